@@ -1,0 +1,124 @@
+"""PostgreSQL 15 of our own in a state folder: loopback TCP with passwords only, no socket file.
+
+As root it runs as user postgres. Durable by default: fsync may be switched off only by a test that
+never kills it.
+"""
+
+import os
+import secrets
+import signal
+import time
+
+import psycopg2
+
+from procs import Child, Failure, children_of, give_file, own_dir, port_open, run_tool, server_user
+
+BIN = "/usr/lib/postgresql/15/bin"
+HINT = "Another ./run may be using its folder; FRONTDESK_STATE names another one."
+
+SETTINGS = """
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+port = {port}
+max_connections = 200
+shared_buffers = 64MB
+max_wal_size = 512MB
+fsync = {fsync}
+password_encryption = 'scram-sha-256'
+log_min_messages = warning
+log_line_prefix = '%m [%p] %a %d '
+jit = off
+autovacuum_naptime = 20s
+"""
+
+
+class Postgres:
+    def __init__(self, folder, port, durable=True):
+        self.user = server_user("postgres")
+        self.folder = own_dir(folder, self.user)
+        self.data = self.folder / "data"
+        self.port = port
+        self.durable = durable
+        self.password_file = self.folder / "password"
+        self.child = Child("postgres", [f"{BIN}/postgres", "-D", self.data],
+                           self.folder / "postgres.log", user=self.user,
+                           stop_signal=signal.SIGINT, death_signal="INT")
+
+    @property
+    def password(self):
+        return self.password_file.read_text().strip()
+
+    def url(self, database="postgres", role="postgres", password=None, port=None):
+        return (f"postgresql://{role}:{password or self.password}@127.0.0.1:{port or self.port}"
+                f"/{database}")
+
+    def start(self):
+        if not (self.data / "PG_VERSION").exists():
+            self._init()
+        give_file(self.data / "frontdesk.conf",
+                  SETTINGS.format(port=self.port, fsync="on" if self.durable else "off"), self.user)
+        self.child.start()
+        self.child.wait_ready(self._answers, 60, HINT)
+        return self
+
+    def _init(self):
+        give_file(self.password_file, secrets.token_hex(16) + "\n", self.user)
+        run_tool([f"{BIN}/initdb", "-D", self.data, "-U", "postgres", "-A", "scram-sha-256",
+                  "-E", "UTF8", "--locale=C.UTF-8", "-N", f"--pwfile={self.password_file}"],
+                 "initdb", HINT, user=self.user)
+        with open(self.data / "postgresql.conf", "a") as file:
+            file.write("include = 'frontdesk.conf'\n")
+
+    def _answers(self):
+        if not port_open(self.port):
+            return False
+        try:
+            psycopg2.connect(self.url(), connect_timeout=2).close()
+            return True
+        except psycopg2.OperationalError:
+            return False
+
+    def stop(self):
+        return self.child.stop(20)
+
+    def kill(self):
+        """kill -9 of the server and all its backends, as the end of a machine would."""
+        pids = children_of(self.child.pid) if self.child.alive() else []
+        self.child.freeze()
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.child.kill()
+        end = time.monotonic() + 10
+        while any(os.path.exists(f"/proc/{pid}") for pid in pids):
+            if time.monotonic() > end:
+                raise Failure("killed PostgreSQL backends do not go away")
+            time.sleep(0.01)
+
+    def connect(self, database="postgres", role="postgres", password=None):
+        connection = psycopg2.connect(self.url(database, role, password), connect_timeout=10)
+        connection.autocommit = True
+        return connection
+
+    def sql(self, text, params=None, database="postgres"):
+        """Runs one statement as superuser; rows as tuples, [] for a statement without any."""
+        connection = self.connect(database)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(text, params)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def create_database(self, name):
+        if not self.sql("SELECT 1 FROM pg_database WHERE datname = %s", (name,)):
+            self.sql(f'CREATE DATABASE "{name}"')
+
+    def give_password(self, role):
+        """Lets a role that a migration made log in; returns its password (one for all roles)."""
+        if not self.sql("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)):
+            raise Failure(f"the migrations made no database role {role}")
+        self.sql(f'ALTER ROLE "{role}" LOGIN PASSWORD %s', (self.password,))
+        return self.password
