@@ -1,0 +1,44 @@
+# Warnings are errors everywhere; hardening in release; sanitizers by choice.
+include(CheckCCompilerFlag)
+add_library(desk_flags INTERFACE)
+target_compile_definitions(desk_flags INTERFACE _GNU_SOURCE)
+
+function(desk_flag flag)
+    string(MAKE_C_IDENTIFIER "has${flag}" name)
+    check_c_compiler_flag(${flag} ${name})
+    if(${name})
+        target_compile_options(desk_flags INTERFACE ${flag})
+    endif()
+endfunction()
+
+foreach(flag -Wall -Wextra -Werror -Wformat=2 -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+        -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wimplicit-fallthrough -Wcast-qual
+        -Wbidi-chars=any -Wtrampolines -Wnull-dereference -fno-strict-aliasing -fno-strict-overflow
+        -fno-delete-null-pointer-checks -fstack-protector-strong -g)
+    desk_flag(${flag})
+endforeach()
+
+if(FRONTDESK_STOP_POINTS)
+    target_compile_definitions(desk_flags INTERFACE FRONTDESK_STOP_POINTS=1)
+else()
+    target_compile_definitions(desk_flags INTERFACE FRONTDESK_STOP_POINTS=0)
+endif()
+
+if(FRONTDESK_SANITIZE)
+    target_compile_options(desk_flags INTERFACE -fsanitize=${FRONTDESK_SANITIZE}
+        -fno-sanitize-recover=all -fno-omit-frame-pointer -O1)
+    target_link_options(desk_flags INTERFACE -fsanitize=${FRONTDESK_SANITIZE})
+elseif(CMAKE_BUILD_TYPE STREQUAL Release)
+    foreach(flag -fstack-clash-protection -fcf-protection=full -ftrivial-auto-var-init=zero)
+        desk_flag(${flag})
+    endforeach()
+    target_compile_options(desk_flags INTERFACE -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+    target_link_options(desk_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed)
+    set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+    set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+endif()
+set(CMAKE_C_FLAGS_RELEASE "")
+set(CMAKE_C_FLAGS_DEBUG "")
+include(CheckPIESupported)
+check_pie_supported()
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)

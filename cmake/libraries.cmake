@@ -1,0 +1,7 @@
+# The third-party libraries, all Debian packages (deploy/local/packages.txt).
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(desk_pkg REQUIRED IMPORTED_TARGET
+    rdkafka libpq libcurl libcjson openssl libsodium libuv yaml-0.1)
+add_library(desk_libraries INTERFACE)
+target_link_libraries(desk_libraries INTERFACE PkgConfig::desk_pkg civetweb Threads::Threads m)

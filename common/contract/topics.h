@@ -1,0 +1,33 @@
+/* Topic names and record keys: the one place that makes them (docs/ARCHITECTURE.md). */
+#ifndef DESK_CONTRACT_TOPICS_H
+#define DESK_CONTRACT_TOPICS_H
+
+#include "base/arena.h"
+#include "base/uuid.h"
+
+enum topic {
+    TOPIC_INBOUND_SMS,
+    TOPIC_OUTBOUND_SMS,
+    TOPIC_RECEIPTS,
+    TOPIC_DIRECTORY,
+    TOPIC_QUARANTINE,
+    TOPIC_DLQ,
+    TOPIC_COUNT,
+};
+
+/* Full name, "<prefix>inbound.sms", in the arena. */
+const char *topic_name(struct arena *arena, const char *prefix, enum topic topic);
+
+/* "tenant:address" for inbound lanes; the address is E.164 or a withheld caller's own id. */
+const char *topic_key_contact(struct arena *arena, const char *tenant, const char *address);
+
+/* "tenant:session" for outbound lanes. */
+const char *topic_key_session(struct arena *arena, const char *tenant, const char *session);
+
+/* "tenant:delivery" for receipts. */
+const char *topic_key_delivery(struct arena *arena, const char *tenant, const char *delivery);
+
+/* "sms:+15550001" for the directory. */
+const char *topic_key_channel(struct arena *arena, const char *kind, const char *address);
+
+#endif

@@ -1,0 +1,32 @@
+/* Twilio's webhook facts that both ingress and deskctl (quarantine release, reconcile) need:
+ * signing and turning a form into our event. Any thread. */
+#ifndef DESK_CONTRACT_TWILIO_H
+#define DESK_CONTRACT_TWILIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/form.h"
+#include "base/secret.h"
+#include "contract/event.h"
+
+/* True if `signature` (base64) fits the POST form at `url` (public base + raw target) under any of
+ * the keys: HMAC-SHA1 over the URL and the parameters sorted by name, repeated names as their
+ * distinct sorted values; URL tried as it is, without port and with the default port. Constant time
+ * per comparison. Source: Twilio's "Validating requests" and its helper libraries. */
+bool twilio_signature_fits(struct arena *arena, const char *url, const struct form *form,
+                           const char *signature, const struct secret *const *keys, size_t count);
+
+/* The signature (base64, in the arena) for url and form under one key. */
+const char *twilio_sign(struct arena *arena, const char *url, const struct form *form,
+                        const struct secret *key);
+
+/* Fills *out from a verified form: MessageSid (SM or MM and 32 hex, or a compatible carrier's
+ * UUID), From, To, Body, AccountSid, media. Tenant, time and trace stay the caller's. PERMANENT
+ * "webhook.<field>" with what is wrong. */
+int twilio_sms_from_form(struct arena *arena, const struct form *form, struct sms_received *out,
+                         struct err *err);
+
+#endif

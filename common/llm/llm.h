@@ -1,0 +1,81 @@
+/* A chat model behind the OpenAI Chat Completions dialect, streamed (SSE), against any base URL.
+ *
+ * One client per loop; calls and callbacks on the loop's thread. Outcomes carry a class: transient
+ * and throttled are RETRY_LATER, exhausted, too long and configuration are FALL_BACK, filtered and
+ * our own bad request PERMANENT. Source of the wire facts: docs/MODELS.md. */
+#ifndef DESK_LLM_LLM_H
+#define DESK_LLM_LLM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/secret.h"
+#include "base/strbuf.h"
+#include "loop/loop.h"
+
+struct llm;
+
+/* Returns an owned client. */
+struct llm *llm_new(struct loop *loop);
+
+/* Cancels all calls without callbacks; frees; sets to NULL; accepts NULL. */
+void llm_free(struct llm **llm);
+
+enum llm_role { LLM_SYSTEM, LLM_USER, LLM_ASSISTANT };
+
+struct llm_message {
+    enum llm_role role;
+    const char *text; /* UTF-8 */
+};
+
+struct llm_request {
+    const char *base_url;     /* "https://api.openai.com/v1" */
+    const struct secret *key; /* NULL: no Authorization */
+    const char *model;
+    const struct llm_message *messages;
+    size_t message_count;
+    double temperature;         /* < 0: not sent */
+    int max_tokens;             /* 0: not sent */
+    bool max_completion_tokens; /* name of the limit's member for this vendor */
+    size_t answer_max_bytes;    /* text beyond this ends the call: "llm.too_long_answer" */
+    int64_t connect_ms, first_token_ms, idle_ms, total_ms; /* 0: 3 s, 20 s, 60 s, 90 s */
+};
+
+enum llm_finish { LLM_STOP, LLM_LENGTH, LLM_FILTERED, LLM_TOOL_CALLS, LLM_OTHER };
+
+struct llm_result {
+    const struct err *err; /* NULL: a complete answer with text */
+    const char *text;      /* all text so far (also on failure); "" if none; borrowed */
+    size_t text_length;
+    enum llm_finish finish;
+    const char *model;                            /* as the provider names it, or "" */
+    const char *request_id;                       /* or "" */
+    int64_t tokens_in, tokens_out, tokens_cached; /* -1: not told */
+    int64_t connect_us, first_token_us, total_us; /* from start; -1: not reached */
+    int status;                                   /* HTTP status, 0 if none */
+};
+
+struct llm_call;
+
+struct llm_callbacks {
+    /* Each piece of text as it comes; may be NULL. */
+    void (*on_text)(void *arg, const char *bytes, size_t length);
+    /* Exactly once unless cancelled. */
+    void (*on_done)(void *arg, const struct llm_result *result);
+    void *arg;
+};
+
+/* Starts a call; `request` is copied. Problems come through on_done, never from inside. Returns a
+ * handle for llm_cancel, valid until on_done. */
+struct llm_call *llm_start(struct llm *llm, const struct llm_request *request,
+                           const struct llm_callbacks *callbacks);
+
+/* Cancels: the connection is closed, no callback any more. */
+void llm_cancel(struct llm *llm, struct llm_call *call);
+
+/* Calls in flight. */
+size_t llm_active(const struct llm *llm);
+
+#endif
