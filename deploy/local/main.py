@@ -1,0 +1,234 @@
+"""./run: builds, starts and shows all of Frontdesk on this machine.
+
+  ./run                        build, start, play a conversation, keep running until Ctrl-C
+  ./run --once                 play it, check it, stop; exit code 0 only if all went well
+  ./run --keep                 keep database, Kafka and keys of the last run
+  ./run --build-only           packages and programs, nothing is started
+  ./run send TENANT FROM TEXT  one more text to the ./run that is up
+
+With OPENAI_API_KEY (or FRONTDESK_MODEL_BASE_URL) set, a real model answers; with TWILIO_ACCOUNT_SID,
+TWILIO_AUTH_TOKEN, TWILIO_NUMBER and FRONTDESK_PUBLIC_URL set, real texts are received and sent.
+FRONTDESK_STATE and FRONTDESK_CACHE name other folders for state and downloads.
+"""
+
+import argparse
+import fcntl
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+from procs import Failure, Deadline, give_file, own_dir, private_root, raise_file_limit
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+ENDPOINTS = CHECKOUT / ".run" / "endpoints.json"
+TWILIO_SETTINGS = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_NUMBER",
+                   "FRONTDESK_PUBLIC_URL")
+
+
+class Ended(BaseException):
+    """Ctrl-C or SIGTERM."""
+
+
+def on_signal(_number, _frame):
+    raise Ended()
+
+
+def say(text):
+    print(text, flush=True)
+
+
+class Steps:
+    """Numbered steps with the seconds each took; 1 was printed by the script before us."""
+
+    def __init__(self):
+        self.number = 1
+        self.begin = time.monotonic()
+
+    def step(self, name, action):
+        self.number += 1
+        begin = time.monotonic()
+        say(f"{self.number}. {name}")
+        result = action()
+        say(f"   {time.monotonic() - begin:.1f} s")
+        return result
+
+
+def outside_settings():
+    """What replaces the stand-ins, from the environment."""
+    outside = {}
+    if os.environ.get("FRONTDESK_MODEL_BASE_URL"):
+        outside["model_base_url"] = os.environ["FRONTDESK_MODEL_BASE_URL"]
+    elif os.environ.get("OPENAI_API_KEY"):
+        outside["model_base_url"] = "https://api.openai.com/v1"
+    given = [name for name in TWILIO_SETTINGS if os.environ.get(name)]
+    if os.environ.get("TWILIO_ACCOUNT_SID"):
+        missing = [name for name in TWILIO_SETTINGS if name not in given]
+        if missing:
+            raise Failure(f"to use the real Twilio, set {', '.join(missing)} too (README.md)")
+        outside["twilio_base_url"] = "https://api.twilio.com"
+        outside["public_url"] = os.environ["FRONTDESK_PUBLIC_URL"]
+    return outside
+
+
+class Run:
+    def __init__(self, given):
+        self.given = given
+        self.steps = Steps()
+        self.outside = outside_settings()
+        self.servers = self.installation = None
+
+    def state(self):
+        """Our folder, empty unless --keep; only one ./run may have it."""
+        from stack import state_root
+        root = private_root(state_root())
+        self.lock = open(root / "run.lock", "w")
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failure(f"another ./run has {root}; stop it, or set FRONTDESK_STATE") from None
+        folder = root / "run"
+        if not self.given.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+        return own_dir(folder, mode=0o711)
+
+    def bring_up(self, bin_dir):
+        from stack import Installation, Servers, fixed_ports
+        folder = self.state()
+        self.servers = Servers(folder / "servers", fixed_ports, say=lambda text: say("   " + text))
+        self.steps.step("PostgreSQL, PgBouncer, Kafka", self.servers.start)
+        here = self.installation = Installation(self.servers, folder / "desk", bin_dir, fixed_ports,
+                                                outside=self.outside)
+        self.steps.step("keys, schema, topics, tenants", self.set_up)
+        self.steps.step("ingress, engine, responder behind nginx", self.start_services)
+        own_dir(ENDPOINTS.parent)
+        give_file(ENDPOINTS, json.dumps(here.endpoints(), indent=2) + "\n")
+        say(f"   addresses are in {ENDPOINTS.relative_to(CHECKOUT)}")
+
+    def set_up(self):
+        here = self.installation
+        here.load_tenants(sorted((CHECKOUT / "deploy" / "tenants").glob("*.yaml")))
+        here.start_stands()
+        here.prepare()
+
+    def start_services(self):
+        here = self.installation
+        here.start_edge()
+        started = [here.add(kind) for kind in ("ingress", "engine", "responder")]
+        here.publish_directory()
+        for service in started:
+            service.wait_ready(60)
+
+    def play(self):
+        from play import play
+        here = self.installation
+        if here.twilio is None:
+            say(f"{self.steps.number + 1}. the real Twilio is set: text your number "
+                f"{os.environ['TWILIO_NUMBER']} and watch `deskctl conversation list`")
+            return True
+        return self.steps.step("a conversation",
+                               lambda: play(here.endpoints(), here.model is not None, say))
+
+    def watch(self):
+        """Runs until a signal; a service that ends by itself is said and started again."""
+        tenant = self.installation.tenants[0]["name"]
+        say(f"\nrunning. Send more:  ./run send {tenant} +15551230001 \"Are you open on Sunday?\"\n"
+            f"look:                build/release/bin/deskctl conversation list\n"
+            f"stop:                Ctrl-C")
+        while True:
+            for service in list(self.installation.services.values()):
+                if not service.alive():
+                    say(f"{service.name} ended; starting it again\n"
+                        + service.child.complaint("ended", ""))
+                    service.start()
+            time.sleep(1)
+
+    def stop(self):
+        begin = time.monotonic()
+        if self.installation:
+            self.installation.stop()
+        if self.servers:
+            self.servers.stop()
+        ENDPOINTS.unlink(missing_ok=True)
+        say(f"stopped in {time.monotonic() - begin:.1f} s")
+
+    def main(self):
+        from build import build
+        bin_dir = self.steps.step("build", lambda: build("release"))
+        if self.given.build_only:
+            return 0
+        try:
+            self.bring_up(bin_dir)
+            good = self.play()
+            if not self.given.once:
+                self.watch()
+            return 0 if good else 1
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
+            self.stop()
+
+
+def send(words):
+    """./run send TENANT FROM TEXT"""
+    import webhook
+    from play import sent_to
+    from procs import wait_for
+    if len(words) != 3:
+        raise Failure("usage: ./run send TENANT FROM TEXT     (FROM like +15551230001)")
+    name, from_, text = words
+    if not ENDPOINTS.exists():
+        raise Failure("no ./run is up (there is no .run/endpoints.json)")
+    endpoints = json.loads(ENDPOINTS.read_text())
+    tenant = next((t for t in endpoints["tenants"] if t["name"] == name), None)
+    if tenant is None:
+        names = ", ".join(repr(t["name"]) for t in endpoints["tenants"])
+        raise Failure(f"no tenant {name!r}; there are {names}")
+    twilio = endpoints["twilio_stand_url"]
+    before = len(sent_to(twilio, from_)) if twilio else 0
+    sid, answer = webhook.send_sms(tenant, endpoints["public_url"], from_, text,
+                                   send_url=endpoints["ingress_url"])
+    say(f"{sid}: webhook answered {answer.status} in {answer.seconds * 1000:.0f} ms")
+    if answer.status != 200 or not twilio:
+        return 0 if answer.status == 200 else 1
+    try:
+        entries = wait_for(lambda: sent_to(twilio, from_)[before:], 60, "a reply", 0.1)
+    except Deadline:
+        say("no reply within 60 s")
+        return 1
+    for entry in entries:
+        say(f"{name} < {entry['params'].get('Body', '')}")
+    return 0
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="./run", description=__doc__.split("\n\n")[0], epilog=(
+        "`./run send TENANT FROM TEXT` sends one more text to the ./run that is up."))
+    parser.add_argument("--once", action="store_true", help="play, check, stop")
+    parser.add_argument("--keep", action="store_true", help="keep the data of the last run")
+    parser.add_argument("--build-only", action="store_true", help="install and build only")
+    return parser.parse_args()
+
+
+def main():
+    if sys.argv[1:2] == ["send"]:
+        return send(sys.argv[2:])
+    given = arguments()
+    raise_file_limit()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, on_signal)
+    try:
+        return Run(given).main()
+    except Ended:
+        return 0 if not given.once else 130
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failure as problem:
+        print(f"\n{problem}", file=sys.stderr)
+        sys.exit(1)

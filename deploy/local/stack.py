@@ -1,0 +1,248 @@
+"""The whole of Frontdesk on one machine: servers, keys, schema, topics, tenants, services.
+
+Servers are PostgreSQL, PgBouncer and Kafka; several installations (database, topic prefix, keys,
+stand-ins, services) can share them: ./run has one of each, every file of tests an installation.
+"""
+
+import json
+import os
+import threading
+
+from kafka import Kafka, Runtime
+from nginx import Nginx
+from pgbouncer import PgBouncer
+from postgres import Postgres
+from procs import Failure, fixed_port, free_port, give_file, own_dir
+from service import Service, Stand, deskctl
+from tenants import load_tenants
+
+PORTS = {
+    "public": 18080, "ingress": 18081, "admin": 18090, "kafka": 19092, "kafka_controller": 19093,
+    "postgres": 15432, "pgbouncer": 16432, "twilio": 18100, "model": 18101,
+}
+ROLES = {"engine": "frontdesk_engine", "responder": "frontdesk_responder"}
+SERVICES = ("ingress", "engine", "responder")
+
+
+def fixed_ports(what):
+    """Ports of ./run: known ones, the next free if taken."""
+    return fixed_port(PORTS[what])
+
+
+def free_ports(_what):
+    """Ports of tests: any."""
+    return free_port()
+
+
+class Servers:
+    """PostgreSQL behind PgBouncer, and Kafka."""
+
+    def __init__(self, folder, ports, durable=True, say=lambda text: None):
+        self.folder = own_dir(folder, mode=0o711)
+        self.say = say
+        self.postgres = Postgres(self.folder / "postgres", ports("postgres"), durable)
+        self.pgbouncer = PgBouncer(self.folder / "pgbouncer", ports("pgbouncer"), self.postgres)
+        self.kafka = Kafka(self.folder / "kafka", ports("kafka"), ports("kafka_controller"),
+                           Runtime())
+
+    def start(self):
+        """Kafka takes longest, so the databases start beside it."""
+        self.kafka.runtime.make(self.say)
+        problems = []
+
+        def databases():
+            try:
+                self.postgres.start()
+                self.pgbouncer.start()
+            except Failure as problem:
+                problems.append(problem)
+
+        beside = threading.Thread(target=databases)
+        beside.start()
+        try:
+            self.kafka.start()
+        finally:
+            beside.join()
+        if problems:
+            raise problems[0]
+        return self
+
+    def stop(self):
+        for server in (self.kafka, self.pgbouncer, self.postgres):
+            server.stop()
+
+
+class Installation:
+    """One Frontdesk on some servers. `ports` gives a port for a name, `direct` by-passes PgBouncer,
+    `outside` holds what replaces a stand-in: twilio_base_url, model_base_url, public_url."""
+
+    def __init__(self, servers, folder, bin_dir, ports, database="frontdesk", prefix="desk.",
+                 direct=False, outside=None):
+        self.servers = servers
+        self.folder = own_dir(folder)
+        self.bin = bin_dir
+        self.ports = ports
+        self.database = database
+        self.prefix = prefix
+        self.direct = direct
+        self.outside = outside or {}
+        self.keys = self.folder / "keys"
+        self.services = {}
+        self.twilio = self.model = self.nginx = None
+        self.tenants = []
+        self.secrets = {}
+
+    # Addresses and configuration
+
+    def database_url(self, role):
+        if self.direct:
+            return self.servers.postgres.url(self.database, role)
+        return self.servers.pgbouncer.url(self.database, role)
+
+    @property
+    def public_url(self):
+        """The base that Twilio signs."""
+        return self.outside.get("public_url") or self.nginx.url
+
+    @property
+    def twilio_url(self):
+        return self.outside.get("twilio_base_url") or (self.twilio and self.twilio.url)
+
+    @property
+    def model_url(self):
+        return self.outside.get("model_base_url") or self.model.url + "/v1"
+
+    def common(self):
+        return {"kafka_brokers": self.servers.kafka.address, "topic_prefix": self.prefix}
+
+    def config_of(self, kind, port=None):
+        """The keys of one service; the one place that knows them (docs/CONFIGURATION.md)."""
+        config = self.common()
+        if kind == "ingress":
+            config.update(listen=f"127.0.0.1:{port}", public_url=self.public_url,
+                          edge_secret_key_file=self.keys / "edge.secret",
+                          id_key_file=self.keys / "id.key")
+        elif kind == "engine":
+            config.update(database_url=self.database_url(ROLES["engine"]),
+                          id_key_file=self.keys / "id.key",
+                          credentials_key_file=self.keys / "credentials.key")
+        elif kind == "responder":
+            config.update(database_url=self.database_url(ROLES["responder"]),
+                          public_url=self.public_url, id_key_file=self.keys / "id.key",
+                          credentials_key_file=self.keys / "credentials.key")
+            if self.twilio_url:
+                config["twilio_base_url"] = self.twilio_url
+        return config
+
+    def deskctl_environment(self):
+        config = self.common()
+        config.update(database_direct_url=self.servers.postgres.url(self.database),
+                      database_url=self.servers.postgres.url(self.database),
+                      edge_public_key_file=self.keys / "edge.public",
+                      edge_secret_key_file=self.keys / "edge.secret",
+                      credentials_key_file=self.keys / "credentials.key",
+                      id_key_file=self.keys / "id.key", public_url=self.public_url)
+        own = {f"FRONTDESK_{key.upper()}": str(value) for key, value in config.items()}
+        return {**own, **self.secrets}
+
+    def deskctl(self, *words, **options):
+        return deskctl(self.bin / "deskctl", self.deskctl_environment(), *words, **options)
+
+    # Bringing up
+
+    def start_stands(self, model_options=()):
+        """The stand-ins that nothing real replaces. Needs the tenants (their accounts)."""
+        logs = own_dir(self.folder / "log")
+        if not self.outside.get("twilio_base_url"):
+            accounts = give_file(self.folder / "accounts.json", json.dumps(self.accounts()))
+            self.twilio = Stand("stand-twilio", self.bin / "stand-twilio", logs,
+                                self.ports("twilio"), "--accounts", accounts, "--die-with-parent")
+            self.twilio.start().wait_ready()
+        if not self.outside.get("model_base_url"):
+            self.model = Stand("stand-model", self.bin / "stand-model", logs, self.ports("model"),
+                               *model_options, "--die-with-parent")
+            self.model.start().wait_ready()
+
+    def accounts(self):
+        return [{"sid": tenant["account_sid"], "auth_token": tenant["auth_token"],
+                 "numbers": [tenant["numbers"]["sms"]]} for tenant in self.tenants]
+
+    def load_tenants(self, files):
+        """Reads the tenant files and makes up the secrets that they name and nobody has set."""
+        self.tenants, self.secrets = load_tenants(files, self)
+
+    def start_edge(self, ingresses=1):
+        """Chooses ingress's ports and puts nginx before them: its address is the public one."""
+        self.ingress_ports = [self.ports("ingress") for _ in range(ingresses)]
+        self.nginx = Nginx(self.folder.parent / f"{self.folder.name}-nginx", self.ports("public"),
+                           self.ingress_ports)
+        self.nginx.start()
+
+    def prepare(self, files):
+        """Keys, schema, roles, topics and tenants; every step may run again."""
+        self.servers.postgres.create_database(self.database)
+        own_dir(self.folder / "log")
+        if not self.keys.exists():
+            self.deskctl("keys", "generate", "--dir", self.keys)
+        self.deskctl("db", "migrate")
+        for role in ROLES.values():
+            self.servers.postgres.give_password(role)
+            self.servers.pgbouncer.add_role(role)
+        self.deskctl("topics", "apply")
+        self.deskctl("tenant", "apply", *files, "--yes")
+
+    def publish_directory(self):
+        self.deskctl("directory", "publish")
+
+    def add(self, kind, number=1, config=None, environment=None):
+        """Starts one more service process; wait_ready() is the caller's."""
+        name = f"{kind}-{number}"
+        port = self.ingress_ports[number - 1] if kind == "ingress" else None
+        keys = {**self.config_of(kind, port), "instance": name, **(config or {})}
+        service = Service(name, self.bin / f"frontdesk-{kind}", own_dir(self.folder / "log"), keys,
+                          self.ports("admin"), {**self.secrets, **(environment or {})})
+        self.services[name] = service
+        return service.start()
+
+    def stop_services(self):
+        """SIGTERM to all at once, then waits: they drain side by side."""
+        import signal
+        for service in self.services.values():
+            service.thaw()
+            service.child.signal(signal.SIGTERM)
+        codes = {name: service.stop() for name, service in self.services.items()}
+        self.services.clear()
+        return codes
+
+    def stop(self):
+        codes = self.stop_services()
+        for part in (self.nginx, self.twilio, self.model):
+            if part:
+                part.stop()
+        return codes
+
+    # For people and tools
+
+    def endpoints(self):
+        admin = {name: f"http://127.0.0.1:{service.admin_port}"
+                 for name, service in self.services.items()}
+        return {
+            "ingress_url": self.nginx.url,
+            "public_url": self.public_url,
+            "admin_url": admin.get("ingress-1"),
+            "admin_urls": admin,
+            "kafka": self.servers.kafka.address,
+            "topic_prefix": self.prefix,
+            "postgres": self.servers.postgres.url(self.database),
+            "pgbouncer": self.servers.pgbouncer.url(self.database, "postgres"),
+            "twilio_stand_url": self.twilio and self.twilio.url,
+            "model_stand_url": self.model and self.model.url,
+            "deskctl": self.deskctl_environment(),
+            "state": str(self.folder),
+            "tenants": self.tenants,
+        }
+
+
+def state_root():
+    """The folder for everything that a run writes; outside the checkout, see DESIGN.md."""
+    return os.environ.get("FRONTDESK_STATE") or f"/var/tmp/frontdesk-{os.geteuid()}"

@@ -1,0 +1,328 @@
+"""What a test gets: one installation of Frontdesk and hands to drive, watch and break it."""
+
+import json
+import secrets
+import time
+import urllib.request
+from types import SimpleNamespace
+
+from harness import CHECKOUT, oracle
+from harness.load import Load
+from harness.stops import Stops
+
+import webhook
+from build import bin_dir
+from procs import Deadline, Failure, own_dir, tail, wait_for
+from stack import Installation, free_ports
+
+# Times that production counts in seconds; short, so that a test of a lapsed lease is quick.
+QUICK = {
+    "ingress": {},
+    "engine": {},
+    "responder": {},
+}
+
+
+class Desk:
+    """`options` is what the test file says about itself (harness/__init__.py)."""
+
+    def __init__(self, servers, folder, name, options):
+        self.servers = servers
+        self.name = name
+        self.options = options
+        self.folder = own_dir(folder)
+        self.bin = bin_dir(options["BUILD"])
+        mark = f"{name}-{secrets.token_hex(3)}"
+        self.installation = Installation(
+            servers, self.folder, self.bin, free_ports, database=mark.replace("-", "_"),
+            prefix=f"{mark}.", direct=options["DIRECT"])
+        self.stops = Stops(self.folder / "stops")
+        self._prepared = False
+        self._running = None
+
+    # Starting
+
+    def prepare(self):
+        """Stand-ins, keys, schema, topics, tenants; once for a file."""
+        if self._prepared:
+            return
+        here = self.installation
+        here.load_tenants(sorted((CHECKOUT / "deploy" / "tenants").glob("*.yaml")))
+        here.start_stands()
+        here.prepare()
+        self._prepared = True
+
+    def start(self, ingresses=1, engines=2, responders=2, config=None, directory=True):
+        """Brings the services up and waits until all are ready. config: {kind or name: {key:
+        value}}. Under SHARE a second call with the same arguments does nothing."""
+        wanted = (ingresses, engines, responders, json.dumps(config or {}, sort_keys=True))
+        if self._running == wanted and all(s.alive() for s in self.services.values()):
+            return self
+        self.stop()
+        self.prepare()
+        here = self.installation
+        here.start_edge(ingresses)
+        counts = {"engine": engines, "responder": responders, "ingress": ingresses}
+        for kind, count in counts.items():
+            for number in range(1, count + 1):
+                self.add(kind, number, config)
+        if directory:
+            here.publish_directory()
+        for service in self.services.values():
+            service.wait_ready()
+        self._running = wanted
+        return self
+
+    def add(self, kind, number, config=None):
+        """Starts one more service (engine-3 is add("engine", 3)) without waiting for it."""
+        given = config or {}
+        keys = {**QUICK[kind], **given.get(kind, {}), **given.get(f"{kind}-{number}", {})}
+        return self.installation.add(kind, number, keys, {
+            "FRONTDESK_STOP_FILE": str(self.stops.path),
+            "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
+            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
+        })
+
+    def stop(self):
+        """Drains the services. A sanitizer's exit code is a failure of the test that caused it."""
+        self._running = None
+        codes = self.installation.stop_services()
+        if self.installation.nginx:
+            self.installation.nginx.stop()
+        bad = [name for name, code in codes.items() if code == 99]
+        if bad:
+            raise Failure("a sanitizer spoke up in " + "; ".join(
+                f"{name}:\n{tail(self.log_of(name), 40)}" for name in bad))
+
+    def finish(self):
+        """Ends everything that belongs to this file."""
+        try:
+            self.stop()
+        finally:
+            self.installation.stop()
+
+    # Services
+
+    @property
+    def services(self):
+        return self.installation.services
+
+    def service(self, name):
+        return self.services[name]
+
+    def kill(self, name):
+        """kill -9; returns the process id that died."""
+        pid = self.services[name].pid
+        self.services[name].kill()
+        return pid
+
+    def freeze(self, name):
+        self.services[name].freeze()
+
+    def thaw(self, name):
+        self.services[name].thaw()
+
+    def terminate(self, name):
+        """SIGTERM and the exit code."""
+        return self.services[name].stop()
+
+    def restart(self, name, wait=True):
+        return self.services[name].restart(wait)
+
+    def revive(self, kinds=("ingress", "engine", "responder"), wait=True):
+        """Starts again what has died; returns the names."""
+        dead = [name for name, service in self.services.items()
+                if name.rpartition("-")[0] in kinds and not service.alive()]
+        for name in dead:
+            self.services[name].start()
+        if wait:
+            for name in dead:
+                self.services[name].wait_ready()
+        return dead
+
+    def log_of(self, name):
+        return self.installation.folder / "log" / f"{name}.log"
+
+    def log(self, name):
+        """A service's log as a list of dicts (its lines are JSON); other lines are left out."""
+        lines = []
+        for line in self.log_of(name).read_text("utf-8", "replace").splitlines():
+            try:
+                lines.append(json.loads(line))
+            except ValueError:
+                continue
+        return lines
+
+    def last_words(self):
+        """The ends of all logs, for the report of a failed test."""
+        logs = sorted((self.installation.folder / "log").glob("*.log"))
+        return "\n".join(f"  {log.name}:\n{tail(log, 12)}" for log in logs)
+
+    # Customers
+
+    @property
+    def tenants(self):
+        return self.installation.tenants
+
+    def tenant(self, which=0):
+        """A tenant by number or name."""
+        if isinstance(which, int):
+            return SimpleNamespace(**self.tenants[which])
+        return SimpleNamespace(**next(t for t in self.tenants if t["name"] == which))
+
+    @property
+    def public_url(self):
+        return self.installation.public_url
+
+    def ingress_url(self, number=1):
+        """Ingress itself, without nginx."""
+        return f"http://127.0.0.1:{self.installation.ingress_ports[number - 1]}"
+
+    def new_address(self):
+        return f"+1555{secrets.randbelow(10**7):07d}"
+
+    def new_nonce(self):
+        return "n-" + secrets.token_hex(5)
+
+    def webhook(self, from_, body, tenant=0, sid=None, direct=False, timeout_s=15, **extra):
+        """A text to the tenant's number, signed like Twilio. direct: by-passing nginx. Extra
+        keywords replace parameters. Returns the Answer, with .sid."""
+        sid, answer = webhook.send_sms(
+            self.tenants[tenant], self.public_url, from_, body, sid=sid, timeout_s=timeout_s,
+            send_url=self.ingress_url() if direct else None, **extra)
+        answer.sid = sid
+        return answer
+
+    def post(self, target, params, token=None, direct=False, headers=None, **options):
+        """Any form to any path, signed with `token` (default: the first tenant's; headers may
+        replace the signature, None removes one)."""
+        body, signed = webhook.signed_form(self.public_url, target,
+                                           token or self.tenants[0]["auth_token"], params)
+        signed.update(headers or {})
+        signed = {name: value for name, value in signed.items() if value is not None}
+        base = self.ingress_url() if direct else self.public_url
+        return webhook.post(base, target, options.pop("body", body), signed, **options)
+
+    def load(self, **options):
+        """A load client (harness/load.py) aimed at this desk's nginx."""
+        return Load(self.public_url, self.tenants, **options)
+
+    # Stand-ins
+
+    def stand_url(self, stand):
+        return {"twilio": self.installation.twilio, "model": self.installation.model}[stand].url
+
+    def _call(self, stand, path, data=None):
+        body = None if data is None else json.dumps(data).encode()
+        request = urllib.request.Request(self.stand_url(stand) + path, body,
+                                         {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text.strip() else None
+
+    def ledger(self, stand):
+        return self._call(stand, "/_ledger")
+
+    def faults(self, stand, knobs):
+        return self._call(stand, "/_faults", knobs)
+
+    def reset(self, stand=None):
+        """Empties ledger and faults of one stand-in, or of both."""
+        for name in [stand] if stand else ["twilio", "model"]:
+            self._call(name, "/_reset", {})
+
+    def sent_to(self, address):
+        """Bodies that the Twilio stand-in accepted for this address, in order."""
+        return [entry["params"].get("Body", "") for entry in self.sent()
+                if entry["params"].get("To") == address]
+
+    def sent(self):
+        """Ledger entries of messages that Twilio accepted, also those whose answer got lost."""
+        return oracle.created(self.ledger("twilio"))
+
+    # Database and Kafka
+
+    def sql(self, text, *params):
+        """Rows as tuples, as superuser."""
+        return self.servers.postgres.sql(text, params or None, self.installation.database)
+
+    def value(self, text, *params):
+        """The one value of a query; None without a row."""
+        rows = self.sql(text, *params)
+        return rows[0][0] if rows else None
+
+    def topic(self, name):
+        return self.installation.prefix + name
+
+    def produce(self, topic, key, value, headers=None, partition=None):
+        """One record, acknowledged by the broker. value: bytes, str or something for JSON."""
+        from confluent_kafka import Producer
+        producer = Producer({"bootstrap.servers": self.servers.kafka.address, "acks": "all",
+                             "partitioner": "murmur2_random"})
+        if not isinstance(value, (bytes, str, type(None))):
+            value = json.dumps(value)
+        where = {} if partition is None else {"partition": partition}
+        problems = []
+        producer.produce(self.topic(topic), value, key, headers=headers,
+                         on_delivery=lambda error, _: error and problems.append(error), **where)
+        if producer.flush(20) or problems:
+            raise Failure(f"producing to {topic}: {problems or 'no answer from Kafka'}")
+
+    def kafka_records(self, topic, deadline_s=15):
+        """Every record that the topic holds now, partition by partition."""
+        from confluent_kafka import Consumer, TopicPartition
+        consumer = Consumer({"bootstrap.servers": self.servers.kafka.address,
+                             "group.id": f"reader-{secrets.token_hex(4)}",
+                             "enable.auto.commit": False})
+        try:
+            full = self.topic(topic)
+            parts = consumer.list_topics(full, 10).topics[full].partitions
+            ends = {number: consumer.get_watermark_offsets(TopicPartition(full, number), 10)
+                    for number in parts}
+            left = {number: high for number, (low, high) in ends.items() if high > low}
+            consumer.assign([TopicPartition(full, n, ends[n][0]) for n in left])
+            return self._read_until(consumer, left, deadline_s)
+        finally:
+            consumer.close()
+
+    @staticmethod
+    def _read_until(consumer, left, deadline_s):
+        records, end = [], time.monotonic() + deadline_s
+        while left:
+            if time.monotonic() > end:
+                raise Deadline(f"records still missing at {left}")
+            message = consumer.poll(0.2)
+            if message is None or message.error():
+                continue
+            records.append(SimpleNamespace(
+                partition=message.partition(), offset=message.offset(), key=message.key(),
+                value=message.value(), headers=dict(message.headers() or []),
+                json=lambda data=message.value(): json.loads(data)))
+            if message.offset() + 1 >= left.get(message.partition(), 1 << 62):
+                del left[message.partition()]
+        return sorted(records, key=lambda record: (record.partition, record.offset))
+
+    # Waiting
+
+    def wait(self, condition, deadline_s=20, what="the condition of the test"):
+        """Polls until condition() is true and returns its value; a dead service is no reason to
+        stop waiting (tests kill them)."""
+        return wait_for(condition, deadline_s, what, 0.05)
+
+    def wait_replies(self, address, count, deadline_s=30):
+        """Waits until the address got `count` messages and returns their bodies."""
+        self.wait(lambda: len(self.sent_to(address)) >= count, deadline_s,
+                  lambda: f"{count} replies to {address}, got {self.sent_to(address)}")
+        return self.sent_to(address)
+
+    def settled(self, window_s, check, deadline_s=60, what="a quiet state"):
+        """Waits until check() gives the same value for window_s: for "and nothing more came"."""
+        seen = [check(), time.monotonic()]
+
+        def quiet():
+            now = check()
+            if now != seen[0]:
+                seen[:] = [now, time.monotonic()]
+            return time.monotonic() - seen[1] >= window_s
+        wait_for(quiet, deadline_s, what, 0.1)
+        return seen[0]

@@ -1,0 +1,275 @@
+"""./test: builds, runs the suites side by side, prints one line a test and the count at the end.
+
+  ./test                       everything that CI runs
+  ./test SUITE...              some suites
+  ./test e2e --filter NAME     the tests of a suite whose name contains NAME
+  ./test --list                suites and tests
+  ./test --long                also ThreadSanitizer, clang-tidy, the fresh machine, long crash runs
+"""
+
+import argparse
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from harness import CHECKOUT  # noqa: E402
+from harness.suite import files_of, full_name, tests_of  # noqa: E402
+from build import build, jobs  # noqa: E402
+from procs import Failure, raise_file_limit  # noqa: E402
+
+RESULT = re.compile(r"^(ok|FAIL|skip) +(\S+) ([0-9.]+)$")
+PYTHON_SUITES = ("crash", "e2e", "flow")
+LONG_CHECKS = ("fresh", "tidy")
+SLOTS = 2
+SKIPPED = 77
+CHECK_DEADLINE_S = 300
+LONG_DEADLINE_S = 3600
+
+
+class Report:
+    """Counts results and prints them; blocks of several suites do not mix."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.count = {"ok": 0, "FAIL": 0, "skip": 0}
+        self.failed = []
+
+    def say(self, text):
+        with self.lock:
+            print(text, flush=True)
+
+    def result(self, word, name, seconds, before=()):
+        with self.lock:
+            for line in before:
+                print(line)
+            print(f"{word:4} {name} {float(seconds):.1f}", flush=True)
+            self.count[word] += 1
+            if word == "FAIL":
+                self.failed.append(name)
+
+    def end(self):
+        if self.failed:
+            print("\nfailed:\n" + "\n".join(f"  {name}" for name in self.failed))
+        skipped = f", {self.count['skip']} skipped" if self.count["skip"] else ""
+        print(f"{self.count['ok']} passed, {self.count['FAIL']} failed{skipped}", flush=True)
+        return 1 if self.failed or not self.count["ok"] else 0
+
+
+class Runner:
+    def __init__(self, given):
+        self.given = given
+        self.report = Report()
+        self.children = set()
+        self.ended = False
+
+    # What there is
+
+    def checks(self):
+        folder = CHECKOUT / "tests" / "checks"
+        found = sorted(path for path in folder.iterdir()
+                       if path.is_file() and os.access(path, os.X_OK)) if folder.exists() else []
+        named = self.given.suites
+        return [path for path in found if self.given.long or path.name not in LONG_CHECKS
+                or path.name in named]
+
+    def suites(self):
+        """Names in the order in which they start: the quick ones say first what is broken."""
+        known = ["checks", "unit", *PYTHON_SUITES]
+        extra = [path.name for path in self.checks() if path.name in LONG_CHECKS]
+        if not self.given.suites:
+            return known + (["tsan"] if self.given.long else [])
+        allowed = known + ["tsan", *LONG_CHECKS, *extra]
+        wrong = [name for name in self.given.suites if name not in allowed]
+        if wrong:
+            raise Failure(f"no suite {wrong[0]}; there are: {' '.join(known + ['tsan'])} "
+                          f"{' '.join(LONG_CHECKS)}")
+        return list(dict.fromkeys(self.given.suites))
+
+    def list(self):
+        for path in self.checks():
+            print(f"checks/{path.name}")
+        for path in sorted((CHECKOUT / "tests" / "unit").rglob("*_test.c")):
+            print(f"unit/{path.relative_to(CHECKOUT / 'tests' / 'unit').with_suffix('')}")
+        for suite in PYTHON_SUITES:
+            for path in files_of(suite):
+                for test in tests_of(path):
+                    print(full_name(suite, path, test))
+        print("only with --long or by name: " + " ".join(("tsan", *LONG_CHECKS)))
+        return 0
+
+    # Running
+
+    def build(self, suites):
+        presets = []
+        if set(suites) & {"unit", "checks", *PYTHON_SUITES}:
+            presets.append("debug")
+        if set(suites) & set(PYTHON_SUITES):
+            presets.append("release")
+        if "tsan" in suites:
+            presets.append("tsan")
+        for preset in presets:
+            begin = time.monotonic()
+            build(preset)
+            self.report.say(f"built {preset} in {time.monotonic() - begin:.0f} s")
+
+    def run(self):
+        suites = self.suites()
+        self.build(suites)
+        work = queue.Queue()
+        for name in suites:
+            work.put(name)
+        threads = [threading.Thread(target=self._work, args=(work,)) for _ in range(SLOTS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return self.report.end()
+
+    def _work(self, work):
+        while not self.ended:
+            try:
+                name = work.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                self._run_suite(name)
+            except Failure as problem:
+                self.report.result("FAIL", f"{name}/run", 0, [f"  {problem}"])
+
+    def _run_suite(self, name):
+        if name == "checks":
+            for path in self.checks():
+                self._run_check(path)
+        elif name in LONG_CHECKS:
+            self._run_check(CHECKOUT / "tests" / "checks" / name)
+        elif name == "unit":
+            self._run_ctest("unit", "debug")
+        elif name == "tsan":
+            self._run_ctest("tsan", "tsan")
+            if not self.ended:
+                self._run_python("e2e", "tsan")
+        else:
+            self._run_python(name, None)
+
+    def _popen(self, command, **options):
+        child = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", "--", *map(str, command)], cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            errors="replace", start_new_session=True, **options)
+        self.children.add(child)
+        return child
+
+    def _run_check(self, path):
+        name = f"checks/{path.name}"
+        if self.given.filter not in name:
+            return
+        begin = time.monotonic()
+        child = self._popen([path])
+        deadline_s = LONG_DEADLINE_S if path.name in LONG_CHECKS else CHECK_DEADLINE_S
+        try:
+            output, _ = child.communicate(timeout=deadline_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            output = f"not done after {deadline_s} s"
+        self.children.discard(child)
+        word = {0: "ok", SKIPPED: "skip"}.get(child.returncode, "FAIL")
+        shown = [] if word == "ok" else ["  " + line for line in output.splitlines()[-60:]]
+        self.report.result(word, name, time.monotonic() - begin, shown)
+
+    def _run_ctest(self, suite, preset):
+        tree = CHECKOUT / "build" / preset
+        out = tree / "ctest.xml"
+        out.unlink(missing_ok=True)
+        command = ["ctest", "--test-dir", tree, "-j", str(jobs()), "--output-junit", out,
+                   "--no-tests=ignore"]
+        if self.given.filter:
+            command += ["-R", re.escape(self.given.filter)]
+        child = self._popen(command)
+        output, _ = child.communicate()
+        self.children.discard(child)
+        if not out.exists():
+            if child.returncode != 0:
+                self.report.result("FAIL", f"{suite}/run", 0, output.splitlines()[-20:])
+            return
+        for case in xml.parse(out).getroot().iter("testcase"):
+            self._ctest_case(suite, case)
+
+    def _ctest_case(self, suite, case):
+        word, shown = "ok", []
+        if case.find("skipped") is not None or case.get("status") == "disabled":
+            word = "skip"
+        elif case.find("failure") is not None or case.get("status") == "fail":
+            word = "FAIL"
+            said = case.findtext("system-out") or ""
+            shown = ["  " + line for line in said.splitlines()[-40:]]
+        self.report.result(word, f"{suite}/{case.get('name')}", case.get("time") or 0, shown)
+
+    def _run_python(self, suite, preset):
+        command = [sys.executable, "-m", "harness.suite", suite, "--filter", self.given.filter]
+        if preset:
+            command += ["--build", preset]
+        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "tests"),
+                       "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
+                       "FRONTDESK_LONG": "1" if self.given.long else ""}
+        child = self._popen(command, env=environment)
+        block, failed = [], 0
+        for line in child.stdout:
+            line = line.rstrip("\n")
+            found = RESULT.match(line)
+            if not found:
+                block.append(line)
+                continue
+            word, name, seconds = found.groups()
+            failed += word == "FAIL"
+            if preset:
+                name = f"{preset}-{name}"
+            self.report.result(word, name, seconds, block)
+            block = []
+        code = child.wait()
+        self.children.discard(child)
+        if code != 0 and not failed and not self.ended:
+            self.report.result("FAIL", f"{suite}/run", 0, [*block[-30:], f"  exit code {code}"])
+        elif block:
+            self.report.say("\n".join(block))
+
+    def end(self, _number, _frame):
+        """Ctrl-C: the suites get SIGTERM and stop what they started."""
+        self.ended = True
+        for child in list(self.children):
+            if child.poll() is None:
+                child.terminate()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./test", description=__doc__.splitlines()[0])
+    parser.add_argument("suites", nargs="*", metavar="SUITE",
+                        help="checks unit flow e2e crash tsan tidy fresh")
+    parser.add_argument("--filter", default="", metavar="NAME", help="only tests named so")
+    parser.add_argument("--list", action="store_true", help="print the names of suites and tests")
+    parser.add_argument("--long", action="store_true", help="also what takes long")
+    runner = Runner(parser.parse_args())
+    if runner.given.list:
+        return runner.list()
+    raise_file_limit()
+    signal.signal(signal.SIGINT, runner.end)
+    signal.signal(signal.SIGTERM, runner.end)
+    try:
+        code = runner.run()
+    except Failure as problem:
+        print(f"FAIL {problem}", flush=True)
+        print("0 passed, 1 failed", flush=True)
+        return 1
+    return 130 if runner.ended else code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
