@@ -1,0 +1,178 @@
+/* Reading JSON with cJSON, the only file that includes it: strict scan, parse, then one walk that
+ * refuses duplicate names and numbers beyond a double. Every boundary that takes JSON uses it. */
+#include "json/json.h"
+
+#include "base/mem.h"
+#include "json/inside.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A name list this short is compared pair by pair, a longer one is sorted: no quadratic hostile
+ * input. */
+#define FEW_NAMES 12
+
+#define WHOLE_MAX 9007199254740991.0 /* 2^53 - 1; 2^53 is also what 2^53 + 1 reads as */
+
+/* struct json is never defined: a value is a cJSON item seen from outside. */
+static const cJSON *item_of(const struct json *value)
+{
+    return (const cJSON *)(const void *)value;
+}
+
+static const struct json *value_of(const cJSON *item)
+{
+    return (const struct json *)(const void *)item;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool few_have_duplicate(const cJSON *object)
+{
+    for (const cJSON *a = object->child; a != NULL; a = a->next)
+        for (const cJSON *b = a->next; b != NULL; b = b->next)
+            if (strcmp(a->string, b->string) == 0)
+                return true;
+    return false;
+}
+
+static bool many_have_duplicate(const cJSON *object, size_t count)
+{
+    const char **names = xcalloc(count, sizeof *names);
+    size_t used = 0;
+    for (const cJSON *child = object->child; child != NULL; child = child->next)
+        names[used++] = child->string;
+    qsort(names, used, sizeof *names, compare_names);
+    bool found = false;
+    for (size_t i = 1; i < used && !found; i++)
+        found = strcmp(names[i - 1], names[i]) == 0;
+    free(names);
+    return found;
+}
+
+/* Recursion is bounded by JSON_DEPTH_MAX, which the scan has enforced. */
+static int check_item(const cJSON *item, struct err *err)
+{
+    if (cJSON_IsNumber(item) && !isfinite(item->valuedouble))
+        return err_set(err, ERR_PERMANENT, "json.syntax", "a number is too large for a double");
+    size_t count = 0;
+    for (const cJSON *child = item->child; child != NULL; child = child->next, count++)
+        if (check_item(child, err) != 0)
+            return -1;
+    if (!cJSON_IsObject(item) || count < 2)
+        return 0;
+    if (count <= FEW_NAMES ? few_have_duplicate(item) : many_have_duplicate(item, count))
+        return err_set(err, ERR_PERMANENT, "json.duplicate", "an object has a name twice");
+    return 0;
+}
+
+int json_parse(const char *bytes, size_t length, struct json **document, struct err *err)
+{
+    if (json_scan(bytes, length, err) != 0)
+        return -1;
+    cJSON *root = cJSON_ParseWithLengthOpts(bytes, length, NULL, false);
+    if (root == NULL)
+        return err_set(err, ERR_PERMANENT, "json.syntax", "the JSON parser refused the text");
+    if (check_item(root, err) != 0) {
+        cJSON_Delete(root);
+        return -1;
+    }
+    *document = (struct json *)(void *)root;
+    return 0;
+}
+
+void json_free(struct json **document)
+{
+    cJSON_Delete((cJSON *)(void *)*document); /* accepts NULL */
+    *document = NULL;
+}
+
+enum json_type json_type(const struct json *value)
+{
+    const cJSON *item = item_of(value);
+    if (cJSON_IsObject(item))
+        return JSON_OBJECT;
+    if (cJSON_IsArray(item))
+        return JSON_ARRAY;
+    if (cJSON_IsString(item))
+        return JSON_STRING;
+    if (cJSON_IsNumber(item))
+        return JSON_NUMBER;
+    return cJSON_IsBool(item) ? JSON_BOOL : JSON_NULL;
+}
+
+const struct json *json_member(const struct json *object, const char *name)
+{
+    const cJSON *item = item_of(object);
+    if (!cJSON_IsObject(item)) /* also NULL */
+        return NULL;
+    const cJSON *member = cJSON_GetObjectItemCaseSensitive(item, name);
+    return member == NULL || cJSON_IsNull(member) ? NULL : value_of(member);
+}
+
+const char *json_member_text(const struct json *object, const char *name)
+{
+    return json_text(json_member(object, name));
+}
+
+bool json_member_int(const struct json *object, const char *name, int64_t min, int64_t max,
+                     int64_t *value)
+{
+    const cJSON *member = item_of(json_member(object, name));
+    if (!cJSON_IsNumber(member))
+        return false;
+    double number = member->valuedouble;
+    if (number != floor(number) || fabs(number) > WHOLE_MAX)
+        return false;
+    int64_t whole = (int64_t)number;
+    if (whole < min || whole > max)
+        return false;
+    *value = whole;
+    return true;
+}
+
+bool json_member_bool(const struct json *object, const char *name, bool fallback)
+{
+    const cJSON *member = item_of(json_member(object, name));
+    return cJSON_IsBool(member) ? cJSON_IsTrue(member) : fallback;
+}
+
+const char *json_text(const struct json *value)
+{
+    return cJSON_GetStringValue(item_of(value)); /* NULL for NULL or another type */
+}
+
+double json_number(const struct json *value)
+{
+    return cJSON_IsNumber(item_of(value)) ? item_of(value)->valuedouble : 0;
+}
+
+bool json_bool(const struct json *value)
+{
+    return cJSON_IsTrue(item_of(value));
+}
+
+const struct json *json_first(const struct json *value)
+{
+    return value == NULL ? NULL : value_of(item_of(value)->child);
+}
+
+const struct json *json_next(const struct json *value)
+{
+    return value == NULL ? NULL : value_of(item_of(value)->next);
+}
+
+const char *json_name(const struct json *value)
+{
+    return value == NULL ? NULL : item_of(value)->string;
+}
+
+size_t json_count(const struct json *value)
+{
+    return value == NULL ? 0 : (size_t)cJSON_GetArraySize(item_of(value));
+}
