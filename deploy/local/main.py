@@ -60,8 +60,9 @@ class Steps:
 def outside_settings():
     """What replaces the stand-ins, from the environment."""
     outside = {}
-    if os.environ.get("FRONTDESK_MODEL_BASE_URL"):
-        outside["model_base_url"] = os.environ["FRONTDESK_MODEL_BASE_URL"]
+    base_url = os.environ.get("FRONTDESK_MODEL_BASE_URL") or os.environ.get("OPENAI_BASE_URL")
+    if base_url:
+        outside["model_base_url"] = base_url
     elif os.environ.get("OPENAI_API_KEY"):
         outside["model_base_url"] = "https://api.openai.com/v1"
     given = [name for name in TWILIO_SETTINGS if os.environ.get(name)]

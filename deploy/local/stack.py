@@ -20,7 +20,8 @@ PORTS = {
     "public": 18080, "ingress": 18081, "admin": 18090, "kafka": 19092, "kafka_controller": 19093,
     "postgres": 15432, "pgbouncer": 16432, "twilio": 18100, "model": 18101,
 }
-ROLES = {"engine": "frontdesk_engine", "responder": "frontdesk_responder"}
+ROLES = {"engine": "frontdesk_engine", "responder": "frontdesk_responder",
+         "deskctl": "frontdesk_ops", "console": "frontdesk_console"}
 SERVICES = ("ingress", "engine", "responder")
 
 
@@ -87,9 +88,13 @@ class Installation:
         self.direct = direct
         self.outside = outside or {}
         self.keys = self.folder / "keys"
+        self.public_port = ports("public")
+        self.stand_ports = {name: ports(name) for name in ("twilio", "model")
+                            if f"{name}_base_url" not in self.outside}
         self.services = {}
         self.twilio = self.model = self.nginx = None
         self.tenants = []
+        self.tenant_files = []
         self.secrets = {}
 
     # Addresses and configuration
@@ -102,15 +107,16 @@ class Installation:
     @property
     def public_url(self):
         """The base that Twilio signs."""
-        return self.outside.get("public_url") or self.nginx.url
+        return self.outside.get("public_url") or f"http://127.0.0.1:{self.public_port}"
 
     @property
     def twilio_url(self):
-        return self.outside.get("twilio_base_url") or (self.twilio and self.twilio.url)
+        return self.outside.get("twilio_base_url") or f"http://127.0.0.1:{self.stand_ports['twilio']}"
 
     @property
     def model_url(self):
-        return self.outside.get("model_base_url") or self.model.url + "/v1"
+        return (self.outside.get("model_base_url")
+                or f"http://127.0.0.1:{self.stand_ports['model']}/v1")
 
     def common(self):
         return {"kafka_brokers": self.servers.kafka.address, "topic_prefix": self.prefix}
@@ -130,14 +136,13 @@ class Installation:
             config.update(database_url=self.database_url(ROLES["responder"]),
                           public_url=self.public_url, id_key_file=self.keys / "id.key",
                           credentials_key_file=self.keys / "credentials.key")
-            if self.twilio_url:
-                config["twilio_base_url"] = self.twilio_url
+            config["twilio_base_url"] = self.twilio_url
         return config
 
     def deskctl_environment(self):
         config = self.common()
         config.update(database_direct_url=self.servers.postgres.url(self.database),
-                      database_url=self.servers.postgres.url(self.database),
+                      database_url=self.database_url(ROLES["deskctl"]),
                       edge_public_key_file=self.keys / "edge.public",
                       edge_secret_key_file=self.keys / "edge.secret",
                       credentials_key_file=self.keys / "credentials.key",
@@ -153,14 +158,14 @@ class Installation:
     def start_stands(self, model_options=()):
         """The stand-ins that nothing real replaces. Needs the tenants (their accounts)."""
         logs = own_dir(self.folder / "log")
-        if not self.outside.get("twilio_base_url"):
+        if "twilio" in self.stand_ports and self.twilio is None:
             accounts = give_file(self.folder / "accounts.json", json.dumps(self.accounts()))
             self.twilio = Stand("stand-twilio", self.bin / "stand-twilio", logs,
-                                self.ports("twilio"), "--accounts", accounts, "--die-with-parent")
+                                self.stand_ports["twilio"], "--accounts", accounts, "--die-with-parent")
             self.twilio.start().wait_ready()
-        if not self.outside.get("model_base_url"):
-            self.model = Stand("stand-model", self.bin / "stand-model", logs, self.ports("model"),
-                               *model_options, "--die-with-parent")
+        if "model" in self.stand_ports and self.model is None:
+            self.model = Stand("stand-model", self.bin / "stand-model", logs,
+                               self.stand_ports["model"], *model_options, "--die-with-parent")
             self.model.start().wait_ready()
 
     def accounts(self):
@@ -169,16 +174,18 @@ class Installation:
 
     def load_tenants(self, files):
         """Reads the tenant files and makes up the secrets that they name and nobody has set."""
-        self.tenants, self.secrets = load_tenants(files, self)
+        self.tenant_files = files
+        known = {"OPENAI_BASE_URL": self.model_url}
+        self.tenants, self.secrets = load_tenants(files, known, self.outside)
 
     def start_edge(self, ingresses=1):
         """Chooses ingress's ports and puts nginx before them: its address is the public one."""
         self.ingress_ports = [self.ports("ingress") for _ in range(ingresses)]
-        self.nginx = Nginx(self.folder.parent / f"{self.folder.name}-nginx", self.ports("public"),
+        self.nginx = Nginx(self.folder.parent / f"{self.folder.name}-nginx", self.public_port,
                            self.ingress_ports)
         self.nginx.start()
 
-    def prepare(self, files):
+    def prepare(self):
         """Keys, schema, roles, topics and tenants; every step may run again."""
         self.servers.postgres.create_database(self.database)
         own_dir(self.folder / "log")
@@ -189,7 +196,7 @@ class Installation:
             self.servers.postgres.give_password(role)
             self.servers.pgbouncer.add_role(role)
         self.deskctl("topics", "apply")
-        self.deskctl("tenant", "apply", *files, "--yes")
+        self.deskctl("tenant", "apply", *self.tenant_files, "--yes")
 
     def publish_directory(self):
         self.deskctl("directory", "publish")

@@ -1,7 +1,7 @@
 """The example businesses of deploy/tenants as ./run and the tests need them.
 
-Tenant files name secrets as env:NAME or file:PATH only. What nobody has set in the environment is
-made up here, so that the example works as it lies there.
+Tenant files name secrets as env:NAME or file:PATH only; other values may be env:NAME:-DEFAULT. What
+nobody has set is made up here, so that the examples work as they lie there.
 """
 
 import os
@@ -13,7 +13,7 @@ import yaml
 
 from procs import Failure
 
-REFERENCE = re.compile(r"^env:([A-Za-z_][A-Za-z0-9_]*)$")
+REFERENCE = re.compile(r"^env:([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$", re.S)
 
 
 def walk(node, path=()):
@@ -28,11 +28,25 @@ def walk(node, path=()):
         yield path, node
 
 
-def environment_for(documents):
-    """Values for every env:NAME of the documents: the caller's own, else made up."""
-    names = {match.group(1) for document in documents for _, value in walk(document)
-             if isinstance(value, str) and (match := REFERENCE.match(value))}
-    return {name: os.environ.get(name) or secrets.token_hex(16) for name in sorted(names)}
+def environment_for(documents, known, outside):
+    """Values for every env:NAME of the documents: known, else the caller's own, else the default
+    that stands there, else made up. Without anything from outside (tests, plain ./run) the caller's
+    environment is not asked: a key that lies about must not reach a stand-in."""
+    values = dict(known)
+    for document in documents:
+        for _, value in walk(document):
+            match = REFERENCE.match(value) if isinstance(value, str) else None
+            if match and match.group(1) not in values:
+                name, default = match.groups()
+                own = os.environ.get(name) if allowed(name, outside) else None
+                values[name] = own or default or secrets.token_hex(16)
+    return values
+
+
+def allowed(name, outside):
+    """Whether a variable of the caller's applies: the model's with a real model, Twilio's with a
+    real Twilio."""
+    return ("model_base_url" if name.startswith("OPENAI_") else "twilio_base_url") in outside
 
 
 def resolve(value, environment):
@@ -54,12 +68,12 @@ def sms_channel(document, path):
     raise Failure(f"{path} has no channel of kind sms")
 
 
-def load_tenants(files, installation):
+def load_tenants(files, known, outside):
     """([entry of endpoints.json], {environment variable: secret}) of the tenant files."""
     documents = [yaml.safe_load(Path(path).read_text()) for path in files]
     if not documents:
         raise Failure("deploy/tenants holds no tenant file")
-    environment = environment_for(documents)
+    environment = environment_for(documents, known, outside)
     tenants = []
     for path, document in zip(files, documents):
         channel = sms_channel(document, path)
@@ -67,6 +81,6 @@ def load_tenants(files, installation):
             "name": document["name"],
             "account_sid": resolve(channel["account_sid"], environment),
             "auth_token": resolve(channel["auth_token"], environment),
-            "numbers": {"sms": channel["address"]},
+            "numbers": {"sms": resolve(channel["number"], environment)},
         })
     return tenants, environment
