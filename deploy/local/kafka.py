@@ -155,11 +155,8 @@ class Kafka:
         self.extra_properties = extra_properties
         self.data = self.folder / "data"
         self.log = self.folder / "kafka.log"
-        words = [*extra_flags, f"-Ddesk.log.dir={self.folder}"]
-        command = self.runtime.command(self.folder, "kafka.Kafka",
-                                       self.folder / "server.properties")
-        self.child = Child("kafka", [command[0], *words, *command[1:]],
-                           self.folder / "kafka.out.log")
+        self.extra_flags = [str(flag) for flag in extra_flags]
+        self.child = Child("kafka", [], self.folder / "kafka.out.log")
 
     @property
     def address(self):
@@ -171,6 +168,10 @@ class Kafka:
         text = PROPERTIES.format(port=self.port, controller_port=self.controller_port,
                                  data=self.data) + self.extra_properties
         (self.folder / "server.properties").write_text(text)
+        # Only now: the jars may have been fetched since this object was made.
+        java, *words = self.runtime.command(self.folder, "kafka.Kafka",
+                                            self.folder / "server.properties")
+        self.child.argv = [str(word) for word in (java, *self.extra_flags, *words)]
         self._seen = self.log.stat().st_size if self.log.exists() else 0
         self.child.start()
         if wait:
