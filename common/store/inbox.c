@@ -1,0 +1,334 @@
+/* The claim's SQL. Used by the engine's intake only. The statements of one claim run as one
+ * transaction; each has a snapshot of its own, so what a statement locks the next one reads as it
+ * is. Lock order: address (advisory), inbox row, contact, conversation, session. */
+#include "store/inbox.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Erasure takes the same lock exclusively: a claim is either before it, and erased with the rest,
+ * or after it, and sees its row in `erasures`. */
+static const char lock_addresses_sql[] =
+    "SELECT pg_advisory_xact_lock_shared(k)"
+    " FROM (SELECT DISTINCT k FROM unnest($1::bigint[]) AS t (k) ORDER BY k) AS keys";
+
+/* The inbox row decides what is new; an event that ends at once never arms a session. */
+static const char insert_sql[] =
+    "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[],"
+    " $6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::bytea[], $11::timestamptz[],"
+    " $12::text[], $13::text[]) AS t (tenant_id, provider_id, sender, address, session_id,"
+    " contact_id, message_id, address_hash, content_hash, event_time, word, traceparent)),"
+    " judged AS (SELECT i.*, c.state AS consent, e.erased_at IS NOT NULL AS erased"
+    " FROM input i"
+    " JOIN channels ch ON ch.tenant_id = i.tenant_id AND ch.kind = 'sms'"
+    " AND ch.address = i.sender AND ch.removed_at IS NULL"
+    " LEFT JOIN consents c ON c.tenant_id = i.tenant_id AND c.sender = i.sender"
+    " AND c.address = i.address"
+    " LEFT JOIN erasures e ON e.tenant_id = i.tenant_id AND e.address_hash = i.address_hash"
+    " AND e.erased_at >= i.event_time),"
+    " reasoned AS (SELECT j.*, CASE WHEN erased THEN 'erased'"
+    " WHEN word = 'stop' THEN 'opted_out'"
+    " WHEN word = 'start' AND consent = 'opted_out' THEN 'opted_in'"
+    " WHEN word = 'help' THEN 'help'"
+    " WHEN consent = 'opted_out' THEN 'no_consent'"
+    " WHEN event_time < clock_timestamp() - $14::bigint * interval '1 ms' THEN 'late' END AS reason"
+    " FROM judged j),"
+    " made AS (INSERT INTO inbox_events (tenant_id, channel, provider_id, session_id, message_id,"
+    " address_hash, content_hash, state, reason, claim_id, event_time, settled_at, traceparent)"
+    " SELECT tenant_id, 'sms', provider_id, session_id, message_id, address_hash, content_hash,"
+    " CASE WHEN reason IS NULL THEN 'open' WHEN reason = 'late' THEN 'late' ELSE 'ended' END,"
+    " reason, $1::uuid, event_time, CASE WHEN reason IS NOT NULL THEN clock_timestamp() END,"
+    " nullif(traceparent, '')"
+    " FROM reasoned ORDER BY tenant_id, provider_id"
+    " ON CONFLICT DO NOTHING RETURNING tenant_id, provider_id, reason),"
+    " people AS (SELECT DISTINCT ON (i.tenant_id, i.contact_id) i.* FROM made m"
+    " JOIN input i USING (tenant_id, provider_id)"
+    " WHERE m.reason IS DISTINCT FROM 'erased' ORDER BY i.tenant_id, i.contact_id),"
+    " contact AS (INSERT INTO contacts (tenant_id, id) SELECT tenant_id, contact_id FROM people"
+    " WHERE NOT EXISTS (SELECT FROM contact_addresses a WHERE a.tenant_id = people.tenant_id"
+    " AND a.kind = 'phone' AND a.address = people.address)"
+    " ORDER BY tenant_id, contact_id ON CONFLICT DO NOTHING)"
+    " INSERT INTO contact_addresses (tenant_id, kind, address, contact_id)"
+    " SELECT tenant_id, 'phone', address, contact_id FROM people"
+    " ORDER BY tenant_id, contact_id ON CONFLICT DO NOTHING";
+
+/* One claim at a time per contact: two claims cannot both open its next conversation. */
+static const char lock_contacts_sql[] =
+    "SELECT 1 FROM contacts c WHERE (c.tenant_id, c.id) IN ("
+    " SELECT a.tenant_id, a.contact_id FROM contact_addresses a"
+    " JOIN unnest($2::uuid[], $3::text[], $4::text[]) AS i (tenant_id, provider_id, address)"
+    " ON a.tenant_id = i.tenant_id AND a.kind = 'phone' AND a.address = i.address"
+    " JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = 'sms'"
+    " AND e.provider_id = i.provider_id AND e.claim_id = $1::uuid"
+    " AND e.reason IS DISTINCT FROM 'erased')"
+    " ORDER BY c.tenant_id, c.id FOR NO KEY UPDATE";
+
+/* Touches and thereby locks the open conversation; one that was quiet too long ends here, unless a
+ * person holds it. */
+static const char touch_conversations_sql[] =
+    "UPDATE conversations c SET"
+    " closed_at = CASE WHEN c.held_by IS NULL AND"
+    " c.last_activity_at < clock_timestamp() - $4::bigint * interval '1 ms'"
+    " THEN clock_timestamp() END,"
+    " last_activity_at = CASE WHEN c.held_by IS NULL AND"
+    " c.last_activity_at < clock_timestamp() - $4::bigint * interval '1 ms'"
+    " THEN c.last_activity_at ELSE clock_timestamp() END"
+    " WHERE c.closed_at IS NULL AND (c.tenant_id, c.contact_id) IN ("
+    " SELECT a.tenant_id, a.contact_id FROM contact_addresses a"
+    " JOIN unnest($2::uuid[], $3::text[], $5::text[]) AS i (tenant_id, provider_id, address)"
+    " ON a.tenant_id = i.tenant_id AND a.kind = 'phone' AND a.address = i.address"
+    " JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = 'sms'"
+    " AND e.provider_id = i.provider_id AND e.claim_id = $1::uuid"
+    " AND e.reason IS DISTINCT FROM 'erased')";
+
+/* Everything else, with contact and conversation locked. A conversation that a person holds keeps
+ * its events open but arms no session: hand-back does. A redelivered event that is still open
+ * re-arms its session and names us. */
+static const char arm_sql[] =
+    "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[],"
+    " $6::text[], $7::jsonb[], $8::uuid[], $9::uuid[], $10::text[]) WITH ORDINALITY"
+    " AS t (tenant_id, provider_id, sender, address, body, media, session_id, conversation_id,"
+    " word, n)),"
+    " mine AS (SELECT i.*, e.state, e.reason, e.message_id, e.event_time, a.contact_id,"
+    " ch.id AS channel_id FROM input i"
+    " JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = 'sms'"
+    " AND e.provider_id = i.provider_id AND e.claim_id = $1::uuid"
+    " AND e.reason IS DISTINCT FROM 'erased'"
+    " JOIN contact_addresses a ON a.tenant_id = i.tenant_id AND a.kind = 'phone'"
+    " AND a.address = i.address"
+    " JOIN channels ch ON ch.tenant_id = i.tenant_id AND ch.kind = 'sms'"
+    " AND ch.address = i.sender AND ch.removed_at IS NULL),"
+    " opened AS (INSERT INTO conversations (tenant_id, id, contact_id)"
+    " SELECT DISTINCT ON (m.tenant_id, m.contact_id) m.tenant_id, m.conversation_id, m.contact_id"
+    " FROM mine m WHERE NOT EXISTS (SELECT FROM conversations c WHERE c.tenant_id = m.tenant_id"
+    " AND c.contact_id = m.contact_id AND c.closed_at IS NULL)"
+    " ORDER BY m.tenant_id, m.contact_id, m.n"
+    " RETURNING tenant_id, id, contact_id, held_by),"
+    " talk AS (SELECT tenant_id, id, contact_id, held_by FROM opened UNION ALL"
+    " SELECT c.tenant_id, c.id, c.contact_id, c.held_by FROM conversations c"
+    " WHERE c.closed_at IS NULL AND (c.tenant_id, c.contact_id) IN"
+    " (SELECT tenant_id, contact_id FROM mine)),"
+    " per_session AS (SELECT m.tenant_id, m.session_id, min(t.id::text)::uuid AS conversation_id,"
+    " min(m.channel_id::text)::uuid AS channel_id, min(m.address) AS address,"
+    " bool_or(m.state = 'open') AND bool_and(t.held_by IS NULL) AS arm"
+    " FROM mine m JOIN talk t ON t.tenant_id = m.tenant_id AND t.contact_id = m.contact_id"
+    " GROUP BY m.tenant_id, m.session_id),"
+    " armed AS (INSERT INTO channel_sessions AS s (tenant_id, id, conversation_id, channel_id, "
+    "kind,"
+    " remote_address, claimed, worker, burst_at, due_at)"
+    " SELECT tenant_id, session_id, conversation_id, channel_id, 'sms', address, 1,"
+    " CASE WHEN arm THEN $11::uuid END, CASE WHEN arm THEN clock_timestamp() END,"
+    " CASE WHEN arm THEN clock_timestamp()"
+    " + least($12::bigint, $13::bigint) * interval '1 ms' END"
+    " FROM per_session ORDER BY tenant_id, session_id"
+    " ON CONFLICT (tenant_id, id) DO UPDATE SET conversation_id = EXCLUDED.conversation_id,"
+    " claimed = s.claimed + CASE WHEN EXCLUDED.due_at IS NULL THEN 0 ELSE 1 END,"
+    " worker = coalesce(EXCLUDED.worker, s.worker),"
+    " burst_at = CASE WHEN EXCLUDED.due_at IS NULL THEN s.burst_at"
+    " WHEN s.due_at IS NULL THEN EXCLUDED.burst_at"
+    " ELSE coalesce(s.burst_at, EXCLUDED.burst_at) END,"
+    " due_at = CASE WHEN EXCLUDED.due_at IS NULL THEN s.due_at"
+    " WHEN s.due_at IS NULL THEN EXCLUDED.due_at"
+    " ELSE least(EXCLUDED.due_at, coalesce(s.burst_at, EXCLUDED.burst_at)"
+    " + $13::bigint * interval '1 ms') END),"
+    " rearmed AS (UPDATE channel_sessions s SET worker = $11::uuid,"
+    " due_at = coalesce(s.due_at, clock_timestamp())"
+    " FROM input i JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = 'sms'"
+    " AND e.provider_id = i.provider_id AND e.claim_id <> $1::uuid AND e.state = 'open'"
+    " WHERE s.tenant_id = e.tenant_id AND s.id = e.session_id"
+    " AND NOT EXISTS (SELECT FROM per_session p WHERE p.tenant_id = s.tenant_id"
+    " AND p.session_id = s.id)"
+    " AND NOT EXISTS (SELECT FROM conversations c WHERE c.tenant_id = s.tenant_id"
+    " AND c.id = s.conversation_id AND c.held_by IS NOT NULL)),"
+    " consent AS (INSERT INTO consents AS c (tenant_id, sender, address, state, source, changed_at)"
+    " SELECT DISTINCT ON (tenant_id, sender, address) tenant_id, sender, address, reason,"
+    " 'customer', event_time FROM mine WHERE reason IN ('opted_out', 'opted_in')"
+    " ORDER BY tenant_id, sender, address, event_time DESC"
+    " ON CONFLICT (tenant_id, sender, address) DO UPDATE SET state = EXCLUDED.state,"
+    " source = EXCLUDED.source, changed_at = EXCLUDED.changed_at"
+    " WHERE c.changed_at <= EXCLUDED.changed_at)"
+    " INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author, body,"
+    " media, provider_id, event_time)"
+    " SELECT m.tenant_id, m.message_id, t.id, m.session_id, 'in', 'contact', m.body, m.media,"
+    " m.provider_id, m.event_time"
+    " FROM mine m JOIN talk t ON t.tenant_id = m.tenant_id AND t.contact_id = m.contact_id"
+    " ORDER BY m.n ON CONFLICT DO NOTHING";
+
+static const char report_sql[] =
+    "SELECT i.n, e.state, e.claim_id = $1::uuid, e.session_id, s.conversation_id, s.claimed,"
+    " coalesce(s.worker = $4::uuid AND s.due_at IS NOT NULL AND e.state = 'open', false),"
+    " coalesce(ceil(extract(epoch FROM s.due_at - clock_timestamp()) * 1000), 0)::bigint"
+    " FROM unnest($2::uuid[], $3::text[]) WITH ORDINALITY AS i (tenant_id, provider_id, n)"
+    " JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = 'sms'"
+    " AND e.provider_id = i.provider_id"
+    " LEFT JOIN channel_sessions s ON s.tenant_id = e.tenant_id AND s.id = e.session_id"
+    " ORDER BY i.n";
+
+enum { REPORT_STATEMENT = 5 };
+
+/* The columns of a batch as array literals. */
+struct columns {
+    const char *tenant, *provider_id, *sender, *address, *body, *media, *word, *traceparent;
+    const char *session, *contact, *message, *address_hash, *conversation, *content_hash, *time;
+    const char *lock;
+};
+
+/* Text columns are read by offset, so that one loop serves them all. */
+static const char *text_column(struct arena *arena, const struct inbox_event *events, size_t count,
+                               size_t offset)
+{
+    struct pg_array array;
+    pg_array_init(&array);
+    for (size_t i = 0; i < count; i++) {
+        const char *text;
+        memcpy(&text, (const char *)&events[i] + offset, sizeof text);
+        pg_array_add(&array, text);
+    }
+    const char *literal = pg_array_take(&array, arena);
+    pg_array_fini(&array);
+    return literal;
+}
+
+static const char *uuid_column(struct arena *arena, const struct inbox_event *events, size_t count,
+                               size_t offset)
+{
+    struct pg_array array;
+    pg_array_init(&array);
+    for (size_t i = 0; i < count; i++) {
+        struct uuid id;
+        memcpy(&id, (const char *)&events[i] + offset, sizeof id);
+        pg_array_add_uuid(&array, &id);
+    }
+    const char *literal = pg_array_take(&array, arena);
+    pg_array_fini(&array);
+    return literal;
+}
+
+/* Columns whose text is computed per event. */
+static const char *made_column(struct arena *arena, const struct inbox_event *events, size_t count,
+                               void (*make)(struct strbuf *out, const struct inbox_event *event))
+{
+    struct pg_array array;
+    struct strbuf text;
+    strbuf_init(&text, 256);
+    pg_array_init(&array);
+    for (size_t i = 0; i < count; i++) {
+        strbuf_clear(&text);
+        make(&text, &events[i]);
+        pg_array_add(&array, text.data);
+    }
+    const char *literal = pg_array_take(&array, arena);
+    pg_array_fini(&array);
+    strbuf_fini(&text);
+    return literal;
+}
+
+static void make_word(struct strbuf *out, const struct inbox_event *event)
+{
+    static const char *const words[] = {[INBOX_NO_WORD] = "",
+                                        [INBOX_STOP] = "stop",
+                                        [INBOX_START] = "start",
+                                        [INBOX_HELP] = "help"};
+    strbuf_add_text(out, words[event->consent]);
+}
+
+static void make_time(struct strbuf *out, const struct inbox_event *event)
+{
+    char text[CLOCK_RFC3339_SIZE];
+    clock_format_rfc3339(event->event_time_ms, text);
+    strbuf_add_text(out, text);
+}
+
+static void make_content_hash(struct strbuf *out, const struct inbox_event *event)
+{
+    strbuf_add_text(out, "\\x");
+    text_add_hex(out, event->content_hash, sizeof event->content_hash);
+}
+
+/* The advisory lock's key: the first 8 bytes of the keyed address hash. */
+static void make_lock(struct strbuf *out, const struct inbox_event *event)
+{
+    int64_t key;
+    memcpy(&key, event->address_hash.bytes, sizeof key);
+    strbuf_printf(out, "%lld", (long long)key);
+}
+
+#define TEXT_COLUMN(member) text_column(arena, events, count, offsetof(struct inbox_event, member))
+#define UUID_COLUMN(member) uuid_column(arena, events, count, offsetof(struct inbox_event, member))
+
+static struct columns make_columns(struct arena *arena, const struct inbox_event *events,
+                                   size_t count)
+{
+    return (struct columns){
+        .tenant = TEXT_COLUMN(tenant),
+        .provider_id = TEXT_COLUMN(provider_id),
+        .sender = TEXT_COLUMN(sender),
+        .address = TEXT_COLUMN(address),
+        .body = TEXT_COLUMN(body),
+        .media = TEXT_COLUMN(media_json),
+        .traceparent = TEXT_COLUMN(traceparent),
+        .session = UUID_COLUMN(session),
+        .contact = UUID_COLUMN(contact),
+        .message = UUID_COLUMN(message),
+        .address_hash = UUID_COLUMN(address_hash),
+        .conversation = UUID_COLUMN(conversation),
+        .word = made_column(arena, events, count, make_word),
+        .time = made_column(arena, events, count, make_time),
+        .content_hash = made_column(arena, events, count, make_content_hash),
+        .lock = made_column(arena, events, count, make_lock),
+    };
+}
+
+static void add(struct pg_unit *unit, const char *sql, const char *const *params)
+{
+    struct pg_statement *statement = pg_add(unit, sql);
+    for (; *params != NULL; params++)
+        pg_param(statement, *params);
+}
+
+void inbox_add_claim(struct pg_unit *unit, struct arena *arena, const char *worker,
+                     const struct inbox_event *events, size_t count,
+                     const struct inbox_timing *timing)
+{
+    struct columns c = make_columns(arena, events, count);
+    struct uuid id = uuid_new();
+    const char *claim = uuid_format(&id, arena_alloc(arena, UUID_TEXT_SIZE));
+    const char *late = arena_printf(arena, "%lld", (long long)timing->answer_within_ms);
+    const char *quiet = arena_printf(arena, "%lld", (long long)timing->quiet_ms);
+    const char *burst = arena_printf(arena, "%lld", (long long)timing->burst_ms);
+    const char *burst_max = arena_printf(arena, "%lld", (long long)timing->burst_max_ms);
+    add(unit, lock_addresses_sql, (const char *[]){c.lock, NULL});
+    add(unit, insert_sql,
+        (const char *[]){claim, c.tenant, c.provider_id, c.sender, c.address, c.session, c.contact,
+                         c.message, c.address_hash, c.content_hash, c.time, c.word, c.traceparent,
+                         late, NULL});
+    add(unit, lock_contacts_sql, (const char *[]){claim, c.tenant, c.provider_id, c.address, NULL});
+    add(unit, touch_conversations_sql,
+        (const char *[]){claim, c.tenant, c.provider_id, quiet, c.address, NULL});
+    add(unit, arm_sql,
+        (const char *[]){claim, c.tenant, c.provider_id, c.sender, c.address, c.body, c.media,
+                         c.session, c.conversation, c.word, worker, burst, burst_max, NULL});
+    add(unit, report_sql, (const char *[]){claim, c.tenant, c.provider_id, worker, NULL});
+}
+
+bool inbox_read_claim(const struct pg_answer *answer, int row, struct inbox_claimed *out)
+{
+    const struct pg_result *r = answer->results;
+    const int s = REPORT_STATEMENT;
+    if (row >= pg_rows(r, s))
+        return false;
+    *out = (struct inbox_claimed){
+        .index = (size_t)pg_int(r, s, row, 0) - 1,
+        .state = pg_text(r, s, row, 1),
+        .fresh = pg_bool(r, s, row, 2),
+        .session = pg_uuid(r, s, row, 3),
+        .conversation = pg_uuid(r, s, row, 4),
+        .claimed = pg_int(r, s, row, 5),
+        .mine = pg_bool(r, s, row, 6),
+        .due_in_ms = pg_int(r, s, row, 7),
+    };
+    return true;
+}

@@ -1,0 +1,63 @@
+/* The claim: a batch of inbound events becomes rows in one transaction (docs/PROTOCOL.md, claim).
+ *
+ * After it commits the events are safe in PostgreSQL: their offsets may be stored. Loop thread. */
+#ifndef DESK_STORE_INBOX_H
+#define DESK_STORE_INBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/uuid.h"
+#include "pg/pg.h"
+
+/* What a text says about consent (contract: a whole message that is a stop or start word, or the
+ * provider's OptOutType). */
+enum inbox_consent { INBOX_NO_WORD, INBOX_STOP, INBOX_START, INBOX_HELP };
+
+struct inbox_event {
+    const char *tenant;      /* uuid text */
+    const char *provider_id; /* MessageSid */
+    const char *sender;      /* our number */
+    const char *address;     /* the customer's */
+    const char *body;
+    const char *media_json; /* JSON array or NULL */
+    int64_t event_time_ms;
+    enum inbox_consent consent;
+    const char *traceparent;                             /* or "" */
+    struct uuid session, contact, message, address_hash; /* keyed hashes (crypto_ident) */
+    struct uuid conversation; /* a fresh id, used if the contact has no open conversation */
+    uint8_t content_hash[32];
+};
+
+struct inbox_timing {
+    int64_t burst_ms, burst_max_ms; /* due after the last, at most after the first text */
+    int64_t answer_within_ms;       /* older events are stored as late */
+    int64_t quiet_ms;               /* a conversation silent for so long is closed */
+};
+
+/* Adds the claim's statements to an empty unit. `worker` owns the claimed sessions. Events must be
+ * without repeats of (tenant, provider_id) and sorted by them; all texts live until the unit is
+ * done; arrays are made in the arena. At most 500 events. */
+void inbox_add_claim(struct pg_unit *unit, struct arena *arena, const char *worker,
+                     const struct inbox_event *events, size_t count,
+                     const struct inbox_timing *timing);
+
+/* What became of one event. */
+struct inbox_claimed {
+    size_t index;      /* into the events given */
+    const char *state; /* open, answered, ended, human, late, failed */
+    bool fresh;        /* this very claim made the row */
+    bool mine;         /* the session is due and names our worker */
+    struct uuid session, conversation;
+    int64_t claimed;   /* the session's claim counter */
+    int64_t due_in_ms; /* by the database's clock; may be negative */
+};
+
+/* Reads row `row` of an inbox_add_claim answer, or false when there is no such row. Events without
+ * any row have no channel of their tenant: they are dead letters. Texts are borrowed from the
+ * answer. */
+bool inbox_read_claim(const struct pg_answer *answer, int row, struct inbox_claimed *out);
+
+#endif

@@ -1,0 +1,464 @@
+/* The turn's SQL: see turn.h and docs/PROTOCOL.md. Used by the engine only. A COMMIT whose answer
+ * was lost is simply sent again: a turn that is no longer running under the same fence is reported
+ * as committed. */
+#include "store/turn.h"
+
+#include "base/clock.h"
+#include "store/worker.h"
+
+#include <string.h>
+
+static const char moved_sql[] =
+    "SELECT i.session_id FROM unnest($2::uuid[], $3::bigint[], $4::bigint[])"
+    " AS i (session_id, fence, epoch)"
+    " LEFT JOIN (channel_sessions s JOIN conversations c"
+    " ON c.tenant_id = s.tenant_id AND c.id = s.conversation_id) ON s.id = i.session_id"
+    " WHERE s.worker IS DISTINCT FROM $1::uuid OR (i.fence >= 0 AND s.fence <> i.fence)"
+    " OR (i.epoch >= 0 AND c.epoch <> i.epoch)";
+
+static const char adopt_sql[] =
+    "WITH free AS (SELECT s.tenant_id, s.id, s.due_at FROM channel_sessions s"
+    " WHERE s.due_at <= clock_timestamp() AND s.worker IS NULL"
+    " ORDER BY s.due_at LIMIT $2::integer FOR UPDATE SKIP LOCKED),"
+    " orphan AS (SELECT s.tenant_id, s.id, s.due_at FROM channel_sessions s"
+    " WHERE s.due_at <= clock_timestamp() AND s.worker IN (SELECT id FROM workers WHERE dead)"
+    " ORDER BY s.due_at LIMIT $2::integer FOR UPDATE SKIP LOCKED),"
+    " due AS (SELECT tenant_id, id FROM (SELECT * FROM free UNION ALL SELECT * FROM orphan) AS u"
+    " ORDER BY due_at LIMIT $2::integer)"
+    " UPDATE channel_sessions s SET worker = $1::uuid FROM due d"
+    " WHERE s.tenant_id = d.tenant_id AND s.id = d.id"
+    " RETURNING s.tenant_id, s.id, s.conversation_id, s.claimed";
+
+static const char mine_sql[] =
+    "SELECT tenant_id, id, conversation_id, claimed FROM channel_sessions"
+    " WHERE worker = $1::uuid AND due_at <= clock_timestamp() AND id <> ALL ($2::uuid[])"
+    " ORDER BY due_at LIMIT $3::integer";
+
+static const char lock_conversations_sql[] =
+    "SELECT 1 FROM conversations c WHERE (c.tenant_id, c.id) IN"
+    " (SELECT * FROM unnest($1::uuid[], $2::uuid[]))"
+    " ORDER BY c.tenant_id, c.id FOR SHARE";
+
+static const char lock_sessions_sql[] =
+    "SELECT 1 FROM channel_sessions s WHERE (s.tenant_id, s.id) IN"
+    " (SELECT * FROM unnest($1::uuid[], $2::uuid[]))"
+    " ORDER BY s.tenant_id, s.id FOR NO KEY UPDATE";
+
+/* The context: all open texts (50 at most) and the 40 last messages before. A reply that never left
+ * is not part of what was said. */
+#define CONTEXT_SQL                                                                                \
+    "(SELECT json_agg(json_build_object('position', h.position, 'author', h.author,"               \
+    " 'text', h.body, 'media', h.media, 'at_ms', (extract(epoch FROM h.event_time) * "             \
+    "1000)::bigint)"                                                                               \
+    " ORDER BY h.position) FROM ("                                                                 \
+    " SELECT m.position, m.author, m.body, m.media, m.event_time FROM messages m"                  \
+    " WHERE m.tenant_id = g.tenant_id AND m.id = ANY (g.message_ids)"                              \
+    " UNION SELECT * FROM (SELECT m.position, m.author, m.body, m.media, m.event_time"             \
+    " FROM messages m WHERE m.tenant_id = g.tenant_id"                                             \
+    " AND m.conversation_id = g.conversation_id"                                                   \
+    " AND NOT EXISTS (SELECT FROM inbox_events e WHERE e.tenant_id = m.tenant_id"                  \
+    " AND e.channel = 'sms' AND e.provider_id = m.provider_id AND m.direction = 'in'"              \
+    " AND e.state = 'open')"                                                                       \
+    " AND NOT EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = m.tenant_id"                    \
+    " AND d.message_id = m.id AND d.state = 'suppressed')"                                         \
+    " ORDER BY m.position DESC LIMIT 40) AS past) AS h)"
+
+static const char start_sql[] =
+    "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[],"
+    " $6::boolean[], $7::boolean[]) WITH ORDINALITY"
+    " AS t (tenant_id, session_id, conversation_id, new_turn_id, recompute, suspect_slot, n)),"
+    " opened AS (SELECT i.n, array_agg(e.provider_id) AS events, array_agg(e.message_id)"
+    " AS message_ids, min(e.traceparent) AS traceparent FROM input i CROSS JOIN LATERAL ("
+    " SELECT x.provider_id, x.message_id, x.traceparent FROM inbox_events x"
+    " WHERE x.tenant_id = i.tenant_id AND x.session_id = i.session_id AND x.state = 'open'"
+    " ORDER BY x.claimed_at LIMIT 50) AS e GROUP BY i.n),"
+    " seen AS (SELECT i.*, s.fence, s.claimed, s.turn_id, s.turn_number, s.worker AS owner,"
+    " c.epoch, c.held_by, s.conversation_id AS now_conversation, ch.assistant_id,"
+    " a.current_version, o.events, o.message_ids, o.traceparent,"
+    " t.deadline_at, t.recomputes, coalesce(t.tries, 0)"
+    " + (t.id IS NOT NULL AND t.worker IS NOT NULL AND t.worker <> $1::uuid AND NOT EXISTS"
+    " (SELECT FROM workers w WHERE w.id = t.worker AND NOT w.dead))::integer AS tries,"
+    " t.id IS NOT NULL AS again"
+    " FROM input i JOIN channel_sessions s ON s.tenant_id = i.tenant_id AND s.id = i.session_id"
+    " JOIN conversations c ON c.tenant_id = s.tenant_id AND c.id = s.conversation_id"
+    " JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
+    " JOIN assistants a ON a.tenant_id = ch.tenant_id AND a.id = ch.assistant_id"
+    " LEFT JOIN opened o ON o.n = i.n"
+    " LEFT JOIN turns t ON t.tenant_id = s.tenant_id AND t.id = s.turn_id"
+    " AND t.state = 'running'),"
+    " judged AS (SELECT s.*, CASE WHEN owner IS DISTINCT FROM $1::uuid THEN 'lost'"
+    " WHEN now_conversation <> conversation_id THEN 'moved'"
+    " WHEN held_by IS NOT NULL THEN 'held' WHEN events IS NULL THEN 'nothing'"
+    " WHEN tries >= $10::integer THEN 'fail'"
+    " WHEN tries >= $11::integer AND NOT suspect_slot THEN 'suspect'"
+    " ELSE 'run' END AS kind FROM seen s),"
+    " g AS (SELECT * FROM judged WHERE kind IN ('run', 'fail')),"
+    " cleared AS (UPDATE channel_sessions s SET due_at = NULL, burst_at = NULL FROM judged j"
+    " WHERE s.tenant_id = j.tenant_id AND s.id = j.session_id AND j.kind IN ('nothing', 'held')),"
+    " raised AS (UPDATE channel_sessions s SET fence = s.fence + 1,"
+    " turn_id = CASE WHEN g.again THEN g.turn_id ELSE g.new_turn_id END,"
+    " turn_number = s.turn_number + (NOT g.again)::integer"
+    " FROM g WHERE s.tenant_id = g.tenant_id AND s.id = g.session_id),"
+    " resumed AS (UPDATE turns t SET worker = CASE WHEN j.kind = 'suspect' THEN NULL"
+    " ELSE $1::uuid END, fence = CASE WHEN j.kind = 'suspect' THEN t.fence ELSE j.fence + 1 END,"
+    " epoch = j.epoch, tries = j.tries, recomputes = t.recomputes + j.recompute::integer,"
+    " conversation_id = j.now_conversation,"
+    " deadline_at = greatest(t.deadline_at,"
+    " clock_timestamp() + $9::bigint * interval '1 ms')"
+    " FROM judged j WHERE j.kind IN ('run', 'fail', 'suspect') AND j.again"
+    " AND t.tenant_id = j.tenant_id AND t.id = j.turn_id),"
+    " made AS (INSERT INTO turns (tenant_id, id, session_id, conversation_id, number, state, "
+    "worker,"
+    " fence, epoch, assistant_id, assistant_version, deadline_at, traceparent)"
+    " SELECT tenant_id, new_turn_id, session_id, conversation_id, turn_number + 1, 'running',"
+    " $1::uuid, fence + 1, epoch, assistant_id, current_version,"
+    " clock_timestamp() + $8::bigint * interval '1 ms', traceparent FROM g WHERE NOT again)"
+    " SELECT j.n, j.kind, CASE WHEN j.again THEN j.turn_id ELSE j.new_turn_id END,"
+    " j.now_conversation, j.fence + 1, j.epoch, j.claimed,"
+    " CASE WHEN j.again THEN greatest($9::bigint,"
+    " (extract(epoch FROM j.deadline_at - clock_timestamp()) * 1000)::bigint)"
+    " ELSE $8::bigint END, j.tries, coalesce(j.recomputes, 0) + j.recompute::integer, j.events,"
+    " (SELECT " CONTEXT_SQL " FROM g WHERE g.n = j.n), j.assistant_id, j.current_version,"
+    " j.traceparent"
+    " FROM judged j ORDER BY j.n";
+
+static const char commit_sql[] =
+    "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[],"
+    " $6::bigint[], $7::bigint[], $8::bigint[], $9::boolean[], $10::text[], $11::text[],"
+    " $12::text[], $13::text[], $14::text[], $15::text[], $16::uuid[], $17::uuid[], $18::bigint[],"
+    " $19::text[]) WITH ORDINALITY AS t (tenant_id, session_id, conversation_id, turn_id, fence,"
+    " epoch, claimed, final, events, event_state, turn_state, outcome, error_code, body,"
+    " message_id, delivery_id, answer_ms, traceparent, n)),"
+    " judged AS (SELECT i.*, s.due_at, s.delivery_seq, s.remote_address, c.held_by,"
+    " c.epoch AS now_epoch, s.claimed AS now_claimed,"
+    " CASE WHEN s.worker IS DISTINCT FROM $1::uuid OR s.fence <> i.fence THEN 'lost'"
+    " WHEN t.state <> 'running' THEN 'already'"
+    " WHEN s.conversation_id <> i.conversation_id OR c.epoch <> i.epoch OR c.held_by IS NOT NULL"
+    " THEN 'epoch'"
+    " WHEN s.claimed <> i.claimed AND NOT i.final THEN 'newer' ELSE 'ok' END AS kind,"
+    " i.events::text[] AS answered"
+    " FROM input i JOIN channel_sessions s ON s.tenant_id = i.tenant_id AND s.id = i.session_id"
+    " JOIN conversations c ON c.tenant_id = i.tenant_id AND c.id = s.conversation_id"
+    " JOIN turns t ON t.tenant_id = i.tenant_id AND t.id = i.turn_id),"
+    " g AS (SELECT j.*, EXISTS (SELECT FROM inbox_events e WHERE e.tenant_id = j.tenant_id"
+    " AND e.session_id = j.session_id AND e.state = 'open'"
+    " AND e.provider_id <> ALL (j.answered)) AS more FROM judged j WHERE j.kind = 'ok'),"
+    " events AS (UPDATE inbox_events e SET state = g.event_state, turn_id = g.turn_id,"
+    " settled_at = clock_timestamp() FROM g WHERE e.tenant_id = g.tenant_id"
+    " AND e.session_id = g.session_id AND e.state = 'open'"
+    " AND e.provider_id = ANY (g.answered)),"
+    " said AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author,"
+    " body, turn_id, event_time) SELECT tenant_id, message_id, conversation_id, session_id, 'out',"
+    " 'ai', body, turn_id, clock_timestamp() FROM g ORDER BY n),"
+    " due AS (INSERT INTO deliveries (tenant_id, id, conversation_id, session_id, seq, message_id,"
+    " turn_id, author, via, epoch, state, answer_by, traceparent)"
+    " SELECT g.tenant_id, g.delivery_id, g.conversation_id, g.session_id, g.delivery_seq + 1,"
+    " g.message_id, g.turn_id, 'ai', 'sms', g.epoch, 'pending', (SELECT min(e.event_time)"
+    " FROM inbox_events e WHERE e.tenant_id = g.tenant_id AND e.session_id = g.session_id"
+    " AND e.state = 'open' AND e.provider_id = ANY (g.answered))"
+    " + g.answer_ms * interval '1 ms', g.traceparent FROM g ORDER BY g.n),"
+    " over AS (UPDATE turns t SET state = g.turn_state, outcome = g.outcome,"
+    " error_code = g.error_code, finished_at = clock_timestamp()"
+    " FROM g WHERE t.tenant_id = g.tenant_id AND t.id = g.turn_id),"
+    " flag AS (UPDATE conversations c SET flagged = 'turn_failed' FROM g"
+    " WHERE g.turn_state = 'failed' AND c.tenant_id = g.tenant_id AND c.id = g.conversation_id),"
+    " free AS (UPDATE channel_sessions s SET turn_id = NULL, delivery_seq = s.delivery_seq + 1,"
+    " due_at = CASE WHEN g.more THEN s.due_at END, burst_at = CASE WHEN g.more THEN s.burst_at END"
+    " FROM g WHERE s.tenant_id = g.tenant_id AND s.id = g.session_id),"
+    " back AS (UPDATE channel_sessions s SET worker = NULL,"
+    " due_at = CASE WHEN j.held_by IS NULL THEN clock_timestamp() END FROM judged j"
+    " WHERE j.kind = 'epoch' AND s.tenant_id = j.tenant_id AND s.id = j.session_id)"
+    " SELECT j.n, CASE WHEN g.more THEN 'more' ELSE j.kind END,"
+    " coalesce(ceil(extract(epoch FROM j.due_at - clock_timestamp()) * 1000), 0)::bigint,"
+    " j.due_at IS NOT NULL"
+    " FROM judged j LEFT JOIN g ON g.n = j.n ORDER BY j.n";
+
+/* Calls of a turn that was committed under this fence; a repeated commit finds them there. */
+static const char calls_sql[] =
+    "INSERT INTO llm_calls (tenant_id, id, turn_id, provider, model, outcome, error_code, finish,"
+    " tokens_in, tokens_out, tokens_cached, connect_ms, first_token_ms, total_ms, request_id,"
+    " started_at)"
+    " SELECT i.tenant_id, i.id, i.turn_id, i.provider, i.model, i.outcome, nullif(i.error_code, "
+    "''),"
+    " i.finish, nullif(i.tokens_in, -1), nullif(i.tokens_out, -1), nullif(i.tokens_cached, -1),"
+    " nullif(i.connect_ms, -1), nullif(i.first_token_ms, -1), nullif(i.total_ms, -1),"
+    " nullif(i.request_id, ''), i.started_at"
+    " FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[],"
+    " $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::integer[],"
+    " $14::integer[], $15::integer[], $16::text[], $17::timestamptz[], $18::bigint[])"
+    " AS i (tenant_id, id, turn_id, provider, model, outcome, error_code, finish, tokens_in,"
+    " tokens_out, tokens_cached, connect_ms, first_token_ms, total_ms, request_id, started_at,"
+    " fence)"
+    " JOIN turns t ON t.tenant_id = i.tenant_id AND t.id = i.turn_id AND t.fence = i.fence"
+    " AND t.worker = $1::uuid"
+    " ON CONFLICT DO NOTHING";
+
+static const char give_back_sql[] =
+    "UPDATE channel_sessions SET worker = NULL WHERE worker = $1::uuid AND due_at IS NOT NULL";
+
+void turn_add_moved(struct pg_unit *unit, const char *worker, const char *sessions,
+                    const char *fences, const char *epochs)
+{
+    struct pg_statement *statement = pg_add(unit, moved_sql);
+    pg_param(statement, worker);
+    pg_param(statement, sessions);
+    pg_param(statement, fences);
+    pg_param(statement, epochs);
+}
+
+void turn_add_adopt(struct pg_unit *unit, struct arena *arena, const char *worker, const char *held,
+                    int limit)
+{
+    const char *limit_text = arena_printf(arena, "%d", limit);
+    worker_add_mark_dead(unit, "engine");
+    struct pg_statement *statement = pg_add(unit, adopt_sql);
+    pg_param(statement, worker);
+    pg_param(statement, limit_text);
+    statement = pg_add(unit, mine_sql);
+    pg_param(statement, worker);
+    pg_param(statement, held);
+    pg_param(statement, limit_text);
+}
+
+bool turn_read_adopted(const struct pg_answer *answer, int row, struct turn_adopted *out)
+{
+    int statement = 1;
+    if (row >= pg_rows(answer->results, 1)) {
+        row -= pg_rows(answer->results, 1);
+        statement = 2;
+        if (row >= pg_rows(answer->results, 2))
+            return false;
+    }
+    struct uuid tenant = pg_uuid(answer->results, statement, row, 0);
+    uuid_format(&tenant, out->tenant);
+    out->session = pg_uuid(answer->results, statement, row, 1);
+    out->conversation = pg_uuid(answer->results, statement, row, 2);
+    out->claimed = pg_int(answer->results, statement, row, 3);
+    return true;
+}
+
+/* ---- arrays ---- */
+
+struct column_kind {
+    size_t offset;
+    enum { COLUMN_TEXT, COLUMN_UUID, COLUMN_INT, COLUMN_BOOL, COLUMN_TIME } kind;
+};
+
+static void add_cell(struct pg_array *array, const char *item, const struct column_kind *kind)
+{
+    const char *at = item + kind->offset;
+    const char *text;
+    struct uuid id;
+    int64_t number;
+    bool truth;
+    char time[CLOCK_RFC3339_SIZE];
+    switch (kind->kind) {
+    case COLUMN_TEXT:
+        memcpy(&text, at, sizeof text);
+        pg_array_add(array, text);
+        break;
+    case COLUMN_UUID:
+        memcpy(&id, at, sizeof id);
+        pg_array_add_uuid(array, &id);
+        break;
+    case COLUMN_INT:
+        memcpy(&number, at, sizeof number);
+        pg_array_add_int(array, number);
+        break;
+    case COLUMN_BOOL:
+        memcpy(&truth, at, sizeof truth);
+        pg_array_add_bool(array, truth);
+        break;
+    case COLUMN_TIME:
+        memcpy(&number, at, sizeof number);
+        clock_format_rfc3339(number, time);
+        pg_array_add(array, time);
+        break;
+    }
+}
+
+/* One array parameter per column of `count` structs of `size` bytes at `items`. */
+static void add_columns(struct pg_statement *statement, struct arena *arena, const void *items,
+                        size_t size, size_t count, const struct column_kind *kinds, size_t columns)
+{
+    for (size_t c = 0; c < columns; c++) {
+        struct pg_array array;
+        pg_array_init(&array);
+        for (size_t i = 0; i < count; i++)
+            add_cell(&array, (const char *)items + i * size, &kinds[c]);
+        pg_param(statement, pg_array_take(&array, arena));
+        pg_array_fini(&array);
+    }
+}
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void add_locks(struct pg_unit *unit, struct arena *arena, const void *items, size_t size,
+                      size_t count, const struct column_kind kinds[3])
+{
+    const struct column_kind conversation[] = {kinds[0], kinds[2]};
+    const struct column_kind session[] = {kinds[0], kinds[1]};
+    add_columns(pg_add(unit, lock_conversations_sql), arena, items, size, count, conversation, 2);
+    add_columns(pg_add(unit, lock_sessions_sql), arena, items, size, count, session, 2);
+}
+
+void turn_add_start(struct pg_unit *unit, struct arena *arena, const char *worker,
+                    const struct turn_start *starts, size_t count, int64_t deadline_ms,
+                    int64_t adopter_ms)
+{
+    static const struct column_kind kinds[] = {
+        {offsetof(struct turn_start, tenant), COLUMN_TEXT},
+        {offsetof(struct turn_start, session), COLUMN_UUID},
+        {offsetof(struct turn_start, conversation), COLUMN_UUID},
+        {offsetof(struct turn_start, turn), COLUMN_UUID},
+        {offsetof(struct turn_start, recompute), COLUMN_BOOL},
+        {offsetof(struct turn_start, suspect_slot), COLUMN_BOOL},
+    };
+    add_locks(unit, arena, starts, sizeof *starts, count, kinds);
+    struct pg_statement *statement = pg_add(unit, start_sql);
+    pg_param(statement, worker);
+    add_columns(statement, arena, starts, sizeof *starts, count, kinds, COUNT(kinds));
+    pg_param(statement, arena_printf(arena, "%lld", (long long)deadline_ms));
+    pg_param(statement, arena_printf(arena, "%lld", (long long)adopter_ms));
+    pg_param(statement, arena_printf(arena, "%d", TURN_TRIES_MAX));
+    pg_param(statement, arena_printf(arena, "%d", TURN_TRIES_SUSPECT));
+}
+
+/* The index of a word in a NULL-terminated list; the last one must match. */
+static int word_index(const char *const *words, const char *word)
+{
+    int i = 0;
+    while (words[i + 1] != NULL && strcmp(words[i], word) != 0)
+        i++;
+    return i;
+}
+
+bool turn_read_started(const struct pg_answer *answer, int row, struct turn_started *out)
+{
+    static const char *const kinds[] = {"run",  "fail",  "suspect", "nothing",
+                                        "held", "moved", "lost",    NULL};
+    const struct pg_result *r = answer->results;
+    const int s = 2;
+    if (row >= pg_rows(r, s))
+        return false;
+    *out = (struct turn_started){
+        .index = (size_t)pg_int(r, s, row, 0) - 1,
+        .kind = (enum turn_start_kind)word_index(kinds, pg_text(r, s, row, 1)),
+        .turn = pg_uuid(r, s, row, 2),
+        .conversation = pg_uuid(r, s, row, 3),
+        .fence = pg_int(r, s, row, 4),
+        .epoch = pg_int(r, s, row, 5),
+        .claimed = pg_int(r, s, row, 6),
+        .deadline_ms = pg_int(r, s, row, 7),
+        .tries = (int)pg_int(r, s, row, 8),
+        .recomputes = (int)pg_int(r, s, row, 9),
+        .events = pg_text(r, s, row, 10),
+        .context = pg_text(r, s, row, 11),
+        .assistant = pg_text(r, s, row, 12),
+        .assistant_version = (int)pg_int(r, s, row, 13),
+        .traceparent = pg_text(r, s, row, 14),
+    };
+    return true;
+}
+
+/* A model call with the turn it belongs to, as one row. */
+struct call_row {
+    const char *tenant;
+    struct uuid turn;
+    int64_t fence;
+    struct turn_llm_call call;
+};
+
+static void add_calls(struct pg_unit *unit, struct arena *arena, const char *worker,
+                      const struct turn_commit *commits, size_t count)
+{
+    static const struct column_kind kinds[] = {
+        {offsetof(struct call_row, tenant), COLUMN_TEXT},
+        {offsetof(struct call_row, call.id), COLUMN_UUID},
+        {offsetof(struct call_row, turn), COLUMN_UUID},
+        {offsetof(struct call_row, call.provider), COLUMN_TEXT},
+        {offsetof(struct call_row, call.model), COLUMN_TEXT},
+        {offsetof(struct call_row, call.outcome), COLUMN_TEXT},
+        {offsetof(struct call_row, call.error_code), COLUMN_TEXT},
+        {offsetof(struct call_row, call.finish), COLUMN_TEXT},
+        {offsetof(struct call_row, call.tokens_in), COLUMN_INT},
+        {offsetof(struct call_row, call.tokens_out), COLUMN_INT},
+        {offsetof(struct call_row, call.tokens_cached), COLUMN_INT},
+        {offsetof(struct call_row, call.connect_ms), COLUMN_INT},
+        {offsetof(struct call_row, call.first_token_ms), COLUMN_INT},
+        {offsetof(struct call_row, call.total_ms), COLUMN_INT},
+        {offsetof(struct call_row, call.request_id), COLUMN_TEXT},
+        {offsetof(struct call_row, call.started_ms), COLUMN_TIME},
+        {offsetof(struct call_row, fence), COLUMN_INT},
+    };
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += commits[i].call_count;
+    if (total == 0)
+        return;
+    struct call_row *rows = arena_alloc(arena, total * sizeof *rows);
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < commits[i].call_count; k++)
+            rows[used++] = (struct call_row){.tenant = commits[i].tenant,
+                                             .turn = commits[i].turn,
+                                             .fence = commits[i].fence,
+                                             .call = commits[i].calls[k]};
+    struct pg_statement *statement = pg_add(unit, calls_sql);
+    pg_param(statement, worker);
+    add_columns(statement, arena, rows, sizeof *rows, total, kinds, COUNT(kinds));
+}
+
+void turn_add_commit(struct pg_unit *unit, struct arena *arena, const char *worker,
+                     const struct turn_commit *commits, size_t count)
+{
+    static const struct column_kind kinds[] = {
+        {offsetof(struct turn_commit, tenant), COLUMN_TEXT},
+        {offsetof(struct turn_commit, session), COLUMN_UUID},
+        {offsetof(struct turn_commit, conversation), COLUMN_UUID},
+        {offsetof(struct turn_commit, turn), COLUMN_UUID},
+        {offsetof(struct turn_commit, fence), COLUMN_INT},
+        {offsetof(struct turn_commit, epoch), COLUMN_INT},
+        {offsetof(struct turn_commit, claimed), COLUMN_INT},
+        {offsetof(struct turn_commit, final), COLUMN_BOOL},
+        {offsetof(struct turn_commit, events), COLUMN_TEXT},
+        {offsetof(struct turn_commit, event_state), COLUMN_TEXT},
+        {offsetof(struct turn_commit, turn_state), COLUMN_TEXT},
+        {offsetof(struct turn_commit, outcome), COLUMN_TEXT},
+        {offsetof(struct turn_commit, error_code), COLUMN_TEXT},
+        {offsetof(struct turn_commit, body), COLUMN_TEXT},
+        {offsetof(struct turn_commit, message), COLUMN_UUID},
+        {offsetof(struct turn_commit, delivery), COLUMN_UUID},
+        {offsetof(struct turn_commit, answer_within_ms), COLUMN_INT},
+        {offsetof(struct turn_commit, traceparent), COLUMN_TEXT},
+    };
+    add_locks(unit, arena, commits, sizeof *commits, count, kinds);
+    struct pg_statement *statement = pg_add(unit, commit_sql);
+    pg_param(statement, worker);
+    add_columns(statement, arena, commits, sizeof *commits, count, kinds, COUNT(kinds));
+    add_calls(unit, arena, worker, commits, count);
+}
+
+bool turn_read_committed(const struct pg_answer *answer, int row, struct turn_committed *out)
+{
+    static const char *const words[] = {"ok", "more", "newer", "epoch", "lost", NULL};
+    const struct pg_result *r = answer->results;
+    const int s = 2;
+    if (row >= pg_rows(r, s))
+        return false;
+    const char *word = pg_text(r, s, row, 1);
+    bool due = pg_bool(r, s, row, 3);
+    out->index = (size_t)pg_int(r, s, row, 0) - 1;
+    out->due_in_ms = pg_int(r, s, row, 2);
+    if (strcmp(word, "already") == 0)
+        out->kind = due ? TURN_COMMITTED_MORE : TURN_COMMITTED;
+    else
+        out->kind = (enum turn_commit_kind)word_index(words, word);
+    return true;
+}
+
+void turn_add_give_back(struct pg_unit *unit, const char *worker)
+{
+    pg_param(pg_add(unit, give_back_sql), worker);
+    worker_add_retire(unit, worker);
+}

@@ -1,0 +1,137 @@
+/* Turns: start, commit, adoption and giving back, in batches (docs/PROTOCOL.md, turn).
+ *
+ * Each adds its statements to an empty unit: first the locks in id order (conversation FOR SHARE,
+ * session), then, with a snapshot of its own, the statement that compares and writes. Arrays are
+ * made in the arena; texts live until the unit is done. Loop thread. At most 500 items each. */
+#ifndef DESK_STORE_TURN_H
+#define DESK_STORE_TURN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/uuid.h"
+#include "pg/pg.h"
+
+/* A turn that was lost with its worker this often runs in the process's suspect slot; one more and
+ * it is failed. */
+#define TURN_TRIES_SUSPECT 2
+#define TURN_TRIES_MAX     3
+
+/* Adds to a renewal: which of the sessions in hand moved on (other worker, fence or epoch)? Arrays
+ * of equal length; epochs and fences of sessions without a running turn are -1. */
+void turn_add_moved(struct pg_unit *unit, const char *worker, const char *sessions,
+                    const char *fences, const char *epochs);
+
+/* ---- adoption ---- */
+
+/* Marks lapsed engines dead, then names `worker` on up to `limit` due sessions that nobody alive
+ * owns, and lists those already ours that are not among `held` (an array literal of session ids).
+ */
+void turn_add_adopt(struct pg_unit *unit, struct arena *arena, const char *worker, const char *held,
+                    int limit);
+
+struct turn_adopted {
+    struct uuid session, conversation;
+    char tenant[UUID_TEXT_SIZE];
+    int64_t claimed;
+};
+
+/* Reads row `row` over both lists; false when there is none. */
+bool turn_read_adopted(const struct pg_answer *answer, int row, struct turn_adopted *out);
+
+/* ---- start ---- */
+struct turn_start {
+    const char *tenant;
+    struct uuid session, conversation; /* the conversation as last seen */
+    struct uuid turn;                  /* fresh id, used if no turn is running */
+    bool recompute;                    /* the running turn starts anew because a message came */
+    bool suspect_slot;                 /* the caller holds the process's suspect slot */
+};
+
+void turn_add_start(struct pg_unit *unit, struct arena *arena, const char *worker,
+                    const struct turn_start *starts, size_t count, int64_t deadline_ms,
+                    int64_t adopter_ms);
+
+enum turn_start_kind {
+    TURN_START_RUN,     /* think */
+    TURN_START_FAIL,    /* lost too often: commit the degraded reply */
+    TURN_START_SUSPECT, /* not started: come again with the suspect slot */
+    TURN_START_NOTHING, /* no open event: due_at is cleared */
+    TURN_START_HELD,    /* a person has the conversation: due_at is cleared */
+    TURN_START_MOVED,   /* the conversation changed under us: start again with the one given */
+    TURN_START_LOST,    /* the session is not ours any more */
+};
+
+struct turn_started {
+    size_t index; /* into the starts given */
+    enum turn_start_kind kind;
+    struct uuid turn, conversation;
+    int64_t fence, epoch, claimed;
+    int64_t deadline_ms; /* left */
+    int tries, recomputes;
+    const char *events;    /* text[] literal: provider ids of the open rows that the prompt holds */
+    const char *context;   /* JSON: see docs/PROTOCOL.md, context */
+    const char *assistant; /* assistant id */
+    int assistant_version;
+    const char *traceparent;
+};
+
+bool turn_read_started(const struct pg_answer *answer, int row, struct turn_started *out);
+
+/* ---- commit ---- */
+struct turn_llm_call {
+    struct uuid id; /* fresh; the same when a commit is sent again */
+    const char *provider, *model, *outcome, *error_code, *finish, *request_id;
+    int64_t tokens_in, tokens_out, tokens_cached; /* -1: not told */
+    int64_t connect_ms, first_token_ms, total_ms; /* -1: not reached */
+    int64_t started_ms;                           /* wall clock */
+};
+
+#define TURN_CALLS_MAX 8
+
+struct turn_commit {
+    const char *tenant;
+    struct uuid session, conversation, turn;
+    int64_t fence, epoch, claimed;
+    bool final;                    /* recomputed twice already: newer events do not matter */
+    const char *events;            /* text[] literal from the start */
+    const char *event_state;       /* "answered" or "failed" */
+    const char *turn_state;        /* "finished" or "failed" */
+    const char *outcome;           /* "reply", "fallback", "degraded" */
+    const char *error_code;        /* or NULL */
+    const char *body;              /* the reply */
+    struct uuid message, delivery; /* fresh ids */
+    int64_t answer_within_ms;
+    const char *traceparent;
+    struct turn_llm_call calls[TURN_CALLS_MAX];
+    size_t call_count;
+};
+
+void turn_add_commit(struct pg_unit *unit, struct arena *arena, const char *worker,
+                     const struct turn_commit *commits, size_t count);
+
+enum turn_commit_kind {
+    TURN_COMMITTED,      /* done, nothing else open */
+    TURN_COMMITTED_MORE, /* done, other events are open: due_in_ms */
+    TURN_REFUSED_NEWER,  /* an event came after the prompt: recompute */
+    TURN_REFUSED_EPOCH,  /* a person took or gave back: the session was given back */
+    TURN_REFUSED_LOST,   /* another worker or fence has the session */
+};
+
+struct turn_committed {
+    size_t index;
+    enum turn_commit_kind kind;
+    int64_t due_in_ms;
+};
+
+bool turn_read_committed(const struct pg_answer *answer, int row, struct turn_committed *out);
+
+/* ---- giving back ---- */
+
+/* Drain: every session of the worker becomes anybody's, due as it was; then the worker's row goes.
+ */
+void turn_add_give_back(struct pg_unit *unit, const char *worker);
+
+#endif
