@@ -11,7 +11,8 @@ import time
 
 import psycopg2
 
-from procs import Child, Failure, children_of, give_file, own_dir, port_open, run_tool, server_user
+from procs import (Child, Failure, children_of, give_file, own_dir, port_open, run_tool, running,
+                   server_user)
 
 BIN = "/usr/lib/postgresql/15/bin"
 HINT = "Another ./run may be using its folder; FRONTDESK_STATE names another one."
@@ -92,7 +93,7 @@ class Postgres:
                 pass
         self.child.kill()
         end = time.monotonic() + 10
-        while any(os.path.exists(f"/proc/{pid}") for pid in pids):
+        while any(running(pid) for pid in pids):
             if time.monotonic() > end:
                 raise Failure("killed PostgreSQL backends do not go away")
             time.sleep(0.01)

@@ -151,7 +151,17 @@ def private_root(path):
     if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid():
         raise Failure(f"{path} is not a folder of yours; remove it or set FRONTDESK_STATE")
     os.chmod(path, 0o711)
+    _check_servers_reach(path)
     return path
+
+
+def _check_servers_reach(path):
+    """As root the servers run as postgres, which cannot pass through a home of mode 700."""
+    user = server_user("postgres")
+    if user and subprocess.run(["setpriv", "--reuid", user, "--regid", user, "--clear-groups", "--",
+                                "test", "-x", path], check=False).returncode != 0:
+        raise Failure(f"user {user} cannot enter {path}: a folder above it is closed to others. "
+                      "Set FRONTDESK_STATE to another place, like /var/tmp/frontdesk")
 
 
 class Child:
@@ -246,18 +256,30 @@ class Child:
             return False
 
 
+def _state_and_parent(pid):
+    """("S", parent) from /proc; ("", 0) when there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            state, parent = file.read().rpartition(")")[2].split()[:2]
+            return state, int(parent)
+    except (OSError, ValueError):
+        return "", 0
+
+
+def running(pid):
+    """Whether the process is there and not merely waiting to be reaped."""
+    return _state_and_parent(pid)[0] not in ("", "Z", "X")
+
+
+def frozen(pid):
+    """Whether the process is stopped (SIGSTOP)."""
+    return _state_and_parent(pid)[0] == "T"
+
+
 def children_of(pid):
     """Process ids whose parent is pid."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/stat") as file:
-                    if int(file.read().rpartition(")")[2].split()[1]) == pid:
-                        found.append(int(entry))
-            except (OSError, ValueError, IndexError):
-                continue
-    return found
+    return [int(entry) for entry in os.listdir("/proc")
+            if entry.isdigit() and _state_and_parent(entry)[1] == pid]
 
 
 def run_tool(argv, what, hint, deadline_s=120, env=None, user=None, stdin=None, cwd=None):

@@ -104,7 +104,7 @@ class Service:
 
 
 class Stand(Service):
-    """A stand-in of tests/stands: options on its command line, ready when its ledger answers."""
+    """A stand-in of tests/stands: options on its command line, ready when it answers."""
 
     def __init__(self, name, binary, folder, port, *options):
         super().__init__(name, binary, folder, {}, port)
@@ -119,10 +119,10 @@ class Stand(Service):
         return clean_environment({})
 
     def ready(self):
-        return get(self.port, "/_ledger")[0] == 200
+        return get(self.port, "/_stats")[0] == 200
 
     def _hint(self):
-        return "Its ledger does not answer."
+        return "It does not answer GET /_stats."
 
 
 def deskctl(binary, environment, *words, deadline_s=60, stdin=None):

@@ -169,8 +169,11 @@ class Installation:
             self.model.start().wait_ready()
 
     def accounts(self):
-        return [{"sid": tenant["account_sid"], "auth_token": tenant["auth_token"],
-                 "numbers": [tenant["numbers"]["sms"]]} for tenant in self.tenants]
+        """The Twilio stand-in's accounts file."""
+        return [{"account_sid": tenant["account_sid"], "auth_token": tenant["auth_token"],
+                 "numbers": [tenant["numbers"]["sms"]],
+                 "services": [tenant["messaging_service_sid"]]
+                 if tenant["messaging_service_sid"] else []} for tenant in self.tenants]
 
     def load_tenants(self, files):
         """Reads the tenant files and makes up the secrets that they name and nobody has set."""

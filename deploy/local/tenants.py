@@ -81,6 +81,7 @@ def load_tenants(files, known, outside):
             "name": document["name"],
             "account_sid": resolve(channel["account_sid"], environment),
             "auth_token": resolve(channel["auth_token"], environment),
+            "messaging_service_sid": resolve(channel.get("messaging_service_sid"), environment),
             "numbers": {"sms": resolve(channel["number"], environment)},
         })
     return tenants, environment

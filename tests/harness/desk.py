@@ -220,11 +220,17 @@ class Desk:
             text = answer.read()
         return json.loads(text) if text.strip() else None
 
-    def ledger(self, stand):
-        return self._call(stand, "/_ledger")
+    def ledger(self, stand, since=0):
+        """What the stand-in accepted, oldest first; without the first `since` entries."""
+        return self._call(stand, f"/_ledger?since={since}")
 
-    def faults(self, stand, knobs):
-        return self._call(stand, "/_faults", knobs)
+    def faults(self, stand, *rules):
+        """Replaces the stand-in's fault rules (tests/stands/lib/faults.h); none: no faults."""
+        return self._call(stand, "/_faults", {"rules": list(rules)})
+
+    def refuse(self, stand, ms):
+        """Closes the stand-in's listening socket for so long."""
+        return self._call(stand, "/_refuse", {"ms": ms})
 
     def reset(self, stand=None):
         """Empties ledger and faults of one stand-in, or of both."""

@@ -13,7 +13,8 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-NONCE = re.compile(r"n-[0-9a-z]{4,}")
+NONCE = re.compile(r"(?<![A-Za-z0-9_-])n-[0-9a-z]{4,32}(?![A-Za-z0-9_])")
+HISTORY = "; earlier "  # how the model stand-in begins what it remembers
 
 
 def created(ledger):
@@ -25,12 +26,12 @@ def created(ledger):
 
 def new_nonces(body):
     """The nonces that a reply names as new, in its order; the history's stand behind a marker."""
-    return NONCE.findall(re.split(r"(?i)earlier|history|before", body, 1)[0])
+    return NONCE.findall(body.partition(HISTORY)[0])
 
 
 def history_nonces(body):
-    parts = re.split(r"(?i)earlier|history|before", body, 1)
-    return NONCE.findall(parts[1]) if len(parts) > 1 else []
+    """The nonces that a reply remembers from earlier turns."""
+    return NONCE.findall(body.partition(HISTORY)[2])
 
 
 @dataclass

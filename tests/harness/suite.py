@@ -55,12 +55,22 @@ def options_of(module):
     return {name: getattr(module, name, value) for name, value in DEFAULTS.items()}
 
 
+def remove_left_overs(root):
+    """Folders of suites that were killed with -9 and could not tidy up."""
+    for folder in root.glob("test-*-*"):
+        pid = folder.name.rpartition("-")[2]
+        if not os.path.exists(f"/proc/{pid}"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 class Suite:
     def __init__(self, name, wanted, build):
         self.name = name
         self.wanted = wanted
         self.build = build
-        self.state = own_dir(private_root(state_root()) / f"test-{name}-{os.getpid()}", mode=0o711)
+        root = private_root(state_root())
+        remove_left_overs(root)
+        self.state = own_dir(root / f"test-{name}-{os.getpid()}", mode=0o711)
         self.servers = None
         self.failed = 0
 
