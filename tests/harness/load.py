@@ -8,11 +8,13 @@ webhook URL says so (#rc=5&rp=all): the same MessageSid after a refused connecti
 
 import asyncio
 import secrets
+import threading
 import time
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import webhook
+from procs import Deadline
 
 
 @dataclass
@@ -115,6 +117,21 @@ class Load:
         """Sends `count` texts, or for `seconds`, and returns the Result when all have ended."""
         asyncio.run(self._run(count, seconds))
         return self.result
+
+    def start(self, count=None, seconds=None):
+        """As run(), on a thread of its own; join() gives the Result."""
+        self._thread = threading.Thread(target=self.run, args=(count, seconds), daemon=True)
+        self._thread.start()
+        return self
+
+    def join(self, deadline_s=120):
+        self._thread.join(deadline_s)
+        if self._thread.is_alive():
+            raise Deadline(f"the load has not ended after {deadline_s} s")
+        return self.result
+
+    def running(self):
+        return self._thread.is_alive()
 
     def stop(self):
         """Any thread: no new texts; run() returns when those under way have ended."""

@@ -193,7 +193,11 @@ def main():
     raise_file_limit()
     signal.signal(signal.SIGALRM, on_alarm)
     signal.signal(signal.SIGTERM, on_term)
-    return Suite(given.suite, given.filter, given.build).run()
+    try:
+        return Suite(given.suite, given.filter, given.build).run()
+    except Failure as problem:
+        print(f"  {problem}", flush=True)
+        return 1
 
 
 if __name__ == "__main__":
