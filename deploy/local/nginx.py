@@ -1,7 +1,9 @@
 """nginx before ingress, as in production: slow, idle and malformed clients end here.
 
 Bodies are read in full before ingress sees a request. The body limit lies above ingress's own, so
-that ingress itself answers 413. One process: a worker would outlive a killed master.
+that ingress itself answers 413. Ingress closes idle connections after 500 ms, so the pool here ends
+earlier; a request that died with its connection goes out once more, which is harmless: webhooks are
+de-duplicated by MessageSid. One process: a worker would outlive a killed master.
 """
 
 import signal
@@ -31,7 +33,8 @@ http {{
     merge_slashes off;
     upstream ingress {{
 {servers}
-        keepalive 64;
+        keepalive 32;
+        keepalive_timeout 400ms;
     }}
     server {{
         listen 127.0.0.1:{port} backlog=4096;
@@ -44,7 +47,7 @@ http {{
             proxy_request_buffering on;
             proxy_connect_timeout 1s;
             proxy_read_timeout 15s;
-            proxy_next_upstream error timeout;
+            proxy_next_upstream error non_idempotent;
             proxy_next_upstream_tries 3;
         }}
     }}
