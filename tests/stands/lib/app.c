@@ -264,7 +264,7 @@ int stand_app_open(struct stand_app *app, const char *address, const struct stan
     app->hooks = hooks;
     app->ctx = ctx;
     app->ledger = stand_ledger_new(LEDGER_MAX);
-    app->faults = stand_faults_new();
+    app->faults = stand_faults_new(hooks->check);
     stand_buf_init(&app->scratch, PARAMS_MAX);
     if (!address || stand_args_address(address, host, &port) != 0) {
         fprintf(stderr, "--listen wants 127.0.0.1:PORT\n");

@@ -47,6 +47,8 @@ struct stand_hooks {
     void (*release)(struct stand_call *call);
     /* Handles a control path of its own; false when it is not one. May be NULL. */
     bool (*control)(void *ctx, struct stand_exchange *x);
+    /* Refuses actions that the program cannot carry out. May be NULL. */
+    stand_action_check *check;
     /* Appends members to /_stats, each preceded by a comma. May be NULL. */
     void (*stats)(void *ctx, struct stand_buf *out);
     /* Forgets what the program keeps. May be NULL. */

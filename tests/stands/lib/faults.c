@@ -22,13 +22,16 @@ struct rule {
 };
 
 struct stand_faults {
+    stand_action_check *check;
     struct rule *rules;
     size_t count;
 };
 
-struct stand_faults *stand_faults_new(void)
+struct stand_faults *stand_faults_new(stand_action_check *check)
 {
-    return stand_alloc(sizeof(struct stand_faults));
+    struct stand_faults *faults = stand_alloc(sizeof *faults);
+    faults->check = check;
+    return faults;
 }
 
 static void free_rules(struct rule *rules, size_t count)
@@ -76,11 +79,16 @@ static int read_action(struct rule *rule, const cJSON *json, struct stand_buf *w
             return -1;
         }
     }
-    if (!stand_action_ready(rule->action)) {
+    const struct stand_action *action = rule->action;
+    if (!stand_action_ready(action))
         stand_buf_puts(why, "action needs a type");
-        return -1;
-    }
-    return 0;
+    else if (action->type == STAND_DELAY && action->ms < 0)
+        stand_buf_puts(why, "delay needs ms");
+    else if (action->type == STAND_STATUS && (action->status < 200 || action->status > 999))
+        stand_buf_puts(why, "status needs a status of 200 to 999");
+    else
+        return 0;
+    return -1;
 }
 
 static int read_number(const cJSON *item, double *number)
@@ -165,7 +173,9 @@ int stand_faults_load(struct stand_faults *faults, const char *json, size_t len,
     const cJSON *item;
     cJSON_ArrayForEach(item, list)
     {
-        if (read_rule(&rules[n++], item, why) != 0) {
+        struct rule *rule = &rules[n++];
+        if (read_rule(rule, item, why) != 0 ||
+            (faults->check && !faults->check(rule->action, why))) {
             stand_buf_printf(why, " (rule %d)", n);
             free_rules(rules, (size_t)n);
             cJSON_Delete(root);

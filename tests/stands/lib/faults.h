@@ -75,8 +75,11 @@ struct stand_sighting {
 
 struct stand_faults;
 
-/* An empty rule set. Owned. */
-struct stand_faults *stand_faults_new(void);
+/* Whether a program can carry an action out; when not, appends the reason to `why`. */
+typedef bool stand_action_check(const struct stand_action *action, struct stand_buf *why);
+
+/* An empty rule set. `check` is asked about every action that is loaded; NULL takes all. Owned. */
+struct stand_faults *stand_faults_new(stand_action_check *check);
 
 /* Replaces all rules by those of the JSON text. Returns 0, or -1 with the reason appended to `why`
  * and the old rules kept. */

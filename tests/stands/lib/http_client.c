@@ -5,6 +5,7 @@
 #include "stands/lib/http_client.h"
 
 #include <http_parser.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -150,6 +150,13 @@ static void model_handle(void *ctx, struct stand_call *call)
         refuse(call, 404, "Invalid URL", NULL, NULL);
 }
 
+static bool model_check(const struct stand_action *action, struct stand_buf *why)
+{
+    if (action->type == STAND_CALLBACKS)
+        stand_buf_puts(why, "a model makes no callbacks");
+    return action->type != STAND_CALLBACKS;
+}
+
 int model_main(int argc, char **argv)
 {
     static const struct stand_arg table[] = {
@@ -165,6 +172,7 @@ int model_main(int argc, char **argv)
                                              .handle = model_handle,
                                              .error = model_error,
                                              .directive = model_directive,
+                                             .check = model_check,
                                              .release = model_release,
                                              .sizes_are_text = true};
     static struct stand_app app;

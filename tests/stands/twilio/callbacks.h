@@ -1,0 +1,43 @@
+/*
+ * Status callbacks. A message runs through a sequence of statuses, one POST each, every next one
+ * only after the answer to the one before. Nothing is repeated after a bad answer.
+ *
+ * Modes (action `callbacks`, key `mode`):
+ *   normal        sent, delivered (without any rule)
+ *   full          sending, sent, delivered
+ *   sent_only     sent, and no more
+ *   out_of_order  delivered, then sent
+ *   doubled       sent, sent, delivered, delivered
+ *   late          normal, after `ms` (default 5000)
+ *   none          delivered, but nobody is told
+ *   failed        failed with `error_code` (30008)
+ *   undelivered   sent, undelivered with `error_code` (30003)
+ *   unknown_sid   normal, then delivered for a sid that does not exist
+ */
+#ifndef STANDS_TWILIO_CALLBACKS_H
+#define STANDS_TWILIO_CALLBACKS_H
+
+#include "stands/twilio/twilio.h"
+
+/* Starts the sequence of a new message. `action` (NULL: normal) is read now and not kept. An
+ * unknown mode counts as normal. */
+void callbacks_start(struct twilio *twilio, struct message *message,
+                     const struct stand_action *action);
+
+/* Whether callbacks know this mode. */
+bool callbacks_mode_valid(const char *mode);
+
+/* Sends one signed form to `url`, recorded in the ledger of what was sent. `done` gets the result;
+ * when it could not even be queued, `done` runs at once with status 0. */
+struct delivery {
+    const struct account *account;
+    const char *url, *sign_url; /* sign_url NULL: url */
+    const char *sid;
+    const struct stand_form *form;
+    stand_result_fn *done;
+    void *user;
+};
+void callbacks_send(struct twilio *twilio, struct stand_client *client,
+                    const struct delivery *delivery);
+
+#endif
