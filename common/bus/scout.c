@@ -1,6 +1,6 @@
 /* A consumer's second thread, for questions that block: how many partitions a whole topic has
  * (asked until it is known, then every 30 s) and, when somebody wants to know the lag, the
- * committed and the last offsets (two requests for all partitions: 2 to 45 ms). Called by
+ * committed and the last offsets (one request each for all partitions). Called by
  * consumer.c. */
 #include <time.h>
 
@@ -8,7 +8,7 @@
 #include "bus/consumer.h"
 
 #define METADATA_TIMEOUT_MS 500
-#define OFFSETS_TIMEOUT_MS  1000
+#define OFFSETS_TIMEOUT_MS  3000
 #define LOOK_AGAIN_MS       200
 #define REFRESH_MS          30000
 
@@ -63,59 +63,68 @@ static rd_kafka_topic_partition_list_t *positions(const struct bus_consumer *con
     return list;
 }
 
-/* Fills in from the group's committed offsets what is unknown. */
-static bool add_committed(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list)
+static bool all_known(const rd_kafka_topic_partition_list_t *list)
 {
-    rd_kafka_topic_partition_list_t *asked = rd_kafka_topic_partition_list_copy(list);
-    bool known = rd_kafka_committed(rk, asked, OFFSETS_TIMEOUT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
-    for (int i = 0; known && i < asked->cnt; i++)
-        if (list->elems[i].offset < 0 && asked->elems[i].offset >= 0)
-            list->elems[i].offset = asked->elems[i].offset;
-    rd_kafka_topic_partition_list_destroy(asked);
-    return known;
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].offset < 0)
+            return false;
+    return true;
 }
 
-/* The first or last offsets of all partitions; NULL if the broker did not answer for all. */
-static rd_kafka_topic_partition_list_t *
-bounds(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *of, int64_t which)
+/* Fills in what is unknown from the answer to the same list. */
+static bool fill_in(rd_kafka_topic_partition_list_t *list,
+                    const rd_kafka_topic_partition_list_t *answer)
 {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(of);
+    for (int i = 0; i < list->cnt; i++) {
+        if (answer->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
+            return false;
+        if (list->elems[i].offset < 0)
+            list->elems[i].offset = answer->elems[i].offset;
+    }
+    return true;
+}
+
+static bool ask_committed(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list)
+{
+    return rd_kafka_committed(rk, list, OFFSETS_TIMEOUT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* The first or last offsets: the list's offsets say which. */
+static bool ask_bounds(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, int64_t which)
+{
     for (int i = 0; i < list->cnt; i++)
         list->elems[i].offset = which;
-    bool good =
-        rd_kafka_offsets_for_times(rk, list, OFFSETS_TIMEOUT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
-    for (int i = 0; good && i < list->cnt; i++)
-        good = list->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR && list->elems[i].offset >= 0;
-    if (good)
-        return list;
-    rd_kafka_topic_partition_list_destroy(list);
-    return NULL;
+    return rd_kafka_offsets_for_times(rk, list, OFFSETS_TIMEOUT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static int64_t measure_lag(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *next, bool whole)
+static bool stopping(struct bus_consumer *consumer)
 {
-    if (next->cnt == 0)
-        return 0;
-    if (!whole && !add_committed(rk, next))
-        return -1;
-    rd_kafka_topic_partition_list_t *first = bounds(rk, next, RD_KAFKA_OFFSET_BEGINNING);
-    rd_kafka_topic_partition_list_t *end = bounds(rk, next, RD_KAFKA_OFFSET_END);
-    int64_t lag = -1;
-    if (first != NULL && end != NULL) {
-        lag = 0;
-        for (int i = 0; i < next->cnt; i++) {
-            int64_t from = next->elems[i].offset;
-            if (from < first->elems[i].offset)
-                from = first->elems[i].offset;
-            if (end->elems[i].offset > from)
-                lag += end->elems[i].offset - from;
-        }
+    pthread_mutex_lock(&consumer->mutex);
+    bool stop = consumer->scout_stop;
+    pthread_mutex_unlock(&consumer->mutex);
+    return stop;
+}
+
+/* Asks as little as it can: the answer waits behind a fetch on the same connection, which takes
+ * fetch.wait.max.ms (0.5 s) while nothing arrives. -1 if the broker did not answer for all. */
+static int64_t measure_lag(struct bus_consumer *consumer, rd_kafka_topic_partition_list_t *next)
+{
+    rd_kafka_topic_partition_list_t *asked = rd_kafka_topic_partition_list_copy(next);
+    bool good = true;
+    if (!consumer->whole && !all_known(next))
+        good = ask_committed(consumer->rk, asked) && fill_in(next, asked);
+    if (good && !all_known(next) && !stopping(consumer))
+        good = ask_bounds(consumer->rk, asked, RD_KAFKA_OFFSET_BEGINNING) && fill_in(next, asked);
+    good = good && !stopping(consumer) && ask_bounds(consumer->rk, asked, RD_KAFKA_OFFSET_END);
+    int64_t lag = 0;
+    for (int i = 0; good && i < next->cnt; i++) {
+        good = asked->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR && asked->elems[i].offset >= 0 &&
+               next->elems[i].offset >= 0;
+        if (asked->elems[i].offset > next->elems[i].offset)
+            lag += asked->elems[i].offset - next->elems[i].offset;
     }
-    if (first != NULL)
-        rd_kafka_topic_partition_list_destroy(first);
-    if (end != NULL)
-        rd_kafka_topic_partition_list_destroy(end);
-    return lag;
+    rd_kafka_topic_partition_list_destroy(asked);
+    return good ? lag : -1;
 }
 
 /* The mutex is held at entry and exit only. */
@@ -123,9 +132,8 @@ static void refresh_lag(struct bus_consumer *consumer)
 {
     consumer->lag_wanted = false;
     rd_kafka_topic_partition_list_t *next = positions(consumer);
-    bool whole = consumer->whole;
     pthread_mutex_unlock(&consumer->mutex);
-    int64_t lag = measure_lag(consumer->rk, next, whole);
+    int64_t lag = next->cnt == 0 ? -1 : measure_lag(consumer, next);
     rd_kafka_topic_partition_list_destroy(next);
     pthread_mutex_lock(&consumer->mutex);
     consumer->lag = lag;
