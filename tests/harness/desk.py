@@ -18,7 +18,9 @@ from stack import Installation, free_ports
 # Times that production counts in seconds; short, so that a test of a lapsed lease is quick.
 QUICK = {
     "ingress": {},
-    "engine": {},
+    "engine": {"worker_lease_ms": 2000, "adopt_every_ms": 200, "burst_ms": 300,
+               "burst_max_ms": 1200, "turn_deadline_ms": 10000, "adopter_deadline_ms": 5000,
+               "session_timeout_ms": 3000, "heartbeat_ms": 300},
     "responder": {},
 }
 
