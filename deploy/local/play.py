@@ -20,8 +20,8 @@ NONCE = re.compile(r"n-[0-9a-f]{6,}")
 REPLY_DEADLINE_S = 60
 
 
-def ledger(url):
-    with urllib.request.urlopen(url + "/_ledger", timeout=10) as answer:
+def ledger(url, path="/_ledger"):
+    with urllib.request.urlopen(url + path, timeout=10) as answer:
         return json.loads(answer.read())
 
 
@@ -33,8 +33,8 @@ def sent_to(url, address):
 
 
 def callback_time(url, sid, status):
-    """When the stand-in delivered this status of this message, as seconds; None if not yet."""
-    for entry in ledger(url):
+    """When the stand-in told us this status of this message, as seconds; None if not yet."""
+    for entry in ledger(url, "/_callbacks"):
         params = entry["params"]
         if params.get("MessageSid") == sid and params.get("MessageStatus") == status \
                 and entry["status"] // 100 == 2:

@@ -230,6 +230,20 @@ class Desk:
         """Replaces the stand-in's fault rules (tests/stands/lib/faults.h); none: no faults."""
         return self._call(stand, "/_faults", {"rules": list(rules)})
 
+    def callbacks(self, since=0):
+        """What the Twilio stand-in sent to us: status callbacks and webhooks, with our answers."""
+        return self._call("twilio", f"/_callbacks?since={since}")
+
+    def inbound(self, from_, body, tenant=0, deliver=True, **more):
+        """A text that Twilio itself has on record (`deskctl reconcile` finds it there); deliver:
+        also as a webhook, else it is lost on the way. Returns {"sid", "http_status", ...}."""
+        known = self.tenants[tenant]
+        request = {"account_sid": known["account_sid"], "from": from_,
+                   "to": known["numbers"]["sms"], "body": body, **more}
+        if deliver:
+            request["url"] = self.public_url + "/twilio/sms"
+        return self._call("twilio", "/_inbound", request)
+
     def refuse(self, stand, ms):
         """Closes the stand-in's listening socket for so long."""
         return self._call(stand, "/_refuse", {"ms": ms})
