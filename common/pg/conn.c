@@ -1,0 +1,313 @@
+/* One pipelined connection: connects without blocking, sends units, reads their results in order,
+ * and when anything is wrong throws the PGconn away and tries again with jittered back-off (PQreset
+ * would block). Driven by its watch and its timer; used by the pool in pg.c.
+ *
+ * libpq 15 pushes its buffer to the socket in every PQpipelineSync, so a unit leaves at once and
+ * there is no flush to batch; PQflush here only tells whether something is left over. */
+#include "pg/inside.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define BACKOFF_MIN_MS 50
+#define BACKOFF_MAX_MS 2000
+#define STABLE_MS      5000 /* a connection that lived this long was a good one */
+
+static void on_timer(void *arg);
+static void on_connecting(void *arg, int events);
+static void on_ready(void *arg, int events);
+
+/* ---- connecting ---- */
+
+/* Between half and all of the back-off, so that many clients of a restarted server spread. */
+static int64_t jitter(int64_t delay_ms)
+{
+    uint32_t random = 0;
+    if (getrandom(&random, sizeof random, 0) != sizeof random)
+        abort();
+    return delay_ms / 2 + random % (delay_ms / 2 + 1);
+}
+
+/* Back to nothing, and a timer for the next try. */
+static void wait_for_retry(struct pg_conn *conn)
+{
+    pg_lookup_free(&conn->lookup);
+    watch_free(&conn->watch);
+    PQfinish(conn->db); /* accepts NULL */
+    conn->db = NULL;
+    conn->state = PG_CONN_WAITING;
+    conn->broken = conn->read_only = false;
+    timer_start(conn->timer, jitter(conn->backoff_ms), 0);
+    conn->backoff_ms *= 2;
+    if (conn->backoff_ms > BACKOFF_MAX_MS)
+        conn->backoff_ms = BACKOFF_MAX_MS;
+}
+
+static void fail(struct pg_conn *conn, const char *why)
+{
+    char copy[PG_TEXT_MAX]; /* `why` may lie in the PGconn that goes */
+    pg_first_line(why, copy);
+    conn->failures++;
+    wait_for_retry(conn);
+    pg_on_failure(conn->pg, copy);
+}
+
+static void come_up(struct pg_conn *conn)
+{
+    if (PQsetnonblocking(conn->db, 1) != 0 || PQenterPipelineMode(conn->db) != 1) {
+        fail(conn, PQerrorMessage(conn->db));
+        return;
+    }
+    timer_stop(conn->timer);
+    conn->state = PG_CONN_UP;
+    conn->failures = 0;
+    conn->up_since_ms = clock_mono_ms();
+    conn->watch = watch_new(pg_loop(conn->pg), PQsocket(conn->db), on_ready, conn);
+    watch_set(conn->watch, WATCH_READ);
+    pg_on_up(conn->pg);
+}
+
+/* libpq may close its socket and open another with the same number while it connects, so the watch
+ * is made anew around each step. */
+static void connect_step(struct pg_conn *conn)
+{
+    watch_free(&conn->watch);
+    PostgresPollingStatusType next = PQconnectPoll(conn->db);
+    if (next == PGRES_POLLING_OK) {
+        come_up(conn);
+    } else if (next == PGRES_POLLING_FAILED) {
+        fail(conn, PQerrorMessage(conn->db));
+    } else {
+        conn->watch = watch_new(pg_loop(conn->pg), PQsocket(conn->db), on_connecting, conn);
+        watch_set(conn->watch, next == PGRES_POLLING_READING ? WATCH_READ : WATCH_WRITE);
+    }
+}
+
+static void on_connecting(void *arg, int events)
+{
+    struct pg_conn *conn = arg;
+    struct pg *pg = conn->pg;
+    (void)events;
+    pg_enter(pg);
+    connect_step(conn);
+    pg_leave(pg);
+}
+
+static void start_connect(struct pg_conn *conn)
+{
+    char why[PG_TEXT_MAX];
+    conn->state = PG_CONN_CONNECTING;
+    conn->db = pg_target_connect(pg_target_of(conn->pg), conn->lookup, conn->failures, why);
+    pg_lookup_free(&conn->lookup);
+    if (conn->db == NULL) {
+        fail(conn, why);
+        return;
+    }
+    conn->watch = watch_new(pg_loop(conn->pg), PQsocket(conn->db), on_connecting, conn);
+    watch_set(conn->watch, WATCH_WRITE); /* as the manual wants before the first poll */
+}
+
+static void on_lookup(void *arg)
+{
+    struct pg_conn *conn = arg;
+    struct pg *pg = conn->pg;
+    pg_enter(pg);
+    start_connect(conn);
+    pg_leave(pg);
+}
+
+static void try_once(struct pg_conn *conn)
+{
+    const struct pg_target *target = pg_target_of(conn->pg);
+    timer_start(conn->timer, pg_target_timeout_ms(target), 0);
+    if (!pg_target_has_names(target)) {
+        start_connect(conn);
+        return;
+    }
+    conn->state = PG_CONN_LOOKUP;
+    conn->lookup = pg_lookup_start(target, pg_loop(conn->pg), on_lookup, conn);
+    if (conn->lookup == NULL)
+        fail(conn, "no descriptor left");
+}
+
+static void on_timer(void *arg)
+{
+    struct pg_conn *conn = arg;
+    struct pg *pg = conn->pg;
+    pg_enter(pg);
+    if (conn->state == PG_CONN_WAITING)
+        try_once(conn);
+    else if (conn->state != PG_CONN_UP)
+        fail(conn, conn->state == PG_CONN_LOOKUP ? "the name look-up timed out"
+                                                 : "the connect timed out");
+    pg_leave(pg);
+}
+
+void pg_conn_init(struct pg_conn *conn, struct pg *pg)
+{
+    *conn = (struct pg_conn){.pg = pg, .backoff_ms = BACKOFF_MIN_MS};
+    conn->timer = timer_new(pg_loop(pg), on_timer, conn);
+    timer_start(conn->timer, 0, 0);
+}
+
+void pg_conn_fini(struct pg_conn *conn)
+{
+    pg_lookup_free(&conn->lookup);
+    watch_free(&conn->watch);
+    timer_free(&conn->timer);
+    PQfinish(conn->db);
+    conn->db = NULL;
+    conn->state = PG_CONN_WAITING;
+}
+
+/* ---- sending ---- */
+
+void pg_conn_send(struct pg_conn *conn, struct pg_pending *pending)
+{
+    bool sent = true;
+    for (int i = 0; i < pending->count && sent; i++) {
+        const struct pg_sent *s = &pending->sent[i];
+        sent = PQsendQueryParams(conn->db, s->sql, s->param_count, NULL, s->params, NULL, NULL,
+                                 0) == 1;
+    }
+    sent = sent && PQpipelineSync(conn->db) == 1;
+    int left = sent ? PQflush(conn->db) : -1;
+    pg_list_push(&conn->in_flight, pending);
+    if (left >= 0) {
+        watch_set(conn->watch, left > 0 ? WATCH_READ | WATCH_WRITE : WATCH_READ);
+        return;
+    }
+    conn->broken = true;
+    pg_on_broken(conn->pg);
+}
+
+/* ---- reading ---- */
+
+void pg_conn_drop(struct pg_conn *conn, const char *why)
+{
+    struct err err;
+    char copy[PG_TEXT_MAX];
+    struct pg *pg = conn->pg;
+    pg_first_line(why, copy);
+    err_set(&err, ERR_RETRY_LATER, "pg.lost", "connection lost, outcome unknown: %s", copy);
+    if (clock_mono_ms() - conn->up_since_ms >= STABLE_MS)
+        conn->backoff_ms = BACKOFF_MIN_MS;
+    wait_for_retry(conn);
+    pg_end(pg, &conn->in_flight, &err);
+    pg_on_failure(pg, copy);
+    pg_on_down(pg);
+    pg_run_ended(pg);
+}
+
+static bool is_fatal(const PGresult *result)
+{
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    if (severity == NULL) /* made by libpq itself: the connection is gone */
+        return true;
+    return strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0;
+}
+
+/* Keeps the first error of the unit; those behind it only say "aborted". */
+static void note_error(struct pg_conn *conn, struct pg_pending *pending, const PGresult *result)
+{
+    struct err err;
+    if (pending->err != NULL)
+        return;
+    pg_err_from_result(result, pending->got, &err);
+    pg_pending_fail(pending, &err);
+    if (strcmp(err.code, "pg.25006") == 0)
+        conn->read_only = true;
+}
+
+static void finish_first(struct pg_conn *conn)
+{
+    struct pg_pending *pending = pg_list_pop(&conn->in_flight);
+    struct err err;
+    conn->backoff_ms = BACKOFF_MIN_MS;
+    if (pending->err == NULL && pending->got != pending->count) {
+        err_set(&err, ERR_BUG, "pg.results", "%d results for %d statements", pending->got,
+                pending->count);
+        pg_pending_fail(pending, &err);
+    }
+    pg_pending_finish(pending);
+}
+
+/* Takes one result of the unit in front. False: the connection is of no more use; *why says so. */
+static bool take_result(struct pg_conn *conn, PGresult *result, char why[PG_TEXT_MAX])
+{
+    struct pg_pending *pending = conn->in_flight.first;
+    ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_PIPELINE_SYNC) {
+        PQclear(result);
+        finish_first(conn);
+        if (conn->read_only)
+            pg_first_line("the server is read-only", why);
+        return !conn->read_only;
+    }
+    if (status == PGRES_FATAL_ERROR && !is_fatal(result)) {
+        note_error(conn, pending, result);
+    } else if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK &&
+               status != PGRES_EMPTY_QUERY && status != PGRES_PIPELINE_ABORTED) {
+        /* The server's last words; or COPY, which no unit may hold and which would never end. */
+        const char *text = PQresultErrorMessage(result);
+        pg_first_line(text[0] != '\0' ? text : PQresStatus(status), why);
+        PQclear(result);
+        return false;
+    }
+    /* An error of the commit itself comes after the last statement's result. */
+    if (pending->got < pending->count)
+        pending->results[pending->got++].native = result;
+    else
+        PQclear(result);
+    return true;
+}
+
+/* Hands over what has arrived. False: drop the connection. A NULL separates statements; a second
+ * one in a row means that libpq has nothing more for now. */
+static bool read_results(struct pg_conn *conn, char why[PG_TEXT_MAX])
+{
+    int nulls = 0;
+    while (conn->state == PG_CONN_UP && conn->in_flight.first != NULL && nulls < 2 &&
+           PQisBusy(conn->db) == 0) {
+        PGresult *result = PQgetResult(conn->db);
+        if (result == NULL) {
+            nulls++;
+            continue;
+        }
+        nulls = 0;
+        if (!take_result(conn, result, why))
+            return false;
+    }
+    return true;
+}
+
+/* A callback may have dropped or freed the connection: its state is looked at again each time. */
+static void pump(struct pg_conn *conn)
+{
+    char why[PG_TEXT_MAX] = "";
+    bool readable = PQconsumeInput(conn->db) == 1;
+    bool good = read_results(conn, why); /* also what came before the end */
+    if (conn->state != PG_CONN_UP)
+        return;
+    int left = good && readable && PQstatus(conn->db) == CONNECTION_OK ? PQflush(conn->db) : -1;
+    if (left < 0) {
+        pg_conn_drop(conn, why[0] != '\0' ? why : PQerrorMessage(conn->db));
+        return;
+    }
+    watch_set(conn->watch, left > 0 ? WATCH_READ | WATCH_WRITE : WATCH_READ);
+    pg_on_room(conn->pg);
+}
+
+static void on_ready(void *arg, int events)
+{
+    struct pg_conn *conn = arg;
+    struct pg *pg = conn->pg;
+    (void)events;
+    pg_enter(pg);
+    pump(conn);
+    pg_leave(pg);
+}

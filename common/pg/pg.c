@@ -1,0 +1,283 @@
+/* The pool: units go to the connection with the fewest in flight, wait in one queue beyond that,
+ * and end at their deadline at the latest. The engine's and responder's store uses it. */
+#include "pg/inside.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONNECTIONS_MAX   16
+#define DEPTH_MAX         64
+#define QUEUE_MAX_DEFAULT 100000
+
+struct pg {
+    struct loop *loop;
+    struct pg_target *target;
+    void (*on_state)(void *arg, bool up);
+    void *arg;
+    size_t queue_max, depth;
+    struct pg_conn conns[CONNECTIONS_MAX];
+    int count, up;
+    struct pg_pending_list queue;
+    struct pg_pending_list refused; /* the queue was full; they are told by `soon` */
+    struct pg_pending_list ended;   /* their callbacks are running */
+    struct timer *soon;             /* next pass: refused units, broken connections */
+    struct timer *deadline;         /* the earliest known */
+    int64_t deadline_at_ms;         /* 0: not running */
+    char last_error[PG_TEXT_MAX];
+    int inside; /* callbacks on the stack */
+    bool closed;
+};
+
+struct loop *pg_loop(const struct pg *pg)
+{
+    return pg->loop;
+}
+
+const struct pg_target *pg_target_of(const struct pg *pg)
+{
+    return pg->target;
+}
+
+void pg_enter(struct pg *pg)
+{
+    pg->inside++;
+}
+
+void pg_leave(struct pg *pg)
+{
+    if (--pg->inside == 0 && pg->closed)
+        free(pg);
+}
+
+void pg_end(struct pg *pg, struct pg_pending_list *list, const struct err *err)
+{
+    for (struct pg_pending *pending; (pending = pg_list_pop(list)) != NULL;) {
+        pg_pending_fail(pending, err);
+        pg_list_push(&pg->ended, pending);
+    }
+}
+
+void pg_run_ended(struct pg *pg)
+{
+    for (struct pg_pending *pending; (pending = pg_list_pop(&pg->ended)) != NULL;)
+        pg_pending_finish(pending);
+}
+
+/* ---- routing ---- */
+
+static struct pg_conn *least_loaded(struct pg *pg)
+{
+    struct pg_conn *best = NULL;
+    for (int i = 0; i < pg->count; i++) {
+        struct pg_conn *conn = &pg->conns[i];
+        if (conn->state != PG_CONN_UP || conn->broken || conn->read_only ||
+            conn->in_flight.count >= pg->depth)
+            continue;
+        if (best == NULL || conn->in_flight.count < best->in_flight.count)
+            best = conn;
+    }
+    return best;
+}
+
+static void dispatch(struct pg *pg)
+{
+    while (pg->queue.first != NULL) {
+        struct pg_conn *conn = least_loaded(pg);
+        if (conn == NULL)
+            return;
+        pg_conn_send(conn, pg_list_pop(&pg->queue));
+    }
+}
+
+void pg_on_room(struct pg *pg)
+{
+    if (!pg->closed)
+        dispatch(pg);
+}
+
+void pg_on_up(struct pg *pg)
+{
+    if (++pg->up == 1 && pg->on_state != NULL)
+        pg->on_state(pg->arg, true);
+    pg_on_room(pg);
+}
+
+void pg_on_down(struct pg *pg)
+{
+    if (--pg->up == 0 && pg->on_state != NULL && !pg->closed)
+        pg->on_state(pg->arg, false);
+}
+
+void pg_on_failure(struct pg *pg, const char *why)
+{
+    pg_first_line(why, pg->last_error);
+}
+
+void pg_on_broken(struct pg *pg)
+{
+    timer_start(pg->soon, 0, 0);
+}
+
+static void on_soon(void *arg)
+{
+    struct pg *pg = arg;
+    struct err err;
+    pg_enter(pg);
+    err_set(&err, ERR_RETRY_LATER, "pg.full", "%zu units wait for the database already",
+            pg->queue_max);
+    pg_end(pg, &pg->refused, &err);
+    pg_run_ended(pg);
+    for (int i = 0; i < pg->count && !pg->closed; i++)
+        if (pg->conns[i].broken)
+            pg_conn_drop(&pg->conns[i], PQerrorMessage(pg->conns[i].db));
+    pg_leave(pg);
+}
+
+/* ---- deadlines ---- */
+
+static int64_t earliest(const struct pg_pending_list *list, int64_t best_ms)
+{
+    for (const struct pg_pending *p = list->first; p != NULL; p = p->next)
+        if (best_ms == 0 || p->due_ms < best_ms)
+            best_ms = p->due_ms;
+    return best_ms;
+}
+
+/* Sets the timer to `due_ms` unless it runs earlier already. A unit that ends in time leaves the
+ * timer as it is: it then fires for nothing, finds the next deadline, and that is cheaper than
+ * restarting it with each unit. */
+static void arm_deadline(struct pg *pg, int64_t due_ms)
+{
+    if (due_ms == 0 || (pg->deadline_at_ms != 0 && pg->deadline_at_ms <= due_ms))
+        return;
+    int64_t delay_ms = due_ms - clock_mono_ms();
+    pg->deadline_at_ms = due_ms;
+    timer_start(pg->deadline, delay_ms > 1 ? delay_ms : 1, 0);
+}
+
+/* Moves the queued units that are due to `expired`. */
+static void take_expired(struct pg *pg, int64_t now_ms, struct pg_pending_list *expired)
+{
+    struct pg_pending_list all = pg->queue;
+    pg->queue = (struct pg_pending_list){0};
+    for (struct pg_pending *p; (p = pg_list_pop(&all)) != NULL;)
+        pg_list_push(p->due_ms <= now_ms ? expired : &pg->queue, p);
+}
+
+static void finish_expired(struct pg *pg, struct pg_pending_list *expired)
+{
+    struct err err;
+    if (pg->up > 0)
+        err_set(&err, ERR_RETRY_LATER, "pg.deadline", "the database is too busy: never sent");
+    else
+        err_set(&err, ERR_RETRY_LATER, "pg.down", "no database connection, never sent: %s",
+                pg->last_error);
+    pg_end(pg, expired, &err);
+    pg_run_ended(pg);
+}
+
+static void on_deadline(void *arg)
+{
+    struct pg *pg = arg;
+    struct pg_pending_list expired = {0};
+    int64_t now_ms = clock_mono_ms(), next_ms;
+    pg_enter(pg);
+    pg->deadline_at_ms = 0;
+    take_expired(pg, now_ms, &expired);
+    finish_expired(pg, &expired);
+    for (int i = 0; i < pg->count && !pg->closed; i++) {
+        int64_t due_ms = earliest(&pg->conns[i].in_flight, 0);
+        if (due_ms != 0 && due_ms <= now_ms)
+            pg_conn_drop(&pg->conns[i], "a unit was not answered before its deadline");
+    }
+    if (!pg->closed) {
+        next_ms = earliest(&pg->queue, 0);
+        for (int i = 0; i < pg->count; i++)
+            next_ms = earliest(&pg->conns[i].in_flight, next_ms);
+        arm_deadline(pg, next_ms);
+    }
+    pg_leave(pg);
+}
+
+/* ---- the public part ---- */
+
+struct pg *pg_new(const struct pg_options *options)
+{
+    assert(options->connections >= 1 && options->connections <= CONNECTIONS_MAX);
+    assert(options->depth >= 1 && options->depth <= DEPTH_MAX);
+    struct pg *pg = xcalloc(1, sizeof *pg);
+    pg->loop = options->loop;
+    pg->target = pg_target_new(options->url, options->name);
+    pg->on_state = options->on_state;
+    pg->arg = options->arg;
+    pg->queue_max = options->queue_max > 0 ? options->queue_max : QUEUE_MAX_DEFAULT;
+    pg->depth = (size_t)options->depth;
+    pg->count = options->connections;
+    pg->soon = timer_new(pg->loop, on_soon, pg);
+    pg->deadline = timer_new(pg->loop, on_deadline, pg);
+    pg_first_line("not connected yet", pg->last_error);
+    for (int i = 0; i < pg->count; i++)
+        pg_conn_init(&pg->conns[i], pg);
+    return pg;
+}
+
+void pg_free(struct pg **handle)
+{
+    struct pg *pg = *handle;
+    struct err err;
+    if (pg == NULL)
+        return;
+    pg_enter(pg);
+    pg->closed = true; /* what callbacks submit from now on only joins the queue */
+    err_set(&err, ERR_RETRY_LATER, "pg.closed", "the database connections are being closed");
+    for (int i = 0; i < pg->count; i++)
+        pg_conn_fini(&pg->conns[i]);
+    for (int i = 0; i < pg->count; i++)
+        pg_end(pg, &pg->conns[i].in_flight, &err);
+    pg_end(pg, &pg->refused, &err);
+    pg_end(pg, &pg->queue, &err);
+    pg_run_ended(pg);
+    while (pg->queue.first != NULL) {
+        pg_end(pg, &pg->queue, &err);
+        pg_run_ended(pg);
+    }
+    timer_free(&pg->soon);
+    timer_free(&pg->deadline);
+    pg_target_free(&pg->target);
+    *handle = NULL;
+    pg_leave(pg);
+}
+
+bool pg_is_up(const struct pg *pg)
+{
+    return pg->up > 0 && !pg->closed;
+}
+
+size_t pg_backlog(const struct pg *pg)
+{
+    size_t count = pg->queue.count + pg->refused.count;
+    for (int i = 0; i < pg->count; i++)
+        count += pg->conns[i].in_flight.count;
+    return count;
+}
+
+void pg_submit(struct pg *pg, const struct pg_unit *unit)
+{
+    struct pg_pending *pending = pg_pending_new(unit);
+    if (pg->closed) {
+        pg_list_push(&pg->queue, pending);
+        return;
+    }
+    if (pg->queue.count >= pg->queue_max) {
+        pg_list_push(&pg->refused, pending);
+        timer_start(pg->soon, 0, 0);
+        return;
+    }
+    arm_deadline(pg, pending->due_ms);
+    pg_list_push(&pg->queue, pending);
+    dispatch(pg);
+}
