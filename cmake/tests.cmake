@@ -1,5 +1,19 @@
-# tests/unit mirrors the tree: one CUnit program and one CTest entry per file. The stand-ins live
-# here too: they are test programs.
+# The stand-ins are test programs; their unit tests link what they share.
+desk_glob(stand_lib tests/stands/lib/*.c)
+if(stand_lib)
+    add_library(stand_objs OBJECT ${stand_lib})
+    target_include_directories(stand_objs PUBLIC tests)
+    target_link_libraries(stand_objs PUBLIC desk_common http_parser)
+    foreach(stand twilio model)
+        desk_glob(sources tests/stands/${stand}/*.c)
+        if(sources)
+            add_executable(stand-${stand} ${sources})
+            target_link_libraries(stand-${stand} PRIVATE stand_objs)
+        endif()
+    endforeach()
+endif()
+
+# tests/unit mirrors the tree: one CUnit program and one CTest entry per file.
 file(GLOB_RECURSE unit_tests CONFIGURE_DEPENDS tests/unit/*_test.c)
 foreach(source ${unit_tests})
     file(RELATIVE_PATH name ${CMAKE_SOURCE_DIR}/tests/unit ${source})
@@ -21,20 +35,6 @@ foreach(source ${unit_tests})
     add_test(NAME ${name} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(${name} PROPERTIES TIMEOUT 60)
 endforeach()
-
-desk_glob(stand_lib tests/stands/lib/*.c)
-if(stand_lib)
-    add_library(stand_objs OBJECT ${stand_lib})
-    target_include_directories(stand_objs PUBLIC tests)
-    target_link_libraries(stand_objs PUBLIC desk_common http_parser)
-    foreach(stand twilio model)
-        desk_glob(sources tests/stands/${stand}/*.c)
-        if(sources)
-            add_executable(stand-${stand} ${sources})
-            target_link_libraries(stand-${stand} PRIVATE stand_objs)
-        endif()
-    endforeach()
-endif()
 
 desk_glob(benches tests/bench/*.c)
 foreach(source ${benches})

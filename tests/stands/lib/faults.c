@@ -52,6 +52,14 @@ void stand_faults_clear(struct stand_faults *faults)
     faults->count = 0;
 }
 
+void stand_faults_free(struct stand_faults **faults)
+{
+    if (*faults)
+        stand_faults_clear(*faults);
+    free(*faults);
+    *faults = NULL;
+}
+
 /* --- reading --- */
 
 static int set_from_json(struct stand_action *action, const cJSON *item)

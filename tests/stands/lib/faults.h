@@ -81,6 +81,9 @@ typedef bool stand_action_check(const struct stand_action *action, struct stand_
 /* An empty rule set. `check` is asked about every action that is loaded; NULL takes all. Owned. */
 struct stand_faults *stand_faults_new(stand_action_check *check);
 
+/* Frees a rule set and NULLs the pointer; NULL inside is fine. */
+void stand_faults_free(struct stand_faults **faults);
+
 /* Replaces all rules by those of the JSON text. Returns 0, or -1 with the reason appended to `why`
  * and the old rules kept. */
 int stand_faults_load(struct stand_faults *faults, const char *json, size_t len,

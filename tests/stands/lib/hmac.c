@@ -4,9 +4,9 @@
  */
 #include "stands/lib/hmac.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <string.h>
+
+#include "crypto/crypto.h"
 
 void stand_base64(const void *data, size_t len, struct stand_buf *out)
 {
@@ -26,8 +26,7 @@ void stand_base64(const void *data, size_t len, struct stand_buf *out)
 
 void stand_hmac_sha1_base64(const char *key, const char *data, size_t len, struct stand_buf *out)
 {
-    unsigned char mac[EVP_MAX_MD_SIZE];
-    unsigned int mac_len = 0;
-    HMAC(EVP_sha1(), key, (int)strlen(key), (const unsigned char *)data, len, mac, &mac_len);
-    stand_base64(mac, mac_len, out);
+    uint8_t mac[CRYPTO_SHA1_BYTES];
+    crypto_hmac_sha1(key, strlen(key), data, len, mac);
+    stand_base64(mac, sizeof mac, out);
 }

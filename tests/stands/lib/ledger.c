@@ -69,6 +69,16 @@ void stand_ledger_reset(struct stand_ledger *ledger)
     ledger->epoch++;
 }
 
+void stand_ledger_free(struct stand_ledger **ledger)
+{
+    if (!*ledger)
+        return;
+    stand_ledger_reset(*ledger);
+    free((*ledger)->blocks);
+    free(*ledger);
+    *ledger = NULL;
+}
+
 /* Room for `len` bytes that stays until the next reset. */
 static char *text_room(struct stand_ledger *ledger, size_t len)
 {

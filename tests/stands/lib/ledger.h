@@ -25,6 +25,9 @@ struct stand_ledger;
 /* An empty ledger of at most `max` entries; later ones are counted but not kept. Owned. */
 struct stand_ledger *stand_ledger_new(size_t max);
 
+/* Frees a ledger and NULLs the pointer; NULL inside is fine. */
+void stand_ledger_free(struct stand_ledger **ledger);
+
 /* Forgets everything; ids given out before are void, and harmless to use. */
 void stand_ledger_reset(struct stand_ledger *ledger);
 
