@@ -47,7 +47,11 @@ void stand_exchange_raw(struct stand_exchange *x, const char *data, size_t len)
         return;
     uv_stream_t *stream = (uv_stream_t *)&x->tcp;
     if (stand_exchange_all_sent(x)) {
-        uv_buf_t now = {.base = (char *)(uintptr_t)data, .len = len};
+        union { /* libuv reads only, but takes no const */
+            const char *in;
+            char *out;
+        } text = {.in = data};
+        uv_buf_t now = {.base = text.out, .len = len};
         int sent = uv_try_write(stream, &now, 1);
         if (sent > 0) {
             data += sent;

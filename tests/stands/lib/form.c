@@ -112,6 +112,18 @@ void stand_form_fini(struct stand_form *form)
     form->count = 0;
 }
 
+void stand_form_borrow(struct stand_form *form)
+{
+    form->text = NULL;
+    form->count = 0;
+}
+
+void stand_form_add(struct stand_form *form, const char *name, const char *value)
+{
+    if (form->count < STAND_FORM_PAIRS_MAX)
+        form->pairs[form->count++] = (struct stand_pair){.name = name, .value = value};
+}
+
 const char *stand_form_get(const struct stand_form *form, const char *name)
 {
     for (size_t i = 0; i < form->count; i++) {

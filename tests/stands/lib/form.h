@@ -12,14 +12,14 @@
 enum { STAND_FORM_PAIRS_MAX = 200 };
 
 struct stand_pair {
-    char *name;
-    char *value;
+    const char *name;
+    const char *value;
 };
 
 struct stand_form {
     struct stand_pair pairs[STAND_FORM_PAIRS_MAX];
     size_t count;
-    char *text; /* owns every name and value */
+    char *text; /* owns every name and value; NULL in a form that only borrows */
 };
 
 /* Decodes `len` bytes of form text. Returns 0, or -1 with `*why` (static text) and `form` empty.
@@ -28,6 +28,12 @@ int stand_form_parse(struct stand_form *form, const char *text, size_t len, cons
 
 /* Frees what the form owns and leaves it empty. */
 void stand_form_fini(struct stand_form *form);
+
+/* Starts an empty form for stand_form_add. Needs no stand_form_fini. */
+void stand_form_borrow(struct stand_form *form);
+
+/* Appends a pair that borrows both texts. A pair beyond STAND_FORM_PAIRS_MAX is dropped. */
+void stand_form_add(struct stand_form *form, const char *name, const char *value);
 
 /* The first value of `name`, or NULL. Borrowed from the form. */
 const char *stand_form_get(const struct stand_form *form, const char *name);

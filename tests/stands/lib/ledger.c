@@ -52,7 +52,7 @@ struct stand_ledger *stand_ledger_new(size_t max)
     struct stand_ledger *ledger = stand_alloc(sizeof *ledger);
     ledger->max = max;
     ledger->epoch = 1;
-    ledger->blocks = stand_alloc((max / ENTRIES_PER_BLOCK + 1) * sizeof *ledger->blocks);
+    ledger->blocks = stand_alloc((max / ENTRIES_PER_BLOCK + 1) * sizeof(struct entry *));
     return ledger;
 }
 

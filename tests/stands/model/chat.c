@@ -50,18 +50,19 @@ static int role_of(const cJSON *message, enum stand_role *role)
     return -1;
 }
 
-static int read_message(struct chat *chat, const cJSON *json, struct stand_message *message)
+/* Reads one message; its text, which is returned owned, is NULL when it is refused. */
+static char *read_message(struct chat *chat, const cJSON *json, struct stand_message *message)
 {
     chat->param = "messages";
     if (!cJSON_IsObject(json) || role_of(json, &message->role) != 0) {
         chat->problem = "Invalid value for 'role': supported values are 'system', 'developer', "
                         "'assistant', 'user', 'function', and 'tool'.";
-        return -1;
+        return NULL;
     }
     char *text = content_text(cJSON_GetObjectItemCaseSensitive(json, "content"));
     if (!text) {
         chat->problem = "Invalid type for 'content': expected a string or an array of parts.";
-        return -1;
+        return NULL;
     }
     message->text = text;
     message->calls_tools =
@@ -69,7 +70,7 @@ static int read_message(struct chat *chat, const cJSON *json, struct stand_messa
     chat->prompt_chars += strlen(text);
     chat->has_tool_result = message->role == STAND_TOOL;
     chat->param = NULL;
-    return 0;
+    return text;
 }
 
 static void write_params(const struct chat *chat, const struct stand_message *messages,
@@ -100,11 +101,13 @@ static void read_messages(struct chat *chat, const cJSON *list, struct stand_buf
         return;
     }
     struct stand_message *messages = stand_alloc((size_t)size * sizeof *messages);
+    char **texts = stand_alloc((size_t)size * sizeof(char *));
     size_t count = 0;
     const cJSON *item;
     cJSON_ArrayForEach(item, list)
     {
-        if (read_message(chat, item, &messages[count]) != 0)
+        texts[count] = read_message(chat, item, &messages[count]);
+        if (!texts[count])
             break;
         count++;
     }
@@ -117,7 +120,8 @@ static void read_messages(struct chat *chat, const cJSON *list, struct stand_buf
         write_params(chat, messages, count, params);
     }
     for (size_t i = 0; i < count; i++)
-        free((void *)(uintptr_t)messages[i].text);
+        free(texts[i]);
+    free(texts);
     free(messages);
 }
 

@@ -173,20 +173,12 @@ static void on_answer(void *user, const struct stand_result *result)
     next_step(job, (uint64_t)job->twilio->callback_delay_ms);
 }
 
-static void add(struct stand_form *form, const char *name, const char *value)
-{
-    /* The pairs only borrow; nothing writes through them. */
-    form->pairs[form->count++] =
-        (struct stand_pair){.name = (char *)(uintptr_t)name, .value = (char *)(uintptr_t)value};
-}
-
 static void send_status(struct job *job, const struct step *step, int error_code)
 {
     const struct message *message = job->message;
     struct stand_form form;
     char sid[35], code[16], done_date[32];
-    form.count = 0;
-    form.text = NULL;
+    stand_form_borrow(&form);
     stand_sid(sid, "SM");
     const char *named = step->unknown_sid ? sid : message->sid;
     snprintf(code, sizeof code, "%d", error_code);
@@ -194,20 +186,20 @@ static void send_status(struct job *job, const struct step *step, int error_code
     struct tm parts;
     gmtime_r(&now, &parts);
     strftime(done_date, sizeof done_date, "%Y%m%d%H%M", &parts);
-    add(&form, "MessageSid", named);
-    add(&form, "SmsSid", named);
-    add(&form, "MessageStatus", step->status);
-    add(&form, "SmsStatus", step->status);
-    add(&form, "AccountSid", message->account->sid);
-    add(&form, "From", message->from ? message->from : "");
-    add(&form, "To", message->to);
+    stand_form_add(&form, "MessageSid", named);
+    stand_form_add(&form, "SmsSid", named);
+    stand_form_add(&form, "MessageStatus", step->status);
+    stand_form_add(&form, "SmsStatus", step->status);
+    stand_form_add(&form, "AccountSid", message->account->sid);
+    stand_form_add(&form, "From", message->from ? message->from : "");
+    stand_form_add(&form, "To", message->to);
     if (message->service)
-        add(&form, "MessagingServiceSid", message->service);
-    add(&form, "ApiVersion", "2010-04-01");
+        stand_form_add(&form, "MessagingServiceSid", message->service);
+    stand_form_add(&form, "ApiVersion", "2010-04-01");
     if (error_code)
-        add(&form, "ErrorCode", code);
+        stand_form_add(&form, "ErrorCode", code);
     if (strstr(step->status, "delivered"))
-        add(&form, "RawDlrDoneDate", done_date + 2); /* YYMMDDhhmm */
+        stand_form_add(&form, "RawDlrDoneDate", done_date + 2); /* YYMMDDhhmm */
     struct delivery delivery = {.account = message->account,
                                 .url = message->callback,
                                 .sid = named,

@@ -27,15 +27,6 @@ static const char *text_of(const cJSON *json, const char *name)
     return cJSON_IsString(item) ? item->valuestring : NULL;
 }
 
-static void add(struct stand_form *form, const char *name, const char *value)
-{
-    if (form->count == STAND_FORM_PAIRS_MAX)
-        return;
-    /* The pairs only borrow; nothing writes through them. */
-    form->pairs[form->count++] =
-        (struct stand_pair){.name = (char *)(uintptr_t)name, .value = (char *)(uintptr_t)value};
-}
-
 static void note_keyword(struct account *account, const struct message *message)
 {
     static const struct {
@@ -63,23 +54,23 @@ static void fill_form(const struct message *message, const cJSON *json, char seg
     static const char *const places[] = {"FromCity", "FromState", "FromZip",
                                          "ToCity",   "ToState",   "ToZip"};
     snprintf(segments, 16, "%d", message->segments);
-    add(form, "ToCountry", "US");
-    add(form, "FromCountry", "US");
+    stand_form_add(form, "ToCountry", "US");
+    stand_form_add(form, "FromCountry", "US");
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
-        add(form, places[i], "");
-    add(form, "SmsMessageSid", message->sid);
-    add(form, "SmsSid", message->sid);
-    add(form, "MessageSid", message->sid);
-    add(form, "AccountSid", message->account->sid);
+        stand_form_add(form, places[i], "");
+    stand_form_add(form, "SmsMessageSid", message->sid);
+    stand_form_add(form, "SmsSid", message->sid);
+    stand_form_add(form, "MessageSid", message->sid);
+    stand_form_add(form, "AccountSid", message->account->sid);
     if (message->service)
-        add(form, "MessagingServiceSid", message->service);
-    add(form, "From", message->from);
-    add(form, "To", message->to);
-    add(form, "Body", message->body);
-    add(form, "NumMedia", "0");
-    add(form, "NumSegments", segments);
-    add(form, "SmsStatus", "received");
-    add(form, "ApiVersion", "2010-04-01");
+        stand_form_add(form, "MessagingServiceSid", message->service);
+    stand_form_add(form, "From", message->from);
+    stand_form_add(form, "To", message->to);
+    stand_form_add(form, "Body", message->body);
+    stand_form_add(form, "NumMedia", "0");
+    stand_form_add(form, "NumSegments", segments);
+    stand_form_add(form, "SmsStatus", "received");
+    stand_form_add(form, "ApiVersion", "2010-04-01");
     const cJSON *item;
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(json, "params"))
     {
@@ -89,7 +80,7 @@ static void fill_form(const struct message *message, const cJSON *json, char seg
         if (cJSON_IsString(item) && at < form->count)
             form->pairs[at].value = item->valuestring;
         else if (cJSON_IsString(item))
-            add(form, item->string, item->valuestring);
+            stand_form_add(form, item->string, item->valuestring);
     }
 }
 
@@ -133,8 +124,7 @@ static void send_webhook(struct twilio *twilio, struct stand_exchange *x,
 {
     char segments[16];
     struct stand_form form;
-    form.count = 0;
-    form.text = NULL;
+    stand_form_borrow(&form);
     fill_form(message, json, segments, &form);
     struct waiting *waiting = stand_alloc(sizeof *waiting);
     waiting->x = x;

@@ -28,7 +28,7 @@ struct messages *messages_new(size_t max)
     struct messages *messages = stand_alloc(sizeof *messages);
     messages->max = max;
     messages->slots = 1024;
-    messages->table = stand_alloc(messages->slots * sizeof *messages->table);
+    messages->table = stand_alloc(messages->slots * sizeof(struct message *));
     return messages;
 }
 
@@ -53,7 +53,7 @@ static void grow(struct messages *messages)
     struct message **old = messages->table;
     size_t slots = messages->slots;
     messages->slots = slots * 2;
-    messages->table = stand_alloc(messages->slots * sizeof *messages->table);
+    messages->table = stand_alloc(messages->slots * sizeof(struct message *));
     for (size_t i = 0; i < slots; i++) {
         if (old[i])
             *slot_of(messages, old[i]->sid) = old[i];
@@ -66,7 +66,7 @@ static void append(struct account *account, struct message *message)
     if (account->message_count == account->message_cap) {
         account->message_cap = account->message_cap ? account->message_cap * 2 : 64;
         struct message **grown =
-            realloc(account->messages, account->message_cap * sizeof *account->messages);
+            realloc(account->messages, account->message_cap * sizeof(struct message *));
         if (!grown)
             abort();
         account->messages = grown;
