@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char moved_sql[] =
-    "SELECT i.session_id FROM unnest($2::uuid[], $3::bigint[], $4::bigint[])"
+    "SELECT i.session_id, i.fence FROM unnest($2::uuid[], $3::bigint[], $4::bigint[])"
     " AS i (session_id, fence, epoch)"
     " LEFT JOIN (channel_sessions s JOIN conversations c"
     " ON c.tenant_id = s.tenant_id AND c.id = s.conversation_id) ON s.id = i.session_id"
@@ -117,7 +117,8 @@ static const char start_sql[] =
     " j.now_conversation, j.fence + 1, j.epoch, j.claimed,"
     " CASE WHEN j.again THEN greatest($9::bigint,"
     " (extract(epoch FROM j.deadline_at - clock_timestamp()) * 1000)::bigint)"
-    " ELSE $8::bigint END, j.tries, coalesce(j.recomputes, 0) + j.recompute::integer, j.events,"
+    " ELSE $8::bigint END, j.tries, coalesce(j.recomputes, 0)"
+    " + (j.recompute AND j.again)::integer, j.events,"
     " (SELECT " CONTEXT_SQL " FROM g WHERE g.n = j.n), j.assistant_id, j.current_version,"
     " j.traceparent"
     " FROM judged j ORDER BY j.n";

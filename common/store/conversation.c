@@ -1,0 +1,212 @@
+/* SQL of takeover and hand-back. deskctl calls it; the console will. */
+#include "store/conversation.h"
+
+#include <string.h>
+
+static const char raise_sql[] =
+    "UPDATE conversations SET epoch = epoch + 1, held_by = $3::text, held_at = clock_timestamp()"
+    " WHERE tenant_id = $1::uuid AND id = $2::uuid"
+    " AND (held_by IS NULL OR held_by = $3::text) RETURNING epoch";
+
+static const char holder_sql[] =
+    "SELECT held_by FROM conversations WHERE tenant_id = $1::uuid AND id = $2::uuid";
+
+/* A later statement than the lock: a claim of a delivery that committed just before is seen. */
+static const char suppress_sql[] =
+    "UPDATE deliveries SET state = 'suppressed', reason = 'takeover', worker = NULL,"
+    " settled_at = clock_timestamp() WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
+    " AND author = 'ai' AND state IN ('pending', 'deferred', 'held')";
+
+static const char in_flight_sql[] =
+    "SELECT count(*) FROM deliveries WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
+    " AND author = 'ai' AND state IN ('sending', 'unknown')";
+
+static const char rest_sql[] =
+    "UPDATE channel_sessions SET due_at = NULL, burst_at = NULL, worker = NULL"
+    " WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid";
+
+static const char audit_sql[] = "INSERT INTO audit_log (tenant_id, id, actor, action, subject)"
+                                " VALUES ($1::uuid, $4::uuid, $3::text, $5::text, $2::text)";
+
+static const char mark_dead_sql[] =
+    "UPDATE workers SET dead = true WHERE id IN (SELECT w.id FROM workers w JOIN deliveries d"
+    " ON d.worker = w.id WHERE d.tenant_id = $1::uuid AND d.conversation_id = $2::uuid"
+    " AND d.state = 'sending' AND NOT w.dead AND w.lease_until < clock_timestamp()"
+    " ORDER BY w.id FOR UPDATE OF w SKIP LOCKED)";
+
+static const char expire_sql[] =
+    "UPDATE deliveries d SET state = 'unknown', worker = NULL WHERE d.tenant_id = $1::uuid"
+    " AND d.conversation_id = $2::uuid AND d.author = 'ai' AND d.state = 'sending'"
+    " AND NOT EXISTS (SELECT FROM workers w WHERE w.id = d.worker AND NOT w.dead)";
+
+static const char leaving_sql[] =
+    "SELECT count(*) FROM deliveries WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
+    " AND author = 'ai' AND state = 'sending'";
+
+static const char free_sql[] =
+    "UPDATE conversations SET epoch = epoch + 1, held_by = NULL, held_at = NULL,"
+    " last_activity_at = clock_timestamp()"
+    " WHERE tenant_id = $1::uuid AND id = $2::uuid AND held_by IS NOT NULL RETURNING epoch";
+
+static const char reopen_sql[] =
+    "UPDATE inbox_events e SET state = 'open', reason = NULL, turn_id = NULL, settled_at = NULL"
+    " FROM deliveries d JOIN messages m ON m.tenant_id = d.tenant_id AND m.id = d.message_id"
+    " WHERE d.tenant_id = $1::uuid AND d.conversation_id = $2::uuid AND d.state = 'suppressed'"
+    " AND d.reason IN ('takeover', 'epoch') AND e.tenant_id = d.tenant_id"
+    " AND e.turn_id = d.turn_id AND e.state IN ('answered', 'failed')"
+    " AND NOT EXISTS (SELECT FROM messages o WHERE o.tenant_id = d.tenant_id"
+    " AND o.conversation_id = d.conversation_id AND o.author = 'operator'"
+    " AND o.position > m.position)";
+
+/* What an operator answered is the operator's: it is not answered again. */
+static const char answered_sql[] =
+    "UPDATE inbox_events e SET state = 'human', settled_at = clock_timestamp()"
+    " FROM messages i WHERE i.tenant_id = $1::uuid AND i.conversation_id = $2::uuid"
+    " AND e.tenant_id = i.tenant_id AND e.message_id = i.id AND e.state = 'open'"
+    " AND EXISTS (SELECT FROM messages o WHERE o.tenant_id = i.tenant_id"
+    " AND o.conversation_id = i.conversation_id AND o.author = 'operator'"
+    " AND o.position > i.position)";
+
+static const char rearm_sql[] =
+    "UPDATE channel_sessions s SET due_at = clock_timestamp(), burst_at = clock_timestamp(),"
+    " worker = NULL, claimed = s.claimed + 1"
+    " WHERE s.tenant_id = $1::uuid AND s.conversation_id = $2::uuid"
+    " AND EXISTS (SELECT FROM inbox_events e WHERE e.tenant_id = s.tenant_id"
+    " AND e.session_id = s.id AND e.state = 'open')";
+
+struct step {
+    const char *sql;
+    int params;      /* of: tenant, conversation, actor, fresh id, action */
+    int64_t *number; /* first column of the first row, or the touched rows for an UPDATE */
+    bool *found;     /* whether there was a row */
+};
+
+struct texts {
+    char tenant[UUID_TEXT_SIZE], conversation[UUID_TEXT_SIZE], id[UUID_TEXT_SIZE];
+    const char *params[5];
+};
+
+static void make_texts(const struct conversation_ref *ref, const char *action, struct texts *texts)
+{
+    struct uuid id = uuid_new();
+    texts->params[0] = uuid_format(&ref->tenant, texts->tenant);
+    texts->params[1] = uuid_format(&ref->conversation, texts->conversation);
+    texts->params[2] = ref->actor;
+    texts->params[3] = uuid_format(&id, texts->id);
+    texts->params[4] = action;
+}
+
+static int run_step(struct pg_session *session, const struct step *step, const struct texts *texts,
+                    struct err *err)
+{
+    struct pg_statement statement = {.sql = step->sql, .param_count = step->params};
+    struct pg_result *result = NULL;
+    memcpy(statement.params, texts->params, sizeof texts->params);
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    bool rows = pg_columns(result, 0) > 0;
+    if (step->found != NULL)
+        *step->found = pg_rows(result, 0) > 0;
+    if (step->number != NULL && rows && pg_rows(result, 0) > 0)
+        *step->number = pg_int(result, 0, 0, 0);
+    else if (step->number != NULL && !rows)
+        *step->number = pg_affected(result, 0);
+    pg_result_free(&result);
+    return 0;
+}
+
+/* Runs the steps as one transaction; stops at the first that finds nothing it needs. */
+static int run(struct pg_session *session, const struct step *steps, size_t count,
+               const struct texts *texts, struct err *err)
+{
+    struct err ignored;
+    if (pg_session_script(session, "BEGIN", err) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (run_step(session, &steps[i], texts, err) != 0) {
+            pg_session_script(session, "ROLLBACK", &ignored);
+            return -1;
+        }
+        if (steps[i].found != NULL && !*steps[i].found) {
+            pg_session_script(session, "ROLLBACK", &ignored);
+            return 0;
+        }
+    }
+    return pg_session_script(session, "COMMIT", err);
+}
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static int refused(struct pg_session *session, const struct texts *texts, struct err *err)
+{
+    bool found = false;
+    const struct step steps[] = {{holder_sql, 2, NULL, &found}};
+    if (run_step(session, steps, texts, err) != 0)
+        return -1;
+    return found ? err_set(err, ERR_PERMANENT, "conversation.held",
+                           "another person holds the conversation")
+                 : err_set(err, ERR_PERMANENT, "conversation.missing", "no such conversation");
+}
+
+int conversation_take_over(struct pg_session *session, const struct conversation_ref *ref,
+                           struct conversation_takeover *out, struct err *err)
+{
+    struct texts texts;
+    struct conversation_takeover taken = {0};
+    bool raised = false;
+    make_texts(ref, "conversation.taken", &texts);
+    const struct step steps[] = {
+        {raise_sql, 3, &taken.epoch, &raised},
+        {suppress_sql, 2, &taken.suppressed, NULL},
+        {rest_sql, 2, NULL, NULL},
+        {audit_sql, 5, NULL, NULL},
+        {in_flight_sql, 2, &taken.in_flight, NULL},
+    };
+    if (run(session, steps, COUNT(steps), &texts, err) != 0)
+        return -1;
+    if (!raised)
+        return refused(session, &texts, err);
+    *out = taken;
+    return 0;
+}
+
+int conversation_is_yours(struct pg_session *session, const struct conversation_ref *ref,
+                          bool *yours, struct err *err)
+{
+    struct texts texts;
+    int64_t leaving = 0;
+    make_texts(ref, "", &texts);
+    const struct step steps[] = {
+        {mark_dead_sql, 2, NULL, NULL},
+        {expire_sql, 2, NULL, NULL},
+        {leaving_sql, 2, &leaving, NULL},
+    };
+    if (run(session, steps, COUNT(steps), &texts, err) != 0)
+        return -1;
+    *yours = leaving == 0;
+    return 0;
+}
+
+int conversation_hand_back(struct pg_session *session, const struct conversation_ref *ref,
+                           int64_t *due, struct err *err)
+{
+    struct texts texts;
+    int64_t armed = 0;
+    bool freed = false, found = false;
+    make_texts(ref, "conversation.handed_back", &texts);
+    const struct step steps[] = {
+        {free_sql, 2, NULL, &freed},  {answered_sql, 2, NULL, NULL}, {reopen_sql, 2, NULL, NULL},
+        {rearm_sql, 2, &armed, NULL}, {audit_sql, 5, NULL, NULL},
+    };
+    if (run(session, steps, COUNT(steps), &texts, err) != 0)
+        return -1;
+    if (freed) {
+        *due = armed;
+        return 0;
+    }
+    const struct step holder[] = {{holder_sql, 2, NULL, &found}};
+    if (run_step(session, holder, &texts, err) != 0)
+        return -1;
+    return found ? err_set(err, ERR_PERMANENT, "conversation.not_held", "nobody holds it")
+                 : err_set(err, ERR_PERMANENT, "conversation.missing", "no such conversation");
+}

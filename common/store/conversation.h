@@ -1,0 +1,42 @@
+/* Takeover and hand-back of a conversation by a person (docs/PROTOCOL.md, takeover). Blocking, over
+ * a session of deskctl or the console. The conversation is locked by raising its epoch; what must
+ * see the raised epoch is a later statement of the same transaction. */
+#ifndef DESK_STORE_CONVERSATION_H
+#define DESK_STORE_CONVERSATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/uuid.h"
+#include "pg/pg.h"
+
+/* Names a conversation and who acts on it. */
+struct conversation_ref {
+    struct uuid tenant, conversation;
+    const char *actor; /* the operator's name, for the row and the audit log */
+};
+
+struct conversation_takeover {
+    int64_t epoch;
+    int64_t suppressed; /* AI replies that will not leave */
+    int64_t in_flight;  /* AI replies that a responder is just sending or asks about */
+};
+
+/* Raises the epoch, names the holder, suppresses what has not left, counts what may be leaving.
+ * PERMANENT "conversation.missing", "conversation.held" (by somebody else). */
+int conversation_take_over(struct pg_session *session, const struct conversation_ref *ref,
+                           struct conversation_takeover *out, struct err *err);
+
+/* *yours is true when no AI reply can start to leave any more: each listed one is settled or its
+ * worker's lease is over (that worker is then marked dead and the reply unknown). */
+int conversation_is_yours(struct pg_session *session, const struct conversation_ref *ref,
+                          bool *yours, struct err *err);
+
+/* Raises the epoch, frees the conversation, re-opens events whose reply was suppressed and that no
+ * person answered, and makes every session with open events due. *due gets how many. PERMANENT
+ * "conversation.missing", "conversation.not_held". */
+int conversation_hand_back(struct pg_session *session, const struct conversation_ref *ref,
+                           int64_t *due, struct err *err);
+
+#endif

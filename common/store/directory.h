@@ -1,0 +1,38 @@
+/* The directory's rows: channels as the edge must know them. Used by the engine's relay and by
+ * deskctl's full publication. */
+#ifndef DESK_STORE_DIRECTORY_H
+#define DESK_STORE_DIRECTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "contract/event.h"
+#include "pg/pg.h"
+
+struct directory_row {
+    struct directory_channel channel; /* complete, ready to encode */
+    bool removed;                     /* publish a tombstone */
+};
+
+/* The statement's text for channels whose version is not published ($1: limit), and for all of them
+ * ($1: limit; deskctl). Columns are for directory_read_row. */
+extern const char directory_unpublished_sql[];
+extern const char directory_all_sql[];
+
+/* Adds directory_unpublished_sql. `limit` is decimal text. */
+void directory_add_unpublished(struct pg_unit *unit, const char *limit);
+
+/* Reads row `row` into arena copies; false when there is none. */
+bool directory_read_row(const struct pg_answer *answer, int row, struct arena *arena,
+                        struct directory_row *out);
+
+/* The same from a bare result of statement 0 (deskctl's blocking session). */
+bool directory_read_result(const struct pg_result *result, int row, struct arena *arena,
+                           struct directory_row *out);
+
+/* Marks the versions published, each only if it is still current. Arrays in the arena. */
+void directory_add_published(struct pg_unit *unit, struct arena *arena,
+                             const struct directory_row *rows, size_t count);
+
+#endif

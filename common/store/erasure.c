@@ -1,0 +1,124 @@
+/* SQL of erasure. It holds the address lock exclusively: claims hold it shared, so each is either
+ * before it, and its rows go, or after it, and sees the row in erasures. */
+#include "store/erasure.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PERSON                                                                                     \
+    "(SELECT contact_id FROM contact_addresses WHERE tenant_id = $1::uuid AND address = $2::text)"
+#define TALKS                                                                                      \
+    "(SELECT id FROM conversations WHERE tenant_id = $1::uuid AND contact_id IN " PERSON ")"
+
+/* `params` are the statement's parameters in order: t tenant, a address, h address hash, k lock
+ * key, c actor, i fresh id. */
+static const struct step {
+    const char *sql, *params;
+} steps[] = {
+    {"SELECT pg_advisory_xact_lock($1::bigint)", "k"},
+    {"SELECT 1 FROM contacts WHERE tenant_id = $1::uuid AND id IN " PERSON " FOR UPDATE", "ta"},
+    {"INSERT INTO erasures (tenant_id, address_hash, erased_at)"
+     " VALUES ($1::uuid, $2::uuid, clock_timestamp())"
+     " ON CONFLICT (tenant_id, address_hash) DO UPDATE SET erased_at = EXCLUDED.erased_at",
+     "th"},
+    {"UPDATE inbox_events SET state = 'ended', reason = 'erased', settled_at = clock_timestamp()"
+     " WHERE tenant_id = $1::uuid AND address_hash = $2::uuid AND state IN ('open', 'late')",
+     "th"},
+    {"DELETE FROM delivery_attempts WHERE tenant_id = $1::uuid AND delivery_id IN"
+     " (SELECT id FROM deliveries WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS ")",
+     "ta"},
+    {"DELETE FROM deliveries WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
+    {"DELETE FROM llm_calls WHERE tenant_id = $1::uuid AND turn_id IN"
+     " (SELECT id FROM turns WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS ")",
+     "ta"},
+    {"DELETE FROM turns WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
+    {"DELETE FROM messages WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
+    {"DELETE FROM channel_sessions WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
+    {"DELETE FROM conversations WHERE tenant_id = $1::uuid AND contact_id IN " PERSON, "ta"},
+    {"DELETE FROM contact_addresses WHERE tenant_id = $1::uuid AND contact_id IN " PERSON, "ta"},
+    {"DELETE FROM contacts c WHERE c.tenant_id = $1::uuid AND NOT EXISTS"
+     " (SELECT FROM contact_addresses a WHERE a.tenant_id = c.tenant_id AND a.contact_id = c.id)"
+     " AND NOT EXISTS (SELECT FROM conversations t WHERE t.tenant_id = c.tenant_id"
+     " AND t.contact_id = c.id)",
+     "t"},
+    {"DELETE FROM consents WHERE tenant_id = $1::uuid AND address = $2::text"
+     " AND state = 'opted_in'",
+     "ta"},
+    {"INSERT INTO audit_log (tenant_id, actor, id, action, subject)"
+     " VALUES ($1::uuid, $2::text, $3::uuid, 'contact.erased', $4::text)",
+     "tcih"},
+};
+enum { MESSAGES_STEP = 8 };
+
+struct texts {
+    char tenant[UUID_TEXT_SIZE], hash[UUID_TEXT_SIZE], id[UUID_TEXT_SIZE], lock[24];
+    const char *address, *actor;
+};
+
+static void make_texts(const struct erasure *erasure, struct texts *texts)
+{
+    struct uuid id = uuid_new();
+    int64_t key; /* the same bytes as the claim's lock */
+    memcpy(&key, erasure->address_hash.bytes, sizeof key);
+    snprintf(texts->lock, sizeof texts->lock, "%lld", (long long)key);
+    uuid_format(&erasure->tenant, texts->tenant);
+    uuid_format(&erasure->address_hash, texts->hash);
+    uuid_format(&id, texts->id);
+    texts->address = erasure->address;
+    texts->actor = erasure->actor;
+}
+
+static const char *param(const struct texts *texts, char letter)
+{
+    switch (letter) {
+    case 't':
+        return texts->tenant;
+    case 'a':
+        return texts->address;
+    case 'h':
+        return texts->hash;
+    case 'k':
+        return texts->lock;
+    case 'c':
+        return texts->actor;
+    default:
+        return texts->id;
+    }
+}
+
+static int run_step(struct pg_session *session, const struct step *step, const struct texts *texts,
+                    int64_t *affected, struct err *err)
+{
+    struct pg_statement statement = {.sql = step->sql};
+    struct pg_result *result = NULL;
+    for (const char *letter = step->params; *letter != '\0'; letter++)
+        statement.params[statement.param_count++] = param(texts, *letter);
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    *affected = pg_affected(result, 0);
+    pg_result_free(&result);
+    return 0;
+}
+
+int erasure_run(struct pg_session *session, const struct erasure *erasure, int64_t *messages,
+                struct err *err)
+{
+    struct texts texts;
+    struct err ignored;
+    int64_t erased = 0, affected;
+    make_texts(erasure, &texts);
+    if (pg_session_script(session, "BEGIN", err) != 0)
+        return -1;
+    for (int i = 0; i < (int)(sizeof steps / sizeof steps[0]); i++) {
+        if (run_step(session, &steps[i], &texts, &affected, err) != 0) {
+            pg_session_script(session, "ROLLBACK", &ignored);
+            return -1;
+        }
+        if (i == MESSAGES_STEP)
+            erased = affected;
+    }
+    if (pg_session_script(session, "COMMIT", err) != 0)
+        return -1;
+    *messages = erased;
+    return 0;
+}
