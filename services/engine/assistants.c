@@ -1,0 +1,225 @@
+/* The cache of assistant versions, and reading one from its JSON. Model keys are opened once, here.
+ */
+#include "assistants.h"
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "crypto/crypto.h"
+#include "service/log.h"
+#include "session.h"
+#include "store/credential.h"
+#include "json/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WAITERS_MAX 20000
+#define KEY_SIZE    (2 * UUID_TEXT_SIZE + 12)
+
+struct entry {
+    struct assistants *all;
+    struct arena *arena;
+    struct assistant assistant;
+    char key[KEY_SIZE], tenant[UUID_TEXT_SIZE], id[UUID_TEXT_SIZE], version[12];
+    bool ready;
+    struct uuid *waiters;
+    size_t waiter_count;
+};
+
+struct assistants {
+    struct engine *engine;
+    struct map *entries;
+};
+
+static const char read_sql[] =
+    "SELECT t.display_name, t.timezone, t.language, v.config FROM assistant_versions v"
+    " JOIN tenants t ON t.id = v.tenant_id"
+    " WHERE v.tenant_id = $1::uuid AND v.assistant_id = $2::uuid AND v.version = $3::integer";
+
+struct assistants *assistants_new(struct engine *engine)
+{
+    struct assistants *all = xcalloc(1, sizeof *all);
+    all->engine = engine;
+    all->entries = map_new();
+    return all;
+}
+
+static void entry_free(struct entry *entry)
+{
+    for (size_t i = 0; i < entry->assistant.model_count; i++)
+        secret_free(&entry->assistant.models[i].key);
+    arena_free(&entry->arena);
+    free(entry->waiters);
+    free(entry);
+}
+
+static bool free_entry(void *arg, const void *key, size_t key_length, void *value)
+{
+    (void)arg, (void)key, (void)key_length;
+    entry_free(value);
+    return true;
+}
+
+void assistants_free(struct assistants **assistants)
+{
+    if (*assistants == NULL)
+        return;
+    map_each((*assistants)->entries, free_entry, NULL);
+    map_free(&(*assistants)->entries);
+    free(*assistants);
+    *assistants = NULL;
+}
+
+static const char *text_or(struct arena *arena, const struct json *object, const char *name,
+                           const char *fallback)
+{
+    const char *text = json_member_text(object, name);
+    return arena_strdup(arena, text != NULL && text[0] != '\0' ? text : fallback);
+}
+
+static int open_key(struct entry *entry, const char *wrapped, struct secret **key, struct err *err)
+{
+    struct engine_shared *shared = entry->all->engine->shared;
+    struct strbuf bytes;
+    struct uuid tenant, assistant;
+    if (!uuid_parse(entry->tenant, &tenant) || !uuid_parse(entry->id, &assistant))
+        return err_set(err, ERR_BUG, "assistant.id", "an id is not a uuid");
+    strbuf_init(&bytes, 8192);
+    const char *context = credential_model_context(entry->arena, &tenant, &assistant);
+    int rc = text_decode_base64(wrapped, strlen(wrapped), &bytes)
+                 ? crypto_unwrap((const struct secret *const *)shared->credential_keys,
+                                 shared->credential_key_count, context, bytes.data, bytes.length,
+                                 key, err)
+                 : err_set(err, ERR_PERMANENT, "assistant.key", "key_wrapped is not base64");
+    strbuf_fini(&bytes);
+    return rc;
+}
+
+static int read_model(struct entry *entry, const struct json *from, struct err *err)
+{
+    struct assistant *assistant = &entry->assistant;
+    if (assistant->model_count == ASSISTANT_MODELS_MAX)
+        return 0;
+    struct assistant_model model = {
+        .provider = text_or(entry->arena, from, "provider", "openai"),
+        .base_url = text_or(entry->arena, from, "base_url", ""),
+        .model = text_or(entry->arena, from, "model", ""),
+        .temperature = -1,
+        .max_completion_tokens = json_member_bool(from, "max_completion_tokens", false),
+    };
+    int64_t number = 0;
+    if (json_member(from, "temperature") != NULL)
+        model.temperature = json_number(json_member(from, "temperature"));
+    if (json_member_int(from, "max_tokens", 1, 100000, &number))
+        model.max_tokens = (int)number;
+    json_member_int(from, "first_token_ms", 100, 600000, &model.first_token_ms);
+    json_member_int(from, "total_ms", 100, 600000, &model.total_ms);
+    const char *wrapped = json_member_text(from, "key_wrapped");
+    if (wrapped != NULL && wrapped[0] != '\0' && open_key(entry, wrapped, &model.key, err) != 0)
+        return -1;
+    assistant->models[assistant->model_count++] = model;
+    return 0;
+}
+
+static int read_config(struct entry *entry, const struct pg_answer *answer, struct err *err)
+{
+    struct assistant *a = &entry->assistant;
+    struct json *config = NULL;
+    const char *text = pg_text(answer->results, 0, 0, 3);
+    a->business = arena_strdup(entry->arena, pg_text(answer->results, 0, 0, 0));
+    a->timezone = arena_strdup(entry->arena, pg_text(answer->results, 0, 0, 1));
+    a->language = arena_strdup(entry->arena, pg_text(answer->results, 0, 0, 2));
+    if (json_parse(text, strlen(text), &config, err) != 0)
+        return -1;
+    a->persona = text_or(entry->arena, config, "persona", "");
+    a->facts = text_or(entry->arena, config, "facts", "");
+    a->tone = text_or(entry->arena, config, "tone", "");
+    a->fallback = text_or(entry->arena, config, "fallback",
+                          "Thank you for your message. We will get back to you shortly.");
+    a->degraded = text_or(entry->arena, config, "degraded", a->fallback);
+    int rc = 0;
+    for (const struct json *m = json_first(json_member(config, "models")); m != NULL && rc == 0;
+         m = json_next(m))
+        rc = read_model(entry, m, err);
+    json_free(&config);
+    return rc;
+}
+
+/* A key that does not open is an operator's mistake: the texts of the version are still used, so
+ * customers get the fallback wording and the log says what to mend. */
+static void loaded(void *arg, const struct pg_answer *answer)
+{
+    struct entry *entry = arg;
+    struct assistants *all = entry->all;
+    struct err err;
+    bool usable = false;
+    if (answer->err != NULL)
+        err = *answer->err;
+    else if (pg_rows(answer->results, 0) != 1)
+        err_set(&err, ERR_BUG, "assistant.missing", "the assistant version has no row");
+    else {
+        entry->arena = arena_new();
+        usable = true;
+        if (read_config(entry, answer, &err) == 0)
+            err.code[0] = '\0';
+        usable = entry->assistant.fallback != NULL;
+    }
+    if (answer->err != NULL || err.code[0] != '\0')
+        log_error("assistant.not_read", LOG_TEXT("assistant", entry->id), LOG_ERR(&err));
+    entry->ready = usable;
+    struct uuid *waiters = entry->waiters;
+    size_t count = entry->waiter_count;
+    entry->waiters = NULL;
+    entry->waiter_count = 0;
+    if (!usable)
+        map_remove_text(all->entries, entry->key);
+    struct sessions *sessions = all->engine->sessions;
+    for (size_t i = 0; i < count && sessions != NULL; i++) {
+        struct session *session =
+            map_get(sessions->by_id, waiters[i].bytes, sizeof waiters[i].bytes);
+        if (session != NULL)
+            think_assistant_ready(session, usable ? &entry->assistant : NULL);
+    }
+    free(waiters);
+    if (!usable)
+        entry_free(entry);
+}
+
+static struct entry *load(struct assistants *all, const char *key, const char *tenant,
+                          const char *id, int version)
+{
+    struct entry *entry = xcalloc(1, sizeof *entry);
+    entry->all = all;
+    snprintf(entry->key, sizeof entry->key, "%s", key);
+    snprintf(entry->tenant, sizeof entry->tenant, "%s", tenant);
+    snprintf(entry->id, sizeof entry->id, "%s", id);
+    snprintf(entry->version, sizeof entry->version, "%d", version);
+    map_put_text(all->entries, key, entry);
+    struct pg_unit unit = {.deadline_ms = 5000, .done = loaded, .arg = entry};
+    struct pg_statement *statement = pg_add(&unit, read_sql);
+    pg_param(statement, entry->tenant);
+    pg_param(statement, entry->id);
+    pg_param(statement, entry->version);
+    pg_submit(all->engine->pg, &unit);
+    return entry;
+}
+
+const struct assistant *assistants_get(struct assistants *assistants, const char *tenant,
+                                       const char *id, int version, const struct uuid *session)
+{
+    char key[KEY_SIZE];
+    snprintf(key, sizeof key, "%s/%s/%d", tenant, id, version);
+    struct entry *entry = map_get_text(assistants->entries, key);
+    if (entry == NULL)
+        entry = load(assistants, key, tenant, id, version);
+    if (entry->ready)
+        return &entry->assistant;
+    if (entry->waiter_count < WAITERS_MAX) {
+        entry->waiters =
+            xreallocarray(entry->waiters, entry->waiter_count + 1, sizeof *entry->waiters);
+        entry->waiters[entry->waiter_count++] = *session;
+    }
+    return NULL;
+}

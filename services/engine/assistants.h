@@ -1,0 +1,44 @@
+/* Assistant versions, read once from the database and kept: a version never changes. */
+#ifndef DESK_ENGINE_ASSISTANTS_H
+#define DESK_ENGINE_ASSISTANTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/secret.h"
+#include "base/uuid.h"
+#include "engine.h"
+
+#define ASSISTANT_MODELS_MAX 8
+
+struct assistant_model {
+    const char *provider, *base_url, *model;
+    struct secret *key; /* NULL: none */
+    double temperature; /* < 0: not sent */
+    int max_tokens;
+    bool max_completion_tokens;
+    int64_t first_token_ms, total_ms;
+};
+
+struct assistant {
+    const char *business; /* display name */
+    const char *timezone, *language;
+    const char *persona, *facts, *tone; /* "" if not set */
+    const char *fallback, *degraded;    /* never "" */
+    struct assistant_model models[ASSISTANT_MODELS_MAX];
+    size_t model_count;
+};
+
+struct assistants;
+
+/* Returns owned; frees with all versions. */
+struct assistants *assistants_new(struct engine *engine);
+void assistants_free(struct assistants **assistants);
+
+/* The version, or NULL while it is being read: then the session (by id) gets a call of
+ * think_assistant_ready when it is there, or when it cannot be had (`assistant` NULL). */
+const struct assistant *assistants_get(struct assistants *assistants, const char *tenant,
+                                       const char *id, int version, const struct uuid *session);
+
+#endif

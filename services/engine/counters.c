@@ -1,0 +1,51 @@
+/* Registration of the engine's metrics. */
+#include "counters.h"
+
+struct counters counters;
+
+void counters_init(void)
+{
+    const struct {
+        struct metric **metric;
+        struct metric *(*make)(const char *name, const char *labels, const char *help);
+        const char *name, *labels, *help;
+    } rows[] = {
+        {&counters.claimed, metric_counter, "frontdesk_events_claimed_total", "channel=\"sms\"",
+         "Inbound events that were new"},
+        {&counters.duplicates, metric_counter, "frontdesk_events_duplicate_total",
+         "channel=\"sms\"", "Inbound events that were known already"},
+        {&counters.dead_letters, metric_counter, "frontdesk_dead_letters_total", "",
+         "Records that could not be claimed"},
+        {&counters.claim_failures, metric_counter, "frontdesk_claim_failures_total", "",
+         "Claim units that failed and were tried again"},
+        {&counters.claim_seconds, metric_histogram, "frontdesk_claim_seconds", "",
+         "Time of a claim unit"},
+        {&counters.replies, metric_counter, "frontdesk_turns_total", "outcome=\"reply\"",
+         "Committed turns"},
+        {&counters.fallbacks, metric_counter, "frontdesk_turns_total", "outcome=\"fallback\"",
+         "Committed turns"},
+        {&counters.degraded, metric_counter, "frontdesk_turns_total", "outcome=\"degraded\"",
+         "Committed turns"},
+        {&counters.recomputes, metric_counter, "frontdesk_turn_recomputes_total", "",
+         "Turns started anew because a text came"},
+        {&counters.refused, metric_counter, "frontdesk_turns_refused_total", "",
+         "Commits refused by worker, fence or epoch"},
+        {&counters.adopted, metric_counter, "frontdesk_sessions_adopted_total", "",
+         "Due sessions taken over"},
+        {&counters.in_flight, metric_gauge, "frontdesk_turns_in_flight", "", "Turns at work"},
+        {&counters.turn_seconds, metric_histogram, "frontdesk_turn_seconds", "",
+         "From start to commit"},
+        {&counters.model_calls_ok, metric_counter, "frontdesk_model_calls_total",
+         "outcome=\"answered\"", "Model calls"},
+        {&counters.model_calls_failed, metric_counter, "frontdesk_model_calls_total",
+         "outcome=\"failed\"", "Model calls"},
+        {&counters.first_token_seconds, metric_histogram, "frontdesk_model_first_token_seconds", "",
+         "From request to first token"},
+        {&counters.workers_lost, metric_counter, "frontdesk_workers_lost_total", "",
+         "Times a worker of this process was marked dead"},
+        {&counters.directory_published, metric_counter, "frontdesk_directory_published_total", "",
+         "Directory records published"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        *rows[i].metric = rows[i].make(rows[i].name, rows[i].labels, rows[i].help);
+}

@@ -1,0 +1,19 @@
+/* The engine's metrics, registered once at start. */
+#ifndef DESK_ENGINE_COUNTERS_H
+#define DESK_ENGINE_COUNTERS_H
+
+#include "service/metrics.h"
+
+struct counters {
+    struct metric *claimed, *duplicates, *dead_letters, *claim_failures, *claim_seconds;
+    struct metric *replies, *fallbacks, *degraded, *recomputes, *refused, *adopted;
+    struct metric *in_flight, *turn_seconds, *model_calls_ok, *model_calls_failed,
+        *first_token_seconds;
+    struct metric *workers_lost, *directory_published;
+};
+extern struct counters counters;
+
+/* Registers all; main thread, before the loops. */
+void counters_init(void);
+
+#endif

@@ -1,0 +1,262 @@
+/* Wiring of the engine: what start, drain and stop do, and the hooks between its parts. */
+#include "engine.h"
+
+#include "adopt.h"
+#include "assistants.h"
+#include "base/mem.h"
+#include "contract/topics.h"
+#include "counters.h"
+#include "crypto/crypto.h"
+#include "intake.h"
+#include "relay.h"
+#include "service/log.h"
+#include "session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct engine_shared shared;
+
+/* ---- start ---- */
+
+static int read_keys(struct err *err)
+{
+    struct engine_settings *settings = &shared.settings;
+    if (crypto_read_key_file(settings->id_key_file, CRYPTO_KEY_BYTES, &shared.id_key, err) != 0)
+        return -1;
+    struct arena *arena = arena_new();
+    char *rest = arena_strdup(arena, settings->credentials_key_files);
+    int rc = 0;
+    for (char *path; rc == 0 && (path = strsep(&rest, ",")) != NULL;) {
+        if (shared.credential_key_count == ENGINE_KEYS_MAX)
+            break;
+        rc = crypto_read_key_file(path, CRYPTO_KEY_BYTES,
+                                  &shared.credential_keys[shared.credential_key_count], err);
+        shared.credential_key_count += rc == 0;
+    }
+    arena_free(&arena);
+    return rc;
+}
+
+static int start(struct service *service, bool check_only, struct err *err)
+{
+    if (read_keys(err) != 0)
+        return -1;
+    if (check_only)
+        return 0;
+    counters_init();
+    shared.ready_database = service_condition(service, "database");
+    shared.ready_worker = service_condition(service, "worker");
+    shared.ready_bus = service_condition(service, "bus");
+    return 0;
+}
+
+static void stop(struct service *service, int64_t drain_left_ms)
+{
+    (void)service, (void)drain_left_ms;
+    secret_free(&shared.id_key);
+    for (size_t i = 0; i < shared.credential_key_count; i++)
+        secret_free(&shared.credential_keys[i]);
+}
+
+/* ---- hooks ---- */
+
+static void on_database(void *arg, bool up)
+{
+    struct engine *engine = arg;
+    service_set(service_of(engine->self), engine->shared->ready_database, up);
+    if (!up || engine->intake == NULL)
+        return;
+    statements_flush(engine->sessions);
+    intake_wake(engine->intake);
+}
+
+static void on_registered(void *arg)
+{
+    struct engine *engine = arg;
+    service_set(service_of(engine->self), engine->shared->ready_worker, true);
+    log_info("worker.registered", LOG_TEXT("worker", worker_id(engine->worker)));
+    if (engine->intake != NULL)
+        intake_wake(engine->intake);
+}
+
+static void on_lost(void *arg)
+{
+    struct engine *engine = arg;
+    log_warn("worker.lost", LOG_INT("sessions", (int64_t)sessions_count(engine->sessions)));
+    metric_add(counters.workers_lost, 1);
+    service_set(service_of(engine->self), engine->shared->ready_worker, false);
+    sessions_drop_all(engine->sessions);
+    engine_drain_step(engine);
+}
+
+bool engine_can_claim(const struct engine *engine)
+{
+    return !engine->draining && pg_is_up(engine->pg) && worker_id(engine->worker)[0] != '\0' &&
+           bus_producer_ready(engine->producer);
+}
+
+/* ---- a loop ---- */
+
+static int open_producer(struct engine *engine, struct err *err)
+{
+    const struct engine_settings *settings = &shared.settings;
+    const char *prefix = settings->kafka.topic_prefix;
+    struct arena *names = arena_new();
+    const char *topics[] = {topic_name(names, prefix, TOPIC_OUTBOUND_SMS),
+                            topic_name(names, prefix, TOPIC_DIRECTORY),
+                            topic_name(names, prefix, TOPIC_DLQ), NULL};
+    struct bus_producer_options options = {.loop = engine->loop, .topics = topics};
+    service_bus_options(&settings->kafka, &settings->common, "engine", &options.client);
+    int rc = bus_producer_open(&options, &engine->producer, err);
+    arena_free(&names);
+    return rc;
+}
+
+static void open_database(struct engine *engine)
+{
+    const struct engine_settings *settings = &shared.settings;
+    const char *url = secret_reveal(settings->database_url);
+    char process[160];
+    snprintf(process, sizeof process, "%s/%d", settings->common.instance,
+             service_loop_index(engine->self));
+    engine->pg = pg_new(&(struct pg_options){.loop = engine->loop,
+                                             .url = url,
+                                             .name = "frontdesk-engine",
+                                             .connections = (int)settings->database_connections,
+                                             .depth = 8,
+                                             .on_state = on_database,
+                                             .arg = engine});
+    engine->worker = worker_new(&(struct worker_options){.loop = engine->loop,
+                                                         .database_url = url,
+                                                         .kind = "engine",
+                                                         .process = process,
+                                                         .lease_ms = settings->worker_lease_ms,
+                                                         .extend = adopt_extend,
+                                                         .extended = adopt_extended,
+                                                         .on_registered = on_registered,
+                                                         .on_lost = on_lost,
+                                                         .arg = engine});
+}
+
+static void close_loop(void *state)
+{
+    struct engine *engine = state;
+    engine->draining = engine->retiring = true;
+    timer_free(&engine->tick);
+    pg_free(&engine->pg); /* units in flight end here, while what they refer to is there */
+    bus_producer_close(&engine->producer, 5000);
+    sessions_free(&engine->sessions);
+    intake_close(&engine->intake);
+    worker_free(&engine->worker);
+    adopt_free(&engine->adopt);
+    relay_free(&engine->relay);
+    assistants_free(&engine->assistants);
+    llm_free(&engine->llm);
+    free(engine->last_id);
+    free(engine);
+}
+
+/* The consumer's readiness has no event of its own: intake looks again when the producer is ready.
+ */
+static void on_bus_tick(void *arg)
+{
+    struct engine *engine = arg;
+    service_set(service_of(engine->self), engine->shared->ready_bus,
+                bus_producer_ready(engine->producer));
+    if (!engine->draining)
+        intake_wake(engine->intake);
+}
+
+static int open_loop(struct service_loop *self, void **state, struct err *err)
+{
+    struct engine *engine = xcalloc(1, sizeof *engine);
+    engine->shared = &shared;
+    engine->self = self;
+    engine->loop = service_loop_of(self);
+    engine->sessions = sessions_new(engine);
+    engine->assistants = assistants_new(engine);
+    engine->llm = llm_new(engine->loop);
+    open_database(engine);
+    if (open_producer(engine, err) != 0 || intake_open(engine, &engine->intake, err) != 0) {
+        close_loop(engine);
+        return -1;
+    }
+    engine->adopt = adopt_new(engine);
+    if (service_loop_index(self) == 0)
+        engine->relay = relay_new(engine);
+    engine->tick = timer_new(engine->loop, on_bus_tick, engine);
+    timer_start(engine->tick, 100, 1000);
+    *state = engine;
+    return 0;
+}
+
+/* ---- drain ---- */
+
+static void given_back(void *arg, const struct pg_answer *answer)
+{
+    struct engine *engine = arg;
+    if (answer->err != NULL)
+        log_warn("worker.not_retired", LOG_ERR(answer->err));
+    service_loop_drained(engine->self);
+}
+
+/* No new claims; turns at work end as they would; what waits is given back at the end. */
+static void drain_loop(void *state)
+{
+    struct engine *engine = state;
+    engine->draining = true;
+    timer_stop(engine->tick);
+    sessions_drop_waiting(engine->sessions);
+    engine_drain_step(engine);
+}
+
+void engine_drain_step(struct engine *engine)
+{
+    if (!engine->draining || engine->retiring || sessions_at_work(engine->sessions) > 0 ||
+        engine->sessions->starts_in_flight > 0 || engine->sessions->commits_in_flight > 0 ||
+        !intake_idle(engine->intake))
+        return;
+    engine->retiring = true;
+    sessions_drop_all(engine->sessions);
+    engine->last_id = xstrdup(worker_id(engine->worker));
+    struct pg_unit unit = {.deadline_ms = 3000, .done = given_back, .arg = engine};
+    if (engine->last_id[0] == '\0') {
+        service_loop_drained(engine->self);
+        return;
+    }
+    turn_add_give_back(&unit, engine->last_id);
+    pg_submit(engine->pg, &unit);
+}
+
+static int command(const char *word)
+{
+    if (strcmp(word, "--diagram") != 0)
+        return -1;
+    struct strbuf out;
+    strbuf_init(&out, 64 * 1024);
+    turn_table_print(&out);
+    fputs(out.data, stdout);
+    strbuf_fini(&out);
+    return 0;
+}
+
+int engine_main(int argc, char **argv)
+{
+    const struct service_spec spec = {
+        .name = "engine",
+        .summary = "Claims inbound events, runs the model's turns, commits and publishes replies.",
+        .config = engine_config,
+        .config_count = engine_config_count,
+        .settings = &shared.settings,
+        .loops = &shared.settings.loops,
+        .command = command,
+        .start = start,
+        .loop_start = open_loop,
+        .loop_drain = drain_loop,
+        .loop_stop = close_loop,
+        .stop = stop,
+    };
+    return service_main(argc, argv, &spec);
+}

@@ -1,0 +1,62 @@
+/* The engine: what its loops share and what one loop owns. A loop shares nothing with another. */
+#ifndef DESK_ENGINE_ENGINE_H
+#define DESK_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+
+#include "base/secret.h"
+#include "bus/bus.h"
+#include "llm/llm.h"
+#include "loop/loop.h"
+#include "pg/pg.h"
+#include "service/service.h"
+#include "settings.h"
+#include "store/worker.h"
+
+#define ENGINE_KEYS_MAX 8
+
+struct sessions;
+struct intake;
+struct assistants;
+struct adopt;
+struct relay;
+
+/* Read-only after start. */
+struct engine_shared {
+    struct engine_settings settings;
+    struct secret *id_key;
+    struct secret *credential_keys[ENGINE_KEYS_MAX];
+    size_t credential_key_count;
+    int ready_database, ready_bus, ready_worker; /* readiness conditions */
+};
+
+/* One loop's engine. */
+struct engine {
+    struct engine_shared *shared;
+    struct service_loop *self;
+    struct loop *loop;
+    struct pg *pg;
+    struct worker *worker;
+    struct bus_producer *producer;
+    struct llm *llm;
+    struct sessions *sessions;
+    struct intake *intake;
+    struct assistants *assistants;
+    struct adopt *adopt;
+    struct relay *relay;
+    struct timer *tick;
+    char *last_id; /* of the unit that retires the worker */
+    bool draining, retiring;
+};
+
+/* Runs the process; returns its exit code. */
+int engine_main(int argc, char **argv);
+
+/* True when work may be claimed: registered, database up, not draining. */
+bool engine_can_claim(const struct engine *engine);
+
+/* Called by sessions and intake when something ended: goes on with the drain if one is under way.
+ */
+void engine_drain_step(struct engine *engine);
+
+#endif

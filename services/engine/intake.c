@@ -1,0 +1,379 @@
+/* The engine's consumer of desk.inbound.sms. */
+#include "intake.h"
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/stop.h"
+#include "base/strbuf.h"
+#include "consent.h"
+#include "contract/event.h"
+#include "contract/topics.h"
+#include "counters.h"
+#include "crypto/crypto.h"
+#include "service/log.h"
+#include "session.h"
+#include "store/inbox.h"
+#include "json/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CLAIM_MS 10000
+
+struct intake {
+    struct engine *engine;
+    struct bus_consumer *consumer;
+    struct timer *retry;
+    struct arena *arena;        /* of the batch in hand */
+    struct bus_record *records; /* claim_batch of them */
+    size_t record_count;
+    struct inbox_event *events;        /* sorted, without repeats */
+    const struct bus_record **origins; /* the record of each event */
+    size_t event_count;
+    size_t first, claim_count; /* the slice in flight: all, or one when tried singly */
+    bool in_hand, in_flight, singly, paused, letter_lost;
+    int failures, letters; /* dead letters not yet acknowledged */
+    int64_t sent_us;
+};
+
+static void go_on(struct intake *intake);
+
+static struct uuid ident(struct intake *intake, const char *const *parts, size_t count)
+{
+    return crypto_ident(intake->engine->shared->id_key, parts, count);
+}
+
+/* Twilio retries with other parameters but the same text: the hash covers what the customer sent.
+ */
+static void hash_content(const struct sms_received *sms, uint8_t out[32])
+{
+    struct strbuf text;
+    strbuf_init(&text, 64 * 1024);
+    strbuf_printf(&text, "%s\n%s\n", sms->from, sms->to);
+    strbuf_add_text(&text, sms->body);
+    for (size_t i = 0; i < sms->media_count; i++)
+        strbuf_printf(&text, "\n%s", sms->media[i].url);
+    crypto_sha256(text.data, text.length, out);
+    strbuf_fini(&text);
+}
+
+static const char *media_json(struct arena *arena, const struct sms_received *sms)
+{
+    if (sms->media_count == 0)
+        return NULL;
+    struct strbuf out;
+    struct json_writer writer;
+    strbuf_init(&out, 64 * 1024);
+    json_writer_init(&writer, &out);
+    json_open_array(&writer, NULL);
+    for (size_t i = 0; i < sms->media_count; i++) {
+        json_open_object(&writer, NULL);
+        json_add_text(&writer, "url", sms->media[i].url);
+        json_add_text(&writer, "type", sms->media[i].content_type);
+        json_close_object(&writer);
+    }
+    json_close_array(&writer);
+    const char *text = arena_strdup(arena, out.data);
+    strbuf_fini(&out);
+    return text;
+}
+
+static void to_event(struct intake *intake, const struct sms_received *sms, struct inbox_event *out)
+{
+    const char *tenant = sms->event.tenant;
+    *out = (struct inbox_event){
+        .tenant = tenant,
+        .provider_id = sms->message_sid,
+        .sender = sms->to,
+        .address = sms->from,
+        .body = sms->body,
+        .media_json = media_json(intake->arena, sms),
+        .event_time_ms = sms->event.time_ms,
+        .consent = consent_word(sms->body, sms->opt_out_type),
+        .traceparent = sms->event.traceparent,
+        .session = ident(intake, (const char *[]){"session", tenant, "sms", sms->to, sms->from}, 5),
+        .contact = ident(intake, (const char *[]){"contact", tenant, "phone", sms->from}, 4),
+        .message = ident(intake, (const char *[]){"message", tenant, "sms", sms->message_sid}, 4),
+        .address_hash = ident(intake, (const char *[]){"address", tenant, "phone", sms->from}, 4),
+        .conversation = uuid_new(),
+    };
+    hash_content(sms, out->content_hash);
+}
+
+/* ---- dead letters ---- */
+
+static void letter_lost(struct intake *intake)
+{
+    intake->letter_lost = true;
+    timer_start(intake->retry, 1000, 0);
+}
+
+static void letter_done(void *arg, const struct err *err)
+{
+    struct intake *intake = arg;
+    intake->letters--;
+    if (err != NULL) {
+        log_error("dead_letter.not_sent", LOG_ERR(err));
+        letter_lost(intake);
+    }
+    go_on(intake);
+}
+
+/* The offset waits for the letter's report; a letter that failed leaves the batch in hand, which is
+ * then claimed again, and the letter sent again. */
+static void dead_letter(struct intake *intake, const struct bus_record *record, const char *code)
+{
+    struct bus_record letter;
+    struct err err;
+    event_dead_letter(intake->arena, intake->engine->shared->settings.kafka.topic_prefix, record,
+                      "engine", code, 1, &letter);
+    metric_add(counters.dead_letters, 1);
+    log_warn("record.dead", LOG_TEXT("code", code), LOG_INT("partition", record->partition),
+             LOG_INT("offset", record->offset));
+    intake->letters++;
+    if (bus_produce(intake->engine->producer, &letter, letter_done, intake, &err) != 0) {
+        intake->letters--;
+        log_error("dead_letter.not_sent", LOG_ERR(&err));
+        letter_lost(intake);
+    }
+}
+
+/* ---- a batch ---- */
+
+static int by_identity(const void *a, const void *b)
+{
+    const struct inbox_event *x = a, *y = b;
+    int tenants = strcmp(x->tenant, y->tenant);
+    return tenants != 0 ? tenants : strcmp(x->provider_id, y->provider_id);
+}
+
+static void decode_batch(struct intake *intake)
+{
+    struct map *seen = map_new();
+    intake->event_count = 0;
+    for (size_t i = 0; i < intake->record_count; i++) {
+        struct sms_received sms;
+        struct err err;
+        if (sms_received_decode(intake->arena, &intake->records[i], &sms, &err) != 0) {
+            dead_letter(intake, &intake->records[i], err.code);
+            continue;
+        }
+        const char *key = arena_printf(intake->arena, "%s %s", sms.event.tenant, sms.message_sid);
+        if (map_put_text(seen, key, &intake->records[i]) != NULL)
+            continue;
+        to_event(intake, &sms, &intake->events[intake->event_count++]);
+    }
+    qsort(intake->events, intake->event_count, sizeof *intake->events, by_identity);
+    for (size_t i = 0; i < intake->event_count; i++)
+        intake->origins[i] =
+            map_get_text(seen, arena_printf(intake->arena, "%s %s", intake->events[i].tenant,
+                                            intake->events[i].provider_id));
+    map_free(&seen);
+}
+
+static void claim_next(struct intake *intake);
+
+static void batch_over(struct intake *intake)
+{
+    for (size_t i = 0; i < intake->record_count; i++)
+        bus_consumer_store(intake->consumer, &intake->records[i]);
+    intake->in_hand = false;
+    intake->failures = 0;
+    if (intake->paused)
+        bus_consumer_pause(intake->consumer, false);
+    intake->paused = false;
+}
+
+static void report_claims(struct intake *intake, const struct pg_answer *answer)
+{
+    struct engine *engine = intake->engine;
+    struct inbox_claimed claimed;
+    bool *found = arena_alloc(intake->arena, (intake->claim_count + 1) * sizeof *found);
+    for (int row = 0; inbox_read_claim(answer, row, &claimed); row++) {
+        if (claimed.index >= intake->claim_count)
+            continue;
+        const struct inbox_event *event = &intake->events[intake->first + claimed.index];
+        found[claimed.index] = true;
+        metric_add(claimed.fresh ? counters.claimed : counters.duplicates, 1);
+        STOP_POINT("engine.claimed", event->provider_id);
+        if (claimed.mine)
+            sessions_claimed(engine->sessions, event->tenant, &claimed.session,
+                             &claimed.conversation, claimed.claimed, claimed.due_in_ms);
+    }
+    for (size_t i = 0; i < intake->claim_count; i++)
+        if (!found[i])
+            dead_letter(intake, intake->origins[intake->first + i], "claim.no_channel");
+}
+
+/* A batch that one event spoils is tried again singly; a single event that PostgreSQL will never
+ * take is a dead letter. */
+static void claim_failed(struct intake *intake, const struct err *err)
+{
+    metric_add(counters.claim_failures, 1);
+    log_warn("claim.failed", LOG_INT("events", (int64_t)intake->claim_count), LOG_ERR(err));
+    bool passes = err_is_retryable(err);
+    if (!passes && intake->claim_count == 1) {
+        dead_letter(intake, intake->origins[intake->first], err->code);
+        intake->first++;
+        claim_next(intake);
+        return;
+    }
+    if (!passes || (err->class == ERR_RETRY_NOW && intake->failures >= 2))
+        intake->singly = true;
+    intake->failures++;
+    bool away = err->class == ERR_RETRY_LATER;
+    if (away && !intake->paused) {
+        intake->paused = true;
+        bus_consumer_pause(intake->consumer, true);
+    }
+    int shift = intake->failures < 5 ? intake->failures : 5;
+    timer_start(intake->retry, away ? (int64_t)50 << shift : 5, 0);
+}
+
+static void claim_done(void *arg, const struct pg_answer *answer)
+{
+    struct intake *intake = arg;
+    intake->in_flight = false;
+    if (answer->err != NULL) {
+        claim_failed(intake, answer->err);
+        return;
+    }
+    metric_observe_us(counters.claim_seconds, clock_mono_us() - intake->sent_us);
+    report_claims(intake, answer);
+    intake->first += intake->claim_count;
+    claim_next(intake);
+}
+
+static void claim_next(struct intake *intake)
+{
+    struct engine *engine = intake->engine;
+    const struct engine_settings *settings = &engine->shared->settings;
+    if (intake->first >= intake->event_count) {
+        go_on(intake);
+        return;
+    }
+    if (worker_id(engine->worker)[0] == '\0') {
+        timer_start(intake->retry, 50, 0);
+        return;
+    }
+    intake->claim_count = intake->singly ? 1 : intake->event_count - intake->first;
+    struct pg_unit unit = {.deadline_ms = CLAIM_MS, .done = claim_done, .arg = intake};
+    inbox_add_claim(&unit, intake->arena, arena_strdup(intake->arena, worker_id(engine->worker)),
+                    &intake->events[intake->first], intake->claim_count,
+                    &(struct inbox_timing){settings->burst_ms, settings->burst_max_ms,
+                                           settings->answer_within_ms, settings->quiet_ms});
+    intake->in_flight = true;
+    intake->sent_us = clock_mono_us();
+    STOP_POINT("engine.claiming", intake->events[intake->first].provider_id);
+    pg_submit(engine->pg, &unit);
+}
+
+static void take_batch(struct intake *intake)
+{
+    const size_t max = (size_t)intake->engine->shared->settings.claim_batch;
+    arena_reset(intake->arena);
+    intake->record_count = bus_consumer_take(intake->consumer, intake->arena, intake->records, max);
+    if (intake->record_count == 0)
+        return;
+    intake->in_hand = true;
+    intake->singly = false;
+    intake->first = intake->claim_count = 0;
+    decode_batch(intake);
+    claim_next(intake);
+}
+
+/* The one place that decides what comes next. */
+static void go_on(struct intake *intake)
+{
+    if (intake->in_flight || intake->letters > 0 || timer_is_active(intake->retry))
+        return;
+    if (intake->in_hand && intake->first >= intake->event_count) {
+        batch_over(intake);
+        engine_drain_step(intake->engine);
+    }
+    if (!intake->in_hand && engine_can_claim(intake->engine))
+        take_batch(intake);
+}
+
+static void on_retry(void *arg)
+{
+    struct intake *intake = arg;
+    if (intake->in_flight || intake->letters > 0)
+        return;
+    if (intake->letter_lost) {
+        intake->letter_lost = false;
+        intake->first = intake->claim_count = 0;
+        decode_batch(intake);
+    }
+    if (intake->in_hand && intake->first < intake->event_count)
+        claim_next(intake);
+    else
+        go_on(intake);
+}
+
+static void on_ready(void *arg)
+{
+    go_on(arg);
+}
+
+int intake_open(struct engine *engine, struct intake **intake, struct err *err)
+{
+    const struct engine_settings *settings = &engine->shared->settings;
+    struct intake *self = xcalloc(1, sizeof *self);
+    const size_t max = (size_t)settings->claim_batch;
+    self->engine = engine;
+    self->arena = arena_new();
+    self->records = xcalloc(max, sizeof *self->records);
+    self->events = xcalloc(max, sizeof *self->events);
+    self->origins = xcalloc(max, sizeof(const struct bus_record *));
+    self->retry = timer_new(engine->loop, on_retry, self);
+    char member[128];
+    snprintf(member, sizeof member, "%s-%d", settings->common.instance,
+             service_loop_index(engine->self));
+    struct arena *names = arena_new();
+    const char *topics[] = {topic_name(names, settings->kafka.topic_prefix, TOPIC_INBOUND_SMS),
+                            NULL};
+    const char *group = arena_printf(names, "%sengine.sms", settings->kafka.topic_prefix);
+    struct bus_consumer_options options = {.loop = engine->loop,
+                                           .group = group,
+                                           .instance_id = member,
+                                           .topics = topics,
+                                           .session_timeout_ms = settings->session_timeout_ms,
+                                           .heartbeat_ms = settings->heartbeat_ms,
+                                           .on_ready = on_ready,
+                                           .arg = self};
+    service_bus_options(&settings->kafka, &settings->common, "engine", &options.client);
+    int rc = bus_consumer_open(&options, &self->consumer, err);
+    arena_free(&names);
+    *intake = self;
+    if (rc != 0)
+        intake_close(intake);
+    return rc;
+}
+
+void intake_close(struct intake **intake)
+{
+    struct intake *self = *intake;
+    if (self == NULL)
+        return;
+    bus_consumer_close(&self->consumer);
+    timer_free(&self->retry);
+    arena_free(&self->arena);
+    free(self->records);
+    free(self->events);
+    free(self->origins);
+    free(self);
+    *intake = NULL;
+}
+
+void intake_wake(struct intake *intake)
+{
+    go_on(intake);
+}
+
+bool intake_idle(const struct intake *intake)
+{
+    return !intake->in_hand;
+}

@@ -1,0 +1,425 @@
+/* Executes the turn table. Everything that happens to a session goes through session_apply; the
+ * actions below are the only code that changes timers, lists and places. */
+#include "session.h"
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "contract/event.h"
+#include "counters.h"
+#include "service/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void drop(struct session *session);
+
+static void unlist(struct session *session)
+{
+    struct sessions *all = session->engine->sessions;
+    struct session_list *const lists[] = {
+        [LIST_QUEUE] = &all->queue,
+        [LIST_SUSPECTS] = &all->suspects,
+        [LIST_STARTS] = &all->starts,
+        [LIST_COMMITS] = &all->commits,
+    };
+    if (session->list == LIST_NONE)
+        return;
+    TAILQ_REMOVE(lists[session->list], session, link);
+    session->list = LIST_NONE;
+}
+
+static void give_place_back(struct session *session)
+{
+    struct sessions *all = session->engine->sessions;
+    if (session->has_place)
+        all->places--;
+    if (session->has_suspect_place)
+        all->suspect_busy = false;
+    session->has_place = session->has_suspect_place = false;
+}
+
+/* The turn in memory ends; the row says how it goes on. */
+static void end_turn(struct session *session)
+{
+    think_stop(session);
+    timer_stop(session->deadline);
+    arena_free(&session->arena);
+    memset(&session->turn, 0, sizeof session->turn);
+    memset(&session->commit, 0, sizeof session->commit);
+    session->model_index = session->model_tries = 0;
+    give_place_back(session);
+}
+
+static void on_due(void *arg)
+{
+    struct session *session = arg;
+    if (session->state == TURN_COMMITTING) {
+        session->list = LIST_COMMITS;
+        TAILQ_INSERT_TAIL(&session->engine->sessions->commits, session, link);
+        statements_flush(session->engine->sessions);
+        return;
+    }
+    session_apply(session, EVENT_DUE);
+}
+
+static void on_deadline(void *arg)
+{
+    session_apply(arg, EVENT_DEADLINE);
+}
+
+static struct session *session_new(struct sessions *all, const char *tenant, const struct uuid *id)
+{
+    struct session *session = xcalloc(1, sizeof *session);
+    session->engine = all->engine;
+    memcpy(session->tenant, tenant, sizeof session->tenant);
+    session->id = *id;
+    session->timer = timer_new(all->engine->loop, on_due, session);
+    session->deadline = timer_new(all->engine->loop, on_deadline, session);
+    map_put(all->by_id, id->bytes, sizeof id->bytes, session);
+    return session;
+}
+
+static void drop(struct session *session)
+{
+    struct sessions *all = session->engine->sessions;
+    unlist(session);
+    end_turn(session);
+    arena_free(&session->calls_arena);
+    timer_free(&session->timer);
+    timer_free(&session->deadline);
+    map_remove(all->by_id, session->id.bytes, sizeof session->id.bytes);
+    free(session);
+}
+
+/* ---- actions ---- */
+
+static void act_wait(struct session *session)
+{
+    unlist(session);
+    timer_start(session->timer, session->due_in_ms > 0 ? session->due_in_ms : 0, 0);
+}
+
+/* 50 ms doubling to 2 s: the database is away for all sessions alike, and back for all at once. */
+static int64_t back_off_ms(struct session *session)
+{
+    int shift = session->db_failures < 6 ? session->db_failures : 6;
+    session->db_failures++;
+    int64_t ms = (int64_t)50 << shift;
+    return (ms < 2000 ? ms : 2000) + session->id.bytes[15] % 50;
+}
+
+static void act_retry(struct session *session)
+{
+    end_turn(session);
+    timer_start(session->timer, back_off_ms(session), 0);
+}
+
+static void act_queue(struct session *session)
+{
+    session->list = LIST_QUEUE;
+    TAILQ_INSERT_TAIL(&session->engine->sessions->queue, session, link);
+}
+
+static void act_stand_by(struct session *session)
+{
+    end_turn(session);
+    session->list = LIST_SUSPECTS;
+    TAILQ_INSERT_TAIL(&session->engine->sessions->suspects, session, link);
+}
+
+static void act_start(struct session *session)
+{
+    unlist(session);
+    session->list = LIST_STARTS;
+    TAILQ_INSERT_TAIL(&session->engine->sessions->starts, session, link);
+}
+
+static void act_think(struct session *session)
+{
+    if (!timer_is_active(session->deadline))
+        timer_start(session->deadline, session->turn.deadline_ms, 0);
+    think_start(session);
+}
+
+static void act_pause(struct session *session)
+{
+    timer_start(session->timer, session->model_retry_ms, 0);
+}
+
+static void act_recompute(struct session *session)
+{
+    timer_stop(session->timer);
+    end_turn(session);
+    session->recompute = true;
+    metric_add(counters.recomputes, 1);
+    act_wait(session);
+}
+
+static void act_commit(struct session *session, const char *outcome, const char *text)
+{
+    timer_stop(session->timer);
+    timer_stop(session->deadline);
+    think_prepare(session, outcome, text);
+    session->list = LIST_COMMITS;
+    TAILQ_INSERT_TAIL(&session->engine->sessions->commits, session, link);
+}
+
+static void act_reply(struct session *session)
+{
+    act_commit(session, "reply", session->commit.body);
+}
+
+static void act_fall_back(struct session *session)
+{
+    think_stop(session);
+    act_commit(session, "fallback", NULL);
+}
+
+static void act_degrade(struct session *session)
+{
+    act_commit(session, "degraded", NULL);
+}
+
+static void act_recommit(struct session *session)
+{
+    timer_start(session->timer, back_off_ms(session), 0);
+}
+
+/* A wake-up that is lost is found by its row. */
+static void publish(struct session *session)
+{
+    struct engine *engine = session->engine;
+    struct arena *arena = arena_new();
+    struct bus_record record;
+    char id[UUID_TEXT_SIZE];
+    struct err err;
+    struct delivery_requested event = {
+        .event = {.id = uuid_format(&session->commit.delivery, id),
+                  .source = "frontdesk/engine",
+                  .subject = "",
+                  .time_ms = clock_wall_ms(),
+                  .tenant = session->tenant,
+                  .traceparent = session->commit.traceparent != NULL
+                                     ? event_traceparent(arena, session->commit.traceparent)
+                                     : ""},
+        .delivery = session->commit.delivery,
+        .session = session->id,
+    };
+    delivery_requested_encode(arena, engine->shared->settings.kafka.topic_prefix, &event, &record);
+    if (bus_produce(engine->producer, &record, NULL, NULL, &err) != 0)
+        log_warn("wake_up.not_sent", LOG_ERR(&err));
+    arena_free(&arena);
+}
+
+static void act_publish(struct session *session)
+{
+    publish(session);
+}
+
+static void act_publish_wait(struct session *session)
+{
+    publish(session);
+    end_turn(session);
+    arena_free(&session->calls_arena);
+    session->call_count = 0;
+    session->recompute = false;
+    act_wait(session);
+}
+
+static void act_none(struct session *session)
+{
+    (void)session;
+}
+
+static void (*const actions[TURN_ACTIONS])(struct session *session) = {
+    [ACTION_NONE] = act_none,
+    [ACTION_WAIT] = act_wait,
+    [ACTION_RETRY] = act_retry,
+    [ACTION_QUEUE] = act_queue,
+    [ACTION_STAND_BY] = act_stand_by,
+    [ACTION_START] = act_start,
+    [ACTION_THINK] = act_think,
+    [ACTION_PAUSE] = act_pause,
+    [ACTION_RECOMPUTE] = act_recompute,
+    [ACTION_REPLY] = act_reply,
+    [ACTION_FALL_BACK] = act_fall_back,
+    [ACTION_DEGRADE] = act_degrade,
+    [ACTION_RECOMMIT] = act_recommit,
+    [ACTION_PUBLISH] = act_publish,
+    [ACTION_PUBLISH_WAIT] = act_publish_wait,
+    [ACTION_DROP] = act_none,
+};
+
+static void log_rule(const struct session *session, const struct turn_rule *rule)
+{
+    char id[UUID_TEXT_SIZE], turn[UUID_TEXT_SIZE];
+    log_debug("turn.step", LOG_TEXT("session", uuid_format(&session->id, id)),
+              LOG_TEXT("turn", uuid_format(&session->turn.turn, turn)),
+              LOG_TEXT("from", turn_state_name(rule->from)),
+              LOG_TEXT("event", turn_event_name(rule->event)),
+              LOG_TEXT("to", turn_state_name(rule->to)), LOG_TEXT("why", rule->sentence));
+}
+
+/* Free places go to those in line; the suspect place to one of its line. */
+static void fill_places(struct sessions *all)
+{
+    const size_t max = (size_t)all->engine->shared->settings.max_in_flight;
+    while (all->places < max && !TAILQ_EMPTY(&all->queue)) {
+        struct session *session = TAILQ_FIRST(&all->queue);
+        session->has_place = true;
+        all->places++;
+        session_apply(session, EVENT_PLACE);
+    }
+    if (!all->suspect_busy && !TAILQ_EMPTY(&all->suspects)) {
+        struct session *session = TAILQ_FIRST(&all->suspects);
+        session->has_suspect_place = all->suspect_busy = true;
+        session_apply(session, EVENT_PLACE);
+    }
+}
+
+void session_apply(struct session *session, enum turn_event event)
+{
+    const struct turn_rule *rule = turn_rule(session->state, event);
+    if (rule == NULL)
+        return;
+    struct sessions *all = session->engine->sessions;
+    log_rule(session, rule);
+    session->state = rule->to;
+    actions[rule->action](session);
+    if (rule->to == TURN_GONE)
+        drop(session);
+    if (event != EVENT_PLACE) {
+        fill_places(all);
+        statements_flush(all);
+        metric_set(counters.in_flight, (int64_t)all->places);
+        engine_drain_step(all->engine);
+    }
+}
+
+/* ---- the collection ---- */
+
+struct sessions *sessions_new(struct engine *engine)
+{
+    struct sessions *all = xcalloc(1, sizeof *all);
+    all->engine = engine;
+    all->by_id = map_new();
+    TAILQ_INIT(&all->queue);
+    TAILQ_INIT(&all->suspects);
+    TAILQ_INIT(&all->starts);
+    TAILQ_INIT(&all->commits);
+    return all;
+}
+
+static bool drop_one(void *arg, const void *key, size_t key_length, void *value)
+{
+    (void)key, (void)key_length;
+    struct session *session = value;
+    const bool *waiting_only = arg;
+    if (!*waiting_only || session->state == TURN_WAITING || session->state == TURN_QUEUED ||
+        session->state == TURN_SUSPECT)
+        drop(session);
+    return true;
+}
+
+void sessions_drop_all(struct sessions *sessions)
+{
+    bool waiting_only = false;
+    map_each(sessions->by_id, drop_one, &waiting_only);
+}
+
+void sessions_drop_waiting(struct sessions *sessions)
+{
+    bool waiting_only = true;
+    map_each(sessions->by_id, drop_one, &waiting_only);
+}
+
+void sessions_free(struct sessions **sessions)
+{
+    if (*sessions == NULL)
+        return;
+    sessions_drop_all(*sessions);
+    map_free(&(*sessions)->by_id);
+    free(*sessions);
+    *sessions = NULL;
+}
+
+/* Two recomputes are the most: then the next texts are the next turn. */
+static bool recomputes_spent(const struct session *session)
+{
+    return session->arena != NULL && session->turn.recomputes >= 2;
+}
+
+void sessions_claimed(struct sessions *sessions, const char *tenant, const struct uuid *id,
+                      const struct uuid *conversation, int64_t claimed, int64_t due_in_ms)
+{
+    struct session *session = map_get(sessions->by_id, id->bytes, sizeof id->bytes);
+    bool known = session != NULL;
+    if (known && claimed <= session->claimed)
+        return; /* a redelivered event: nothing is new */
+    if (!known)
+        session = session_new(sessions, tenant, id);
+    session->claimed = claimed;
+    session->conversation = *conversation;
+    session->due_in_ms = due_in_ms;
+    if (!known)
+        act_wait(session);
+    else
+        session_apply(session, recomputes_spent(session) ? EVENT_FINAL_TEXT : EVENT_CLAIMED);
+}
+
+/* What a renewal compares: the fence of a turn that thinks; a commit finds out by itself. */
+static int64_t listed_fence(const struct session *session)
+{
+    bool running = session->arena != NULL && session->state != TURN_COMMITTING;
+    return running ? session->turn.fence : -1;
+}
+
+void sessions_not_ours(struct sessions *sessions, const struct uuid *id, int64_t fence)
+{
+    struct session *session = map_get(sessions->by_id, id->bytes, sizeof id->bytes);
+    if (session != NULL && listed_fence(session) == fence)
+        session_apply(session, EVENT_NOT_OURS);
+}
+
+size_t sessions_count(const struct sessions *sessions)
+{
+    return map_count(sessions->by_id);
+}
+
+size_t sessions_at_work(const struct sessions *sessions)
+{
+    return sessions->places + sessions->suspect_busy;
+}
+
+struct listing {
+    struct pg_array ids, fences, epochs;
+};
+
+static bool list_one(void *arg, const void *key, size_t key_length, void *value)
+{
+    (void)key, (void)key_length;
+    struct listing *listing = arg;
+    const struct session *session = value;
+    int64_t fence = listed_fence(session);
+    pg_array_add_uuid(&listing->ids, &session->id);
+    pg_array_add_int(&listing->fences, fence);
+    pg_array_add_int(&listing->epochs, fence >= 0 ? session->turn.epoch : -1);
+    return true;
+}
+
+void sessions_list(struct sessions *sessions, struct arena *arena, const char **ids,
+                   const char **fences, const char **epochs)
+{
+    struct listing listing;
+    pg_array_init(&listing.ids);
+    pg_array_init(&listing.fences);
+    pg_array_init(&listing.epochs);
+    map_each(sessions->by_id, list_one, &listing);
+    *ids = pg_array_take(&listing.ids, arena);
+    *fences = pg_array_take(&listing.fences, arena);
+    *epochs = pg_array_take(&listing.epochs, arena);
+    pg_array_fini(&listing.ids);
+    pg_array_fini(&listing.fences);
+    pg_array_fini(&listing.epochs);
+}

@@ -1,0 +1,111 @@
+/* Channel sessions with work in this process, and the execution of the turn table on them.
+ *
+ * The row in PostgreSQL is the truth; this is what makes it prompt. A session is in here from its
+ * claim or adoption until nothing is open any more or another worker has it. Loop thread only. */
+#ifndef DESK_ENGINE_SESSION_H
+#define DESK_ENGINE_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/arena.h"
+#include "base/uuid.h"
+#include "engine.h"
+#include "pg/pg.h"
+#include "store/turn.h"
+#include "turn_table.h"
+
+struct session {
+    TAILQ_ENTRY(session) link; /* in exactly one list: queue, suspects, starts or commits */
+    enum { LIST_NONE, LIST_QUEUE, LIST_SUSPECTS, LIST_STARTS, LIST_COMMITS } list;
+    struct engine *engine;
+    enum turn_state state;
+    char tenant[UUID_TEXT_SIZE];
+    struct uuid id, conversation;
+    int64_t claimed;   /* newest claim that we know of */
+    int64_t due_in_ms; /* for ACTION_WAIT */
+    uint64_t ticket;   /* of the statement in flight; 0: none */
+    bool recompute, has_place, has_suspect_place;
+    int db_failures;
+    struct timer *timer, *deadline;
+
+    /* the running turn; valid from THINKING to COMMITTING */
+    struct turn_started turn; /* its texts live in `arena` */
+    struct arena *arena;
+    struct llm_call *call;
+    int model_index, model_tries;
+    int64_t model_retry_ms;  /* the model asked for so much patience */
+    int64_t started_ms;      /* monotonic: the turn */
+    int64_t call_started_ms; /* wall clock: the model call */
+    struct turn_commit commit;
+
+    /* Model calls made for the next commit; they outlive a recompute. */
+    struct arena *calls_arena;
+    struct turn_llm_call calls[TURN_CALLS_MAX];
+    size_t call_count;
+};
+TAILQ_HEAD(session_list, session);
+
+struct sessions {
+    struct engine *engine;
+    struct map *by_id;
+    struct session_list queue, suspects, starts, commits;
+    size_t places; /* turns at work */
+    bool suspect_busy;
+    int starts_in_flight, commits_in_flight;
+    uint64_t next_ticket;
+};
+
+/* Returns owned, empty; and frees with everything inside, cancelling calls. */
+struct sessions *sessions_new(struct engine *engine);
+void sessions_free(struct sessions **sessions);
+
+/* An event of the session was claimed, or the session was adopted, in our name. */
+void sessions_claimed(struct sessions *sessions, const char *tenant, const struct uuid *id,
+                      const struct uuid *conversation, int64_t claimed, int64_t due_in_ms);
+
+/* A renewal says that another worker, fence or epoch has it; `fence` is what sessions_list gave.
+ * Ignored for unknown ids and when we started it anew since. */
+void sessions_not_ours(struct sessions *sessions, const struct uuid *id, int64_t fence);
+
+/* The worker died: forget everything, stop every call. */
+void sessions_drop_all(struct sessions *sessions);
+
+/* Drain: forget what has not started (it is given back in the database). */
+void sessions_drop_waiting(struct sessions *sessions);
+
+/* Sessions in memory; turns at work. */
+size_t sessions_count(const struct sessions *sessions);
+size_t sessions_at_work(const struct sessions *sessions);
+
+/* Fills array literals (in the arena) of all ids, fences and epochs (-1 without a running turn). */
+void sessions_list(struct sessions *sessions, struct arena *arena, const char **ids,
+                   const char **fences, const char **epochs);
+
+/* Applies the event by the table; ignored when the table has no rule. The session may be freed. */
+void session_apply(struct session *session, enum turn_event event);
+
+/* ---- statements.c ---- */
+
+/* Send waiting starts and commits in batches; called after each change. */
+void statements_flush(struct sessions *sessions);
+
+/* ---- think.c ---- */
+
+/* Asks the model; the outcome comes as EVENT_ANSWER, _MODEL_AWAY, _NO_MODEL. */
+void think_start(struct session *session);
+
+/* The assistant version that the session waited for is there; NULL: it cannot be had. */
+struct assistant;
+void think_assistant_ready(struct session *session, const struct assistant *assistant);
+
+/* Stops a call in flight, if any, and records that it was stopped. */
+void think_stop(struct session *session);
+
+/* Fills session->commit for a reply, the fallback or the degraded wording. `text` is the model's.
+ */
+void think_prepare(struct session *session, const char *outcome, const char *text);
+
+#endif

@@ -1,0 +1,48 @@
+/* The engine's configuration table. */
+#include "settings.h"
+
+#define ROW(key, type, field, fallback, min, max, flags, help)                                     \
+    {                                                                                              \
+        key, type, offsetof(struct engine_settings, field), fallback, min, max, flags, NULL, help  \
+    }
+
+const struct config_spec engine_config[] = {
+    CONFIG_COMMON_ROWS(engine_settings, common),
+    CONFIG_KAFKA_ROWS(engine_settings, kafka),
+    ROW("database_url", CONFIG_SECRET, database_url, "", 0, 0, CONFIG_REQUIRED,
+        "PostgreSQL of the role frontdesk_engine, pooled or direct (libpq URI)."),
+    ROW("id_key_file", CONFIG_TEXT, id_key_file, "", 0, 0, CONFIG_REQUIRED,
+        "File with the 32-byte key (hexadecimal) that ids are hashed under; the same everywhere, "
+        "for "
+        "ever."),
+    ROW("credentials_key_file", CONFIG_TEXT, credentials_key_files, "", 0, 0, CONFIG_REQUIRED,
+        "Files with the keys that open stored credentials, comma-separated, the current one "
+        "first."),
+    ROW("loops", CONFIG_INT, loops, "1", 1, 64, 0, "Event loops, each a worker of its own."),
+    ROW("database_connections", CONFIG_INT, database_connections, "4", 1, 16, 0,
+        "Pipelined connections per loop."),
+    ROW("worker_lease_ms", CONFIG_MS, worker_lease_ms, "4s", 200, 60000, 0,
+        "Lease of a worker; what a dead one held is taken up after it."),
+    ROW("adopt_every_ms", CONFIG_MS, adopt_every_ms, "1s", 50, 60000, 0,
+        "How often due work without a live owner is looked for."),
+    ROW("burst_ms", CONFIG_MS, burst_ms, "3s", 0, 60000, 0,
+        "A turn starts so long after the last text of a burst."),
+    ROW("burst_max_ms", CONFIG_MS, burst_max_ms, "10s", 0, 120000, 0,
+        "A turn starts at the latest so long after the first text of a burst."),
+    ROW("turn_deadline_ms", CONFIG_MS, turn_deadline_ms, "30s", 100, 600000, 0,
+        "Model and tools of one turn end by then; after it the fallback wording is the reply."),
+    ROW("adopter_deadline_ms", CONFIG_MS, adopter_deadline_ms, "5s", 100, 60000, 0,
+        "What an adopter of a turn has at least, however late it is."),
+    ROW("answer_within_ms", CONFIG_MS, answer_within_ms, "24h", 1000, 2592000000, 0,
+        "Older texts are stored as late and never answered by themselves."),
+    ROW("quiet_ms", CONFIG_MS, quiet_ms, "168h", 1000, 31536000000, 0,
+        "A conversation silent for so long is closed; the next text opens another."),
+    ROW("max_in_flight", CONFIG_INT, max_in_flight, "10000", 1, 100000, 0,
+        "Turns at work at once per loop; more wait in the database."),
+    ROW("claim_batch", CONFIG_INT, claim_batch, "256", 1, 500, 0, "Most events in one claim."),
+    ROW("session_timeout_ms", CONFIG_MS, session_timeout_ms, "30s", 1000, 300000, 0,
+        "Kafka consumer group session."),
+    ROW("heartbeat_ms", CONFIG_MS, heartbeat_ms, "3s", 100, 60000, 0,
+        "Kafka consumer group heartbeat."),
+};
+const size_t engine_config_count = sizeof engine_config / sizeof engine_config[0];

@@ -1,0 +1,26 @@
+/* The engine's configuration. */
+#ifndef DESK_ENGINE_SETTINGS_H
+#define DESK_ENGINE_SETTINGS_H
+
+#include "service/config.h"
+
+struct engine_settings {
+    struct config_common common;
+    struct config_kafka kafka;
+    struct secret *database_url;
+    const char *id_key_file;           /* keyed ids of contacts, sessions and messages */
+    const char *credentials_key_files; /* opens the model keys; the first one is current */
+    int64_t loops, database_connections;
+    int64_t worker_lease_ms, adopt_every_ms;
+    int64_t burst_ms, burst_max_ms;
+    int64_t turn_deadline_ms, adopter_deadline_ms;
+    int64_t answer_within_ms, quiet_ms;
+    int64_t max_in_flight, claim_batch;
+    int64_t session_timeout_ms, heartbeat_ms;
+};
+
+/* The table behind --help and docs/CONFIGURATION.md, and its length. */
+extern const struct config_spec engine_config[];
+extern const size_t engine_config_count;
+
+#endif

@@ -1,0 +1,270 @@
+/* Start and commit statements in batches: what waits is sent as one unit when at most one other
+ * unit of its kind is in flight, so a lone turn never waits and under load many share one
+ * statement. An answer finds its session by ticket: one that was dropped or moved on meanwhile is
+ * not touched. */
+#include "session.h"
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/stop.h"
+#include "counters.h"
+#include "service/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH_MAX       200
+#define UNITS_IN_FLIGHT 2
+#define UNIT_MS         10000
+
+struct batch_item {
+    struct uuid id;
+    uint64_t ticket;
+};
+
+struct batch {
+    struct sessions *sessions;
+    struct arena *arena;
+    size_t count;
+    struct batch_item items[BATCH_MAX];
+};
+
+static struct batch *batch_new(struct sessions *sessions)
+{
+    struct batch *batch = xmalloc(sizeof *batch);
+    batch->sessions = sessions;
+    batch->arena = arena_new();
+    batch->count = 0;
+    return batch;
+}
+
+static void batch_free(struct batch *batch)
+{
+    arena_free(&batch->arena);
+    free(batch);
+}
+
+static void batch_add(struct batch *batch, struct session *session)
+{
+    session->ticket = ++batch->sessions->next_ticket;
+    batch->items[batch->count++] = (struct batch_item){session->id, session->ticket};
+}
+
+/* The session if it still waits for this statement. */
+static struct session *batch_session(const struct batch *batch, size_t index)
+{
+    if (index >= batch->count)
+        return NULL;
+    const struct batch_item *item = &batch->items[index];
+    struct session *session =
+        map_get(batch->sessions->by_id, item->id.bytes, sizeof item->id.bytes);
+    if (session == NULL || session->ticket != item->ticket)
+        return NULL;
+    session->ticket = 0;
+    return session;
+}
+
+static void batch_failed(struct batch *batch, const struct err *err, const char *what)
+{
+    log_warn("statement.failed", LOG_TEXT("what", what), LOG_INT("turns", (int64_t)batch->count),
+             LOG_ERR(err));
+    for (size_t i = 0; i < batch->count; i++) {
+        struct session *session = batch_session(batch, i);
+        if (session != NULL)
+            session_apply(session, EVENT_DB_AWAY);
+    }
+}
+
+/* ---- start ---- */
+
+static void keep_turn(struct session *session, const struct turn_started *started)
+{
+    arena_free(&session->arena);
+    session->arena = arena_new();
+    session->turn = *started;
+    session->turn.events = arena_strdup(session->arena, started->events);
+    session->turn.context = arena_strdup(session->arena, started->context);
+    session->turn.assistant = arena_strdup(session->arena, started->assistant);
+    session->turn.traceparent = arena_strdup(session->arena, started->traceparent);
+    session->started_ms = clock_mono_ms();
+}
+
+static void started_one(struct session *session, const struct turn_started *started)
+{
+    static const enum turn_event events[] = {
+        [TURN_START_RUN] = EVENT_RUN,
+        [TURN_START_FAIL] = EVENT_LOST_OFTEN,
+        [TURN_START_SUSPECT] = EVENT_IS_SUSPECT,
+        [TURN_START_NOTHING] = EVENT_NOTHING,
+        [TURN_START_HELD] = EVENT_HELD,
+        [TURN_START_MOVED] = EVENT_MOVED,
+        [TURN_START_LOST] = EVENT_NOT_OURS,
+    };
+    enum turn_event event = events[started->kind];
+    char id[UUID_TEXT_SIZE];
+    session->db_failures = 0;
+    session->conversation = started->conversation;
+    bool newer = session->claimed > started->claimed;
+    if (newer && (event == EVENT_NOTHING || (event == EVENT_RUN && started->recomputes < 2)))
+        event = EVENT_STALE;
+    if (event == EVENT_RUN || event == EVENT_LOST_OFTEN) {
+        keep_turn(session, started);
+        session->recompute = false;
+        STOP_POINT("engine.started", uuid_format(&session->id, id));
+    }
+    session_apply(session, event);
+}
+
+static void starts_done(void *arg, const struct pg_answer *answer)
+{
+    struct batch *batch = arg;
+    struct sessions *sessions = batch->sessions;
+    struct turn_started started;
+    sessions->starts_in_flight--;
+    if (answer->err != NULL)
+        batch_failed(batch, answer->err, "start");
+    for (int row = 0; answer->err == NULL && turn_read_started(answer, row, &started); row++) {
+        struct session *session = batch_session(batch, started.index);
+        if (session != NULL)
+            started_one(session, &started);
+    }
+    batch_free(batch);
+    statements_flush(sessions);
+    engine_drain_step(sessions->engine);
+}
+
+static void send_starts(struct sessions *sessions)
+{
+    struct engine *engine = sessions->engine;
+    const struct engine_settings *settings = &engine->shared->settings;
+    struct batch *batch = batch_new(sessions);
+    struct turn_start *starts = arena_alloc(batch->arena, BATCH_MAX * sizeof *starts);
+    struct session *session;
+    while (batch->count < BATCH_MAX && (session = TAILQ_FIRST(&sessions->starts)) != NULL) {
+        TAILQ_REMOVE(&sessions->starts, session, link);
+        session->list = LIST_NONE;
+        starts[batch->count] = (struct turn_start){
+            .tenant = arena_strdup(batch->arena, session->tenant),
+            .session = session->id,
+            .conversation = session->conversation,
+            .turn = uuid_new(),
+            .recompute = session->recompute,
+            .suspect_slot = session->has_suspect_place,
+        };
+        batch_add(batch, session);
+    }
+    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = starts_done, .arg = batch};
+    turn_add_start(&unit, batch->arena, arena_strdup(batch->arena, worker_id(engine->worker)),
+                   starts, batch->count, settings->turn_deadline_ms, settings->adopter_deadline_ms);
+    sessions->starts_in_flight++;
+    pg_submit(engine->pg, &unit);
+}
+
+/* ---- commit ---- */
+
+static void count_outcome(const struct session *session)
+{
+    const char *outcome = session->commit.outcome;
+    metric_add(strcmp(outcome, "reply") == 0      ? counters.replies
+               : strcmp(outcome, "fallback") == 0 ? counters.fallbacks
+                                                  : counters.degraded,
+               1);
+    metric_observe_us(counters.turn_seconds, (clock_mono_ms() - session->started_ms) * 1000);
+}
+
+static void committed_one(struct session *session, const struct turn_committed *committed)
+{
+    static const enum turn_event events[] = {
+        [TURN_COMMITTED] = EVENT_COMMITTED,   [TURN_COMMITTED_MORE] = EVENT_MORE,
+        [TURN_REFUSED_NEWER] = EVENT_NEWER,   [TURN_REFUSED_EPOCH] = EVENT_EPOCH,
+        [TURN_REFUSED_LOST] = EVENT_NOT_OURS,
+    };
+    enum turn_event event = events[committed->kind];
+    char id[UUID_TEXT_SIZE], turn[UUID_TEXT_SIZE];
+    session->db_failures = 0;
+    if (event == EVENT_COMMITTED || event == EVENT_MORE) {
+        STOP_POINT("engine.committed", uuid_format(&session->id, id));
+        count_outcome(session);
+        log_info("turn.finished", LOG_TEXT("session", uuid_format(&session->id, id)),
+                 LOG_TEXT("turn", uuid_format(&session->turn.turn, turn)),
+                 LOG_TEXT("outcome", session->commit.outcome),
+                 LOG_INT("ms", clock_mono_ms() - session->started_ms));
+    } else {
+        metric_add(counters.refused, 1);
+    }
+    if (event == EVENT_MORE)
+        session->due_in_ms = committed->due_in_ms;
+    /* A claim that committed after the commit may have been heard of before its answer. */
+    if (event == EVENT_COMMITTED && session->claimed > session->commit.claimed)
+        event = EVENT_MORE;
+    session_apply(session, event);
+}
+
+static void commits_done(void *arg, const struct pg_answer *answer)
+{
+    struct batch *batch = arg;
+    struct sessions *sessions = batch->sessions;
+    struct turn_committed committed;
+    sessions->commits_in_flight--;
+    if (answer->err != NULL)
+        batch_failed(batch, answer->err, "commit");
+    for (int row = 0; answer->err == NULL && turn_read_committed(answer, row, &committed); row++) {
+        struct session *session = batch_session(batch, committed.index);
+        if (session != NULL)
+            committed_one(session, &committed);
+    }
+    batch_free(batch);
+    statements_flush(sessions);
+    engine_drain_step(sessions->engine);
+}
+
+/* The session may be dropped while the unit is on its way: its texts are copied. */
+static void copy_commit(struct arena *arena, struct turn_commit *commit)
+{
+    commit->tenant = arena_strdup(arena, commit->tenant);
+    commit->events = arena_strdup(arena, commit->events);
+    commit->body = arena_strdup(arena, commit->body);
+    commit->error_code = arena_strdup(arena, commit->error_code);
+    commit->traceparent = arena_strdup(arena, commit->traceparent);
+    for (size_t i = 0; i < commit->call_count; i++) {
+        struct turn_llm_call *call = &commit->calls[i];
+        call->provider = arena_strdup(arena, call->provider);
+        call->model = arena_strdup(arena, call->model);
+        call->error_code = arena_strdup(arena, call->error_code);
+        call->request_id = arena_strdup(arena, call->request_id);
+    }
+}
+
+static void send_commits(struct sessions *sessions)
+{
+    struct engine *engine = sessions->engine;
+    struct batch *batch = batch_new(sessions);
+    struct turn_commit *commits = arena_alloc(batch->arena, BATCH_MAX * sizeof *commits);
+    struct session *session;
+    char id[UUID_TEXT_SIZE];
+    while (batch->count < BATCH_MAX && (session = TAILQ_FIRST(&sessions->commits)) != NULL) {
+        TAILQ_REMOVE(&sessions->commits, session, link);
+        session->list = LIST_NONE;
+        STOP_POINT("engine.committing", uuid_format(&session->id, id));
+        commits[batch->count] = session->commit;
+        copy_commit(batch->arena, &commits[batch->count]);
+        batch_add(batch, session);
+    }
+    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = commits_done, .arg = batch};
+    turn_add_commit(&unit, batch->arena, arena_strdup(batch->arena, worker_id(engine->worker)),
+                    commits, batch->count);
+    sessions->commits_in_flight++;
+    pg_submit(engine->pg, &unit);
+}
+
+void statements_flush(struct sessions *sessions)
+{
+    const struct engine *engine = sessions->engine;
+    if (engine->retiring || worker_id(engine->worker)[0] == '\0')
+        return; /* at the end, or between two names: nothing may be written */
+    while (!TAILQ_EMPTY(&sessions->commits) && sessions->commits_in_flight < UNITS_IN_FLIGHT)
+        send_commits(sessions);
+    while (!TAILQ_EMPTY(&sessions->starts) && sessions->starts_in_flight < UNITS_IN_FLIGHT)
+        send_starts(sessions);
+}

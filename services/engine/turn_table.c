@@ -1,0 +1,123 @@
+/* The table of the turn and its printing. session.c executes it. */
+#include "turn_table.h"
+
+static const struct turn_rule rules[] = {
+    {TURN_WAITING, EVENT_CLAIMED, TURN_WAITING, ACTION_WAIT,
+     "another text came: the burst window moves"},
+    {TURN_WAITING, EVENT_DUE, TURN_QUEUED, ACTION_QUEUE, "the burst is over: a turn is due"},
+    {TURN_WAITING, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP, "another worker has the session"},
+
+    {TURN_QUEUED, EVENT_CLAIMED, TURN_WAITING, ACTION_WAIT,
+     "another text came while in line: the burst goes on"},
+    {TURN_QUEUED, EVENT_PLACE, TURN_STARTING, ACTION_START, "a place is free: the turn starts"},
+    {TURN_QUEUED, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP, "another worker has the session"},
+
+    {TURN_SUSPECT, EVENT_CLAIMED, TURN_SUSPECT, ACTION_NONE,
+     "another text came: the turn still waits for the suspect place"},
+    {TURN_SUSPECT, EVENT_PLACE, TURN_STARTING, ACTION_START,
+     "the suspect place is free: the turn starts alone"},
+    {TURN_SUSPECT, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP, "another worker has the session"},
+
+    {TURN_STARTING, EVENT_CLAIMED, TURN_STARTING, ACTION_NONE,
+     "another text came: the start will show whether it holds it"},
+    {TURN_STARTING, EVENT_FINAL_TEXT, TURN_STARTING, ACTION_NONE,
+     "another text came: it is for the next turn"},
+    {TURN_STARTING, EVENT_RUN, TURN_THINKING, ACTION_THINK, "started: the model is asked"},
+    {TURN_STARTING, EVENT_STALE, TURN_WAITING, ACTION_RECOMPUTE,
+     "a newer text is known already: the burst goes on"},
+    {TURN_STARTING, EVENT_LOST_OFTEN, TURN_COMMITTING, ACTION_DEGRADE,
+     "lost with three workers: the degraded reply ends it and a person is told"},
+    {TURN_STARTING, EVENT_IS_SUSPECT, TURN_SUSPECT, ACTION_STAND_BY,
+     "lost with two workers: it runs alone from now on"},
+    {TURN_STARTING, EVENT_NOTHING, TURN_GONE, ACTION_DROP, "nothing is open: nothing to answer"},
+    {TURN_STARTING, EVENT_HELD, TURN_GONE, ACTION_DROP, "a person has the conversation"},
+    {TURN_STARTING, EVENT_MOVED, TURN_STARTING, ACTION_START,
+     "the session moved to another conversation: the turn starts there"},
+    {TURN_STARTING, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP, "another worker has the session"},
+    {TURN_STARTING, EVENT_DB_AWAY, TURN_WAITING, ACTION_RETRY,
+     "the database did not answer: the start is tried again"},
+
+    {TURN_THINKING, EVENT_CLAIMED, TURN_WAITING, ACTION_RECOMPUTE,
+     "a text came while the model worked: the turn starts anew with it"},
+    {TURN_THINKING, EVENT_FINAL_TEXT, TURN_THINKING, ACTION_NONE,
+     "texts kept coming: this reply is finished, the rest is the next turn"},
+    {TURN_THINKING, EVENT_ANSWER, TURN_COMMITTING, ACTION_REPLY, "the model answered"},
+    {TURN_THINKING, EVENT_MODEL_AWAY, TURN_PAUSED, ACTION_PAUSE,
+     "the model failed: it is asked again in a moment"},
+    {TURN_THINKING, EVENT_NO_MODEL, TURN_COMMITTING, ACTION_FALL_BACK,
+     "no model answers: the fallback wording is the reply"},
+    {TURN_THINKING, EVENT_DEADLINE, TURN_COMMITTING, ACTION_FALL_BACK,
+     "the turn's time is over: the fallback wording is the reply"},
+    {TURN_THINKING, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP,
+     "the session moved on: the model is stopped"},
+
+    {TURN_PAUSED, EVENT_DUE, TURN_THINKING, ACTION_THINK, "the model is asked again"},
+    {TURN_PAUSED, EVENT_CLAIMED, TURN_WAITING, ACTION_RECOMPUTE,
+     "a text came while the model was away: the turn starts anew with it"},
+    {TURN_PAUSED, EVENT_FINAL_TEXT, TURN_PAUSED, ACTION_NONE,
+     "texts kept coming: the rest is the next turn"},
+    {TURN_PAUSED, EVENT_DEADLINE, TURN_COMMITTING, ACTION_FALL_BACK,
+     "the turn's time is over: the fallback wording is the reply"},
+    {TURN_PAUSED, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP, "the session moved on"},
+
+    {TURN_COMMITTING, EVENT_CLAIMED, TURN_COMMITTING, ACTION_NONE,
+     "a text came: the commit will show whether it was first"},
+    {TURN_COMMITTING, EVENT_FINAL_TEXT, TURN_COMMITTING, ACTION_NONE,
+     "a text came: it is for the next turn"},
+    {TURN_COMMITTING, EVENT_COMMITTED, TURN_GONE, ACTION_PUBLISH,
+     "committed: the responder is woken"},
+    {TURN_COMMITTING, EVENT_MORE, TURN_WAITING, ACTION_PUBLISH_WAIT,
+     "committed: the responder is woken, newer texts are the next turn"},
+    {TURN_COMMITTING, EVENT_NEWER, TURN_WAITING, ACTION_RECOMPUTE,
+     "a text came before the commit: the turn starts anew with it"},
+    {TURN_COMMITTING, EVENT_EPOCH, TURN_GONE, ACTION_DROP,
+     "a person took over or handed back: the reply is discarded, the session given back"},
+    {TURN_COMMITTING, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP,
+     "another worker has the session: the reply is discarded"},
+    {TURN_COMMITTING, EVENT_DB_AWAY, TURN_COMMITTING, ACTION_RECOMMIT,
+     "the database did not answer: the same commit is sent again"},
+};
+
+const struct turn_rule *turn_rule(enum turn_state from, enum turn_event event)
+{
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        if (rules[i].from == from && rules[i].event == event)
+            return &rules[i];
+    return NULL;
+}
+
+const char *turn_state_name(enum turn_state state)
+{
+    static const char *const names[TURN_STATES] = {"waiting",  "queued", "suspect",    "starting",
+                                                   "thinking", "paused", "committing", "gone"};
+    return names[state];
+}
+
+const char *turn_event_name(enum turn_event event)
+{
+    static const char *const names[TURN_EVENTS] = {
+        "due",        "claimed",  "final_text", "place",     "run",      "stale",   "lost_often",
+        "is_suspect", "nothing",  "held",       "moved",     "not_ours", "db_away", "answer",
+        "model_away", "no_model", "deadline",   "committed", "more",     "newer",   "epoch"};
+    return names[event];
+}
+
+void turn_table_print(struct strbuf *out)
+{
+    strbuf_add_text(out, "# The turn\n\nPrinted by `frontdesk-engine --diagram` from "
+                         "services/engine/turn_table.c.\n\n"
+                         "| state | event | next | what happens |\n| --- | --- | --- | --- |\n");
+    const size_t count = sizeof rules / sizeof rules[0];
+    for (size_t i = 0; i < count; i++)
+        strbuf_printf(out, "| %s | %s | %s | %s |\n", turn_state_name(rules[i].from),
+                      turn_event_name(rules[i].event), turn_state_name(rules[i].to),
+                      rules[i].sentence);
+    strbuf_add_text(out,
+                    "\n```mermaid\nstateDiagram-v2\n    [*] --> waiting: claimed or adopted\n");
+    for (size_t i = 0; i < count; i++)
+        if (rules[i].from != rules[i].to)
+            strbuf_printf(out, "    %s --> %s: %s\n", turn_state_name(rules[i].from),
+                          rules[i].to == TURN_GONE ? "[*]" : turn_state_name(rules[i].to),
+                          turn_event_name(rules[i].event));
+    strbuf_add_text(out, "```\n");
+}

@@ -1,0 +1,86 @@
+/* The turn as a state machine: one table, (state, event) -> (state, action, sentence). The sentence
+ * is what the log shows; the table prints itself as a diagram (docs/TURN.md). */
+#ifndef DESK_ENGINE_TURN_TABLE_H
+#define DESK_ENGINE_TURN_TABLE_H
+
+#include <stddef.h>
+
+#include "base/strbuf.h"
+
+/* Where a channel session with work stands in this process. */
+enum turn_state {
+    TURN_WAITING,    /* for the end of the burst window, or for a retry */
+    TURN_QUEUED,     /* for a free place among the turns at work */
+    TURN_SUSPECT,    /* for the one place of turns that were lost with two workers */
+    TURN_STARTING,   /* the start statement is on its way */
+    TURN_THINKING,   /* the model works */
+    TURN_PAUSED,     /* the model is asked again in a moment */
+    TURN_COMMITTING, /* the commit is on its way */
+    TURN_GONE,       /* nothing in memory any more */
+    TURN_STATES,
+};
+
+enum turn_event {
+    EVENT_DUE,        /* the timer of WAITING or PAUSED */
+    EVENT_CLAIMED,    /* a newer text of this session was claimed */
+    EVENT_FINAL_TEXT, /* the same, after two recomputes */
+    EVENT_PLACE,      /* a place is free */
+    EVENT_RUN,        /* started */
+    EVENT_STALE,      /* started or found empty, but a newer text is known already */
+    EVENT_LOST_OFTEN, /* started for the last time: lost with three workers */
+    EVENT_IS_SUSPECT, /* not started: needs the suspect place */
+    EVENT_NOTHING,    /* no open event */
+    EVENT_HELD,       /* a person has the conversation */
+    EVENT_MOVED,      /* the session points to another conversation now */
+    EVENT_NOT_OURS,   /* another worker or a newer fence has the session */
+    EVENT_DB_AWAY,    /* the statement failed in a way that passes */
+    EVENT_ANSWER,     /* the model gave a reply */
+    EVENT_MODEL_AWAY, /* the model failed in a way that passes, with time left */
+    EVENT_NO_MODEL,   /* no model of the chain can answer */
+    EVENT_DEADLINE,   /* the turn's time is over */
+    EVENT_COMMITTED,  /* committed, nothing else open */
+    EVENT_MORE,       /* committed, other texts are open */
+    EVENT_NEWER,      /* refused: a text came after the prompt */
+    EVENT_EPOCH,      /* refused: a person took over or handed back; given back */
+    TURN_EVENTS,
+};
+
+enum turn_action {
+    ACTION_NONE,
+    ACTION_WAIT,         /* arm the due timer */
+    ACTION_RETRY,        /* arm the due timer with a back-off */
+    ACTION_QUEUE,        /* stand in line for a place */
+    ACTION_STAND_BY,     /* stand in line for the suspect place */
+    ACTION_START,        /* send the start statement */
+    ACTION_THINK,        /* ask the model */
+    ACTION_PAUSE,        /* arm the timer for the next try of the model */
+    ACTION_RECOMPUTE,    /* stop the model, wait for the burst to end */
+    ACTION_REPLY,        /* commit the model's reply */
+    ACTION_FALL_BACK,    /* stop the model, commit the fallback wording */
+    ACTION_DEGRADE,      /* commit the degraded wording, the turn is failed */
+    ACTION_RECOMMIT,     /* send the same commit again after a back-off */
+    ACTION_PUBLISH,      /* wake the responder, forget the session */
+    ACTION_PUBLISH_WAIT, /* wake the responder, wait for the next turn */
+    ACTION_DROP,         /* stop everything, forget the session */
+    TURN_ACTIONS,
+};
+
+struct turn_rule {
+    enum turn_state from;
+    enum turn_event event;
+    enum turn_state to;
+    enum turn_action action;
+    const char *sentence;
+};
+
+/* The rule for the pair, or NULL: the event means nothing in that state. */
+const struct turn_rule *turn_rule(enum turn_state from, enum turn_event event);
+
+/* Names for logs: "waiting", "due". */
+const char *turn_state_name(enum turn_state state);
+const char *turn_event_name(enum turn_event event);
+
+/* Appends docs/TURN.md: the table and a Mermaid state diagram. */
+void turn_table_print(struct strbuf *out);
+
+#endif
