@@ -19,7 +19,6 @@ struct request {
     struct stand_buf bytes;
     stand_result_fn *done;
     void *user;
-    bool repeated;
 };
 
 struct connection {
@@ -34,7 +33,7 @@ struct connection {
     struct request *request; /* in hand, or NULL when kept idle */
     http_parser parser;
     struct stand_buf answer;
-    bool used, heard, complete, closing;
+    bool complete, closing;
 };
 
 struct stand_client {
@@ -57,15 +56,13 @@ static void free_request(struct request *request)
     free(request);
 }
 
-static void push(struct stand_client *client, struct request *request, bool front)
+static void push(struct stand_client *client, struct request *request)
 {
-    request->next = front ? client->first : NULL;
-    if (!client->first)
-        client->first = client->last = request;
-    else if (front)
-        client->first = request;
+    if (client->first)
+        client->last->next = request;
     else
-        client->last = client->last->next = request;
+        client->first = request;
+    client->last = request;
     client->waiting++;
 }
 
@@ -134,28 +131,19 @@ static void fail(struct connection *c, const char *error)
     if (c->closing)
         return;
     close_connection(c);
-    if (c->request && c->used && !c->heard && !c->request->repeated) {
-        struct request *request = c->request;
-        c->request = NULL;
-        client->in_flight--;
-        request->repeated = true;
-        push(client, request, true);
-    } else if (c->request) {
+    if (c->request)
         settle(c, 0, error);
-    }
     pump(client);
 }
 
 static void on_timeout(uv_timer_t *timer)
 {
     struct connection *c = timer->data;
-    c->heard = true; /* it was sent and not answered: never repeat it */
     fail(c, "timeout");
 }
 
 static void keep(struct connection *c)
 {
-    c->used = true;
     c->next = c->client->idle;
     c->client->idle = c;
 }
@@ -206,7 +194,6 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
         fail(c, "closed before an answer");
         return;
     }
-    c->heard = true;
     http_parser_execute(&c->parser, &c->client->settings, buf->base, (size_t)len);
     if (HTTP_PARSER_ERRNO(&c->parser) != HPE_OK)
         fail(c, "not an HTTP answer");
@@ -226,7 +213,7 @@ static void send_request(struct connection *c)
     http_parser_init(&c->parser, HTTP_RESPONSE);
     c->parser.data = c;
     stand_buf_clear(&c->answer);
-    c->complete = c->heard = false;
+    c->complete = false;
     uv_timer_start(&c->timer, on_timeout, c->client->timeout_ms, 0);
     uv_buf_t out = uv_buf_init(c->request->bytes.data, (unsigned)c->request->bytes.len);
     int sent = uv_try_write((uv_stream_t *)&c->tcp, &out, 1);
@@ -365,7 +352,7 @@ int stand_client_post(struct stand_client *client, const struct stand_post *post
     request->done = post->done;
     request->user = post->user;
     write_request(request, post, &url);
-    push(client, request, false);
+    push(client, request);
     pump(client);
     return 0;
 }

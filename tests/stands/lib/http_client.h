@@ -1,8 +1,7 @@
 /*
  * A small HTTP/1.1 client for the callbacks of a stand-in: form POSTs over a bounded pool of
- * keep-alive connections, first in, first out. Nothing is ever repeated, with one exception: a kept
- * connection that turns out closed before a byte of the answer came gives the request to a fresh
- * one, once. Plain HTTP to IPv4 literals only.
+ * keep-alive connections, first in, first out. Nothing is ever sent twice: a test that counts
+ * callbacks must be able to trust the count. Plain HTTP to IPv4 literals only.
  */
 #ifndef STANDS_LIB_HTTP_CLIENT_H
 #define STANDS_LIB_HTTP_CLIENT_H
