@@ -1,12 +1,14 @@
 """Configures and builds the presets of CMakePresets.json."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 from procs import Failure
 
+PROGRESS = re.compile(r"^\[\d+/\d+\] ")
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -31,7 +33,8 @@ def _run(command, what):
     if on_terminal:
         print("\r\033[K", end="", flush=True)
     if process.wait() != 0:
-        raise Failure(f"{what} failed:\n" + "\n".join("    " + line for line in lines[-60:]))
+        said = [line[:600] for line in lines if not PROGRESS.match(line)]
+        raise Failure(f"{what} failed:\n" + "\n".join("    " + line for line in said[-60:]))
 
 
 def build(preset, targets=(), job_count=None):
