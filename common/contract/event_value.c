@@ -154,7 +154,8 @@ static void encode_int64(const struct event_member *member, const void *in,
 {
     int64_t number = *(const int64_t *)(const void *)((const char *)in + member->offset);
     assert(number >= member->min && number <= member->max);
-    json_add_int(writer, member->name, number);
+    if (number != 0 || member->required)
+        json_add_int(writer, member->name, number);
 }
 
 static void encode_int(const struct event_member *member, const void *in,
@@ -162,7 +163,8 @@ static void encode_int(const struct event_member *member, const void *in,
 {
     int number = *(const int *)(const void *)((const char *)in + member->offset);
     assert(number >= member->min && number <= member->max);
-    json_add_int(writer, member->name, number);
+    if (number != 0 || member->required)
+        json_add_int(writer, member->name, number);
 }
 
 static void encode_id(const struct event_member *member, const void *in, struct json_writer *writer)
