@@ -1,0 +1,516 @@
+/* The reader behind tenant and topic files. tenant_file.c and topic_file.c bring the tables. */
+#include "fields.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+#include "base/suggest.h"
+#include "base/text.h"
+#include "base/uuid.h"
+#include "files.h"
+
+#define SECRET_BYTES_MAX 2048
+#define FIELDS_MAX       32
+
+void problems_init(struct problems *problems, struct arena *arena, const char *file)
+{
+    *problems = (struct problems){.arena = arena, .file = file};
+    strbuf_init(&problems->text, 1024 * 1024);
+}
+
+void problems_add(struct problems *problems, int line, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    if (problems->count++ >= PROBLEMS_MAX)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    strbuf_printf(&problems->text, "%s:%d: %s\n", problems->file, line, text);
+}
+
+/* ---- checks of texts: NULL, or what it should be ---- */
+
+static bool is_prefixed_hex(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, 2) == 0 && strlen(text) == 34 &&
+           text[2 + strspn(text + 2, "0123456789abcdef")] == '\0';
+}
+
+static const char *check_slug(const char *text)
+{
+    size_t length = strlen(text);
+    bool fits = length >= 2 && length <= 40 && islower((unsigned char)*text) &&
+                text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0' &&
+                text[length - 1] != '-';
+    return fits ? NULL
+                : "must be 2-40 small letters, digits and dashes, starting with a letter, like "
+                  "brightwater-dental";
+}
+
+static const char *check_zone(const char *text)
+{
+    static const char hint[] = "must be a time zone name of the IANA list, like America/New_York";
+    char path[200];
+    size_t length = strlen(text);
+    if (length < 3 || length > 60 || !isupper((unsigned char)*text) || strstr(text, "//") != NULL ||
+        text[length - 1] == '/')
+        return hint;
+    for (const char *c = text; *c != '\0'; c++)
+        if (!isalnum((unsigned char)*c) && strchr("/_+-", *c) == NULL)
+            return hint;
+    /* The database has the last word; here only a machine that has the list can tell. */
+    snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", text);
+    if (access("/usr/share/zoneinfo/UTC", R_OK) == 0 && access(path, R_OK) != 0)
+        return hint;
+    return NULL;
+}
+
+static const char *check_language(const char *text)
+{
+    size_t letters = strspn(text, "abcdefghijklmnopqrstuvwxyz");
+    const char *rest = text + letters;
+    bool region = rest[0] == '-' && isupper((unsigned char)rest[1]) &&
+                  isupper((unsigned char)rest[2]) && rest[3] == '\0';
+    return (letters == 2 || letters == 3) && (*rest == '\0' || region)
+               ? NULL
+               : "must be a language tag, like en or en-US";
+}
+
+static const char *check_e164(const char *text)
+{
+    return text_is_e164(text) ? NULL
+                              : "must be a number with + and country code, no spaces, like "
+                                "+15550100101";
+}
+
+static const char *check_account(const char *text)
+{
+    struct uuid id;
+    return is_prefixed_hex(text, "AC") || uuid_parse(text, &id)
+               ? NULL
+               : "must be AC and 32 small hexadecimal digits, as the Twilio console shows it";
+}
+
+static const char *check_service(const char *text)
+{
+    return is_prefixed_hex(text, "MG")
+               ? NULL
+               : "must be MG and 32 small hexadecimal digits; leave it out to send from the number";
+}
+
+static const char *check_name(const char *text)
+{
+    size_t length = strlen(text);
+    for (const char *c = text; *c != '\0'; c++)
+        if (*c <= ' ' || *c >= 0x7f)
+            length = 0;
+    return length > 0 && length <= 100
+               ? NULL
+               : "must be a name of 1-100 characters without spaces, like gpt-4o-mini";
+}
+
+static const char *check_url(const char *text)
+{
+    const char *host = strncmp(text, "https://", 8) == 0  ? text + 8
+                       : strncmp(text, "http://", 7) == 0 ? text + 7
+                                                          : NULL;
+    if (host == NULL)
+        return "must start with https:// (or http:// inside your own network)";
+    if (strlen(text) > 400)
+        return "is longer than 400 characters";
+    if (*host == '\0' || *host == '/' || *host == ':')
+        return "names no host";
+    for (const char *c = text; *c != '\0'; c++)
+        if (*c <= ' ' || (unsigned char)*c >= 0x7f)
+            return "must be plain ASCII without spaces";
+    if (strpbrk(host, "@?#\\") != NULL)
+        return "must be a base address: no user, no query, no fragment (a key goes into key:)";
+    return NULL;
+}
+
+static const struct {
+    const char *(*check)(const char *text);
+} checks[] = {
+    [FIELD_SLUG] = {check_slug},         [FIELD_ZONE] = {check_zone},
+    [FIELD_LANGUAGE] = {check_language}, [FIELD_E164] = {check_e164},
+    [FIELD_ACCOUNT] = {check_account},   [FIELD_SERVICE] = {check_service},
+    [FIELD_NAME] = {check_name},         [FIELD_URL] = {check_url},
+};
+
+/* ---- references ---- */
+
+static bool is_env_name(const char *name)
+{
+    return (isalpha((unsigned char)*name) || *name == '_') && strlen(name) <= 100 &&
+           name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")] ==
+               '\0';
+}
+
+/* The text, or what "env:NAME[:-DEFAULT]" stands for; NULL after a problem. */
+static const char *resolve(struct problems *problems, const struct yaml_node *node)
+{
+    if (strncmp(node->text, "env:", 4) != 0)
+        return node->text;
+    const char *rest = node->text + 4, *fallback = strstr(rest, ":-");
+    const char *name = arena_strndup(problems->arena, rest,
+                                     fallback != NULL ? (size_t)(fallback - rest) : strlen(rest));
+    if (!is_env_name(name)) {
+        problems_add(problems, node->line,
+                     "%s: \"%.60s\" is no name of an environment variable; write env:NAME or "
+                     "env:NAME:-DEFAULT",
+                     node->key, name);
+        return NULL;
+    }
+    const char *value = getenv(name);
+    if (value != NULL && *value != '\0')
+        return arena_strdup(problems->arena, value);
+    if (fallback != NULL)
+        return fallback + 2;
+    problems_add(problems, node->line,
+                 "%s: the environment variable %s is not set; set it, or write env:%s:-DEFAULT",
+                 node->key, name, name);
+    return NULL;
+}
+
+static struct secret *check_secret(struct problems *problems, const struct yaml_node *node,
+                                   const char *what, const char *bytes, size_t length)
+{
+    while (length > 0 && (bytes[length - 1] == '\n' || bytes[length - 1] == '\r'))
+        length--;
+    bool plain = length > 0 && length <= SECRET_BYTES_MAX;
+    for (size_t i = 0; i < length && plain; i++)
+        plain = bytes[i] > ' ' && bytes[i] < 0x7f;
+    if (plain)
+        return secret_new(bytes, length);
+    problems_add(problems, node->line,
+                 length == 0 ? "%s: the value behind %s is empty; put the secret there"
+                             : "%s: the value behind %s has spaces, line ends or more than 2048 "
+                               "characters; is it the right one?",
+                 what, node->text);
+    return NULL;
+}
+
+static struct secret *secret_from_env(struct problems *problems, const struct yaml_node *node,
+                                      const char *what)
+{
+    const char *name = node->text + 4;
+    if (!is_env_name(name)) {
+        problems_add(problems, node->line,
+                     "%s: env: must be followed by the name of an environment variable only; a "
+                     "secret has no default",
+                     what);
+        return NULL;
+    }
+    const char *value = getenv(name);
+    if (value == NULL) {
+        problems_add(problems, node->line, "%s: the environment variable %s is not set; set it",
+                     what, name);
+        return NULL;
+    }
+    return check_secret(problems, node, what, value, strlen(value));
+}
+
+static struct secret *secret_from_file(struct problems *problems, const struct yaml_node *node,
+                                       const char *what)
+{
+    const char *path = node->text + 5, *slash = strrchr(problems->file, '/'), *bytes = NULL;
+    struct arena *arena = arena_new();
+    struct secret *secret = NULL;
+    struct err err;
+    size_t length = 0;
+    if (*path != '/' && slash != NULL)
+        path = arena_printf(arena, "%.*s/%s", (int)(slash - problems->file), problems->file, path);
+    if (files_read(arena, path, SECRET_BYTES_MAX + 2, &bytes, &length, &err) == 0) {
+        secret = check_secret(problems, node, what, bytes, length);
+        explicit_bzero((char *)(uintptr_t)bytes, length);
+    } else {
+        problems_add(problems, node->line, "%s: %s; make the file or correct the path", what,
+                     err.message);
+    }
+    arena_free(&arena);
+    return secret;
+}
+
+struct secret *fields_read_secret(struct problems *problems, const struct yaml_node *node,
+                                  const char *what)
+{
+    if (node->kind != YAML_SCALAR)
+        problems_add(problems, node->line, "%s: must be one value: env:NAME or file:PATH", what);
+    else if (strncmp(node->text, "env:", 4) == 0)
+        return secret_from_env(problems, node, what);
+    else if (strncmp(node->text, "file:", 5) == 0)
+        return secret_from_file(problems, node, what);
+    else if (*node->text == '\0')
+        problems_add(problems, node->line, "%s: is empty; write env:NAME or file:PATH", what);
+    else
+        problems_add(problems, node->line,
+                     "%s: a secret must not stand in this file; put it into the environment or a "
+                     "file and write env:NAME or file:PATH (and change it: it has been seen)",
+                     what);
+    return NULL;
+}
+
+/* ---- one field ---- */
+
+static size_t code_points(const char *text)
+{
+    size_t count = 0;
+    while (*text != '\0') {
+        text_next_code_point(&text);
+        count++;
+    }
+    return count;
+}
+
+static const char *trimmed(struct arena *arena, const char *text)
+{
+    size_t length = strlen(text);
+    while (length > 0 && isspace((unsigned char)text[length - 1]))
+        length--;
+    return arena_strndup(arena, text, length);
+}
+
+static void read_text(struct problems *problems, const struct yaml_node *node,
+                      const struct field *field, void *target)
+{
+    const char *text = trimmed(problems->arena, node->text);
+    size_t length = code_points(text);
+    if (length == 0 && field->min > 0)
+        problems_add(problems, node->line, "%s: is empty; write something or remove the line",
+                     node->key);
+    else if ((int64_t)length < field->min)
+        problems_add(problems, node->line, "%s: is shorter than %lld characters; say more",
+                     node->key, (long long)field->min);
+    else if ((int64_t)length > field->max)
+        problems_add(problems, node->line, "%s: has %zu characters; shorten it to %lld", node->key,
+                     length, (long long)field->max);
+    else
+        *(const char **)target = text;
+}
+
+static void read_checked(struct problems *problems, const struct yaml_node *node,
+                         const struct field *field, void *target)
+{
+    const char *text = resolve(problems, node);
+    if (text == NULL)
+        return;
+    const char *hint = checks[field->kind].check(text);
+    if (hint != NULL) {
+        problems_add(problems, node->line, "%s: \"%.80s\" %s", node->key, text, hint);
+        return;
+    }
+    size_t length = strlen(text);
+    while (field->kind == FIELD_URL && length > 8 && text[length - 1] == '/')
+        length--;
+    *(const char **)target = arena_strndup(problems->arena, text, length);
+}
+
+static void read_choice(struct problems *problems, const struct yaml_node *node,
+                        const struct field *field, void *target)
+{
+    for (size_t i = 0; field->choices[i] != NULL; i++)
+        if (strcmp(field->choices[i], node->text) == 0) {
+            *(const char **)target = field->choices[i];
+            return;
+        }
+    const char *near = suggest(node->text, field->choices);
+    problems_add(problems, node->line, "%s: \"%.40s\" is not known; write %s", node->key,
+                 node->text, near != NULL ? near : field->choices[0]);
+}
+
+static void read_int(struct problems *problems, const struct yaml_node *node,
+                     const struct field *field, void *target)
+{
+    int64_t value;
+    if (text_parse_int(node->text, field->min, field->max, &value))
+        *(int64_t *)target = value;
+    else
+        problems_add(problems, node->line, "%s: \"%.40s\" must be a whole number from %lld to %lld",
+                     node->key, node->text, (long long)field->min, (long long)field->max);
+}
+
+static bool parse_ms(const char *text, int64_t *value)
+{
+    static const struct {
+        const char *unit;
+        int64_t factor;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+    size_t digits = strspn(text, "0123456789");
+    char number[16];
+    if (digits == 0 || digits >= sizeof number - 1)
+        return false;
+    memcpy(number, text, digits);
+    number[digits] = '\0';
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (strcmp(text + digits, units[i].unit) == 0 &&
+            text_parse_int(number, 0, INT64_MAX / 3600000, value)) {
+            *value *= units[i].factor;
+            return true;
+        }
+    return false;
+}
+
+static void read_ms(struct problems *problems, const struct yaml_node *node,
+                    const struct field *field, void *target)
+{
+    int64_t value;
+    if (!parse_ms(node->text, &value))
+        problems_add(problems, node->line,
+                     "%s: \"%.40s\" must be a time with its unit, like 500ms or 8s", node->key,
+                     node->text);
+    else if (value < field->min || value > field->max)
+        problems_add(problems, node->line, "%s: \"%.40s\" must be from %lldms to %lldms", node->key,
+                     node->text, (long long)field->min, (long long)field->max);
+    else
+        *(int64_t *)target = value;
+}
+
+static bool parse_hundredths(const char *text, int64_t *value)
+{
+    size_t whole = strspn(text, "0123456789");
+    int64_t result = 0;
+    if (whole == 0 || whole > 6)
+        return false;
+    for (size_t i = 0; i < whole; i++)
+        result = result * 10 + (text[i] - '0');
+    const char *places = text + whole;
+    size_t count = *places == '.' ? strspn(places + 1, "0123456789") : 0;
+    if ((*places == '.' && (count == 0 || count > 2)) || (*places != '.' && *places != '\0') ||
+        (*places == '.' && places[1 + count] != '\0'))
+        return false;
+    result *= 100;
+    if (count > 0)
+        result += (places[1] - '0') * 10;
+    if (count > 1)
+        result += places[2] - '0';
+    *value = result;
+    return true;
+}
+
+static void read_hundredths(struct problems *problems, const struct yaml_node *node,
+                            const struct field *field, void *target)
+{
+    int64_t value;
+    if (parse_hundredths(node->text, &value) && value >= field->min && value <= field->max)
+        *(int64_t *)target = value;
+    else
+        problems_add(problems, node->line,
+                     "%s: \"%.40s\" must be a number from %lld.%02lld to %lld.%02lld with at most "
+                     "two decimal places",
+                     node->key, node->text, (long long)(field->min / 100),
+                     (long long)(field->min % 100), (long long)(field->max / 100),
+                     (long long)(field->max % 100));
+}
+
+static void read_bool(struct problems *problems, const struct yaml_node *node,
+                      const struct field *field, void *target)
+{
+    (void)field;
+    if (strcmp(node->text, "true") == 0 || strcmp(node->text, "false") == 0)
+        *(bool *)target = *node->text == 't';
+    else
+        problems_add(problems, node->line, "%s: \"%.40s\" must be true or false", node->key,
+                     node->text);
+}
+
+static void read_secret(struct problems *problems, const struct yaml_node *node,
+                        const struct field *field, void *target)
+{
+    (void)field;
+    *(struct secret **)target = fields_read_secret(problems, node, node->key);
+}
+
+static void read_collection(struct problems *problems, const struct yaml_node *node,
+                            const struct field *field, void *target)
+{
+    enum yaml_kind wanted = field->kind == FIELD_LIST ? YAML_SEQUENCE : YAML_MAPPING;
+    if (node->kind != wanted)
+        problems_add(problems, node->line,
+                     wanted == YAML_SEQUENCE ? "%s: must be a list: lines that start with \"- \""
+                                             : "%s: must be a block of indented name: value lines",
+                     node->key);
+    else if (wanted == YAML_SEQUENCE &&
+             ((int64_t)node->count < field->min || (int64_t)node->count > field->max))
+        problems_add(problems, node->line, "%s: has %zu entries; it must have %lld to %lld",
+                     node->key, node->count, (long long)field->min, (long long)field->max);
+    else
+        *(const struct yaml_node **)target = node;
+}
+
+typedef void read_fn(struct problems *problems, const struct yaml_node *node,
+                     const struct field *field, void *target);
+
+static read_fn *const readers[] = {
+    [FIELD_TEXT] = read_text,
+    [FIELD_SLUG] = read_checked,
+    [FIELD_ZONE] = read_checked,
+    [FIELD_LANGUAGE] = read_checked,
+    [FIELD_E164] = read_checked,
+    [FIELD_ACCOUNT] = read_checked,
+    [FIELD_SERVICE] = read_checked,
+    [FIELD_NAME] = read_checked,
+    [FIELD_URL] = read_checked,
+    [FIELD_CHOICE] = read_choice,
+    [FIELD_INT] = read_int,
+    [FIELD_MS] = read_ms,
+    [FIELD_HUNDREDTHS] = read_hundredths,
+    [FIELD_BOOL] = read_bool,
+    [FIELD_SECRET] = read_secret,
+    [FIELD_MAPPING] = read_collection,
+    [FIELD_LIST] = read_collection,
+};
+
+/* ---- the mapping ---- */
+
+static const struct field *find(const struct field *fields, size_t count, const char *key)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(fields[i].key, key) == 0)
+            return &fields[i];
+    return NULL;
+}
+
+static void unknown_key(struct problems *problems, const struct yaml_node *node, const char *what,
+                        const struct field *fields, size_t count)
+{
+    const char *known[FIELDS_MAX + 1] = {NULL};
+    for (size_t i = 0; i < count && i < FIELDS_MAX; i++)
+        known[i] = fields[i].key;
+    const char *near = suggest(node->key, known);
+    if (near != NULL)
+        problems_add(problems, node->line, "%s has no \"%.60s\"; did you mean %s?", what, node->key,
+                     near);
+    else
+        problems_add(problems, node->line, "%s has no \"%.60s\"; remove it", what, node->key);
+}
+
+void fields_read(struct problems *problems, const struct yaml_node *mapping, const char *what,
+                 const struct field *fields, size_t count, void *out)
+{
+    if (mapping->kind != YAML_MAPPING) {
+        problems_add(problems, mapping->line, "%s must be a block of name: value lines", what);
+        return;
+    }
+    for (const struct yaml_node *node = mapping->first; node != NULL; node = node->next) {
+        const struct field *field = find(fields, count, node->key);
+        if (field == NULL)
+            unknown_key(problems, node, what, fields, count);
+        else if (field->kind < FIELD_SECRET && node->kind != YAML_SCALAR)
+            problems_add(problems, node->line, "%s: must be one value, not a list or block",
+                         node->key);
+        else
+            readers[field->kind](problems, node, field, (char *)out + field->offset);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (fields[i].required && yaml_get(mapping, fields[i].key) == NULL)
+            problems_add(problems, mapping->line, "%s needs %s:; add it", what, fields[i].key);
+}

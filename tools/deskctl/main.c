@@ -1,0 +1,7 @@
+/* The operator's command line: tools/deskctl/DESIGN.md. */
+#include "command.h"
+
+int main(int argc, char **argv)
+{
+    return command_main(argc, argv);
+}

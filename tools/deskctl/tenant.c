@@ -1,0 +1,465 @@
+/* `deskctl tenant apply|list|show`. Everything is checked before anything is asked, everything is
+ * shown before anything is written, and all files are one transaction. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "command.h"
+#include "store/tenant.h"
+#include "tenant_file.h"
+#include "tenant_plan.h"
+#include "json/json.h"
+
+struct batch {
+    struct desk *desk;
+    struct pg_session *session;
+    struct tenant_file *files;
+    struct tenant_plan *plans;
+    size_t count;
+    size_t changes, edge_changes;
+};
+
+/* ---- planning ---- */
+
+static int plan_all(struct batch *batch, struct problems *problems, struct err *err)
+{
+    struct tenant_keys keys;
+    if (desk_key(batch->desk, DESK_KEY_CREDENTIALS, &keys.credentials, err) != 0 ||
+        desk_key(batch->desk, DESK_KEY_EDGE_PUBLIC, &keys.edge_public, err) != 0 ||
+        desk_begin(batch->desk, &batch->session, err) != 0)
+        return -1;
+    if (tenant_lock_all(batch->session, err) != 0)
+        return -1;
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct tenant_file *file = &batch->files[i];
+        struct tenant_row *existing = NULL;
+        bool known = false;
+        if (tenant_zone_is_known(batch->session, file->timezone, &known, err) != 0 ||
+            tenant_find(batch->session, batch->desk->arena, file->name, &existing, err) != 0)
+            return -1;
+        problems->file = file->path;
+        if (!known)
+            problems_add(problems, 1,
+                         "timezone: the database does not know \"%s\"; write a name "
+                         "of the IANA list, like America/New_York",
+                         file->timezone);
+        tenant_plan_make(batch->desk->arena, file, existing, &keys, &batch->plans[i]);
+        batch->changes += batch->plans[i].change_count;
+    }
+    return 0;
+}
+
+/* ---- showing ---- */
+
+static const char *clipped(struct arena *arena, const char *text)
+{
+    size_t length = text_utf8_prefix(text, 60);
+    const char *line = arena_strndup(arena, text, length);
+    size_t end = strcspn(line, "\n");
+    return text[length] == '\0' && line[end] == '\0'
+               ? line
+               : arena_printf(arena, "%.*s...", (int)end, line);
+}
+
+static void show_change(struct arena *arena, const struct tenant_change *change, struct strbuf *out)
+{
+    strbuf_printf(out, "  %c %s", "+~-"[change->action], change -> what);
+    if (*change->field != '\0')
+        strbuf_printf(out, " %s", change->field);
+    strbuf_add_text(out, ": ");
+    if (change->before != NULL)
+        table_add_safe(out, clipped(arena, change->before), false, 0);
+    if (change->before != NULL && change->after != NULL)
+        strbuf_add_text(out, " -> ");
+    if (change->after != NULL)
+        table_add_safe(out, clipped(arena, change->after), false, 0);
+    strbuf_add_char(out, '\n');
+}
+
+static void show_plans(const struct batch *batch)
+{
+    struct strbuf out;
+    strbuf_init(&out, DESK_OUTPUT_MAX);
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct tenant_plan *plan = &batch->plans[i];
+        strbuf_printf(&out, "%s (%s): %s\n", plan->row.name, batch->files[i].path,
+                      plan->change_count > 0 ? "" : "nothing to change");
+        for (size_t j = 0; j < plan->change_count; j++)
+            show_change(batch->desk->arena, &plan->changes[j], &out);
+    }
+    fputs(out.data, stderr);
+    strbuf_fini(&out);
+}
+
+static int print_plans(const struct batch *batch, const char *result)
+{
+    static const char *const actions[] = {"add", "change", "remove"};
+    struct strbuf out;
+    struct json_writer writer;
+    strbuf_init(&out, DESK_OUTPUT_MAX);
+    json_writer_init(&writer, &out);
+    json_open_object(&writer, NULL);
+    json_add_text(&writer, "result", result);
+    json_open_array(&writer, "changes");
+    for (size_t i = 0; i < batch->count; i++)
+        for (size_t j = 0; j < batch->plans[i].change_count; j++) {
+            const struct tenant_change *change = &batch->plans[i].changes[j];
+            json_open_object(&writer, NULL);
+            json_add_text(&writer, "tenant", batch->plans[i].row.name);
+            json_add_text(&writer, "action", actions[change->action]);
+            json_add_text(&writer, "what", change->what);
+            json_add_text(&writer, "field", change->field);
+            json_add_text(&writer, "before", change->before);
+            json_add_text(&writer, "after", change->after);
+            json_close_object(&writer);
+        }
+    json_close_array(&writer);
+    json_close_object(&writer);
+    strbuf_add_char(&out, '\n');
+    return desk_print(&out);
+}
+
+/* ---- writing ---- */
+
+static int write_audit(struct batch *batch, const struct tenant_plan *plan, struct err *err)
+{
+    struct strbuf detail;
+    struct json_writer writer;
+    strbuf_init(&detail, 64 * 1024);
+    json_writer_init(&writer, &detail);
+    json_open_object(&writer, NULL);
+    json_open_array(&writer, "fields");
+    for (size_t j = 0; j < plan->change_count; j++)
+        json_add_text(&writer, NULL,
+                      arena_printf(batch->desk->arena, "%s %s", plan->changes[j].what,
+                                   plan->changes[j].field));
+    json_close_array(&writer);
+    json_close_object(&writer);
+    int result = tenant_audit(batch->session, &plan->row.id, desk_actor(batch->desk),
+                              "tenant.apply", plan->row.name, detail.data, err);
+    strbuf_fini(&detail);
+    return result;
+}
+
+static int write_channels(struct batch *batch, const struct tenant_plan *plan, struct err *err)
+{
+    for (size_t j = 0; j < plan->channel_count; j++) {
+        const struct tenant_channel_plan *channel = &plan->channels[j];
+        batch->edge_changes += channel->edge_changed || channel->remove;
+        if (channel->write &&
+            tenant_put_channel(batch->session, &channel->row, &plan->row.assistant,
+                               channel->edge_changed, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int write_plan(struct batch *batch, const struct tenant_plan *plan, struct err *err)
+{
+    if (plan->change_count == 0)
+        return 0;
+    if ((plan->tenant_changed && tenant_put(batch->session, &plan->row, err) != 0) ||
+        (plan->assistant_changed &&
+         tenant_put_assistant(batch->session, &plan->row, desk_actor(batch->desk), err) != 0) ||
+        write_channels(batch, plan, err) != 0)
+        return -1;
+    return write_audit(batch, plan, err);
+}
+
+/* Removals first: a number may move from one tenant to another in one go. */
+static int write_all(struct batch *batch, struct err *err)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        for (size_t j = 0; j < batch->plans[i].channel_count; j++)
+            if (batch->plans[i].channels[j].remove &&
+                tenant_remove_channel(batch->session, &batch->plans[i].channels[j].row, err) != 0)
+                return -1;
+    for (size_t i = 0; i < batch->count; i++)
+        if (write_plan(batch, &batch->plans[i], err) != 0)
+            return -1;
+    return desk_commit(batch->desk, err);
+}
+
+static int finish(struct batch *batch, const struct words *words, struct err *err)
+{
+    struct desk *desk = batch->desk;
+    bool yes = words_option(words, "yes") != NULL, dry = words_option(words, "dry-run") != NULL;
+    if (!desk->json)
+        show_plans(batch);
+    if (batch->changes == 0 || dry) {
+        desk_rollback(desk);
+        int code =
+            desk->json ? print_plans(batch, batch->changes > 0 ? "pending" : "unchanged") : DESK_OK;
+        return code == DESK_OK && batch->changes > 0 ? DESK_DIFFERENT : code;
+    }
+    if (!yes && !desk_confirm(desk, "apply these changes?")) {
+        desk_rollback(desk);
+        if (!desk->interactive)
+            desk_note("nothing was changed; add --yes to apply without being asked");
+        return DESK_DIFFERENT;
+    }
+    if (write_all(batch, err) != 0)
+        return -1;
+    if (batch->edge_changes > 0)
+        desk_note("the edge learns of this from a running engine, or by `deskctl directory "
+                  "publish`");
+    return desk->json ? print_plans(batch, "applied") : DESK_OK;
+}
+
+static int say_problems(const struct problems *problems)
+{
+    if (problems->count == 0)
+        return 0;
+    fputs(problems->text.data, stderr);
+    desk_note("deskctl: %zu problem%s; nothing was changed", problems->count,
+              problems->count == 1 ? "" : "s");
+    return DESK_FAILED;
+}
+
+static int apply(struct batch *batch, const struct words *words, struct problems *problems)
+{
+    struct err err;
+    tenant_file_read(problems, words->operands, batch->count, batch->files);
+    int code = say_problems(problems);
+    if (code != 0)
+        return code;
+    if (plan_all(batch, problems, &err) == 0) {
+        code = say_problems(problems);
+        code = code != 0 ? code : finish(batch, words, &err);
+        if (code >= 0)
+            return code;
+    }
+    desk_rollback(batch->desk);
+    return desk_fail(&err);
+}
+
+static int run_apply(struct desk *desk, const struct words *words)
+{
+    struct batch batch = {.desk = desk, .count = words->count};
+    struct problems problems;
+    batch.files = arena_alloc(desk->arena, batch.count * sizeof *batch.files);
+    batch.plans = arena_alloc(desk->arena, batch.count * sizeof *batch.plans);
+    problems_init(&problems, desk->arena, "");
+    int code = apply(&batch, words, &problems);
+    if (code == DESK_FAILED)
+        desk_rollback(desk);
+    for (size_t i = 0; i < batch.count; i++)
+        tenant_file_fini(&batch.files[i]);
+    strbuf_fini(&problems.text);
+    return code;
+}
+
+/* ---- list and show ---- */
+
+static const struct table_column list_columns[] = {
+    {"name", TABLE_TEXT},       {"display_name", TABLE_TEXT}, {"timezone", TABLE_TEXT},
+    {"numbers", TABLE_TEXT},    {"assistant", TABLE_INT},     {"published", TABLE_BOOL},
+    {"updated_at", TABLE_TEXT},
+};
+
+static void add_tenant(struct desk *desk, struct table *table, const struct tenant_row *row)
+{
+    const char *numbers = "";
+    bool published = true;
+    for (size_t i = 0; i < row->channel_count; i++) {
+        const struct tenant_channel *channel = &row->channels[i];
+        published = published && channel->published_version == channel->directory_version;
+        if (!channel->removed)
+            numbers = arena_printf(desk->arena, "%s%s%s", numbers, *numbers != '\0' ? " " : "",
+                                   channel->address);
+    }
+    const char *cells[] = {row->name,
+                           row->display_name,
+                           row->timezone,
+                           numbers,
+                           arena_printf(desk->arena, "%" PRId64, row->version),
+                           published ? "true" : "false",
+                           row->updated_at};
+    table_add(table, cells);
+}
+
+static int run_list(struct desk *desk, const struct words *words)
+{
+    (void)words;
+    struct pg_session *session = NULL;
+    struct tenant_row *rows = NULL;
+    struct err err;
+    size_t count = 0;
+    if (desk_begin(desk, &session, &err) != 0 ||
+        tenant_list(session, desk->arena, &rows, &count, &err) != 0)
+        return desk_fail(&err);
+    desk_rollback(desk);
+    struct table *table =
+        table_new(desk->arena, list_columns, sizeof list_columns / sizeof list_columns[0]);
+    for (size_t i = 0; i < count; i++)
+        add_tenant(desk, table, &rows[i]);
+    return desk_print_table(desk, table, "no tenants yet: deskctl tenant apply FILE...");
+}
+
+static void print_value(const struct json *value, const char *name, int depth, struct strbuf *out)
+{
+    bool secret = strcmp(name, "key_wrapped") == 0 || strcmp(name, "edge_marks") == 0;
+    strbuf_printf(out, "%*s%s:", depth * 2, "", name);
+    if (secret) {
+        strbuf_add_text(out, " (secret)\n");
+        return;
+    }
+    if (json_type(value) == JSON_OBJECT || json_type(value) == JSON_ARRAY) {
+        strbuf_add_char(out, '\n');
+        for (const struct json *item = json_first(value); item != NULL; item = json_next(item))
+            print_value(item, json_name(item) != NULL ? json_name(item) : "-", depth + 1, out);
+        return;
+    }
+    struct strbuf text;
+    strbuf_init(&text, 64 * 1024);
+    if (json_type(value) == JSON_STRING)
+        strbuf_add_text(&text, json_text(value));
+    else
+        json_print(value, &text);
+    strbuf_add_char(out, ' ');
+    table_add_safe(out, text.data, true, depth * 2 + 2);
+    strbuf_add_char(out, '\n');
+    strbuf_fini(&text);
+}
+
+static void print_json_text(const char *json, const char *name, struct strbuf *out)
+{
+    struct json *document = NULL;
+    struct err err;
+    if (json == NULL || json_parse(json, strlen(json), &document, &err) != 0)
+        return;
+    print_value(document, name, 0, out);
+    json_free(&document);
+}
+
+static void print_tenant(const struct tenant_row *row, struct strbuf *out)
+{
+    char id[UUID_TEXT_SIZE];
+    strbuf_printf(out, "%s (%s)\n  id %s\n  timezone %s, language %s, updated %s\n", row->name,
+                  row->display_name, uuid_format(&row->id, id), row->timezone, row->language,
+                  row->updated_at);
+    for (size_t i = 0; i < row->channel_count; i++) {
+        const struct tenant_channel *channel = &row->channels[i];
+        strbuf_printf(
+            out, "  %s %s%s, account %s%s%s, directory version %" PRId64 "%s\n", channel->kind,
+            channel->address, channel->removed ? " (removed)" : "", channel->account_sid,
+            channel->messaging_service_sid != NULL ? ", service " : "",
+            channel->messaging_service_sid != NULL ? channel->messaging_service_sid : "",
+            channel->directory_version,
+            channel->published_version == channel->directory_version ? "" : " (not published yet)");
+    }
+    strbuf_printf(out, "assistant version %" PRId64 "\n", row->version);
+    print_json_text(row->config, "config", out);
+    print_json_text(row->settings, "settings", out);
+}
+
+/* Parsed and written again without what even a wrapped secret should not leave by. */
+static void add_public(struct json_writer *writer, const char *name, const struct json *value)
+{
+    if (name != NULL && (strcmp(name, "key_wrapped") == 0 || strcmp(name, "edge_marks") == 0))
+        return;
+    if (json_type(value) == JSON_OBJECT) {
+        json_open_object(writer, name);
+        for (const struct json *item = json_first(value); item != NULL; item = json_next(item))
+            add_public(writer, json_name(item), item);
+        json_close_object(writer);
+    } else if (json_type(value) == JSON_ARRAY) {
+        json_open_array(writer, name);
+        for (const struct json *item = json_first(value); item != NULL; item = json_next(item))
+            add_public(writer, NULL, item);
+        json_close_array(writer);
+    } else {
+        struct strbuf text;
+        strbuf_init(&text, 256 * 1024);
+        json_print(value, &text);
+        json_add_raw(writer, name, text.data);
+        strbuf_fini(&text);
+    }
+}
+
+static void add_json_text(struct json_writer *writer, const char *name, const char *json)
+{
+    struct json *document = NULL;
+    struct err err;
+    if (json == NULL || json_parse(json, strlen(json), &document, &err) != 0)
+        return;
+    add_public(writer, name, document);
+    json_free(&document);
+}
+
+static void write_tenant(const struct tenant_row *row, struct strbuf *out)
+{
+    char id[UUID_TEXT_SIZE];
+    struct json_writer writer;
+    json_writer_init(&writer, out);
+    json_open_object(&writer, NULL);
+    json_add_text(&writer, "id", uuid_format(&row->id, id));
+    json_add_text(&writer, "name", row->name);
+    json_add_text(&writer, "display_name", row->display_name);
+    json_add_text(&writer, "timezone", row->timezone);
+    json_add_text(&writer, "language", row->language);
+    json_add_int(&writer, "assistant_version", row->version);
+    json_open_array(&writer, "channels");
+    for (size_t i = 0; i < row->channel_count; i++) {
+        const struct tenant_channel *channel = &row->channels[i];
+        json_open_object(&writer, NULL);
+        json_add_text(&writer, "id", uuid_format(&channel->id, id));
+        json_add_text(&writer, "kind", channel->kind);
+        json_add_text(&writer, "address", channel->address);
+        json_add_text(&writer, "account_sid", channel->account_sid);
+        json_add_text(&writer, "messaging_service_sid", channel->messaging_service_sid);
+        json_add_int(&writer, "directory_version", channel->directory_version);
+        json_add_int(&writer, "published_version", channel->published_version);
+        json_add_bool(&writer, "removed", channel->removed);
+        json_close_object(&writer);
+    }
+    json_close_array(&writer);
+    add_json_text(&writer, "config", row->config);
+    add_json_text(&writer, "settings", row->settings);
+    json_close_object(&writer);
+    strbuf_add_char(out, '\n');
+}
+
+static int run_show(struct desk *desk, const struct words *words)
+{
+    struct pg_session *session = NULL;
+    struct tenant_row *row = NULL;
+    struct strbuf out;
+    struct err err;
+    const char *name = words->operands[0];
+    if (desk_begin(desk, &session, &err) != 0 ||
+        tenant_find(session, desk->arena, name, &row, &err) != 0)
+        return desk_fail(&err);
+    desk_rollback(desk);
+    if (row == NULL) {
+        err_set(&err, ERR_PERMANENT, "tenant.not_found",
+                "there is no tenant \"%.60s\"; `deskctl tenant list` shows all", name);
+        return desk_fail(&err);
+    }
+    strbuf_init(&out, DESK_OUTPUT_MAX);
+    if (desk->json)
+        write_tenant(row, &out);
+    else
+        print_tenant(row, &out);
+    return desk_print(&out);
+}
+
+static const struct option apply_options[] = {
+    {"yes", NULL, "apply without asking"},
+    {"dry-run", NULL, "only check and show (exit 3 if something would change)"},
+    {NULL, NULL, NULL},
+};
+
+const struct command command_tenant[] = {
+    {"tenant apply", "FILE...", "bring tenants in line with their files",
+     "All files are checked first; every problem is named with file, line and how to mend it, and\n"
+     "nothing is changed while there is one. Then the differences are shown and, after a yes,\n"
+     "applied in one transaction. A channel that is no longer in its file is removed. A changed\n"
+     "assistant becomes a new version. Applying a file twice changes nothing the second time.\n"
+     "Secrets are named in the file (env:NAME, file:PATH), stored encrypted and never shown.",
+     apply_options, 1, COMMAND_WORDS_MAX, run_apply},
+    {"tenant list", "", "all tenants with their numbers", NULL, NULL, 0, 0, run_list},
+    {"tenant show", "NAME", "one tenant with channels and assistant", NULL, NULL, 1, 1, run_show},
+    {.words = NULL},
+};

@@ -1,0 +1,215 @@
+/* The tables of a tenant file and the rules that tie fields together. `tenant apply` calls it; all
+ * problems of all files are found in one go. */
+#include "tenant_file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "files.h"
+
+static const char *const channel_kinds[] = {"sms", NULL};
+static const char *const dialects[] = {"openai", NULL};
+
+#define AT(type, member) offsetof(struct type, member)
+
+static const struct field channel_fields[] = {
+    {"kind", FIELD_CHOICE, AT(tenant_file_channel, kind), 0, 0, true, channel_kinds},
+    {"number", FIELD_E164, AT(tenant_file_channel, number), 0, 0, true, NULL},
+    {"account_sid", FIELD_ACCOUNT, AT(tenant_file_channel, account_sid), 0, 0, true, NULL},
+    {"auth_token", FIELD_SECRET, AT(tenant_file_channel, auth_token), 0, 0, true, NULL},
+    {"signing_keys", FIELD_LIST, AT(tenant_file_channel, keys), 0, TENANT_KEYS_MAX - 1, false,
+     NULL},
+    {"messaging_service_sid", FIELD_SERVICE, AT(tenant_file_channel, messaging_service_sid), 0, 0,
+     false, NULL},
+};
+
+static const struct field model_fields[] = {
+    {"dialect", FIELD_CHOICE, AT(tenant_file_model, dialect), 0, 0, false, dialects},
+    {"base_url", FIELD_URL, AT(tenant_file_model, base_url), 0, 0, true, NULL},
+    {"model", FIELD_NAME, AT(tenant_file_model, model), 0, 0, true, NULL},
+    {"key", FIELD_SECRET, AT(tenant_file_model, key), 0, 0, false, NULL},
+    {"temperature", FIELD_HUNDREDTHS, AT(tenant_file_model, temperature_hundredths), 0, 200, false,
+     NULL},
+    {"max_tokens", FIELD_INT, AT(tenant_file_model, max_tokens), 16, 4096, false, NULL},
+    {"max_completion_tokens", FIELD_BOOL, AT(tenant_file_model, max_completion_tokens), 0, 0, false,
+     NULL},
+    /* A turn on a text has 30 s in all. */
+    {"first_token", FIELD_MS, AT(tenant_file_model, first_token_ms), 100, 30000, false, NULL},
+    {"total", FIELD_MS, AT(tenant_file_model, total_ms), 500, 30000, false, NULL},
+};
+
+/* One text message is at most 1,600 characters; these two are sent as they stand. */
+#define SMS_CHARACTERS_MAX 1600
+
+struct assistant_block {
+    const char *persona, *facts, *tone, *fallback, *degraded;
+    const struct yaml_node *models;
+};
+
+static const struct field assistant_fields[] = {
+    {"models", FIELD_LIST, AT(assistant_block, models), 1, 1, true, NULL},
+    {"persona", FIELD_TEXT, AT(assistant_block, persona), 20, 8000, true, NULL},
+    {"facts", FIELD_TEXT, AT(assistant_block, facts), 1, 16000, true, NULL},
+    {"tone", FIELD_TEXT, AT(assistant_block, tone), 1, 500, false, NULL},
+    {"fallback", FIELD_TEXT, AT(assistant_block, fallback), 10, SMS_CHARACTERS_MAX, true, NULL},
+    {"degraded", FIELD_TEXT, AT(assistant_block, degraded), 10, SMS_CHARACTERS_MAX, true, NULL},
+};
+
+static const struct field policy_fields[] = {
+    {"retention_days", FIELD_INT, AT(tenant_file, retention_days), 30, 3650, false, NULL},
+};
+
+struct head {
+    const char *name, *display_name, *timezone, *language;
+    const struct yaml_node *channels, *assistant, *policy;
+};
+
+static const struct field head_fields[] = {
+    {"name", FIELD_SLUG, AT(head, name), 0, 0, true, NULL},
+    {"display_name", FIELD_TEXT, AT(head, display_name), 1, 100, true, NULL},
+    {"timezone", FIELD_ZONE, AT(head, timezone), 0, 0, true, NULL},
+    {"language", FIELD_LANGUAGE, AT(head, language), 0, 0, false, NULL},
+    {"channels", FIELD_LIST, AT(head, channels), 0, TENANT_CHANNELS_MAX, true, NULL},
+    {"assistant", FIELD_MAPPING, AT(head, assistant), 0, 0, true, NULL},
+    {"policy", FIELD_MAPPING, AT(head, policy), 0, 0, false, NULL},
+};
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+static void read_channel(struct problems *problems, const struct yaml_node *node,
+                         struct tenant_file_channel *channel)
+{
+    channel->line = node->line;
+    fields_read(problems, node, "a channel", channel_fields, COUNT(channel_fields), channel);
+    const struct yaml_node *key = channel->keys != NULL ? channel->keys->first : NULL;
+    for (; key != NULL; key = key->next) {
+        struct secret *secret = fields_read_secret(problems, key, "signing_keys");
+        if (secret != NULL)
+            channel->signing_keys[channel->signing_key_count++] = secret;
+    }
+    channel->keys = NULL; /* the tree goes away */
+}
+
+static void check_model(struct problems *problems, const struct yaml_node *node,
+                        const struct tenant_file_model *model)
+{
+    if (model->total_ms < model->first_token_ms)
+        problems_add(problems, node->line,
+                     "total is shorter than first_token; make total the longer one");
+    if (model->base_url != NULL && strncmp(model->base_url, "http://", 7) == 0 &&
+        model->key != NULL && strchr(model->base_url + 7, '.') != NULL &&
+        strncmp(model->base_url + 7, "127.", 4) != 0 &&
+        strncmp(model->base_url + 7, "10.", 3) != 0 &&
+        strncmp(model->base_url + 7, "192.168.", 8) != 0)
+        problems_add(problems, node->line,
+                     "base_url would send the key unencrypted; use https:// or leave key out");
+}
+
+static void read_assistant(struct problems *problems, const struct yaml_node *node,
+                           struct tenant_file *file)
+{
+    struct assistant_block block = {.tone = ""};
+    fields_read(problems, node, "assistant", assistant_fields, COUNT(assistant_fields), &block);
+    file->persona = block.persona;
+    file->facts = block.facts;
+    file->tone = block.tone;
+    file->fallback = block.fallback;
+    file->degraded = block.degraded;
+    file->model = (struct tenant_file_model){.dialect = "openai",
+                                             .temperature_hundredths = -1,
+                                             .max_tokens = 300,
+                                             .first_token_ms = 8000,
+                                             .total_ms = 25000};
+    if (block.models != NULL) {
+        fields_read(problems, block.models->first, "a model", model_fields, COUNT(model_fields),
+                    &file->model);
+        check_model(problems, block.models->first, &file->model);
+    }
+}
+
+static void read_tree(struct problems *problems, const struct yaml_node *root,
+                      struct tenant_file *file)
+{
+    struct head head = {.language = "en"};
+    fields_read(problems, root, "a tenant file", head_fields, COUNT(head_fields), &head);
+    file->name = head.name;
+    file->display_name = head.display_name;
+    file->timezone = head.timezone;
+    file->language = head.language;
+    const struct yaml_node *channel = head.channels != NULL ? head.channels->first : NULL;
+    for (; channel != NULL; channel = channel->next)
+        read_channel(problems, channel, &file->channels[file->channel_count++]);
+    if (head.assistant != NULL)
+        read_assistant(problems, head.assistant, file);
+    if (head.policy != NULL)
+        fields_read(problems, head.policy, "policy", policy_fields, COUNT(policy_fields), file);
+}
+
+static void read_one(struct problems *problems, const char *path, struct tenant_file *file)
+{
+    struct yaml_node *root = NULL;
+    const char *bytes = NULL;
+    size_t length = 0;
+    struct err err;
+    *file = (struct tenant_file){.path = path, .retention_days = 730};
+    problems->file = path;
+    if (files_read(problems->arena, path, YAML_BYTES_MAX, &bytes, &length, &err) != 0) {
+        problems_add(problems, 0, "%s", err.message);
+        return;
+    }
+    if (yaml_parse(problems->arena, bytes, length, &root, &err) == 0) {
+        read_tree(problems, root, file);
+        return;
+    }
+    /* "line 12: what" becomes "file:12: what", as all others. */
+    int line = 0, used = 0;
+    if (sscanf(err.message, "line %d: %n", &line, &used) != 1)
+        used = 0;
+    problems_add(problems, line, "%s", err.message + used);
+}
+
+/* ---- over all files ---- */
+
+static void check_unique(struct problems *problems, struct tenant_file *files, size_t count)
+{
+    struct map *names = map_new(), *numbers = map_new();
+    for (size_t i = 0; i < count; i++) {
+        struct tenant_file *file = &files[i], *other;
+        problems->file = file->path;
+        if (file->name != NULL && (other = map_get_text(names, file->name)) != NULL)
+            problems_add(problems, 1, "name: \"%s\" is also in %s; a tenant has one file",
+                         file->name, other->path);
+        else if (file->name != NULL)
+            map_put_text(names, file->name, file);
+        for (size_t j = 0; j < file->channel_count; j++) {
+            const char *number = file->channels[j].number;
+            if (number != NULL && (other = map_get_text(numbers, number)) != NULL)
+                problems_add(problems, file->channels[j].line,
+                             "number: %s is taken already in %s; a number belongs to one channel",
+                             number, other->path);
+            else if (number != NULL)
+                map_put_text(numbers, number, file);
+        }
+    }
+    map_free(&names);
+    map_free(&numbers);
+}
+
+void tenant_file_read(struct problems *problems, const char *const *paths, size_t count,
+                      struct tenant_file *files)
+{
+    for (size_t i = 0; i < count; i++)
+        read_one(problems, paths[i], &files[i]);
+    check_unique(problems, files, count);
+}
+
+void tenant_file_fini(struct tenant_file *file)
+{
+    for (size_t i = 0; i < file->channel_count; i++) {
+        secret_free(&file->channels[i].auth_token);
+        for (size_t j = 0; j < file->channels[i].signing_key_count; j++)
+            secret_free(&file->channels[i].signing_keys[j]);
+    }
+    secret_free(&file->model.key);
+}

@@ -1,0 +1,54 @@
+/* What `tenant apply` would change: a tenant file compared with the database's row. Reads and
+ * writes nothing itself. One thread. */
+#ifndef DESKCTL_TENANT_PLAN_H
+#define DESKCTL_TENANT_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/secret.h"
+#include "store/tenant.h"
+#include "tenant_file.h"
+
+enum tenant_action { TENANT_ADD, TENANT_CHANGE, TENANT_REMOVE };
+
+struct tenant_change {
+    enum tenant_action action;
+    const char *what;           /* "tenant", "assistant", "channel +1555..." */
+    const char *field;          /* "" for the whole */
+    const char *before, *after; /* NULL when there is none; "(secret)" for a secret */
+};
+
+struct tenant_channel_plan {
+    struct tenant_channel row; /* as it shall be */
+    bool write, edge_changed, remove;
+};
+
+struct tenant_plan {
+    struct tenant_row row; /* as it shall be; ids made for what is new */
+    bool tenant_changed, assistant_changed;
+    struct tenant_channel_plan *channels;
+    size_t channel_count;
+    struct tenant_change *changes;
+    size_t change_count;
+};
+
+struct tenant_keys {
+    const struct secret *credentials; /* wraps for engine and responder */
+    const struct secret *edge_public; /* seals for ingress */
+};
+
+/* Compares. `existing` is NULL for a new tenant. A stored credential that does not open with the
+ * credentials key counts as changed. Everything is in the arena; wrapped and sealed values are made
+ * only where the secret is new. */
+void tenant_plan_make(struct arena *arena, const struct tenant_file *file,
+                      const struct tenant_row *existing, const struct tenant_keys *keys,
+                      struct tenant_plan *plan);
+
+/* Opens a channel's auth token. Returns an owned secret; PERMANENT "crypto.wrap". */
+int tenant_plan_open_token(const struct tenant_channel *channel, const struct secret *key,
+                           struct secret **token, struct err *err);
+
+#endif
