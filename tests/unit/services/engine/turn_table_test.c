@@ -1,0 +1,137 @@
+/* The turn's table: what must hold of every row, and of whole walks through it. */
+#include "turn_table.h"
+
+#include <CUnit/Basic.h>
+#include <CUnit/CUnit.h>
+#include <string.h>
+
+static void every_state_can_be_left(void)
+{
+    for (int from = 0; from < TURN_GONE; from++) {
+        int leaves = 0;
+        for (int event = 0; event < TURN_EVENTS; event++) {
+            const struct turn_rule *rule = turn_rule((enum turn_state)from, (enum turn_event)event);
+            leaves += rule != NULL && rule->to != rule->from;
+        }
+        CU_ASSERT(leaves > 0);
+    }
+}
+
+static void another_worker_ends_every_state(void)
+{
+    for (int from = 0; from < TURN_GONE; from++) {
+        const struct turn_rule *rule = turn_rule((enum turn_state)from, EVENT_NOT_OURS);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
+        CU_ASSERT_EQUAL(rule->to, TURN_GONE);
+    }
+}
+
+static void the_deadline_always_ends_in_a_reply(void)
+{
+    static const enum turn_state thinking[] = {TURN_THINKING, TURN_PAUSED};
+    for (int i = 0; i < 2; i++) {
+        const struct turn_rule *rule = turn_rule(thinking[i], EVENT_DEADLINE);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
+        CU_ASSERT_EQUAL(rule->to, TURN_COMMITTING);
+        CU_ASSERT_EQUAL(rule->action, ACTION_FALL_BACK);
+    }
+}
+
+static void nothing_happens_when_gone(void)
+{
+    for (int event = 0; event < TURN_EVENTS; event++)
+        CU_ASSERT_PTR_NULL(turn_rule(TURN_GONE, (enum turn_event)event));
+}
+
+/* A commit in doubt is sent again, never computed anew: no model call repeats. */
+static void a_lost_commit_is_sent_again(void)
+{
+    const struct turn_rule *rule = turn_rule(TURN_COMMITTING, EVENT_DB_AWAY);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
+    CU_ASSERT_EQUAL(rule->to, TURN_COMMITTING);
+    CU_ASSERT_EQUAL(rule->action, ACTION_RECOMMIT);
+}
+
+static void texts_after_two_recomputes_wait(void)
+{
+    static const enum turn_state busy[] = {TURN_STARTING, TURN_THINKING, TURN_PAUSED,
+                                           TURN_COMMITTING};
+    for (int i = 0; i < 4; i++) {
+        const struct turn_rule *rule = turn_rule(busy[i], EVENT_FINAL_TEXT);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
+        CU_ASSERT_EQUAL(rule->to, busy[i]);
+    }
+}
+
+static void walks(void)
+{
+    static const struct {
+        const char *name;
+        enum turn_event events[12];
+        int count;
+        enum turn_state end;
+    } cases[] = {
+        {"a plain turn",
+         {EVENT_DUE, EVENT_PLACE, EVENT_RUN, EVENT_ANSWER, EVENT_COMMITTED},
+         5,
+         TURN_GONE},
+        {"a burst", {EVENT_CLAIMED, EVENT_CLAIMED, EVENT_DUE, EVENT_PLACE}, 4, TURN_STARTING},
+        {"a text while the model works",
+         {EVENT_DUE, EVENT_PLACE, EVENT_RUN, EVENT_CLAIMED, EVENT_DUE, EVENT_PLACE, EVENT_RUN,
+          EVENT_ANSWER, EVENT_NEWER},
+         9,
+         TURN_WAITING},
+        {"the model is away twice, then for good",
+         {EVENT_DUE, EVENT_PLACE, EVENT_RUN, EVENT_MODEL_AWAY, EVENT_DUE, EVENT_NO_MODEL,
+          EVENT_COMMITTED},
+         7,
+         TURN_GONE},
+        {"a suspect",
+         {EVENT_DUE, EVENT_PLACE, EVENT_IS_SUSPECT, EVENT_CLAIMED, EVENT_PLACE, EVENT_RUN,
+          EVENT_ANSWER, EVENT_MORE},
+         8,
+         TURN_WAITING},
+        {"taken over while the model works",
+         {EVENT_DUE, EVENT_PLACE, EVENT_RUN, EVENT_ANSWER, EVENT_EPOCH},
+         5,
+         TURN_GONE},
+        {"lost often", {EVENT_DUE, EVENT_PLACE, EVENT_LOST_OFTEN, EVENT_COMMITTED}, 4, TURN_GONE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        enum turn_state state = TURN_WAITING;
+        for (int k = 0; k < cases[i].count; k++) {
+            const struct turn_rule *rule = turn_rule(state, cases[i].events[k]);
+            CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
+            state = rule->to;
+        }
+        CU_ASSERT_EQUAL(state, cases[i].end);
+    }
+}
+
+static void prints_every_rule_and_a_diagram(void)
+{
+    struct strbuf out;
+    strbuf_init(&out, 64 * 1024);
+    turn_table_print(&out);
+    CU_ASSERT_FALSE(out.overflow);
+    CU_ASSERT_PTR_NOT_NULL(strstr(out.data, "stateDiagram-v2"));
+    for (int from = 0; from < TURN_GONE; from++)
+        CU_ASSERT_PTR_NOT_NULL(strstr(out.data, turn_state_name((enum turn_state)from)));
+    strbuf_fini(&out);
+}
+
+int main(void)
+{
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("turn_table", NULL, NULL);
+    CU_add_test(suite, "every state can be left", every_state_can_be_left);
+    CU_add_test(suite, "another worker ends every state", another_worker_ends_every_state);
+    CU_add_test(suite, "the deadline ends in a reply", the_deadline_always_ends_in_a_reply);
+    CU_add_test(suite, "nothing happens when gone", nothing_happens_when_gone);
+    CU_add_test(suite, "a lost commit is sent again", a_lost_commit_is_sent_again);
+    CU_add_test(suite, "texts after two recomputes wait", texts_after_two_recomputes_wait);
+    CU_add_test(suite, "walks", walks);
+    CU_add_test(suite, "prints every rule", prints_every_rule_and_a_diagram);
+    CU_basic_run_tests();
+    return CU_get_number_of_failures() != 0;
+}
