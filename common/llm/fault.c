@@ -1,0 +1,173 @@
+/* Failures of model providers as data: their words and statuses, and what to do about each
+ * (docs/MODELS.md, "Failures"). Words count before statuses, because a 429 can mean "too fast" as
+ * well as "no money". llm.c calls it for whole error answers, chat.c for errors inside streams. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "llm/llm_inside.h"
+
+struct verdict {
+    enum err_class class;
+    const char *code, *message;
+};
+
+enum { TOO_LONG, EXHAUSTED, FILTERED, THROTTLED, CONFIG, TRANSIENT, OURS };
+static const struct verdict verdicts[] = {
+    [TOO_LONG] = {ERR_FALL_BACK, "llm.too_long", "the prompt does not fit the model's window"},
+    [EXHAUSTED] = {ERR_FALL_BACK, "llm.exhausted", "the account's credit or quota is used up"},
+    [FILTERED] = {ERR_PERMANENT, "llm.filtered", "the provider's filter refused the prompt"},
+    [THROTTLED] = {ERR_RETRY_LATER, "llm.throttled", "the provider asks for fewer requests"},
+    [CONFIG] = {ERR_FALL_BACK, "llm.config",
+                "key, model, base URL or a parameter is not accepted: check the assistant's model"},
+    [TRANSIENT] = {ERR_RETRY_LATER, "llm.unavailable", "the provider is failing or overloaded"},
+    [OURS] = {ERR_PERMANENT, "llm.bad_request", "the provider calls the request malformed"},
+};
+
+/* error.code, error.type or metadata.error_type, exactly. */
+static const struct {
+    const char *word;
+    int verdict;
+} words[] = {
+    {"context_length_exceeded", TOO_LONG},
+    {"exceed_context_size_error", TOO_LONG},
+    {"token_limit_exceeded", TOO_LONG},
+    {"max_tokens_exceeded", TOO_LONG},
+    {"credit_balance_exhausted", EXHAUSTED},
+    {"organization_spend_limit_exceeded", EXHAUSTED},
+    {"project_spend_limit_exceeded", EXHAUSTED},
+    {"organization_usage_limit_exceeded", EXHAUSTED},
+    {"insufficient_quota", EXHAUSTED},
+    {"payment_required", EXHAUSTED},
+    {"billing_error", EXHAUSTED},
+    {"content_policy_violation", FILTERED},
+    {"content_filter", FILTERED},
+    {"invalid_prompt", FILTERED},
+    {"refusal", FILTERED},
+    {"slow_down", THROTTLED},
+    {"rate_limit_exceeded", THROTTLED},
+    {"rate_limit_error", THROTTLED},
+    {"capacity_exceeded", THROTTLED},
+    {"invalid_api_key", CONFIG},
+    {"authentication_error", CONFIG},
+    {"permission_error", CONFIG},
+    {"model_not_found", CONFIG},
+    {"unsupported_parameter", CONFIG},
+    {"unsupported_value", CONFIG},
+    {"server_is_overloaded", TRANSIENT},
+    {"service_unavailable_error", TRANSIENT},
+    {"server_error", TRANSIENT},
+    {"provider_overloaded", TRANSIENT},
+    {"provider_unavailable", TRANSIENT},
+    {"overloaded_error", TRANSIENT},
+    {"timeout", TRANSIENT},
+};
+
+/* Parts of the message of a 400 or 413 whose words say nothing. NULL verdict ends the search. */
+static const struct {
+    const char *part;
+    int verdict;
+} parts[] = {
+    {"string_above_max_length", OURS},
+    {"invalid 'user'", OURS},
+    {"maximum context length", TOO_LONG},
+    {"input tokens exceed", TOO_LONG},
+    {"exceed context limit", TOO_LONG},
+    {"maximum context limit", TOO_LONG},
+    {"exceeds the available context size", TOO_LONG},
+    {"longer than the model's context length", TOO_LONG},
+    {"exceeds the maximum number of tokens", TOO_LONG},
+    {"`max_new_tokens` must be", TOO_LONG},
+    {"prompt is too long", TOO_LONG},
+    {"incorrect api key", CONFIG}, /* xAI answers 400 for a wrong key */
+    {"unsupported parameter", CONFIG},
+};
+
+static const struct {
+    int from, to, verdict;
+} statuses[] = {
+    {402, 402, EXHAUSTED}, {429, 429, THROTTLED}, {498, 498, THROTTLED}, {401, 401, CONFIG},
+    {403, 404, CONFIG},    {405, 405, CONFIG},    {408, 409, TRANSIENT}, {500, 599, TRANSIENT},
+    {400, 499, OURS},      {300, 399, CONFIG},
+};
+
+static int by_word(const char *word)
+{
+    for (size_t i = 0; word[0] != '\0' && i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i].word, word) == 0)
+            return words[i].verdict;
+    return -1;
+}
+
+static int by_message(const struct llm_fault *fault)
+{
+    if (fault->message == NULL || (fault->status != 400 && fault->status != 413))
+        return -1;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strcasestr(fault->message, parts[i].part) != NULL ||
+            strcmp(fault->code, parts[i].part) == 0)
+            return parts[i].verdict;
+    return -1;
+}
+
+static int by_status(int status)
+{
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
+        if (status >= statuses[i].from && status <= statuses[i].to)
+            return statuses[i].verdict;
+    return TRANSIENT; /* an error in a 200 stream that names nothing */
+}
+
+int llm_classify(const struct llm_fault *fault, struct err *err)
+{
+    int verdict = by_word(fault->code);
+    if (verdict < 0)
+        verdict = by_word(fault->type);
+    if (verdict < 0)
+        verdict = by_message(fault);
+    if (verdict < 0)
+        verdict = by_status(fault->status);
+    const struct verdict *v = &verdicts[verdict];
+    err_set(err, v->class, v->code, "%s (HTTP %d, code \"%s\", type \"%s\")", v->message,
+            fault->status, fault->code, fault->type);
+    if (err != NULL) {
+        err->provider_status = fault->status;
+        err->retry_after_ms = v->class == ERR_RETRY_LATER ? fault->retry_after_ms : 0;
+    }
+    return -1;
+}
+
+/* Keeps a provider's word only if it is one: it goes into logs and rows. */
+static void copy_word(char out[LLM_NAME_MAX], const char *word)
+{
+    size_t length = word != NULL ? strlen(word) : 0;
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    if (length > 0 && length < LLM_NAME_MAX && strspn(word, allowed) == length)
+        memcpy(out, word, length + 1);
+}
+
+bool llm_fault_read(const struct json *document, struct llm_fault *fault)
+{
+    const struct json *error = json_member(document, "error");
+    const char *object = json_member_text(document, "object");
+    bool flat = object != NULL && strcmp(object, "error") == 0;
+    if (error == NULL && !flat)
+        return false;
+    const struct json *from =
+        json_type(document) == JSON_OBJECT && error != NULL && json_type(error) == JSON_OBJECT
+            ? error
+            : document;
+    int64_t status;
+    copy_word(fault->code, json_member_text(from, "code"));
+    copy_word(fault->type, json_member_text(from, "type"));
+    const char *kind = json_member_text(json_member(from, "metadata"), "error_type");
+    if (kind != NULL)
+        copy_word(fault->type, kind);
+    /* OpenRouter and llama.cpp give the HTTP status as the code */
+    if (json_member_int(from, "code", 400, 599, &status) && fault->status < 300)
+        fault->status = (int)status;
+    fault->message =
+        from == document && !flat ? json_text(error) : json_member_text(from, "message");
+    return true;
+}

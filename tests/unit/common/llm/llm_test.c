@@ -1,0 +1,451 @@
+/* The model client against a scripted server: what is shown, what is refused, and the class of each
+ * failure. The request's path names the script. */
+#include "llm/llm.h"
+
+#include <CUnit/Basic.h>
+#include <poll.h>
+#include <signal.h>
+
+#include "unit/common/http/fake_server.h"
+#include "json/json.h"
+
+#define CHUNK(delta) "data: {\"model\":\"m-1\",\"choices\":[{\"index\":0,\"delta\":" delta "}]}\n\n"
+#define TEXT(text)   CHUNK("{\"content\":\"" text "\"}")
+#define FINISH(why)  "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"" why "\"}]}\n\n"
+#define USAGE                                                                                      \
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":3,"               \
+    "\"prompt_tokens_details\":{\"cached_tokens\":4}}}\n\n"
+#define DONE "data: [DONE]\n\n"
+
+struct script {
+    const char *name, *status, *headers, *body;
+    const char *text, *code; /* expected; code "" is success */
+    enum err_class class;
+    enum llm_finish finish;
+};
+
+static const struct script scripts[] = {
+    {"usual", "200 OK", "",
+     CHUNK("{\"role\":\"assistant\",\"content\":\"\"}") TEXT("Hel") TEXT("lo") FINISH("stop")
+         USAGE DONE,
+     "Hello", "", 0, LLM_STOP},
+    {"null-content", "200 OK", "",
+     CHUNK("{\"role\":\"assistant\",\"content\":null}") TEXT("x") FINISH("stop") DONE, "x", "", 0,
+     LLM_STOP},
+    {"comments", "200 OK", "",
+     ": OPENROUTER PROCESSING\n\n" TEXT("x") ": again\n\n" FINISH("eos") DONE, "x", "", 0,
+     LLM_STOP},
+    {"length", "200 OK", "", TEXT("cut here") FINISH("length") DONE, "cut here", "", 0, LLM_LENGTH},
+    {"no-done", "200 OK", "", TEXT("x") FINISH("stop"), "x", "", 0, LLM_STOP},
+    {"no-finish", "200 OK", "", TEXT("x") DONE, "x", "", 0, LLM_OTHER},
+    {"unknown-finish", "200 OK", "", TEXT("x") FINISH("novel") DONE, "x", "", 0, LLM_OTHER},
+    {"parts", "200 OK", "",
+     CHUNK("{\"content\":[{\"type\":\"thinking\",\"text\":\"hm\"},"
+           "{\"type\":\"text\",\"text\":\"x\"}]}") FINISH("stop") DONE,
+     "x", "", 0, LLM_STOP},
+    {"reasoning", "200 OK", "",
+     CHUNK("{\"reasoning_content\":\"secret thoughts\"}") CHUNK("{\"reasoning\":\"more\"}")
+         TEXT("x") FINISH("stop") DONE,
+     "x", "", 0, LLM_STOP},
+    {"other-choice", "200 OK", "",
+     "data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"no\"}}]}\n\n" TEXT("x")
+         FINISH("stop") DONE,
+     "x", "", 0, LLM_STOP},
+    {"other-event", "200 OK", "", "data: {\"type\":\"ping\"}\n\n" TEXT("x") FINISH("stop") DONE,
+     "x", "", 0, LLM_STOP},
+    {"after-done", "200 OK", "", TEXT("x") FINISH("stop") DONE "data: garbage\n\n", "x", "", 0,
+     LLM_STOP},
+    {"crlf", "200 OK", "",
+     "data: {\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}"
+     "\r\n\r\ndata: [DONE]\r\n\r\n",
+     "x", "", 0, LLM_STOP},
+    {"unstreamed", "200 OK", "Content-Type: application/json\r\n",
+     "{\"model\":\"m\",\"choices\":[{\"message\":"
+     "{\"role\":\"assistant\",\"content\":\"whole\"},\"finish_reason\":\"stop\"}],\"usage\":{"
+     "\"prompt_tokens\":12,\"completion_tokens\":3}}",
+     "whole", "", 0, LLM_STOP},
+
+    {"tools", "200 OK", "",
+     CHUNK("{\"tool_calls\":[{\"index\":0,\"id\":\"c\",\"function\":{\"name\":\"f\","
+           "\"arguments\":\"{}\"}}]}") FINISH("tool_calls") DONE,
+     "", "llm.empty", ERR_FALL_BACK, LLM_TOOL_CALLS},
+    {"empty", "200 OK", "", FINISH("stop") USAGE DONE, "", "llm.empty", ERR_FALL_BACK, LLM_STOP},
+    {"blank", "200 OK", "", TEXT(" \\n\\t") FINISH("stop") DONE, " \n\t", "llm.empty",
+     ERR_FALL_BACK, LLM_STOP},
+    {"nothing", "200 OK", "", "", "", "llm.nonsense", ERR_FALL_BACK, LLM_OTHER},
+    {"filtered", "200 OK", "", TEXT("half") FINISH("content_filter") DONE, "half", "llm.filtered",
+     ERR_PERMANENT, LLM_FILTERED},
+    {"refusal", "200 OK", "", CHUNK("{\"refusal\":\"I can't\"}") FINISH("stop") DONE, "",
+     "llm.filtered", ERR_PERMANENT, LLM_FILTERED},
+    {"truncated", "200 OK", "", TEXT("half"), "half", "llm.truncated", ERR_RETRY_LATER, LLM_OTHER},
+    {"model-length", "200 OK", "", TEXT("x") FINISH("model_length") DONE, "x", "llm.too_long",
+     ERR_FALL_BACK, LLM_OTHER},
+    {"gave-up", "200 OK", "", TEXT("x") FINISH("error") DONE, "x", "llm.unavailable",
+     ERR_RETRY_LATER, LLM_OTHER},
+    {"bad-json", "200 OK", "", TEXT("x") "data: {\"choices\": oops\n\n", "x", "llm.nonsense",
+     ERR_FALL_BACK, LLM_OTHER},
+    {"bad-utf8", "200 OK", "", TEXT("x") TEXT("\xC3\x28") FINISH("stop") DONE, "x", "llm.nonsense",
+     ERR_FALL_BACK, LLM_OTHER},
+    {"nul", "200 OK", "", TEXT("a\\u0000b") FINISH("stop") DONE, "", "llm.nonsense", ERR_FALL_BACK,
+     LLM_OTHER},
+    {"html", "200 OK", "", "<html>login</html>", "", "llm.nonsense", ERR_FALL_BACK, LLM_OTHER},
+    {"json-list", "200 OK", "", "[1,2]", "", "llm.nonsense", ERR_FALL_BACK, LLM_OTHER},
+    {"json-other", "200 OK", "", "{\"hello\":1}", "", "llm.nonsense", ERR_FALL_BACK, LLM_OTHER},
+    {"too-much", "200 OK", "", TEXT("0123456789") TEXT("0123456789x") FINISH("stop") DONE,
+     "0123456789", "llm.too_long_answer", ERR_FALL_BACK, LLM_OTHER},
+    {"error-in-stream", "200 OK", "",
+     TEXT("x") "data: {\"error\":{\"message\":\"m\",\"code\":502}}\n\n", "x", "llm.unavailable",
+     ERR_RETRY_LATER, LLM_OTHER},
+    {"quota-in-stream", "200 OK", "", "data: {\"error\":{\"type\":\"insufficient_quota\"}}\n\n", "",
+     "llm.exhausted", ERR_FALL_BACK, LLM_OTHER},
+    {"groq-error", "200 OK", "",
+     "data: {\"choices\":[],\"x_groq\":{\"error\":{\"message\":\"m\"}}}\n\n", "", "llm.unavailable",
+     ERR_RETRY_LATER, LLM_OTHER},
+    {"error-as-200", "200 OK", "", "{\"error\":{\"code\":429,\"message\":\"slow\"}}", "",
+     "llm.throttled", ERR_RETRY_LATER, LLM_OTHER},
+
+    {"throttled", "429 Too Many Requests", "Retry-After: 3\r\n",
+     "{\"error\":{\"message\":\"m\",\"type\":"
+     "\"requests\",\"param\":null,\"code\":\"rate_limit_exceeded\"}}",
+     "", "llm.throttled", ERR_RETRY_LATER, LLM_OTHER},
+    {"no-money", "429 Too Many Requests", "",
+     "{\"error\":{\"type\":\"insufficient_quota\",\"code\":"
+     "\"credit_balance_exhausted\"}}",
+     "", "llm.exhausted", ERR_FALL_BACK, LLM_OTHER},
+    {"payment", "402 Payment Required", "", "", "", "llm.exhausted", ERR_FALL_BACK, LLM_OTHER},
+    {"key", "401 Unauthorized", "", "no json", "", "llm.config", ERR_FALL_BACK, LLM_OTHER},
+    {"xai-key", "400 Bad Request", "",
+     "{\"code\":\"Client specified an invalid argument\",\"error\":"
+     "\"Incorrect API key provided\"}",
+     "", "llm.config", ERR_FALL_BACK, LLM_OTHER},
+    {"no-model", "404 Not Found", "", "{\"error\":{\"code\":\"model_not_found\"}}", "",
+     "llm.config", ERR_FALL_BACK, LLM_OTHER},
+    {"window", "400 Bad Request", "", "{\"error\":{\"code\":\"context_length_exceeded\"}}", "",
+     "llm.too_long", ERR_FALL_BACK, LLM_OTHER},
+    {"llama-window", "400 Bad Request", "",
+     "{\"error\":{\"code\":400,\"type\":\"exceed_context_size_error\"}}", "", "llm.too_long",
+     ERR_FALL_BACK, LLM_OTHER},
+    {"vllm-window", "400 Bad Request", "",
+     "{\"object\":\"error\",\"message\":\"This model's maximum context "
+     "length is 4096 tokens\",\"type\":\"BadRequestError\"}",
+     "", "llm.too_long", ERR_FALL_BACK, LLM_OTHER},
+    {"policy", "400 Bad Request", "", "{\"error\":{\"code\":\"content_policy_violation\"}}", "",
+     "llm.filtered", ERR_PERMANENT, LLM_OTHER},
+    {"ours", "400 Bad Request", "", "{\"error\":{\"type\":\"invalid_request_error\"}}", "",
+     "llm.bad_request", ERR_PERMANENT, LLM_OTHER},
+    {"overloaded", "503 Service Unavailable", "", "", "", "llm.unavailable", ERR_RETRY_LATER,
+     LLM_OTHER},
+    {"overloaded529", "529 Overloaded", "", "", "", "llm.unavailable", ERR_RETRY_LATER, LLM_OTHER},
+    {"moved", "301 Moved", "Location: /elsewhere\r\n", "", "", "llm.config", ERR_FALL_BACK,
+     LLM_OTHER},
+};
+
+struct outcome {
+    bool done, cancel_on_text;
+    char code[ERR_CODE_MAX], text[256], streamed[256], model[64];
+    enum err_class class;
+    enum llm_finish finish;
+    int status, provider_status;
+    int64_t tokens_in, tokens_out, tokens_cached, first_token_us, retry_after_ms;
+    struct llm_call *call;
+};
+
+static struct loop *loop;
+static struct llm *llm;
+static struct fake_server *server;
+static int waiting;
+
+static void wait_for_client(int fd)
+{
+    char byte;
+    while (recv(fd, &byte, 1, 0) > 0)
+        ;
+}
+
+static bool serve_slow(int fd, const char *name)
+{
+    fake_send(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    if (strncmp(name, "stalls", 6) == 0)
+        fake_send(fd, "4\r\n: x\n\r\n");
+    if (strncmp(name, "keeps-open", 10) == 0) {
+        char chunk[400];
+        const char *body = TEXT("x") FINISH("stop") DONE;
+        snprintf(chunk, sizeof chunk, "%zx\r\n%s\r\n", strlen(body), body);
+        fake_send(fd, chunk);
+    }
+    if (strncmp(name, "dies", 4) == 0) {
+        char chunk[400];
+        snprintf(chunk, sizeof chunk, "%zx\r\n%s\r\n", strlen(TEXT("half")), TEXT("half"));
+        fake_send(fd, chunk);
+        return false;
+    }
+    wait_for_client(fd);
+    return false;
+}
+
+static bool serve(struct fake_server *s, int fd, const struct fake_request *request)
+{
+    (void)s;
+    const char *name = strchr(request->head, '/') + 1;
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+        size_t length = strlen(scripts[i].name);
+        if (strncmp(name, scripts[i].name, length) == 0 && name[length] == '/')
+            return fake_answer(fd, scripts[i].status, scripts[i].headers, scripts[i].body);
+    }
+    return serve_slow(fd, name);
+}
+
+static void on_text(void *arg, const char *bytes, size_t length)
+{
+    struct outcome *o = arg;
+    strncat(o->streamed, bytes, length);
+    if (o->cancel_on_text) {
+        llm_cancel(llm, o->call);
+        if (--waiting == 0)
+            loop_stop(loop);
+    }
+}
+
+static void on_done(void *arg, const struct llm_result *result)
+{
+    struct outcome *o = arg;
+    CU_ASSERT_FALSE(o->done);
+    o->done = true;
+    if (result->err != NULL) {
+        snprintf(o->code, sizeof o->code, "%s", result->err->code);
+        o->class = result->err->class;
+        o->provider_status = result->err->provider_status;
+        o->retry_after_ms = result->err->retry_after_ms;
+    }
+    CU_ASSERT_EQUAL(result->text_length, strlen(result->text));
+    snprintf(o->text, sizeof o->text, "%s", result->text);
+    snprintf(o->model, sizeof o->model, "%s", result->model);
+    o->finish = result->finish;
+    o->status = result->status;
+    o->tokens_in = result->tokens_in;
+    o->tokens_out = result->tokens_out;
+    o->tokens_cached = result->tokens_cached;
+    o->first_token_us = result->first_token_us;
+    if (--waiting == 0)
+        loop_stop(loop);
+}
+
+static void give_up(void *arg)
+{
+    (void)arg;
+    CU_FAIL("the loop did not end in time");
+    loop_stop(loop);
+}
+
+static void run(void)
+{
+    struct timer *watchdog = timer_new(loop, give_up, NULL);
+    timer_start(watchdog, 20000, 0);
+    if (waiting > 0)
+        loop_run(loop);
+    timer_free(&watchdog);
+}
+
+static void start(struct outcome *o, const char *name, struct llm_request request)
+{
+    static const struct llm_message messages[] = {{LLM_SYSTEM, "You are \"kind\"."},
+                                                  {LLM_USER, "Gr\xC3\xBC\xC3\x9F\n"},
+                                                  {LLM_ASSISTANT, "Hi"}};
+    char base[200];
+    snprintf(base, sizeof base, "http://127.0.0.1:%d/%s/", server->port, name);
+    request.base_url = base;
+    request.model = "m-1";
+    request.messages = messages;
+    request.message_count = 3;
+    if (request.answer_max_bytes == 0)
+        request.answer_max_bytes = 20;
+    struct llm_callbacks callbacks = {.on_text = on_text, .on_done = on_done, .arg = o};
+    waiting++;
+    o->call = llm_start(llm, &request, &callbacks);
+    CU_ASSERT_FALSE(o->done);
+}
+
+static void test_scripts(void)
+{
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+        struct outcome o = {0};
+        start(&o, scripts[i].name, (struct llm_request){.temperature = -1});
+        run();
+        bool good = o.done && strcmp(o.code, scripts[i].code) == 0 &&
+                    strcmp(o.text, scripts[i].text) == 0 && o.finish == scripts[i].finish &&
+                    (o.code[0] == '\0' || o.class == scripts[i].class) &&
+                    strcmp(o.streamed, o.text) == 0;
+        if (!good)
+            printf("\n  %s: code \"%s\" text \"%s\" streamed \"%s\" finish %d class %d\n",
+                   scripts[i].name, o.code, o.text, o.streamed, (int)o.finish, (int)o.class);
+        CU_ASSERT_TRUE(good);
+    }
+}
+
+static void test_facts(void)
+{
+    struct outcome usual = {0}, throttled = {0};
+    start(&usual, "usual", (struct llm_request){.temperature = -1});
+    run();
+    CU_ASSERT_EQUAL(usual.tokens_in, 12);
+    CU_ASSERT_EQUAL(usual.tokens_out, 3);
+    CU_ASSERT_EQUAL(usual.tokens_cached, 4);
+    CU_ASSERT_STRING_EQUAL(usual.model, "m-1");
+    CU_ASSERT(usual.first_token_us > 0);
+    CU_ASSERT_EQUAL(usual.status, 200);
+    start(&throttled, "throttled", (struct llm_request){.temperature = -1});
+    run();
+    CU_ASSERT_EQUAL(throttled.retry_after_ms, 3000);
+    CU_ASSERT_EQUAL(throttled.provider_status, 429);
+    CU_ASSERT_EQUAL(throttled.tokens_in, -1);
+    CU_ASSERT_EQUAL(throttled.first_token_us, -1);
+}
+
+static void check_body(struct json *body, bool newer)
+{
+    CU_ASSERT_STRING_EQUAL(json_member_text(body, "model"), "m-1");
+    CU_ASSERT_TRUE(json_member_bool(body, "stream", false));
+    CU_ASSERT_TRUE(json_member_bool(json_member(body, "stream_options"), "include_usage", false));
+    const struct json *message = json_first(json_member(body, "messages"));
+    CU_ASSERT_STRING_EQUAL(json_member_text(message, "role"), "system");
+    CU_ASSERT_STRING_EQUAL(json_member_text(message, "content"), "You are \"kind\".");
+    message = json_next(json_next(message));
+    CU_ASSERT_STRING_EQUAL(json_member_text(message, "role"), "assistant");
+    CU_ASSERT_PTR_NULL(json_next(message));
+    int64_t limit = 0;
+    CU_ASSERT_TRUE(
+        json_member_int(body, newer ? "max_completion_tokens" : "max_tokens", 0, 1000, &limit));
+    CU_ASSERT_EQUAL(limit, 99);
+    CU_ASSERT_PTR_NULL(json_member(body, newer ? "max_tokens" : "max_completion_tokens"));
+}
+
+static void test_request(void)
+{
+    struct secret *key = secret_new("sk-test", 7);
+    for (int newer = 0; newer < 2; newer++) {
+        struct outcome o = {0};
+        start(&o, "usual",
+              (struct llm_request){.key = key,
+                                   .temperature = 0.5,
+                                   .max_tokens = 99,
+                                   .max_completion_tokens = newer == 1});
+        run();
+        char *head = fake_last_head(server);
+        CU_ASSERT_PTR_NOT_NULL(strstr(head, "POST /usual/chat/completions HTTP/1.1\r\n"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(head, "Authorization: Bearer sk-test\r\n"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(head, "Content-Type: application/json\r\n"));
+        free(head);
+        struct json *body = NULL;
+        pthread_mutex_lock(&server->lock);
+        CU_ASSERT_EQUAL(json_parse(server->last_body, strlen(server->last_body), &body, NULL), 0);
+        pthread_mutex_unlock(&server->lock);
+        check_body(body, newer == 1);
+        CU_ASSERT_EQUAL(json_number(json_member(body, "temperature")), 0.5);
+        json_free(&body);
+    }
+    secret_free(&key);
+}
+
+static void test_slow(void)
+{
+    struct outcome hangs = {0}, stalls = {0}, dies = {0}, open = {0}, total = {0};
+    start(&hangs, "hangs", (struct llm_request){.first_token_ms = 60});
+    start(&stalls, "stalls", (struct llm_request){.first_token_ms = 15000, .idle_ms = 60});
+    start(&dies, "dies", (struct llm_request){.first_token_ms = 15000});
+    start(&open, "keeps-open", (struct llm_request){.first_token_ms = 15000});
+    start(&total, "stalls", (struct llm_request){.first_token_ms = 15000, .total_ms = 80});
+    run();
+    CU_ASSERT_STRING_EQUAL(hangs.code, "llm.first_token");
+    CU_ASSERT_EQUAL(hangs.class, ERR_RETRY_LATER);
+    CU_ASSERT_STRING_EQUAL(stalls.code, "http.timeout");
+    CU_ASSERT_STRING_EQUAL(dies.code, "llm.truncated");
+    CU_ASSERT_STRING_EQUAL(dies.text, "half");
+    CU_ASSERT_STRING_EQUAL(open.code, ""); /* done is done, the connection's end is not awaited */
+    CU_ASSERT_STRING_EQUAL(open.text, "x");
+    CU_ASSERT_STRING_EQUAL(total.code, "http.timeout");
+}
+
+static void test_unreachable(void)
+{
+    struct outcome o = {0}, url = {0};
+    struct llm_message message = {LLM_USER, "x"};
+    struct llm_callbacks callbacks = {.on_done = on_done, .arg = &o};
+    struct llm_request request = {
+        .base_url = "http://127.0.0.1:1", .model = "m", .messages = &message, .message_count = 1};
+    waiting = 2;
+    llm_start(llm, &request, &callbacks);
+    request.base_url = "ftp://127.0.0.1/";
+    callbacks.arg = &url;
+    llm_start(llm, &request, &callbacks);
+    run();
+    CU_ASSERT_STRING_EQUAL(o.code, "http.connect");
+    CU_ASSERT_EQUAL(o.class, ERR_RETRY_LATER);
+    CU_ASSERT_STRING_EQUAL(url.code, "llm.config");
+    CU_ASSERT_EQUAL(url.class, ERR_FALL_BACK);
+}
+
+static void test_cancel(void)
+{
+    struct outcome inside = {.cancel_on_text = true}, outside = {0}, other = {0},
+                   whole = {.cancel_on_text = true};
+    start(&inside, "usual", (struct llm_request){0});
+    start(&outside, "hangs", (struct llm_request){0});
+    start(&whole, "unstreamed", (struct llm_request){0});
+    start(&other, "usual", (struct llm_request){0});
+    CU_ASSERT_EQUAL(llm_active(llm), 4);
+    llm_cancel(llm, outside.call);
+    waiting--;
+    run();
+    CU_ASSERT_FALSE(inside.done || outside.done || whole.done);
+    CU_ASSERT_STRING_EQUAL(inside.streamed, "Hel");
+    CU_ASSERT_STRING_EQUAL(other.text, "Hello");
+    CU_ASSERT_EQUAL(llm_active(llm), 0);
+}
+
+static void test_free_in_flight(void)
+{
+    struct outcome left = {0};
+    start(&left, "hangs", (struct llm_request){0});
+    llm_free(&llm);
+    CU_ASSERT_PTR_NULL(llm);
+    CU_ASSERT_FALSE(left.done);
+    waiting = 0;
+    llm = llm_new(loop);
+}
+
+static int set_up(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    loop = loop_new();
+    server = fake_server_start(serve);
+    llm = llm_new(loop);
+    return 0;
+}
+
+static int tear_down(void)
+{
+    llm_free(&llm);
+    for (int i = 0; i < 5; i++)
+        loop_pass(loop);
+    loop_free(&loop);
+    fake_server_stop(server);
+    return 0;
+}
+
+int main(void)
+{
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("llm", set_up, tear_down);
+    CU_add_test(suite, "every script", test_scripts);
+    CU_add_test(suite, "tokens, model, retry-after", test_facts);
+    CU_add_test(suite, "the request", test_request);
+    CU_add_test(suite, "slow and broken streams", test_slow);
+    CU_add_test(suite, "unreachable", test_unreachable);
+    CU_add_test(suite, "cancel", test_cancel);
+    CU_add_test(suite, "free with a call in flight", test_free_in_flight);
+    CU_basic_set_mode(CU_BRM_VERBOSE);
+    CU_basic_run_tests();
+    unsigned failures = CU_get_number_of_failures();
+    CU_cleanup_registry();
+    return failures > 0 ? 1 : 0;
+}
