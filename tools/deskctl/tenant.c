@@ -83,8 +83,8 @@ static void show_plans(const struct batch *batch)
     strbuf_init(&out, DESK_OUTPUT_MAX);
     for (size_t i = 0; i < batch->count; i++) {
         const struct tenant_plan *plan = &batch->plans[i];
-        strbuf_printf(&out, "%s (%s): %s\n", plan->row.name, batch->files[i].path,
-                      plan->change_count > 0 ? "" : "nothing to change");
+        strbuf_printf(&out, "%s (%s): %zu change%s\n", plan->row.name, batch->files[i].path,
+                      plan->change_count, plan->change_count == 1 ? "" : "s");
         for (size_t j = 0; j < plan->change_count; j++)
             show_change(batch->desk->arena, &plan->changes[j], &out);
     }

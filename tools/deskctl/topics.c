@@ -1,7 +1,9 @@
 /* `deskctl topics apply|diff`: brings Kafka's topics in line with schema/topics.yaml. */
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "command.h"
 #include "files.h"
 #include "topic_file.h"
@@ -59,16 +61,38 @@ static int look(struct desk *desk, struct bus_admin *admin, struct finding *find
     return 0;
 }
 
+#define VISIBLE_WAIT_MS 15000
+
+/* Kafka says "created" before every broker knows the topic; whoever starts next would not find it.
+ */
+static int wait_visible(struct desk *desk, struct bus_admin *admin, const char *name,
+                        struct err *err)
+{
+    int64_t until_ms = clock_mono_ms() + VISIBLE_WAIT_MS;
+    struct bus_topic found;
+    while (bus_admin_describe(admin, desk->arena, name, &found, err) != 0) {
+        if (strcmp(err->code, "bus.no_topic") != 0 || clock_mono_ms() > until_ms)
+            return -1;
+        poll(NULL, 0, 20);
+    }
+    return 0;
+}
+
+static int create(struct bus_admin *admin, struct finding *finding, struct err *err)
+{
+    if (bus_admin_create(admin, finding->wanted, err) == 0)
+        finding->outcome = "created";
+    else if (strcmp(err->code, "bus.topic_exists") == 0)
+        finding->outcome = "created by somebody else";
+    else
+        return -1;
+    return 0;
+}
+
 static int mend(struct bus_admin *admin, struct finding *finding, struct err *err)
 {
-    if (finding->state == TOPIC_MISSING) {
-        finding->outcome = "created";
-        /* Somebody else may have just made it. */
-        if (bus_admin_create(admin, finding->wanted, err) != 0 &&
-            strcmp(err->code, "bus.topic_exists") != 0)
-            return -1;
-        return 0;
-    }
+    if (finding->state == TOPIC_MISSING)
+        return create(admin, finding, err);
     if (finding->drift.grow &&
         bus_admin_grow(admin, finding->wanted->name, finding->wanted->partitions, err) != 0)
         return -1;
@@ -122,6 +146,9 @@ static int work(struct desk *desk, const struct words *words, bool apply, struct
             result = mend(admin, &findings[i], err);
         different += findings[i].state != TOPIC_SAME && (!apply || findings[i].drift.shrink);
     }
+    for (size_t i = 0; i < count && result == 0 && apply; i++)
+        if (findings[i].state == TOPIC_MISSING)
+            result = wait_visible(desk, admin, topics[i].name, err);
     bus_admin_close(&admin);
     if (result != 0)
         return -1;
