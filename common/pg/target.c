@@ -21,14 +21,14 @@ struct option {
 };
 
 struct pg_target {
-    struct option options[OPTIONS_MAX + 1]; /* without host, hostaddr and port if there are names */
+    struct option options[OPTIONS_MAX + 1]; /* without host and port if these are taken apart */
     int count;
     struct {
         char *host, *port;
         bool is_name;
     } hosts[HOSTS_MAX];
     int host_count;
-    bool has_names, bad;
+    bool has_names, taken_apart, bad;
 };
 
 /* Added unless the URL sets them. A dead peer is noticed within about 5 s. */
@@ -87,7 +87,8 @@ static bool is_name(const char *host)
            inet_pton(AF_INET, host, &address) != 1 && inet_pton(AF_INET6, host, &address) != 1;
 }
 
-/* Takes the host list apart if it has names; otherwise libpq gets it as it is. */
+/* Takes the host list apart if there are names to resolve or hosts to rotate; otherwise libpq gets
+ * it as it is. */
 static void split_hosts(struct pg_target *target)
 {
     const char *hosts = option(target, "host"), *ports = option(target, "port");
@@ -108,7 +109,8 @@ static void split_hosts(struct pg_target *target)
         target->has_names = target->has_names || is_name(host);
         target->host_count++;
     }
-    if (target->has_names) {
+    target->taken_apart = target->has_names || target->host_count > 1;
+    if (target->taken_apart) {
         take_option(target, "host");
         take_option(target, "port");
     }
@@ -244,7 +246,7 @@ PGconn *pg_target_connect(const struct pg_target *target, const struct pg_lookup
         pg_first_line("the database URL cannot be parsed; check it", why);
         return NULL;
     }
-    if (target->has_names) {
+    if (target->taken_apart) {
         flatten(target, lookup, &flat);
         if (flat.count == 0) {
             pg_first_line(pg_lookup_error(lookup), why);
@@ -274,11 +276,11 @@ PGconn *pg_target_connect_blocking(const struct pg_target *target)
         keys[n] = target->options[n].key;
         values[n] = target->options[n].value;
     }
-    for (int i = 0; target->has_names && i < target->host_count; i++) {
+    for (int i = 0; target->taken_apart && i < target->host_count; i++) {
         strbuf_printf(&hosts, "%s%s", i > 0 ? "," : "", target->hosts[i].host);
         strbuf_printf(&ports, "%s%s", i > 0 ? "," : "", target->hosts[i].port);
     }
-    if (target->has_names) {
+    if (target->taken_apart) {
         keys[n] = "host";
         values[n++] = hosts.data;
         keys[n] = "port";

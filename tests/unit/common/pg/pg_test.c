@@ -296,6 +296,17 @@ static void test_arrays_round_trip(void)
     rig_close();
 }
 
+/* Scripts that wait for a state of the server instead of a time; 8 s at most. */
+static const char until_two_wait[] =
+    "do $$ begin for i in 1..800 loop"
+    " exit when (select count(*) from pg_locks where not granted) >= 2;"
+    " perform pg_sleep(0.01); end loop; end $$";
+static const char until_two_hold[] =
+    "do $$ begin for i in 1..800 loop"
+    " exit when (select count(*) from pg_locks where granted and mode = 'RowShareLock'"
+    " and relation = 'dl'::regclass) >= 2;"
+    " perform pg_sleep(0.01); end loop; end $$";
+
 /* The protocol's race V1: a commit must not read with a snapshot older than the lock it waited
  * for. In one statement it does; as lock, then read in the same unit, it does not. */
 static void test_lock_then_read_sees_what_it_waited_for(void)
@@ -308,7 +319,7 @@ static void test_lock_then_read_sees_what_it_waited_for(void)
                                                 "insert into ses values (1, 1), (2, 1)"));
     /* The holder has both rows, inserts, and commits while the others wait for the lock. */
     rig_sql(&holder, "select id from ses order by id for update", "insert into inbox values (7)",
-            "select count(*) from pg_sleep(0.6)");
+            until_two_wait);
     struct outcome ready;
     do { /* until the holder has its locks */
         rig_sql(&ready,
@@ -326,7 +337,7 @@ static void test_lock_then_read_sees_what_it_waited_for(void)
             NULL, NULL);
     rig_sql(&two, "select id from ses where id = 2 for share", "select count(*) from inbox", NULL);
     rig_run();
-    assert_ok(&holder, "1");
+    assert_ok(&holder, NULL);
     assert_ok(&one, "0"); /* the stale snapshot that the protocol forbids */
     assert_ok(&two, "1");
     rig_sql(&late, "select count(*) from inbox", NULL, NULL);
@@ -401,9 +412,9 @@ static void test_real_deadlock(void)
     rig_pool(rig_server.url, 3, 1, 0);
     CU_ASSERT_TRUE(test_server_sql(&rig_server, "create table dl(id int primary key);"
                                                 "insert into dl values (1), (2)"));
-    rig_sql(&a, "select id from dl where id = 1 for update", "select pg_sleep(0.2)",
+    rig_sql(&a, "select id from dl where id = 1 for update", until_two_hold,
             "select id from dl where id = 2 for update");
-    rig_sql(&b, "select id from dl where id = 2 for update", "select pg_sleep(0.2)",
+    rig_sql(&b, "select id from dl where id = 2 for update", until_two_hold,
             "select id from dl where id = 1 for update");
     rig_sql(&ready, "select 1", NULL, NULL);
     rig_run();
