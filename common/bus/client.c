@@ -80,8 +80,11 @@ void bus_client_log(const struct bus_client *client, int syslog_level, const cha
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
     const struct bus_client *client = rd_kafka_opaque(rk);
-    if (client != NULL)
-        bus_client_log(client, level, facility, "%s", text);
+    if (client == NULL)
+        return;
+    /* "OFFSET: offset reset": records that were not read are gone, or the topic was made anew. */
+    bool alarm = strcmp(facility, "OFFSET") == 0 && strstr(text, "offset reset") != NULL;
+    bus_client_log(client, alarm ? LOG_ERR : level, facility, "%s", text);
 }
 
 /* The severity of a client error: only what nobody but a person can mend is an error. */

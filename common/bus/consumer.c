@@ -56,7 +56,10 @@ static void on_event(struct bus_consumer *consumer, const rd_kafka_message_t *me
     }
     int level = LOG_WARNING;
     if (message->err == RD_KAFKA_RESP_ERR__FATAL) {
+        /* Fenced: another process has our instance id. Nothing comes any more. */
         atomic_store(&consumer->client.fatal, true);
+        consumer->assign_changed = true;
+        timer_start(consumer->kick, 0, 0);
         level = LOG_CRIT;
     } else if (message->err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
                message->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
@@ -139,7 +142,7 @@ void bus_consumer_on_kick(void *arg)
     if (consumer->assign_changed) {
         consumer->assign_changed = false;
         if (consumer->on_assign != NULL)
-            consumer->on_assign(consumer->arg, (int)consumer->part_count);
+            consumer->on_assign(consumer->arg, bus_consumer_partitions(consumer));
     }
     if (consumer->held_count > 0)
         announce(consumer);
