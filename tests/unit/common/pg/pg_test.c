@@ -303,8 +303,7 @@ static const char until_two_wait[] =
     " perform pg_sleep(0.01); end loop; end $$";
 static const char until_two_hold[] =
     "do $$ begin for i in 1..800 loop"
-    " exit when (select count(*) from pg_locks where granted and mode = 'RowShareLock'"
-    " and relation = 'dl'::regclass) >= 2;"
+    " exit when (select count(*) from pg_locks where granted and locktype = 'advisory') >= 2;"
     " perform pg_sleep(0.01); end loop; end $$";
 
 /* The protocol's race V1: a commit must not read with a snapshot older than the lock it waited
@@ -321,10 +320,10 @@ static void test_lock_then_read_sees_what_it_waited_for(void)
     rig_sql(&holder, "select id from ses order by id for update", "insert into inbox values (7)",
             until_two_wait);
     struct outcome ready;
-    do { /* until the holder has its locks */
+    do { /* until the holder has its locks and has begun to insert */
         rig_sql(&ready,
-                "select count(*) from pg_locks where mode = 'RowShareLock' and granted"
-                " and relation = 'ses'::regclass",
+                "select count(*) from pg_locks where mode = 'RowExclusiveLock' and granted"
+                " and relation = 'inbox'::regclass",
                 NULL, NULL);
         while (!ready.done)
             loop_pass(rig_loop);
@@ -412,10 +411,14 @@ static void test_real_deadlock(void)
     rig_pool(rig_server.url, 3, 1, 0);
     CU_ASSERT_TRUE(test_server_sql(&rig_server, "create table dl(id int primary key);"
                                                 "insert into dl values (1), (2)"));
-    rig_sql(&a, "select id from dl where id = 1 for update", until_two_hold,
-            "select id from dl where id = 2 for update");
-    rig_sql(&b, "select id from dl where id = 2 for update", until_two_hold,
-            "select id from dl where id = 1 for update");
+    rig_sql(&a,
+            "select pg_advisory_xact_lock_shared(id) from (select 77 id from dl where id = 1 for "
+            "update) d",
+            until_two_hold, "select id from dl where id = 2 for update");
+    rig_sql(&b,
+            "select pg_advisory_xact_lock_shared(id) from (select 77 id from dl where id = 2 for "
+            "update) d",
+            until_two_hold, "select id from dl where id = 1 for update");
     rig_sql(&ready, "select 1", NULL, NULL);
     rig_run();
     CU_ASSERT_EQUAL(a.failed + b.failed, 1);
