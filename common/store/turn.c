@@ -212,12 +212,12 @@ void turn_add_adopt(struct pg_unit *unit, struct arena *arena, const char *worke
 {
     const char *limit_text = arena_printf(arena, "%d", limit);
     worker_add_mark_dead(unit, "engine");
-    struct pg_statement *statement = pg_add(unit, adopt_sql);
-    pg_param(statement, worker);
-    pg_param(statement, limit_text);
-    statement = pg_add(unit, mine_sql);
+    struct pg_statement *statement = pg_add(unit, mine_sql); /* first: not those just adopted */
     pg_param(statement, worker);
     pg_param(statement, held);
+    pg_param(statement, limit_text);
+    statement = pg_add(unit, adopt_sql);
+    pg_param(statement, worker);
     pg_param(statement, limit_text);
 }
 

@@ -1,0 +1,633 @@
+/* Claim, start, commit and adoption on a real PostgreSQL, as the engine's role: what each statement
+ * decides, and the races that broke the first wording of the protocol (docs/PROTOCOL.md). */
+#include "unit/common/pg/rig.h"
+
+#include "base/arena.h"
+#include "store/inbox.h"
+#include "store/turn.h"
+
+#define TENANT   "00000000-0000-7000-8000-000000000001"
+#define WORKER_A "00000000-0000-7000-8000-00000000000a"
+#define WORKER_B "00000000-0000-7000-8000-00000000000b"
+#define DEADLINE 30000
+#define ROWS_MAX 8
+
+static struct arena *arena;
+
+static const char seed_sql[] =
+    "TRUNCATE tenants CASCADE; TRUNCATE workers;"
+    "INSERT INTO tenants (id, name, display_name, timezone) VALUES ('" TENANT "', 'dental',"
+    " 'Dental', 'Europe/Berlin');"
+    "INSERT INTO assistants VALUES ('" TENANT "', '00000000-0000-7000-8000-0000000000a1', 'desk',"
+    " 1);"
+    "INSERT INTO channels (tenant_id, id, kind, address, account_sid, credentials, edge_keys,"
+    " assistant_id) VALUES ('" TENANT "', '00000000-0000-7000-8000-0000000000c1', 'sms',"
+    " '+15550001', 'AC1', '', '[]', '00000000-0000-7000-8000-0000000000a1');"
+    "INSERT INTO workers (id, kind, process, lease_until) VALUES"
+    " ('" WORKER_A "', 'engine', 'a', clock_timestamp() + interval '1 h'),"
+    " ('" WORKER_B "', 'engine', 'b', clock_timestamp() + interval '1 h');";
+
+/* ---- claims ---- */
+
+struct claims {
+    struct inbox_claimed rows[ROWS_MAX];
+    char states[ROWS_MAX][16];
+    int count;
+    bool failed;
+};
+
+static void on_claimed(void *arg, const struct pg_answer *answer)
+{
+    struct claims *out = arg;
+    out->failed = answer->err != NULL;
+    if (answer->err != NULL)
+        printf("    %s: %s\n", answer->err->code, answer->err->message);
+    while (answer->err == NULL && out->count < ROWS_MAX &&
+           inbox_read_claim(answer, out->count, &out->rows[out->count])) {
+        snprintf(out->states[out->count], 16, "%s", out->rows[out->count].state);
+        out->count++;
+    }
+    rig_count_down();
+}
+
+static struct uuid number_id(int kind, int number)
+{
+    struct uuid id = {{0}};
+    id.bytes[0] = (uint8_t)kind;
+    id.bytes[15] = (uint8_t)number;
+    return id;
+}
+
+/* Event `n` of customer `who`. */
+static struct inbox_event text_of(int who, int n, const char *body)
+{
+    struct inbox_event event = {
+        .tenant = TENANT,
+        .provider_id = arena_printf(arena, "SM%03d", n),
+        .sender = "+15550001",
+        .address = arena_printf(arena, "+1555900%d", who),
+        .body = body,
+        .event_time_ms = clock_wall_ms(),
+        .traceparent = "",
+        .session = number_id(1, who),
+        .contact = number_id(2, who),
+        .message = number_id(3, n),
+        .address_hash = number_id(4, who),
+        .conversation = uuid_new(),
+    };
+    return event;
+}
+
+static struct claims claim(const char *worker, const struct inbox_event *events, size_t count)
+{
+    struct claims out = {.count = 0};
+    struct pg_unit unit = {.done = on_claimed, .arg = &out};
+    inbox_add_claim(&unit, arena, worker, events, count,
+                    &(struct inbox_timing){3000, 10000, 86400000, 604800000});
+    rig_waiting++;
+    pg_submit(rig_pg, &unit);
+    rig_run();
+    CU_ASSERT_FALSE(out.failed);
+    return out;
+}
+
+static struct claims claim_one(const char *worker, int who, int n, const char *body)
+{
+    struct inbox_event event = text_of(who, n, body);
+    return claim(worker, &event, 1);
+}
+
+/* ---- turns ---- */
+
+struct starts {
+    struct turn_started rows[ROWS_MAX];
+    int count;
+};
+
+static void on_started(void *arg, const struct pg_answer *answer)
+{
+    struct starts *out = arg;
+    if (answer->err != NULL)
+        printf("    %s: %s\n", answer->err->code, answer->err->message);
+    while (answer->err == NULL && out->count < ROWS_MAX &&
+           turn_read_started(answer, out->count, &out->rows[out->count])) {
+        struct turn_started *row = &out->rows[out->count++];
+        row->events = arena_strdup(arena, row->events);
+        row->context = arena_strdup(arena, row->context);
+        row->traceparent = arena_strdup(arena, row->traceparent);
+    }
+    rig_count_down();
+}
+
+static struct turn_started start_with(const char *worker, const struct turn_start *start)
+{
+    struct starts out = {.count = 0};
+    struct pg_unit unit = {.done = on_started, .arg = &out};
+    turn_add_start(&unit, arena, worker, start, 1, DEADLINE, 5000);
+    rig_waiting++;
+    pg_submit(rig_pg, &unit);
+    rig_run();
+    CU_ASSERT_EQUAL_FATAL(out.count, 1);
+    return out.rows[0];
+}
+
+static struct turn_started start(const char *worker, const struct inbox_claimed *claimed)
+{
+    return start_with(worker, &(struct turn_start){.tenant = TENANT,
+                                                   .session = claimed->session,
+                                                   .conversation = claimed->conversation,
+                                                   .turn = uuid_new()});
+}
+
+struct commits {
+    struct turn_committed rows[ROWS_MAX];
+    int count;
+};
+
+static void on_committed(void *arg, const struct pg_answer *answer)
+{
+    struct commits *out = arg;
+    if (answer->err != NULL)
+        printf("    %s: %s\n", answer->err->code, answer->err->message);
+    while (answer->err == NULL && out->count < ROWS_MAX &&
+           turn_read_committed(answer, out->count, &out->rows[out->count]))
+        out->count++;
+    rig_count_down();
+}
+
+static struct turn_commit commit_of(const struct inbox_claimed *claimed,
+                                    const struct turn_started *turn)
+{
+    struct turn_commit commit = {
+        .tenant = TENANT,
+        .session = claimed->session,
+        .conversation = turn->conversation,
+        .turn = turn->turn,
+        .fence = turn->fence,
+        .epoch = turn->epoch,
+        .claimed = turn->claimed,
+        .events = turn->events,
+        .event_state = "answered",
+        .turn_state = "finished",
+        .outcome = "reply",
+        .body = "See you at 3.",
+        .message = uuid_new(),
+        .delivery = uuid_new(),
+        .answer_within_ms = 86400000,
+        .traceparent = "",
+        .call_count = 1,
+    };
+    commit.calls[0] = (struct turn_llm_call){.id = uuid_new(),
+                                             .provider = "p",
+                                             .model = "m",
+                                             .outcome = "answered",
+                                             .error_code = "",
+                                             .finish = "stop",
+                                             .request_id = "",
+                                             .tokens_in = 5,
+                                             .tokens_out = -1,
+                                             .tokens_cached = -1,
+                                             .connect_ms = -1,
+                                             .first_token_ms = 3,
+                                             .total_ms = 9,
+                                             .started_ms = clock_wall_ms()};
+    return commit;
+}
+
+static void submit_commit(const char *worker, const struct turn_commit *commit, struct commits *out)
+{
+    struct pg_unit unit = {.done = on_committed, .arg = out};
+    turn_add_commit(&unit, arena, worker, commit, 1);
+    rig_waiting++;
+    pg_submit(rig_pg, &unit);
+}
+
+static struct turn_committed commit(const char *worker, const struct turn_commit *commit)
+{
+    struct commits out = {.count = 0};
+    submit_commit(worker, commit, &out);
+    rig_run();
+    CU_ASSERT_EQUAL_FATAL(out.count, 1);
+    return out.rows[0];
+}
+
+/* One value of the database, as text. */
+static const char *value(const char *sql)
+{
+    static struct outcome out;
+    rig_sql(&out, sql, NULL, NULL);
+    rig_run();
+    CU_ASSERT_FALSE(out.failed);
+    return out.text;
+}
+
+static void run(const char *sql)
+{
+    CU_ASSERT_TRUE_FATAL(test_server_sql(&rig_server, sql));
+}
+
+static void begin_test(void)
+{
+    run(seed_sql);
+    arena = arena_new();
+    rig_open();
+    char url[256];
+    snprintf(url, sizeof url, "%s&user=frontdesk_engine", rig_server.url);
+    if (strstr(rig_server.url, "://") == NULL)
+        snprintf(url, sizeof url, "%s user=frontdesk_engine", rig_server.url);
+    rig_pool(url, 4, 4, 0);
+    CU_ASSERT_TRUE_FATAL(rig_until(rig_is_up));
+}
+
+static void end_test(void)
+{
+    rig_close();
+    arena_free(&arena);
+}
+
+/* ---- tests ---- */
+
+static void a_burst_is_one_turn(void)
+{
+    begin_test();
+    struct inbox_event burst[] = {text_of(1, 1, "hello"), text_of(1, 2, "again"),
+                                  text_of(2, 3, "other person")};
+    struct claims claimed = claim(WORKER_A, burst, 3);
+    CU_ASSERT_EQUAL_FATAL(claimed.count, 3);
+    CU_ASSERT(claimed.rows[0].fresh && claimed.rows[0].mine);
+    CU_ASSERT(claimed.rows[0].due_in_ms > 2000 && claimed.rows[0].due_in_ms <= 3000);
+    CU_ASSERT(uuid_equal(&claimed.rows[0].conversation, &claimed.rows[1].conversation));
+    CU_ASSERT_FALSE(uuid_equal(&claimed.rows[0].conversation, &claimed.rows[2].conversation));
+    struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
+    CU_ASSERT_EQUAL(turn.kind, TURN_START_RUN);
+    CU_ASSERT_EQUAL(turn.fence, 1);
+    CU_ASSERT_EQUAL(turn.deadline_ms, DEADLINE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(turn.context, "hello"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(turn.context, "again"));
+    CU_ASSERT_PTR_NULL(strstr(turn.context, "other person"));
+    struct turn_commit reply = commit_of(&claimed.rows[0], &turn);
+    CU_ASSERT_EQUAL(commit(WORKER_A, &reply).kind, TURN_COMMITTED);
+    CU_ASSERT_STRING_EQUAL(value("SELECT string_agg(provider_id, ' ' ORDER BY provider_id)"
+                                 " FROM inbox_events WHERE state = 'answered'"),
+                           "SM001 SM002");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM deliveries WHERE state = 'pending'"), "1");
+    CU_ASSERT_STRING_EQUAL(value("SELECT tokens_in || ' ' || coalesce(tokens_out, 0)"
+                                 " FROM llm_calls"),
+                           "5 0");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM channel_sessions WHERE due_at IS NULL"),
+                           "1");
+    end_test();
+}
+
+static void a_commit_whose_answer_was_lost_is_committed_once(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "hello");
+    struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
+    struct turn_commit reply = commit_of(&claimed.rows[0], &turn);
+    CU_ASSERT_EQUAL(commit(WORKER_A, &reply).kind, TURN_COMMITTED);
+    CU_ASSERT_EQUAL(commit(WORKER_A, &reply).kind, TURN_COMMITTED);
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM deliveries"), "1");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM llm_calls"), "1");
+    end_test();
+}
+
+static void redelivered_events(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "hello");
+    struct claims again = claim_one(WORKER_B, 1, 1, "hello");
+    CU_ASSERT_FALSE(again.rows[0].fresh);
+    CU_ASSERT_TRUE(again.rows[0].mine); /* an open one re-arms, and names the claimer */
+    CU_ASSERT_EQUAL(again.rows[0].claimed, claimed.rows[0].claimed);
+    struct turn_started turn = start(WORKER_B, &again.rows[0]);
+    struct turn_commit reply = commit_of(&again.rows[0], &turn);
+    CU_ASSERT_EQUAL(commit(WORKER_B, &reply).kind, TURN_COMMITTED);
+    struct claims finished = claim_one(WORKER_A, 1, 1, "hello");
+    CU_ASSERT_FALSE(finished.rows[0].mine);
+    CU_ASSERT_STRING_EQUAL(finished.states[0], "answered");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM messages WHERE direction = 'in'"), "1");
+    end_test();
+}
+
+/* V1f: an answered session that is started again only clears its due time. */
+static void v1f_a_start_without_open_events_does_nothing(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "hello");
+    struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
+    struct turn_commit reply = commit_of(&claimed.rows[0], &turn);
+    CU_ASSERT_EQUAL(commit(WORKER_A, &reply).kind, TURN_COMMITTED);
+    run("UPDATE channel_sessions SET due_at = clock_timestamp()");
+    CU_ASSERT_EQUAL(start(WORKER_A, &claimed.rows[0]).kind, TURN_START_NOTHING);
+    CU_ASSERT_STRING_EQUAL(value("SELECT fence || ' ' || (due_at IS NULL) FROM channel_sessions"),
+                           "1 true");
+    end_test();
+}
+
+/* V1e: a text that came after the prompt is not answered unseen: the commit is refused twice, and
+ * the third time it answers what it saw and leaves the rest. */
+static void v1e_newer_texts(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "one");
+    struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
+    claim_one(WORKER_A, 1, 2, "two");
+    struct turn_commit reply = commit_of(&claimed.rows[0], &turn);
+    CU_ASSERT_EQUAL(commit(WORKER_A, &reply).kind, TURN_REFUSED_NEWER);
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM deliveries"), "0");
+    struct turn_start again = {.tenant = TENANT,
+                               .session = claimed.rows[0].session,
+                               .conversation = claimed.rows[0].conversation,
+                               .turn = uuid_new(),
+                               .recompute = true};
+    struct turn_started second = start_with(WORKER_A, &again);
+    CU_ASSERT_EQUAL(second.recomputes, 1);
+    CU_ASSERT_EQUAL(second.tries, 0);
+    CU_ASSERT_TRUE(uuid_equal(&second.turn, &turn.turn));
+    CU_ASSERT_PTR_NOT_NULL(strstr(second.events, "SM002"));
+    claim_one(WORKER_A, 1, 3, "three");
+    reply = commit_of(&claimed.rows[0], &second);
+    reply.final = true;
+    struct turn_committed third = commit(WORKER_A, &reply);
+    CU_ASSERT_EQUAL(third.kind, TURN_COMMITTED_MORE);
+    CU_ASSERT(third.due_in_ms > 0);
+    CU_ASSERT_STRING_EQUAL(value("SELECT provider_id FROM inbox_events WHERE state = 'open'"),
+                           "SM003");
+    end_test();
+}
+
+/* V1a: a claim that holds the session row while a commit waits for it is seen by that commit. */
+static void v1a_a_claim_beside_a_commit_keeps_the_session_due(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "one");
+    struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
+    struct pg_session *holder = NULL;
+    struct err err;
+    CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "holder", &holder, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(
+        pg_session_script(
+            holder,
+            "BEGIN; UPDATE channel_sessions SET due_at = clock_timestamp() + interval '3 s';"
+            " INSERT INTO inbox_events (tenant_id, channel, provider_id, session_id, message_id,"
+            " address_hash, content_hash, state, claim_id, event_time) SELECT tenant_id, channel,"
+            " 'SM002', session_id, message_id, address_hash, '', 'open', claim_id, event_time"
+            " FROM inbox_events WHERE provider_id = 'SM001'",
+            &err),
+        0);
+    struct commits out = {.count = 0};
+    struct turn_commit reply = commit_of(&claimed.rows[0], &turn);
+    submit_commit(WORKER_A, &reply, &out);
+    int64_t until = clock_mono_ms() + 300;
+    while (clock_mono_ms() < until) {
+        loop_pass(rig_loop);
+        poll(NULL, 0, 5); /* the commit now waits for the row */
+    }
+    CU_ASSERT_EQUAL(out.count, 0);
+    CU_ASSERT_EQUAL_FATAL(pg_session_script(holder, "COMMIT", &err), 0);
+    rig_run();
+    CU_ASSERT_EQUAL_FATAL(out.count, 1);
+    CU_ASSERT_EQUAL(out.rows[0].kind, TURN_COMMITTED_MORE);
+    CU_ASSERT_STRING_EQUAL(value("SELECT due_at IS NOT NULL FROM channel_sessions"), "t");
+    pg_session_close(&holder);
+    end_test();
+}
+
+/* V1b: a takeover that is not committed yet is waited for, and then refuses the reply. */
+static void v1b_a_takeover_beside_a_commit_refuses_it(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "one");
+    struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
+    struct pg_session *holder = NULL;
+    struct err err;
+    CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "holder", &holder, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(pg_session_script(holder,
+                                            "BEGIN; UPDATE conversations SET epoch = epoch + 1,"
+                                            " held_by = 'operator'",
+                                            &err),
+                          0);
+    struct commits out = {.count = 0};
+    struct turn_commit reply = commit_of(&claimed.rows[0], &turn);
+    submit_commit(WORKER_A, &reply, &out);
+    int64_t until = clock_mono_ms() + 300;
+    while (clock_mono_ms() < until) {
+        loop_pass(rig_loop);
+        poll(NULL, 0, 5); /* the commit now waits for the row */
+    }
+    CU_ASSERT_EQUAL(out.count, 0);
+    CU_ASSERT_EQUAL_FATAL(pg_session_script(holder, "COMMIT", &err), 0);
+    rig_run();
+    CU_ASSERT_EQUAL_FATAL(out.count, 1);
+    CU_ASSERT_EQUAL(out.rows[0].kind, TURN_REFUSED_EPOCH);
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM deliveries"), "0");
+    CU_ASSERT_STRING_EQUAL(value("SELECT (worker IS NULL) || ' ' || (due_at IS NULL)"
+                                 " FROM channel_sessions"),
+                           "true true");
+    pg_session_close(&holder);
+    end_test();
+}
+
+static void an_older_fence_or_another_worker_is_refused(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "one");
+    struct turn_started first = start(WORKER_A, &claimed.rows[0]);
+    struct turn_started second = start(WORKER_A, &claimed.rows[0]);
+    struct turn_commit stale = commit_of(&claimed.rows[0], &first);
+    CU_ASSERT_EQUAL(commit(WORKER_A, &stale).kind, TURN_REFUSED_LOST);
+    struct turn_commit reply = commit_of(&claimed.rows[0], &second);
+    CU_ASSERT_EQUAL(commit(WORKER_B, &reply).kind, TURN_REFUSED_LOST);
+    CU_ASSERT_EQUAL(start(WORKER_B, &claimed.rows[0]).kind, TURN_START_LOST);
+    CU_ASSERT_EQUAL(commit(WORKER_A, &reply).kind, TURN_COMMITTED);
+    end_test();
+}
+
+struct adoptions {
+    int count;
+    struct turn_adopted rows[ROWS_MAX];
+};
+
+static void on_adopted(void *arg, const struct pg_answer *answer)
+{
+    struct adoptions *out = arg;
+    if (answer->err != NULL)
+        printf("    %s: %s\n", answer->err->code, answer->err->message);
+    while (answer->err == NULL && out->count < ROWS_MAX &&
+           turn_read_adopted(answer, out->count, &out->rows[out->count]))
+        out->count++;
+    rig_count_down();
+}
+
+static int adopt(const char *worker, const char *held)
+{
+    struct adoptions out = {.count = 0};
+    struct pg_unit unit = {.done = on_adopted, .arg = &out};
+    turn_add_adopt(&unit, arena, worker, held, 100);
+    rig_waiting++;
+    pg_submit(rig_pg, &unit);
+    rig_run();
+    return out.count;
+}
+
+static void only_due_sessions_of_the_dead_are_adopted(void)
+{
+    begin_test();
+    claim_one(WORKER_A, 1, 1, "one");
+    CU_ASSERT_EQUAL(adopt(WORKER_B, "{}"), 0); /* A lives, and it is not due */
+    run("UPDATE channel_sessions SET due_at = clock_timestamp()");
+    CU_ASSERT_EQUAL(adopt(WORKER_B, "{}"), 0); /* A lives */
+    run("UPDATE workers SET lease_until = clock_timestamp() - interval '1 s'"
+        " WHERE id = '" WORKER_A "'");
+    CU_ASSERT_EQUAL(adopt(WORKER_B, "{}"), 1);
+    CU_ASSERT_STRING_EQUAL(value("SELECT dead FROM workers WHERE process = 'a'"), "t");
+    CU_ASSERT_EQUAL(adopt(WORKER_B, "{}"), 1); /* V3: ours, but not in our memory */
+    CU_ASSERT_EQUAL(adopt(WORKER_B, value("SELECT ARRAY[id] FROM channel_sessions")), 0);
+    end_test();
+}
+
+/* V5g and the suspect rule: only starts that were lost with a dead worker count. */
+static void tries_count_lost_starts_only(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "one");
+    struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
+    CU_ASSERT_EQUAL(start(WORKER_A, &claimed.rows[0]).tries, 0);
+    for (int lost = 1; lost <= 2; lost++) {
+        run("UPDATE workers SET dead = true WHERE id = (SELECT worker FROM turns);"
+            "INSERT INTO workers (id, kind, process, lease_until) VALUES (gen_random_uuid(),"
+            " 'engine', 'next', clock_timestamp() + interval '1 h');"
+            "UPDATE channel_sessions SET worker = (SELECT id FROM workers WHERE NOT dead"
+            " AND process = 'next' ORDER BY started_at DESC LIMIT 1)");
+        const char *worker = arena_strdup(arena, value("SELECT worker FROM channel_sessions"));
+        turn = start(worker, &claimed.rows[0]);
+        CU_ASSERT_EQUAL(turn.tries, lost);
+        CU_ASSERT_EQUAL(turn.kind, lost < 2 ? TURN_START_RUN : TURN_START_SUSPECT);
+        CU_ASSERT(turn.deadline_ms >= 5000);
+    }
+    struct turn_start alone = {.tenant = TENANT,
+                               .session = claimed.rows[0].session,
+                               .conversation = claimed.rows[0].conversation,
+                               .turn = uuid_new(),
+                               .suspect_slot = true};
+    const char *worker = arena_strdup(arena, value("SELECT worker FROM channel_sessions"));
+    turn = start_with(worker, &alone);
+    CU_ASSERT_EQUAL(turn.kind, TURN_START_RUN);
+    CU_ASSERT_EQUAL(turn.tries, 2);
+    run("UPDATE workers SET dead = true WHERE id = (SELECT worker FROM turns);"
+        "UPDATE channel_sessions SET worker = '" WORKER_B "'");
+    turn = start(WORKER_B, &claimed.rows[0]);
+    CU_ASSERT_EQUAL(turn.kind, TURN_START_FAIL);
+    struct turn_commit degraded = commit_of(&claimed.rows[0], &turn);
+    degraded.event_state = degraded.turn_state = "failed";
+    degraded.outcome = "degraded";
+    CU_ASSERT_EQUAL(commit(WORKER_B, &degraded).kind, TURN_COMMITTED);
+    CU_ASSERT_STRING_EQUAL(value("SELECT flagged FROM conversations"), "turn_failed");
+    CU_ASSERT_STRING_EQUAL(value("SELECT state FROM inbox_events"), "failed");
+    end_test();
+}
+
+static void what_ends_at_once(void)
+{
+    begin_test();
+    struct inbox_event events[5];
+    events[0] = text_of(1, 1, "STOP");
+    events[0].consent = INBOX_STOP;
+    events[1] = text_of(2, 2, "yes");
+    events[1].consent = INBOX_START;
+    events[2] = text_of(3, 3, "old");
+    events[2].event_time_ms -= 2 * 86400000LL;
+    events[3] = text_of(4, 4, "help");
+    events[3].consent = INBOX_HELP;
+    events[4] = text_of(5, 5, "for nobody");
+    events[4].sender = "+15550002";
+    struct claims claimed = claim(WORKER_A, events, 5);
+    CU_ASSERT_EQUAL_FATAL(claimed.count, 4); /* the last has no channel: a dead letter */
+    static const char *const states[] = {"ended", "open", "late", "ended"};
+    for (int i = 0; i < 4; i++) {
+        CU_ASSERT_STRING_EQUAL(claimed.states[i], states[i]);
+        CU_ASSERT_EQUAL(claimed.rows[i].mine, i == 1);
+    }
+    struct claims silent = claim_one(WORKER_A, 1, 6, "hello?");
+    CU_ASSERT_STRING_EQUAL(silent.states[0], "ended"); /* opted out: nothing may answer */
+    struct inbox_event back = text_of(1, 7, "START");
+    back.consent = INBOX_START;
+    CU_ASSERT_STRING_EQUAL(claim(WORKER_A, &back, 1).states[0], "ended");
+    CU_ASSERT_STRING_EQUAL(value("SELECT state FROM consents"), "opted_in");
+    CU_ASSERT_STRING_EQUAL(claim_one(WORKER_A, 1, 8, "hello!").states[0], "open");
+    end_test();
+}
+
+/* V8: what is older than the erasure is refused, what is newer is ordinary. */
+static void v8_claims_after_an_erasure(void)
+{
+    begin_test();
+    run("INSERT INTO erasures VALUES ('" TENANT "', '04000000-0000-0000-0000-000000000001',"
+        " clock_timestamp())");
+    struct inbox_event old = text_of(1, 1, "before");
+    old.event_time_ms -= 1000;
+    CU_ASSERT_STRING_EQUAL(claim(WORKER_A, &old, 1).states[0], "ended");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM contacts"), "0");
+    struct inbox_event newer = text_of(1, 2, "after");
+    newer.event_time_ms += 1000;
+    CU_ASSERT_STRING_EQUAL(claim(WORKER_A, &newer, 1).states[0], "open");
+    CU_ASSERT_STRING_EQUAL(value("SELECT string_agg(body, ' ') FROM messages"), "after");
+    end_test();
+}
+
+static void held_and_quiet_conversations(void)
+{
+    begin_test();
+    struct claims first = claim_one(WORKER_A, 1, 1, "one");
+    run("UPDATE conversations SET held_by = 'operator', epoch = 1;"
+        "UPDATE channel_sessions SET due_at = NULL, worker = NULL");
+    struct claims held = claim_one(WORKER_A, 1, 2, "two");
+    CU_ASSERT_STRING_EQUAL(held.states[0], "open");
+    CU_ASSERT_FALSE(held.rows[0].mine);
+    CU_ASSERT_STRING_EQUAL(value("SELECT due_at IS NULL FROM channel_sessions"), "t");
+    run("UPDATE conversations SET held_by = NULL, last_activity_at = now() - interval '8 days'");
+    struct claims next = claim_one(WORKER_A, 1, 3, "three");
+    CU_ASSERT_FALSE(uuid_equal(&next.rows[0].conversation, &first.rows[0].conversation));
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM conversations WHERE closed_at IS NULL"),
+                           "1");
+    end_test();
+}
+
+static int open_server(void)
+{
+    char *sql = NULL;
+    if (rig_start_server() != 0)
+        return 1;
+    FILE *file = fopen("schema/migrations/0001_sms.sql", "r");
+    if (file == NULL)
+        return 1;
+    size_t size = 0;
+    ssize_t length = getdelim(&sql, &size, '\0', file);
+    fclose(file);
+    bool good = length > 0 && test_server_sql(&rig_server, sql) &&
+                test_server_sql(&rig_server, "ALTER ROLE frontdesk_engine LOGIN");
+    free(sql);
+    return good ? 0 : 1;
+}
+
+int main(void)
+{
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("turn", open_server, rig_end_server);
+    CU_add_test(suite, "a burst is one turn", a_burst_is_one_turn);
+    CU_add_test(suite, "a lost commit", a_commit_whose_answer_was_lost_is_committed_once);
+    CU_add_test(suite, "redelivered events", redelivered_events);
+    CU_add_test(suite, "V1a", v1a_a_claim_beside_a_commit_keeps_the_session_due);
+    CU_add_test(suite, "V1b", v1b_a_takeover_beside_a_commit_refuses_it);
+    CU_add_test(suite, "V1e", v1e_newer_texts);
+    CU_add_test(suite, "V1f", v1f_a_start_without_open_events_does_nothing);
+    CU_add_test(suite, "fences and workers", an_older_fence_or_another_worker_is_refused);
+    CU_add_test(suite, "adoption", only_due_sessions_of_the_dead_are_adopted);
+    CU_add_test(suite, "tries", tries_count_lost_starts_only);
+    CU_add_test(suite, "what ends at once", what_ends_at_once);
+    CU_add_test(suite, "V8", v8_claims_after_an_erasure);
+    CU_add_test(suite, "held and quiet conversations", held_and_quiet_conversations);
+    CU_basic_run_tests();
+    return CU_get_number_of_failures() != 0;
+}
