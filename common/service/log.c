@@ -20,7 +20,7 @@
 #define LINE_BYTES    4096 /* with the newline; PIPE_BUF on Linux */
 #define TAIL_BYTES    64   /* kept for what must follow the fields */
 #define TEXT_BYTES    1024 /* of one field */
-#define RATE_SLOTS    256
+#define RATE_SLOTS    1024 /* a service has about 100 event names */
 #define RATE_PROBES   8
 #define RATE_PER_S    50
 #define WINDOW_MS     1000
