@@ -93,8 +93,10 @@ static void on_louder(void *arg, int number)
 {
     const struct service *service = arg;
     enum log_level usual = log_level_of(service->common->log_level);
+    bool debug = !log_enabled(LOG_LEVEL_DEBUG);
     (void)number;
-    log_set_level(log_enabled(LOG_LEVEL_DEBUG) ? usual : LOG_LEVEL_DEBUG);
+    log_set_level(debug ? LOG_LEVEL_DEBUG : usual);
+    log_warn("service.log_level", LOG_BOOL("debug", debug));
 }
 
 void service_loop_runs(struct service *service)
