@@ -175,7 +175,7 @@ void bus_consumer_store(struct bus_consumer *consumer, const struct bus_record *
 {
     struct bus_part *part = bus_part_find(consumer, record->topic, record->partition);
     /* Handed out before the present assignment: the partition may have had another owner since. */
-    if (consumer->whole || part == NULL || part->first < 0 || record->offset < part->first ||
+    if (consumer->whole || part == NULL || record->offset < part->first ||
         record->offset > part->last || record->offset < part->stored)
         return;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);

@@ -19,6 +19,21 @@ static bool has_the_rest(void *arg)
     return b.taken + a.taken >= produced;
 }
 
+/* What is held belongs to partitions that are ours now, and is there once. */
+static void assert_held_is_ours(const struct bus_consumer *consumer)
+{
+    int64_t next[4] = {0};
+    for (size_t i = 0; i < consumer->held_count; i++) {
+        const rd_kafka_message_t *message = consumer->held[i];
+        bool ours = false;
+        for (size_t j = 0; j < consumer->part_count; j++)
+            ours = ours || consumer->parts[j].partition == message->partition;
+        CU_ASSERT_TRUE(ours);
+        CU_ASSERT_TRUE(message->offset >= next[message->partition]);
+        next[message->partition] = message->offset + 1;
+    }
+}
+
 /* While one member holds records and is paused, another joins: what was held comes to whoever owns
  * it now, and a partition that comes back delivers. */
 static void test_rebalance_drops_what_is_held_and_resumes(void)
@@ -31,6 +46,8 @@ static void test_rebalance_drops_what_is_held_and_resumes(void)
     join(&b, "g");
     CU_ASSERT_TRUE(mock_run(&mock, have_two_each, NULL, 30000));
     CU_ASSERT_EQUAL(a.taken, 0);
+    mock_run(&mock, never, NULL, 2500);
+    assert_held_is_ours(a.consumer);
     a.takes = true;
     CU_ASSERT_TRUE(mock_run(&mock, has_the_rest, NULL, 15000));
     CU_ASSERT_FALSE(mock_run(&mock, never, NULL, 1200));
