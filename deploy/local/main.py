@@ -184,10 +184,11 @@ def send(words):
     if not ENDPOINTS.exists():
         raise Failure("no ./run is up (there is no .run/endpoints.json)")
     endpoints = json.loads(ENDPOINTS.read_text())
-    tenant = next((t for t in endpoints["tenants"] if t["name"] == name), None)
-    if tenant is None:
-        names = ", ".join(repr(t["name"]) for t in endpoints["tenants"])
-        raise Failure(f"no tenant {name!r}; there are {names}")
+    fitting = [t for t in endpoints["tenants"] if name in t["name"]]
+    if len(fitting) != 1:
+        names = ", ".join(t["name"] for t in endpoints["tenants"])
+        raise Failure(f"{name} names {len(fitting)} tenants; there are {names}")
+    tenant = fitting[0]
     twilio = endpoints["twilio_stand_url"]
     before = len(sent_to(twilio, from_)) if twilio else 0
     sid, answer = webhook.send_sms(tenant, endpoints["public_url"], from_, text,
@@ -201,7 +202,7 @@ def send(words):
         say("no reply within 60 s")
         return 1
     for entry in entries:
-        say(f"{name} < {entry['params'].get('Body', '')}")
+        say(f"{tenant['name']} < {entry['params'].get('Body', '')}")
     return 0
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import threading
 
+from build import CHECKOUT
 from kafka import Kafka, Runtime
 from nginx import Nginx
 from pgbouncer import PgBouncer
@@ -146,7 +147,8 @@ class Installation:
                       edge_public_key_file=self.keys / "edge.public",
                       edge_secret_key_file=self.keys / "edge.secret",
                       credentials_key_file=self.keys / "credentials.key",
-                      id_key_file=self.keys / "id.key", public_url=self.public_url)
+                      id_key_file=self.keys / "id.key", public_url=self.public_url,
+                      twilio_base_url=self.twilio_url, schema_dir=CHECKOUT / "schema")
         own = {f"FRONTDESK_{key.upper()}": str(value) for key, value in config.items()}
         return {**own, **self.secrets}
 

@@ -266,6 +266,7 @@ class Desk:
 
     def sql(self, text, *params):
         """Rows as tuples, as superuser."""
+        self.prepare()
         return self.servers.postgres.sql(text, params or None, self.installation.database)
 
     def value(self, text, *params):
