@@ -1,6 +1,7 @@
 /* Monotonic and wall clocks, and the two date formats that our wires use. */
 #include "base/clock.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -81,7 +82,9 @@ static const char *zone(const char *text, int *minutes)
     if (*text == ':')
         text++;
     text = digits(text, 2, &minute);
-    *minutes = text == NULL ? 0 : sign * (hour * 60 + minute);
+    if (text == NULL || hour > 23 || minute > 59)
+        return NULL;
+    *minutes = sign * (hour * 60 + minute);
     return text;
 }
 
@@ -90,9 +93,10 @@ static int to_wall_ms(struct tm tm, int fraction_ms, int zone_min, int64_t *wall
     if (tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 ||
         tm.tm_min > 59 || tm.tm_sec > 60 || tm.tm_year < 70)
         return -1;
-    int day = tm.tm_mday;
-    time_t seconds = timegm(&tm);
-    if (tm.tm_mday != day && tm.tm_sec != 60)
+    int day = tm.tm_mday, leap = tm.tm_sec == 60;
+    tm.tm_sec -= leap;
+    time_t seconds = timegm(&tm) + leap;
+    if (tm.tm_mday != day)
         return -1; /* 31 February and the like */
     *wall_ms = ((int64_t)seconds - (int64_t)zone_min * 60) * 1000 + fraction_ms;
     return 0;
@@ -101,7 +105,10 @@ static int to_wall_ms(struct tm tm, int fraction_ms, int zone_min, int64_t *wall
 int clock_parse_rfc3339(const char *text, int64_t *wall_ms, struct err *err)
 {
     int v[6] = {0}, fraction = 0, scale = 100, zone_min = 0;
-    const char *p = fields(text, "--T::!", (const int[]){4, 2, 2, 2, 2, 2}, v);
+    const int widths[] = {4, 2, 2, 2, 2, 2};
+    const char *p = fields(text, "--T::!", widths, v);
+    if (p == NULL)
+        p = fields(text, "--t::!", widths, v);
     if (p != NULL && *p == '.') {
         const char *start = ++p;
         for (; *p >= '0' && *p <= '9' && p - start < 9; p++, scale /= 10)
@@ -134,15 +141,15 @@ static int month_of(const char *name)
 int clock_parse_rfc2822(const char *text, int64_t *wall_ms, struct err *err)
 {
     char month[4] = "";
-    int day, year, hour, minute, second, sign_zone, used = 0;
-    char sign;
+    int day, year, hour, minute, second, zone_min = 0, used = 0;
     const char *comma = strchr(text, ',');
     const char *p = comma != NULL ? comma + 1 : text;
-    if (sscanf(p, " %2d %3s %4d %2d:%2d:%2d %c%4d%n", &day, month, &year, &hour, &minute, &second,
-               &sign, &sign_zone, &used) != 8 ||
-        p[used] != '\0' || (sign != '+' && sign != '-') || hour < 0 || minute < 0 || second < 0)
+    bool good = sscanf(p, " %2d %3s %4d %2d:%2d:%2d %n", &day, month, &year, &hour, &minute,
+                       &second, &used) == 6 &&
+                used > 0 && hour >= 0 && minute >= 0 && second >= 0 && strlen(p + used) == 5;
+    const char *end = good && p[used] != 'Z' ? zone(p + used, &zone_min) : NULL;
+    if (end == NULL || *end != '\0')
         return err_set(err, ERR_PERMANENT, "clock.format", "not an RFC 2822 date");
-    int zone_min = (sign_zone / 100 * 60 + sign_zone % 100) * (sign == '-' ? -1 : 1);
     struct tm tm = {.tm_year = year - 1900,
                     .tm_mon = month_of(month),
                     .tm_mday = day,

@@ -159,6 +159,10 @@ bool text_decode_base64(const char *text, size_t length, struct strbuf *out)
             }
             group = group << 6 | (uint32_t)value;
         }
+        if (pad > 0 && (group & (pad == 1 ? 0xffu : 0xffffu)) != 0) { /* a second spelling */
+            strbuf_truncate(out, start);
+            return false;
+        }
         unsigned char three[3] = {(unsigned char)(group >> 16), (unsigned char)(group >> 8),
                                   (unsigned char)group};
         strbuf_add(out, three, (size_t)(3 - pad));
