@@ -201,7 +201,8 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
     def wait_ready(self, condition, deadline_s, hint):
-        """Waits for condition(); a child that ends or is late is a Failure with its last words."""
+        """Waits for condition(); a child that ends or is late is a Failure with its last words.
+        `hint` is a text, or makes one when it is needed."""
         def ready_or_dead():
             return condition() or not self.alive()
         try:
@@ -214,7 +215,8 @@ class Child:
             raise Failure(self.complaint(f"ended at start with {how}", hint))
 
     def complaint(self, what, hint):
-        return f"{self.name} {what}. {hint}\n  last lines of {self.log}:\n{tail(self.log)}"
+        said = hint() if callable(hint) else hint
+        return f"{self.name} {what}. {said}\n  last lines of {self.log}:\n{tail(self.log)}"
 
     def signal(self, number):
         if self.alive():

@@ -55,10 +55,12 @@ class Service:
         return get(self.admin_port, "/readyz")[0] == 200
 
     def wait_ready(self, deadline_s=30):
-        self.child.wait_ready(self.ready, deadline_s, self._hint())
+        self.child.wait_ready(self.ready, deadline_s, self._hint)
         return self
 
     def _hint(self):
+        if not self.alive():
+            return f"Its settings: `{self.binary.name} --help`."
         status, body = get(self.admin_port, "/readyz")
         said = f"/readyz says {status}: {body.strip()[:300]}" if status else "/readyz does not answer"
         return f"{said}. `deskctl doctor` checks configuration, database, topics and keys."

@@ -56,14 +56,16 @@ class Desk:
 
     def start(self, ingresses=1, engines=2, responders=2, config=None, directory=True):
         """Brings the services up and waits until all are ready. config: {kind or name: {key:
-        value}}. Under SHARE a second call with the same arguments does nothing."""
+        value}}. Under SHARE a second call with the same arguments does nothing. ingresses=0 leaves
+        out nginx too."""
         wanted = (ingresses, engines, responders, json.dumps(config or {}, sort_keys=True))
         if self._running == wanted and all(s.alive() for s in self.services.values()):
             return self
         self.stop()
         self.prepare()
         here = self.installation
-        here.start_edge(ingresses)
+        if ingresses:
+            here.start_edge(ingresses)
         counts = {"engine": engines, "responder": responders, "ingress": ingresses}
         for kind, count in counts.items():
             for number in range(1, count + 1):
