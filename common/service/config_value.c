@@ -23,7 +23,8 @@ struct unit {
     const char *suffix;
     int64_t factor;
 };
-static const struct unit ms_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"", 1}, {NULL, 0}};
+static const struct unit ms_units[] = {{"ms", 1},      {"s", 1000}, {"m", 60000},
+                                       {"h", 3600000}, {"", 1},     {NULL, 0}};
 static const struct unit byte_units[] = {{"k", 1024}, {"m", 1048576}, {"", 1}, {NULL, 0}};
 static const struct unit plain_units[] = {{"", 1}, {NULL, 0}};
 
