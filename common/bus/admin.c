@@ -179,7 +179,7 @@ static void copy_overrides(const rd_kafka_ConfigResource_t *resource, struct are
 int bus_admin_describe(struct bus_admin *admin, struct arena *arena, const char *name,
                        struct bus_topic *topic, struct err *err)
 {
-    int partitions, replication;
+    int partitions = 0, replication = 0;
     if (ask_metadata(admin, name, &partitions, &replication, err) != 0)
         return -1;
     rd_kafka_ConfigResource_t *asked = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name);
@@ -219,7 +219,7 @@ int bus_admin_create(struct bus_admin *admin, const struct bus_topic *topic, str
 
 int bus_admin_grow(struct bus_admin *admin, const char *name, int partitions, struct err *err)
 {
-    int present, replication;
+    int present = 0, replication = 0;
     if (ask_metadata(admin, name, &present, &replication, err) != 0)
         return -1;
     if (partitions == present)

@@ -37,7 +37,8 @@ static const struct {
     {RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, ERR_PERMANENT, "bus.bad_topic"},
     {RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS, ERR_FALL_BACK, "bus.topic_exists"},
     {RD_KAFKA_RESP_ERR_INVALID_CONFIG, ERR_PERMANENT, "bus.bad_config"},
-    {RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR, ERR_PERMANENT, "bus.bad_config"},
+    /* Not only a number too large: also while brokers are starting and still fenced. */
+    {RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR, ERR_RETRY_LATER, "bus.replication"},
     {RD_KAFKA_RESP_ERR_INVALID_PARTITIONS, ERR_PERMANENT, "bus.bad_config"},
     {RD_KAFKA_RESP_ERR_POLICY_VIOLATION, ERR_PERMANENT, "bus.bad_config"},
     {RD_KAFKA_RESP_ERR__INVALID_ARG, ERR_BUG, "bus.config"},

@@ -82,7 +82,7 @@ static void replace(struct bus_producer *producer, struct bus_link *old)
     if (producer->loop != NULL)
         rd_kafka_queue_io_event_enable(old->main_queue, -1, NULL, 0);
     bus_link_purge(producer, old, PURGE_MS);
-    bus_link_put(old); /* the producer's own reference */
+    atomic_fetch_sub(&old->refs, 1); /* the producer's own; the caller still has one */
     bus_prime_request(producer);
 }
 

@@ -230,12 +230,16 @@ static rd_kafka_resp_err_t hand_over(struct bus_flight *flight, const struct bus
 {
     rd_kafka_headers_t *headers = make_headers(record);
     int32_t partition = record->partition < 0 ? RD_KAFKA_PARTITION_UA : record->partition;
-    /* librdkafka does not write to key and value with MSG_F_COPY; its type is not const. */
+    /* With MSG_F_COPY librdkafka only reads the value; its type is not const all the same. */
+    const union {
+        const void *in;
+        void *out;
+    } value = {.in = record->value};
     rd_kafka_resp_err_t code = rd_kafka_producev(
         flight->link->rk, RD_KAFKA_V_TOPIC(record->topic), RD_KAFKA_V_PARTITION(partition),
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(record->key, record->key_length),
-        RD_KAFKA_V_VALUE((void *)(uintptr_t)record->value, record->value_length),
-        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(flight), RD_KAFKA_V_END);
+        RD_KAFKA_V_VALUE(value.out, record->value_length), RD_KAFKA_V_HEADERS(headers),
+        RD_KAFKA_V_OPAQUE(flight), RD_KAFKA_V_END);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         rd_kafka_headers_destroy(headers);
     return code;
