@@ -11,7 +11,8 @@
 #include "help.h"
 
 static const struct command *const groups[] = {
-    command_keys, command_db, command_topics, command_tenant, command_directory,
+    command_keys,         command_db,   command_topics, command_tenant, command_directory,
+    command_conversation, command_dead, command_hold,   command_doctor,
 };
 
 const char *words_option(const struct words *words, const char *name)

@@ -110,23 +110,24 @@ struct topic_drift topic_file_compare(const struct bus_topic *wanted, const stru
         .grow =
             found->partitions<wanted->partitions, .shrink = found->partitions> wanted->partitions};
     if (drift.grow)
-        strbuf_printf(out, "partitions: %d -> %d\n", found->partitions, wanted->partitions);
+        strbuf_printf(out, "partitions: %d -> %d; ", found->partitions, wanted->partitions);
     if (drift.shrink)
-        strbuf_printf(out, "partitions: %d, wanted %d (never shrunk)\n", found->partitions,
+        strbuf_printf(out, "partitions: %d, wanted %d (never shrunk); ", found->partitions,
                       wanted->partitions);
     for (size_t i = 0; i < wanted->config_count; i++) {
         const char *value = config_value(found, wanted->config[i].name);
         if (value != NULL && strcmp(value, wanted->config[i].value) == 0)
             continue;
         drift.configure = true;
-        strbuf_printf(out, "config %s: %s -> %s\n", wanted->config[i].name,
+        strbuf_printf(out, "config %s: %s -> %s; ", wanted->config[i].name,
                       value != NULL ? value : "(default)", wanted->config[i].value);
     }
     for (size_t i = 0; i < found->config_count; i++)
         if (config_value(wanted, found->config[i].name) == NULL) {
             drift.configure = true;
-            strbuf_printf(out, "config %s: %s -> (default)\n", found->config[i].name,
+            strbuf_printf(out, "config %s: %s -> (default); ", found->config[i].name,
                           found->config[i].value);
         }
+    strbuf_truncate(out, out->length > 2 ? out->length - 2 : 0);
     return drift;
 }

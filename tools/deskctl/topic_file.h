@@ -16,9 +16,9 @@
 void topic_file_read(struct problems *problems, const char *path, const char *prefix,
                      struct bus_topic **topics, size_t *count);
 
-/* How an existing topic differs from the wanted one, as lines "config retention.ms: 1 -> 2" in
- * `out`; says which of create, grow and configure would mend it. A topic with more partitions than
- * wanted is drift that nothing mends: partitions never shrink. */
+/* How an existing topic differs from the wanted one, as "config retention.ms: 1 -> 2; ..." in the
+ * empty `out`; says which of create, grow and configure would mend it. A topic with more partitions
+ * than wanted is drift that nothing mends: partitions never shrink. */
 struct topic_drift {
     bool grow, configure, shrink;
 };

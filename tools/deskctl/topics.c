@@ -14,7 +14,7 @@ struct finding {
     const struct bus_topic *wanted;
     enum state state;
     struct topic_drift drift;
-    const char *differences; /* lines */
+    const char *differences; /* for people, "" if none */
     const char *outcome;     /* what apply did; "" */
 };
 
@@ -54,8 +54,6 @@ static int look(struct desk *desk, struct bus_admin *admin, struct finding *find
     strbuf_init(&lines, 16 * 1024);
     finding->drift = topic_file_compare(finding->wanted, &found, &lines);
     finding->state = lines.length > 0 ? TOPIC_DRIFTED : TOPIC_SAME;
-    if (lines.length > 0)
-        strbuf_truncate(&lines, lines.length - 1);
     finding->differences = arena_strdup(desk->arena, lines.data);
     strbuf_fini(&lines);
     return 0;
@@ -113,14 +111,11 @@ static int print_findings(const struct desk *desk, const struct finding *finding
     static const char *const states[] = {"same", "missing", "drifted"};
     struct table *table = table_new(desk->arena, columns, sizeof columns / sizeof columns[0]);
     for (size_t i = 0; i < count; i++) {
-        char *differences = arena_strdup(desk->arena, findings[i].differences);
-        for (char *c = differences; *c != '\0'; c++)
-            *c = *c == '\n' ? ';' : *c;
         const char *cells[] = {
             findings[i].wanted->name,
             arena_printf(desk->arena, "%d", findings[i].wanted->partitions),
             states[findings[i].state],
-            differences,
+            findings[i].differences,
             findings[i].outcome,
         };
         table_add(table, cells);

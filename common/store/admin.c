@@ -1,0 +1,732 @@
+/* Statements that only look. Transcripts are put together by the database, one JSON object for a
+ * conversation: the shape is needed as JSON anyway, and it is read in one snapshot. */
+#include "store/admin.h"
+
+#include <stdio.h>
+
+#define UTC(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+
+static const char *text_or_null(const struct pg_result *result, struct arena *arena, int row,
+                                int column)
+{
+    return pg_is_null(result, 0, row, column)
+               ? NULL
+               : arena_strdup(arena, pg_text(result, 0, row, column));
+}
+
+/* ---- conversations ---- */
+
+static const char list_sql[] = "SELECT c.id, t.name, s.remote_address, ch.address, " UTC(
+    "c.last_activity_at") ", "
+                          "CASE WHEN c.held_by IS NOT NULL THEN 'held' WHEN c.closed_at IS NOT "
+                          "NULL THEN 'closed' "
+                          "ELSE 'open' END, c.held_by, c.flagged, "
+                          "(SELECT count(*) FROM messages m WHERE m.tenant_id = c.tenant_id "
+                          "AND m.conversation_id = c.id), "
+                          "(SELECT count(*) FROM inbox_events i JOIN channel_sessions o ON "
+                          "o.tenant_id = i.tenant_id "
+                          "AND o.id = i.session_id WHERE o.tenant_id = c.tenant_id AND "
+                          "o.conversation_id = c.id "
+                          "AND i.state = 'open'), c.epoch "
+                          "FROM conversations c JOIN tenants t ON t.id = c.tenant_id "
+                          "LEFT JOIN LATERAL (SELECT m.session_id FROM messages m WHERE "
+                          "m.tenant_id = c.tenant_id "
+                          "AND m.conversation_id = c.id ORDER BY m.position DESC LIMIT 1) l ON "
+                          "true "
+                          "LEFT JOIN channel_sessions s ON s.tenant_id = c.tenant_id AND s.id = "
+                          "l.session_id "
+                          "LEFT JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = "
+                          "s.channel_id "
+                          "WHERE $1::text IS NULL OR t.name = $1::text "
+                          "ORDER BY c.last_activity_at DESC, c.id LIMIT $2::bigint";
+
+static struct admin_conversation read_conversation(const struct pg_result *result,
+                                                   struct arena *arena, int row)
+{
+    return (struct admin_conversation){
+        .id = text_or_null(result, arena, row, 0),
+        .tenant = text_or_null(result, arena, row, 1),
+        .address = text_or_null(result, arena, row, 2),
+        .number = text_or_null(result, arena, row, 3),
+        .last_activity_at = text_or_null(result, arena, row, 4),
+        .state = text_or_null(result, arena, row, 5),
+        .held_by = text_or_null(result, arena, row, 6),
+        .flagged = text_or_null(result, arena, row, 7),
+        .messages = pg_int(result, 0, row, 8),
+        .open_events = pg_int(result, 0, row, 9),
+        .epoch = pg_int(result, 0, row, 10),
+    };
+}
+
+int admin_list_conversations(struct pg_session *session, struct arena *arena, const char *tenant,
+                             int64_t limit, struct admin_conversation **rows, size_t *count,
+                             struct err *err)
+{
+    char most[32];
+    snprintf(most, sizeof most, "%lld", (long long)limit);
+    const struct pg_statement statement = {
+        .sql = list_sql, .params = {tenant, most}, .param_count = 2};
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    size_t found = (size_t)pg_rows(result, 0);
+    struct admin_conversation *list = arena_alloc(arena, (found + 1) * sizeof *list);
+    for (size_t i = 0; i < found; i++)
+        list[i] = read_conversation(result, arena, (int)i);
+    pg_result_free(&result);
+    *rows = list;
+    *count = found;
+    return 0;
+}
+
+#define DELIVERY_JSON                                                                              \
+    "jsonb_build_object('id', d.id, 'seq', d.seq, 'via', d.via, 'author', d.author, "              \
+    "'state', d.state, 'reason', d.reason, 'attempts_made', d.attempts, "                          \
+    "'segments', d.segments, 'encoding', d.encoding, 'provider_sid', d.provider_sid, "             \
+    "'provider_status', d.provider_status, 'error_code', d.error_code, "                           \
+    "'created_at', " UTC("d.created_at") ", 'settled_at', " UTC(                                   \
+        "d.settled_at") ", "                                                                       \
+                        "'attempts', coalesce((SELECT jsonb_agg(jsonb_build_object('number', "     \
+                        "a.number, "                                                               \
+                        "'outcome', a.outcome, 'http_status', a.http_status, 'error_code', "       \
+                        "a.error_code, "                                                           \
+                        "'provider_sid', a.provider_sid, 'started_at', " UTC(                      \
+                            "a.started_at") ", "                                                   \
+                                            "'finished_at', " UTC(                                 \
+                                                "a.finished_at") ") ORDER BY a.number) FROM "      \
+                                                                 "delivery_attempts a "            \
+                                                                 "WHERE a.tenant_id = "            \
+                                                                 "d.tenant_id AND a.delivery_id "  \
+                                                                 "= d.id), '[]'))"
+
+#define TURN_JSON                                                                                  \
+    "jsonb_build_object('id', u.id, 'number', u.number, 'state', u.state, "                        \
+    "'outcome', u.outcome, 'tries', u.tries, 'recomputes', u.recomputes, "                         \
+    "'assistant_version', u.assistant_version, 'error_code', u.error_code, "                       \
+    "'started_at', " UTC("u.started_at") ", 'finished_at', " UTC(                                  \
+        "u.finished_at") ", "                                                                      \
+                         "'traceparent', u.traceparent, "                                          \
+                         "'calls', coalesce((SELECT jsonb_agg(jsonb_build_object('provider', "     \
+                         "l.provider, "                                                            \
+                         "'model', l.model, 'outcome', l.outcome, 'error_code', l.error_code, "    \
+                         "'finish', l.finish, "                                                    \
+                         "'tokens_in', l.tokens_in, 'tokens_out', l.tokens_out, 'tokens_cached', " \
+                         "l.tokens_cached, "                                                       \
+                         "'first_token_ms', l.first_token_ms, 'total_ms', l.total_ms, "            \
+                         "'request_id', l.request_id, "                                            \
+                         "'started_at', " UTC(                                                     \
+                             "l.started_at") ") ORDER BY l.started_at) FROM llm_calls l "          \
+                                             "WHERE l.tenant_id = u.tenant_id AND l.turn_id = "    \
+                                             "u.id), '[]'))"
+
+static const char show_sql[] =
+    "SELECT jsonb_build_object('id', c.id, 'tenant', t.name, 'epoch', c.epoch, "
+    "'held_by', c.held_by, 'flagged', c.flagged, 'opened_at', " UTC(
+        "c.opened_at") ", "
+                       "'closed_at', " UTC(
+                           "c.closed_at") ", 'messages', coalesce((SELECT jsonb_agg(x.message "
+                                          "ORDER BY x.position) FROM (SELECT m.position, "
+                                          "jsonb_build_object('id', m.id, "
+                                          "'at', " UTC("m.created_at") ", 'event_time', " UTC(
+                                              "m.event_time") ", "
+                                                              "'direction', m.direction, 'author', "
+                                                              "m.author, 'body', m.body, 'media', "
+                                                              "m.media, "
+                                                              "'provider_id', m.provider_id, "
+                                                              "'address', s.remote_address, "
+                                                              "'number', ch.address, "
+                                                              "'inbox', (SELECT "
+                                                              "jsonb_build_object('state', "
+                                                              "i.state, 'reason', i.reason, "
+                                                              "'claimed_at', " UTC(
+                                                                  "i.claimed_at") ", "
+                                                                                  "'settled_at',"
+                                                                                  " " UTC("i."
+                                                                                          "settled_"
+                                                                                          "at") ", "
+                                                                                                "'t"
+                                                                                                "ur"
+                                                                                                "n'"
+                                                                                                ", "
+                                                                                                "i."
+                                                                                                "tu"
+                                                                                                "rn"
+                                                                                                "_i"
+                                                                                                "d)"
+                                                                                                " F"
+                                                                                                "RO"
+                                                                                                "M "
+                                                                                                "in"
+                                                                                                "bo"
+                                                                                                "x_"
+                                                                                                "ev"
+                                                                                                "en"
+                                                                                                "ts"
+                                                                                                " i"
+                                                                                                " W"
+                                                                                                "HE"
+                                                                                                "RE"
+                                                                                                " i"
+                                                                                                ".t"
+                                                                                                "en"
+                                                                                                "an"
+                                                                                                "t_"
+                                                                                                "id"
+                                                                                                " ="
+                                                                                                " m"
+                                                                                                ".t"
+                                                                                                "en"
+                                                                                                "an"
+                                                                                                "t_"
+                                                                                                "id"
+                                                                                                " "
+                                                                                                "AN"
+                                                                                                "D "
+                                                                                                "i."
+                                                                                                "ch"
+                                                                                                "an"
+                                                                                                "ne"
+                                                                                                "l "
+                                                                                                "= "
+                                                                                                "s."
+                                                                                                "ki"
+                                                                                                "nd"
+                                                                                                " A"
+                                                                                                "ND"
+                                                                                                " i"
+                                                                                                ".p"
+                                                                                                "ro"
+                                                                                                "vi"
+                                                                                                "de"
+                                                                                                "r_"
+                                                                                                "id"
+                                                                                                " ="
+                                                                                                " m"
+                                                                                                ".p"
+                                                                                                "ro"
+                                                                                                "vi"
+                                                                                                "de"
+                                                                                                "r_"
+                                                                                                "id"
+                                                                                                " A"
+                                                                                                "ND"
+                                                                                                " m"
+                                                                                                ".d"
+                                                                                                "ir"
+                                                                                                "ec"
+                                                                                                "ti"
+                                                                                                "on"
+                                                                                                " ="
+                                                                                                " '"
+                                                                                                "in"
+                                                                                                "')"
+                                                                                                ", "
+                                                                                                "'t"
+                                                                                                "ur"
+                                                                                                "n'"
+                                                                                                ", "
+                                                                                                "(S"
+                                                                                                "EL"
+                                                                                                "EC"
+                                                                                                "T"
+                                                                                                " " TURN_JSON
+                                                                                                " F"
+                                                                                                "RO"
+                                                                                                "M "
+                                                                                                "tu"
+                                                                                                "rn"
+                                                                                                "s "
+                                                                                                "u "
+                                                                                                "WH"
+                                                                                                "ER"
+                                                                                                "E "
+                                                                                                "u."
+                                                                                                "te"
+                                                                                                "na"
+                                                                                                "nt"
+                                                                                                "_i"
+                                                                                                "d "
+                                                                                                "= "
+                                                                                                "m."
+                                                                                                "te"
+                                                                                                "na"
+                                                                                                "nt"
+                                                                                                "_i"
+                                                                                                "d "
+                                                                                                "AN"
+                                                                                                "D "
+                                                                                                "u."
+                                                                                                "id"
+                                                                                                " ="
+                                                                                                " m"
+                                                                                                ".t"
+                                                                                                "ur"
+                                                                                                "n_"
+                                                                                                "id"
+                                                                                                "),"
+                                                                                                " "
+                                                                                                "'d"
+                                                                                                "el"
+                                                                                                "iv"
+                                                                                                "er"
+                                                                                                "ie"
+                                                                                                "s'"
+                                                                                                ", "
+                                                                                                "co"
+                                                                                                "al"
+                                                                                                "es"
+                                                                                                "ce"
+                                                                                                "(("
+                                                                                                "SE"
+                                                                                                "LE"
+                                                                                                "CT"
+                                                                                                " j"
+                                                                                                "so"
+                                                                                                "nb"
+                                                                                                "_a"
+                                                                                                "gg"
+                                                                                                "(" DELIVERY_JSON
+                                                                                                " O"
+                                                                                                "RD"
+                                                                                                "ER"
+                                                                                                " B"
+                                                                                                "Y "
+                                                                                                "d."
+                                                                                                "se"
+                                                                                                "q)"
+                                                                                                " "
+                                                                                                "FR"
+                                                                                                "OM"
+                                                                                                " d"
+                                                                                                "el"
+                                                                                                "iv"
+                                                                                                "er"
+                                                                                                "ie"
+                                                                                                "s "
+                                                                                                "d "
+                                                                                                "WH"
+                                                                                                "ER"
+                                                                                                "E "
+                                                                                                "d."
+                                                                                                "te"
+                                                                                                "na"
+                                                                                                "nt"
+                                                                                                "_i"
+                                                                                                "d "
+                                                                                                "= "
+                                                                                                "m."
+                                                                                                "te"
+                                                                                                "na"
+                                                                                                "nt"
+                                                                                                "_i"
+                                                                                                "d "
+                                                                                                "AN"
+                                                                                                "D "
+                                                                                                "d."
+                                                                                                "me"
+                                                                                                "ss"
+                                                                                                "ag"
+                                                                                                "e_"
+                                                                                                "id"
+                                                                                                " ="
+                                                                                                " m"
+                                                                                                ".i"
+                                                                                                "d)"
+                                                                                                ", "
+                                                                                                "'["
+                                                                                                "]'"
+                                                                                                "))"
+                                                                                                " "
+                                                                                                "AS"
+                                                                                                " m"
+                                                                                                "es"
+                                                                                                "sa"
+                                                                                                "ge"
+                                                                                                " F"
+                                                                                                "RO"
+                                                                                                "M "
+                                                                                                "me"
+                                                                                                "ss"
+                                                                                                "ag"
+                                                                                                "es"
+                                                                                                " m"
+                                                                                                " J"
+                                                                                                "OI"
+                                                                                                "N "
+                                                                                                "ch"
+                                                                                                "an"
+                                                                                                "ne"
+                                                                                                "l_"
+                                                                                                "se"
+                                                                                                "ss"
+                                                                                                "io"
+                                                                                                "ns"
+                                                                                                " s"
+                                                                                                " O"
+                                                                                                "N "
+                                                                                                "s."
+                                                                                                "te"
+                                                                                                "na"
+                                                                                                "nt"
+                                                                                                "_i"
+                                                                                                "d "
+                                                                                                "= "
+                                                                                                "m."
+                                                                                                "te"
+                                                                                                "na"
+                                                                                                "nt"
+                                                                                                "_i"
+                                                                                                "d "
+                                                                                                "AN"
+                                                                                                "D "
+                                                                                                "s."
+                                                                                                "id"
+                                                                                                " ="
+                                                                                                " m"
+                                                                                                ".s"
+                                                                                                "es"
+                                                                                                "si"
+                                                                                                "on"
+                                                                                                "_i"
+                                                                                                "d "
+                                                                                                "JO"
+                                                                                                "IN"
+                                                                                                " c"
+                                                                                                "ha"
+                                                                                                "nn"
+                                                                                                "el"
+                                                                                                "s "
+                                                                                                "ch"
+                                                                                                " O"
+                                                                                                "N "
+                                                                                                "ch"
+                                                                                                ".t"
+                                                                                                "en"
+                                                                                                "an"
+                                                                                                "t_"
+                                                                                                "id"
+                                                                                                " ="
+                                                                                                " s"
+                                                                                                ".t"
+                                                                                                "en"
+                                                                                                "an"
+                                                                                                "t_"
+                                                                                                "id"
+                                                                                                " "
+                                                                                                "AN"
+                                                                                                "D "
+                                                                                                "ch"
+                                                                                                ".i"
+                                                                                                "d "
+                                                                                                "= "
+                                                                                                "s."
+                                                                                                "ch"
+                                                                                                "an"
+                                                                                                "ne"
+                                                                                                "l_"
+                                                                                                "id"
+                                                                                                " W"
+                                                                                                "HE"
+                                                                                                "RE"
+                                                                                                " m"
+                                                                                                ".t"
+                                                                                                "en"
+                                                                                                "an"
+                                                                                                "t_"
+                                                                                                "id"
+                                                                                                " ="
+                                                                                                " c"
+                                                                                                ".t"
+                                                                                                "en"
+                                                                                                "an"
+                                                                                                "t_"
+                                                                                                "id"
+                                                                                                " A"
+                                                                                                "ND"
+                                                                                                " m"
+                                                                                                ".c"
+                                                                                                "on"
+                                                                                                "ve"
+                                                                                                "rs"
+                                                                                                "at"
+                                                                                                "io"
+                                                                                                "n_"
+                                                                                                "id"
+                                                                                                " ="
+                                                                                                " c"
+                                                                                                ".i"
+                                                                                                "d "
+                                                                                                "OR"
+                                                                                                "DE"
+                                                                                                "R "
+                                                                                                "BY"
+                                                                                                " m"
+                                                                                                ".p"
+                                                                                                "os"
+                                                                                                "it"
+                                                                                                "io"
+                                                                                                "n "
+                                                                                                "DE"
+                                                                                                "SC"
+                                                                                                " L"
+                                                                                                "IM"
+                                                                                                "IT"
+                                                                                                " 1"
+                                                                                                "00"
+                                                                                                "0)"
+                                                                                                " x"
+                                                                                                "),"
+                                                                                                " '"
+                                                                                                "[]"
+                                                                                                "')"
+                                                                                                ", "
+                                                                                                "'f"
+                                                                                                "ai"
+                                                                                                "le"
+                                                                                                "d_"
+                                                                                                "tu"
+                                                                                                "rn"
+                                                                                                "s'"
+                                                                                                ", "
+                                                                                                "co"
+                                                                                                "al"
+                                                                                                "es"
+                                                                                                "ce"
+                                                                                                "(("
+                                                                                                "SE"
+                                                                                                "LE"
+                                                                                                "CT"
+                                                                                                " j"
+                                                                                                "so"
+                                                                                                "nb"
+                                                                                                "_a"
+                                                                                                "gg"
+                                                                                                "(" TURN_JSON
+                                                                                                " O"
+                                                                                                "RD"
+                                                                                                "ER"
+                                                                                                " B"
+                                                                                                "Y "
+                                                                                                "u."
+                                                                                                "st"
+                                                                                                "ar"
+                                                                                                "te"
+                                                                                                "d_"
+                                                                                                "at"
+                                                                                                ") "
+                                                                                                "FR"
+                                                                                                "OM"
+                                                                                                " t"
+                                                                                                "ur"
+                                                                                                "ns"
+                                                                                                " u"
+                                                                                                " W"
+                                                                                                "HE"
+                                                                                                "RE"
+                                                                                                " u"
+                                                                                                ".t"
+                                                                                                "en"
+                                                                                                "an"
+                                                                                                "t_"
+                                                                                                "id"
+                                                                                                " ="
+                                                                                                " c"
+                                                                                                ".t"
+                                                                                                "en"
+                                                                                                "an"
+                                                                                                "t_"
+                                                                                                "id"
+                                                                                                " A"
+                                                                                                "ND"
+                                                                                                " u"
+                                                                                                ".c"
+                                                                                                "on"
+                                                                                                "ve"
+                                                                                                "rs"
+                                                                                                "at"
+                                                                                                "io"
+                                                                                                "n_"
+                                                                                                "id"
+                                                                                                " ="
+                                                                                                " c"
+                                                                                                ".i"
+                                                                                                "d "
+                                                                                                "AN"
+                                                                                                "D "
+                                                                                                "u."
+                                                                                                "st"
+                                                                                                "at"
+                                                                                                "e "
+                                                                                                "= "
+                                                                                                "'f"
+                                                                                                "ai"
+                                                                                                "le"
+                                                                                                "d'"
+                                                                                                "),"
+                                                                                                " '"
+                                                                                                "[]"
+                                                                                                "')"
+                                                                                                "):"
+                                                                                                ":t"
+                                                                                                "ex"
+                                                                                                "t "
+                                                                                                "FR"
+                                                                                                "OM"
+                                                                                                " c"
+                                                                                                "on"
+                                                                                                "ve"
+                                                                                                "rs"
+                                                                                                "at"
+                                                                                                "io"
+                                                                                                "ns"
+                                                                                                " c"
+                                                                                                " J"
+                                                                                                "OI"
+                                                                                                "N "
+                                                                                                "te"
+                                                                                                "na"
+                                                                                                "nt"
+                                                                                                "s "
+                                                                                                "t "
+                                                                                                "ON"
+                                                                                                " t"
+                                                                                                ".i"
+                                                                                                "d "
+                                                                                                "= "
+                                                                                                "c."
+                                                                                                "te"
+                                                                                                "na"
+                                                                                                "nt"
+                                                                                                "_i"
+                                                                                                "d "
+                                                                                                "WH"
+                                                                                                "ER"
+                                                                                                "E "
+                                                                                                "c."
+                                                                                                "id"
+                                                                                                " ="
+                                                                                                " $"
+                                                                                                "1:"
+                                                                                                ":u"
+                                                                                                "ui"
+                                                                                                "d";
+
+/* The one text of a statement with one id, NULL without a row. */
+static int query_json(struct pg_session *session, struct arena *arena, const char *sql,
+                      const struct uuid *id, const char **json, struct err *err)
+{
+    char text[UUID_TEXT_SIZE];
+    const struct pg_statement statement = {
+        .sql = sql, .params = {uuid_format(id, text)}, .param_count = 1};
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    *json = pg_rows(result, 0) > 0 ? text_or_null(result, arena, 0, 0) : NULL;
+    pg_result_free(&result);
+    return 0;
+}
+
+int admin_show_conversation(struct pg_session *session, struct arena *arena, const struct uuid *id,
+                            const char **json, struct err *err)
+{
+    return query_json(session, arena, show_sql, id, json, err);
+}
+
+int admin_find_conversation(struct pg_session *session, const struct uuid *id, struct uuid *tenant,
+                            bool *found, struct err *err)
+{
+    char text[UUID_TEXT_SIZE];
+    const struct pg_statement statement = {
+        .sql = "SELECT tenant_id FROM conversations WHERE id = $1::uuid",
+        .params = {uuid_format(id, text)},
+        .param_count = 1};
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    *found = pg_rows(result, 0) > 0;
+    if (*found)
+        *tenant = pg_uuid(result, 0, 0, 0);
+    pg_result_free(&result);
+    return 0;
+}
+
+/* ---- dead ends ---- */
+
+static const char dead_sql[] = "SELECT x.kind, x.id, t.name, x.conversation_id, " UTC(
+    "x.at") ", x.code, x.tries FROM ("
+            "SELECT 'turn' AS kind, u.id, u.tenant_id, u.conversation_id, "
+            "coalesce(u.finished_at, u.started_at) AS at, u.error_code AS code, u.tries "
+            "FROM turns u WHERE u.state = 'failed' UNION ALL "
+            "SELECT 'delivery', d.id, d.tenant_id, d.conversation_id, "
+            "coalesce(d.settled_at, d.first_attempt_at, d.created_at), "
+            "coalesce(d.reason, d.error_code), d.attempts FROM deliveries d WHERE d.state = "
+            "'parked') x "
+            "JOIN tenants t ON t.id = x.tenant_id WHERE $1::text IS NULL OR t.name = $1::text "
+            "ORDER BY x.at DESC, x.id LIMIT $2::bigint";
+
+int admin_list_dead(struct pg_session *session, struct arena *arena, const char *tenant,
+                    int64_t limit, struct admin_dead **rows, size_t *count, struct err *err)
+{
+    char most[32];
+    snprintf(most, sizeof most, "%lld", (long long)limit);
+    const struct pg_statement statement = {
+        .sql = dead_sql, .params = {tenant, most}, .param_count = 2};
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    size_t found = (size_t)pg_rows(result, 0);
+    struct admin_dead *list = arena_alloc(arena, (found + 1) * sizeof *list);
+    for (size_t i = 0; i < found; i++)
+        list[i] = (struct admin_dead){
+            .kind = text_or_null(result, arena, (int)i, 0),
+            .id = text_or_null(result, arena, (int)i, 1),
+            .tenant = text_or_null(result, arena, (int)i, 2),
+            .conversation = text_or_null(result, arena, (int)i, 3),
+            .at = text_or_null(result, arena, (int)i, 4),
+            .code = text_or_null(result, arena, (int)i, 5),
+            .tries = pg_int(result, 0, (int)i, 6),
+        };
+    pg_result_free(&result);
+    *rows = list;
+    *count = found;
+    return 0;
+}
+
+static const char show_dead_sql[] =
+    "SELECT jsonb_build_object('kind', 'turn', 'tenant', t.name, "
+    "'conversation', u.conversation_id, 'turn', " TURN_JSON ", "
+    "'events', coalesce((SELECT jsonb_agg(jsonb_build_object('provider_id', i.provider_id, "
+    "'state', i.state, 'reason', i.reason, 'event_time', " UTC(
+        "i.event_time") ") "
+                        "ORDER BY i.event_time) FROM inbox_events i WHERE i.tenant_id = "
+                        "u.tenant_id "
+                        "AND i.turn_id = u.id), '[]'))::text FROM turns u JOIN tenants t ON t.id = "
+                        "u.tenant_id "
+                        "WHERE u.id = $1::uuid AND u.state = 'failed' UNION ALL "
+                        "SELECT jsonb_build_object('kind', 'delivery', 'tenant', t.name, "
+                        "'conversation', d.conversation_id, 'delivery', " DELIVERY_JSON ")::text "
+                        "FROM deliveries d JOIN tenants t ON t.id = d.tenant_id "
+                        "WHERE d.id = $1::uuid AND d.state = 'parked'";
+
+int admin_show_dead(struct pg_session *session, struct arena *arena, const struct uuid *id,
+                    const char **json, struct err *err)
+{
+    return query_json(session, arena, show_dead_sql, id, json, err);
+}
+
+int admin_inbox_knows(struct pg_session *session, const struct uuid *tenant, const char *channel,
+                      const char *provider_id, bool *known, struct err *err)
+{
+    char text[UUID_TEXT_SIZE];
+    const struct pg_statement statement = {
+        .sql = "SELECT EXISTS (SELECT 1 FROM inbox_events WHERE tenant_id = $1::uuid "
+               "AND channel = $2::text AND provider_id = $3::text)",
+        .params = {uuid_format(tenant, text), channel, provider_id},
+        .param_count = 3};
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    *known = pg_bool(result, 0, 0, 0);
+    pg_result_free(&result);
+    return 0;
+}

@@ -1,0 +1,58 @@
+/* Named SQL behind deskctl's looking: conversations, dead turns, the inbox. Blocking, inside a
+ * transaction that schema_begin_as_ops opened. Texts are in the arena. One thread. */
+#ifndef DESK_STORE_ADMIN_H
+#define DESK_STORE_ADMIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/uuid.h"
+#include "pg/pg.h"
+
+#define ADMIN_ROWS_MAX 1000
+
+struct admin_conversation {
+    const char *id, *tenant, *address, *number, *last_activity_at;
+    const char *state;             /* open, closed, held */
+    const char *held_by, *flagged; /* NULL: no */
+    int64_t messages, open_events, epoch;
+};
+
+/* The conversations that were active last, of one tenant (its name) or of all (NULL). `limit` is
+ * 1-ADMIN_ROWS_MAX. */
+int admin_list_conversations(struct pg_session *session, struct arena *arena, const char *tenant,
+                             int64_t limit, struct admin_conversation **rows, size_t *count,
+                             struct err *err);
+
+/* One conversation whole, as a JSON object: head, and messages in order, each with its inbox row,
+ * turn, model calls, delivery and attempts. *json stays NULL if there is none. At most
+ * ADMIN_ROWS_MAX messages, the newest. */
+int admin_show_conversation(struct pg_session *session, struct arena *arena, const struct uuid *id,
+                            const char **json, struct err *err);
+
+/* Tenant of a conversation; *found is false if there is none. */
+int admin_find_conversation(struct pg_session *session, const struct uuid *id, struct uuid *tenant,
+                            bool *found, struct err *err);
+
+struct admin_dead {
+    const char *kind; /* "turn" (failed) or "delivery" (parked: waits for a person) */
+    const char *id, *tenant, *conversation, *at, *code;
+    int64_t tries;
+};
+
+/* Failed turns and parked deliveries, newest first, of one tenant or of all. */
+int admin_list_dead(struct pg_session *session, struct arena *arena, const char *tenant,
+                    int64_t limit, struct admin_dead **rows, size_t *count, struct err *err);
+
+/* A failed turn or a parked delivery as a JSON object; *json stays NULL if there is none. */
+int admin_show_dead(struct pg_session *session, struct arena *arena, const struct uuid *id,
+                    const char **json, struct err *err);
+
+/* True in *known if the inbox has that event of the tenant. */
+int admin_inbox_knows(struct pg_session *session, const struct uuid *tenant, const char *channel,
+                      const char *provider_id, bool *known, struct err *err);
+
+#endif

@@ -1,0 +1,273 @@
+/* `deskctl conversation list|show`, `takeover`, `handback`, `erase`. */
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "command.h"
+#include "crypto/crypto.h"
+#include "store/admin.h"
+#include "store/conversation.h"
+#include "store/erasure.h"
+#include "store/tenant.h"
+#include "transcript.h"
+#include "json/json.h"
+
+#define LIST_DEFAULT 50
+
+static int find_tenant(struct desk *desk, struct pg_session *session, const char *name,
+                       struct tenant_row **row, struct err *err)
+{
+    if (tenant_find(session, desk->arena, name, row, err) != 0)
+        return -1;
+    if (*row != NULL)
+        return 0;
+    return err_set(err, ERR_PERMANENT, "tenant.not_found",
+                   "there is no tenant \"%.60s\"; `deskctl tenant list` shows all", name);
+}
+
+/* ---- list ---- */
+
+static const struct table_column list_columns[] = {
+    {"id", TABLE_TEXT},         {"tenant", TABLE_TEXT},  {"address", TABLE_TEXT},
+    {"number", TABLE_TEXT},     {"state", TABLE_TEXT},   {"messages", TABLE_INT},
+    {"open_events", TABLE_INT}, {"flagged", TABLE_TEXT}, {"last_activity_at", TABLE_TEXT},
+};
+
+static int list(struct desk *desk, const struct words *words, int64_t limit, struct err *err)
+{
+    struct admin_conversation *rows = NULL;
+    struct pg_session *session = NULL;
+    struct tenant_row *row = NULL;
+    size_t count = 0;
+    const char *tenant = words_option(words, "tenant");
+    if (desk_begin(desk, &session, err) != 0 ||
+        (tenant != NULL && find_tenant(desk, session, tenant, &row, err) != 0) ||
+        admin_list_conversations(session, desk->arena, tenant, limit, &rows, &count, err) != 0)
+        return -1;
+    desk_rollback(desk);
+    struct table *table =
+        table_new(desk->arena, list_columns, sizeof list_columns / sizeof list_columns[0]);
+    for (size_t i = 0; i < count; i++) {
+        const char *cells[] = {
+            rows[i].id,
+            rows[i].tenant,
+            rows[i].address,
+            rows[i].number,
+            rows[i].state,
+            arena_printf(desk->arena, "%" PRId64, rows[i].messages),
+            arena_printf(desk->arena, "%" PRId64, rows[i].open_events),
+            rows[i].flagged,
+            rows[i].last_activity_at,
+        };
+        table_add(table, cells);
+    }
+    return desk_print_table(desk, table, "no conversations yet");
+}
+
+static int run_list(struct desk *desk, const struct words *words)
+{
+    const char *most = words_option(words, "limit");
+    struct err err;
+    int64_t limit = LIST_DEFAULT;
+    if (most != NULL && !text_parse_int(most, 1, ADMIN_ROWS_MAX, &limit))
+        return desk_usage("--limit must be a number from 1 to %d", ADMIN_ROWS_MAX);
+    int code = list(desk, words, limit, &err);
+    return code >= 0 ? code : desk_fail(&err);
+}
+
+/* ---- show ---- */
+
+static int print_conversation(const struct desk *desk, const char *text, struct err *err)
+{
+    struct json *document = NULL;
+    struct strbuf out;
+    strbuf_init(&out, DESK_OUTPUT_MAX);
+    if (desk->json) {
+        strbuf_printf(&out, "%s\n", text);
+        return desk_print(&out);
+    }
+    if (json_parse(text, strlen(text), &document, err) != 0)
+        return -1;
+    transcript_print(document, &out);
+    json_free(&document);
+    return desk_print(&out);
+}
+
+static int run_show(struct desk *desk, const struct words *words)
+{
+    struct pg_session *session = NULL;
+    const char *json = NULL;
+    struct uuid id;
+    struct err err;
+    if (!uuid_parse(words->operands[0], &id))
+        return desk_usage("\"%.60s\" is no conversation id; `deskctl conversation list` shows them",
+                          words->operands[0]);
+    if (desk_begin(desk, &session, &err) != 0 ||
+        admin_show_conversation(session, desk->arena, &id, &json, &err) != 0)
+        return desk_fail(&err);
+    desk_rollback(desk);
+    if (json == NULL) {
+        err_set(&err, ERR_PERMANENT, "conversation.not_found", "there is no conversation %s",
+                words->operands[0]);
+        return desk_fail(&err);
+    }
+    int code = print_conversation(desk, json, &err);
+    return code >= 0 ? code : desk_fail(&err);
+}
+
+/* ---- takeover and handback ---- */
+
+#define YOURS_WAIT_MS 15000 /* a lease is 4 s; longer means that something is wrong */
+
+static int find_ref(struct desk *desk, struct pg_session *session, const char *text,
+                    struct conversation_ref *ref, struct err *err)
+{
+    bool found = false;
+    if (!uuid_parse(text, &ref->conversation))
+        return err_set(err, ERR_PERMANENT, "conversation.not_found",
+                       "\"%.60s\" is no conversation id", text);
+    if (admin_find_conversation(session, &ref->conversation, &ref->tenant, &found, err) != 0)
+        return -1;
+    if (!found)
+        return err_set(err, ERR_PERMANENT, "conversation.not_found", "there is no conversation %s",
+                       text);
+    ref->actor = desk_actor(desk);
+    return 0;
+}
+
+static int take_over(struct desk *desk, const char *text, struct conversation_ref *ref,
+                     struct conversation_takeover *taken, struct err *err)
+{
+    struct pg_session *session = NULL;
+    if (desk_begin(desk, &session, err) != 0 || find_ref(desk, session, text, ref, err) != 0 ||
+        conversation_take_over(session, ref, taken, err) != 0)
+        return -1;
+    return desk_commit(desk, err);
+}
+
+static int wait_yours(struct desk *desk, const struct conversation_ref *ref, struct err *err)
+{
+    int64_t until_ms = clock_mono_ms() + YOURS_WAIT_MS;
+    for (bool yours = false;;) {
+        struct pg_session *session = NULL;
+        if (desk_begin(desk, &session, err) != 0 ||
+            conversation_is_yours(session, ref, &yours, err) != 0 || desk_commit(desk, err) != 0)
+            return -1;
+        if (yours)
+            return 0;
+        if (clock_mono_ms() > until_ms)
+            return err_set(err, ERR_RETRY_LATER, "conversation.in_flight",
+                           "the conversation is held, but a reply is still being sent; "
+                           "`deskctl conversation show` tells which");
+        poll(NULL, 0, 100);
+    }
+}
+
+static int run_takeover(struct desk *desk, const struct words *words)
+{
+    struct conversation_ref ref;
+    struct conversation_takeover taken;
+    struct err err;
+    if (take_over(desk, words->operands[0], &ref, &taken, &err) != 0) {
+        desk_rollback(desk);
+        return desk_fail(&err);
+    }
+    desk_note("held; %" PRId64 " replies will not leave, %" PRId64 " may be leaving",
+              taken.suppressed, taken.in_flight);
+    if (wait_yours(desk, &ref, &err) != 0) {
+        desk_rollback(desk);
+        return desk_fail(&err);
+    }
+    desk_note("yours: no reply of the assistant can leave any more");
+    return DESK_OK;
+}
+
+static int run_handback(struct desk *desk, const struct words *words)
+{
+    struct conversation_ref ref;
+    struct pg_session *session = NULL;
+    struct err err;
+    int64_t due = 0;
+    if (desk_begin(desk, &session, &err) != 0 ||
+        find_ref(desk, session, words->operands[0], &ref, &err) != 0 ||
+        conversation_hand_back(session, &ref, &due, &err) != 0 || desk_commit(desk, &err) != 0) {
+        desk_rollback(desk);
+        return desk_fail(&err);
+    }
+    desk_note("handed back; %" PRId64 " sessions with unanswered texts are due", due);
+    return DESK_OK;
+}
+
+/* ---- erase ---- */
+
+static int erase(struct desk *desk, const char *tenant, const char *address, int64_t *messages,
+                 struct err *err)
+{
+    struct pg_session *session = NULL;
+    struct tenant_row *row = NULL;
+    const struct secret *key = NULL;
+    char text[UUID_TEXT_SIZE];
+    if (desk_key(desk, DESK_KEY_ID, &key, err) != 0 || desk_begin(desk, &session, err) != 0 ||
+        find_tenant(desk, session, tenant, &row, err) != 0)
+        return -1;
+    const char *const parts[] = {"address", uuid_format(&row->id, text), "phone", address};
+    const struct erasure erasure = {.tenant = row->id,
+                                    .address = address,
+                                    .address_hash = crypto_ident(key, parts, 4),
+                                    .actor = desk_actor(desk)};
+    if (erasure_run(session, &erasure, messages, err) != 0)
+        return -1;
+    return desk_commit(desk, err);
+}
+
+static int run_erase(struct desk *desk, const struct words *words)
+{
+    const char *tenant = words_option(words, "tenant"), *address = words_option(words, "address");
+    struct err err;
+    int64_t messages = 0;
+    if (tenant == NULL || address == NULL)
+        return desk_usage("erase needs --tenant NAME and --address +NUMBER");
+    if (!text_is_e164(address))
+        return desk_usage("--address must be a number with + and country code");
+    if (words_option(words, "yes") == NULL &&
+        !desk_confirm(desk, "erase everything said with this address, for ever?"))
+        return desk_usage("nothing was erased; answer the question or add --yes");
+    if (erase(desk, tenant, address, &messages, &err) != 0) {
+        desk_rollback(desk);
+        return desk_fail(&err);
+    }
+    desk_note("erased %" PRId64 " messages; copies in Kafka end with the topics' retention",
+              messages);
+    return DESK_OK;
+}
+
+static const struct option list_options[] = {
+    {"tenant", "NAME", "only of this tenant"},
+    {"limit", "N", "at most so many, 1-1000 (default 50)"},
+    {NULL, NULL, NULL},
+};
+static const struct option erase_options[] = {
+    {"tenant", "NAME", "whose customer it is"},
+    {"address", "NUMBER", "the customer's number, +15551234567"},
+    {"yes", NULL, "do not ask"},
+    {NULL, NULL, NULL},
+};
+
+const struct command command_conversation[] = {
+    {"conversation list", "", "conversations, the latest first", NULL, list_options, 0, 0,
+     run_list},
+    {"conversation show", "ID", "the transcript with turns, tokens, deliveries and attempts", NULL,
+     NULL, 1, 1, run_show},
+    {"takeover", "CONVERSATION", "hold a conversation: the assistant says nothing more",
+     "Waits until no reply of the assistant can leave (at most the lease of a responder).", NULL, 1,
+     1, run_takeover},
+    {"handback", "CONVERSATION", "give a conversation back to the assistant",
+     "What the customer wrote meanwhile and nobody answered is answered then.", NULL, 1, 1,
+     run_handback},
+    {"erase", "", "erase a customer: everything said with an address",
+     "The keyed hash of the address stays, so that a replay does not bring the texts back.",
+     erase_options, 0, 0, run_erase},
+    {.words = NULL},
+};

@@ -1,0 +1,159 @@
+/* The transcript of `conversation show` and `dead show`. Everything that came from outside passes
+ * table_add_safe. */
+#include "transcript.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "table.h"
+
+#define INDENT 26 /* under the text, behind the time */
+
+static const char *text_of(const struct json *object, const char *name)
+{
+    const char *text = json_member_text(object, name);
+    return text != NULL ? text : "";
+}
+
+static bool number_of(const struct json *object, const char *name, int64_t *value)
+{
+    return json_member_int(object, name, INT64_MIN / 2, INT64_MAX / 2, value);
+}
+
+/* ", label text" when there is one. */
+static void add_text(const struct json *object, const char *name, const char *label,
+                     struct strbuf *out)
+{
+    const char *text = json_member_text(object, name);
+    if (text == NULL)
+        return;
+    strbuf_printf(out, ", %s", label);
+    table_add_safe(out, text, false, 0);
+}
+
+static void add_number(const struct json *object, const char *name, const char *before,
+                       const char *after, struct strbuf *out)
+{
+    int64_t value;
+    if (number_of(object, name, &value))
+        strbuf_printf(out, ", %s%" PRId64 "%s", before, value, after);
+}
+
+/* Milliseconds between two times of the object, if both are there. */
+static void add_span(const struct json *object, const char *from, const char *to, const char *label,
+                     struct strbuf *out)
+{
+    int64_t began, ended;
+    struct err err;
+    const char *a = json_member_text(object, from), *b = json_member_text(object, to);
+    if (a == NULL || b == NULL || clock_parse_rfc3339(a, &began, &err) != 0 ||
+        clock_parse_rfc3339(b, &ended, &err) != 0)
+        return;
+    strbuf_printf(out, ", %s%" PRId64 " ms", label, ended - began);
+}
+
+static void add_call(const struct json *call, struct strbuf *out)
+{
+    int64_t in = -1, tokens_out = -1;
+    strbuf_printf(out, "%*smodel ", INDENT, "");
+    table_add_safe(out, text_of(call, "provider"), false, 0);
+    strbuf_add_char(out, ' ');
+    table_add_safe(out, text_of(call, "model"), false, 0);
+    strbuf_printf(out, ": %s", text_of(call, "outcome"));
+    add_text(call, "error_code", "", out);
+    if (number_of(call, "tokens_in", &in) && number_of(call, "tokens_out", &tokens_out))
+        strbuf_printf(out, ", tokens %" PRId64 " in %" PRId64 " out", in, tokens_out);
+    add_number(call, "first_token_ms", "first token ", " ms", out);
+    add_number(call, "total_ms", "total ", " ms", out);
+    strbuf_add_char(out, '\n');
+}
+
+void transcript_add_turn(const struct json *turn, struct strbuf *out)
+{
+    int64_t number = 0, count = 0;
+    if (turn == NULL)
+        return;
+    number_of(turn, "number", &number);
+    strbuf_printf(out, "%*sturn %" PRId64 " %s", INDENT, "", number, text_of(turn, "state"));
+    add_text(turn, "outcome", "", out);
+    add_text(turn, "error_code", "", out);
+    add_span(turn, "started_at", "finished_at", "", out);
+    if (number_of(turn, "recomputes", &count) && count > 0)
+        strbuf_printf(out, ", recomputed %" PRId64 " times", count);
+    if (number_of(turn, "tries", &count) && count > 0)
+        strbuf_printf(out, ", lost %" PRId64 " times", count);
+    strbuf_add_char(out, '\n');
+    for (const struct json *call = json_first(json_member(turn, "calls")); call != NULL;
+         call = json_next(call))
+        add_call(call, out);
+}
+
+static void add_attempt(const struct json *attempt, struct strbuf *out)
+{
+    int64_t number = 0;
+    const char *outcome = json_member_text(attempt, "outcome");
+    number_of(attempt, "number", &number);
+    strbuf_printf(out, "%*sattempt %" PRId64 " %s", INDENT, "", number,
+                  outcome != NULL ? outcome : "in flight");
+    add_number(attempt, "http_status", "HTTP ", "", out);
+    add_text(attempt, "error_code", "error ", out);
+    add_span(attempt, "started_at", "finished_at", "", out);
+    strbuf_add_char(out, '\n');
+}
+
+void transcript_add_delivery(const struct json *delivery, struct strbuf *out)
+{
+    if (delivery == NULL)
+        return;
+    strbuf_printf(out, "%*sdelivery %s", INDENT, "", text_of(delivery, "state"));
+    add_text(delivery, "reason", "", out);
+    add_text(delivery, "provider_sid", "", out);
+    add_text(delivery, "error_code", "error ", out);
+    add_number(delivery, "segments", "segments ", "", out);
+    add_text(delivery, "encoding", "", out);
+    add_span(delivery, "created_at", "settled_at", "settled after ", out);
+    strbuf_add_char(out, '\n');
+    for (const struct json *attempt = json_first(json_member(delivery, "attempts"));
+         attempt != NULL; attempt = json_next(attempt))
+        add_attempt(attempt, out);
+}
+
+static void add_message(const struct json *message, struct strbuf *out)
+{
+    bool in = strcmp(text_of(message, "direction"), "in") == 0;
+    const struct json *inbox = json_member(message, "inbox");
+    strbuf_printf(out, "%-24s  %s ", text_of(message, "at"), in ? "<-" : "->");
+    table_add_safe(out, in ? text_of(message, "address") : text_of(message, "author"), false, 0);
+    strbuf_add_text(out, ": ");
+    table_add_safe(out, text_of(message, "body"), true, INDENT + 3);
+    strbuf_add_char(out, '\n');
+    if (inbox != NULL) {
+        strbuf_printf(out, "%*s%s", INDENT, "", text_of(inbox, "state"));
+        add_text(inbox, "reason", "", out);
+        add_text(message, "provider_id", "", out);
+        add_span(inbox, "claimed_at", "settled_at", "after ", out);
+        strbuf_add_char(out, '\n');
+    }
+    if (!in)
+        transcript_add_turn(json_member(message, "turn"), out);
+    for (const struct json *delivery = json_first(json_member(message, "deliveries"));
+         delivery != NULL; delivery = json_next(delivery))
+        transcript_add_delivery(delivery, out);
+}
+
+void transcript_print(const struct json *conversation, struct strbuf *out)
+{
+    strbuf_printf(out, "conversation %s of %s, opened %s", text_of(conversation, "id"),
+                  text_of(conversation, "tenant"), text_of(conversation, "opened_at"));
+    add_text(conversation, "closed_at", "closed ", out);
+    add_text(conversation, "held_by", "held by ", out);
+    add_text(conversation, "flagged", "flagged ", out);
+    strbuf_add_char(out, '\n');
+    for (const struct json *message = json_first(json_member(conversation, "messages"));
+         message != NULL; message = json_next(message))
+        add_message(message, out);
+    for (const struct json *turn = json_first(json_member(conversation, "failed_turns"));
+         turn != NULL; turn = json_next(turn))
+        transcript_add_turn(turn, out);
+}
