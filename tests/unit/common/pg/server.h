@@ -24,6 +24,10 @@
 #define TEST_PG_BIN     "/usr/lib/postgresql/15/bin/"
 #define TEST_PG_WAIT_MS 30000
 
+#define TEST_PG_SETTINGS                                                                           \
+    "\nlisten_addresses = ''\nfsync = off\nfull_page_writes = off\nshared_buffers = 16MB\n"        \
+    "max_connections = 40\ndeadlock_timeout = 100ms\n"
+
 struct test_server {
     char dir[64];
     char url[192];
@@ -83,16 +87,23 @@ static inline bool test_server_sql(const struct test_server *server, const char 
     return good;
 }
 
+/* Appends settings, which the next launch reads; later ones win. */
+static inline bool test_server_config(const struct test_server *server, const char *settings)
+{
+    char path[96];
+    snprintf(path, sizeof path, "%s/data/postgresql.conf", server->dir);
+    FILE *file = fopen(path, "a");
+    if (file == NULL)
+        return false;
+    bool good = fputs(settings, file) >= 0;
+    return fclose(file) == 0 && good;
+}
+
 static inline bool test_server_launch(struct test_server *server)
 {
     char data[96];
     snprintf(data, sizeof data, "%s/data", server->dir);
-    /* clang-format off */
-    const char *const argv[] = {
-        TEST_PG_BIN "postgres", "-D", data, "-k", server->dir, "-c", "listen_addresses=",
-        "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "shared_buffers=16MB",
-        "-c", "max_connections=40", "-c", "deadlock_timeout=100ms", NULL};
-    /* clang-format on */
+    const char *const argv[] = {TEST_PG_BIN "postgres", "-D", data, "-k", server->dir, NULL};
     server->pid = test_server_spawn(server, argv);
     int64_t end = clock_mono_ms() + TEST_PG_WAIT_MS;
     while (clock_mono_ms() < end) {
@@ -151,7 +162,8 @@ static inline bool test_server_start(struct test_server *server)
         TEST_PG_BIN "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
         "--locale=C.UTF-8", "-N", NULL};
     /* clang-format on */
-    if (test_server_reap(test_server_spawn(server, argv)) && test_server_launch(server))
+    if (test_server_reap(test_server_spawn(server, argv)) &&
+        test_server_config(server, TEST_PG_SETTINGS) && test_server_launch(server))
         return true;
     printf("    PostgreSQL did not start; its log is in %s\n", server->dir);
     return false;
