@@ -112,7 +112,8 @@ bool text_parse_hex(const char *text, void *out, size_t length)
         if (hex_value(text[i]) < 0)
             return false;
     for (size_t i = 0; i < length; i++)
-        bytes[i] = (unsigned char)(hex_value(text[2 * i]) << 4 | hex_value(text[2 * i + 1]));
+        bytes[i] = (unsigned char)((unsigned)hex_value(text[2 * i]) << 4 |
+                                   (unsigned)hex_value(text[2 * i + 1]));
     return text[2 * length] == '\0';
 }
 
