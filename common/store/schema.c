@@ -32,7 +32,8 @@ int schema_begin_as_ops(struct pg_session *session, struct err *err)
     static const struct pg_statement become = {
         .sql = "SELECT set_config('role', 'frontdesk_ops', true), "
                "set_config('lock_timeout', '3s', true), "
-               "set_config('statement_timeout', '60s', true)"};
+               "set_config('statement_timeout', '60s', true), "
+               "set_config('TimeZone', 'UTC', true)"};
     if (pg_session_script(session, "BEGIN", err) != 0)
         return -1;
     struct err why;

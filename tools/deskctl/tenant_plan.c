@@ -1,7 +1,7 @@
 /* The comparison behind `tenant apply`. Wrapped and sealed secrets look different each time they
  * are made, so equality is judged by opening the wrapped ones, and for keys sealed to the edge
  * (which only ingress opens) by a keyed mark kept in tenants.settings. */
-#include "tenant_plan.h"
+#include "tenant_maker.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -13,21 +13,11 @@
 #include "store/credential.h"
 #include "json/json.h"
 
-#define SECRET_SHOWN "(secret)"
-#define FIELDS_MAX   24
-#define CHANGES_MAX  (FIELDS_MAX * 2 + TENANT_CHANNELS_MAX * 8 + 256)
+#define FIELDS_MAX  24
+#define CHANGES_MAX (FIELDS_MAX * 2 + TENANT_CHANNELS_MAX * 8 + 256)
 
-struct maker {
-    struct arena *arena;
-    const struct tenant_file *file;
-    const struct tenant_row *existing;
-    const struct tenant_keys *keys;
-    struct tenant_plan *plan;
-    size_t change_max;
-};
-
-static void note(struct maker *m, enum tenant_action action, const char *what, const char *field,
-                 const char *const pair[2])
+void maker_note(struct maker *m, enum tenant_action action, const char *what, const char *field,
+                const char *const pair[2])
 {
     if (m->plan->change_count < m->change_max)
         m->plan->changes[m->plan->change_count++] =
@@ -35,8 +25,8 @@ static void note(struct maker *m, enum tenant_action action, const char *what, c
 }
 
 /* Notes the difference of one field, if there is one. */
-static bool differs(struct maker *m, const char *what, const char *field, const char *before,
-                    const char *after)
+bool maker_differs(struct maker *m, const char *what, const char *field, const char *before,
+                   const char *after)
 {
     if (before == NULL && after == NULL)
         return false;
@@ -45,13 +35,13 @@ static bool differs(struct maker *m, const char *what, const char *field, const 
     enum tenant_action action = before == NULL  ? TENANT_ADD
                                 : after == NULL ? TENANT_REMOVE
                                                 : TENANT_CHANGE;
-    note(m, action, what, field, (const char *const[]){before, after});
+    maker_note(m, action, what, field, (const char *const[]){before, after});
     return true;
 }
 
 /* ---- secrets ---- */
 
-static bool same_secret(const struct secret *a, const struct secret *b)
+bool maker_same_secret(const struct secret *a, const struct secret *b)
 {
     return secret_length(a) == secret_length(b) &&
            crypto_equal(secret_reveal(a), secret_reveal(b), secret_length(a));
@@ -65,22 +55,12 @@ static bool opens_to(const struct secret *key, const char *context, const struct
     struct err err;
     if (crypto_unwrap(&key, 1, context, wrapped->data, wrapped->length, &opened, &err) != 0)
         return false;
-    bool same = same_secret(opened, wanted);
+    bool same = maker_same_secret(opened, wanted);
     secret_free(&opened);
     return same;
 }
 
-static bool decode_hex(const char *text, struct strbuf *out)
-{
-    size_t length = strlen(text) / 2;
-    uint8_t bytes[4096];
-    if (length > sizeof bytes || !text_parse_hex(text, bytes, length))
-        return false;
-    strbuf_add(out, bytes, length);
-    return true;
-}
-
-static const char *encoded(struct arena *arena, const struct strbuf *bytes, bool base64)
+const char *maker_encode(struct arena *arena, const struct strbuf *bytes, bool base64)
 {
     struct strbuf text;
     strbuf_init(&text, 64 * 1024);
@@ -88,21 +68,6 @@ static const char *encoded(struct arena *arena, const struct strbuf *bytes, bool
     const char *copy = arena_strdup(arena, text.data);
     strbuf_fini(&text);
     return copy;
-}
-
-int tenant_plan_open_token(const struct tenant_channel *channel, const struct secret *key,
-                           struct secret **token, struct err *err)
-{
-    struct arena *arena = arena_new();
-    struct strbuf wrapped;
-    strbuf_init(&wrapped, 8192);
-    const char *context = credential_channel_context(arena, &channel->tenant, &channel->id);
-    int result = decode_hex(channel->credentials_hex, &wrapped)
-                     ? crypto_unwrap(&key, 1, context, wrapped.data, wrapped.length, token, err)
-                     : err_set(err, ERR_PERMANENT, "crypto.wrap", "the credential is damaged");
-    strbuf_fini(&wrapped);
-    arena_free(&arena);
-    return result;
 }
 
 /* ---- tenant ---- */
@@ -118,13 +83,13 @@ static void compare_tenant(struct maker *m)
     row->language = m->file->language;
     m->plan->tenant_changed = old == NULL;
     if (old == NULL)
-        note(m, TENANT_ADD, "tenant", "", (const char *const[]){NULL, row->name});
-    m->plan->tenant_changed |= differs(m, "tenant", "display_name",
-                                       old != NULL ? old->display_name : NULL, row->display_name);
+        maker_note(m, TENANT_ADD, "tenant", "", (const char *const[]){NULL, row->name});
+    m->plan->tenant_changed |= maker_differs(
+        m, "tenant", "display_name", old != NULL ? old->display_name : NULL, row->display_name);
     m->plan->tenant_changed |=
-        differs(m, "tenant", "timezone", old != NULL ? old->timezone : NULL, row->timezone);
+        maker_differs(m, "tenant", "timezone", old != NULL ? old->timezone : NULL, row->timezone);
     m->plan->tenant_changed |=
-        differs(m, "tenant", "language", old != NULL ? old->language : NULL, row->language);
+        maker_differs(m, "tenant", "language", old != NULL ? old->language : NULL, row->language);
 }
 
 /* ---- assistant ---- */
@@ -135,7 +100,7 @@ struct config_field {
     bool in_model, number;
 };
 
-static const char *number_text(struct arena *arena, int64_t value)
+const char *maker_number(struct arena *arena, int64_t value)
 {
     return arena_printf(arena, "%" PRId64, value);
 }
@@ -162,10 +127,10 @@ static size_t config_of_file(struct arena *arena, const struct tenant_file *file
         {"base_url", model->base_url, true, false},
         {"model", model->model, true, false},
         {"temperature", hundredths_text(arena, model->temperature_hundredths), true, true},
-        {"max_tokens", number_text(arena, model->max_tokens), true, true},
+        {"max_tokens", maker_number(arena, model->max_tokens), true, true},
         {"max_completion_tokens", model->max_completion_tokens ? "true" : "false", true, true},
-        {"first_token_ms", number_text(arena, model->first_token_ms), true, true},
-        {"total_ms", number_text(arena, model->total_ms), true, true},
+        {"first_token_ms", maker_number(arena, model->first_token_ms), true, true},
+        {"total_ms", maker_number(arena, model->total_ms), true, true},
     };
     memcpy(fields, list, sizeof list);
     return sizeof list / sizeof list[0];
@@ -186,7 +151,7 @@ static const char *stored_value(struct arena *arena, const struct json *object,
     case JSON_NUMBER:
         return strcmp(field->name, "temperature") == 0
                    ? hundredths_text(arena, (int64_t)llround(json_number(value) * 100))
-                   : number_text(arena, (int64_t)json_number(value));
+                   : maker_number(arena, (int64_t)json_number(value));
     default:
         return "(another kind)";
     }
@@ -210,17 +175,17 @@ static const char *plan_model_key(struct maker *m, const struct json *stored, bo
     } else if (key != NULL) {
         strbuf_clear(&bytes);
         crypto_wrap(m->keys->credentials, context, secret_reveal(key), secret_length(key), &bytes);
-        result = encoded(m->arena, &bytes, true);
+        result = maker_encode(m->arena, &bytes, true);
     }
     strbuf_fini(&bytes);
     if ((text == NULL) != (result == NULL) || (result != NULL && strcmp(result, text) != 0)) {
-        note(m,
-             text == NULL     ? TENANT_ADD
-             : result == NULL ? TENANT_REMOVE
-                              : TENANT_CHANGE,
-             "assistant", "model.key",
-             (const char *const[]){text != NULL ? SECRET_SHOWN : NULL,
-                                   result != NULL ? SECRET_SHOWN : NULL});
+        maker_note(m,
+                   text == NULL     ? TENANT_ADD
+                   : result == NULL ? TENANT_REMOVE
+                                    : TENANT_CHANGE,
+                   "assistant", "model.key",
+                   (const char *const[]){text != NULL ? SECRET_SHOWN : NULL,
+                                         result != NULL ? SECRET_SHOWN : NULL});
         *changed = true;
     }
     return result;
@@ -280,7 +245,7 @@ static void compare_assistant(struct maker *m)
             stored_value(m->arena, fields[i].in_model ? model : stored, &fields[i]);
         const char *name = fields[i].in_model ? arena_printf(m->arena, "model.%s", fields[i].name)
                                               : fields[i].name;
-        changed |= differs(m, "assistant", name, before, fields[i].value);
+        changed |= maker_differs(m, "assistant", name, before, fields[i].value);
     }
     const char *key = plan_model_key(m, model, &changed);
     json_free(&stored);
@@ -288,189 +253,6 @@ static void compare_assistant(struct maker *m)
     if (changed)
         row->version++;
     row->config = write_config(m->arena, fields, count, key);
-}
-
-/* ---- channels ---- */
-
-/* What only ingress can open is recognised by a keyed mark; it covers the edge's key too, so that a
- * new edge key seals everything anew. */
-static const char *edge_mark(struct maker *m, const struct tenant_file_channel *channel)
-{
-    const char *parts[TENANT_KEYS_MAX + 3] = {"edge", channel->number};
-    struct strbuf edge;
-    char text[UUID_TEXT_SIZE];
-    size_t count = 3;
-    strbuf_init(&edge, 200);
-    text_add_hex(&edge, secret_reveal(m->keys->edge_public), secret_length(m->keys->edge_public));
-    parts[2] = edge.data;
-    parts[count++] = secret_reveal(channel->auth_token);
-    for (size_t i = 0; i < channel->signing_key_count; i++)
-        parts[count++] = secret_reveal(channel->signing_keys[i]);
-    struct uuid mark = crypto_ident(m->keys->credentials, parts, count);
-    strbuf_fini(&edge);
-    return arena_strdup(m->arena, uuid_format(&mark, text));
-}
-
-static void add_sealed(struct json_writer *writer, const uint8_t *edge_public,
-                       const struct secret *key)
-{
-    struct strbuf sealed, text;
-    strbuf_init(&sealed, 8192);
-    strbuf_init(&text, 16 * 1024);
-    crypto_seal(edge_public, secret_reveal(key), secret_length(key), &sealed);
-    text_add_base64(&text, sealed.data, sealed.length);
-    json_add_text(writer, NULL, text.data);
-    strbuf_fini(&text);
-    strbuf_fini(&sealed);
-}
-
-static const char *seal_keys(struct maker *m, const struct tenant_file_channel *channel)
-{
-    struct strbuf out;
-    struct json_writer writer;
-    const uint8_t *edge_public = (const uint8_t *)secret_reveal(m->keys->edge_public);
-    strbuf_init(&out, 256 * 1024);
-    json_writer_init(&writer, &out);
-    json_open_array(&writer, NULL);
-    add_sealed(&writer, edge_public, channel->auth_token);
-    for (size_t i = 0; i < channel->signing_key_count; i++)
-        add_sealed(&writer, edge_public, channel->signing_keys[i]);
-    json_close_array(&writer);
-    const char *text = arena_strdup(m->arena, out.data);
-    strbuf_fini(&out);
-    return text;
-}
-
-static const char *wrap_token(struct maker *m, const struct tenant_channel *row,
-                              const struct secret *token)
-{
-    struct strbuf wrapped;
-    strbuf_init(&wrapped, 8192);
-    crypto_wrap(m->keys->credentials, credential_channel_context(m->arena, &row->tenant, &row->id),
-                secret_reveal(token), secret_length(token), &wrapped);
-    const char *text = encoded(m->arena, &wrapped, false);
-    strbuf_fini(&wrapped);
-    return text;
-}
-
-static bool token_is_stored(struct maker *m, const struct tenant_channel *old,
-                            const struct secret *token)
-{
-    struct secret *opened = NULL;
-    struct err err;
-    if (tenant_plan_open_token(old, m->keys->credentials, &opened, &err) != 0)
-        return false;
-    bool same = same_secret(opened, token);
-    secret_free(&opened);
-    return same;
-}
-
-/* The row of that address: the living one, else a removed one to revive. */
-static const struct tenant_channel *find_row(const struct tenant_row *existing, const char *kind,
-                                             const char *address)
-{
-    const struct tenant_channel *found = NULL;
-    for (size_t i = 0; existing != NULL && i < existing->channel_count; i++) {
-        const struct tenant_channel *row = &existing->channels[i];
-        if (strcmp(row->kind, kind) == 0 && strcmp(row->address, address) == 0 &&
-            (found == NULL || !row->removed))
-            found = row;
-    }
-    return found;
-}
-
-static void compare_channel(struct maker *m, const struct tenant_file_channel *channel,
-                            const struct json *old_marks, struct json_writer *marks)
-{
-    const struct tenant_channel *old = find_row(m->existing, channel->kind, channel->number);
-    struct tenant_channel_plan *plan = &m->plan->channels[m->plan->channel_count++];
-    const char *what = arena_printf(m->arena, "channel %s", channel->number);
-    bool alive = old != NULL && !old->removed;
-    const char *mark = edge_mark(m, channel);
-    const char *old_mark = alive ? json_member_text(old_marks, channel->number) : NULL;
-    plan->row = (struct tenant_channel){.tenant = m->plan->row.id,
-                                        .id = old != NULL ? old->id : uuid_new(),
-                                        .kind = channel->kind,
-                                        .address = channel->number,
-                                        .account_sid = channel->account_sid,
-                                        .messaging_service_sid = channel->messaging_service_sid};
-    bool same_token = alive && token_is_stored(m, old, channel->auth_token);
-    bool same_edge = old_mark != NULL && strcmp(old_mark, mark) == 0;
-    plan->row.credentials_hex =
-        same_token ? old->credentials_hex : wrap_token(m, &plan->row, channel->auth_token);
-    plan->row.edge_keys = same_edge ? old->edge_keys : seal_keys(m, channel);
-    json_add_text(marks, channel->number, mark);
-    if (!alive)
-        note(m, TENANT_ADD, what, "", (const char *const[]){NULL, channel->kind});
-    bool account =
-        differs(m, what, "account_sid", alive ? old->account_sid : NULL, channel->account_sid);
-    bool service =
-        differs(m, what, "messaging_service_sid", alive ? old->messaging_service_sid : NULL,
-                channel->messaging_service_sid);
-    const char *const shown[] = {alive ? SECRET_SHOWN : NULL, SECRET_SHOWN};
-    if (!same_token)
-        note(m, alive ? TENANT_CHANGE : TENANT_ADD, what, "auth_token", shown);
-    if (!same_edge)
-        note(m, alive ? TENANT_CHANGE : TENANT_ADD, what, "signing_keys", shown);
-    plan->edge_changed = !alive || account || !same_edge;
-    plan->write = plan->edge_changed || service || !same_token;
-}
-
-static bool is_in_file(const struct tenant_file *file, const struct tenant_channel *row)
-{
-    for (size_t i = 0; i < file->channel_count; i++)
-        if (strcmp(file->channels[i].kind, row->kind) == 0 &&
-            strcmp(file->channels[i].number, row->address) == 0)
-            return true;
-    return false;
-}
-
-static void remove_missing(struct maker *m)
-{
-    for (size_t i = 0; m->existing != NULL && i < m->existing->channel_count; i++) {
-        const struct tenant_channel *row = &m->existing->channels[i];
-        if (row->removed || is_in_file(m->file, row))
-            continue;
-        m->plan->channels[m->plan->channel_count++] =
-            (struct tenant_channel_plan){.row = *row, .remove = true};
-        note(m, TENANT_REMOVE, arena_printf(m->arena, "channel %s", row->address), "",
-             (const char *const[]){row->kind, NULL});
-    }
-}
-
-/* Channels, and the settings that hold their marks beside the policy. */
-static void compare_channels(struct maker *m)
-{
-    struct json *stored = NULL;
-    struct err err;
-    struct strbuf settings;
-    struct json_writer writer;
-    int64_t days = -1;
-    if (m->existing != NULL)
-        (void)json_parse(m->existing->settings, strlen(m->existing->settings), &stored, &err);
-    const struct json *policy = stored != NULL ? json_member(stored, "policy") : NULL;
-    (void)json_member_int(policy, "retention_days", 0, INT32_MAX, &days);
-    strbuf_init(&settings, 256 * 1024);
-    json_writer_init(&writer, &settings);
-    json_open_object(&writer, NULL);
-    json_open_object(&writer, "policy");
-    json_add_int(&writer, "retention_days", m->file->retention_days);
-    json_close_object(&writer);
-    json_open_object(&writer, "edge_marks");
-    for (size_t i = 0; i < m->file->channel_count; i++)
-        compare_channel(m, &m->file->channels[i],
-                        stored != NULL ? json_member(stored, "edge_marks") : NULL, &writer);
-    json_close_object(&writer);
-    json_close_object(&writer);
-    remove_missing(m);
-    m->plan->row.settings = arena_strdup(m->arena, settings.data);
-    m->plan->tenant_changed |= differs(m, "tenant", "policy.retention_days",
-                                       days >= 0 ? number_text(m->arena, days) : NULL,
-                                       number_text(m->arena, m->file->retention_days));
-    for (size_t i = 0; i < m->plan->channel_count; i++)
-        m->plan->tenant_changed |= m->plan->channels[i].edge_changed || m->plan->channels[i].remove;
-    strbuf_fini(&settings);
-    json_free(&stored);
 }
 
 void tenant_plan_make(struct arena *arena, const struct tenant_file *file,
@@ -490,5 +272,5 @@ void tenant_plan_make(struct arena *arena, const struct tenant_file *file,
         arena_alloc(arena, (file->channel_count + old_channels + 1) * sizeof *plan->channels);
     compare_tenant(&m);
     compare_assistant(&m);
-    compare_channels(&m);
+    maker_compare_channels(&m);
 }
