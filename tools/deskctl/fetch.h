@@ -1,0 +1,27 @@
+/* Blocking GETs for a command: the loop's HTTP client, run until each is done. One thread. */
+#ifndef DESKCTL_FETCH_H
+#define DESKCTL_FETCH_H
+
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/secret.h"
+
+#define FETCH_BYTES_MAX (16 * 1024 * 1024)
+
+struct fetch;
+
+/* Returns an owned client with a loop of its own. */
+struct fetch *fetch_new(void);
+
+/* Frees; sets to NULL; accepts NULL. */
+void fetch_free(struct fetch **fetch);
+
+/* Gets the URL with Basic auth; a 200's body goes into the arena. No connection, 429 and 5xx are
+ * tried 4 times with growing pauses (or what Retry-After says, at most 30 s). PERMANENT "fetch.401"
+ * and so on for other answers, RETRY_LATER when all tries failed. */
+int fetch_get(struct fetch *fetch, struct arena *arena, const char *url, const char *user,
+              const struct secret *password, const char **body, size_t *length, struct err *err);
+
+#endif

@@ -1,0 +1,159 @@
+/* What reconcile reads from Twilio's REST interface. A listed message goes through the same
+ * function as a webhook's form, so that both ways give the same event. Source: Twilio's "Messages
+ * resource" and "Twilio's response" pages. */
+#include "twilio_page.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/form.h"
+#include "base/strbuf.h"
+#include "base/text.h"
+#include "contract/twilio.h"
+#include "json/json.h"
+
+const char *twilio_page_url(struct arena *arena, const char *base, const char *account_sid,
+                            const char *number, int64_t since_ms)
+{
+    struct strbuf url;
+    struct tm day;
+    time_t seconds = (time_t)(since_ms / 1000);
+    gmtime_r(&seconds, &day);
+    strbuf_init(&url, 2048);
+    strbuf_printf(&url, "%s/2010-04-01/Accounts/%s/Messages.json?PageSize=1000&To=", base,
+                  account_sid);
+    text_add_percent(&url, number);
+    /* DateSent>=: days in GMT. */
+    strbuf_printf(&url, "&DateSent%%3E=%04d-%02d-%02d", day.tm_year + 1900, day.tm_mon + 1,
+                  day.tm_mday);
+    const char *text = arena_strdup(arena, url.data);
+    strbuf_fini(&url);
+    return text;
+}
+
+/* Numbers come as text ("num_segments": "1"); take both. */
+static int64_t count_of(const struct json *message, const char *name)
+{
+    const char *text = json_member_text(message, name);
+    int64_t value = 0;
+    if (text == NULL || !text_parse_int(text, 0, 1000, &value))
+        (void)json_member_int(message, name, 0, 1000, &value);
+    return value;
+}
+
+static const char *member(struct arena *arena, const struct json *message, const char *name)
+{
+    const char *text = json_member_text(message, name);
+    return text != NULL ? arena_strdup(arena, text) : "";
+}
+
+static int read_form(struct arena *arena, const struct json *message, struct sms_received *sms,
+                     struct err *err)
+{
+    static const char *const names[][2] = {
+        {"MessageSid", "sid"}, {"AccountSid", "account_sid"},
+        {"From", "from"},      {"To", "to"},
+        {"Body", "body"},      {"MessagingServiceSid", "messaging_service_sid"},
+    };
+    enum { COUNT = sizeof names / sizeof names[0] };
+    struct form_pair pairs[COUNT + 2];
+    struct form form = {pairs, 0};
+    for (size_t i = 0; i < COUNT; i++) {
+        const char *value = member(arena, message, names[i][1]);
+        if (*value == '\0' && strcmp(names[i][0], "Body") != 0)
+            continue;
+        pairs[form.count++] =
+            (struct form_pair){names[i][0], value, strlen(names[i][0]), strlen(value)};
+    }
+    const char *segments =
+        arena_printf(arena, "%lld", (long long)count_of(message, "num_segments"));
+    pairs[form.count++] = (struct form_pair){"NumSegments", segments, 11, strlen(segments)};
+    pairs[form.count++] = (struct form_pair){"NumMedia", "0", 8, 1};
+    return twilio_sms_from_form(arena, &form, sms, err);
+}
+
+static void read_message(struct arena *arena, const struct json *json,
+                         struct twilio_message *message)
+{
+    struct err err;
+    const char *at = json_member_text(json, "date_sent");
+    if (at == NULL)
+        at = json_member_text(json, "date_created");
+    *message = (struct twilio_message){
+        .sid = member(arena, json, "sid"),
+        .inbound = strcmp(member(arena, json, "direction"), "inbound") == 0,
+        .media = count_of(json, "num_media"),
+        .error = "",
+    };
+    if (at == NULL || clock_parse_rfc2822(at, &message->at_ms, &err) != 0)
+        message->error = "it has no readable date";
+    else if (message->inbound && read_form(arena, json, &message->sms, &err) != 0)
+        message->error = arena_strdup(arena, err.message);
+}
+
+static int read_next(struct arena *arena, const struct json *document, const char *account_sid,
+                     struct twilio_page *page, struct err *err)
+{
+    const char *next = json_member_text(document, "next_page_uri");
+    const char *own = arena_printf(arena, "/2010-04-01/Accounts/%s/Messages.json?", account_sid);
+    page->next = NULL;
+    if (next == NULL)
+        return 0;
+    if (strncmp(next, own, strlen(own)) != 0 || strlen(next) > 4096 ||
+        next[strcspn(next, " \t\r\n#")] != '\0')
+        return err_set(err, ERR_PERMANENT, "twilio.page",
+                       "the next page is said to be outside the account's messages");
+    page->next = arena_strdup(arena, next);
+    return 0;
+}
+
+int twilio_page_read(struct arena *arena, const char *bytes, size_t length, const char *account_sid,
+                     struct twilio_page *page, struct err *err)
+{
+    struct json *document = NULL;
+    struct twilio_page read = {.count = 0};
+    if (json_parse(bytes, length, &document, err) != 0)
+        return err_set(err, ERR_PERMANENT, "twilio.page", "the provider's answer is not JSON");
+    const struct json *list = json_member(document, "messages");
+    int result =
+        list != NULL && json_type(list) == JSON_ARRAY
+            ? read_next(arena, document, account_sid, &read, err)
+            : err_set(err, ERR_PERMANENT, "twilio.page", "the provider's answer holds no messages");
+    if (result == 0) {
+        read.messages = arena_alloc(arena, (json_count(list) + 1) * sizeof *read.messages);
+        for (const struct json *item = json_first(list); item != NULL; item = json_next(item))
+            read_message(arena, item, &read.messages[read.count++]);
+        *page = read;
+    }
+    json_free(&document);
+    return result;
+}
+
+int twilio_page_read_media(struct arena *arena, const char *bytes, size_t length, const char *base,
+                           struct sms_received *sms, struct err *err)
+{
+    struct json *document = NULL;
+    size_t count = 0;
+    if (json_parse(bytes, length, &document, err) != 0)
+        return err_set(err, ERR_PERMANENT, "twilio.media", "the provider's answer is not JSON");
+    const struct json *list = json_member(document, "media_list");
+    const struct json *item = list != NULL ? json_first(list) : NULL;
+    for (; item != NULL && count < EVENT_MEDIA_MAX; item = json_next(item)) {
+        const char *uri = json_member_text(item, "uri");
+        size_t path = uri != NULL ? strlen(uri) : 0;
+        if (path < 6 || path > 1000 || *uri != '/')
+            continue;
+        if (strcmp(uri + path - 5, ".json") == 0)
+            path -= 5;
+        const char *kind = member(arena, item, "content_type");
+        sms->media[count++] = (struct event_media){
+            .url = arena_printf(arena, "%s%.*s", base, (int)path, uri),
+            .content_type = strlen(kind) <= 255 ? kind : "",
+        };
+    }
+    json_free(&document);
+    sms->media_count = count;
+    return 0;
+}

@@ -1,0 +1,45 @@
+/* Twilio's lists as JSON: one page of messages, the media of one message. No network. One thread.
+ */
+#ifndef DESKCTL_TWILIO_PAGE_H
+#define DESKCTL_TWILIO_PAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "contract/event.h"
+
+struct twilio_message {
+    const char *sid;
+    int64_t at_ms; /* date_sent, else date_created */
+    bool inbound;
+    int64_t media; /* how many */
+    /* Complete but for tenant, envelope and media; only if `error` is empty. */
+    struct sms_received sms;
+    const char *error; /* why it cannot be an event: "" if it can */
+};
+
+struct twilio_page {
+    struct twilio_message *messages;
+    size_t count;
+    const char *next; /* path of the next page, starting with "/", NULL at the end */
+};
+
+/* Address of the first page: inbound messages to `number` since the day of since_ms. In the arena.
+ */
+const char *twilio_page_url(struct arena *arena, const char *base, const char *account_sid,
+                            const char *number, int64_t since_ms);
+
+/* Reads a page. PERMANENT "twilio.page" if it is none, or if its next page is outside the account.
+ */
+int twilio_page_read(struct arena *arena, const char *bytes, size_t length, const char *account_sid,
+                     struct twilio_page *page, struct err *err);
+
+/* Reads the media list of a message into sms->media (at most EVENT_MEDIA_MAX). PERMANENT
+ * "twilio.media". */
+int twilio_page_read_media(struct arena *arena, const char *bytes, size_t length, const char *base,
+                           struct sms_received *sms, struct err *err);
+
+#endif
