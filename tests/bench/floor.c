@@ -1,0 +1,400 @@
+/* The floors of the benchmarks: each hop bare, with the library and nothing of ours around it.
+ * Prints one JSON object. Run by tests/bench/run, which pins it and compares (PERFORMANCE rows S1,
+ * I1, I2, E1, S2 of docs/BENCHMARKS.md). */
+#include <curl/curl.h>
+#include <libpq-fe.h>
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define SAMPLES_MAX 200000
+#define BODY_BYTES  300
+
+static int64_t samples[SAMPLES_MAX];
+static int sample_count;
+
+static int64_t now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static double cpu_us(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+}
+
+static void sample(int64_t us)
+{
+    if (sample_count < SAMPLES_MAX)
+        samples[sample_count++] = us;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static int64_t quantile(double q)
+{
+    return sample_count == 0 ? 0 : samples[(int)(q * (sample_count - 1))];
+}
+
+static void report(int units, double cpu)
+{
+    qsort(samples, (size_t)sample_count, sizeof samples[0], compare);
+    printf("{\"units\": %d, \"p50_us\": %lld, \"p99_us\": %lld, \"cpu_us_per_unit\": %.2f}\n",
+           units, (long long)quantile(0.5), (long long)quantile(0.99), units > 0 ? cpu / units : 0);
+}
+
+static void die(const char *what)
+{
+    fprintf(stderr, "floor: %s\n", what);
+    exit(1);
+}
+
+static int count_of(const char *text)
+{
+    char *end;
+    long count = strtol(text, &end, 10);
+    if (*end != '\0' || count < 1 || count > SAMPLES_MAX)
+        die("a count must be 1-200000");
+    return (int)count;
+}
+
+/* ---- http URL COUNT: sequential GETs on one connection ---- */
+
+static size_t drop_body(char *bytes, size_t size, size_t count, void *arg)
+{
+    (void)bytes, (void)arg;
+    return size * count;
+}
+
+static int run_http(char **args)
+{
+    int count = count_of(args[1]);
+    CURL *easy = curl_easy_init();
+    curl_easy_setopt(easy, CURLOPT_URL, args[0]);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop_body);
+    double cpu = cpu_us();
+    for (int i = 0; i < count; i++) {
+        int64_t start = now_us();
+        if (curl_easy_perform(easy) != CURLE_OK)
+            die("the request failed");
+        sample(now_us() - start);
+    }
+    report(count, cpu_us() - cpu);
+    curl_easy_cleanup(easy);
+    return 0;
+}
+
+/* ---- commit URL COUNT: one-statement commits on one connection ---- */
+
+static int run_commit(char **args)
+{
+    int count = count_of(args[1]);
+    PGconn *pg = PQconnectdb(args[0]);
+    if (PQstatus(pg) != CONNECTION_OK)
+        die(PQerrorMessage(pg));
+    PQclear(PQexec(pg, "CREATE TABLE IF NOT EXISTS bench_floor (id bigint, body text)"));
+    const char *params[2] = {"1", "three hundred bytes or so would be a text message"};
+    double cpu = cpu_us();
+    for (int i = 0; i < count; i++) {
+        int64_t start = now_us();
+        PGresult *r = PQexecParams(pg, "INSERT INTO bench_floor VALUES ($1, $2)", 2, NULL, params,
+                                   NULL, NULL, 0);
+        if (PQresultStatus(r) != PGRES_COMMAND_OK)
+            die(PQerrorMessage(pg));
+        PQclear(r);
+        sample(now_us() - start);
+    }
+    report(count, cpu_us() - cpu);
+    PQclear(PQexec(pg, "DROP TABLE bench_floor"));
+    PQfinish(pg);
+    return 0;
+}
+
+/* ---- Kafka ---- */
+
+static void set(rd_kafka_conf_t *conf, const char *key, const char *value)
+{
+    char problem[256];
+    if (rd_kafka_conf_set(conf, key, value, problem, sizeof problem) != RD_KAFKA_CONF_OK)
+        die(problem);
+}
+
+struct flight {
+    int64_t start;
+};
+static int acked, in_window;
+static rd_kafka_t *producer;
+
+static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *message, void *arg)
+{
+    (void)rk, (void)arg;
+    struct flight *flight = message->_private;
+    if (message->err)
+        die("a record was not acknowledged");
+    sample(now_us() - flight->start);
+    free(flight);
+    acked++;
+    in_window--;
+}
+
+static rd_kafka_topic_t *open_producer(const char *brokers, const char *topic)
+{
+    char problem[256];
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    set(conf, "bootstrap.servers", brokers);
+    set(conf, "enable.idempotence", "true");
+    set(conf, "linger.ms", "0");
+    set(conf, "socket.nagle.disable", "true");
+    rd_kafka_conf_set_dr_msg_cb(conf, on_report);
+    producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, problem, sizeof problem);
+    if (producer == NULL)
+        die(problem);
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(producer, topic, NULL);
+    if (rd_kafka_metadata(producer, 0, handle, &metadata, 10000) != 0)
+        die("no metadata");
+    rd_kafka_metadata_destroy(metadata);
+    return handle;
+}
+
+static void produce(rd_kafka_topic_t *topic, int number)
+{
+    char body[BODY_BYTES];
+    memset(body, 'x', sizeof body);
+    struct flight *flight = malloc(sizeof *flight);
+    if (flight == NULL)
+        die("memory");
+    flight->start = now_us();
+    in_window++;
+    if (rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, body, sizeof body,
+                         &number, sizeof number, flight) != 0)
+        die("produce failed");
+}
+
+/* produce BROKERS TOPIC COUNT WINDOW: acknowledged records, so many in flight */
+static int run_produce(char **args)
+{
+    int count = count_of(args[2]), window = count_of(args[3]);
+    rd_kafka_topic_t *topic = open_producer(args[0], args[1]);
+    for (int i = 0; i < 500; i++) /* the broker warms up */
+        produce(topic, i);
+    rd_kafka_flush(producer, 20000);
+    sample_count = acked = 0;
+    double cpu = cpu_us();
+    for (int sent = 0; acked < count;) {
+        while (sent < count && in_window < window)
+            produce(topic, sent++);
+        rd_kafka_poll(producer, 100);
+    }
+    report(count, cpu_us() - cpu);
+    rd_kafka_topic_destroy(topic);
+    rd_kafka_destroy(producer);
+    return 0;
+}
+
+static rd_kafka_t *open_consumer(const char *brokers, const char *topic, int partitions)
+{
+    char problem[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    set(conf, "bootstrap.servers", brokers);
+    set(conf, "group.id", "bench-floor");
+    set(conf, "socket.nagle.disable", "true");
+    set(conf, "queued.min.messages", "1000");
+    rd_kafka_t *consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, problem, sizeof problem);
+    if (consumer == NULL)
+        die(problem);
+    rd_kafka_poll_set_consumer(consumer);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
+    for (int i = 0; i < partitions; i++)
+        rd_kafka_topic_partition_list_add(list, topic, i)->offset = RD_KAFKA_OFFSET_END;
+    rd_kafka_assign(consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return consumer;
+}
+
+static void await_one(rd_kafka_t *consumer)
+{
+    for (int64_t end = now_us() + 10000000; now_us() < end;) {
+        rd_kafka_poll(producer, 0);
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer, 100);
+        if (message == NULL)
+            continue;
+        bool record = message->err == 0;
+        rd_kafka_message_destroy(message);
+        if (record)
+            return;
+    }
+    die("a record did not arrive");
+}
+
+/* hop BROKERS TOPIC PARTITIONS COUNT: from produce to consumed, one at a time */
+static int run_hop(char **args)
+{
+    int count = count_of(args[3]);
+    rd_kafka_topic_t *topic = open_producer(args[0], args[1]);
+    rd_kafka_t *consumer = open_consumer(args[0], args[1], count_of(args[2]));
+    for (int64_t end = now_us() + 1500000; now_us() < end;) /* its fetchers start */
+        rd_kafka_consumer_poll(consumer, 50);
+    for (int i = 0; i < 200; i++) {
+        produce(topic, i);
+        await_one(consumer);
+    }
+    rd_kafka_flush(producer, 5000);
+    sample_count = 0;
+    int64_t *hops = calloc((size_t)count, sizeof *hops);
+    if (hops == NULL)
+        die("memory");
+    double cpu = cpu_us();
+    for (int i = 0; i < count; i++) {
+        int64_t start = now_us();
+        produce(topic, i);
+        await_one(consumer);
+        hops[i] = now_us() - start;
+    }
+    cpu = cpu_us() - cpu;
+    rd_kafka_flush(producer, 5000);
+    sample_count = 0;
+    for (int i = 0; i < count; i++)
+        sample(hops[i]);
+    free(hops);
+    report(count, cpu);
+    rd_kafka_consumer_close(consumer);
+    rd_kafka_destroy(consumer);
+    rd_kafka_topic_destroy(topic);
+    rd_kafka_destroy(producer);
+    return 0;
+}
+
+/* idle BROKERS TOPIC PARTITIONS SECONDS: a producer and a consumer at rest, polled once a second */
+static int run_idle(char **args)
+{
+    int seconds = count_of(args[3]);
+    rd_kafka_topic_t *topic = open_producer(args[0], args[1]);
+    rd_kafka_t *consumer = open_consumer(args[0], args[1], count_of(args[2]));
+    for (int i = 0; i < 5; i++) {
+        rd_kafka_poll(producer, 0);
+        rd_kafka_consumer_poll(consumer, 1000);
+    }
+    double cpu = cpu_us();
+    for (int i = 0; i < seconds; i++) {
+        rd_kafka_poll(producer, 0);
+        rd_kafka_consumer_poll(consumer, 1000);
+    }
+    report(seconds, cpu_us() - cpu);
+    rd_kafka_consumer_close(consumer);
+    rd_kafka_destroy(consumer);
+    rd_kafka_topic_destroy(topic);
+    rd_kafka_destroy(producer);
+    return 0;
+}
+
+/* ---- sse URL BODY COUNT CONCURRENCY: a bare libcurl loop over sharded multi handles ---- */
+
+#define SHARD 640
+
+struct shard {
+    CURLM *multi;
+    int running;
+};
+
+static void add_call(struct shard *shard, char **args)
+{
+    CURL *easy = curl_easy_init();
+    static struct curl_slist *headers;
+    if (headers == NULL)
+        headers =
+            curl_slist_append(curl_slist_append(NULL, "Content-Type: application/json"), "Expect:");
+    curl_easy_setopt(easy, CURLOPT_URL, args[0]);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, args[1]);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop_body);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 1024L);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_multi_add_handle(shard->multi, easy);
+    shard->running++;
+}
+
+static int reap(struct shard *shard)
+{
+    int left, done = 0;
+    CURLMsg *message;
+    while ((message = curl_multi_info_read(shard->multi, &left)) != NULL) {
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        if (message->data.result != CURLE_OK)
+            die("a call failed");
+        CURL *easy = message->easy_handle;
+        curl_multi_remove_handle(shard->multi, easy);
+        curl_easy_cleanup(easy);
+        shard->running--;
+        done++;
+    }
+    return done;
+}
+
+static int run_sse(char **args)
+{
+    int count = count_of(args[2]), concurrency = count_of(args[3]);
+    int shards = (concurrency + SHARD - 1) / SHARD, started = 0, done = 0, in_flight = 0;
+    struct shard *all = calloc((size_t)shards, sizeof *all);
+    if (all == NULL)
+        die("memory");
+    for (int i = 0; i < shards; i++) {
+        all[i].multi = curl_multi_init();
+        curl_multi_setopt(all[i].multi, CURLMOPT_MAXCONNECTS, (long)SHARD * 2);
+    }
+    double cpu = cpu_us();
+    while (done < count) {
+        for (int i = 0; started < count && in_flight < concurrency; i = (i + 1) % shards) {
+            add_call(&all[i], args);
+            started++;
+            in_flight++;
+        }
+        for (int i = 0; i < shards; i++) {
+            int running;
+            curl_multi_perform(all[i].multi, &running);
+            int reaped = reap(&all[i]);
+            done += reaped;
+            in_flight -= reaped;
+            curl_multi_poll(all[i].multi, NULL, 0, shards == 1 ? 20 : 5, NULL);
+        }
+    }
+    report(count, cpu_us() - cpu);
+    for (int i = 0; i < shards; i++)
+        curl_multi_cleanup(all[i].multi);
+    free(all);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int arguments;
+        int (*run)(char **args);
+    } modes[] = {
+        {"http", 2, run_http}, {"commit", 2, run_commit}, {"produce", 4, run_produce},
+        {"hop", 4, run_hop},   {"idle", 4, run_idle},     {"sse", 4, run_sse},
+    };
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof modes[0]; i++)
+        if (strcmp(argv[1], modes[i].name) == 0 && argc == modes[i].arguments + 2)
+            return modes[i].run(argv + 2);
+    die("http URL N | commit URL N | produce BROKERS TOPIC N WINDOW | hop BROKERS TOPIC PARTITIONS "
+        "N"
+        " | idle BROKERS TOPIC PARTITIONS SECONDS | sse URL BODY N CONCURRENCY");
+}
