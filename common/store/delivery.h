@@ -1,0 +1,138 @@
+/* Deliveries: claim, change, adoption and look-ups, in batches (docs/PROTOCOL.md, delivery).
+ *
+ * Each adds its statements to an empty unit: first the locks in id order (conversation FOR SHARE,
+ * session, delivery), then, with a snapshot of its own, the statement that compares and writes.
+ * Arrays are made in the arena; texts live until the unit is done. Loop thread. At most 500 items
+ * each, none twice. */
+#ifndef DESK_STORE_DELIVERY_H
+#define DESK_STORE_DELIVERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/uuid.h"
+#include "pg/pg.h"
+#include "store/delivery_state.h"
+
+struct delivery_ref {
+    struct uuid tenant, id;
+};
+
+/* ---- claim ---- */
+struct delivery_timing {
+    int64_t lookup_after_ms; /* from the claim until an unknown send is looked up */
+    int64_t park_after_ms;   /* from the first attempt until it parks */
+};
+
+void delivery_add_claim(struct pg_unit *unit, struct arena *arena, const char *worker,
+                        const struct delivery_timing *timing, const struct delivery_ref *refs,
+                        size_t count);
+
+enum delivery_claim_kind {
+    DELIVERY_CLAIMED,      /* ours to send: the attempt is recorded */
+    DELIVERY_NOT_DUE,      /* in another state, or its back-off is not over */
+    DELIVERY_NOT_RELEASED, /* the installation is held: left as it is */
+    DELIVERY_NOT_IN_ORDER, /* an earlier one of the session is not settled: left as it is */
+    DELIVERY_REFUSED,      /* suppressed or parked by this claim, for `reason` */
+};
+
+/* How to reach the provider for one delivery; borrowed from the answer. */
+struct delivery_route {
+    struct uuid channel;
+    const char *from, *to, *account_sid, *service_sid; /* service_sid "" if none */
+    const char *credentials_hex;                       /* the wrapped token */
+    int64_t credentials_version;
+};
+
+struct delivery_claimed {
+    struct delivery_ref ref;
+    enum delivery_claim_kind kind;
+    const char *reason; /* of a refusal: epoch, opt_out, late, channel, waiting */
+    int attempt;
+    const char *body, *traceparent;
+    struct delivery_route route;
+};
+
+/* Reads row `row` of a claim's answer; false when there is none. Ids without a row have no
+ * delivery: the wake-up is dropped. */
+bool delivery_read_claimed(const struct pg_answer *answer, int row, struct delivery_claimed *out);
+
+/* ---- change ---- */
+struct delivery_change {
+    struct delivery_ref ref;
+    int attempt;
+    enum delivery_event event;
+    const char *reason, *error_code, *sid, *provider_status; /* NULL: not known */
+    const char *encoding;                                    /* with segments > 0 */
+    int segments;
+    int64_t next_in_ms;  /* due again; -1: as it was */
+    const char *outcome; /* of the attempt: accepted, refused, deferred, unknown, not_sent */
+    int http_status;     /* 0: none */
+    bool opted_out;      /* the provider says that the customer opted out: recorded as consent */
+};
+
+/* Applies what the table of states allows, no more. */
+void delivery_add_change(struct pg_unit *unit, struct arena *arena,
+                         const struct delivery_change *changes, size_t count);
+
+enum delivery_change_kind {
+    DELIVERY_CHANGED,
+    DELIVERY_UNCHANGED,     /* its state does not allow it any more, or a newer attempt counts */
+    DELIVERY_MISSING,       /* no such delivery */
+    DELIVERY_BAD_ATTEMPT,   /* an attempt that never was */
+    DELIVERY_OTHER_MESSAGE, /* it is known under another sid */
+};
+
+struct delivery_changed {
+    size_t index; /* into the changes given */
+    enum delivery_change_kind kind;
+};
+bool delivery_read_changed(const struct pg_answer *answer, int row, struct delivery_changed *out);
+
+/* After a claim or a change: deliveries of the same sessions that are first in line now. */
+bool delivery_read_next(const struct pg_answer *answer, int row, struct delivery_ref *out);
+
+/* ---- adoption ---- */
+struct delivery_poll {
+    const char *worker;
+    const char *held; /* uuid[] literal: what this worker has in memory */
+    int64_t lease_ms, park_after_ms;
+    int64_t grace_ms; /* pending ones younger than this have a wake-up on its way */
+    int limit, look_up_limit;
+};
+
+/* Marks lapsed responders dead and what they were sending unknown, parks what waited too long,
+ * lists what is due, and takes unknown ones that are due for a look-up. */
+void delivery_add_poll(struct pg_unit *unit, struct arena *arena, const struct delivery_poll *poll);
+
+/* Counts of the poll: made unknown, parked. */
+int64_t delivery_poll_expired(const struct pg_answer *answer);
+int64_t delivery_poll_parked(const struct pg_answer *answer);
+
+/* A delivery that is due; false when there is no such row. */
+bool delivery_read_due(const struct pg_answer *answer, int row, struct delivery_ref *out);
+
+struct delivery_look_up {
+    struct delivery_ref ref;
+    int attempt;
+    int64_t attempt_ms; /* wall clock of the database when the attempt was recorded */
+    int64_t unknowns;   /* attempts whose outcome nobody learnt */
+    const char *body;
+    struct delivery_route route;
+};
+bool delivery_read_look_up(const struct pg_answer *answer, int row, struct delivery_look_up *out);
+
+/* Which of the sids (text[] literal) belong to other deliveries of the tenant: one row each. */
+void delivery_add_used_sids(struct pg_unit *unit, struct arena *arena,
+                            const struct delivery_ref *ref, const char *sids);
+
+/* Puts an unknown one back for a look-up in `after_ms`. */
+void delivery_add_look_up_again(struct pg_unit *unit, struct arena *arena,
+                                const struct delivery_ref *ref, int64_t after_ms);
+
+/* Drain: look-ups in hand become anybody's. */
+void delivery_add_release(struct pg_unit *unit, const char *worker);
+
+#endif

@@ -1,0 +1,126 @@
+/* The table of the delivery. Every event leads to one state, whatever it is left from, so a row
+ * names its sources as a set; the statements of delivery.c get both from here. */
+#include "store/delivery_state.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* In the order of enum delivery_event. */
+static const struct rule {
+    const char *name;
+    const char *sources; /* text[] literal */
+    const char *target;
+    const char *sentence;
+    bool latest_only;
+} rules[DELIVERY_EVENTS] = {
+    [DELIVERY_CLAIM] = {"claim", "{pending,deferred}", "sending",
+                        "due, allowed and first in line: the attempt is recorded, then sent"},
+    [DELIVERY_REFUSE] = {"refuse", "{pending,deferred}", "suppressed",
+                         "takeover, opt-out, answer-by time or a removed channel: it never leaves"},
+    [DELIVERY_PARK] = {"park", "{pending,deferred,unknown,held}", "parked",
+                       "not settled long after its first attempt: a person decides"},
+    [DELIVERY_ACCEPTED] = {"accepted", "{pending,sending,deferred,unknown,held,parked,suppressed}",
+                           "sent", "the provider took it, however late we learn it"},
+    [DELIVERY_DECLINED] = {"declined", "{sending,unknown}", "failed",
+                           "the provider refused it for good", true},
+    [DELIVERY_DEFER] = {"defer", "{sending,unknown}", "deferred",
+                        "nothing left, or the provider asked to come again: back-off", true},
+    [DELIVERY_NO_ANSWER] = {"no_answer", "{sending}", "unknown",
+                            "the first byte left and no answer came: the provider is asked later",
+                            true},
+    [DELIVERY_EXPIRE] = {"expire", "{sending}", "unknown",
+                         "its worker died or does not know of it: the provider is asked later"},
+    [DELIVERY_NOT_FOUND] = {"not_found", "{unknown}", "pending",
+                            "the provider knows nothing of it: it is sent again", true},
+    [DELIVERY_GIVE_UP] = {"give_up", "{unknown}", "parked", "unknown too often: a person decides",
+                          true},
+    [DELIVERY_SEEN] = {"seen", "{pending,sending,deferred,unknown,held,parked,suppressed}", "sent",
+                       "a receipt or look-up shows it on its way: a late yes"},
+    [DELIVERY_ARRIVED] = {"arrived",
+                          "{pending,sending,deferred,unknown,held,parked,suppressed,sent}",
+                          "delivered", "the carrier confirmed it"},
+    [DELIVERY_LOST] = {"lost", "{pending,sending,deferred,unknown,held,parked,suppressed,sent}",
+                       "failed", "the carrier or the provider gave up"},
+};
+
+static const char *const states[DELIVERY_STATES] = {
+    [DELIVERY_PENDING] = "pending",
+    [DELIVERY_SENDING] = "sending",
+    [DELIVERY_DEFERRED] = "deferred",
+    [DELIVERY_UNKNOWN] = "unknown",
+    [DELIVERY_HELD] = "held",
+    [DELIVERY_PARKED] = "parked",
+    [DELIVERY_SUPPRESSED] = "suppressed",
+    [DELIVERY_SENT] = "sent",
+    [DELIVERY_DELIVERED] = "delivered",
+    [DELIVERY_FAILED] = "failed",
+    [DELIVERY_BOUNCED] = "bounced",
+};
+
+static bool is_source(const struct rule *rule, const char *state)
+{
+    size_t length = strlen(state);
+    for (const char *at = strstr(rule->sources, state); at != NULL; at = strstr(at + 1, state))
+        if ((at[-1] == '{' || at[-1] == ',') && (at[length] == ',' || at[length] == '}'))
+            return true;
+    return false;
+}
+
+bool delivery_next(enum delivery_state from, enum delivery_event event, enum delivery_state *to)
+{
+    if (!is_source(&rules[event], states[from]))
+        return false;
+    for (int i = 0; i < DELIVERY_STATES; i++)
+        if (strcmp(states[i], rules[event].target) == 0)
+            *to = (enum delivery_state)i;
+    return true;
+}
+
+const char *delivery_target(enum delivery_event event)
+{
+    return rules[event].target;
+}
+
+const char *delivery_sources(enum delivery_event event)
+{
+    return rules[event].sources;
+}
+
+bool delivery_latest_only(enum delivery_event event)
+{
+    return rules[event].latest_only;
+}
+
+bool delivery_is_settled(enum delivery_state state)
+{
+    return state >= DELIVERY_PARKED;
+}
+
+const char *delivery_state_name(enum delivery_state state)
+{
+    return states[state];
+}
+
+const char *delivery_event_name(enum delivery_event event)
+{
+    return rules[event].name;
+}
+
+void delivery_state_print(struct strbuf *out)
+{
+    strbuf_add_text(out, "# The delivery\n\nPrinted by `frontdesk-responder --diagram` from "
+                         "common/store/delivery_state.c.\n\n"
+                         "| event | from | to | what happens |\n| --- | --- | --- | --- |\n");
+    for (int i = 0; i < DELIVERY_EVENTS; i++) {
+        const struct rule *rule = &rules[i];
+        strbuf_printf(out, "| %s | %.*s | %s | %s |\n", rule->name, (int)strlen(rule->sources) - 2,
+                      rule->sources + 1, rule->target, rule->sentence);
+    }
+    strbuf_add_text(out, "\n```mermaid\nstateDiagram-v2\n    [*] --> pending: committed turn\n");
+    for (int i = 0; i < DELIVERY_EVENTS; i++)
+        for (int from = 0; from < DELIVERY_STATES; from++)
+            if (is_source(&rules[i], states[from]))
+                strbuf_printf(out, "    %s --> %s: %s\n", states[from], rules[i].target,
+                              rules[i].name);
+    strbuf_add_text(out, "```\n");
+}

@@ -1,0 +1,65 @@
+/* The states of a delivery, what may happen in each and what comes of it: one table, which every
+ * change goes through and which prints itself (docs/DELIVERY.md). Status never moves backwards. */
+#ifndef DESK_STORE_DELIVERY_STATE_H
+#define DESK_STORE_DELIVERY_STATE_H
+
+#include <stdbool.h>
+
+#include "base/strbuf.h"
+
+enum delivery_state {
+    DELIVERY_PENDING,
+    DELIVERY_SENDING,
+    DELIVERY_DEFERRED,
+    DELIVERY_UNKNOWN,
+    DELIVERY_HELD,
+    DELIVERY_PARKED,
+    DELIVERY_SUPPRESSED,
+    DELIVERY_SENT,
+    DELIVERY_DELIVERED,
+    DELIVERY_FAILED,
+    DELIVERY_BOUNCED,
+    DELIVERY_STATES,
+};
+
+enum delivery_event {
+    DELIVERY_CLAIM,     /* a responder takes it */
+    DELIVERY_REFUSE,    /* takeover, opt-out, too late, channel gone */
+    DELIVERY_PARK,      /* waited too long */
+    DELIVERY_ACCEPTED,  /* the provider took it */
+    DELIVERY_DECLINED,  /* the provider said no for good */
+    DELIVERY_DEFER,     /* nothing left, or the provider said later */
+    DELIVERY_NO_ANSWER, /* the first byte left and no answer came */
+    DELIVERY_EXPIRE,    /* its worker died while sending */
+    DELIVERY_NOT_FOUND, /* the provider knows nothing of it */
+    DELIVERY_GIVE_UP,   /* the same, too often */
+    DELIVERY_SEEN,      /* a receipt or look-up: on its way */
+    DELIVERY_ARRIVED,   /* delivered */
+    DELIVERY_LOST,      /* failed or undelivered */
+    DELIVERY_EVENTS,
+};
+
+/* The state after the event; false when the event changes nothing there. */
+bool delivery_next(enum delivery_state from, enum delivery_event event, enum delivery_state *to);
+
+/* The one state that the event leads to, as its row says it. */
+const char *delivery_target(enum delivery_event event);
+
+/* The states in which the event changes something, as a text[] literal; static. */
+const char *delivery_sources(enum delivery_event event);
+
+/* True when the event counts only from the newest attempt: a no of an older one says nothing about
+ * the one in flight. A yes of an older attempt settles the delivery unless a newer one is just
+ * being sent. */
+bool delivery_latest_only(enum delivery_event event);
+
+/* True when later deliveries of the session need not wait for it. */
+bool delivery_is_settled(enum delivery_state state);
+
+const char *delivery_state_name(enum delivery_state state);
+const char *delivery_event_name(enum delivery_event event);
+
+/* Appends the table and its diagram as Markdown. */
+void delivery_state_print(struct strbuf *out);
+
+#endif

@@ -1,0 +1,68 @@
+/* Registration of the responder's metrics. */
+#include "counters.h"
+
+#include <stddef.h>
+
+struct counters counters;
+
+#define COUNTER(field, name, labels, help)                                                         \
+    {                                                                                              \
+        &counters.field, metric_counter, name, labels, help                                        \
+    }
+
+void counters_init(void)
+{
+    static const char attempts[] = "frontdesk_delivery_attempts_total",
+                      attempts_help[] = "Attempts by what came of the request";
+    static const char look_ups[] = "frontdesk_delivery_look_ups_total",
+                      look_ups_help[] = "Unknown sends that were looked up at the provider";
+    static const char receipts[] = "frontdesk_receipts_total",
+                      receipts_help[] = "Receipts by what they changed";
+    const struct {
+        struct metric **metric;
+        struct metric *(*make)(const char *name, const char *labels, const char *help);
+        const char *name, *labels, *help;
+    } rows[] = {
+        COUNTER(claimed, "frontdesk_deliveries_claimed_total", "", "Deliveries claimed to be sent"),
+        COUNTER(refused, "frontdesk_deliveries_refused_total", "",
+                "Deliveries suppressed or parked by a claim"),
+        COUNTER(no_row, "frontdesk_wake_ups_dropped_total", "", "Wake-ups without a delivery"),
+        COUNTER(claim_failures, "frontdesk_claim_failures_total", "",
+                "Claim units that failed and were tried again"),
+        COUNTER(accepted, attempts, "outcome=\"accepted\"", attempts_help),
+        COUNTER(declined, attempts, "outcome=\"refused\"", attempts_help),
+        COUNTER(deferred, attempts, "outcome=\"deferred\"", attempts_help),
+        COUNTER(unknown, attempts, "outcome=\"unknown\"", attempts_help),
+        COUNTER(not_sent, attempts, "outcome=\"not_sent\"", attempts_help),
+        COUNTER(alerts, "frontdesk_provider_alerts_total", "",
+                "Answers of the provider that a person must look at"),
+        COUNTER(settle_failures, "frontdesk_settle_failures_total", "",
+                "Outcome units that failed and were tried again"),
+        COUNTER(expired, "frontdesk_deliveries_expired_total", "",
+                "Sends whose worker died or did not know of them"),
+        COUNTER(parked, "frontdesk_deliveries_parked_total", "",
+                "Deliveries that waited too long for anybody but a person"),
+        COUNTER(adopted, "frontdesk_deliveries_adopted_total", "",
+                "Due deliveries found without a wake-up"),
+        COUNTER(looked_up, look_ups, "outcome=\"failed\"", look_ups_help),
+        COUNTER(found, look_ups, "outcome=\"found\"", look_ups_help),
+        COUNTER(not_found, look_ups, "outcome=\"not_found\"", look_ups_help),
+        COUNTER(gave_up, look_ups, "outcome=\"gave_up\"", look_ups_help),
+        COUNTER(receipts, receipts, "outcome=\"applied\"", receipts_help),
+        COUNTER(receipts_no_effect, receipts, "outcome=\"no_effect\"", receipts_help),
+        COUNTER(receipts_unknown, receipts, "outcome=\"dropped\"", receipts_help),
+        COUNTER(dead_letters, "frontdesk_dead_letters_total", "", "Records that could not be read"),
+        COUNTER(workers_lost, "frontdesk_workers_lost_total", "",
+                "Times a worker of this process was marked dead"),
+        COUNTER(credentials_bad, "frontdesk_credentials_unreadable_total", "",
+                "Channel credentials that no key opened"),
+        {&counters.in_flight, metric_gauge, "frontdesk_deliveries_in_flight", "",
+         "Deliveries in hand"},
+        {&counters.claim_seconds, metric_histogram, "frontdesk_claim_seconds", "",
+         "Time of a claim unit"},
+        {&counters.request_seconds, metric_histogram, "frontdesk_provider_request_seconds", "",
+         "Time of a create request"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        *rows[i].metric = rows[i].make(rows[i].name, rows[i].labels, rows[i].help);
+}

@@ -1,0 +1,20 @@
+/* The responder's metrics, registered once at start. */
+#ifndef DESK_RESPONDER_COUNTERS_H
+#define DESK_RESPONDER_COUNTERS_H
+
+#include "service/metrics.h"
+
+struct counters {
+    struct metric *claimed, *refused, *no_row, *claim_failures, *claim_seconds;
+    struct metric *accepted, *declined, *deferred, *unknown, *not_sent, *alerts;
+    struct metric *request_seconds, *settle_failures, *in_flight;
+    struct metric *expired, *parked, *adopted, *looked_up, *found, *not_found, *gave_up;
+    struct metric *receipts, *receipts_no_effect, *receipts_unknown, *dead_letters;
+    struct metric *workers_lost, *credentials_bad;
+};
+extern struct counters counters;
+
+/* Registers all; main thread, before the loops. */
+void counters_init(void);
+
+#endif

@@ -1,0 +1,61 @@
+/* Deliveries in hand: from the claim (or the taking for a look-up) until the outcome is committed.
+ * Loop thread. */
+#ifndef DESK_RESPONDER_FLIGHT_H
+#define DESK_RESPONDER_FLIGHT_H
+
+#include <stdbool.h>
+
+#include "responder.h"
+#include "rest.h"
+#include "store/delivery.h"
+
+struct channel;
+
+enum flight_stage {
+    FLIGHT_WAITING,  /* for a place at its channel */
+    FLIGHT_SENDING,  /* the request is under way */
+    FLIGHT_LOOKING,  /* the provider is asked about it */
+    FLIGHT_SETTLING, /* the outcome waits to be committed */
+};
+
+struct flight {
+    struct responder *responder;
+    struct arena *arena; /* all its texts */
+    struct delivery_ref ref;
+    char id[UUID_TEXT_SIZE];
+    int attempt;
+    const char *body, *traceparent;
+    struct delivery_route route;
+    struct channel *channel; /* borrowed; NULL when its credentials cannot be read */
+    enum flight_stage stage;
+    uint64_t generation;
+    int64_t claimed_ms; /* monotonic, from before the claim was sent */
+    struct http_transfer *transfer;
+    struct delivery_change change; /* once settling */
+    struct flight *next;           /* in a queue of its channel or of the outcomes */
+    struct rest_wanted wanted;     /* of a look-up */
+    struct rest_page *page;
+    int64_t unknowns;
+    int pages;
+};
+
+struct flights *flights_new(struct responder *responder);
+
+/* Frees all, cancelling their requests; sets to NULL; accepts NULL. */
+void flights_free(struct flights **flights);
+
+/* The delivery in hand, or NULL. */
+struct flight *flights_find(struct flights *flights, const struct uuid *id);
+
+/* Takes a delivery into hand; texts of the route and body are copied. */
+struct flight *flights_add(struct flights *flights, const struct delivery_ref *ref,
+                           const struct delivery_route *route, const char *body);
+
+/* Lets go of it: its outcome is committed, or somebody else's to find out. */
+void flights_remove(struct flight *flight);
+
+/* How many, and their ids appended to the array. */
+size_t flights_count(const struct flights *flights);
+void flights_list(struct flights *flights, struct pg_array *ids);
+
+#endif

@@ -1,0 +1,207 @@
+/* The batch consumer. Offsets are stored in order, for the whole batch, after the last piece of its
+ * work has ended; what a crash leaves behind is consumed again and finds its rows changed. */
+#include "intake.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "letters.h"
+#include "service/log.h"
+
+#define LETTER_RETRY_MS 1000
+
+struct intake {
+    struct intake_options options;
+    struct bus_consumer *consumer;
+    struct arena *arena;
+    struct bus_record *records;
+    const char **dead; /* code of the dead letter that the record needs, or NULL */
+    size_t count, pieces, letters;
+    struct timer *retry;
+    bool in_hand, taking;
+};
+
+static void go_on(struct intake *self);
+
+static void send_letter(struct intake *self, size_t index);
+
+struct letter {
+    struct intake *intake;
+    size_t index;
+};
+
+static void resend(void *arg)
+{
+    struct intake *self = arg;
+    for (size_t i = 0; i < self->count; i++)
+        if (self->dead[i] != NULL)
+            send_letter(self, i);
+}
+
+static void letter_done(void *arg, const struct err *err)
+{
+    struct letter *letter = arg;
+    struct intake *self = letter->intake;
+    self->letters--;
+    if (err != NULL) {
+        log_error("dead_letter.not_sent", LOG_ERR(err));
+        timer_start(self->retry, LETTER_RETRY_MS, 0);
+    } else {
+        self->dead[letter->index] = NULL;
+    }
+    free(letter);
+    go_on(self);
+}
+
+static void send_letter(struct intake *self, size_t index)
+{
+    struct letter *letter = xmalloc(sizeof *letter);
+    *letter = (struct letter){self, index};
+    self->letters++;
+    letters_send(self->options.responder, &self->records[index], self->dead[index], letter_done,
+                 letter);
+}
+
+static bool letters_left(const struct intake *self)
+{
+    for (size_t i = 0; i < self->count; i++)
+        if (self->dead[i] != NULL)
+            return true;
+    return false;
+}
+
+static void take(struct intake *self)
+{
+    arena_reset(self->arena);
+    self->count =
+        bus_consumer_take(self->consumer, self->arena, self->records, self->options.batch_max);
+    if (self->count == 0)
+        return;
+    self->in_hand = true;
+    self->taking = true;
+    for (size_t i = 0; i < self->count; i++) {
+        struct err err;
+        self->dead[i] = NULL;
+        if (self->options.record(self->options.arg, &self->records[i], &err) != 0) {
+            self->dead[i] = arena_strdup(self->arena, err.code);
+            send_letter(self, i);
+        }
+    }
+    self->options.batch(self->options.arg);
+    self->taking = false;
+}
+
+static void finish(struct intake *self)
+{
+    for (size_t i = 0; i < self->count; i++)
+        bus_consumer_store(self->consumer, &self->records[i]);
+    self->count = 0;
+    self->in_hand = false;
+}
+
+/* The one place that decides what comes next. */
+static void go_on(struct intake *self)
+{
+    if (self->taking)
+        return;
+    for (;;) {
+        if (self->in_hand) {
+            if (self->pieces > 0 || self->letters > 0 || letters_left(self))
+                return;
+            finish(self);
+            if (self->options.responder->draining)
+                responder_step(self->options.responder);
+        }
+        if (!self->options.ready(self->options.arg))
+            return;
+        take(self);
+        if (!self->in_hand)
+            return;
+    }
+}
+
+static void on_ready(void *arg)
+{
+    go_on(arg);
+}
+
+int intake_open(const struct intake_options *options, struct intake **intake, struct err *err)
+{
+    struct responder *responder = options->responder;
+    const struct responder_settings *settings = &responder->shared->settings;
+    struct intake *self = xcalloc(1, sizeof *self);
+    self->options = *options;
+    self->arena = arena_new();
+    self->records = xcalloc(options->batch_max, sizeof *self->records);
+    self->dead = xcalloc(options->batch_max, sizeof(const char *));
+    self->retry = timer_new(responder->loop, resend, self);
+    char member[128];
+    snprintf(member, sizeof member, "%s-%d", settings->common.instance,
+             service_loop_index(responder->self));
+    struct arena *names = arena_new();
+    const char *prefix = settings->kafka.topic_prefix;
+    const char *topics[] = {topic_name(names, prefix, options->topic), NULL};
+    struct bus_consumer_options consumer = {.loop = responder->loop,
+                                            .group =
+                                                arena_printf(names, "%s%s", prefix, options->group),
+                                            .instance_id = member,
+                                            .topics = topics,
+                                            .session_timeout_ms = settings->session_timeout_ms,
+                                            .heartbeat_ms = settings->heartbeat_ms,
+                                            .on_ready = on_ready,
+                                            .arg = self};
+    service_bus_options(&settings->kafka, &settings->common, "responder", &consumer.client);
+    int rc = bus_consumer_open(&consumer, &self->consumer, err);
+    arena_free(&names);
+    *intake = self;
+    if (rc != 0)
+        intake_close(intake);
+    return rc;
+}
+
+void intake_close(struct intake **intake)
+{
+    struct intake *self = *intake;
+    if (self == NULL)
+        return;
+    bus_consumer_close(&self->consumer);
+    timer_free(&self->retry);
+    arena_free(&self->arena);
+    free(self->records);
+    free(self->dead);
+    free(self);
+    *intake = NULL;
+}
+
+struct arena *intake_arena(struct intake *intake)
+{
+    return intake->arena;
+}
+
+void intake_begin(struct intake *intake, size_t count)
+{
+    intake->pieces += count;
+}
+
+void intake_end(struct intake *intake, size_t count)
+{
+    intake->pieces -= count;
+    if (count > 0)
+        go_on(intake);
+}
+
+void intake_wake(struct intake *intake)
+{
+    go_on(intake);
+}
+
+bool intake_idle(const struct intake *intake)
+{
+    return !intake->in_hand;
+}
+
+bool intake_has_partitions(const struct intake *intake)
+{
+    return bus_consumer_partitions(intake->consumer) > 0;
+}

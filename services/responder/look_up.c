@@ -1,0 +1,169 @@
+/* The look-up: lists the messages between the two numbers around the time of the attempt, takes the
+ * oldest with our text that no other delivery owns, and settles by it. Twilio has no idempotency
+ * key, so this is what stands between a lost answer and a second copy. */
+#include "look_up.h"
+
+#include <string.h>
+
+#include "channel.h"
+#include "counters.h"
+#include "outcome.h"
+#include "service/log.h"
+#include "store/receipt.h"
+
+#define PAGES_MAX      20
+#define ANSWER_MAX     ((size_t)16 << 20) /* a page of 1,000 messages */
+#define AGAIN_MS       5000
+#define CREDENTIALS_MS 60000
+#define CLOCKS_MS      60000 /* between the database's clock and the provider's */
+#define UNIT_MS        10000
+
+static void ask(struct flight *flight, const char *url);
+
+static void let_go(void *arg, const struct pg_answer *answer)
+{
+    struct flight *flight = arg;
+    struct responder *responder = flight->responder;
+    if (answer->err != NULL)
+        log_warn("look_up.not_put_back", LOG_TEXT("delivery", flight->id), LOG_ERR(answer->err));
+    flights_remove(flight);
+    responder_step(responder);
+}
+
+static void again(struct flight *flight, int64_t after_ms)
+{
+    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = let_go, .arg = flight};
+    metric_add(counters.looked_up, 1);
+    delivery_add_look_up_again(&unit, flight->arena, &flight->ref, after_ms);
+    pg_submit(flight->responder->pg, &unit);
+}
+
+static void settle_missing(struct flight *flight)
+{
+    bool enough = flight->unknowns >= flight->responder->shared->settings.max_attempts;
+    metric_add(enough ? counters.gave_up : counters.not_found, 1);
+    log_warn("look_up.not_found", LOG_TEXT("delivery", flight->id),
+             LOG_INT("attempt", flight->attempt), LOG_BOOL("given_up", enough));
+    flight->change =
+        (struct delivery_change){.event = enough ? DELIVERY_GIVE_UP : DELIVERY_NOT_FOUND,
+                                 .reason = enough ? "unknown" : NULL,
+                                 .next_in_ms = enough ? -1 : 0};
+    outcomes_add(flight);
+}
+
+static void settle_found(struct flight *flight, const struct rest_found *found)
+{
+    enum delivery_event event = DELIVERY_SEEN;
+    receipt_event(found->status, &event);
+    metric_add(counters.found, 1);
+    log_info("look_up.found", LOG_TEXT("delivery", flight->id), LOG_INT("attempt", flight->attempt),
+             LOG_TEXT("status", found->status));
+    flight->change = (struct delivery_change){.event = event,
+                                              .sid = found->sid,
+                                              .provider_status = found->status,
+                                              .error_code = found->error_code,
+                                              .next_in_ms = -1,
+                                              .outcome = "accepted"};
+    outcomes_add(flight);
+}
+
+static bool is_used(const struct pg_answer *answer, const char *sid)
+{
+    for (int row = 0; row < pg_rows(answer->results, 0); row++)
+        if (strcmp(pg_text(answer->results, 0, row, 0), sid) == 0)
+            return true;
+    return false;
+}
+
+static void used_known(void *arg, const struct pg_answer *answer)
+{
+    struct flight *flight = arg;
+    if (flight->responder->retiring)
+        return; /* the loop is closing: the row is found again by its worker */
+    if (answer->err != NULL) {
+        log_warn("look_up.failed", LOG_TEXT("delivery", flight->id), LOG_ERR(answer->err));
+        again(flight, AGAIN_MS);
+        return;
+    }
+    for (size_t i = 0; i < flight->page->count; i++)
+        if (!is_used(answer, flight->page->found[i].sid)) {
+            settle_found(flight, &flight->page->found[i]);
+            return;
+        }
+    settle_missing(flight);
+}
+
+/* The same words may have been sent before: those messages are other deliveries'. */
+static void ask_used(struct flight *flight)
+{
+    struct pg_array sids;
+    pg_array_init(&sids);
+    for (size_t i = 0; i < flight->page->count; i++)
+        pg_array_add(&sids, flight->page->found[i].sid);
+    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = used_known, .arg = flight};
+    delivery_add_used_sids(&unit, flight->arena, &flight->ref, pg_array_take(&sids, flight->arena));
+    pg_array_fini(&sids);
+    pg_submit(flight->responder->pg, &unit);
+}
+
+static void on_done(void *arg, const struct http_result *result)
+{
+    struct flight *flight = arg;
+    struct err err;
+    flight->transfer = NULL;
+    if (rest_read_page(flight->arena, result, flight->responder->shared->settings.twilio_base_url,
+                       &flight->wanted, flight->page, &err) != 0) {
+        log_warn("look_up.failed", LOG_TEXT("delivery", flight->id), LOG_ERR(&err));
+        again(flight, AGAIN_MS);
+        return;
+    }
+    if (flight->page->next_url != NULL && ++flight->pages < PAGES_MAX)
+        ask(flight, flight->page->next_url);
+    else if (flight->page->next_url != NULL && flight->page->count == 0)
+        again(flight, AGAIN_MS); /* not read to the end: "not found" would be a guess */
+    else if (flight->page->count > 0)
+        ask_used(flight);
+    else
+        settle_missing(flight);
+}
+
+static void ask(struct flight *flight, const char *url)
+{
+    struct http_call call = {
+        .method = "GET",
+        .url = url,
+        .user = flight->route.account_sid,
+        .password = flight->channel->token,
+        .answer_max_bytes = ANSWER_MAX,
+        .total_ms = flight->responder->shared->settings.request_timeout_ms,
+        .on_done = on_done,
+        .arg = flight,
+    };
+    flight->transfer = http_start(flight->responder->http, &call);
+}
+
+void look_up_start(struct responder *responder, const struct delivery_look_up *look_up)
+{
+    const struct responder_settings *settings = &responder->shared->settings;
+    if (flights_find(responder->flights, &look_up->ref.id) != NULL)
+        return;
+    struct flight *flight =
+        flights_add(responder->flights, &look_up->ref, &look_up->route, look_up->body);
+    flight->stage = FLIGHT_LOOKING;
+    flight->attempt = look_up->attempt;
+    flight->unknowns = look_up->unknowns;
+    flight->page = arena_alloc(flight->arena, sizeof *flight->page);
+    flight->wanted = (struct rest_wanted){
+        .from = flight->route.from,
+        .to = flight->route.to,
+        .service_sid = flight->route.service_sid,
+        .body = flight->body,
+        .since_ms = look_up->attempt_ms - CLOCKS_MS,
+        .until_ms = look_up->attempt_ms + settings_lookup_after_ms(settings) + CLOCKS_MS};
+    flight->channel = channels_get(responder->channels, &look_up->ref.tenant, &look_up->route);
+    if (flight->channel == NULL)
+        again(flight, CREDENTIALS_MS);
+    else
+        ask(flight, rest_list_url(flight->arena, settings->twilio_base_url,
+                                  flight->route.account_sid, &flight->wanted));
+}

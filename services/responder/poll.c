@@ -1,0 +1,123 @@
+/* The regular look into the database: marks lapsed responders dead, makes their sends unknown,
+ * parks what waited too long, claims what is due and was not woken, and starts look-ups. It begins
+ * only after one lease of renewals, so that after an outage all renew before any adopts. */
+#include "poll.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "claim.h"
+#include "counters.h"
+#include "flight.h"
+#include "look_up.h"
+#include "send.h"
+#include "service/log.h"
+
+#define UNIT_MS      5000
+#define LIMIT        500
+#define LOOK_UPS_MAX 50
+
+struct poll {
+    struct responder *responder;
+    struct timer *timer;
+    struct arena *arena;
+    bool in_flight;
+};
+
+static void count(const struct pg_answer *answer, int64_t adopted)
+{
+    int64_t expired = delivery_poll_expired(answer), parked = delivery_poll_parked(answer);
+    metric_add(counters.expired, expired);
+    metric_add(counters.parked, parked);
+    metric_add(counters.adopted, adopted);
+    if (expired > 0 || parked > 0)
+        log_warn("deliveries.overdue", LOG_INT("unknown", expired), LOG_INT("parked", parked));
+}
+
+static void done(void *arg, const struct pg_answer *answer)
+{
+    struct poll *self = arg;
+    struct responder *responder = self->responder;
+    self->in_flight = false;
+    if (answer->err != NULL) {
+        log_warn("poll.failed", LOG_ERR(answer->err));
+        responder_step(responder);
+        return;
+    }
+    struct delivery_ref ref;
+    struct delivery_look_up look_up;
+    int64_t adopted = 0;
+    for (int row = 0; delivery_read_due(answer, row, &ref); row++)
+        adopted += claims_add(responder->claims, &ref, false);
+    count(answer, adopted);
+    /* while draining the rows are put back by the unit that retires the worker */
+    for (int row = 0; !responder->draining && delivery_read_look_up(answer, row, &look_up); row++)
+        look_up_start(responder, &look_up);
+    responder_step(responder);
+}
+
+static const char *held(struct poll *self)
+{
+    struct pg_array ids;
+    pg_array_init(&ids);
+    claims_list(self->responder->claims, &ids);
+    flights_list(self->responder->flights, &ids);
+    const char *literal = pg_array_take(&ids, self->arena);
+    pg_array_fini(&ids);
+    return literal;
+}
+
+static int room(const struct responder *responder, int64_t limit)
+{
+    int64_t left = responder->shared->settings.max_in_flight -
+                   (int64_t)flights_count(responder->flights) -
+                   (int64_t)claims_count(responder->claims);
+    if (left < 0)
+        left = 0;
+    return (int)(left < limit ? left : limit);
+}
+
+static void look(void *arg)
+{
+    struct poll *self = arg;
+    struct responder *responder = self->responder;
+    const struct responder_settings *settings = &responder->shared->settings;
+    send_give_up_waiting(responder, false);
+    if (self->in_flight || !responder_can_claim(responder) || !worker_may_adopt(responder->worker))
+        return;
+    arena_reset(self->arena);
+    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = done, .arg = self};
+    struct delivery_poll poll = {
+        .worker = arena_strdup(self->arena, worker_id(responder->worker)),
+        .held = held(self),
+        .lease_ms = settings->worker_lease_ms,
+        .park_after_ms = settings->park_after_ms,
+        .grace_ms = settings->adopt_every_ms,
+        .limit = room(responder, LIMIT),
+        .look_up_limit = room(responder, LOOK_UPS_MAX),
+    };
+    delivery_add_poll(&unit, self->arena, &poll);
+    self->in_flight = true;
+    pg_submit(responder->pg, &unit);
+}
+
+struct poll *poll_new(struct responder *responder)
+{
+    struct poll *self = xcalloc(1, sizeof *self);
+    self->responder = responder;
+    self->arena = arena_new();
+    self->timer = timer_new(responder->loop, look, self);
+    int64_t every_ms = responder->shared->settings.adopt_every_ms;
+    timer_start(self->timer, every_ms, every_ms);
+    return self;
+}
+
+void poll_free(struct poll **poll)
+{
+    if (*poll == NULL)
+        return;
+    timer_free(&(*poll)->timer);
+    arena_free(&(*poll)->arena);
+    free(*poll);
+    *poll = NULL;
+}

@@ -1,0 +1,292 @@
+/* Wiring of the responder: what start, drain and stop do, and the hooks between its parts. */
+#include "responder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "channel.h"
+#include "claim.h"
+#include "contract/topics.h"
+#include "counters.h"
+#include "crypto/crypto.h"
+#include "flight.h"
+#include "outcome.h"
+#include "poll.h"
+#include "receipts.h"
+#include "send.h"
+#include "service/log.h"
+#include "wake.h"
+
+static struct responder_shared shared;
+
+/* ---- start ---- */
+
+static int read_keys(struct err *err)
+{
+    struct arena *arena = arena_new();
+    char *rest = arena_strdup(arena, shared.settings.credentials_key_files);
+    int rc = 0;
+    for (char *path; rc == 0 && (path = strsep(&rest, ",")) != NULL;) {
+        if (shared.credential_key_count == RESPONDER_KEYS_MAX) {
+            rc = err_set(err, ERR_PERMANENT, "config.keys", "at most %d keys in %s",
+                         RESPONDER_KEYS_MAX, "credentials_key_file");
+            break;
+        }
+        rc = crypto_read_key_file(path, CRYPTO_KEY_BYTES,
+                                  &shared.credential_keys[shared.credential_key_count], err);
+        shared.credential_key_count += rc == 0;
+    }
+    arena_free(&arena);
+    return rc;
+}
+
+static int check_url(const char *key, const char *url, struct err *err)
+{
+    if (strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0)
+        return 0;
+    return err_set(err, ERR_PERMANENT, "config.url", "%s must begin with https:// or http://", key);
+}
+
+static int start(struct service *service, bool check_only, struct err *err)
+{
+    if (check_url("twilio_base_url", shared.settings.twilio_base_url, err) != 0 ||
+        check_url("public_url", shared.settings.public_url, err) != 0 || read_keys(err) != 0)
+        return -1;
+    if (check_only)
+        return 0;
+    counters_init();
+    shared.ready_database = service_condition(service, "database");
+    shared.ready_worker = service_condition(service, "worker");
+    shared.ready_bus = service_condition(service, "bus");
+    return 0;
+}
+
+static void stop(struct service *service, int64_t drain_left_ms)
+{
+    (void)service, (void)drain_left_ms;
+    for (size_t i = 0; i < shared.credential_key_count; i++)
+        secret_free(&shared.credential_keys[i]);
+}
+
+/* ---- hooks ---- */
+
+static void on_database(void *arg, bool up)
+{
+    struct responder *responder = arg;
+    service_set(service_of(responder->self), responder->shared->ready_database, up);
+    if (!up || responder->receipts == NULL)
+        return;
+    outcomes_wake(responder->outcomes);
+    receipts_look(responder->receipts);
+    responder_step(responder);
+}
+
+static void on_registered(void *arg)
+{
+    struct responder *responder = arg;
+    responder->generation++;
+    service_set(service_of(responder->self), responder->shared->ready_worker, true);
+    log_info("worker.registered", LOG_TEXT("worker", worker_id(responder->worker)));
+    responder_step(responder);
+}
+
+/* What waits is given back; what is under way ends and writes its outcome: a late answer is still
+ * an answer, and the gate lets nothing more leave. */
+static void on_lost(void *arg)
+{
+    struct responder *responder = arg;
+    responder->generation++;
+    log_warn("worker.lost", LOG_INT("deliveries", (int64_t)flights_count(responder->flights)));
+    metric_add(counters.workers_lost, 1);
+    service_set(service_of(responder->self), responder->shared->ready_worker, false);
+    send_give_up_waiting(responder, true);
+}
+
+bool responder_can_claim(const struct responder *responder)
+{
+    return !responder->draining && pg_is_up(responder->pg) &&
+           worker_id(responder->worker)[0] != '\0' && bus_producer_ready(responder->producer);
+}
+
+/* ---- a loop ---- */
+
+static int open_producer(struct responder *responder, struct err *err)
+{
+    const struct responder_settings *settings = &shared.settings;
+    struct arena *names = arena_new();
+    const char *topics[] = {topic_name(names, settings->kafka.topic_prefix, TOPIC_DLQ), NULL};
+    struct bus_producer_options options = {.loop = responder->loop, .topics = topics};
+    service_bus_options(&settings->kafka, &settings->common, "responder", &options.client);
+    int rc = bus_producer_open(&options, &responder->producer, err);
+    arena_free(&names);
+    return rc;
+}
+
+static void open_database(struct responder *responder)
+{
+    const struct responder_settings *settings = &shared.settings;
+    const char *url = secret_reveal(settings->database_url);
+    char process[160];
+    snprintf(process, sizeof process, "%s/%d", settings->common.instance,
+             service_loop_index(responder->self));
+    responder->pg = pg_new(&(struct pg_options){.loop = responder->loop,
+                                                .url = url,
+                                                .name = "frontdesk-responder",
+                                                .connections = (int)settings->database_connections,
+                                                .depth = 8,
+                                                .on_state = on_database,
+                                                .arg = responder});
+    responder->worker = worker_new(&(struct worker_options){.loop = responder->loop,
+                                                            .database_url = url,
+                                                            .kind = "responder",
+                                                            .process = process,
+                                                            .lease_ms = settings->worker_lease_ms,
+                                                            .on_registered = on_registered,
+                                                            .on_lost = on_lost,
+                                                            .arg = responder});
+}
+
+static void close_loop(void *state)
+{
+    struct responder *responder = state;
+    responder->draining = responder->retiring = true;
+    timer_free(&responder->tick);
+    pg_free(&responder->pg); /* units in flight end here, while what they refer to is there */
+    poll_free(&responder->poll);
+    flights_free(&responder->flights);
+    receipts_close(&responder->receipts);
+    wake_close(&responder->wake);
+    bus_producer_close(&responder->producer, 5000);
+    outcomes_free(&responder->outcomes);
+    claims_free(&responder->claims);
+    channels_free(&responder->channels);
+    worker_free(&responder->worker);
+    http_client_free(&responder->http);
+    free(responder->last_id);
+    free(responder);
+}
+
+/* The producer's readiness has no event of its own. */
+static void on_tick(void *arg)
+{
+    struct responder *responder = arg;
+    service_set(service_of(responder->self), responder->shared->ready_bus,
+                bus_producer_ready(responder->producer));
+    responder_step(responder);
+}
+
+static int open_loop(struct service_loop *self, void **state, struct err *err)
+{
+    struct responder *responder = xcalloc(1, sizeof *responder);
+    struct http_client_options http = {.loop = service_loop_of(self)};
+    responder->shared = &shared;
+    responder->self = self;
+    responder->loop = service_loop_of(self);
+    responder->http = http_client_new(&http);
+    responder->flights = flights_new(responder);
+    responder->channels = channels_new(responder);
+    responder->claims = claims_new(responder);
+    responder->outcomes = outcomes_new(responder);
+    open_database(responder);
+    if (open_producer(responder, err) != 0 || wake_open(responder, &responder->wake, err) != 0 ||
+        receipts_open(responder, &responder->receipts, err) != 0) {
+        close_loop(responder);
+        return -1;
+    }
+    responder->poll = poll_new(responder);
+    responder->tick = timer_new(responder->loop, on_tick, responder);
+    timer_start(responder->tick, 100, 1000);
+    *state = responder;
+    return 0;
+}
+
+/* ---- drain ---- */
+
+static void retired(void *arg, const struct pg_answer *answer)
+{
+    struct responder *responder = arg;
+    if (answer->err != NULL)
+        log_warn("worker.not_retired", LOG_ERR(answer->err));
+    service_loop_drained(responder->self);
+}
+
+static void retire(struct responder *responder)
+{
+    responder->retiring = true;
+    responder->last_id = xstrdup(worker_id(responder->worker));
+    if (responder->last_id[0] == '\0') {
+        service_loop_drained(responder->self);
+        return;
+    }
+    struct pg_unit unit = {.deadline_ms = 3000, .done = retired, .arg = responder};
+    delivery_add_release(&unit, responder->last_id);
+    worker_add_retire(&unit, responder->last_id);
+    pg_submit(responder->pg, &unit);
+}
+
+/* No new claims; requests under way end as they would; what waits is given back. */
+static void drain_loop(void *state)
+{
+    struct responder *responder = state;
+    responder->draining = true;
+    send_give_up_waiting(responder, true);
+    responder_step(responder);
+}
+
+static void drain_step(struct responder *responder)
+{
+    claims_drop(responder->claims);
+    send_give_up_waiting(responder, true);
+    if (!responder->retiring && flights_count(responder->flights) == 0 &&
+        outcomes_idle(responder->outcomes) && !claims_in_flight(responder->claims) &&
+        receipts_idle(responder->receipts))
+        retire(responder);
+}
+
+void responder_step(struct responder *responder)
+{
+    if (responder->receipts == NULL || responder->retiring)
+        return;
+    if (responder->draining) {
+        drain_step(responder);
+        return;
+    }
+    claims_wake(responder->claims);
+    wake_look(responder->wake);
+    receipts_look(responder->receipts);
+}
+
+/* ---- the process ---- */
+
+static int command(const char *word)
+{
+    if (strcmp(word, "--diagram") != 0)
+        return -1;
+    struct strbuf out;
+    strbuf_init(&out, (size_t)64 * 1024);
+    delivery_state_print(&out);
+    fputs(out.data, stdout);
+    strbuf_fini(&out);
+    return 0;
+}
+
+int responder_main(int argc, char **argv)
+{
+    const struct service_spec spec = {
+        .name = "responder",
+        .summary = "Delivers replies through the provider and settles what became of them.",
+        .config = responder_config,
+        .config_count = responder_config_count,
+        .settings = &shared.settings,
+        .loops = &shared.settings.loops,
+        .command = command,
+        .start = start,
+        .loop_start = open_loop,
+        .loop_drain = drain_loop,
+        .loop_stop = close_loop,
+        .stop = stop,
+    };
+    return service_main(argc, argv, &spec);
+}

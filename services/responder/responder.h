@@ -1,0 +1,66 @@
+/* The responder: what its loops share and what one loop owns. A loop shares nothing with another.
+ */
+#ifndef DESK_RESPONDER_RESPONDER_H
+#define DESK_RESPONDER_RESPONDER_H
+
+#include <stdbool.h>
+
+#include "base/secret.h"
+#include "bus/bus.h"
+#include "http/client.h"
+#include "loop/loop.h"
+#include "pg/pg.h"
+#include "service/service.h"
+#include "settings.h"
+#include "store/worker.h"
+
+#define RESPONDER_KEYS_MAX 8
+
+struct flights;
+struct claims;
+struct outcomes;
+struct channels;
+struct wake;
+struct receipts;
+struct poll;
+
+/* Read-only after start. */
+struct responder_shared {
+    struct responder_settings settings;
+    struct secret *credential_keys[RESPONDER_KEYS_MAX];
+    size_t credential_key_count;
+    int ready_database, ready_bus, ready_worker; /* readiness conditions */
+};
+
+/* One loop's responder. */
+struct responder {
+    struct responder_shared *shared;
+    struct service_loop *self;
+    struct loop *loop;
+    struct pg *pg;
+    struct worker *worker;
+    struct bus_producer *producer; /* dead letters only */
+    struct http_client *http;
+    struct flights *flights;
+    struct claims *claims;
+    struct outcomes *outcomes;
+    struct channels *channels;
+    struct wake *wake;
+    struct receipts *receipts;
+    struct poll *poll;
+    struct timer *tick;
+    uint64_t generation; /* rises with each worker id: what was claimed under another is not sent */
+    char *last_id;       /* of the unit that retires the worker */
+    bool draining, retiring;
+};
+
+/* Runs the process; returns its exit code. */
+int responder_main(int argc, char **argv);
+
+/* True when work may be taken: registered, database up, not draining. */
+bool responder_can_claim(const struct responder *responder);
+
+/* Called when something ended: goes on with what waited for room, or with the drain. */
+void responder_step(struct responder *responder);
+
+#endif

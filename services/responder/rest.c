@@ -1,0 +1,271 @@
+/* Requests to and answers from Twilio's Messages resource. send.c and look_up.c move the bytes. The
+ * rule for answers: a 4xx and a failed connect created nothing; no answer after the first byte, a
+ * 5xx, and a 2xx that cannot be read may have created the message. */
+#include "rest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "crypto/crypto.h"
+#include "provider_errors.h"
+#include "json/json.h"
+
+#define BACK_OFF_MAX_MS 60000
+#define PAGE_SIZE       "1000"
+
+/* ---- requests ---- */
+
+static size_t without_slash(const char *url)
+{
+    size_t length = strlen(url);
+    while (length > 0 && url[length - 1] == '/')
+        length--;
+    return length;
+}
+
+const char *rest_messages_url(struct arena *arena, const char *base_url, const char *account_sid)
+{
+    struct strbuf url;
+    strbuf_init(&url, 4096);
+    strbuf_add(&url, base_url, without_slash(base_url));
+    strbuf_add_text(&url, "/2010-04-01/Accounts/");
+    text_add_percent(&url, account_sid);
+    strbuf_add_text(&url, "/Messages.json");
+    const char *text = arena_strdup(arena, url.data);
+    strbuf_fini(&url);
+    return text;
+}
+
+static void add_pair(struct strbuf *form, const char *name, const char *value)
+{
+    if (form->length > 0)
+        strbuf_add_char(form, '&');
+    strbuf_add_text(form, name);
+    strbuf_add_char(form, '=');
+    text_add_percent(form, value);
+}
+
+const char *rest_create_form(struct arena *arena, const char *public_url,
+                             const struct delivery_route *route, const struct delivery_ref *ref,
+                             int attempt, const char *body)
+{
+    char tenant[UUID_TEXT_SIZE], delivery[UUID_TEXT_SIZE];
+    struct strbuf form;
+    strbuf_init(&form, (size_t)256 * 1024);
+    add_pair(&form, "To", route->to);
+    if (route->service_sid[0] != '\0')
+        add_pair(&form, "MessagingServiceSid", route->service_sid);
+    else
+        add_pair(&form, "From", route->from);
+    add_pair(&form, "Body", body);
+    add_pair(&form, "StatusCallback",
+             arena_printf(arena, "%.*s/twilio/status?tenant=%s&delivery=%s&attempt=%d",
+                          (int)without_slash(public_url), public_url,
+                          uuid_format(&ref->tenant, tenant), uuid_format(&ref->id, delivery),
+                          attempt));
+    const char *text = arena_strdup(arena, form.data);
+    strbuf_fini(&form);
+    return text;
+}
+
+const char *rest_list_url(struct arena *arena, const char *base_url, const char *account_sid,
+                          const struct rest_wanted *wanted)
+{
+    struct strbuf query;
+    strbuf_init(&query, 1024);
+    add_pair(&query, "To", wanted->to);
+    if (wanted->service_sid[0] == '\0')
+        add_pair(&query, "From", wanted->from);
+    add_pair(&query, "PageSize", PAGE_SIZE);
+    const char *url =
+        arena_printf(arena, "%s?%s", rest_messages_url(arena, base_url, account_sid), query.data);
+    strbuf_fini(&query);
+    return url;
+}
+
+/* ---- answers ---- */
+
+int64_t rest_back_off_ms(int attempt)
+{
+    int64_t base = BACK_OFF_MAX_MS;
+    if (attempt < 7)
+        base = (int64_t)1000 << (attempt > 1 ? attempt - 1 : 0);
+    if (base > BACK_OFF_MAX_MS)
+        base = BACK_OFF_MAX_MS;
+    uint16_t random;
+    crypto_random(&random, sizeof random);
+    return base * 8 / 10 + base * 4 / 10 * random / UINT16_MAX;
+}
+
+static bool is_sid(const char *text)
+{
+    size_t length = text != NULL ? strlen(text) : 0;
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
+    return length >= 8 && length < REST_SID_MAX && strspn(text, allowed) == length;
+}
+
+static void set(struct rest_verdict *out, enum delivery_event event, const char *outcome,
+                const char *meaning)
+{
+    out->change.event = event;
+    out->change.outcome = outcome;
+    out->meaning = meaning;
+}
+
+static void judge_taken(struct arena *arena, const struct json *document, struct rest_verdict *out)
+{
+    const char *sid = json_member_text(document, "sid");
+    const char *status = json_member_text(document, "status");
+    if (!is_sid(sid)) {
+        set(out, DELIVERY_NO_ANSWER, "unknown", "accepted, but the answer names no message");
+        out->change.reason = "unreadable";
+        return;
+    }
+    set(out, DELIVERY_ACCEPTED, "accepted", "accepted");
+    out->change.sid = arena_strdup(arena, sid);
+    out->change.provider_status = arena_strdup(arena, status != NULL ? status : "queued");
+}
+
+static void judge_refused(struct arena *arena, const struct http_result *result, int attempt,
+                          const struct json *document, struct rest_verdict *out)
+{
+    int64_t code = 0;
+    json_member_int(document, "code", 1, 999999, &code);
+    struct provider_error error = provider_error_judge(result->status, (int)code);
+    out->alert = error.alert;
+    out->change.error_code = code > 0 ? arena_printf(arena, "%d", (int)code)
+                                      : arena_printf(arena, "http_%d", result->status);
+    if (error.action == PROVIDER_FINAL || error.action == PROVIDER_OPT_OUT) {
+        set(out, DELIVERY_DECLINED, "refused", error.meaning);
+        out->change.reason = error.action == PROVIDER_OPT_OUT ? "opt_out" : "refused";
+        out->change.opted_out = error.action == PROVIDER_OPT_OUT;
+        return;
+    }
+    set(out, DELIVERY_DEFER, "deferred", error.meaning);
+    int64_t wait_ms =
+        error.action == PROVIDER_HOLD_OFF ? BACK_OFF_MAX_MS : rest_back_off_ms(attempt);
+    int64_t asked_ms = http_retry_after_ms(result->retry_after);
+    out->change.next_in_ms = asked_ms > wait_ms ? asked_ms : wait_ms;
+    out->change.reason = "provider";
+}
+
+static void judge_silence(struct arena *arena, const struct http_result *result, int attempt,
+                          struct rest_verdict *out)
+{
+    const char *code = result->err != NULL ? result->err->code : "http";
+    out->change.error_code = result->status != 0 ? arena_printf(arena, "http_%d", result->status)
+                                                 : arena_strdup(arena, code);
+    if (result->body_sent) {
+        set(out, DELIVERY_NO_ANSWER, "unknown", "no answer that says what became of it");
+        out->change.reason = "no_answer";
+        return;
+    }
+    bool gate = strcmp(code, "http.gate") == 0;
+    set(out, DELIVERY_DEFER, gate ? "not_sent" : "deferred", "nothing left");
+    out->change.reason = gate ? "lease" : "unreachable";
+    out->change.next_in_ms = gate ? 0 : rest_back_off_ms(attempt);
+}
+
+void rest_judge_create(struct arena *arena, const struct http_result *result, int attempt,
+                       struct rest_verdict *out)
+{
+    struct json *document = NULL;
+    if (result->err == NULL || result->status >= 400)
+        json_parse(result->body != NULL ? result->body : "", result->body_length, &document, NULL);
+    *out = (struct rest_verdict){.change = {.next_in_ms = -1, .http_status = result->status}};
+    bool refused = result->status >= 400 && result->status <= 499 && result->status != 408;
+    if (refused)
+        judge_refused(arena, result, attempt, document, out);
+    else if (result->err == NULL && result->status >= 200 && result->status <= 299)
+        judge_taken(arena, document, out);
+    else
+        judge_silence(arena, result, attempt, out);
+    json_free(&document);
+}
+
+/* ---- look-up ---- */
+
+static bool text_is(const struct json *message, const char *name, const char *text)
+{
+    const char *value = json_member_text(message, name);
+    return value != NULL && strcmp(value, text) == 0;
+}
+
+/* The provider's clock writes whole seconds. */
+static bool fits(const struct json *message, const struct rest_wanted *wanted, int64_t created_ms)
+{
+    const char *direction = json_member_text(message, "direction");
+    bool sender = wanted->service_sid[0] != '\0'
+                      ? text_is(message, "messaging_service_sid", wanted->service_sid)
+                      : text_is(message, "from", wanted->from);
+    return sender && text_is(message, "to", wanted->to) && text_is(message, "body", wanted->body) &&
+           direction != NULL && strncmp(direction, "outbound", 8) == 0 &&
+           created_ms >= wanted->since_ms && created_ms <= wanted->until_ms;
+}
+
+static const char *error_code_of(struct arena *arena, const struct json *message)
+{
+    int64_t code;
+    if (json_member_int(message, "error_code", 1, 999999, &code))
+        return arena_printf(arena, "%d", (int)code);
+    return arena_strdup(arena, json_member_text(message, "error_code"));
+}
+
+/* Oldest first: that is the one nearest to our attempt. */
+static void keep(struct rest_page *page, const struct rest_found *found)
+{
+    size_t at = page->count;
+    if (at == REST_FOUND_MAX)
+        return;
+    for (; at > 0 && page->found[at - 1].created_ms > found->created_ms; at--)
+        page->found[at] = page->found[at - 1];
+    page->found[at] = *found;
+    page->count++;
+}
+
+/* Returns whether the message is older than what is wanted. */
+static bool look_at(struct arena *arena, const struct json *message,
+                    const struct rest_wanted *wanted, struct rest_page *page)
+{
+    const char *created = json_member_text(message, "date_created");
+    const char *sid = json_member_text(message, "sid");
+    const char *status = json_member_text(message, "status");
+    int64_t created_ms = 0;
+    if (created == NULL || clock_parse_rfc2822(created, &created_ms, NULL) != 0)
+        return false;
+    if (is_sid(sid) && status != NULL && fits(message, wanted, created_ms)) {
+        struct rest_found found = {.status = arena_strdup(arena, status),
+                                   .error_code = error_code_of(arena, message),
+                                   .created_ms = created_ms};
+        snprintf(found.sid, sizeof found.sid, "%s", sid);
+        keep(page, &found);
+    }
+    return created_ms < wanted->since_ms;
+}
+
+int rest_read_page(struct arena *arena, const struct http_result *result, const char *base_url,
+                   const struct rest_wanted *wanted, struct rest_page *page, struct err *err)
+{
+    struct json *document = NULL;
+    const struct json *list = NULL;
+    page->next_url = NULL;
+    if (result->err == NULL && result->status == 200 &&
+        json_parse(result->body, result->body_length, &document, err) == 0)
+        list = json_member(document, "messages");
+    if (list == NULL || json_type(list) != JSON_ARRAY) {
+        json_free(&document);
+        return err_set(err, ERR_RETRY_LATER, "twilio.list", "no list of messages (HTTP %d, %s)",
+                       result->status, result->err != NULL ? result->err->code : "unreadable");
+    }
+    size_t seen = 0, older = 0;
+    for (const struct json *m = json_first(list); m != NULL; m = json_next(m), seen++)
+        older += look_at(arena, m, wanted, page);
+    const char *next = json_member_text(document, "next_page_uri");
+    if (next != NULL && next[0] == '/' && (seen == 0 || older < seen))
+        page->next_url =
+            arena_printf(arena, "%.*s%s", (int)without_slash(base_url), base_url, next);
+    json_free(&document);
+    return 0;
+}

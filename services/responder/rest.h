@@ -1,0 +1,69 @@
+/* Twilio's Messages resource: building requests and judging answers, without sending anything.
+ * Source: Twilio's API reference (Message resource, list filters and paging) and its OpenAPI
+ * description. Any thread. */
+#ifndef DESK_RESPONDER_REST_H
+#define DESK_RESPONDER_REST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "http/client.h"
+#include "store/delivery.h"
+
+#define REST_SID_MAX 64
+
+/* URL of the account's messages: POST creates, GET lists. In the arena. */
+const char *rest_messages_url(struct arena *arena, const char *base_url, const char *account_sid);
+
+/* The form that creates the message: To, From or MessagingServiceSid, Body, and a StatusCallback
+ * that names delivery and attempt. In the arena. */
+const char *rest_create_form(struct arena *arena, const char *public_url,
+                             const struct delivery_route *route, const struct delivery_ref *ref,
+                             int attempt, const char *body);
+
+/* What the answer to a create means for the delivery. */
+struct rest_verdict {
+    struct delivery_change change; /* ref, attempt, segments stay the caller's; texts are the
+                                      arena's */
+    bool alert;                    /* tell the operator of the installation */
+    const char *meaning;           /* one sentence for the log */
+};
+void rest_judge_create(struct arena *arena, const struct http_result *result, int attempt,
+                       struct rest_verdict *out);
+
+/* Back-off before attempt + 1: 1 s doubling to 60 s, +-20 %. */
+int64_t rest_back_off_ms(int attempt);
+
+/* ---- look-up ---- */
+struct rest_wanted {
+    const char *from, *to, *service_sid; /* service_sid "": `from` must fit */
+    const char *body;
+    int64_t since_ms, until_ms; /* date_created, by the provider's clock */
+};
+
+/* URL of the first page of messages to (and from) these numbers. In the arena. */
+const char *rest_list_url(struct arena *arena, const char *base_url, const char *account_sid,
+                          const struct rest_wanted *wanted);
+
+struct rest_found {
+    char sid[REST_SID_MAX];
+    const char *status, *error_code; /* arena's; error_code NULL if none */
+    int64_t created_ms;
+};
+
+#define REST_FOUND_MAX 32
+
+struct rest_page {
+    struct rest_found found[REST_FOUND_MAX]; /* what fits, over all pages so far */
+    size_t count;
+    const char *next_url; /* of the next page if it may hold more, else NULL; arena's */
+};
+
+/* Reads one page of a list into *page (kept from page to page). -1: RETRY_LATER "twilio.list" if
+ * the answer is no such page. */
+int rest_read_page(struct arena *arena, const struct http_result *result, const char *base_url,
+                   const struct rest_wanted *wanted, struct rest_page *page, struct err *err);
+
+#endif

@@ -1,0 +1,142 @@
+/* The create request. Whether it may still leave is asked directly before its first body byte: our
+ * copy of the lease must hold, the worker be the one that claimed, and the claim be younger than a
+ * lease, so that a look-up knows after which time nothing can leave any more. */
+#include "send.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/stop.h"
+#include "channel.h"
+#include "contract/segments.h"
+#include "counters.h"
+#include "outcome.h"
+#include "service/log.h"
+
+#define CREDENTIALS_WAIT_MS 60000
+#define ANSWER_MAX_BYTES    ((size_t)256 * 1024)
+
+static bool may_send(void *arg)
+{
+    const struct flight *flight = arg;
+    const struct responder *responder = flight->responder;
+    int64_t lease_ms = responder->shared->settings.worker_lease_ms;
+    STOP_POINT("responder.sending", flight->id);
+    return flight->generation == responder->generation &&
+           worker_lease_left_ms(responder->worker) > 0 &&
+           clock_mono_ms() - flight->claimed_ms < lease_ms;
+}
+
+static void settle_unsent(struct flight *flight, const char *reason, int64_t next_in_ms)
+{
+    flight->change = (struct delivery_change){
+        .event = DELIVERY_DEFER, .reason = reason, .next_in_ms = next_in_ms, .outcome = "not_sent"};
+    metric_add(counters.not_sent, 1);
+    outcomes_add(flight);
+}
+
+static void post(struct flight *flight);
+
+static void leave_channel(struct flight *flight)
+{
+    struct flight *next = channel_leave(flight->channel, flight->responder);
+    if (next != NULL)
+        post(next);
+}
+
+static struct metric *counter_of(const struct delivery_change *change)
+{
+    const struct {
+        const char *outcome;
+        struct metric *metric;
+    } rows[] = {{"accepted", counters.accepted},
+                {"refused", counters.declined},
+                {"deferred", counters.deferred},
+                {"not_sent", counters.not_sent}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(change->outcome, rows[i].outcome) == 0)
+            return rows[i].metric;
+    return counters.unknown;
+}
+
+static void add_segments(struct flight *flight)
+{
+    struct segments segments;
+    segments_count(flight->body, &segments);
+    flight->change.segments = segments.count;
+    flight->change.encoding = segments_encoding(&segments);
+}
+
+static void on_done(void *arg, const struct http_result *result)
+{
+    struct flight *flight = arg;
+    struct rest_verdict verdict;
+    flight->transfer = NULL;
+    if (result->status != 0)
+        STOP_POINT("responder.answered", flight->id);
+    rest_judge_create(flight->arena, result, flight->attempt, &verdict);
+    flight->change = verdict.change;
+    add_segments(flight);
+    metric_add(counter_of(&flight->change), 1);
+    metric_observe_us(counters.request_seconds, result->total_us);
+    if (verdict.alert) {
+        metric_add(counters.alerts, 1);
+        log_error("provider.alert", LOG_TEXT("delivery", flight->id),
+                  LOG_TEXT("code", verdict.change.error_code),
+                  LOG_TEXT("meaning", verdict.meaning));
+    } else if (strcmp(verdict.change.outcome, "accepted") != 0) {
+        log_info("attempt.ended", LOG_TEXT("delivery", flight->id),
+                 LOG_INT("attempt", flight->attempt), LOG_TEXT("outcome", verdict.change.outcome),
+                 LOG_TEXT("code", verdict.change.error_code));
+    }
+    leave_channel(flight);
+    outcomes_add(flight);
+}
+
+static void post(struct flight *flight)
+{
+    static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded",
+                                          "Accept: application/json", NULL};
+    const struct responder *responder = flight->responder;
+    const struct responder_settings *settings = &responder->shared->settings;
+    const char *form = rest_create_form(flight->arena, settings->public_url, &flight->route,
+                                        &flight->ref, flight->attempt, flight->body);
+    struct http_call call = {
+        .method = "POST",
+        .url =
+            rest_messages_url(flight->arena, settings->twilio_base_url, flight->route.account_sid),
+        .headers = headers,
+        .user = flight->route.account_sid,
+        .password = flight->channel->token,
+        .body = form,
+        .body_length = strlen(form),
+        .answer_max_bytes = ANSWER_MAX_BYTES,
+        .total_ms = settings->request_timeout_ms,
+        .may_send = may_send,
+        .on_done = on_done,
+        .arg = flight,
+    };
+    flight->stage = FLIGHT_SENDING;
+    flight->transfer = http_start(responder->http, &call);
+}
+
+void send_start(struct flight *flight)
+{
+    flight->stage = FLIGHT_WAITING;
+    if (flight->channel == NULL)
+        settle_unsent(flight, "credentials", CREDENTIALS_WAIT_MS);
+    else if (channel_enter(flight->channel, flight))
+        post(flight);
+}
+
+void send_give_up_waiting(struct responder *responder, bool all)
+{
+    int64_t lease_ms = responder->shared->settings.worker_lease_ms;
+    struct flight *flight = channels_give_up(responder->channels,
+                                             all ? INT64_MAX : clock_mono_ms() - lease_ms / 2),
+                  *next;
+    for (; flight != NULL; flight = next) {
+        next = flight->next;
+        settle_unsent(flight, "busy", 0);
+    }
+}

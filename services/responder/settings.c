@@ -1,0 +1,55 @@
+/* The responder's configuration table. */
+#include "settings.h"
+
+#define ROW(key, type, field, fallback, min, max, flags, help)                                     \
+    {                                                                                              \
+        key, type, offsetof(struct responder_settings, field), fallback, min, max, flags, NULL,    \
+            help                                                                                   \
+    }
+
+const struct config_spec responder_config[] = {
+    CONFIG_COMMON_ROWS(responder_settings, common),
+    CONFIG_KAFKA_ROWS(responder_settings, kafka),
+    ROW("database_url", CONFIG_SECRET, database_url, "", 0, 0, CONFIG_REQUIRED,
+        "PostgreSQL of the role frontdesk_responder, pooled or direct (libpq URI)."),
+    ROW("credentials_key_file", CONFIG_TEXT, credentials_key_files, "", 0, 0, CONFIG_REQUIRED,
+        "Files with the keys that open stored credentials, comma-separated, the current one "
+        "first."),
+    ROW("twilio_base_url", CONFIG_TEXT, twilio_base_url, "https://api.twilio.com", 0, 0,
+        CONFIG_REQUIRED, "Twilio's REST API, or a regional or compatible one."),
+    ROW("public_url", CONFIG_TEXT, public_url, "", 0, 0, CONFIG_REQUIRED,
+        "Public base URL of the webhooks: status callbacks come back there."),
+    ROW("loops", CONFIG_INT, loops, "1", 1, 64, 0, "Event loops, each a worker of its own."),
+    ROW("database_connections", CONFIG_INT, database_connections, "4", 1, 16, 0,
+        "Pipelined connections per loop."),
+    ROW("worker_lease_ms", CONFIG_MS, worker_lease_ms, "4s", 200, 60000, 0,
+        "Lease of a worker; nothing leaves without one, and nothing that was claimed longer ago."),
+    ROW("adopt_every_ms", CONFIG_MS, adopt_every_ms, "1s", 50, 60000, 0,
+        "How often due deliveries without a live owner are looked for."),
+    ROW("lookup_after_ms", CONFIG_MS, lookup_after_ms, "0", 0, 3600000, 0,
+        "An unknown send is looked up so long after its claim; 0: the lease and 120 s, which is "
+        "what the provider needs to list a message."),
+    ROW("park_after_ms", CONFIG_MS, park_after_ms, "10m", 1000, 86400000, 0,
+        "A delivery not settled so long after its first attempt waits for a person."),
+    ROW("max_attempts", CONFIG_INT, max_attempts, "5", 1, 100, 0,
+        "Attempts with unknown outcome before a delivery waits for a person."),
+    ROW("max_in_flight", CONFIG_INT, max_in_flight, "1000", 1, 100000, 0,
+        "Deliveries in hand at once per loop; more wait in the database."),
+    ROW("max_per_channel", CONFIG_INT, max_per_channel, "50", 1, 10000, 0,
+        "Requests at once for one sender's number."),
+    ROW("claim_batch", CONFIG_INT, claim_batch, "256", 1, 500, 0,
+        "Most deliveries or receipts in one unit of statements."),
+    ROW("request_timeout_ms", CONFIG_MS, request_timeout_ms, "30s", 100, 120000, 0,
+        "Longest request to the provider."),
+    ROW("session_timeout_ms", CONFIG_MS, session_timeout_ms, "30s", 1000, 300000, 0,
+        "Kafka consumer group session."),
+    ROW("heartbeat_ms", CONFIG_MS, heartbeat_ms, "3s", 100, 60000, 0,
+        "Kafka consumer group heartbeat."),
+};
+const size_t responder_config_count = sizeof responder_config / sizeof responder_config[0];
+
+int64_t settings_lookup_after_ms(const struct responder_settings *settings)
+{
+    return settings->lookup_after_ms > 0 ? settings->lookup_after_ms
+                                         : settings->worker_lease_ms + 120000;
+}

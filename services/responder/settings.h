@@ -1,0 +1,29 @@
+/* The responder's configuration. */
+#ifndef DESK_RESPONDER_SETTINGS_H
+#define DESK_RESPONDER_SETTINGS_H
+
+#include "service/config.h"
+
+struct responder_settings {
+    struct config_common common;
+    struct config_kafka kafka;
+    struct secret *database_url;
+    const char *credentials_key_files; /* opens the providers' tokens; the first one is current */
+    const char *twilio_base_url, *public_url;
+    int64_t loops, database_connections;
+    int64_t worker_lease_ms, adopt_every_ms;
+    int64_t lookup_after_ms; /* 0: lease + 120 s */
+    int64_t park_after_ms, max_attempts;
+    int64_t max_in_flight, max_per_channel, claim_batch;
+    int64_t request_timeout_ms;
+    int64_t session_timeout_ms, heartbeat_ms;
+};
+
+/* The table behind --help and docs/CONFIGURATION.md, and its length. */
+extern const struct config_spec responder_config[];
+extern const size_t responder_config_count;
+
+/* When an unknown send is looked up, from its claim. */
+int64_t settings_lookup_after_ms(const struct responder_settings *settings);
+
+#endif

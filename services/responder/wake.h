@@ -1,0 +1,21 @@
+/* Wake-ups: the consumer of desk.outbound.sms. A record names a delivery, the row decides. Loop
+ * thread. */
+#ifndef DESK_RESPONDER_WAKE_H
+#define DESK_RESPONDER_WAKE_H
+
+#include "responder.h"
+
+/* Opens the consumer. Returns owned. */
+int wake_open(struct responder *responder, struct wake **wake, struct err *err);
+
+/* Closes; sets to NULL; accepts NULL. */
+void wake_close(struct wake **wake);
+
+/* A claim of `count` deliveries that came by wake-ups has committed. */
+void wake_claimed(struct wake *wake, size_t count);
+
+/* Looks for records; and: no batch is in hand. */
+void wake_look(struct wake *wake);
+bool wake_idle(const struct wake *wake);
+
+#endif
