@@ -253,6 +253,9 @@ static int finish(void)
     close(child.out);
     if (gate[1] >= 0)
         close(gate[1]);
+    const char *report = strstr(child.text, "Sanitizer");
+    if (report != NULL)
+        printf("\n%s\n", child.text);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
