@@ -40,6 +40,10 @@ struct uuid crypto_ident(const struct secret *id_key, const char *const *parts, 
 void crypto_edge_keypair(uint8_t public_key[CRYPTO_EDGE_KEY_BYTES],
                          uint8_t secret_key[CRYPTO_EDGE_KEY_BYTES]);
 
+/* The public key that belongs to the secret key: ingress is given the secret one only. */
+void crypto_edge_public(const uint8_t secret_key[CRYPTO_EDGE_KEY_BYTES],
+                        uint8_t public_key[CRYPTO_EDGE_KEY_BYTES]);
+
 /* Appends the sealed bytes (crypto_box_seal). */
 void crypto_seal(const uint8_t public_key[CRYPTO_EDGE_KEY_BYTES], const void *bytes, size_t length,
                  struct strbuf *out);

@@ -26,6 +26,14 @@ void crypto_edge_keypair(uint8_t public_key[CRYPTO_EDGE_KEY_BYTES],
     crypto_box_keypair(public_key, secret_key);
 }
 
+void crypto_edge_public(const uint8_t secret_key[CRYPTO_EDGE_KEY_BYTES],
+                        uint8_t public_key[CRYPTO_EDGE_KEY_BYTES])
+{
+    pthread_once(&once, start_library);
+    if (crypto_scalarmult_base(public_key, secret_key) != 0)
+        abort(); /* documented to succeed always */
+}
+
 void crypto_seal(const uint8_t public_key[CRYPTO_EDGE_KEY_BYTES], const void *bytes, size_t length,
                  struct strbuf *out)
 {

@@ -1,0 +1,140 @@
+/* Wiring of ingress: the HTTP server's threads handle webhooks and wait for their own
+ * acknowledgement; the one loop reads the directory. What start, drain and stop do. */
+#include "ingress.h"
+
+#include "base/mem.h"
+#include "counters.h"
+#include "crypto/crypto.h"
+#include "feed.h"
+#include "routes.h"
+#include "service/log.h"
+
+#include <stdlib.h>
+
+#define BODY_BYTES_MAX (64 * 1024)
+
+static struct ingress ingress;
+
+/* One loop's state. */
+struct edge {
+    struct service_loop *self;
+    struct feed *feed;
+    struct thread *drain;
+};
+
+/* ---- start and stop ---- */
+
+static void release(int64_t flush_ms)
+{
+    http_server_free(&ingress.server);
+    publisher_close(&ingress.publisher, flush_ms);
+    quarantine_free(&ingress.quarantine);
+    directory_free(&ingress.directory);
+    secret_free(&ingress.edge_secret);
+}
+
+static int listen_http(struct err *err)
+{
+    struct http_server_options options = {
+        .listen = ingress.settings.listen,
+        .threads = (int)ingress.settings.threads,
+        .concurrency = (int)ingress.settings.concurrency,
+        .body_max_bytes = BODY_BYTES_MAX,
+        .request_deadline_ms = ingress.settings.request_deadline_ms,
+        .handle = routes_handle,
+        .arg = &ingress,
+    };
+    if (http_server_start(&options, &ingress.server, err) != 0)
+        return -1;
+    log_info("ingress.listening", LOG_TEXT("listen", ingress.settings.listen),
+             LOG_INT("port", http_server_port(ingress.server)));
+    return 0;
+}
+
+static int start(struct service *service, bool check_only, struct err *err)
+{
+    if (ingress_settings_check(&ingress.settings, err) != 0 ||
+        crypto_read_key_file(ingress.settings.edge_secret_key_file, CRYPTO_EDGE_KEY_BYTES,
+                             &ingress.edge_secret, err) != 0)
+        return -1;
+    if (check_only) {
+        secret_free(&ingress.edge_secret);
+        return 0;
+    }
+    counters_init();
+    ingress.ready_directory = service_condition(service, "directory");
+    ingress.ready_bus = service_condition(service, "bus");
+    ingress.directory = directory_new(ingress.edge_secret);
+    ingress.quarantine = quarantine_new(ingress.settings.quarantine_per_source,
+                                        ingress.settings.quarantine_per_number);
+    if (publisher_open(&ingress.settings, &ingress.publisher, err) == 0 && listen_http(err) == 0)
+        return 0;
+    release(0);
+    return -1;
+}
+
+static void stop(struct service *service, int64_t drain_left_ms)
+{
+    (void)service;
+    release(drain_left_ms);
+}
+
+/* ---- the loop ---- */
+
+static int loop_start(struct service_loop *self, void **state, struct err *err)
+{
+    struct edge *edge = xcalloc(1, sizeof *edge);
+    edge->self = self;
+    if (feed_start(&ingress, self, &edge->feed, err) != 0) {
+        free(edge);
+        return -1;
+    }
+    *state = edge;
+    return 0;
+}
+
+static void drained(void *arg)
+{
+    struct edge *edge = arg;
+    service_loop_drained(edge->self);
+}
+
+/* Waits for the requests inside on a thread of its own: the loop must go on passing. */
+static void drain_run(void *arg)
+{
+    struct edge *edge = arg;
+    bool finished = http_server_drain(ingress.server, ingress.settings.common.drain_ms);
+    log_info("ingress.drained", LOG_BOOL("finished", finished));
+    loop_post(service_loop_of(edge->self), drained, edge);
+}
+
+static void loop_drain(void *state)
+{
+    struct edge *edge = state;
+    edge->drain = thread_start(drain_run, edge);
+}
+
+static void loop_stop_all(void *state)
+{
+    struct edge *edge = state;
+    thread_join(&edge->drain);
+    feed_stop(&edge->feed);
+    free(edge);
+}
+
+int ingress_main(int argc, char **argv)
+{
+    const struct service_spec spec = {
+        .name = "ingress",
+        .summary = "Verifies Twilio's webhooks and publishes them to Kafka.",
+        .config = ingress_config,
+        .config_count = ingress_config_count,
+        .settings = &ingress.settings,
+        .start = start,
+        .loop_start = loop_start,
+        .loop_drain = loop_drain,
+        .loop_stop = loop_stop_all,
+        .stop = stop,
+    };
+    return service_main(argc, argv, &spec);
+}
