@@ -1,0 +1,353 @@
+/* Unit tests of the plan of `tenant apply`: what counts as a change, and that a second apply of the
+ * same file is none, although wrapped and sealed secrets never look the same twice. */
+#include "tenant_plan.h"
+
+#include <CUnit/Basic.h>
+#include <string.h>
+
+#include "crypto/crypto.h"
+#include "json/json.h"
+
+static struct arena *arena;
+static struct secret *credentials, *other_credentials, *edge_public, *other_edge;
+static struct tenant_file file;
+
+static struct tenant_keys keys(void)
+{
+    return (struct tenant_keys){.credentials = credentials, .edge_public = edge_public};
+}
+
+static struct secret *text_secret(const char *text)
+{
+    return secret_new(text, strlen(text));
+}
+
+static void set_up(void)
+{
+    file = (struct tenant_file){
+        .path = "a.yaml",
+        .name = "a-tenant",
+        .display_name = "A",
+        .timezone = "UTC",
+        .language = "en",
+        .channel_count = 1,
+        .persona = "p",
+        .facts = "f\n\"x\"",
+        .tone = "",
+        .fallback = "fb",
+        .degraded = "dg",
+        .retention_days = 365,
+        .model = {.dialect = "openai",
+                  .base_url = "https://a/v1",
+                  .model = "m",
+                  .temperature_hundredths = 30,
+                  .max_tokens = 300,
+                  .first_token_ms = 8000,
+                  .total_ms = 25000},
+    };
+    file.channels[0] = (struct tenant_file_channel){
+        .kind = "sms", .number = "+15550100101", .account_sid = "AC1", .line = 1};
+    file.channels[0].auth_token = text_secret("token-1");
+    file.model.key = text_secret("key-1");
+}
+
+static void tear_down(void)
+{
+    tenant_file_fini(&file);
+    arena_reset(arena);
+}
+
+static bool has(const struct tenant_plan *plan, enum tenant_action action, const char *what,
+                const char *field)
+{
+    for (size_t i = 0; i < plan->change_count; i++)
+        if (plan->changes[i].action == action && strcmp(plan->changes[i].what, what) == 0 &&
+            strcmp(plan->changes[i].field, field) == 0)
+            return true;
+    return false;
+}
+
+/* What the database would hold after the plan. */
+static struct tenant_row stored(const struct tenant_plan *plan)
+{
+    struct tenant_row row = plan->row;
+    row.channels = arena_alloc(arena, (plan->channel_count + 1) * sizeof *row.channels);
+    for (size_t i = 0; i < plan->channel_count; i++) {
+        row.channels[i] = plan->channels[i].row;
+        row.channels[i].removed = plan->channels[i].remove;
+        row.channels[i].directory_version = 1;
+    }
+    row.channel_count = plan->channel_count;
+    return row;
+}
+
+static struct tenant_row first(void)
+{
+    struct tenant_plan plan;
+    struct tenant_keys with = keys();
+    tenant_plan_make(arena, &file, NULL, &with, &plan);
+    return stored(&plan);
+}
+
+static void second(const struct tenant_row *row, struct tenant_plan *plan)
+{
+    struct tenant_keys with = keys();
+    tenant_plan_make(arena, &file, row, &with, plan);
+}
+
+static void test_new(void)
+{
+    struct tenant_plan plan;
+    struct tenant_keys with = keys();
+    struct secret *token = NULL;
+    struct err err;
+    set_up();
+    tenant_plan_make(arena, &file, NULL, &with, &plan);
+    CU_ASSERT_TRUE(plan.tenant_changed && plan.assistant_changed);
+    CU_ASSERT_EQUAL(plan.row.version, 1);
+    CU_ASSERT_EQUAL_FATAL(plan.channel_count, 1);
+    CU_ASSERT_TRUE(plan.channels[0].write && plan.channels[0].edge_changed);
+    CU_ASSERT_TRUE(has(&plan, TENANT_ADD, "tenant", ""));
+    CU_ASSERT_TRUE(has(&plan, TENANT_ADD, "channel +15550100101", ""));
+    CU_ASSERT_EQUAL(tenant_plan_open_token(&plan.channels[0].row, credentials, &token, &err), 0);
+    CU_ASSERT_STRING_EQUAL(secret_reveal(token), "token-1");
+    secret_free(&token);
+    /* No secret in what is shown or stored. */
+    for (size_t i = 0; i < plan.change_count; i++)
+        CU_ASSERT_TRUE(plan.changes[i].after == NULL ||
+                       (strstr(plan.changes[i].after, "token-1") == NULL &&
+                        strstr(plan.changes[i].after, "key-1") == NULL));
+    CU_ASSERT_PTR_NULL(strstr(plan.row.config, "key-1"));
+    CU_ASSERT_PTR_NULL(strstr(plan.row.settings, "token-1"));
+    tear_down();
+}
+
+static void test_config(void)
+{
+    struct json *config = NULL;
+    struct err err;
+    int64_t number = 0;
+    set_up();
+    struct tenant_row row = first();
+    CU_ASSERT_EQUAL_FATAL(json_parse(row.config, strlen(row.config), &config, &err), 0);
+    CU_ASSERT_STRING_EQUAL(json_member_text(config, "facts"), "f\n\"x\"");
+    const struct json *model = json_first(json_member(config, "models"));
+    CU_ASSERT_STRING_EQUAL(json_member_text(model, "base_url"), "https://a/v1");
+    CU_ASSERT_TRUE(json_member_int(model, "total_ms", 1, 100000, &number) && number == 25000);
+    CU_ASSERT_DOUBLE_EQUAL(json_number(json_member(model, "temperature")), 0.3, 1e-9);
+    CU_ASSERT_PTR_NOT_NULL(json_member_text(model, "key_wrapped"));
+    json_free(&config);
+    tear_down();
+}
+
+static void test_twice_is_nothing(void)
+{
+    struct tenant_plan plan;
+    set_up();
+    struct tenant_row row = first();
+    second(&row, &plan);
+    CU_ASSERT_EQUAL(plan.change_count, 0);
+    CU_ASSERT_FALSE(plan.tenant_changed || plan.assistant_changed || plan.channels[0].write);
+    CU_ASSERT_EQUAL(plan.row.version, 1);
+    tear_down();
+}
+
+/* PostgreSQL gives jsonb back in another order and spacing. */
+static void test_other_spelling_is_nothing(void)
+{
+    struct tenant_plan plan;
+    set_up();
+    secret_free(&file.model.key);
+    struct tenant_row row = first();
+    row.config = "{\"tone\": \"\", \"facts\": \"f\\n\\\"x\\\"\", \"models\": [{\"model\": \"m\", "
+                 "\"dialect\": \"openai\", \"base_url\": \"https://a/v1\", \"total_ms\": 25000, "
+                 "\"max_tokens\": 300, \"temperature\": 0.30, \"first_token_ms\": 8000, "
+                 "\"max_completion_tokens\": false}], \"persona\": \"p\", \"degraded\": \"dg\", "
+                 "\"fallback\": \"fb\", \"language\": \"en\"}";
+    second(&row, &plan);
+    CU_ASSERT_EQUAL(plan.change_count, 0);
+    tear_down();
+}
+
+static void test_single_changes(void)
+{
+    struct tenant_plan plan;
+    set_up();
+    struct tenant_row row = first();
+    file.display_name = "B";
+    second(&row, &plan);
+    CU_ASSERT_EQUAL(plan.change_count, 1);
+    CU_ASSERT_TRUE(has(&plan, TENANT_CHANGE, "tenant", "display_name"));
+    CU_ASSERT_TRUE(plan.tenant_changed);
+    CU_ASSERT_FALSE(plan.assistant_changed || plan.channels[0].write);
+    file.display_name = "A";
+    file.retention_days = 30;
+    second(&row, &plan);
+    CU_ASSERT_TRUE(plan.change_count == 1 && plan.tenant_changed);
+    file.retention_days = 365;
+    file.model.temperature_hundredths = -1;
+    second(&row, &plan);
+    CU_ASSERT_EQUAL(plan.change_count, 1);
+    CU_ASSERT_TRUE(has(&plan, TENANT_REMOVE, "assistant", "model.temperature"));
+    CU_ASSERT_TRUE(plan.assistant_changed);
+    CU_ASSERT_FALSE(plan.tenant_changed);
+    CU_ASSERT_EQUAL(plan.row.version, 2);
+    file.model.temperature_hundredths = 30;
+    file.persona = "q";
+    second(&row, &plan);
+    CU_ASSERT_TRUE(has(&plan, TENANT_CHANGE, "assistant", "persona"));
+    CU_ASSERT_EQUAL(plan.change_count, 1);
+    tear_down();
+}
+
+static void test_model_key(void)
+{
+    struct tenant_plan plan;
+    set_up();
+    struct tenant_row row = first();
+    secret_free(&file.model.key);
+    file.model.key = text_secret("key-2");
+    second(&row, &plan);
+    CU_ASSERT_TRUE(has(&plan, TENANT_CHANGE, "assistant", "model.key"));
+    CU_ASSERT_EQUAL(plan.change_count, 1);
+    CU_ASSERT_EQUAL(plan.row.version, 2);
+    secret_free(&file.model.key);
+    second(&row, &plan);
+    CU_ASSERT_TRUE(has(&plan, TENANT_REMOVE, "assistant", "model.key"));
+    CU_ASSERT_PTR_NULL(strstr(plan.row.config, "key_wrapped"));
+    tear_down();
+}
+
+static void test_channel_changes(void)
+{
+    struct tenant_plan plan;
+    set_up();
+    struct tenant_row row = first();
+    /* The service is the responder's business alone. */
+    file.channels[0].messaging_service_sid = "MG1";
+    second(&row, &plan);
+    CU_ASSERT_TRUE(plan.channels[0].write);
+    CU_ASSERT_FALSE(plan.channels[0].edge_changed);
+    file.channels[0].messaging_service_sid = NULL;
+    file.channels[0].account_sid = "AC2";
+    second(&row, &plan);
+    CU_ASSERT_TRUE(plan.channels[0].write && plan.channels[0].edge_changed);
+    file.channels[0].account_sid = "AC1";
+    /* A further signing key is the edge's business alone: the token stays as it is wrapped. */
+    file.channels[0].signing_keys[0] = text_secret("old-token");
+    file.channels[0].signing_key_count = 1;
+    second(&row, &plan);
+    CU_ASSERT_TRUE(plan.channels[0].edge_changed);
+    CU_ASSERT_TRUE(has(&plan, TENANT_CHANGE, "channel +15550100101", "signing_keys"));
+    CU_ASSERT_EQUAL(plan.change_count, 1);
+    CU_ASSERT_STRING_EQUAL(plan.channels[0].row.credentials_hex, row.channels[0].credentials_hex);
+    CU_ASSERT_TRUE(plan.tenant_changed); /* the mark */
+    secret_free(&file.channels[0].auth_token);
+    file.channels[0].auth_token = text_secret("token-2");
+    second(&row, &plan);
+    CU_ASSERT_TRUE(has(&plan, TENANT_CHANGE, "channel +15550100101", "auth_token"));
+    CU_ASSERT_STRING_NOT_EQUAL(plan.channels[0].row.credentials_hex,
+                               row.channels[0].credentials_hex);
+    tear_down();
+}
+
+static void test_channel_removed_and_back(void)
+{
+    struct tenant_plan plan;
+    set_up();
+    struct tenant_row row = first();
+    file.channel_count = 0;
+    second(&row, &plan);
+    CU_ASSERT_EQUAL_FATAL(plan.channel_count, 1);
+    CU_ASSERT_TRUE(plan.channels[0].remove);
+    CU_ASSERT_TRUE(has(&plan, TENANT_REMOVE, "channel +15550100101", ""));
+    struct tenant_row gone = stored(&plan);
+    second(&gone, &plan);
+    CU_ASSERT_EQUAL(plan.change_count, 0);
+    CU_ASSERT_EQUAL(plan.channel_count, 0);
+    /* Back again it is the same row, told to the edge anew. */
+    file.channel_count = 1;
+    second(&gone, &plan);
+    CU_ASSERT_EQUAL_FATAL(plan.channel_count, 1);
+    CU_ASSERT_TRUE(plan.channels[0].write && plan.channels[0].edge_changed);
+    CU_ASSERT_TRUE(uuid_equal(&plan.channels[0].row.id, &row.channels[0].id));
+    tear_down();
+}
+
+static void test_other_keys(void)
+{
+    struct tenant_plan plan;
+    set_up();
+    struct tenant_row row = first();
+    struct tenant_keys with = {.credentials = credentials, .edge_public = other_edge};
+    tenant_plan_make(arena, &file, &row, &with, &plan);
+    CU_ASSERT_EQUAL(plan.change_count, 1);
+    CU_ASSERT_TRUE(has(&plan, TENANT_CHANGE, "channel +15550100101", "signing_keys"));
+    with = (struct tenant_keys){.credentials = other_credentials, .edge_public = edge_public};
+    tenant_plan_make(arena, &file, &row, &with, &plan);
+    CU_ASSERT_TRUE(has(&plan, TENANT_CHANGE, "channel +15550100101", "auth_token"));
+    CU_ASSERT_TRUE(has(&plan, TENANT_CHANGE, "assistant", "model.key"));
+    tear_down();
+}
+
+/* A wrapped token does not open in another row. */
+static void test_moved_token(void)
+{
+    struct secret *token = NULL;
+    struct err err;
+    set_up();
+    struct tenant_row row = first();
+    struct tenant_channel moved = row.channels[0];
+    moved.id = uuid_new();
+    CU_ASSERT_EQUAL(tenant_plan_open_token(&moved, credentials, &token, &err), -1);
+    CU_ASSERT_STRING_EQUAL(err.code, "crypto.wrap");
+    moved = row.channels[0];
+    moved.credentials_hex = "zz";
+    CU_ASSERT_EQUAL(tenant_plan_open_token(&moved, credentials, &token, &err), -1);
+    CU_ASSERT_PTR_NULL(token);
+    tear_down();
+}
+
+static struct secret *random_secret(void)
+{
+    uint8_t bytes[CRYPTO_KEY_BYTES];
+    crypto_random(bytes, sizeof bytes);
+    return secret_new(bytes, sizeof bytes);
+}
+
+static struct secret *edge_key(void)
+{
+    uint8_t public_key[CRYPTO_EDGE_KEY_BYTES], secret_key[CRYPTO_EDGE_KEY_BYTES];
+    crypto_edge_keypair(public_key, secret_key);
+    return secret_new(public_key, sizeof public_key);
+}
+
+int main(void)
+{
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("tenant_plan", NULL, NULL);
+    CU_add_test(suite, "new", test_new);
+    CU_add_test(suite, "config", test_config);
+    CU_add_test(suite, "twice is nothing", test_twice_is_nothing);
+    CU_add_test(suite, "other spelling is nothing", test_other_spelling_is_nothing);
+    CU_add_test(suite, "single changes", test_single_changes);
+    CU_add_test(suite, "model key", test_model_key);
+    CU_add_test(suite, "channel changes", test_channel_changes);
+    CU_add_test(suite, "channel removed and back", test_channel_removed_and_back);
+    CU_add_test(suite, "other keys", test_other_keys);
+    CU_add_test(suite, "moved token", test_moved_token);
+    arena = arena_new();
+    credentials = random_secret();
+    other_credentials = random_secret();
+    edge_public = edge_key();
+    other_edge = edge_key();
+    CU_basic_run_tests();
+    secret_free(&credentials);
+    secret_free(&other_credentials);
+    secret_free(&edge_public);
+    secret_free(&other_edge);
+    arena_free(&arena);
+    unsigned failures = CU_get_number_of_failures();
+    CU_cleanup_registry();
+    return failures > 0 ? 1 : 0;
+}
