@@ -112,7 +112,7 @@ class Runner:
         presets = []
         if set(suites) & {"unit", "checks", *PYTHON_SUITES}:
             presets.append("debug")
-        if set(suites) & set(PYTHON_SUITES):
+        if set(suites) & {"checks", *PYTHON_SUITES}:
             presets.append("release")
         if "tsan" in suites:
             presets.append("tsan")
