@@ -51,7 +51,7 @@ static void act(struct stop_slot *slot, const char *subject)
     if (slot->action == STOP_KILL)
         kill(getpid(), SIGKILL);
     else if (slot->action == STOP_FREEZE)
-        kill(getpid(), SIGSTOP);
+        raise(SIGSTOP);
     else if (slot->action == STOP_ABORT)
         abort();
 }
