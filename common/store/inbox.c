@@ -89,9 +89,9 @@ static const char touch_conversations_sql[] =
  * re-arms its session and names us. */
 static const char arm_sql[] =
     "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[],"
-    " $6::text[], $7::jsonb[], $8::uuid[], $9::uuid[], $10::text[]) WITH ORDINALITY"
-    " AS t (tenant_id, provider_id, sender, address, body, media, session_id, conversation_id,"
-    " word, n)),"
+    " $6::text[], $7::jsonb[], $8::uuid[], $9::uuid[], $10::text[], $14::bigint[])"
+    " WITH ORDINALITY AS t (tenant_id, provider_id, sender, address, body, media, session_id,"
+    " conversation_id, word, place, n)),"
     " mine AS (SELECT i.*, e.state, e.reason, e.message_id, e.event_time, a.contact_id,"
     " ch.id AS channel_id FROM input i"
     " JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = 'sms'"
@@ -155,7 +155,7 @@ static const char arm_sql[] =
     " SELECT m.tenant_id, m.message_id, t.id, m.session_id, 'in', 'contact', m.body, m.media,"
     " m.provider_id, m.event_time"
     " FROM mine m JOIN talk t ON t.tenant_id = m.tenant_id AND t.contact_id = m.contact_id"
-    " ORDER BY m.n ON CONFLICT DO NOTHING";
+    " ORDER BY m.place, m.n ON CONFLICT DO NOTHING";
 
 static const char report_sql[] =
     "SELECT i.n, e.state, e.claim_id = $1::uuid, e.session_id, s.conversation_id, s.claimed,"
@@ -173,7 +173,7 @@ enum { REPORT_STATEMENT = 5 };
 struct columns {
     const char *tenant, *provider_id, *sender, *address, *body, *media, *word, *traceparent;
     const char *session, *contact, *message, *address_hash, *conversation, *content_hash, *time;
-    const char *lock;
+    const char *lock, *place;
 };
 
 /* Text columns are read by offset, so that one loop serves them all. */
@@ -235,6 +235,11 @@ static void make_word(struct strbuf *out, const struct inbox_event *event)
     strbuf_add_text(out, words[event->consent]);
 }
 
+static void make_place(struct strbuf *out, const struct inbox_event *event)
+{
+    strbuf_printf(out, "%lld", (long long)event->place);
+}
+
 static void make_time(struct strbuf *out, const struct inbox_event *event)
 {
     char text[CLOCK_RFC3339_SIZE];
@@ -279,6 +284,7 @@ static struct columns make_columns(struct arena *arena, const struct inbox_event
         .time = made_column(arena, events, count, make_time),
         .content_hash = made_column(arena, events, count, make_content_hash),
         .lock = made_column(arena, events, count, make_lock),
+        .place = made_column(arena, events, count, make_place),
     };
 }
 
@@ -310,7 +316,8 @@ void inbox_add_claim(struct pg_unit *unit, struct arena *arena, const char *work
         (const char *[]){claim, c.tenant, c.provider_id, quiet, c.address, NULL});
     add(unit, arm_sql,
         (const char *[]){claim, c.tenant, c.provider_id, c.sender, c.address, c.body, c.media,
-                         c.session, c.conversation, c.word, worker, burst, burst_max, NULL});
+                         c.session, c.conversation, c.word, worker, burst, burst_max, c.place,
+                         NULL});
     add(unit, report_sql, (const char *[]){claim, c.tenant, c.provider_id, worker, NULL});
 }
 

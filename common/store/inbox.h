@@ -25,6 +25,7 @@ struct inbox_event {
     const char *media_json; /* JSON array or NULL */
     int64_t event_time_ms;
     enum inbox_consent consent;
+    int64_t place;                                       /* order of arrival within the batch */
     const char *traceparent;                             /* or "" */
     struct uuid session, contact, message, address_hash; /* keyed hashes (crypto_ident) */
     struct uuid conversation; /* a fresh id, used if the contact has no open conversation */

@@ -163,7 +163,8 @@ static void decode_batch(struct intake *intake)
         const char *key = arena_printf(intake->arena, "%s %s", sms.event.tenant, sms.message_sid);
         if (map_put_text(seen, key, &intake->records[i]) != NULL)
             continue;
-        to_event(intake, &sms, &intake->events[intake->event_count++]);
+        to_event(intake, &sms, &intake->events[intake->event_count]);
+        intake->events[intake->event_count++].place = (int64_t)i;
     }
     qsort(intake->events, intake->event_count, sizeof *intake->events, by_identity);
     for (size_t i = 0; i < intake->event_count; i++)
