@@ -176,9 +176,17 @@ static void act_fall_back(struct session *session)
     act_commit(session, "fallback", NULL);
 }
 
+/* A process that was just started has not read the tenant's wording yet: think.c goes on then. */
 static void act_degrade(struct session *session)
 {
+    if (think_has_wording(session))
+        act_commit(session, "degraded", NULL);
+}
+
+void session_degrade(struct session *session)
+{
     act_commit(session, "degraded", NULL);
+    statements_flush(session->engine->sessions);
 }
 
 static void act_recommit(struct session *session)

@@ -87,6 +87,9 @@ void sessions_list(struct sessions *sessions, struct arena *arena, const char **
 /* Applies the event by the table; ignored when the table has no rule. The session may be freed. */
 void session_apply(struct session *session, enum turn_event event);
 
+/* Commits the degraded wording of a turn that waited for it, or the last resort. */
+void session_degrade(struct session *session);
+
 /* ---- statements.c ---- */
 
 /* Send waiting starts and commits in batches; called after each change. */
@@ -100,6 +103,9 @@ void think_start(struct session *session);
 /* The assistant version that the session waited for is there; NULL: it cannot be had. */
 struct assistant;
 void think_assistant_ready(struct session *session, const struct assistant *assistant);
+
+/* Whether the tenant's wordings are in memory; if not, think_assistant_ready comes. */
+bool think_has_wording(struct session *session);
 
 /* Stops a call in flight, if any, and records that it was stopped. */
 void think_stop(struct session *session);

@@ -168,8 +168,17 @@ void think_start(struct session *session)
         think_assistant_ready(session, assistant);
 }
 
+bool think_has_wording(struct session *session)
+{
+    return assistant_of(session) != NULL;
+}
+
 void think_assistant_ready(struct session *session, const struct assistant *assistant)
 {
+    if (session->state == TURN_COMMITTING && session->commit.outcome == NULL) {
+        session_degrade(session);
+        return;
+    }
     if (session->state != TURN_THINKING || session->call != NULL)
         return;
     if (assistant == NULL || assistant->model_count == 0)
