@@ -87,7 +87,7 @@ static bool is_name(const char *host)
            inet_pton(AF_INET, host, &address) != 1 && inet_pton(AF_INET6, host, &address) != 1;
 }
 
-/* Takes the host list apart if there are names to resolve or hosts to rotate; otherwise libpq gets
+/* Takes the host list apart if there are names to resolve or hosts to rotate; otherwise libpq takes
  * it as it is. */
 static void split_hosts(struct pg_target *target)
 {

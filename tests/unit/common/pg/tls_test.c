@@ -1,5 +1,5 @@
 /* Unit tests over TCP and TLS: the certificate is checked against the name although the address was
- * resolved before, and no answer gets stuck in OpenSSL's buffer, which epoll does not see. */
+ * resolved before, and no answer stays in OpenSSL's buffer, which epoll does not see. */
 #include "unit/common/pg/rig.h"
 
 #include <arpa/inet.h>
