@@ -13,7 +13,8 @@
 #define EVENT_SIGNATURE_MAX (16 * 1024)
 #define EVENT_PATH_MAX      (16 * 1024)
 #define EVENT_BODY_MAX      (128 * 1024) /* ingress takes bodies up to 64 kB */
-#define EVENT_ADDRESS_MAX   320          /* the longest mail address */
+#define EVENT_SUBJECT_MAX   200
+#define EVENT_ADDRESS_MAX   320 /* the longest mail address */
 
 enum event_kind {
     EVENT_TEXT,  /* const char *, UTF-8 */
@@ -72,7 +73,7 @@ int event_head_decode(const struct event_codec *codec, struct arena *arena,
 
 /* ---- event_value.c ---- */
 
-/* Writes all members of `in`; asserts their bounds. */
+/* Writes all members of `in`; asserts their sizes, not their shapes. */
 void event_members_encode(const struct event_member *members, const void *in,
                           struct json_writer *writer);
 

@@ -12,7 +12,7 @@
 
 #define TRACEPARENT_LENGTH 55 /* 00-<32>-<16>-<2> */
 #define HEADER_BYTES_MAX   512
-#define NAME_MAX_BYTES     200 /* source and subject */
+#define SOURCE_MAX         200
 
 void event_add_header(struct bus_record *record, const char *name, const char *text)
 {
@@ -83,7 +83,7 @@ void event_head_encode(const struct event_codec *codec, struct arena *arena,
                        const struct event *event, const char *id, struct bus_record *record)
 {
     char *time = arena_alloc(arena, CLOCK_RFC3339_SIZE);
-    assert(is_good_name(id, EVENT_ID_MAX) && is_good_name(event->source, NAME_MAX_BYTES));
+    assert(is_good_name(id, EVENT_ID_MAX) && is_good_name(event->source, SOURCE_MAX));
     assert(event->time_ms >= 0);
     clock_format_rfc3339(event->time_ms, time);
     record->header_count = 0;
@@ -94,7 +94,7 @@ void event_head_encode(const struct event_codec *codec, struct arena *arena,
     event_add_header(record, "ce_time", time);
     event_add_header(record, "content-type", "application/json");
     if (event->subject != NULL && event->subject[0] != '\0') {
-        assert(is_good_name(event->subject, NAME_MAX_BYTES));
+        assert(is_good_name(event->subject, EVENT_SUBJECT_MAX));
         event_add_header(record, "ce_subject", event->subject);
     }
     bool has_tenant = event->tenant != NULL && event->tenant[0] != '\0';
@@ -175,7 +175,7 @@ static int take_id(struct event *event, const char *text)
 static int take_source(struct event *event, const char *text)
 {
     event->source = text;
-    return is_good_name(text, NAME_MAX_BYTES) ? 0 : -1;
+    return is_good_name(text, SOURCE_MAX) ? 0 : -1;
 }
 
 static int take_time(struct event *event, const char *text)
@@ -186,7 +186,7 @@ static int take_time(struct event *event, const char *text)
 static int take_subject(struct event *event, const char *text)
 {
     event->subject = text;
-    return text[0] == '\0' || is_good_name(text, NAME_MAX_BYTES) ? 0 : -1;
+    return text[0] == '\0' || is_good_name(text, EVENT_SUBJECT_MAX) ? 0 : -1;
 }
 
 static int take_tenant(struct event *event, const char *text)

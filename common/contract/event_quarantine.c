@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define REMOTE_MAX 64
+
 /* SHA-256 over url, signature and body, the texts with their NUL, so that no two splits of the same
  * bytes meet. */
 static const char *id_of(struct arena *arena, const void *event)
@@ -44,7 +46,7 @@ static const struct event_member members[] = {
     {"url", EVENT_RAW, AT(url), true, 1, EVENT_URL_MAX, NULL, "a URL of at most 20 kB", 0, 0, NULL},
     {"signature", EVENT_RAW, AT(signature), false, 1, EVENT_SIGNATURE_MAX, NULL,
      "a text of at most 16 kB", 0, 0, NULL},
-    {"remote", EVENT_TEXT, AT(remote), false, 1, 64, event_is_line,
+    {"remote", EVENT_TEXT, AT(remote), false, 1, REMOTE_MAX, event_is_line,
      "an address of at most 64 bytes", 0, 0, NULL},
     {"address", EVENT_TEXT, AT(address), false, 1, EVENT_ADDRESS_MAX, event_is_line,
      "an address of at most 320 bytes", 0, 0, NULL},
@@ -62,22 +64,23 @@ static const struct event_codec codec = {
     .key = key_of,
 };
 
-/* What is no readable address is left out; the body still holds it byte for byte. */
-static const char *readable_address(const char *address)
+/* What is not readable is left out of the members and headers that need readable text; path, url
+ * and body still hold it byte for byte. */
+static const char *readable(const char *text, size_t max)
 {
-    if (address == NULL)
+    if (text == NULL)
         return "";
-    size_t length = strnlen(address, EVENT_ADDRESS_MAX + 1);
-    bool readable =
-        length <= EVENT_ADDRESS_MAX && text_is_utf8(address, length) && event_is_line(address);
-    return readable ? address : "";
+    size_t length = strnlen(text, max + 1);
+    return length <= max && text_is_utf8(text, length) && event_is_line(text) ? text : "";
 }
 
 void webhook_quarantined_encode(struct arena *arena, const char *prefix,
                                 const struct webhook_quarantined *in, struct bus_record *record)
 {
     struct webhook_quarantined clean = *in;
-    clean.address = readable_address(in->address);
+    clean.address = readable(in->address, EVENT_ADDRESS_MAX);
+    clean.remote = readable(in->remote, REMOTE_MAX);
+    clean.event.subject = readable(in->event.subject, EVENT_SUBJECT_MAX);
     clean.signature = in->signature == NULL ? "" : in->signature;
     event_encode(&codec, arena, prefix, &clean, record);
 }

@@ -19,7 +19,7 @@ const char *topic_name(struct arena *arena, const char *prefix, enum topic topic
 
 static const char *pair(struct arena *arena, const char *first, const char *second)
 {
-    assert(first != NULL && first[0] != '\0' && second != NULL && second[0] != '\0');
+    assert(first != NULL && second != NULL);
     return arena_printf(arena, "%s:%s", first, second);
 }
 

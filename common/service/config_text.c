@@ -58,8 +58,10 @@ void config_document(const struct config_spec *specs, size_t count, const char *
         char name[CONFIG_ENV_MAX];
         strbuf_printf(out, "| `%s` | `%s` | %s | ", spec->key,
                       config_environment_name(spec->key, name), config_type_name(spec->type));
+        size_t before = out->length;
         add_bounds(spec, out);
-        strbuf_add_text(out, fallback[0] == '\0' ? " | | " : " | `");
+        strbuf_add_text(out, out->length == before ? "| " : " | ");
+        strbuf_add_text(out, fallback[0] == '\0' ? "| " : "`");
         add_cell(out, fallback);
         strbuf_add_text(out, fallback[0] == '\0' ? "" : "` | ");
         add_cell(out, spec->help);

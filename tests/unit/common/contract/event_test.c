@@ -255,7 +255,7 @@ static void test_quarantine_keeps_bytes(void)
     struct arena *arena = arena_new();
     static const char body[] = "a\0b\xff&To=%00";
     struct webhook_quarantined in = {
-        .event = {.source = "frontdesk/ingress", .time_ms = 1000},
+        .event = {.source = "frontdesk/ingress", .time_ms = 1000, .subject = "/twilio/\xff"},
         .reason = "signature.wrong",
         .path = "/twilio/\xff",
         .url = "https://desk.example/twilio/\xff?\x01",
@@ -274,6 +274,7 @@ static void test_quarantine_keeps_bytes(void)
     CU_ASSERT_STRING_EQUAL(out.url, in.url);
     CU_ASSERT_STRING_EQUAL(out.signature, "");
     CU_ASSERT_STRING_EQUAL(out.address, "");
+    CU_ASSERT_STRING_EQUAL(out.event.subject, "");
     CU_ASSERT_EQUAL(strlen(out.event.id), 64);
     CU_ASSERT_FATAL(out.body_length == sizeof body);
     CU_ASSERT(memcmp(out.body, body, sizeof body) == 0);
@@ -348,6 +349,24 @@ static void test_traceparent(void)
         CU_ASSERT(strncmp(fresh, TRACE, 35) != 0);
         CU_ASSERT(strncmp(event_traceparent(arena, fresh), fresh, 36) == 0);
     }
+    arena_free(&arena);
+}
+
+/* A row that somebody edited by hand into nonsense: the writer lives, the reader refuses. */
+static void test_bad_rows_do_not_end_the_writer(void)
+{
+    struct arena *arena = arena_new();
+    struct bus_record record;
+    struct err err = {0};
+    struct directory_channel out, channel = {
+                                      .event = {.source = "frontdesk/engine", .tenant = TENANT},
+                                      .kind = "sms",
+                                      .address = "555-2222",
+                                      .account_sid = "AC1",
+                                  };
+    directory_channel_encode(arena, "desk.", &channel, &record);
+    CU_ASSERT_EQUAL(directory_channel_decode(arena, &record, &out, &err), -1);
+    CU_ASSERT_STRING_EQUAL(err.code, "event.member");
     arena_free(&arena);
 }
 
@@ -431,6 +450,7 @@ int main(void)
     CU_add_test(suite, "quarantine keeps bytes", test_quarantine_keeps_bytes);
     CU_add_test(suite, "quarantine: the largest fits", test_quarantine_largest);
     CU_add_test(suite, "ids are derived", test_ids_are_derived);
+    CU_add_test(suite, "bad rows do not end the writer", test_bad_rows_do_not_end_the_writer);
     CU_add_test(suite, "traceparent", test_traceparent);
     CU_add_test(suite, "dead letter", test_dead_letter);
     CU_add_test(suite, "dead letter with many headers", test_dead_letter_with_many_headers);
