@@ -1,0 +1,616 @@
+"""deskctl against real servers: what it changes, what it refuses, what its exit codes say."""
+
+import base64
+import json
+import re
+import shutil
+import stat
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from confluent_kafka.admin import AdminClient
+
+from harness import CHECKOUT
+from service import clean_environment
+
+SHARE = True
+DEADLINE_S = 90
+
+OK, FAILED, USAGE, DIFFERENT, NOT_FOUND = range(5)
+TENANTS = CHECKOUT / "deploy" / "tenants"
+
+
+class Done:
+    def __init__(self, code, out, said):
+        self.code = code
+        self.out = out
+        self.said = said
+
+    def json(self):
+        return json.loads(self.out)
+
+    def __repr__(self):
+        return f"<exit {self.code}\n{self.out}\n{self.said}>"
+
+
+def run(desk, *words, stdin="", environment=None, binary=None):
+    """One deskctl from its start to its end. No secret of the installation may be printed."""
+    here = desk.installation
+    known = {**here.deskctl_environment(), **(environment or {})}
+    done = subprocess.run([binary or here.bin / "deskctl", *map(str, words)], input=stdin,
+                          env=clean_environment(known), capture_output=True, text=True,
+                          timeout=60, cwd=CHECKOUT)
+    for name, value in here.secrets.items():
+        if "TOKEN" in name or "KEY" in name:
+            assert value not in done.stdout + done.stderr, f"{name} was printed by {words}"
+    assert done.returncode != 99, done.stderr
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def good(desk, *words, **options):
+    done = run(desk, *words, **options)
+    assert done.code == OK, (words, done)
+    return done
+
+
+def expect(code, desk, *words, **options):
+    done = run(desk, *words, **options)
+    assert done.code == code, (words, done)
+    return done
+
+
+def tenant_file(desk, name, *changes):
+    """A tenant file of the examples with some texts replaced, in the test's own folder."""
+    text = (TENANTS / f"{name}.yaml").read_text()
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    path = desk.folder / f"{name}.yaml"
+    path.write_text(text)
+    return path
+
+
+def tenant_row(desk, name):
+    return good(desk, "tenant", "show", name, "--json").json()
+
+
+# The command line
+
+
+def test_usage(desk):
+    desk.prepare()
+    assert "tenant apply" in run(desk).out
+    assert run(desk).code == USAGE
+    for words, hint in [
+        (["tenent", "list"], 'did you mean "tenant list"'),
+        (["tenant", "lst"], 'did you mean "tenant list"'),
+        (["db", "migrat"], 'did you mean "db migrate"'),
+        (["reconsile"], 'did you mean "reconcile"'),
+        (["tenant"], "needs one more word"),
+        (["xyzzy"], "deskctl help"),
+        (["topics", "diff", "--flie", "x"], "did you mean --file"),
+        (["topics", "diff", "--topic_prefx=x"], "did you mean --topic_prefix"),
+        (["topics", "diff", "--topic_prefix"], "needs a value"),
+        (["topics", "diff", "--file"], "needs a value"),
+        (["tenant", "show"], "usage: deskctl tenant show NAME"),
+        (["tenant", "show", "a", "b"], "usage: deskctl tenant show NAME"),
+        (["tenant", "list", "--json=1"], "unknown option --json"),
+        (["conversation", "list", "--limit", "0"], "from 1 to 1000"),
+        (["conversation", "show", "7"], "no conversation id"),
+        (["reconcile", "--since", "2 weeks"], "like 90m"),
+        (["quarantine", "release"], "name ids"),
+        (["erase", "--tenant", "a"], "needs --tenant NAME and --address"),
+    ]:
+        done = expect(USAGE, desk, *words)
+        assert hint in done.said, (words, done)
+
+
+def test_help_is_there_for_every_command(desk):
+    desk.prepare()
+    overview = good(desk, "help").out
+    commands = re.findall(r"^  ([a-z]+(?: [a-z]+)?)   +\S", overview, re.M)
+    assert {"db migrate", "tenant apply", "doctor", "quarantine release"} <= set(commands)
+    for command in commands:
+        if command.startswith("help "):
+            continue
+        assert f"usage: deskctl {command}" in good(desk, "help", *command.split()).out
+    assert "3  differences" in good(desk, "help", "exit-codes").out
+    assert "database_url" in good(desk, "help", "configuration").out
+    expect(USAGE, desk, "help", "nonsense")
+
+
+def test_unreachable_servers_are_named(desk):
+    desk.prepare()
+    nowhere = "postgresql://postgres@127.0.0.1:1/x"
+    done = expect(FAILED, desk, "tenant", "list", environment={"FRONTDESK_DATABASE_URL": nowhere})
+    assert "cannot connect" in done.said
+    done = expect(FAILED, desk, "db", "status", environment={"FRONTDESK_DATABASE_DIRECT_URL": ""})
+    assert "database_direct_url" in done.said
+
+
+# keys
+
+
+def test_keys_are_made_once(desk):
+    desk.prepare()
+    folder = desk.folder / "more-keys"
+    good(desk, "keys", "generate", "--dir", folder)
+    names = ["credentials.key", "edge.public", "edge.secret", "id.key"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    before = {path.name: path.read_text() for path in folder.iterdir()}
+    for path in folder.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o400
+        assert re.fullmatch(r"[0-9a-f]{64}\n", before[path.name])
+    assert len(set(before.values())) == 4
+    assert "never replaced" in expect(FAILED, desk, "keys", "generate", "--dir", folder).said
+    (folder / "edge.public").unlink()
+    expect(FAILED, desk, "keys", "generate", "--dir", folder)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {
+        name: text for name, text in before.items() if name != "edge.public"}
+
+
+# db
+
+
+def own_migrations(desk, name, **files):
+    """A copy of the migrations with more files; returns the folder."""
+    folder = desk.folder / name
+    shutil.copytree(CHECKOUT / "schema" / "migrations", folder)
+    number = len(list(folder.iterdir()))
+    for label, text in files.items():
+        number += 1
+        (folder / f"{number:04d}_{label}.sql").write_text(text)
+    return folder
+
+
+def fresh_database(desk, name):
+    """The environment for an empty database beside the test's own."""
+    full = f"{desk.installation.database}_{name}"
+    desk.servers.postgres.create_database(full)
+    url = desk.servers.postgres.url(full)
+    return full, {"FRONTDESK_DATABASE_DIRECT_URL": url, "FRONTDESK_DATABASE_URL": url}
+
+
+def test_migrate_twice_changes_nothing(desk):
+    desk.prepare()
+    before = desk.sql("SELECT * FROM schema_migrations ORDER BY number")
+    good(desk, "db", "migrate")
+    good(desk, "db", "migrate", "--dry-run")
+    assert desk.sql("SELECT * FROM schema_migrations ORDER BY number") == before
+    rows = good(desk, "db", "status", "--json").json()
+    assert [row["state"] for row in rows] == ["applied"] * len(before)
+    assert [row["checksum"] for row in rows] == [row[2] for row in before]
+
+
+def test_two_migrations_at_once_apply_each_file_once(desk):
+    desk.prepare()
+    name, environment = fresh_database(desk, "race")
+    assert expect(DIFFERENT, desk, "db", "status", environment=environment)
+    with ThreadPoolExecutor(3) as pool:
+        runs = [pool.submit(run, desk, "db", "migrate", environment=environment) for _ in range(3)]
+        done = [one.result() for one in runs]
+    assert [one.code for one in done] == [OK] * 3, done
+    files = len(list((CHECKOUT / "schema" / "migrations").iterdir()))
+    assert sum(one.said.count("applied 0") for one in done) == files
+    assert desk.servers.postgres.sql("SELECT count(*) FROM schema_migrations", None, name) == [
+        (files,)]
+
+
+def test_failed_migration_leaves_nothing(desk):
+    desk.prepare()
+    name, environment = fresh_database(desk, "fail")
+    folder = own_migrations(desk, "fail-sql", good="CREATE TABLE one (a int);",
+                            bad="CREATE TABLE two (a int);\nSELECT 1 / 0;")
+    done = expect(FAILED, desk, "db", "migrate", "--migrations", folder, environment=environment)
+    assert "_bad.sql" in done.said and "division by zero" in done.said
+    sql = desk.servers.postgres.sql
+    assert sql("SELECT to_regclass('one') IS NOT NULL, to_regclass('two') IS NULL", None, name) == [
+        (True, True)]
+    bad = next(folder.glob("*_bad.sql"))
+    bad.write_text("-- no transaction\nCREATE INDEX CONCURRENTLY one_a ON one (a);\n"
+                   "COMMENT ON TABLE one IS 'semi;colon';\n")
+    good(desk, "db", "migrate", "--migrations", folder, environment=environment)
+    assert sql("SELECT to_regclass('one_a') IS NOT NULL", None, name) == [(True,)]
+    expect(OK, desk, "db", "status", "--migrations", folder, environment=environment)
+    # The release before this one must not touch it, and a changed file is refused.
+    done = expect(FAILED, desk, "db", "migrate", environment=environment)
+    assert "newer" in done.said
+    next(folder.glob("*_good.sql")).write_text("CREATE TABLE one (a bigint);")
+    done = expect(FAILED, desk, "db", "migrate", "--migrations", folder, environment=environment)
+    assert "migrations.changed" in done.said and "_good.sql" in done.said
+
+
+# topics
+
+
+def test_topics_drift_is_found_and_mended(desk):
+    desk.prepare()
+    good(desk, "topics", "diff")
+    text = (CHECKOUT / "schema" / "topics.yaml").read_text()
+    other = desk.folder / "topics.yaml"
+    other.write_text(text.replace("partitions: 3\n", "partitions: 5\n", 1)
+                     .replace("segment.ms: 86400000", "segment.ms: 86000000", 1))
+    rows = expect(DIFFERENT, desk, "topics", "diff", "--file", other, "--json").json()
+    assert sum(row["state"] == "drifted" for row in rows) == 2
+    good(desk, "topics", "apply", "--file", other)
+    good(desk, "topics", "diff", "--file", other)
+    done = expect(DIFFERENT, desk, "topics", "apply")
+    assert "never shrunk" in done.out
+    rows = expect(DIFFERENT, desk, "topics", "diff", "--json").json()
+    assert [row["differences"] for row in rows if row["state"] != "same"] == [
+        "partitions: 5, wanted 3 (never shrunk)"]
+
+
+def test_missing_topic_is_made(desk):
+    desk.prepare()
+    admin = AdminClient({"bootstrap.servers": desk.servers.kafka.address})
+    prefix = desk.installation.prefix + "second."
+    rows = good(desk, "topics", "apply", f"--topic_prefix={prefix}", "--json").json()
+    assert {row["outcome"] for row in rows} == {"created"}
+    names = set(admin.list_topics(timeout=10).topics)
+    assert {prefix + "inbound.sms", prefix + "dlq"} <= names
+    good(desk, "topics", "diff", f"--topic-prefix={prefix}")
+
+
+# tenant
+
+
+def test_tenant_apply_twice_changes_nothing(desk):
+    desk.prepare()
+    before = desk.sql("SELECT xmin::text, id FROM tenants UNION ALL"
+                      " SELECT xmin::text, id FROM channels UNION ALL"
+                      " SELECT xmin::text, id FROM assistants ORDER BY 2")
+    done = good(desk, "tenant", "apply", *sorted(TENANTS.glob("*.yaml")), "--yes", "--json")
+    assert done.json() == {"result": "unchanged", "changes": []}
+    assert before == desk.sql("SELECT xmin::text, id FROM tenants UNION ALL"
+                              " SELECT xmin::text, id FROM channels UNION ALL"
+                              " SELECT xmin::text, id FROM assistants ORDER BY 2")
+
+
+def test_tenant_change_is_shown_asked_and_applied(desk):
+    desk.prepare()
+    path = tenant_file(desk, "garage", ("short, practical", "long, practical"))
+    before = tenant_row(desk, "hillcrest-garage")
+    done = expect(DIFFERENT, desk, "tenant", "apply", path)
+    assert "assistant tone: short, practical" in done.said and "--yes" in done.said
+    assert expect(DIFFERENT, desk, "tenant", "apply", path, "--dry-run", "--yes")
+    assert tenant_row(desk, "hillcrest-garage") == before
+    done = good(desk, "tenant", "apply", path, "--yes", "--json").json()
+    assert done["changes"] == [{
+        "tenant": "hillcrest-garage", "action": "change", "what": "assistant", "field": "tone",
+        "before": "short, practical, first names", "after": "long, practical, first names"}]
+    after = tenant_row(desk, "hillcrest-garage")
+    assert after["assistant_version"] == before["assistant_version"] + 1
+    assert after["channels"] == before["channels"]
+    good(desk, "tenant", "apply", TENANTS / "garage.yaml", "--yes")
+    assert desk.value("SELECT count(*) FROM audit_log WHERE action = 'tenant.apply'"
+                      " AND subject = 'hillcrest-garage'") == 3
+
+
+def test_bad_tenant_file_changes_nothing(desk):
+    desk.prepare()
+    before = desk.sql("SELECT count(*) FROM assistant_versions")
+    fine = tenant_file(desk, "garage", ("short, practical", "never applied"))
+    bad = tenant_file(desk, "shop", ("temperature: 0.3", "temperature: 3"),
+                      ("America/Chicago", "America/Nowhere"))
+    done = expect(FAILED, desk, "tenant", "apply", fine, bad, "--yes")
+    lines = (bad).read_text().splitlines()
+    hot = next(n for n, line in enumerate(lines, 1) if "temperature" in line)
+    assert f"{bad}:{hot}: temperature" in done.said and "from 0.00 to 2.00" in done.said
+    assert "America/Nowhere" in done.said and "nothing was changed" in done.said
+    assert desk.sql("SELECT count(*) FROM assistant_versions") == before
+
+
+def test_number_of_another_tenant_is_refused(desk):
+    desk.prepare()
+    number = tenant_row(desk, "northpine-outfitters")["channels"][0]["address"]
+    path = tenant_file(desk, "medspa", ("env:MEDSPA_TWILIO_NUMBER:-+15550100303", f'"{number}"'))
+    before = tenant_row(desk, "lumen-medspa")
+    done = expect(FAILED, desk, "tenant", "apply", path, "--yes")
+    assert number in done.said and "another tenant" in done.said
+    assert tenant_row(desk, "lumen-medspa") == before
+
+
+def directory(desk):
+    """What a new ingress would know: the last record of each key."""
+    known = {}
+    for record in desk.kafka_records("directory"):
+        known[record.key.decode()] = record.value and json.loads(record.value)
+    return known
+
+
+def test_directory_follows_the_channels(desk):
+    desk.prepare()
+    good(desk, "directory", "publish")
+    row = tenant_row(desk, "lumen-medspa")
+    key = "sms:" + row["channels"][0]["address"]
+    known = directory(desk)
+    assert known[key]["account_sid"] == row["channels"][0]["account_sid"]
+    assert "complete" in known
+    assert all(base64.b64decode(sealed) for sealed in known[key]["sealed_keys"])
+    records = desk.kafka_records("directory")
+    assert records[-1].key == b"complete"
+
+    number = "+15550109999"
+    path = tenant_file(desk, "medspa", ("env:MEDSPA_TWILIO_NUMBER:-+15550100303", f'"{number}"'))
+    good(desk, "tenant", "apply", path, "--yes")
+    good(desk, "directory", "publish")
+    known = directory(desk)
+    assert known[key] is None and known["sms:" + number] is not None
+    states = {c["address"]: c["removed"] for c in tenant_row(desk, "lumen-medspa")["channels"]}
+    assert states == {key[4:]: True, number: False}
+
+    good(desk, "tenant", "apply", TENANTS / "medspa.yaml", "--yes")
+    good(desk, "directory", "publish")
+    known = directory(desk)
+    assert known["sms:" + number] is None
+    after = next(c for c in tenant_row(desk, "lumen-medspa")["channels"]
+                 if "sms:" + c["address"] == key)
+    assert after["id"] == row["channels"][0]["id"]
+    assert after["directory_version"] > row["channels"][0]["directory_version"]
+    assert known[key]["version"] == after["directory_version"] == after["published_version"]
+
+
+def test_number_moves_between_tenants_in_one_go(desk):
+    desk.prepare()
+    number = tenant_row(desk, "northpine-outfitters")["channels"][0]["address"]
+    taker = tenant_file(desk, "medspa", ("env:MEDSPA_TWILIO_NUMBER:-+15550100303", f'"{number}"'))
+    giver = tenant_file(desk, "shop",
+                        ("env:SHOP_TWILIO_NUMBER:-+15550100404", '"+15550108888"'))
+    version = directory_version(desk, number)
+    good(desk, "tenant", "apply", taker, giver, "--yes")
+    owner = desk.value("SELECT t.name FROM channels c JOIN tenants t ON t.id = c.tenant_id"
+                       " WHERE c.address = %s AND c.removed_at IS NULL", number)
+    assert owner == "lumen-medspa"
+    assert directory_version(desk, number) > version
+    # No tombstone of the former owner may follow.
+    assert desk.value("SELECT count(*) FROM channels WHERE address = %s AND removed_at IS NOT NULL"
+                      " AND published_version < directory_version", number) == 0
+    good(desk, "tenant", "apply", TENANTS / "medspa.yaml", TENANTS / "shop.yaml", "--yes")
+    good(desk, "directory", "publish")
+
+
+def directory_version(desk, number):
+    return desk.value("SELECT max(directory_version) FROM channels WHERE address = %s", number)
+
+
+# doctor
+
+
+def doctor(desk, code, **options):
+    return {row["check"]: row for row in expect(code, desk, "doctor", "--json", **options).json()}
+
+
+def test_doctor(desk):
+    desk.prepare()
+    good(desk, "topics", "apply", f"--topic_prefix={desk.installation.prefix}doctor.")
+    fine = {"FRONTDESK_TOPIC_PREFIX": desk.installation.prefix + "doctor.",
+            "FRONTDESK_PUBLIC_URL": "https://desk.example.com"}
+    checks = doctor(desk, OK, environment=fine)
+    assert all(row["result"] in ("ok", "warn") for row in checks.values()), checks
+    assert {"edge pair", "tenant walls", "database clock", "migrations"} <= set(checks)
+
+    desk.sql("ALTER TABLE consents NO FORCE ROW LEVEL SECURITY")
+    checks = doctor(desk, FAILED, environment=fine)
+    desk.sql("ALTER TABLE consents FORCE ROW LEVEL SECURITY")
+    assert "consents" in checks["tenant walls"]["what"] and checks["tenant walls"]["do"]
+
+    keys = Path(desk.folder / "other-keys")
+    good(desk, "keys", "generate", "--dir", keys)
+    checks = doctor(desk, FAILED, environment={
+        **fine, "FRONTDESK_EDGE_SECRET_KEY_FILE": str(keys / "edge.secret"),
+        "FRONTDESK_CREDENTIALS_KEY_FILE": str(keys / "credentials.key")})
+    assert checks["edge pair"]["result"] == "FAIL"
+    assert any("does not open" in row["what"] for row in checks.values())
+
+    checks = doctor(desk, FAILED, environment={
+        **fine, "FRONTDESK_TOPIC_PREFIX": desk.installation.prefix + "none."})
+    row = checks[desk.installation.prefix + "none.dlq"]
+    assert row["result"] == "FAIL" and "topics apply" in row["do"]
+
+    checks = doctor(desk, FAILED, environment={
+        **fine, "FRONTDESK_DATABASE_URL": "postgresql://postgres@127.0.0.1:1/x",
+        "FRONTDESK_KAFKA_BROKERS": "127.0.0.1:1"})
+    assert checks["database"]["result"] == "FAIL"
+
+
+# What was said
+
+
+def services(desk):
+    return desk.start(engines=1, responders=1, config={"engine": {"burst_ms": 300}})
+
+
+def conversation_of(desk, address):
+    rows = good(desk, "conversation", "list", "--limit", "1000", "--json").json()
+    return next(row for row in rows if row["address"] == address)
+
+
+def test_transcript(desk):
+    services(desk)
+    customer, nonce = desk.new_address(), desk.new_nonce()
+    assert desk.webhook(customer, f"hello {nonce}\x1b[31m\u202e red").status == 200
+    desk.wait_replies(customer, 1)
+    desk.wait(lambda: "delivered" in good(desk, "conversation", "show",
+                                          conversation_of(desk, customer)["id"]).out,
+              30, "the receipt")
+    row = conversation_of(desk, customer)
+    assert row["tenant"] == desk.tenants[0]["name"] and row["messages"] == 2
+    assert row["open_events"] == 0 and row["state"] == "open"
+    whole = good(desk, "conversation", "show", row["id"], "--json").json()
+    asked, replied = whole["messages"]
+    assert asked["direction"] == "in" and nonce in asked["body"]
+    assert asked["inbox"]["state"] == "answered"
+    assert nonce in replied["body"] and replied["turn"]["outcome"] == "reply"
+    call = replied["turn"]["calls"][0]
+    assert call["model"] and call["tokens_in"] > 0 and call["total_ms"] >= 0
+    delivery = replied["deliveries"][0]
+    assert delivery["state"] == "delivered" and delivery["segments"] >= 1
+    assert delivery["provider_sid"] and delivery["attempts"][0]["outcome"] == "accepted"
+    text = good(desk, "conversation", "show", row["id"]).out
+    assert nonce in text and "tokens" in text and delivery["provider_sid"] in text
+    # A customer's text cannot steer the operator's terminal.
+    assert "\x1b" not in text and "\u202e" not in text and "\\x1b[31m" in text
+    only = good(desk, "conversation", "list", "--tenant", "hillcrest-garage", "--json").json()
+    assert customer not in [one["address"] for one in only]
+    expect(NOT_FOUND, desk, "conversation", "list", "--tenant", "nobody")
+    expect(NOT_FOUND, desk, "conversation", "show", "00000000-0000-7000-8000-000000000001")
+
+
+def test_takeover_and_handback(desk):
+    services(desk)
+    customer = desk.new_address()
+    assert desk.webhook(customer, "first").status == 200
+    desk.wait_replies(customer, 1)
+    conversation = conversation_of(desk, customer)["id"]
+    assert "yours" in good(desk, "takeover", conversation).said
+    assert conversation_of(desk, customer)["state"] == "held"
+    assert desk.webhook(customer, "second").status == 200
+    desk.wait(lambda: conversation_of(desk, customer)["open_events"] == 1, 20, "the claim")
+    desk.settled(2, lambda: len(desk.sent_to(customer)))
+    assert len(desk.sent_to(customer)) == 1
+    good(desk, "handback", conversation)
+    desk.wait_replies(customer, 2)
+    expect(NOT_FOUND, desk, "takeover", "00000000-0000-7000-8000-000000000001")
+
+
+def test_hold_and_release(desk):
+    services(desk)
+    good(desk, "hold", "testing the hold")
+    try:
+        customer = desk.new_address()
+        assert desk.webhook(customer, "held").status == 200
+        desk.wait(lambda: desk.value(
+            "SELECT count(*) FROM deliveries d JOIN channel_sessions s ON s.tenant_id = d.tenant_id"
+            " AND s.id = d.session_id WHERE s.remote_address = %s", customer), 30, "a delivery")
+        desk.settled(2, lambda: len(desk.sent_to(customer)))
+        assert desk.sent_to(customer) == []
+        assert expect(USAGE, desk, "release")
+    finally:
+        good(desk, "release", "--yes")
+    desk.wait_replies(customer, 1)
+
+
+def test_erase(desk):
+    services(desk)
+    customer, nonce = desk.new_address(), desk.new_nonce()
+    assert desk.webhook(customer, nonce).status == 200
+    desk.wait_replies(customer, 1)
+    name = desk.tenants[0]["name"]
+    assert expect(USAGE, desk, "erase", "--tenant", name, "--address", customer)
+    done = good(desk, "erase", "--tenant", name, "--address", customer, "--yes")
+    assert "erased 2 messages" in done.said
+    assert desk.value("SELECT count(*) FROM messages WHERE body LIKE %s", f"%{nonce}%") == 0
+    rows = good(desk, "conversation", "list", "--limit", "1000", "--json").json()
+    assert customer not in [row["address"] for row in rows]
+    expect(NOT_FOUND, desk, "erase", "--tenant", "nobody", "--address", customer, "--yes")
+
+
+def test_dead_records(desk):
+    services(desk)
+    tenant = desk.value("SELECT id::text FROM tenants WHERE name = %s", desk.tenants[0]["name"])
+    mark = desk.new_nonce()
+    desk.produce("inbound.sms", f"{tenant}:+15551230000", f'{{"broken": "{mark}"', headers={
+        "ce_specversion": "1.0", "ce_id": "SM" + "0" * 32, "ce_source": "test",
+        "ce_type": "desk.sms.received.v1", "ce_time": "2026-11-23T00:00:00Z", "ce_subject": "",
+        "content-type": "application/json", "tenant": tenant})
+
+    def letters():
+        rows = good(desk, "dead", "list", "--json").json()
+        return [row for row in rows if row["kind"] == "record"]
+
+    row = desk.wait(letters, 30, "the dead letter")[-1]
+    assert row["code"] and row["origin"].startswith(desk.topic("inbound.sms"))
+    assert mark in good(desk, "dead", "show", row["id"]).out
+    shown = good(desk, "dead", "show", row["id"], "--json").json()
+    assert mark.encode() in base64.b64decode(shown["value_base64"])
+    assert shown["headers"]["ce_id"] == "SM" + "0" * 32
+    expect(NOT_FOUND, desk, "dead", "show", "0:999999")
+    expect(NOT_FOUND, desk, "dead", "show", "00000000-0000-7000-8000-000000000001")
+
+
+# What ingress could not verify, and what never reached it
+
+
+def parked(desk, sid):
+    return [row for row in good(desk, "quarantine", "list", "--json").json() if row["sid"] == sid]
+
+
+def test_quarantine_is_verified_again(desk):
+    """The account's token was rotated, but not here: no text is lost."""
+    services(desk)
+    customer, nonce = desk.new_address(), desk.new_nonce()
+    rotated = "f" * 32
+    params = [("MessageSid", "SM" + nonce[2:].ljust(32, "0")), ("From", customer),
+              ("To", desk.tenants[0]["numbers"]["sms"]), ("Body", f"parked {nonce}"),
+              ("AccountSid", desk.tenants[0]["account_sid"]), ("NumMedia", "0"),
+              ("NumSegments", "1")]
+    sid = params[0][1]
+    answer = desk.post("/twilio/sms", params, token=rotated)
+    assert answer.status == 403
+    row = desk.wait(lambda: parked(desk, sid), 20, "the parked webhook")[0]
+    assert row["path"] == "/twilio/sms" and not row["known"]
+    assert row["address"] == desk.tenants[0]["numbers"]["sms"]
+
+    done = expect(FAILED, desk, "quarantine", "release", row["id"])
+    assert "quarantine.signature" in done.said and "tenant apply" in done.said
+    assert desk.sent_to(customer) == []
+
+    token = next(name for name, value in desk.installation.secrets.items()
+                 if value == desk.tenants[0]["auth_token"])
+    path = next(p for p in TENANTS.glob("*.yaml")
+                if f"name: {desk.tenants[0]['name']}\n" in p.read_text())
+    good(desk, "tenant", "apply", path, "--yes", environment={token: rotated})
+    try:
+        good(desk, "quarantine", "release", row["id"])
+    finally:
+        good(desk, "tenant", "apply", path, "--yes")
+        good(desk, "directory", "publish")
+    desk.wait_replies(customer, 1)
+    assert parked(desk, sid)[0]["known"]
+    audit = desk.sql("SELECT detail FROM audit_log WHERE action = 'quarantine.release'"
+                     " AND subject = %s", sid)
+    assert len(audit) == 1 and audit[0][0]["verified"] is True
+    # Vouched for by a person this time, and still not answered twice.
+    expect(USAGE, desk, "quarantine", "release", row["id"], "--force-unverified", "because")
+    good(desk, "quarantine", "release", row["id"], "--force-unverified", "seen in the console")
+    desk.settled(3, lambda: len(desk.sent_to(customer)))
+    assert len(desk.sent_to(customer)) == 1
+    expect(NOT_FOUND, desk, "quarantine", "release", "0:999999")
+
+
+def test_reconcile_finds_what_no_webhook_brought(desk):
+    services(desk)
+    customer, nonce = desk.new_address(), desk.new_nonce()
+    seen = desk.new_address()
+    assert desk.inbound(seen, "came through")["sid"]
+    desk.wait_replies(seen, 1)
+    sids = [desk.inbound(customer, f"lost {nonce} {n}", deliver=False)["sid"] for n in range(3)]
+    name = desk.tenants[0]["name"]
+    done = expect(DIFFERENT, desk, "reconcile", "--tenant", name, "--json")
+    assert sorted(row["sid"] for row in done.json()) == sorted(sids), done
+    assert desk.sent_to(customer) == []
+    done = good(desk, "reconcile", "--execute", "--json")
+    assert sorted(row["sid"] for row in done.json() if row["tenant"] == name) == sorted(sids)
+    desk.wait(lambda: desk.value("SELECT count(*) FROM inbox_events WHERE provider_id = ANY (%s)"
+                                 " AND state = 'answered'", sids) == 3, 30, "the answers")
+    assert nonce in desk.sent_to(customer)[0]
+    # The event's time is the provider's, its id the MessageSid.
+    records = [r for r in desk.kafka_records("inbound.sms") if r.headers["ce_id"].decode() in sids]
+    assert len(records) == 3
+    assert {r.headers["ce_source"].decode() for r in records} == {
+        "twilio/" + desk.tenants[0]["account_sid"]}
+    assert good(desk, "reconcile", "--json").json() == []
+
+
+def test_reconcile_says_when_the_provider_refuses(desk):
+    services(desk)
+    desk.faults("twilio", {"method": "GET", "count": 1,
+                           "action": {"type": "status", "status": 503}})
+    good(desk, "reconcile", "--tenant", desk.tenants[0]["name"])
+    desk.faults("twilio")
+    done = expect(FAILED, desk, "reconcile", "--tenant", desk.tenants[0]["name"],
+                  environment={"FRONTDESK_TWILIO_BASE_URL": "http://127.0.0.1:1"})
+    assert "http.connect" in done.said
+    expect(NOT_FOUND, desk, "reconcile", "--tenant", "nobody")
