@@ -1,0 +1,54 @@
+"""kill -9 of Kafka and of PostgreSQL under load: what was accepted is answered once, in order."""
+
+import time
+
+from harness import oracle
+
+OWN_SERVERS = True
+DEADLINE_S = 150
+
+CONFIG = {
+    "engine": {"worker_lease_ms": 2000, "adopt_every_ms": 100, "burst_ms": 200,
+               "burst_max_ms": 600, "turn_deadline_ms": 30000, "adopter_deadline_ms": 15000},
+    "responder": {"worker_lease_ms": 2000, "adopt_every_ms": 100, "lookup_after_ms": 2500,
+                  "request_timeout_ms": 5000},
+}
+
+
+def load_with(desk, kill_and_start, times, seconds):
+    """A load in whose course a server is killed and started again so many times."""
+    desk.start(ingresses=2, engines=2, responders=2, config=CONFIG)
+    desk.reset()
+    load = desk.load(rate=30, addresses=90, tenant_count=4, tries=12).start(seconds=seconds)
+    for _ in range(times):
+        wanted = len(load.result.accepted) + 60
+        desk.wait(lambda: len(load.result.accepted) >= wanted, 60, "texts before the kill")
+        kill_and_start()
+    result = load.join(150)
+    desk.wait(lambda: not oracle.open_texts(result.texts, desk.ledger("twilio")), 60,
+              lambda: f"answers to {oracle.open_texts(result.texts, desk.ledger('twilio'))[:3]}")
+    desk.settled(4, lambda: len(desk.sent()), 40)
+    verdict = oracle.judge(result.texts, desk.ledger("twilio"))
+    print(f"  {verdict}")
+    assert verdict.clean(), verdict
+    assert verdict.accepted == len(result.texts), "texts that were never accepted"
+    assert verdict.degraded <= 0.01 * verdict.replies, verdict
+    return result
+
+
+def test_kafka_is_killed(desk):
+    def kill():
+        desk.servers.kafka.kill()
+        time.sleep(1)
+        desk.servers.kafka.start()
+    load_with(desk, kill, 3, 30)
+
+
+def test_postgres_is_killed(desk):
+    def kill():
+        desk.servers.postgres.kill()
+        time.sleep(1)
+        desk.servers.postgres.start()
+    result = load_with(desk, kill, 3, 30)
+    refused = [attempt for attempt in result.attempts if attempt.status >= 500]
+    assert not refused, f"ingress needs no database, and refused {len(refused)} texts"

@@ -1,0 +1,17 @@
+"""The same without PgBouncer: services talk to PostgreSQL directly. A release build runs it."""
+
+from harness import oracle
+
+DIRECT = True
+BUILD = "release"
+
+
+def test_load_is_answered_once(desk):
+    desk.start(engines=2, responders=2)
+    desk.reset()
+    load = desk.load(rate=80, addresses=100, tenant_count=4).start(count=600)
+    texts = load.join().texts
+    desk.wait(lambda: not oracle.open_texts(texts, desk.ledger("twilio")), 60, "all answers")
+    desk.settled(1.5, lambda: len(desk.sent()))
+    verdict = oracle.judge(texts, desk.ledger("twilio"))
+    assert verdict.clean() and verdict.accepted == 600 and not verdict.degraded, verdict

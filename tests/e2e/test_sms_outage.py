@@ -1,0 +1,67 @@
+"""Kafka or PostgreSQL away: nothing accepted is lost, and all of it comes back by itself."""
+
+import time
+
+from harness import oracle
+
+OWN_SERVERS = True
+DEADLINE_S = 150
+
+CONFIG = {"ingress": {"produce_deadline_ms": 2000},
+          "responder": {"worker_lease_ms": 2000, "adopt_every_ms": 100, "lookup_after_ms": 2500}}
+
+
+def answered(desk, texts, deadline_s=60):
+    desk.wait(lambda: not oracle.open_texts(texts, desk.ledger("twilio")), deadline_s,
+              lambda: f"answers to {oracle.open_texts(texts, desk.ledger('twilio'))[:3]}")
+    desk.settled(3, lambda: len(desk.sent()))
+    verdict = oracle.judge(texts, desk.ledger("twilio"))
+    assert verdict.clean() and verdict.accepted == len(texts), verdict
+    return verdict
+
+
+def test_kafka_down(desk):
+    """No webhook gets 2xx meanwhile; ingress stays up, answers 503 with Retry-After and recovers
+    alone; texts that Twilio repeats are answered once."""
+    desk.start(engines=2, responders=2, config=CONFIG)
+    desk.reset()
+    pid = desk.service("ingress-1").pid
+    desk.servers.kafka.kill()
+    refused = []
+    for _ in range(8):
+        customer, nonce = desk.new_address(), desk.new_nonce()
+        answer = desk.webhook(customer, f"hello {nonce}")
+        assert answer.status == 503, answer
+        assert "retry-after" in {name.lower() for name in answer.headers}, answer.headers
+        refused.append((customer, nonce, answer.sid))
+    assert desk.service("ingress-1").alive() and desk.service("ingress-1").pid == pid
+    desk.servers.kafka.start()
+    begin = time.monotonic()
+    for customer, nonce, sid in refused:
+        desk.wait(lambda c=customer, n=nonce, s=sid: desk.webhook(
+            c, f"hello {n}", sid=s).status == 200, 30, "ingress to accept again")
+    assert time.monotonic() - begin < 40
+    for customer, nonce, sid in refused:
+        reply, = desk.wait_replies(customer, 1, 40)
+        assert oracle.new_nonces(reply) == [nonce]
+    desk.settled(3, lambda: len(desk.sent()))
+    assert len(desk.sent()) == len(refused)
+    assert desk.service("ingress-1").pid == pid, "ingress was restarted"
+
+
+def test_postgres_down(desk):
+    """Ingress keeps accepting; engine and responder wait and then work it all off."""
+    desk.start(engines=2, responders=2, config=CONFIG)
+    desk.reset()
+    pids = {name: service.pid for name, service in desk.services.items()}
+    load = desk.load(rate=30, addresses=60, tenant_count=4).start(seconds=18)
+    desk.wait(lambda: len(load.result.accepted) >= 60, 30, "texts before the outage")
+    desk.servers.postgres.kill()
+    before = len(load.result.accepted)
+    desk.wait(lambda: len(load.result.accepted) >= before + 200, 30, "texts during the outage")
+    desk.servers.postgres.start()
+    result = load.join()
+    answered(desk, result.texts)
+    refused = [attempt for attempt in result.attempts if not 200 <= attempt.status < 300]
+    assert not refused, refused[:3]
+    assert {name: service.pid for name, service in desk.services.items()} == pids
