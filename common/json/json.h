@@ -25,6 +25,7 @@ int json_parse(const char *bytes, size_t length, struct json **document, struct 
 /* Frees a document; sets *document to NULL; accepts NULL. */
 void json_free(struct json **document);
 
+/* The type of a value (not NULL). */
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 enum json_type json_type(const struct json *value);
 

@@ -26,6 +26,8 @@ struct delivery_timing {
     int64_t park_after_ms;   /* from the first attempt until it parks */
 };
 
+/* Adds the claim of `count` deliveries by `worker`: state, epoch, author, consent, answer-by time
+ * and order are checked, the attempt is recorded before anything is sent. */
 void delivery_add_claim(struct pg_unit *unit, struct arena *arena, const char *worker,
                         const struct delivery_timing *timing, const struct delivery_ref *refs,
                         size_t count);
@@ -89,6 +91,7 @@ struct delivery_changed {
     size_t index; /* into the changes given */
     enum delivery_change_kind kind;
 };
+/* Reads row `row`; false when there is none. */
 bool delivery_read_changed(const struct pg_answer *answer, int row, struct delivery_changed *out);
 
 /* After a claim or a change: deliveries of the same sessions that are first in line now. */
@@ -122,6 +125,7 @@ struct delivery_look_up {
     const char *body;
     struct delivery_route route;
 };
+/* Reads an unknown delivery that is due for a look-up; false when there is no such row. */
 bool delivery_read_look_up(const struct pg_answer *answer, int row, struct delivery_look_up *out);
 
 /* Which of the sids (text[] literal) belong to other deliveries of the tenant: one row each. */

@@ -56,6 +56,7 @@ bool delivery_latest_only(enum delivery_event event);
 /* True when later deliveries of the session need not wait for it. */
 bool delivery_is_settled(enum delivery_state state);
 
+/* The words of the rows, the log and docs/DELIVERY.md. */
 const char *delivery_state_name(enum delivery_state state);
 const char *delivery_event_name(enum delivery_event event);
 

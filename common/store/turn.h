@@ -51,6 +51,9 @@ struct turn_start {
     bool suspect_slot;                 /* the caller holds the process's suspect slot */
 };
 
+/* Adds the start of `count` turns by `worker`: raises the fence of each session that is still ours
+ * and due, opens or adopts its turn with deadline_ms (an adopter gets at least adopter_ms) and
+ * reads what the prompt needs. Rows: turn_read_started. */
 void turn_add_start(struct pg_unit *unit, struct arena *arena, const char *worker,
                     const struct turn_start *starts, size_t count, int64_t deadline_ms,
                     int64_t adopter_ms);
@@ -79,6 +82,7 @@ struct turn_started {
     const char *traceparent;
 };
 
+/* Reads row `row`, texts borrowed from the answer; false when there is none. */
 bool turn_read_started(const struct pg_answer *answer, int row, struct turn_started *out);
 
 /* ---- commit ---- */
@@ -110,6 +114,8 @@ struct turn_commit {
     size_t call_count;
 };
 
+/* Adds the commit of `count` turns, guarded by worker, fence, epoch and `claimed`: reply, delivery,
+ * model calls and the state of the events. Rows: turn_read_committed. */
 void turn_add_commit(struct pg_unit *unit, struct arena *arena, const char *worker,
                      const struct turn_commit *commits, size_t count);
 
@@ -127,6 +133,7 @@ struct turn_committed {
     int64_t due_in_ms;
 };
 
+/* Reads row `row`; false when there is none. */
 bool turn_read_committed(const struct pg_answer *answer, int row, struct turn_committed *out);
 
 /* ---- giving back ---- */
