@@ -129,6 +129,32 @@ def test_unreachable_servers_are_named(desk):
     assert "database_direct_url" in done.said
 
 
+def test_endpoints_of_a_running_desk_are_found(desk):
+    desk.prepare()
+    folder = desk.folder / "beside"
+    (folder / ".run").mkdir(parents=True)
+    file = folder / ".run" / "endpoints.json"
+    file.write_text(json.dumps({"deskctl": desk.installation.deskctl_environment()}))
+
+    def beside(*words, **environment):
+        return subprocess.run([desk.installation.bin / "deskctl", *words], cwd=folder, text=True,
+                              env=clean_environment(environment), capture_output=True, timeout=60)
+
+    done = beside("tenant", "list", "--json")
+    assert done.returncode == OK, done.stderr
+    assert {row["name"] for row in json.loads(done.stdout)} >= {"brightwater-dental"}
+    # Two installations never mix: who names a part of another one names all of it.
+    done = beside("tenant", "list", FRONTDESK_TOPIC_PREFIX="other.")
+    assert done.returncode == FAILED and "no database is configured" in done.stderr
+    file.chmod(0o666)
+    done = beside("tenant", "list")
+    assert done.returncode == FAILED and "anybody may write it" in done.stderr
+    file.chmod(0o600)
+    file.write_text('{"deskctl": ')
+    done = beside("tenant", "list")
+    assert done.returncode == FAILED and "endpoints.json" in done.stderr
+
+
 # keys
 
 

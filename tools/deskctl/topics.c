@@ -76,12 +76,8 @@ static int wait_visible(struct desk *desk, struct bus_admin *admin, const char *
     return 0;
 }
 
-/* A broker that has just started is fenced at first and then refuses every replication factor. */
-static bool may_pass(const struct err *err)
-{
-    return err_is_retryable(err) || strcmp(err->code, "bus.replication") == 0;
-}
-
+/* A broker that has just started is fenced at first and refuses every replication factor: that
+ * passes. */
 static int create(struct bus_admin *admin, struct finding *finding, struct err *err)
 {
     int64_t until_ms = clock_mono_ms() + VISIBLE_WAIT_MS;
@@ -90,7 +86,7 @@ static int create(struct bus_admin *admin, struct finding *finding, struct err *
             finding->outcome = "created by somebody else";
             return 0;
         }
-        if (!may_pass(err) || clock_mono_ms() > until_ms)
+        if (!err_is_retryable(err) || clock_mono_ms() > until_ms)
             return -1;
         poll(NULL, 0, 100);
     }
