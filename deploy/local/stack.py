@@ -127,17 +127,15 @@ class Installation:
         config = self.common()
         if kind == "ingress":
             config.update(listen=f"127.0.0.1:{port}", public_url=self.public_url,
-                          edge_secret_key_file=self.keys / "edge.secret",
-                          id_key_file=self.keys / "id.key")
+                          edge_secret_key_file=self.keys / "edge.secret")
         elif kind == "engine":
             config.update(database_url=self.database_url(ROLES["engine"]),
                           id_key_file=self.keys / "id.key",
                           credentials_key_file=self.keys / "credentials.key")
         elif kind == "responder":
             config.update(database_url=self.database_url(ROLES["responder"]),
-                          public_url=self.public_url, id_key_file=self.keys / "id.key",
+                          public_url=self.public_url, twilio_base_url=self.twilio_url,
                           credentials_key_file=self.keys / "credentials.key")
-            config["twilio_base_url"] = self.twilio_url
         return config
 
     def deskctl_environment(self):

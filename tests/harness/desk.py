@@ -21,7 +21,8 @@ QUICK = {
     "engine": {"worker_lease_ms": 2000, "adopt_every_ms": 200, "burst_ms": 300,
                "burst_max_ms": 1200, "turn_deadline_ms": 10000, "adopter_deadline_ms": 5000,
                "session_timeout_ms": 3000, "heartbeat_ms": 300},
-    "responder": {},
+    "responder": {"worker_lease_ms": 2000, "adopt_every_ms": 200, "lookup_after_ms": 3000,
+                  "request_timeout_ms": 5000, "session_timeout_ms": 3000, "heartbeat_ms": 300},
 }
 
 
