@@ -131,7 +131,8 @@ class Run:
                 f"{os.environ['TWILIO_NUMBER']} and watch `deskctl conversation list`")
             return True
         return self.steps.step("a conversation",
-                               lambda: play(here.endpoints(), here.model is not None, say))
+                               lambda: play(here.endpoints(), here.deskctl, here.model is not None,
+                                            say))
 
     def watch(self):
         """Runs until a signal; a service that ends by itself is said and started again."""

@@ -1,7 +1,7 @@
 """The conversation that ./run plays: three texts answered once, then a follow-up with memory.
 
-Checked by what left and what arrived, not by what the services say of themselves: the texts that
-got a 200 and the messages that the Twilio stand-in accepted.
+Checked by what left and what arrived (the texts that got a 200, the messages that the Twilio
+stand-in accepted); timed by what `deskctl conversation show` tells of each hop.
 """
 
 import json
@@ -9,6 +9,7 @@ import re
 import secrets
 import time
 import urllib.request
+from datetime import datetime
 
 import webhook
 from procs import Deadline, Failure, wait_for
@@ -42,17 +43,25 @@ def callback_time(url, sid, status):
     return None
 
 
+def ms(begin, end):
+    """Milliseconds between two times of deskctl (ISO 8601) or seconds since 1970, as text."""
+    def seconds(at):
+        return at if isinstance(at, float) else datetime.fromisoformat(at).timestamp()
+    return f"{max(0, round((seconds(end) - seconds(begin)) * 1000))} ms"
+
+
 class Play:
-    def __init__(self, endpoints, nonces_expected, say):
+    """`deskctl(*words)` runs it on this installation and returns what it printed."""
+
+    def __init__(self, endpoints, deskctl, nonces_expected, say):
         self.endpoints = endpoints
+        self.deskctl = deskctl
         self.tenant = endpoints["tenants"][0]
         self.twilio = endpoints["twilio_stand_url"]
-        self.model = endpoints["model_stand_url"]
         self.nonces_expected = nonces_expected
         self.say = say
         self.address = f"+1555{secrets.randbelow(10**7):07d}"
         self.problems = []
-        self.sent = []
 
     def text(self, words):
         """Sends one text through nginx and prints it."""
@@ -64,7 +73,6 @@ class Play:
         self.say(f"      webhook answered {answer.status} in {answer.seconds * 1000:.0f} ms")
         if answer.status != 200:
             self.problems.append(f"the webhook of {sid} was answered {answer}")
-        self.sent.append((nonce, answer.sent_at))
         return nonce
 
     def reply(self, number):
@@ -78,28 +86,59 @@ class Play:
             return None
         entry = entries[number - 1]
         self.say(f"  {self.tenant['name']} < {entry['params'].get('Body', '')}")
-        self.say("      " + self.hops(entry))
+        for line in self.hops(entry):
+            self.say("      " + line)
         return entry
 
+    def transcript(self):
+        """deskctl's view of our conversation."""
+        listed = json.loads(self.deskctl("conversation", "list", "--json"))
+        mine = next((one for one in listed if one["address"] == self.address), None)
+        if mine is None:
+            raise Failure(f"deskctl lists no conversation with {self.address}")
+        return json.loads(self.deskctl("conversation", "show", mine["id"], "--json"))
+
+    def delivered(self, sid):
+        """(transcript, its message with this provider id, its delivery) once it is delivered."""
+        shown = self.transcript()
+        for message in shown["messages"]:
+            for delivery in message["deliveries"]:
+                if delivery["provider_sid"] == sid \
+                        and delivery.get("provider_status") == "delivered":
+                    return shown, message, delivery
+        return None
+
     def hops(self, entry):
-        last_text = self.sent[-1][1]
-        accepted = entry["time"] / 1000
-        asked = [call["time"] / 1000 for call in (ledger(self.model) if self.model else [])
-                 if call["method"] == "POST" and last_text <= call["time"] / 1000 <= accepted]
-        parts = []
-        if asked:
-            parts.append(f"last text -> model asked {asked[-1] - last_text:.3f} s "
-                         "(burst window included)")
-            parts.append(f"model asked -> Twilio accepted {accepted - asked[-1]:.3f} s")
-        else:
-            parts.append(f"last text -> Twilio accepted {accepted - last_text:.3f} s")
+        """Where the time of this reply went."""
+        sid = entry["sid"]
         try:
-            done = wait_for(lambda: callback_time(self.twilio, entry["sid"], "delivered"), 20,
-                            "delivered", 0.05)
-            parts.append(f"accepted -> delivered {done - accepted:.3f} s")
+            told = wait_for(lambda: callback_time(self.twilio, sid, "delivered"), 20, "told", 0.05)
+            shown, reply, delivery = wait_for(lambda: self.delivered(sid), 20, "delivered", 0.1)
         except Deadline:
-            self.problems.append(f"{entry['sid']} was never reported delivered")
-        return ", ".join(parts)
+            self.problems.append(f"{sid} was sent but never became delivered")
+            return []
+        turn, attempts = reply["turn"], delivery["attempts"]
+        if len(attempts) != 1:
+            self.problems.append(f"{sid} took {len(attempts)} attempts")
+        if not turn or not turn["calls"]:
+            self.problems.append(f"{sid} is no answer of the model ({turn and turn['outcome']})")
+            return []
+        texts = [one for one in shown["messages"]
+                 if one["inbox"] and one["inbox"]["turn"] == turn["id"]]
+        last, call, attempt = texts[-1], turn["calls"][-1], attempts[-1]
+        asked = datetime.fromisoformat(call["started_at"]).timestamp()
+        answered = asked + call["total_ms"] / 1000
+        return [
+            f"last text -> Kafka -> claimed {ms(last['event_time'], last['inbox']['claimed_at'])}"
+            f" | end of the burst {ms(last['inbox']['claimed_at'], turn['started_at'])}"
+            f" | context {ms(turn['started_at'], asked)}",
+            f"model: first word {call['first_token_ms']} ms, all {call['total_ms']} ms"
+            f" | commit {ms(answered, reply['at'])}"
+            f" | Kafka -> responder {ms(reply['at'], attempt['started_at'])}",
+            f"Twilio accepted after {ms(attempt['started_at'], attempt['finished_at'])}"
+            f" | told delivered {ms(entry['time'] / 1000, told)} later"
+            f" | in all {ms(last['event_time'], entry['time'] / 1000)}",
+        ]
 
     def play(self):
         self.say("")
@@ -112,7 +151,14 @@ class Play:
             if second:
                 self.check(second, [follow], burst)
         self.nothing_twice()
+        self.nothing_lost(len(burst) + 1)
         return self.problems
+
+    def nothing_lost(self, count):
+        """Every text has ended as answered."""
+        states = [one["inbox"]["state"] for one in self.transcript()["messages"] if one["inbox"]]
+        if states != ["answered"] * count:
+            self.problems.append(f"the {count} texts ended as {', '.join(states)}")
 
     def check(self, entry, new, old):
         """The model stand-in quotes a nonce of each new text and one of the history."""
@@ -138,9 +184,9 @@ class Play:
             self.problems.append(f"{count} replies to 2 turns: something was answered twice")
 
 
-def play(endpoints, nonces_expected, say):
+def play(endpoints, deskctl, nonces_expected, say):
     """Plays and checks; prints the verdict and returns whether all was well."""
-    show = Play(endpoints, nonces_expected, say)
+    show = Play(endpoints, deskctl, nonces_expected, say)
     try:
         problems = show.play()
     except (OSError, ValueError) as problem:
