@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "bus/consumer.h" /* to look at what is held and paused */
 #include "unit/common/bus/mock.h"
 
@@ -70,10 +71,11 @@ static inline void produce(int count)
 static inline void look_at(struct member *member, const struct bus_record *record,
                            struct arena *arena)
 {
-    int number = atoi(record->value);
+    int64_t parsed = -1;
     const char *id = bus_header_text(record, arena, "ce_id");
-    CU_ASSERT_TRUE(id != NULL && atoi(id) == number);
-    CU_ASSERT_TRUE_FATAL(number >= 0 && number < NUMBERS_MAX);
+    CU_ASSERT_TRUE(id != NULL && strcmp(id, record->value) == 0);
+    CU_ASSERT_TRUE_FATAL(text_parse_int(record->value, 0, NUMBERS_MAX - 1, &parsed));
+    int number = (int)parsed;
     member->distinct += !member->seen[number];
     member->seen[number] = true;
     int *last = &member->last[number % KEYS];
