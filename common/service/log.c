@@ -148,6 +148,14 @@ static void add_name(struct line *line, const char *name)
     add_bytes(line, ":", 1);
 }
 
+/* Where the error was made, from the root of the sources: where somebody built us is no news. */
+static const char *origin_of(const struct err *err)
+{
+    static const char here[] = __FILE__;
+    size_t root = sizeof here - sizeof "common/service/log.c";
+    return strncmp(err->origin, here, root) == 0 ? err->origin + root : err->origin;
+}
+
 static void add_err(struct line *line, const struct err *err)
 {
     add_bytes(line, "{\"class\":", 9);
@@ -160,7 +168,7 @@ static void add_err(struct line *line, const struct err *err)
         add_format(line, ",\"status\":%d", err->provider_status);
     if (err->origin != NULL) {
         add_name(line, "origin");
-        add_quoted(line, err->origin);
+        add_quoted(line, origin_of(err));
     }
     add_bytes(line, "}", 1);
 }

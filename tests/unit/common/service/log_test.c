@@ -96,6 +96,22 @@ static void test_fields(void)
     close_pipe();
 }
 
+/* An origin is told from the root of the sources, whatever the build was told. */
+static void test_origin(void)
+{
+    static const char start[] = "tests/unit/common/service/log_test.c:";
+    struct err problem;
+    open_pipe();
+    err_set(&problem, ERR_BUG, "test.origin", "made here");
+    log_error("origin", LOG_ERR(&problem));
+    struct json *line = next_line();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(line);
+    const char *origin = json_member_text(json_member(line, "err"), "origin");
+    CU_ASSERT(strncmp(origin, start, sizeof start - 1) == 0);
+    json_free(&line);
+    close_pipe();
+}
+
 static void test_levels(void)
 {
     open_pipe();
@@ -268,6 +284,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("log", NULL, NULL);
     CU_add_test(suite, "repeats", test_repeats);
     CU_add_test(suite, "fields", test_fields);
+    CU_add_test(suite, "origin", test_origin);
     CU_add_test(suite, "levels", test_levels);
     CU_add_test(suite, "hostile text", test_hostile_text);
     CU_add_test(suite, "long text", test_long_text);
