@@ -70,7 +70,8 @@ static void forget(struct claims *self, size_t count, bool claimed)
         woken += self->items[i].from_wake;
     }
     self->count -= count;
-    memmove(self->items, self->items + count, self->count * sizeof *self->items);
+    if (self->count > 0)
+        memmove(self->items, self->items + count, self->count * sizeof *self->items);
     self->sent = 0;
     if (claimed)
         wake_claimed(self->responder->wake, woken);

@@ -1,0 +1,665 @@
+"""The responder between scripted neighbours: delivery rows and wake-ups in, requests at the Twilio
+stand-in out. What the engine would commit is inserted, what ingress would publish is produced."""
+
+import json
+import re
+import secrets
+import urllib.parse
+import uuid
+from datetime import datetime, timezone
+
+from harness.stops import FREEZE, KILL
+
+SHARE = True  # the helper restarts the responders when a test needs others
+
+QUICK = {"worker_lease_ms": 1500, "adopt_every_ms": 100, "lookup_after_ms": 2500,
+         "request_timeout_ms": 1500, "session_timeout_ms": 6000, "heartbeat_ms": 300}
+SETTLED = ("parked", "suppressed", "sent", "delivered", "failed", "bounced")
+
+
+def responders(desk, count=1, **config):
+    """Brings up so many responders and nothing else; those that already run so are kept."""
+    keys = {**QUICK, **config}
+    wanted = (count, tuple(sorted(keys.items())))
+    running = [service for service in desk.services.values() if service.alive()]
+    desk.faults("twilio") if desk.installation.twilio else None
+    if getattr(desk, "responding", None) == wanted and len(running) == count:
+        return desk
+    desk.stop()
+    desk.prepare()
+    for number in range(1, count + 1):
+        desk.add("responder", number, {"responder": keys})
+    for service in desk.services.values():
+        service.wait_ready()
+    desk.responding = wanted
+    return desk
+
+
+class Customer:
+    """A conversation with one session, and replies in it."""
+
+    def __init__(self, desk, tenant=0):
+        self.desk = desk
+        self.known = desk.tenants[tenant]
+        self.sender = self.known["numbers"]["sms"]
+        self.address = desk.new_address()
+        self.tenant = desk.value("SELECT id::text FROM tenants WHERE name = %s", self.known["name"])
+        self.contact, self.conversation, self.session = (str(uuid.uuid4()) for _ in range(3))
+        channel = desk.value("SELECT id::text FROM channels WHERE tenant_id = %s::uuid"
+                             " AND removed_at IS NULL", self.tenant)
+        desk.sql("INSERT INTO contacts (tenant_id, id) VALUES (%s::uuid, %s::uuid)", self.tenant,
+                 self.contact)
+        desk.sql("INSERT INTO conversations (tenant_id, id, contact_id)"
+                 " VALUES (%s::uuid, %s::uuid, %s::uuid)", self.tenant, self.conversation,
+                 self.contact)
+        desk.sql("INSERT INTO channel_sessions (tenant_id, id, conversation_id, channel_id, kind,"
+                 " remote_address) VALUES (%s::uuid, %s::uuid, %s::uuid, %s::uuid, 'sms', %s)",
+                 self.tenant, self.session, self.conversation, channel, self.address)
+        self.seq = 0
+
+    def reply(self, body=None, wake=True, author="ai", epoch=0, late=False, state="pending"):
+        """One committed reply and, if wanted, its wake-up; returns the delivery's id."""
+        delivery, message = str(uuid.uuid4()), str(uuid.uuid4())
+        self.seq += 1
+        body = body or f"reply {self.seq} {self.desk.new_nonce()}"
+        self.desk.sql(
+            "WITH m AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id,"
+            " direction, author, body, event_time) VALUES (%s::uuid, %s::uuid, %s::uuid, %s::uuid,"
+            " 'out', %s, %s, clock_timestamp()) RETURNING 1)"
+            " INSERT INTO deliveries (tenant_id, id, conversation_id, session_id, seq, message_id,"
+            " author, via, epoch, state, answer_by) SELECT %s::uuid, %s::uuid, %s::uuid, %s::uuid,"
+            " %s, %s::uuid, %s, 'sms', %s, %s, clock_timestamp() + %s * interval '1 s' FROM m",
+            self.tenant, message, self.conversation, self.session, author, body,
+            self.tenant, delivery, self.conversation, self.session, self.seq, message, author,
+            epoch, state, -5 if late else 86400)
+        if wake:
+            self.wake(delivery)
+        return delivery
+
+    def wake(self, delivery, times=1, value=None):
+        headers = {"ce_specversion": "1.0", "ce_id": delivery, "ce_source": "frontdesk/test",
+                   "ce_type": "desk.delivery.requested.v1", "ce_time": now(),
+                   "content-type": "application/json", "tenant": self.tenant}
+        for _ in range(times):
+            self.desk.produce("outbound.sms", f"{self.tenant}:{self.session}",
+                              value or {"delivery": delivery, "session": self.session}, headers)
+
+    def receipt(self, delivery, status, attempt=1, sid=None, error=None):
+        sid = sid or self.row(delivery)["provider_sid"] or "SM" + secrets.token_hex(16)
+        headers = {"ce_specversion": "1.0", "ce_id": f"{sid}:{status}",
+                   "ce_source": f"twilio/{self.known['account_sid']}",
+                   "ce_type": "desk.delivery.receipt.v1", "ce_time": now(),
+                   "content-type": "application/json", "tenant": self.tenant}
+        value = {"delivery": delivery, "attempt": attempt, "provider_sid": sid, "status": status}
+        if error:
+            value["error_code"] = str(error)
+        self.desk.produce("receipts", f"{self.tenant}:{delivery}", value, headers)
+        return sid
+
+    def row(self, delivery):
+        return self.desk.value("SELECT row_to_json(d) FROM deliveries d WHERE id = %s::uuid",
+                               delivery)
+
+    def state(self, delivery):
+        return self.row(delivery)["state"]
+
+    def attempts(self, delivery):
+        return [row[0] for row in self.desk.sql(
+            "SELECT row_to_json(a) FROM delivery_attempts a WHERE delivery_id = %s::uuid"
+            " ORDER BY number", delivery)]
+
+    def wait_state(self, delivery, *states, deadline_s=20):
+        self.desk.wait(lambda: self.state(delivery) in states, deadline_s,
+                       lambda: f"{delivery} to be {states}, is {self.row(delivery)}")
+        return self.row(delivery)
+
+    def sent(self):
+        """Bodies that Twilio took for this customer."""
+        return self.desk.sent_to(self.address)
+
+    def posts(self):
+        """Every create request for this customer, also refused ones."""
+        return [entry for entry in self.desk.ledger("twilio") if entry["method"] == "POST"
+                and entry["params"].get("To") == self.address]
+
+    def lists(self):
+        return [entry for entry in self.desk.ledger("twilio") if entry["method"] == "GET"
+                and urllib.parse.quote(self.address) in json.dumps(entry)
+                or entry["method"] == "GET" and self.address in json.dumps(entry)]
+
+    def fault(self, **action):
+        rule = {"match": self.address, "method": "POST",
+                "action": {key: value for key, value in action.items() if key != "count"}}
+        if "count" in action:
+            rule["count"] = action["count"]
+        self.desk.faults("twilio", rule)
+
+
+def now():
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def quiet(desk, seconds, check):
+    return desk.settled(seconds, check, 30)
+
+
+# ---- the ordinary way
+
+
+def test_sends_what_it_is_woken_for(desk):
+    responders(desk)
+    customer = Customer(desk)
+    delivery = customer.reply("Grüße ab 9 Uhr – ok?")
+    row = customer.wait_state(delivery, "sent")
+    post, = customer.posts()
+    params = post["params"]
+    assert params["Body"] == "Grüße ab 9 Uhr – ok?" and params["To"] == customer.address
+    assert params.get("From") == customer.sender or params.get("MessagingServiceSid")
+    callback = urllib.parse.urlsplit(params["StatusCallback"])
+    assert callback.path == "/twilio/status"
+    assert urllib.parse.parse_qs(callback.query) == {
+        "tenant": [customer.tenant], "delivery": [delivery], "attempt": ["1"]}
+    assert params["StatusCallback"].startswith(desk.public_url)
+    assert row["provider_sid"] == post["sid"] and row["provider_status"] in ("queued", "accepted")
+    assert (row["segments"], row["encoding"]) == (1, "ucs2") and row["worker"] is None
+    attempt, = customer.attempts(delivery)
+    assert attempt["outcome"] == "accepted" and attempt["http_status"] == 201
+
+
+def test_service_or_sender_by_channel(desk):
+    responders(desk)
+    seen = set()
+    for tenant, known in enumerate(desk.tenants):
+        customer = Customer(desk, tenant)
+        customer.wait_state(customer.reply(), "sent")
+        params = customer.posts()[0]["params"]
+        if known["messaging_service_sid"]:
+            assert params["MessagingServiceSid"] == known["messaging_service_sid"]
+            assert "From" not in params
+            seen.add("service")
+        else:
+            assert params["From"] == known["numbers"]["sms"]
+            seen.add("sender")
+    assert "sender" in seen
+
+
+def test_finds_what_nobody_woke_it_for(desk):
+    responders(desk)
+    customer = Customer(desk)
+    delivery = customer.reply(wake=False)
+    customer.wait_state(delivery, "sent")
+
+
+def test_replayed_wake_ups_do_nothing(desk):
+    responders(desk, 2)
+    customer = Customer(desk)
+    delivery = customer.reply()
+    customer.wait_state(delivery, "sent")
+    customer.wake(delivery, times=20)
+    customer.wake(str(uuid.uuid4()))
+    follow = customer.reply()
+    customer.wait_state(follow, "sent")
+    assert len(quiet(desk, 1.0, customer.posts)) == 2
+
+
+def test_unreadable_wake_up_is_a_dead_letter(desk):
+    responders(desk)
+    customer = Customer(desk)
+    before = len(desk.kafka_records("dlq"))
+    customer.wake("x", value="no json")
+    delivery = customer.reply()
+    customer.wait_state(delivery, "sent")
+    desk.wait(lambda: len(desk.kafka_records("dlq")) == before + 1, 10, "the dead letter")
+    letter = desk.kafka_records("dlq")[-1]
+    assert letter.value == b"no json" and letter.headers["dlq-service"] == b"responder"
+
+
+def test_order_within_a_session(desk):
+    responders(desk, 2)
+    customer = Customer(desk)
+    deliveries = [customer.reply(wake=False) for _ in range(8)]
+    for delivery in reversed(deliveries):
+        customer.wake(delivery)
+    for delivery in deliveries:
+        customer.wait_state(delivery, "sent")
+    numbers = [int(re.match(r"reply (\d+)", body)[1]) for body in customer.sent()]
+    assert numbers == list(range(1, 9)), numbers
+
+
+def test_slow_session_delays_no_other(desk):
+    responders(desk)
+    slow, quick = Customer(desk), Customer(desk)
+    slow.fault(type="hang")
+    first, second = slow.reply(), slow.reply()
+    desk.wait(slow.posts, 10, "the hanging request")
+    customer_delivery = quick.reply()
+    quick.wait_state(customer_delivery, "sent", deadline_s=3)
+    assert slow.state(second) == "pending" and slow.state(first) in ("sending", "unknown")
+    desk.faults("twilio")
+    slow.wait_state(second, "sent", deadline_s=30)
+    assert len(slow.sent()) == 2
+
+
+# ---- refusals
+
+
+def test_takeover_stops_it(desk):
+    """V1c: the epoch rose before the claim: suppressed, and the operator's own reply leaves."""
+    responders(desk)
+    customer = Customer(desk)
+    desk.sql("UPDATE conversations SET epoch = 1, held_by = 'ops:test' WHERE id = %s::uuid",
+             customer.conversation)
+    of_ai = customer.reply(epoch=0)
+    of_operator = customer.reply(epoch=0, author="operator")
+    row = customer.wait_state(of_ai, "suppressed")
+    assert row["reason"] == "epoch"
+    customer.wait_state(of_operator, "sent")
+    assert len(customer.posts()) == 1
+
+
+def test_claim_waits_for_a_takeover_under_way(desk):
+    """V1b: a takeover that has raised the epoch and not committed holds the conversation's row."""
+    from scripted import RAISE, SUPPRESS, Held
+    responders(desk)
+    customer = Customer(desk)
+    with Held(desk) as takeover:
+        takeover.run(RAISE, customer.tenant, customer.conversation)
+        delivery = customer.reply()
+        takeover.wait_blocks()
+        takeover.run(SUPPRESS, customer.tenant, customer.conversation)
+        takeover.commit()
+    customer.wait_state(delivery, "suppressed")
+    assert quiet(desk, 1.0, customer.posts) == []
+
+
+def test_opt_out_is_checked_at_each_send(desk):
+    responders(desk)
+    customer = Customer(desk)
+    desk.sql("INSERT INTO consents VALUES (%s::uuid, %s, %s, 'opted_out', 'test',"
+             " clock_timestamp())", customer.tenant, customer.sender, customer.address)
+    delivery = customer.reply(author="operator")
+    assert customer.wait_state(delivery, "suppressed")["reason"] == "opt_out"
+    desk.sql("UPDATE consents SET state = 'opted_in' WHERE address = %s", customer.address)
+    customer.wait_state(customer.reply(), "sent")
+    assert len(customer.posts()) == 1
+
+
+def test_provider_says_opted_out(desk):
+    """21610 is final and recorded as consent: the next reply is not even tried."""
+    responders(desk)
+    customer = Customer(desk)
+    customer.fault(type="status", status=400, code=21610)
+    row = customer.wait_state(customer.reply(), "failed")
+    assert (row["error_code"], row["reason"]) == ("21610", "opt_out")
+    assert desk.value("SELECT state FROM consents WHERE address = %s", customer.address) == "opted_out"
+    desk.faults("twilio")
+    assert customer.wait_state(customer.reply(), "suppressed")["reason"] == "opt_out"
+    assert len(customer.posts()) == 1
+
+
+def test_too_late_is_never_sent(desk):
+    responders(desk)
+    customer = Customer(desk)
+    assert customer.wait_state(customer.reply(late=True), "suppressed")["reason"] == "late"
+    assert customer.posts() == []
+
+
+def test_held_installation_sends_nothing(desk):
+    """V2: a database that is not released for what it is now."""
+    responders(desk)
+    customer = Customer(desk)
+    desk.installation.deskctl("hold", "test")
+    try:
+        delivery = customer.reply()
+        assert quiet(desk, 1.5, lambda: customer.posts()) == []
+        assert customer.state(delivery) == "pending"
+    finally:
+        desk.sql("UPDATE installation SET released_for = database_identity(), hold_reason = NULL")
+    customer.wait_state(delivery, "sent")
+
+
+# ---- the provider's answers
+
+
+def test_back_off_and_retry_after(desk):
+    responders(desk)
+    customer = Customer(desk)
+    customer.fault(type="status", status=429, retry_after="2", count=1)
+    delivery = customer.reply()
+    customer.wait_state(delivery, "deferred")
+    row = customer.wait_state(delivery, "sent")
+    posts = customer.posts()
+    assert len(posts) == 2 and row["attempts"] == 2
+    assert [attempt["outcome"] for attempt in customer.attempts(delivery)] == ["deferred", "accepted"]
+
+
+def test_final_errors_fail_once(desk):
+    responders(desk)
+    for code in (21211, 21614, 21408, 99999):
+        customer = Customer(desk)
+        customer.fault(type="status", status=400, code=code)
+        row = customer.wait_state(customer.reply(), "failed")
+        assert row["error_code"] == str(code), row
+        assert len(quiet(desk, 0.5, customer.posts)) == 1
+
+
+def test_wrong_token_is_tried_seldom(desk):
+    responders(desk)
+    customer = Customer(desk)
+    customer.fault(type="status", status=401, code=20003)
+    delivery = customer.reply()
+    customer.wait_state(delivery, "deferred")
+    assert len(quiet(desk, 1.5, customer.posts)) == 1
+
+
+def test_connect_refused_is_tried_again(desk):
+    responders(desk)
+    customer = Customer(desk)
+    desk.refuse("twilio", 1500)
+    delivery = customer.reply()
+    customer.wait_state(delivery, "sent")
+    assert len(customer.sent()) == 1
+    assert customer.attempts(delivery)[0]["outcome"] in ("deferred", "accepted", "unknown")
+
+
+def unknown_then(desk, customer, delivery):
+    row = customer.wait_state(delivery, "unknown")
+    assert customer.attempts(delivery)[-1]["outcome"] == "unknown"
+    return row
+
+
+def test_answer_lost_after_acceptance(desk):
+    """P7: the message exists, the answer does not: the look-up finds it, nothing is sent again."""
+    responders(desk, 2)
+    customer = Customer(desk)
+    customer.fault(type="accepted_but_answer_lost")
+    delivery = customer.reply()
+    unknown_then(desk, customer, delivery)
+    desk.faults("twilio")
+    row = customer.wait_state(delivery, "sent", "delivered")
+    sent, = customer.sent()
+    assert row["provider_sid"] == customer.posts()[0]["sid"]
+    assert len(quiet(desk, 1.0, customer.posts)) == 1 and row["attempts"] == 1
+
+
+def test_server_error_without_message_is_sent_again(desk):
+    """A 500 may or may not have made the message: only a look-up that finds nothing sends again."""
+    responders(desk)
+    customer = Customer(desk)
+    customer.fault(type="status", status=500, count=1)
+    delivery = customer.reply()
+    unknown_then(desk, customer, delivery)
+    row = customer.wait_state(delivery, "sent")
+    assert len(customer.sent()) == 1 and row["attempts"] == 2
+    assert customer.lists(), desk.ledger("twilio")[-3:]
+
+
+def test_time_out_is_unknown(desk):
+    responders(desk)
+    customer = Customer(desk)
+    customer.fault(type="hang", count=1)
+    delivery = customer.reply()
+    unknown_then(desk, customer, delivery)
+    customer.wait_state(delivery, "sent")
+    assert len(customer.sent()) == 1
+
+
+def test_nonsense_answer_is_unknown(desk):
+    responders(desk)
+    customer = Customer(desk)
+    customer.fault(type="wrong_json", count=1)
+    delivery = customer.reply()
+    customer.wait_state(delivery, "unknown", "sent")
+    customer.wait_state(delivery, "sent", "delivered")
+    assert len(quiet(desk, 1.0, customer.sent)) == 1
+
+
+def test_look_up_takes_no_other_delivery_s_message(desk):
+    """Two replies with the same words: the second one's look-up must not take the first one's
+    message for it."""
+    responders(desk)
+    customer = Customer(desk)
+    first = customer.reply("The same words")
+    customer.wait_state(first, "sent")
+    customer.fault(type="status", status=500, count=1)
+    second = customer.reply("The same words")
+    unknown_then(desk, customer, second)
+    row = customer.wait_state(second, "sent")
+    assert len(customer.sent()) == 2 and row["provider_sid"] != customer.row(first)["provider_sid"]
+
+
+def test_look_up_that_fails_is_repeated(desk):
+    responders(desk)
+    customer = Customer(desk)
+    desk.faults("twilio", {"match": customer.address, "method": "POST", "count": 1,
+                           "action": {"type": "accepted_but_answer_lost"}},
+                {"method": "GET", "count": 1, "action": {"type": "status", "status": 503}})
+    delivery = customer.reply()
+    unknown_then(desk, customer, delivery)
+    customer.wait_state(delivery, "sent", "delivered", deadline_s=30)
+    assert len(customer.sent()) == 1
+
+
+def test_unknown_too_often_waits_for_a_person(desk):
+    responders(desk, max_attempts=2)
+    customer = Customer(desk)
+    customer.fault(type="status", status=500)
+    delivery = customer.reply()
+    row = customer.wait_state(delivery, "parked", deadline_s=30)
+    assert row["reason"] == "unknown" and len(customer.posts()) == 2
+    desk.faults("twilio")
+    customer.wait_state(customer.reply(), "sent")  # and the next one need not wait
+
+
+def test_waits_too_long_and_parks(desk):
+    """V4: parks itself, never while sending; the next delivery waits for that."""
+    responders(desk, park_after_ms=2000)
+    customer = Customer(desk)
+    desk.faults("twilio", {"match": "the first", "action": {"type": "status", "status": 429}})
+    first = customer.reply("the first")
+    customer.wait_state(first, "deferred")
+    second = customer.reply("the second")
+    row = customer.wait_state(first, "parked", deadline_s=30)
+    assert row["reason"] == "waiting"
+    customer.wait_state(second, "sent")
+
+
+# ---- receipts
+
+
+def test_receipts_move_it_forward_only(desk):
+    responders(desk)
+    customer = Customer(desk)
+    delivery = customer.reply()
+    customer.wait_state(delivery, "sent")
+    for status in ("delivered", "sent", "queued", "delivered"):
+        customer.receipt(delivery, status)
+    customer.wait_state(delivery, "delivered")
+    assert quiet(desk, 1.0, lambda: customer.state(delivery)) == "delivered"
+    assert customer.row(delivery)["provider_status"] == "delivered"
+    customer.receipt(delivery, "failed", error=30008)
+    assert quiet(desk, 1.0, lambda: customer.state(delivery)) == "delivered"
+
+
+def test_failed_receipt_has_its_code(desk):
+    responders(desk)
+    customer = Customer(desk)
+    delivery = customer.reply()
+    customer.wait_state(delivery, "sent")
+    customer.receipt(delivery, "undelivered", error=30003)
+    row = customer.wait_state(delivery, "failed")
+    assert row["error_code"] == "30003" and row["provider_status"] == "undelivered"
+
+
+def test_receipt_settles_an_unknown_send(desk):
+    """A late yes: the callback names our attempt, so it is as good as the answer."""
+    responders(desk, lookup_after_ms=60000)
+    customer = Customer(desk)
+    customer.fault(type="accepted_but_answer_lost", count=1)
+    delivery = customer.reply()
+    unknown_then(desk, customer, delivery)
+    waiting = customer.reply()
+    sid = customer.posts()[0]["sid"]
+    customer.receipt(delivery, "sent", sid=sid)
+    row = customer.wait_state(delivery, "sent", deadline_s=5)
+    assert row["provider_sid"] == sid and row["attempts"] == 1
+    customer.wait_state(waiting, "sent", deadline_s=5)
+    assert len(customer.sent()) == 2
+
+
+def test_receipt_before_the_answer(desk):
+    responders(desk)
+    customer = Customer(desk)
+    customer.fault(type="delay", ms=800)
+    delivery = customer.reply()
+    desk.wait(lambda: customer.posts() and customer.posts()[0]["sid"], 10, "the message")
+    customer.receipt(delivery, "delivered", sid=customer.posts()[0]["sid"])
+    customer.wait_state(delivery, "delivered")
+    desk.wait(lambda: customer.row(delivery)["segments"] == 1, 10, "what the answer tells")
+    assert customer.state(delivery) == "delivered"
+
+
+def test_receipts_of_nothing_are_dropped(desk):
+    responders(desk)
+    customer = Customer(desk)
+    delivery = customer.reply()
+    customer.wait_state(delivery, "sent")
+    customer.receipt(delivery, "delivered", attempt=7)
+    customer.receipt(delivery, "delivered", sid="SM" + "0" * 32)
+    other = str(uuid.uuid4())
+    headers = {"ce_specversion": "1.0", "ce_id": "SM" + "1" * 32 + ":delivered",
+               "ce_source": f"twilio/{customer.known['account_sid']}",
+               "ce_type": "desk.delivery.receipt.v1", "ce_time": now(),
+               "content-type": "application/json", "tenant": customer.tenant}
+    desk.produce("receipts", f"{customer.tenant}:{other}",
+                 {"delivery": other, "attempt": 1, "provider_sid": "SM" + "1" * 32,
+                  "status": "delivered"}, headers)
+    dropped = 'frontdesk_receipts_total{outcome="dropped"}'
+    desk.wait(lambda: desk.service("responder-1").metrics()[dropped] >= 3, 10,
+              lambda: str(desk.service("responder-1").metrics()))
+    assert customer.state(delivery) == "sent"
+
+
+# ---- crashes
+
+
+def survive(desk, point, settled=("sent", "delivered")):
+    """Kills a responder at the point, with another alive; the reply leaves exactly once."""
+    responders(desk, 2)
+    customer = Customer(desk)
+    stop = desk.stops.arm(point, action=KILL)
+    delivery = customer.reply()
+    desk.wait(lambda: stop.hits, 15, f"the stop point {point}")
+    follow = customer.reply()
+    row = customer.wait_state(delivery, *settled, deadline_s=30)
+    customer.wait_state(follow, *settled, deadline_s=30)
+    assert len(quiet(desk, 1.5, customer.sent)) == 2, customer.sent()
+    assert [body.split()[1] for body in customer.sent()] == ["1", "2"]
+    desk.responding = None
+    desk.revive(("responder",))
+    return row
+
+
+def test_dies_after_the_claim(desk):
+    assert survive(desk, "responder.claimed")["attempts"] == 2
+
+
+def test_dies_before_the_first_byte(desk):
+    assert survive(desk, "responder.sending")["attempts"] == 2
+
+
+def test_dies_after_the_answer(desk):
+    assert survive(desk, "responder.answered")["attempts"] == 1
+
+
+def test_dies_after_settling(desk):
+    assert survive(desk, "responder.settled")["attempts"] == 1
+
+
+def frozen(desk, point):
+    """A responder frozen at the point until its lease is over and the other one has settled the
+    delivery; then it wakes."""
+    responders(desk, 2)
+    customer = Customer(desk)
+    stop = desk.stops.arm(point, action=FREEZE)
+    delivery = customer.reply()
+    desk.wait(lambda: stop.hits, 15, f"the stop point {point}")
+    name = next(name for name, service in desk.services.items() if service.pid == stop.pid)
+    row = customer.wait_state(delivery, "sent", "delivered", deadline_s=30)
+    desk.thaw(name)
+    desk.wait(lambda: any(line.get("event") == "worker.lost" for line in desk.log(name)), 15,
+              f"{name} to learn that it was given up")
+    assert len(quiet(desk, 2.0, customer.sent)) == 1, customer.posts()
+    assert customer.row(delivery)["provider_sid"] == row["provider_sid"]
+    desk.responding = None
+
+
+def test_frozen_before_the_first_byte(desk):
+    """V3: the gate refuses what a zombie wants to send after its lease."""
+    frozen(desk, "responder.sending")
+
+
+def test_frozen_after_the_answer(desk):
+    frozen(desk, "responder.answered")
+
+
+def test_lost_commit_answer_is_found(desk):
+    """V3a: the row names a live worker that does not know of it: unknown, looked up, sent."""
+    responders(desk)
+    customer = Customer(desk)
+    delivery = customer.reply(wake=False, state="parked")
+    worker = desk.value("SELECT id::text FROM workers WHERE kind = 'responder' AND NOT dead"
+                        " ORDER BY started_at DESC LIMIT 1")
+    desk.sql("WITH a AS (INSERT INTO delivery_attempts (tenant_id, delivery_id, number, worker)"
+             " VALUES (%s::uuid, %s::uuid, 1, %s::uuid) RETURNING 1)"
+             " SELECT * FROM a", customer.tenant, delivery, worker)
+    desk.sql("ALTER TABLE deliveries DISABLE TRIGGER delivery_forward_only")
+    desk.sql("UPDATE deliveries SET state = 'sending', attempts = 1, worker = %s::uuid,"
+             " first_attempt_at = clock_timestamp(), settled_at = NULL,"
+             " next_at = clock_timestamp() + interval '2.5 s' WHERE id = %s::uuid",
+             worker, delivery)
+    desk.sql("ALTER TABLE deliveries ENABLE TRIGGER delivery_forward_only")
+    row = customer.wait_state(delivery, "sent", deadline_s=30)
+    assert row["attempts"] == 2 and len(customer.sent()) == 1
+
+
+# ---- the process
+
+
+def test_drain_finishes_what_is_under_way(desk):
+    responders(desk)
+    customer = Customer(desk)
+    customer.fault(type="delay", ms=700)
+    delivery = customer.reply()
+    desk.wait(customer.posts, 10, "the request")
+    assert desk.terminate("responder-1") == 0
+    assert customer.state(delivery) == "sent"
+    assert desk.value("SELECT count(*) FROM workers w JOIN deliveries d ON d.worker = w.id") == 0
+    desk.responding = None
+
+
+def test_database_away_and_back(desk):
+    """Outcomes of requests that ended while the database was away are not forgotten."""
+    responders(desk)
+    customer = Customer(desk)
+    customer.fault(type="delay", ms=500)
+    delivery = customer.reply()
+    desk.wait(customer.posts, 10, "the request")
+    desk.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+             " WHERE usename = 'frontdesk_responder' AND pid <> pg_backend_pid()")
+    customer.wait_state(delivery, "sent", "delivered")
+    assert len(quiet(desk, 1.0, customer.posts)) == 1
+
+
+def test_many_in_batches(desk):
+    responders(desk, 2)
+    customers = [Customer(desk, number % len(desk.tenants)) for number in range(20)]
+    deliveries = [(customer, customer.reply(wake=number == 2))
+                  for customer in customers for number in range(3)]
+    for customer, delivery in deliveries:
+        customer.wait_state(delivery, *SETTLED, deadline_s=40)
+    sent = desk.sent()
+    for customer in customers:
+        bodies = [entry["params"]["Body"] for entry in sent
+                  if entry["params"]["To"] == customer.address]
+        assert [body.split()[1] for body in bodies] == ["1", "2", "3"], bodies

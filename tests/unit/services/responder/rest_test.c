@@ -1,0 +1,283 @@
+/* Requests to and answers from Twilio's Messages resource, without a network. */
+#include "rest.h"
+
+#include <CUnit/Basic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/form.h"
+#include "provider_errors.h"
+
+static struct arena *arena;
+
+static const struct delivery_route route = {
+    .from = "+15550001111", .to = "+15552223333", .account_sid = "AC01", .service_sid = ""};
+
+static struct delivery_ref some_ref(void)
+{
+    struct delivery_ref ref;
+    uuid_parse("018f9c3e-2b7a-7c1d-9e4f-5a6b7c8d9e0f", &ref.tenant);
+    uuid_parse("018f9c3e-3000-7000-8000-000000000001", &ref.id);
+    return ref;
+}
+
+static void test_create(void)
+{
+    struct delivery_ref ref = some_ref();
+    struct form form;
+    const char *body = "a+b&c=d%20 \xC3\xBC\n\xF0\x9F\x91\x8B";
+    const char *text = rest_create_form(arena, "https://desk.example.com/", &route, &ref, 3, body);
+    CU_ASSERT_EQUAL_FATAL(form_parse(arena, text, strlen(text), &form, NULL), 0);
+    CU_ASSERT_EQUAL(form.count, 4);
+    CU_ASSERT_STRING_EQUAL(form_get(&form, "To"), "+15552223333");
+    CU_ASSERT_STRING_EQUAL(form_get(&form, "From"), "+15550001111");
+    CU_ASSERT_STRING_EQUAL(form_get(&form, "Body"), body);
+    CU_ASSERT_STRING_EQUAL(form_get(&form, "StatusCallback"),
+                           "https://desk.example.com/twilio/status?tenant="
+                           "018f9c3e-2b7a-7c1d-9e4f-5a6b7c8d9e0f&delivery="
+                           "018f9c3e-3000-7000-8000-000000000001&attempt=3");
+    struct delivery_route service = route;
+    service.service_sid = "MG02";
+    text = rest_create_form(arena, "https://desk.example.com", &service, &ref, 3, body);
+    CU_ASSERT_EQUAL_FATAL(form_parse(arena, text, strlen(text), &form, NULL), 0);
+    CU_ASSERT_STRING_EQUAL(form_get(&form, "MessagingServiceSid"), "MG02");
+    CU_ASSERT_PTR_NULL(form_get(&form, "From"));
+    CU_ASSERT_STRING_EQUAL(rest_messages_url(arena, "https://api.twilio.com/", "AC01"),
+                           "https://api.twilio.com/2010-04-01/Accounts/AC01/Messages.json");
+}
+
+#define TAKEN "{\"sid\":\"SM00000000000000000000000000000001\",\"status\":\"queued\"}"
+
+static const struct {
+    int status;
+    const char *transport; /* code of the transport's error, or NULL */
+    bool body_sent;
+    const char *body;
+    enum delivery_event event;
+    const char *outcome, *error_code;
+    bool opted_out, alert;
+} answers[] = {
+    {201, NULL, true, TAKEN, DELIVERY_ACCEPTED, "accepted", NULL, false, false},
+    {200, NULL, true, TAKEN, DELIVERY_ACCEPTED, "accepted", NULL, false, false},
+    {201, NULL, true, "{\"sid\":\"a b\"}", DELIVERY_NO_ANSWER, "unknown", NULL, false, false},
+    {201, NULL, true, "<html>", DELIVERY_NO_ANSWER, "unknown", NULL, false, false},
+    {201, "http.reset", true, "{\"si", DELIVERY_NO_ANSWER, "unknown", "http_201", false, false},
+    {400, NULL, true, "{\"code\":21211}", DELIVERY_DECLINED, "refused", "21211", false, false},
+    {400, NULL, true, "{\"code\":21610}", DELIVERY_DECLINED, "refused", "21610", true, false},
+    {400, NULL, true, "{\"code\":21408}", DELIVERY_DECLINED, "refused", "21408", false, true},
+    {400, NULL, true, "{\"code\":21611}", DELIVERY_DEFER, "deferred", "21611", false, true},
+    {400, NULL, true, "no json", DELIVERY_DECLINED, "refused", "http_400", false, true},
+    {404, NULL, true, "{\"code\":20404}", DELIVERY_DECLINED, "refused", "20404", false, true},
+    {401, NULL, true, "{\"code\":20003}", DELIVERY_DEFER, "deferred", "20003", false, true},
+    {403, NULL, true, "", DELIVERY_DEFER, "deferred", "http_403", false, true},
+    {429, NULL, true, "{\"code\":20429}", DELIVERY_DEFER, "deferred", "20429", false, false},
+    {429, NULL, true, "{\"code\":21211}", DELIVERY_DEFER, "deferred", "21211", false, false},
+    {429, "http.reset", true, "", DELIVERY_DEFER, "deferred", "http_429", false, false},
+    {408, NULL, true, "", DELIVERY_NO_ANSWER, "unknown", "http_408", false, false},
+    {500, NULL, true, "{\"code\":20500}", DELIVERY_NO_ANSWER, "unknown", "http_500", false, false},
+    {503, NULL, true, "", DELIVERY_NO_ANSWER, "unknown", "http_503", false, false},
+    {302, NULL, true, "", DELIVERY_NO_ANSWER, "unknown", "http_302", false, false},
+    {0, "http.timeout", true, "", DELIVERY_NO_ANSWER, "unknown", "http.timeout", false, false},
+    {0, "http.reset", true, "", DELIVERY_NO_ANSWER, "unknown", "http.reset", false, false},
+    {0, "http.connect", false, "", DELIVERY_DEFER, "deferred", "http.connect", false, false},
+    {0, "http.resolve", false, "", DELIVERY_DEFER, "deferred", "http.resolve", false, false},
+    {0, "http.gate", false, "", DELIVERY_DEFER, "not_sent", "http.gate", false, false},
+};
+
+static void test_answers(void)
+{
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        struct err err;
+        struct rest_verdict verdict;
+        struct http_result result = {.status = answers[i].status,
+                                     .body_sent = answers[i].body_sent,
+                                     .body = answers[i].body,
+                                     .body_length = strlen(answers[i].body)};
+        if (answers[i].transport != NULL) {
+            err_set(&err, ERR_RETRY_LATER, answers[i].transport, "for a test");
+            result.err = &err;
+        }
+        rest_judge_create(arena, &result, 1, &verdict);
+        const struct delivery_change *change = &verdict.change;
+        bool good = change->event == answers[i].event &&
+                    strcmp(change->outcome, answers[i].outcome) == 0 &&
+                    strcmp(change->error_code != NULL ? change->error_code : "",
+                           answers[i].error_code != NULL ? answers[i].error_code : "") == 0 &&
+                    change->opted_out == answers[i].opted_out && verdict.alert == answers[i].alert;
+        if (!good)
+            printf("\n  case %zu: %s %s %s\n", i, delivery_event_name(change->event),
+                   change->outcome, change->error_code);
+        CU_ASSERT_TRUE(good);
+        CU_ASSERT_EQUAL(change->next_in_ms >= 0, change->event == DELIVERY_DEFER);
+        CU_ASSERT_EQUAL(change->sid != NULL, change->event == DELIVERY_ACCEPTED);
+    }
+}
+
+static void test_back_off(void)
+{
+    for (int attempt = 1; attempt < 12; attempt++)
+        for (int i = 0; i < 50; i++) {
+            int64_t base = attempt < 7 ? (int64_t)1000 << (attempt - 1) : 60000;
+            int64_t ms = rest_back_off_ms(attempt);
+            CU_ASSERT(ms >= base * 8 / 10 && ms <= base * 12 / 10);
+        }
+    struct rest_verdict verdict;
+    struct http_result result = {.status = 429, .body_sent = true, .body = "", .retry_after = "90"};
+    rest_judge_create(arena, &result, 1, &verdict);
+    CU_ASSERT_EQUAL(verdict.change.next_in_ms, 90000);
+}
+
+static void test_error_table(void)
+{
+    CU_ASSERT_PTR_NULL(provider_error_find(0));
+    CU_ASSERT_PTR_NULL(provider_error_find(12345));
+    CU_ASSERT_EQUAL(provider_error_find(30004)->action, PROVIDER_FINAL);
+    CU_ASSERT_EQUAL(provider_error_judge(400, 12345).action, PROVIDER_FINAL);
+    CU_ASSERT_EQUAL(provider_error_judge(400, 12345).code, 12345);
+    CU_ASSERT_EQUAL(provider_error_judge(401, 0).action, PROVIDER_HOLD_OFF);
+}
+
+/* ---- look-up ---- */
+
+#define WHEN_MS 1795425000000LL /* Mon, 23 Nov 2026 09:10:00 +0000 */
+#define MESSAGE(sid, from, to, body, date, more)                                                   \
+    "{\"sid\":\"" sid "\",\"from\":\"" from "\",\"to\":\"" to "\",\"body\":\"" body                \
+    "\",\"date_created\":\"" date "\",\"direction\":\"outbound-api\",\"status\":\"sent\"" more "}"
+#define OURS(sid, date) MESSAGE(sid, "+15550001111", "+15552223333", "Hello", date, "")
+
+static const struct rest_wanted wanted = {.from = "+15550001111",
+                                          .to = "+15552223333",
+                                          .service_sid = "",
+                                          .body = "Hello",
+                                          .since_ms = WHEN_MS - 60000,
+                                          .until_ms = WHEN_MS + 60000};
+
+static int read_page(const char *body, const struct rest_wanted *want, struct rest_page *page)
+{
+    struct http_result result = {.status = 200, .body = body, .body_length = strlen(body)};
+    struct err err;
+    return rest_read_page(arena, &result, "https://api.twilio.com", want, page, &err);
+}
+
+static void test_match(void)
+{
+    int64_t parsed = 0;
+    CU_ASSERT_EQUAL_FATAL(clock_parse_rfc2822("Mon, 23 Nov 2026 09:10:00 +0000", &parsed, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(parsed, WHEN_MS);
+    struct rest_page page = {0};
+    CU_ASSERT_EQUAL(read_page(
+                        "{\"messages\":[" OURS("SM000late", "Mon, 23 Nov 2026 09:10:30 +0000") "," OURS("SM00first", "Mon, 23 Nov 2026 09:10:01 +0000") "," OURS(
+                            "SM0tooold",
+                            "Mon, 23 Nov 2026 09:08:59 +0000") "," OURS("SM0toonew",
+                                                                        "Mon, 23 Nov 2026 09:11:01 "
+                                                                        "+0000") "," MESSAGE("SM00o"
+                                                                                             "ther",
+                                                                                             "+1555"
+                                                                                             "00011"
+                                                                                             "11",
+                                                                                             "+1555"
+                                                                                             "22233"
+                                                                                             "33",
+                                                                                             "hell"
+                                                                                             "o",
+                                                                                             "Mon, "
+                                                                                             "23 "
+                                                                                             "Nov "
+                                                                                             "2026 "
+                                                                                             "09:"
+                                                                                             "10:"
+                                                                                             "00 "
+                                                                                             "+000"
+                                                                                             "0",
+                                                                                             "") "," MESSAGE("SM000from",
+                                                                                                             "+15550009999",
+                                                                                                             "+15552223333",
+                                                                                                             "Hello",
+                                                                                                             "Mon, 23 Nov 2026 09:10:00 +0000",
+                                                                                                             "") ","
+                                                                                                                 "{\"sid\":\"SM000none\"},7]}",
+                        &wanted, &page),
+                    0);
+    CU_ASSERT_EQUAL_FATAL(page.count, 2);
+    CU_ASSERT_STRING_EQUAL(page.found[0].sid, "SM00first"); /* the oldest that fits */
+    CU_ASSERT_STRING_EQUAL(page.found[1].sid, "SM000late");
+    CU_ASSERT_STRING_EQUAL(page.found[0].status, "sent");
+    CU_ASSERT_PTR_NULL(page.next_url);
+}
+
+static void test_match_service(void)
+{
+    struct rest_page page = {0};
+    struct rest_wanted by_service = wanted;
+    by_service.service_sid = "MG02";
+    CU_ASSERT_EQUAL(
+        read_page("{\"messages\":[" MESSAGE("SM000pool", "+15550009999", "+15552223333", "Hello",
+                                            "Mon, 23 Nov 2026 09:10:00 +0000",
+                                            ",\"messaging_service_sid\":\"MG02\",\"error_code\":"
+                                            "30003") "," OURS("SM0numbers", "Mon, 23 Nov 2026 "
+                                                                            "09:10:00 +0000") "]}",
+                  &by_service, &page),
+        0);
+    CU_ASSERT_EQUAL_FATAL(page.count, 1);
+    CU_ASSERT_STRING_EQUAL(page.found[0].sid, "SM000pool");
+    CU_ASSERT_STRING_EQUAL(page.found[0].error_code, "30003");
+    CU_ASSERT_PTR_NULL(strstr(rest_list_url(arena, "https://x", "AC01", &by_service), "From="));
+    CU_ASSERT_STRING_EQUAL(rest_list_url(arena, "https://x", "AC01", &wanted),
+                           "https://x/2010-04-01/Accounts/AC01/Messages.json?To=%2B15552223333"
+                           "&From=%2B15550001111&PageSize=1000");
+}
+
+static void test_paging(void)
+{
+    struct rest_page page = {0};
+#define NEXT "],\"next_page_uri\":\"/2010-04-01/Accounts/AC01/Messages.json?Page=1\"}"
+    CU_ASSERT_EQUAL(read_page("{\"messages\":[" OURS("SM0toonew", "Mon, 23 Nov 2026 10:00:00 +0000")
+                                  NEXT,
+                              &wanted, &page),
+                    0);
+    CU_ASSERT_STRING_EQUAL(page.next_url,
+                           "https://api.twilio.com/2010-04-01/Accounts/AC01/Messages.json?Page=1");
+    CU_ASSERT_EQUAL(read_page("{\"messages\":[" OURS("SM0tooold", "Mon, 23 Nov 2026 08:00:00 +0000")
+                                  NEXT,
+                              &wanted, &page),
+                    0);
+    CU_ASSERT_PTR_NULL(page.next_url); /* a page of older ones only: read no further */
+    CU_ASSERT_EQUAL(
+        read_page("{\"messages\":[],\"next_page_uri\":\"https://evil/\"}", &wanted, &page), 0);
+    CU_ASSERT_PTR_NULL(page.next_url);
+}
+
+static void test_bad_lists(void)
+{
+    static const char *const bodies[] = {"", "[]", "{}", "{\"messages\":{}}", "<html>"};
+    struct rest_page page = {0};
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
+        CU_ASSERT_EQUAL(read_page(bodies[i], &wanted, &page), -1);
+    struct http_result refused = {.status = 401, .body = "{\"messages\":[]}", .body_length = 15};
+    struct err err;
+    CU_ASSERT_EQUAL(rest_read_page(arena, &refused, "https://x", &wanted, &page, &err), -1);
+    CU_ASSERT_EQUAL(err.class, ERR_RETRY_LATER);
+}
+
+int main(void)
+{
+    arena = arena_new();
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("rest", NULL, NULL);
+    CU_add_test(suite, "create", test_create);
+    CU_add_test(suite, "answers", test_answers);
+    CU_add_test(suite, "back-off", test_back_off);
+    CU_add_test(suite, "error table", test_error_table);
+    CU_add_test(suite, "match", test_match);
+    CU_add_test(suite, "match by service", test_match_service);
+    CU_add_test(suite, "paging", test_paging);
+    CU_add_test(suite, "bad lists", test_bad_lists);
+    CU_basic_set_mode(CU_BRM_VERBOSE);
+    CU_basic_run_tests();
+    unsigned failures = CU_get_number_of_failures();
+    CU_cleanup_registry();
+    arena_free(&arena);
+    return failures > 0 ? 1 : 0;
+}
