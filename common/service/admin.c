@@ -87,8 +87,11 @@ static const struct {
     {"/metrics", answer_metrics},
 };
 
+/* Each answer closes its connection: two scrapers that keep theirs open would else hold both
+ * threads, and the liveness probe would find nobody. */
 static void handle(void *arg, const struct http_request *request, struct http_response *response)
 {
+    response->close = true;
     for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
         if (strcmp(request->path, pages[i].path) != 0)
             continue;

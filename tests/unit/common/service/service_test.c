@@ -290,8 +290,7 @@ static int ask(const char *method, const char *path, char *answer)
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     size_t length = 0;
     int request_length =
-        snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-                 method, path);
+        snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: a\r\n\r\n", method, path);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
         send(fd, request, (size_t)request_length, MSG_NOSIGNAL) == request_length) {
         ssize_t got;
@@ -329,6 +328,7 @@ static void test_a_whole_life(void)
     CU_ASSERT(wait_status("/readyz", 200, answer));
     CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\"ready\":true"));
     CU_ASSERT_EQUAL(ask("GET", "/healthz", answer), 200);
+    CU_ASSERT_PTR_NOT_NULL(strcasestr(answer, "\r\nConnection: close\r\n"));
     CU_ASSERT_EQUAL(ask("GET", "/metrics", answer), 200);
     CU_ASSERT_PTR_NOT_NULL(strstr(answer, "frontdesk_test_starts_total 1\n"));
     CU_ASSERT_PTR_NOT_NULL(strstr(answer, "frontdesk_config_info{hash=\""));
