@@ -28,7 +28,23 @@
 static struct http_server *server;
 static atomic_int handled, inside;
 static atomic_bool hold;
-static char last_seen[512];
+static pthread_mutex_t seen_mutex = PTHREAD_MUTEX_INITIALIZER;
+static char last_seen[512]; /* under the mutex */
+
+static inline void note_seen(const char *text)
+{
+    pthread_mutex_lock(&seen_mutex);
+    snprintf(last_seen, sizeof last_seen, "%s", text);
+    pthread_mutex_unlock(&seen_mutex);
+}
+
+/* What the handler saw last. */
+static inline void copy_seen(char out[sizeof last_seen])
+{
+    pthread_mutex_lock(&seen_mutex);
+    memcpy(out, last_seen, sizeof last_seen);
+    pthread_mutex_unlock(&seen_mutex);
+}
 
 /* Answers with what it saw; /hold waits until the test lets go. */
 static inline void handle(void *arg, const struct http_request *request,
@@ -41,10 +57,12 @@ static inline void handle(void *arg, const struct http_request *request,
         poll(NULL, 0, 1);
     int doubled = 0;
     const char *mark = http_request_header(request, "x-mark", &doubled);
-    snprintf(last_seen, sizeof last_seen, "%s|%s|%s|%s|%s|%.*s|%s%d", request->method,
-             request->target, request->path, request->query, request->content_type,
+    char seen[sizeof last_seen];
+    snprintf(seen, sizeof seen, "%s|%s|%s|%s|%s|%.*s|%s%d", request->method, request->target,
+             request->path, request->query, request->content_type,
              request->body_length < 64 ? (int)request->body_length : 64, request->body,
              mark == NULL ? "-" : mark, doubled);
+    note_seen(seen);
     if (strcmp(request->path, "/405") == 0) {
         *response = (struct http_response){.status = 405, .allow = "POST"};
     } else if (strcmp(request->path, "/204") == 0) {
@@ -54,8 +72,8 @@ static inline void handle(void *arg, const struct http_request *request,
     } else if (strcmp(request->path, "/silent") != 0) {
         response->status = 200;
         response->content_type = "text/plain";
-        response->body = arena_strdup(request->arena, last_seen);
-        response->body_length = strlen(last_seen);
+        response->body = arena_strdup(request->arena, seen);
+        response->body_length = strlen(seen);
     }
     atomic_fetch_sub(&inside, 1);
 }
