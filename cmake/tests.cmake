@@ -14,7 +14,10 @@ if(stand_lib)
 endif()
 
 # tests/unit mirrors the tree: one CUnit program and one CTest entry per file.
-file(GLOB_RECURSE unit_tests CONFIGURE_DEPENDS tests/unit/*_test.c)
+set(unit_tests)
+if(FRONTDESK_UNIT_TESTS)
+    file(GLOB_RECURSE unit_tests CONFIGURE_DEPENDS tests/unit/*_test.c)
+endif()
 foreach(source ${unit_tests})
     file(RELATIVE_PATH name ${CMAKE_SOURCE_DIR}/tests/unit ${source})
     string(REGEX REPLACE "\\.c$" "" name ${name})
