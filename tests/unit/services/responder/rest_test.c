@@ -167,39 +167,39 @@ static void test_match(void)
     CU_ASSERT_EQUAL_FATAL(clock_parse_rfc2822("Mon, 23 Nov 2026 09:10:00 +0000", &parsed, NULL), 0);
     CU_ASSERT_EQUAL_FATAL(parsed, WHEN_MS);
     struct rest_page page = {0};
-    CU_ASSERT_EQUAL(read_page(
-                        "{\"messages\":[" OURS("SM000late", "Mon, 23 Nov 2026 09:10:30 +0000") "," OURS("SM00first", "Mon, 23 Nov 2026 09:10:01 +0000") "," OURS(
-                            "SM0tooold",
-                            "Mon, 23 Nov 2026 09:08:59 +0000") "," OURS("SM0toonew",
-                                                                        "Mon, 23 Nov 2026 09:11:01 "
-                                                                        "+0000") "," MESSAGE("SM00o"
-                                                                                             "ther",
-                                                                                             "+1555"
-                                                                                             "00011"
-                                                                                             "11",
-                                                                                             "+1555"
-                                                                                             "22233"
-                                                                                             "33",
-                                                                                             "hell"
-                                                                                             "o",
-                                                                                             "Mon, "
-                                                                                             "23 "
-                                                                                             "Nov "
-                                                                                             "2026 "
-                                                                                             "09:"
-                                                                                             "10:"
-                                                                                             "00 "
-                                                                                             "+000"
-                                                                                             "0",
-                                                                                             "") "," MESSAGE("SM000from",
-                                                                                                             "+15550009999",
-                                                                                                             "+15552223333",
-                                                                                                             "Hello",
-                                                                                                             "Mon, 23 Nov 2026 09:10:00 +0000",
-                                                                                                             "") ","
-                                                                                                                 "{\"sid\":\"SM000none\"},7]}",
-                        &wanted, &page),
-                    0);
+    CU_ASSERT_EQUAL(
+        read_page("{\"messages\":[" OURS("SM000late", "Mon, 23 Nov 2026 09:10:30 +0000") "," OURS("SM00first", "Mon, 23 Nov 2026 09:10:01 +0000") "," OURS(
+                      "SM0tooold",
+                      "Mon, 23 Nov 2026 09:08:59 +0000") "," OURS("SM0toonew",
+                                                                  "Mon, 23 Nov 2026 09:11:01 "
+                                                                  "+0000") "," MESSAGE("SM00o"
+                                                                                       "ther",
+                                                                                       "+1555"
+                                                                                       "00011"
+                                                                                       "11",
+                                                                                       "+1555"
+                                                                                       "22233"
+                                                                                       "33",
+                                                                                       "hell"
+                                                                                       "o",
+                                                                                       "Mon, "
+                                                                                       "23 "
+                                                                                       "Nov "
+                                                                                       "2026 "
+                                                                                       "09:"
+                                                                                       "10:"
+                                                                                       "00 "
+                                                                                       "+000"
+                                                                                       "0",
+                                                                                       "") "," MESSAGE("SM000from",
+                                                                                                       "+15550009999",
+                                                                                                       "+15552223333",
+                                                                                                       "Hello",
+                                                                                                       "Mon, 23 Nov 2026 09:10:00 +0000",
+                                                                                                       "") ","
+                                                                                                           "{\"sid\":\"SM000none\"},7]}",
+                  &wanted, &page),
+        0);
     CU_ASSERT_EQUAL_FATAL(page.count, 2);
     CU_ASSERT_STRING_EQUAL(page.found[0].sid, "SM00first"); /* the oldest that fits */
     CU_ASSERT_STRING_EQUAL(page.found[1].sid, "SM000late");
