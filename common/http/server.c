@@ -326,7 +326,7 @@ static int on_message(const struct mg_connection *connection, const char *messag
 
 /* ---- start and stop ---- */
 
-static struct mg_context *start_civetweb(struct http_server *server, char *text, size_t size)
+static struct mg_context *start_civetweb(struct http_server *server, struct mg_error_data *error)
 {
     char threads[NUMBER_BYTES], timeout[NUMBER_BYTES], keep[NUMBER_BYTES], buffer[NUMBER_BYTES];
     snprintf(threads, sizeof threads, "%d", server->options.threads);
@@ -349,8 +349,7 @@ static struct mg_context *start_civetweb(struct http_server *server, char *text,
                                      .connection_closed = on_closed};
     struct mg_init_data init = {
         .callbacks = &callbacks, .user_data = server, .configuration_options = settings};
-    struct mg_error_data error = {.text = text, .text_buffer_size = size};
-    return mg_start2(&init, &error);
+    return mg_start2(&init, error);
 }
 
 static void init_library(void)
@@ -359,14 +358,14 @@ static void init_library(void)
 }
 
 /* CivetWeb's threads inherit the mask: signals are the main loop's. */
-static struct mg_context *start_unsignalled(struct http_server *server, char *text, size_t size)
+static struct mg_context *start_unsignalled(struct http_server *server, struct mg_error_data *error)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     sigset_t all, before;
     pthread_once(&once, init_library);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    struct mg_context *context = start_civetweb(server, text, size);
+    struct mg_context *context = start_civetweb(server, error);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return context;
 }
@@ -381,7 +380,8 @@ int http_server_start(const struct http_server_options *options, struct http_ser
                        options->listen);
     assert(options->threads >= 1 && options->threads <= 512 && options->concurrency >= 1);
     struct http_server *made = http_server_make(options);
-    made->context = start_unsignalled(made, text, sizeof text);
+    struct mg_error_data error = {.text = text, .text_buffer_size = sizeof text};
+    made->context = start_unsignalled(made, &error);
     struct mg_server_port port = {0};
     if (made->context == NULL) {
         http_server_destroy(made);

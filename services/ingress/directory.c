@@ -19,7 +19,7 @@
 
 struct tenant {
     char id[UUID_TEXT_SIZE];
-    const struct channel **channels; /* owned array, borrowed entries */
+    struct channel **channels; /* owned array, borrowed entries */
     size_t count;
 };
 
@@ -65,18 +65,18 @@ static void channel_drop(struct channel *channel)
     free(channel);
 }
 
-void channel_release(const struct channel **channel)
+void channel_release(struct channel **channel)
 {
     if (*channel == NULL)
         return;
-    channel_drop((struct channel *)(uintptr_t)*channel);
+    channel_drop(*channel);
     *channel = NULL;
 }
 
-static const struct channel *hold(const struct channel *channel)
+static struct channel *hold(struct channel *channel)
 {
     if (channel != NULL)
-        atomic_fetch_add(&((struct channel *)(uintptr_t)channel)->references, 1);
+        atomic_fetch_add(&channel->references, 1);
     return channel;
 }
 
@@ -117,7 +117,7 @@ static struct channel *channel_make(const struct directory *directory,
 
 /* ---- the index; the write lock is held ---- */
 
-static void tenant_add(struct directory *directory, const struct channel *channel)
+static void tenant_add(struct directory *directory, struct channel *channel)
 {
     struct tenant *tenant = map_get_text(directory->tenants, channel->tenant);
     if (tenant == NULL) {
@@ -129,7 +129,7 @@ static void tenant_add(struct directory *directory, const struct channel *channe
     tenant->channels[tenant->count++] = channel;
 }
 
-static void tenant_remove(struct directory *directory, const struct channel *channel)
+static void tenant_remove(struct directory *directory, struct channel *channel)
 {
     struct tenant *tenant = map_get_text(directory->tenants, channel->tenant);
     if (tenant == NULL)
@@ -226,14 +226,13 @@ bool directory_has_marker(const struct directory *directory)
     return atomic_load(&directory->marker);
 }
 
-const struct channel *directory_find(struct directory *directory, const char *kind,
-                                     const char *address)
+struct channel *directory_find(struct directory *directory, const char *kind, const char *address)
 {
     struct strbuf key;
     strbuf_init(&key, 512);
     strbuf_printf(&key, "%s:%s", kind, address);
     pthread_rwlock_rdlock(&directory->lock);
-    const struct channel *found =
+    struct channel *found =
         key.overflow ? NULL : hold(map_get(directory->channels, key.data, key.length));
     pthread_rwlock_unlock(&directory->lock);
     strbuf_fini(&key);
@@ -241,7 +240,7 @@ const struct channel *directory_find(struct directory *directory, const char *ki
 }
 
 static size_t take_channels(const struct tenant *tenant, const char *account, bool of_account,
-                            const struct channel **found, size_t count)
+                            struct channel **found, size_t count)
 {
     for (size_t i = 0; i < tenant->count && count < DIRECTORY_TENANT_LOOKUP_MAX; i++)
         if ((strcmp(tenant->channels[i]->account_sid, account) == 0) == of_account)
@@ -250,7 +249,7 @@ static size_t take_channels(const struct tenant *tenant, const char *account, bo
 }
 
 size_t directory_find_tenant(struct directory *directory, const char *tenant, const char *account,
-                             const struct channel *found[DIRECTORY_TENANT_LOOKUP_MAX])
+                             struct channel *found[DIRECTORY_TENANT_LOOKUP_MAX])
 {
     size_t count = 0;
     pthread_rwlock_rdlock(&directory->lock);

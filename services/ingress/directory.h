@@ -14,7 +14,7 @@
 #define DIRECTORY_KEYS_MAX          8
 #define DIRECTORY_TENANT_LOOKUP_MAX 16
 
-/* One channel. Immutable; shared by count. */
+/* One channel. Never changed but for the count of those who hold it. */
 struct channel {
     _Atomic int references;
     int64_t version;
@@ -43,16 +43,15 @@ int directory_apply(struct directory *directory, const struct bus_record *record
 bool directory_has_marker(const struct directory *directory);
 
 /* The channel of kind and address, or NULL. Held until channel_release. Any thread. */
-const struct channel *directory_find(struct directory *directory, const char *kind,
-                                     const char *address);
+struct channel *directory_find(struct directory *directory, const char *kind, const char *address);
 
 /* Fills `found` with up to DIRECTORY_TENANT_LOOKUP_MAX channels of the tenant (canonical lower-case
  * uuid), those of the account first; each held. Returns how many. Any thread. */
 size_t directory_find_tenant(struct directory *directory, const char *tenant, const char *account,
-                             const struct channel *found[DIRECTORY_TENANT_LOOKUP_MAX]);
+                             struct channel *found[DIRECTORY_TENANT_LOOKUP_MAX]);
 
 /* Gives the channel back; sets *channel to NULL; accepts NULL. Any thread. */
-void channel_release(const struct channel **channel);
+void channel_release(struct channel **channel);
 
 /* For the gauges: channels and the highest version among all records read. Any thread. */
 size_t directory_channels(struct directory *directory);

@@ -9,7 +9,7 @@
 
 static const char twiml[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>";
 
-static void publish(struct webhook *webhook, const struct channel *channel)
+static void publish(struct webhook *webhook, struct channel *channel)
 {
     struct arena *arena = webhook->request->arena;
     struct sms_received sms = {.event = {.time_ms = clock_wall_ms(),
@@ -28,7 +28,7 @@ static void publish(struct webhook *webhook, const struct channel *channel)
         .status = 200, .content_type = "text/xml", .body = twiml, .body_length = sizeof twiml - 1};
 }
 
-static void verify(struct webhook *webhook, const struct channel *channel)
+static void verify(struct webhook *webhook, struct channel *channel)
 {
     if (channel == NULL || channel->key_count == 0)
         webhook_refuse(webhook, 403, "signature.uncheckable");
@@ -45,8 +45,7 @@ void sms_handle(struct webhook *webhook)
     STOP_POINT("ingress.read", form_get(&webhook->form, "MessageSid"));
     const char *to = form_get(&webhook->form, "To");
     webhook->address = to == NULL ? "" : to;
-    const struct channel *channel =
-        directory_find(webhook->ingress->directory, "sms", webhook->address);
+    struct channel *channel = directory_find(webhook->ingress->directory, "sms", webhook->address);
     webhook->address_is_ours = channel != NULL;
     verify(webhook, channel);
     channel_release(&channel);

@@ -103,7 +103,7 @@ static void publish(struct webhook *webhook, const struct form *query, const cha
 
 static void verify(struct webhook *webhook, const struct form *query, const char *tenant)
 {
-    const struct channel *found[DIRECTORY_TENANT_LOOKUP_MAX];
+    struct channel *found[DIRECTORY_TENANT_LOOKUP_MAX];
     const char *account = single(&webhook->form, "AccountSid");
     size_t count = directory_find_tenant(webhook->ingress->directory, tenant, account, found);
     size_t keys = 0;

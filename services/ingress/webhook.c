@@ -60,8 +60,7 @@ static bool is_known(const struct secret *const *keys, size_t count, const struc
     return false;
 }
 
-bool webhook_is_signed(const struct webhook *webhook, const struct channel *const *channels,
-                       size_t count)
+bool webhook_is_signed(const struct webhook *webhook, struct channel *const *channels, size_t count)
 {
     const struct secret *keys[KEYS_MAX];
     size_t key_count = 0;

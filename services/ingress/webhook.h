@@ -28,7 +28,7 @@ struct webhook {
 bool webhook_open(struct webhook *webhook);
 
 /* True if one of the channels' keys signed it. */
-bool webhook_is_signed(const struct webhook *webhook, const struct channel *const *channels,
+bool webhook_is_signed(const struct webhook *webhook, struct channel *const *channels,
                        size_t count);
 
 /* Parks the request in quarantine, within bounds, and answers `status`; 503 when it should be

@@ -81,7 +81,7 @@ static void remove_channel(const char *address)
 /* The first key of the number's channel, "" without one, NULL without a channel. */
 static const char *key_of(const char *address)
 {
-    const struct channel *channel = directory_find(directory, "sms", address);
+    struct channel *channel = directory_find(directory, "sms", address);
     if (channel == NULL)
         return NULL;
     const char *key =
@@ -93,7 +93,7 @@ static const char *key_of(const char *address)
 
 static size_t count_of(const char *tenant)
 {
-    const struct channel *found[DIRECTORY_TENANT_LOOKUP_MAX];
+    struct channel *found[DIRECTORY_TENANT_LOOKUP_MAX];
     size_t count = directory_find_tenant(directory, tenant, AC_1, found);
     for (size_t i = 0; i < count; i++)
         channel_release(&found[i]);
@@ -115,7 +115,7 @@ static void test_find(void)
     CU_ASSERT_PTR_NULL(key_of("+15550001112"));
     CU_ASSERT_PTR_NULL(key_of(""));
     CU_ASSERT_PTR_NULL(directory_find(directory, "voice", NUMBER));
-    const struct channel *channel = directory_find(directory, "sms", NUMBER);
+    struct channel *channel = directory_find(directory, "sms", NUMBER);
     CU_ASSERT_STRING_EQUAL(channel->tenant, TENANT_A);
     CU_ASSERT_STRING_EQUAL(channel->account_sid, AC_1);
     CU_ASSERT_STRING_EQUAL(channel->address, NUMBER);
@@ -184,7 +184,7 @@ static void test_moves_between_tenants(void)
 
 static void test_tenant_lookup(void)
 {
-    const struct channel *found[DIRECTORY_TENANT_LOOKUP_MAX];
+    struct channel *found[DIRECTORY_TENANT_LOOKUP_MAX];
     fresh();
     for (int i = 0; i < 2 * DIRECTORY_TENANT_LOOKUP_MAX; i++) {
         const char *address = arena_printf(arena, "+1555000%04d", i);
@@ -214,7 +214,7 @@ static void test_keys(void)
     directory_channel_encode(arena, "desk.", &channel, &record);
     CU_ASSERT_EQUAL(directory_apply(directory, &record, &unopened, &err), 0);
     CU_ASSERT_EQUAL(unopened, 2);
-    const struct channel *found = directory_find(directory, "sms", NUMBER);
+    struct channel *found = directory_find(directory, "sms", NUMBER);
     CU_ASSERT_EQUAL_FATAL(found->key_count, 2);
     CU_ASSERT_STRING_EQUAL(secret_reveal(found->keys[0]), "first");
     CU_ASSERT_STRING_EQUAL(secret_reveal(found->keys[1]), "second");
@@ -264,12 +264,12 @@ static void look(void *arg)
 {
     int *wrong = arg;
     do {
-        const struct channel *channel = directory_find(directory, "sms", NUMBER);
+        struct channel *channel = directory_find(directory, "sms", NUMBER);
         if (channel != NULL &&
             (channel->key_count != 1 || strncmp(secret_reveal(channel->keys[0]), "token", 5) != 0))
             ++*wrong;
         channel_release(&channel);
-        const struct channel *found[DIRECTORY_TENANT_LOOKUP_MAX];
+        struct channel *found[DIRECTORY_TENANT_LOOKUP_MAX];
         size_t count = directory_find_tenant(directory, TENANT_A, AC_1, found);
         *wrong += count > 1;
         for (size_t i = 0; i < count; i++)
