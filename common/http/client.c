@@ -230,9 +230,8 @@ void http_client_free(struct http_client **client)
     if (c == NULL)
         return;
     assert(!c->inside);
-    while (c->first != NULL) {
-        struct http_transfer *t = c->first;
-        unlist(t);
+    for (struct http_transfer *t = c->first, *next; t != NULL; t = next) {
+        next = t->next;
         destroy(t);
     }
     while (c->idle_count > 0)
