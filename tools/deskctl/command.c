@@ -90,7 +90,7 @@ static int unknown_command(struct arena *arena, char **argv)
         near = suggest(argv[0], names.items);
     if (near != NULL)
         return desk_usage("unknown command \"%s\"; did you mean \"%s\"?", typed, near);
-    if (help_lists_group(arena, argv[0]))
+    if (help_lists_group(argv[0]))
         return desk_usage("\"%s\" needs one more word; `deskctl help %s` lists them", argv[0],
                           argv[0]);
     return desk_usage("unknown command \"%s\"; `deskctl help` lists all", typed);
@@ -238,6 +238,8 @@ static int dispatch(struct arena *arena, char **argv)
         return help_print(arena, NULL) == DESK_OK ? DESK_USAGE : DESK_FAILED;
     if (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0)
         return help_print(arena, argv + 1);
+    if (strcmp(argv[0], "--document") == 0)
+        return help_document();
     struct search search = {.argv = argv};
     command_each(try_command, &search);
     if (search.found == NULL)

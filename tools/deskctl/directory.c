@@ -37,13 +37,13 @@ static int publish_channel(struct publication *p, const struct directory_channel
 static bool look_at_key(void *arg, const struct bus_record *record)
 {
     struct publication *p = arg;
-    const char *key = arena_strndup(p->desk->arena, record->key, record->key_length);
+    char *key = arena_strndup(p->desk->arena, record->key, record->key_length);
     if (strchr(key, ':') == NULL)
         return true; /* the complete marker */
     if (record->value == NULL)
         map_remove_text(p->stale, key);
     else if (map_get_text(p->living, key) == NULL)
-        map_put_text(p->stale, key, (void *)(uintptr_t)key);
+        map_put_text(p->stale, key, key);
     return true;
 }
 

@@ -114,7 +114,8 @@ static struct secret *secret_from_env(struct problems *problems, const struct ya
 static struct secret *secret_from_file(struct problems *problems, const struct yaml_node *node,
                                        const char *what)
 {
-    const char *path = node->text + 5, *slash = strrchr(problems->file, '/'), *bytes = NULL;
+    const char *path = node->text + 5, *slash = strrchr(problems->file, '/');
+    char *bytes = NULL;
     struct arena *arena = arena_new();
     struct secret *secret = NULL;
     struct err err;
@@ -123,7 +124,7 @@ static struct secret *secret_from_file(struct problems *problems, const struct y
         path = arena_printf(arena, "%.*s/%s", (int)(slash - problems->file), problems->file, path);
     if (files_read(arena, path, SECRET_BYTES_MAX + 2, &bytes, &length, &err) == 0) {
         secret = check_secret(problems, node, what, bytes, length);
-        explicit_bzero((char *)(uintptr_t)bytes, length);
+        explicit_bzero(bytes, length);
     } else {
         problems_add(problems, node->line, "%s: %s; make the file or correct the path", what,
                      err.message);

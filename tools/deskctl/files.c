@@ -27,7 +27,7 @@ static int read_all(int fd, char *buffer, size_t max_bytes, size_t *length)
     return 0;
 }
 
-int files_read(struct arena *arena, const char *path, size_t max_bytes, const char **bytes,
+int files_read(struct arena *arena, const char *path, size_t max_bytes, char **bytes,
                size_t *length, struct err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -9,7 +9,7 @@
 
 /* Reads a regular file of at most max_bytes into the arena; a NUL follows the bytes. PERMANENT
  * "file.open", "file.size", "file.read", each naming the path. */
-int files_read(struct arena *arena, const char *path, size_t max_bytes, const char **bytes,
+int files_read(struct arena *arena, const char *path, size_t max_bytes, char **bytes,
                size_t *length, struct err *err);
 
 /* Creates the file with mode 0400 and the text; durable on return. PERMANENT "file.exists" if it is

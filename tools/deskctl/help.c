@@ -31,9 +31,16 @@ static void list_command(void *arg, const struct command *command)
         strbuf_printf(listing->out, "  %-22s %s\n", command->words, command->summary);
 }
 
-bool help_lists_group(struct arena *arena, const char *word)
+int help_document(void)
 {
-    (void)arena;
+    struct strbuf out;
+    strbuf_init(&out, DESK_OUTPUT_MAX);
+    settings_document(&out);
+    return desk_print(&out);
+}
+
+bool help_lists_group(const char *word)
+{
     struct listing listing = {.out = NULL, .prefix = word};
     command_each(list_command, &listing);
     return listing.matches > 0;

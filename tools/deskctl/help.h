@@ -11,7 +11,10 @@
  * there is no such thing. */
 int help_print(struct arena *arena, char **words);
 
+/* Prints the settings as Markdown, for docs/CONFIGURATION.md. Returns DESK_OK or DESK_FAILED. */
+int help_document(void);
+
 /* True if some command's first word is this one. */
-bool help_lists_group(struct arena *arena, const char *word);
+bool help_lists_group(const char *word);
 
 #endif

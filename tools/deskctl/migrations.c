@@ -149,10 +149,12 @@ static int load_one(struct arena *arena, const char *dir, struct migration *item
     uint8_t digest[CRYPTO_SHA256_BYTES];
     struct own_transaction own = {false};
     struct strbuf hex;
+    char *sql = NULL;
     size_t length = 0;
-    if (files_read(arena, arena_printf(arena, "%s/%s", dir, item->name), MIGRATION_BYTES_MAX,
-                   &item->sql, &length, err) != 0)
+    if (files_read(arena, arena_printf(arena, "%s/%s", dir, item->name), MIGRATION_BYTES_MAX, &sql,
+                   &length, err) != 0)
         return -1;
+    item->sql = sql;
     if (!text_is_utf8(item->sql, length))
         return err_set(err, ERR_PERMANENT, "migrations.text", "%s is not UTF-8 text", item->name);
     migrations_split(arena, item->sql, look_for_transaction, &own);

@@ -229,17 +229,22 @@ struct release {
     size_t released, refused;
 };
 
-static int find_channel(struct release *release, struct pg_session *session,
-                        const struct form *form, struct tenant_channel **channel, struct err *err)
+/* NULL after filling *err. */
+static struct tenant_channel *find_channel(struct release *release, struct pg_session *session,
+                                           const struct form *form, struct err *err)
 {
+    struct tenant_channel *channel = NULL;
     const char *to = form_get(form, "To");
-    if (to == NULL || !text_is_e164(to))
-        return err_set(err, ERR_PERMANENT, "quarantine.number", "it names no number of ours");
-    if (tenant_find_channel(session, release->desk->arena, "sms", to, channel, err) != 0)
-        return -1;
-    return *channel != NULL ? 0
-                            : err_set(err, ERR_PERMANENT, "quarantine.number",
-                                      "%s is no number of any tenant; apply its file first", to);
+    if (to == NULL || !text_is_e164(to)) {
+        err_set(err, ERR_PERMANENT, "quarantine.number", "it names no number of ours");
+        return NULL;
+    }
+    if (tenant_find_channel(session, release->desk->arena, "sms", to, &channel, err) != 0)
+        return NULL;
+    if (channel == NULL)
+        err_set(err, ERR_PERMANENT, "quarantine.number",
+                "%s is no number of any tenant; apply its file first", to);
+    return channel;
 }
 
 static int verify(struct release *release, const struct parked *item, const struct form *form,
@@ -309,14 +314,14 @@ static int produce(struct release *release, const struct parked *item, const str
 static int release_in(struct release *release, struct pg_session *session,
                       const struct parked *item, struct err *err)
 {
-    struct tenant_channel *channel = NULL;
     struct form form;
     if (strcmp(item->path, SMS_PATH) != 0)
         return err_set(err, ERR_PERMANENT, "quarantine.path",
                        "only texts are released; a lost status is asked for by the responder");
-    if (form_parse(release->desk->arena, item->body, item->body_length, &form, err) != 0 ||
-        find_channel(release, session, &form, &channel, err) != 0 ||
-        verify(release, item, &form, channel, err) != 0 ||
+    if (form_parse(release->desk->arena, item->body, item->body_length, &form, err) != 0)
+        return -1;
+    const struct tenant_channel *channel = find_channel(release, session, &form, err);
+    if (channel == NULL || verify(release, item, &form, channel, err) != 0 ||
         write_audit(release, session, item, channel, err) != 0 ||
         produce(release, item, &form, channel, err) != 0)
         return -1;

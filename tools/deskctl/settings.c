@@ -100,7 +100,7 @@ int settings_adopt_endpoints(const char *path, struct err *err)
                        "%s belongs to somebody else or anybody may write it; remove it", path);
     struct arena *arena = arena_new();
     struct json *document = NULL;
-    const char *bytes = NULL;
+    char *bytes = NULL;
     size_t length = 0;
     int result = files_read(arena, path, ENDPOINTS_BYTES_MAX, &bytes, &length, err);
     if (result == 0)

@@ -149,7 +149,7 @@ static void read_tree(struct problems *problems, const struct yaml_node *root,
 static void read_one(struct problems *problems, const char *path, struct tenant_file *file)
 {
     struct yaml_node *root = NULL;
-    const char *bytes = NULL;
+    char *bytes = NULL;
     size_t length = 0;
     struct err err;
     *file = (struct tenant_file){.path = path, .retention_days = 730};

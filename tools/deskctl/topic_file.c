@@ -73,7 +73,7 @@ void topic_file_read(struct problems *problems, const char *path, const char *pr
 {
     struct yaml_node *root = NULL;
     struct top top = {.topics = NULL};
-    const char *bytes = NULL;
+    char *bytes = NULL;
     size_t length = 0, used = 0;
     struct err err;
     problems->file = path;
