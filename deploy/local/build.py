@@ -12,6 +12,10 @@ PROGRESS = re.compile(r"^\[\d+/\d+\] ")
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
+PROGRAMS = ("frontdesk-ingress", "frontdesk-engine", "frontdesk-responder", "deskctl",
+            "stand-twilio", "stand-model")
+
+
 def jobs():
     return max(2, min(len(os.sched_getaffinity(0)), 8))
 

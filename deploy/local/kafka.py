@@ -19,7 +19,7 @@ CLUSTER_ID = "ZnJvbnRkZXNrLWxvY2FsMQ"
 FLAGS = ["-XX:+UseSerialGC", "-Xmx192m", "-XX:TieredStopAtLevel=1"]
 HINT = "See the lines below; a second ./run keeps to ports of its own."
 
-# group.min.session and broker.session: a killed member or broker is let in again after a second,
+# group.min.session and broker.session: a killed member or broker is let in again after a few seconds,
 # where production waits longer.
 PROPERTIES = """process.roles=broker,controller
 node.id=1
@@ -35,8 +35,8 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
-broker.session.timeout.ms=1000
-broker.heartbeat.interval.ms=200
+broker.session.timeout.ms=4000
+broker.heartbeat.interval.ms=500
 num.network.threads=1
 num.io.threads=2
 log.segment.bytes=16777216

@@ -158,8 +158,8 @@ class Run:
         say(f"stopped in {time.monotonic() - begin:.1f} s")
 
     def main(self):
-        from build import build
-        bin_dir = self.steps.step("build", lambda: build("release"))
+        from build import PROGRAMS, build
+        bin_dir = self.steps.step("build", lambda: build("release", PROGRAMS))
         if self.given.build_only:
             return 0
         try:

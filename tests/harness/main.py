@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from harness import CHECKOUT  # noqa: E402
 from harness.suite import files_of, full_name, tests_of  # noqa: E402
-from build import build, jobs  # noqa: E402
+from build import PROGRAMS, build, jobs  # noqa: E402
 from procs import Failure, raise_file_limit  # noqa: E402
 
 RESULT = re.compile(r"^(ok|FAIL|skip) +(\S+) ([0-9.]+)$")
@@ -118,7 +118,7 @@ class Runner:
             presets.append("tsan")
         for preset in presets:
             begin = time.monotonic()
-            build(preset)
+            build(preset, PROGRAMS if preset == "release" else ())
             self.report.say(f"built {preset} in {time.monotonic() - begin:.0f} s")
 
     def run(self):
