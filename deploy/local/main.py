@@ -154,8 +154,17 @@ class Run:
             self.installation.stop()
         if self.servers:
             self.servers.stop()
-        ENDPOINTS.unlink(missing_ok=True)
+        self.forget_endpoints()
         say(f"stopped in {time.monotonic() - begin:.1f} s")
+
+    def forget_endpoints(self):
+        """Removes the file if it is ours: another ./run of this checkout may have its own."""
+        try:
+            ours = json.loads(ENDPOINTS.read_text())["state"] == str(self.installation.folder)
+        except (OSError, ValueError, KeyError, AttributeError):
+            return
+        if ours:
+            ENDPOINTS.unlink(missing_ok=True)
 
     def main(self):
         from build import PROGRAMS, build

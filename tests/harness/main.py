@@ -140,10 +140,12 @@ class Runner:
                 name = work.get_nowait()
             except queue.Empty:
                 return
+            begin = time.monotonic()
             try:
                 self._run_suite(name)
             except Failure as problem:
                 self.report.result("FAIL", f"{name}/run", 0, [f"  {problem}"])
+            self.report.say(f"     {name} took {time.monotonic() - begin:.0f} s")
 
     def _run_suite(self, name):
         if name == "checks":
