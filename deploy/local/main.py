@@ -200,7 +200,10 @@ def send(words):
         raise Failure(f"{name} names {len(fitting)} tenants; there are {names}")
     tenant = fitting[0]
     twilio = endpoints["twilio_stand_url"]
-    before = len(sent_to(twilio, from_)) if twilio else 0
+    try:
+        before = len(sent_to(twilio, from_)) if twilio else 0
+    except OSError:
+        raise Failure("the ./run that .run/endpoints.json speaks of is gone; start it again") from None
     sid, answer = webhook.send_sms(tenant, endpoints["public_url"], from_, text,
                                    send_url=endpoints["ingress_url"])
     say(f"{sid}: webhook answered {answer.status} in {answer.seconds * 1000:.0f} ms")
