@@ -25,6 +25,12 @@ static const char rest_sql[] =
     "UPDATE channel_sessions SET due_at = NULL, burst_at = NULL, worker = NULL"
     " WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid";
 
+/* The turn that was running is nobody's: no start of it was lost, and it begins anew when it is due
+ * again. */
+static const char rest_turns_sql[] =
+    "UPDATE turns SET worker = NULL WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
+    " AND state = 'running'";
+
 static const char audit_sql[] = "INSERT INTO audit_log (tenant_id, id, actor, action, subject)"
                                 " VALUES ($1::uuid, $4::uuid, $3::text, $5::text, $2::text)";
 
@@ -159,6 +165,7 @@ int conversation_take_over(struct pg_session *session, const struct conversation
         {raise_sql, 3, &taken.epoch, &raised},
         {suppress_sql, 2, &taken.suppressed, NULL},
         {rest_sql, 2, NULL, NULL},
+        {rest_turns_sql, 2, NULL, NULL},
         {audit_sql, 5, NULL, NULL},
         {in_flight_sql, 2, &taken.in_flight, NULL},
     };

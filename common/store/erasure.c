@@ -17,6 +17,9 @@ static const struct step {
 } steps[] = {
     {"SELECT pg_advisory_xact_lock($1::bigint)", "k"},
     {"SELECT 1 FROM contacts WHERE tenant_id = $1::uuid AND id IN " PERSON " FOR UPDATE", "ta"},
+    {"SELECT 1 FROM conversations WHERE tenant_id = $1::uuid AND contact_id IN " PERSON
+     " ORDER BY id FOR UPDATE",
+     "ta"},
     {"INSERT INTO erasures (tenant_id, address_hash, erased_at)"
      " VALUES ($1::uuid, $2::uuid, clock_timestamp())"
      " ON CONFLICT (tenant_id, address_hash) DO UPDATE SET erased_at = EXCLUDED.erased_at",
@@ -48,7 +51,7 @@ static const struct step {
      " VALUES ($1::uuid, $2::text, $3::uuid, 'contact.erased', $4::text)",
      "tcih"},
 };
-enum { MESSAGES_STEP = 8 };
+enum { MESSAGES_STEP = 9 };
 
 struct texts {
     char tenant[UUID_TEXT_SIZE], hash[UUID_TEXT_SIZE], id[UUID_TEXT_SIZE], lock[24];

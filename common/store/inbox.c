@@ -19,9 +19,13 @@ static const char lock_addresses_sql[] =
 static const char insert_sql[] =
     "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[],"
     " $6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::bytea[], $11::timestamptz[],"
-    " $12::text[], $13::text[]) AS t (tenant_id, provider_id, sender, address, session_id,"
-    " contact_id, message_id, address_hash, content_hash, event_time, word, traceparent)),"
-    " judged AS (SELECT i.*, c.state AS consent, e.erased_at IS NOT NULL AS erased"
+    " $12::text[], $13::text[], $15::bigint[]) AS t (tenant_id, provider_id, sender, address,"
+    " session_id, contact_id, message_id, address_hash, content_hash, event_time, word,"
+    " traceparent, place)),"
+    " judged AS (SELECT i.*, coalesce((SELECT CASE w.word WHEN 'stop' THEN 'opted_out'"
+    " ELSE 'opted_in' END FROM input w WHERE w.tenant_id = i.tenant_id AND w.sender = i.sender"
+    " AND w.address = i.address AND w.word IN ('stop', 'start') AND w.place < i.place"
+    " ORDER BY w.place DESC LIMIT 1), c.state) AS consent, e.erased_at IS NOT NULL AS erased"
     " FROM input i"
     " JOIN channels ch ON ch.tenant_id = i.tenant_id AND ch.kind = 'sms'"
     " AND ch.address = i.sender AND ch.removed_at IS NULL"
@@ -66,7 +70,17 @@ static const char lock_contacts_sql[] =
     " AND e.reason IS DISTINCT FROM 'erased')"
     " ORDER BY c.tenant_id, c.id FOR NO KEY UPDATE";
 
-/* Touches and thereby locks the open conversation; one that was quiet too long ends here, unless a
+static const char lock_conversations_sql[] =
+    "SELECT 1 FROM conversations c WHERE c.closed_at IS NULL AND (c.tenant_id, c.contact_id) IN ("
+    " SELECT a.tenant_id, a.contact_id FROM contact_addresses a"
+    " JOIN unnest($2::uuid[], $3::text[], $4::text[]) AS i (tenant_id, provider_id, address)"
+    " ON a.tenant_id = i.tenant_id AND a.kind = 'phone' AND a.address = i.address"
+    " JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = 'sms'"
+    " AND e.provider_id = i.provider_id AND e.claim_id = $1::uuid"
+    " AND e.reason IS DISTINCT FROM 'erased')"
+    " ORDER BY c.tenant_id, c.id FOR NO KEY UPDATE";
+
+/* Touches the open conversation; one that was quiet too long ends here, unless a
  * person holds it. */
 static const char touch_conversations_sql[] =
     "UPDATE conversations c SET"
@@ -146,7 +160,7 @@ static const char arm_sql[] =
     " consent AS (INSERT INTO consents AS c (tenant_id, sender, address, state, source, changed_at)"
     " SELECT DISTINCT ON (tenant_id, sender, address) tenant_id, sender, address, reason,"
     " 'customer', event_time FROM mine WHERE reason IN ('opted_out', 'opted_in')"
-    " ORDER BY tenant_id, sender, address, event_time DESC"
+    " ORDER BY tenant_id, sender, address, event_time DESC, place DESC"
     " ON CONFLICT (tenant_id, sender, address) DO UPDATE SET state = EXCLUDED.state,"
     " source = EXCLUDED.source, changed_at = EXCLUDED.changed_at"
     " WHERE c.changed_at <= EXCLUDED.changed_at)"
@@ -167,7 +181,7 @@ static const char report_sql[] =
     " LEFT JOIN channel_sessions s ON s.tenant_id = e.tenant_id AND s.id = e.session_id"
     " ORDER BY i.n";
 
-enum { REPORT_STATEMENT = 5 };
+enum { REPORT_STATEMENT = 6 };
 
 /* The columns of a batch as array literals. */
 struct columns {
@@ -310,8 +324,10 @@ void inbox_add_claim(struct pg_unit *unit, struct arena *arena, const char *work
     add(unit, insert_sql,
         (const char *[]){claim, c.tenant, c.provider_id, c.sender, c.address, c.session, c.contact,
                          c.message, c.address_hash, c.content_hash, c.time, c.word, c.traceparent,
-                         late, NULL});
+                         late, c.place, NULL});
     add(unit, lock_contacts_sql, (const char *[]){claim, c.tenant, c.provider_id, c.address, NULL});
+    add(unit, lock_conversations_sql,
+        (const char *[]){claim, c.tenant, c.provider_id, c.address, NULL});
     add(unit, touch_conversations_sql,
         (const char *[]){claim, c.tenant, c.provider_id, quiet, c.address, NULL});
     add(unit, arm_sql,

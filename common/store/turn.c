@@ -9,10 +9,12 @@
 #include <string.h>
 
 static const char moved_sql[] =
-    "SELECT i.session_id, i.fence FROM unnest($2::uuid[], $3::bigint[], $4::bigint[])"
-    " AS i (session_id, fence, epoch)"
+    "SELECT i.session_id, i.fence"
+    " FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::uuid[])"
+    " AS i (session_id, fence, epoch, tenant_id)"
     " LEFT JOIN (channel_sessions s JOIN conversations c"
-    " ON c.tenant_id = s.tenant_id AND c.id = s.conversation_id) ON s.id = i.session_id"
+    " ON c.tenant_id = s.tenant_id AND c.id = s.conversation_id)"
+    " ON s.tenant_id = i.tenant_id AND s.id = i.session_id"
     " WHERE s.worker IS DISTINCT FROM $1::uuid OR (i.fence >= 0 AND s.fence <> i.fence)"
     " OR (i.epoch >= 0 AND c.epoch <> i.epoch)";
 
@@ -58,7 +60,7 @@ static const char lock_sessions_sql[] =
     " AND m.conversation_id = g.conversation_id"                                                   \
     " AND NOT EXISTS (SELECT FROM inbox_events e WHERE e.tenant_id = m.tenant_id"                  \
     " AND e.channel = 'sms' AND e.provider_id = m.provider_id AND m.direction = 'in'"              \
-    " AND e.state = 'open')"                                                                       \
+    " AND e.state IN ('open', 'failed'))"                                                          \
     " AND NOT EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = m.tenant_id"                    \
     " AND d.message_id = m.id AND d.state = 'suppressed')"                                         \
     " ORDER BY m.position DESC LIMIT 40) AS past) AS h)"
@@ -75,7 +77,7 @@ static const char start_sql[] =
     " seen AS (SELECT i.*, s.fence, s.claimed, s.turn_id, s.turn_number, s.worker AS owner,"
     " c.epoch, c.held_by, s.conversation_id AS now_conversation, ch.assistant_id,"
     " a.current_version, o.events, o.message_ids, o.traceparent,"
-    " t.deadline_at, t.recomputes, coalesce(t.tries, 0)"
+    " t.deadline_at, t.worker AS turn_worker, t.recomputes, coalesce(t.tries, 0)"
     " + (t.id IS NOT NULL AND t.worker IS NOT NULL AND t.worker <> $1::uuid AND NOT EXISTS"
     " (SELECT FROM workers w WHERE w.id = t.worker AND NOT w.dead))::integer AS tries,"
     " t.id IS NOT NULL AS again"
@@ -103,8 +105,9 @@ static const char start_sql[] =
     " ELSE $1::uuid END, fence = CASE WHEN j.kind = 'suspect' THEN t.fence ELSE j.fence + 1 END,"
     " epoch = j.epoch, tries = j.tries, recomputes = t.recomputes + j.recompute::integer,"
     " conversation_id = j.now_conversation,"
-    " deadline_at = greatest(t.deadline_at,"
-    " clock_timestamp() + $9::bigint * interval '1 ms')"
+    " deadline_at = CASE WHEN t.worker IS NULL"
+    " THEN clock_timestamp() + $8::bigint * interval '1 ms'"
+    " ELSE greatest(t.deadline_at, clock_timestamp() + $9::bigint * interval '1 ms') END"
     " FROM judged j WHERE j.kind IN ('run', 'fail', 'suspect') AND j.again"
     " AND t.tenant_id = j.tenant_id AND t.id = j.turn_id),"
     " made AS (INSERT INTO turns (tenant_id, id, session_id, conversation_id, number, state, "
@@ -115,7 +118,7 @@ static const char start_sql[] =
     " clock_timestamp() + $8::bigint * interval '1 ms', traceparent FROM g WHERE NOT again)"
     " SELECT j.n, j.kind, CASE WHEN j.again THEN j.turn_id ELSE j.new_turn_id END,"
     " j.now_conversation, j.fence + 1, j.epoch, j.claimed,"
-    " CASE WHEN j.again THEN greatest($9::bigint,"
+    " CASE WHEN j.again AND j.turn_worker IS NOT NULL THEN greatest($9::bigint,"
     " (extract(epoch FROM j.deadline_at - clock_timestamp()) * 1000)::bigint)"
     " ELSE $8::bigint END, j.tries, coalesce(j.recomputes, 0)"
     " + (j.recompute AND j.again)::integer, j.events,"
@@ -168,7 +171,9 @@ static const char commit_sql[] =
     " FROM g WHERE s.tenant_id = g.tenant_id AND s.id = g.session_id),"
     " back AS (UPDATE channel_sessions s SET worker = NULL,"
     " due_at = CASE WHEN j.held_by IS NULL THEN clock_timestamp() END FROM judged j"
-    " WHERE j.kind = 'epoch' AND s.tenant_id = j.tenant_id AND s.id = j.session_id)"
+    " WHERE j.kind = 'epoch' AND s.tenant_id = j.tenant_id AND s.id = j.session_id),"
+    " rest AS (UPDATE turns t SET worker = NULL FROM judged j WHERE j.kind = 'epoch'"
+    " AND t.tenant_id = j.tenant_id AND t.id = j.turn_id)"
     " SELECT j.n, CASE WHEN g.more THEN 'more' ELSE j.kind END,"
     " coalesce(ceil(extract(epoch FROM j.due_at - clock_timestamp()) * 1000), 0)::bigint,"
     " j.due_at IS NOT NULL"
@@ -197,14 +202,14 @@ static const char calls_sql[] =
 static const char give_back_sql[] =
     "UPDATE channel_sessions SET worker = NULL WHERE worker = $1::uuid AND due_at IS NOT NULL";
 
-void turn_add_moved(struct pg_unit *unit, const char *worker, const char *sessions,
-                    const char *fences, const char *epochs)
+void turn_add_moved(struct pg_unit *unit, const char *worker, const struct turn_held *held)
 {
     struct pg_statement *statement = pg_add(unit, moved_sql);
     pg_param(statement, worker);
-    pg_param(statement, sessions);
-    pg_param(statement, fences);
-    pg_param(statement, epochs);
+    pg_param(statement, held->sessions);
+    pg_param(statement, held->fences);
+    pg_param(statement, held->epochs);
+    pg_param(statement, held->tenants);
 }
 
 void turn_add_adopt(struct pg_unit *unit, struct arena *arena, const char *worker, const char *held,

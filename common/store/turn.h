@@ -19,11 +19,15 @@
 #define TURN_TRIES_SUSPECT 2
 #define TURN_TRIES_MAX     3
 
-/* Adds to a renewal: which of the sessions in hand moved on (other worker, fence or epoch)? Arrays
- * of equal length; epochs and fences of sessions without a running turn are -1. Rows: session id
- * and the fence that was given (the caller's own start may have raised it meanwhile). */
-void turn_add_moved(struct pg_unit *unit, const char *worker, const char *sessions,
-                    const char *fences, const char *epochs);
+/* Sessions in hand as array literals of equal length; epochs and fences of sessions without a
+ * running turn are -1. */
+struct turn_held {
+    const char *tenants, *sessions, *fences, *epochs;
+};
+
+/* Adds to a renewal: which of the sessions in hand moved on (other worker, fence or epoch)? Rows:
+ * session id and the fence that was given (the caller's own start may have raised it meanwhile). */
+void turn_add_moved(struct pg_unit *unit, const char *worker, const struct turn_held *held);
 
 /* ---- adoption ---- */
 

@@ -36,11 +36,15 @@ static const char mark_dead_sql[] =
     " WHERE kind = $1::text AND NOT dead AND lease_until < clock_timestamp()"
     " ORDER BY id FOR UPDATE SKIP LOCKED)";
 
-static const char retire_sql[] =
-    "DELETE FROM workers WHERE id = $1::uuid"
+/* Dead rather than gone: whatever still names it is then adopted. */
+static const char retire_sql[] = "UPDATE workers SET dead = true WHERE id = $1::uuid";
+
+/* Rows of the dead go when nothing names them any more, at the next start of anybody. */
+static const char prune_sql[] =
+    "DELETE FROM workers w WHERE w.dead AND w.lease_until < clock_timestamp() - interval '1 day'"
     " AND NOT EXISTS (SELECT FROM channel_sessions s"
-    " WHERE s.worker = $1::uuid AND s.due_at IS NOT NULL)"
-    " AND NOT EXISTS (SELECT FROM deliveries d WHERE d.worker = $1::uuid)";
+    " WHERE s.worker = w.id AND s.due_at IS NOT NULL)"
+    " AND NOT EXISTS (SELECT FROM deliveries d WHERE d.worker = w.id)";
 
 static void renew(struct worker *self);
 
@@ -89,6 +93,7 @@ static void add_register(struct worker *self, struct pg_unit *unit)
     pg_param(statement, self->options.kind);
     pg_param(statement, self->process);
     pg_param(statement, self->lease_text);
+    pg_add(unit, prune_sql);
 }
 
 static void renew(struct worker *self)

@@ -57,7 +57,7 @@ bool worker_may_adopt(const struct worker *worker);
  * every unit that acts on a lapsed lease. `kind` is borrowed until the unit is done. */
 void worker_add_mark_dead(struct pg_unit *unit, const char *kind);
 
-/* Adds the statement that removes a worker's row, after its work was given back (drain). */
+/* Adds the statement that marks a worker dead after its work was given back (drain). */
 void worker_add_retire(struct pg_unit *unit, const char *id);
 
 #endif

@@ -23,12 +23,12 @@ static void adopted(void *arg, const struct pg_answer *answer)
     struct adopt *self = arg;
     struct turn_adopted row;
     self->in_flight = false;
-    if (answer->err != NULL) {
+    if (answer->err != NULL)
         log_warn("adopt.failed", LOG_ERR(answer->err));
+    if (answer->err != NULL || self->engine->draining) {
+        engine_drain_step(self->engine); /* which gives back what was adopted */
         return;
     }
-    if (self->engine->retiring)
-        return; /* the rows are given back by the same drain */
     int count = 0;
     for (; turn_read_adopted(answer, count, &row); count++)
         sessions_claimed(self->engine->sessions, row.tenant, &row.session, &row.conversation,
@@ -50,12 +50,12 @@ static void look(void *arg)
         engine->shared->settings.max_in_flight * 2 - (int64_t)sessions_count(engine->sessions);
     if (room <= 0)
         return;
-    const char *ids, *fences, *epochs;
+    struct session_arrays held;
     arena_reset(self->arena);
-    sessions_list(engine->sessions, self->arena, &ids, &fences, &epochs);
+    sessions_list(engine->sessions, self->arena, &held);
     struct pg_unit unit = {.deadline_ms = ADOPT_MS, .done = adopted, .arg = self};
-    turn_add_adopt(&unit, self->arena, arena_strdup(self->arena, worker_id(engine->worker)), ids,
-                   room < ADOPT_LIMIT ? (int)room : ADOPT_LIMIT);
+    turn_add_adopt(&unit, self->arena, arena_strdup(self->arena, worker_id(engine->worker)),
+                   held.ids, room < ADOPT_LIMIT ? (int)room : ADOPT_LIMIT);
     self->in_flight = true;
     pg_submit(engine->pg, &unit);
 }
@@ -81,14 +81,20 @@ void adopt_free(struct adopt **adopt)
     *adopt = NULL;
 }
 
+bool adopt_in_flight(const struct adopt *adopt)
+{
+    return adopt->in_flight;
+}
+
 void adopt_extend(void *arg, struct arena *arena, struct pg_unit *unit)
 {
     struct engine *engine = arg;
-    const char *ids, *fences, *epochs;
+    struct session_arrays held;
     if (engine->sessions == NULL || sessions_count(engine->sessions) == 0)
         return;
-    sessions_list(engine->sessions, arena, &ids, &fences, &epochs);
-    turn_add_moved(unit, arena_strdup(arena, worker_id(engine->worker)), ids, fences, epochs);
+    sessions_list(engine->sessions, arena, &held);
+    turn_add_moved(unit, arena_strdup(arena, worker_id(engine->worker)),
+                   &(struct turn_held){held.tenants, held.ids, held.fences, held.epochs});
 }
 
 void adopt_extended(void *arg, const struct pg_answer *answer, int first)

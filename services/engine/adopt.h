@@ -11,6 +11,9 @@ struct adopt;
 struct adopt *adopt_new(struct engine *engine);
 void adopt_free(struct adopt **adopt);
 
+/* True while a poll is on its way: the drain waits, or what it adopts would be nobody's. */
+bool adopt_in_flight(const struct adopt *adopt);
+
 /* For worker_options.extend and .extended: which sessions in hand moved? `arg` is the engine. */
 void adopt_extend(void *arg, struct arena *arena, struct pg_unit *unit);
 void adopt_extended(void *arg, const struct pg_answer *answer, int first);

@@ -15,8 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAITERS_MAX 20000
-#define KEY_SIZE    (2 * UUID_TEXT_SIZE + 12)
+#define WAITERS_MAX   20000
+#define READ_AGAIN_MS 200
+#define KEY_SIZE      (2 * UUID_TEXT_SIZE + 12)
 
 struct entry {
     struct assistants *all;
@@ -24,6 +25,7 @@ struct entry {
     struct assistant assistant;
     char key[KEY_SIZE], tenant[UUID_TEXT_SIZE], id[UUID_TEXT_SIZE], version[12];
     bool ready;
+    struct timer *retry; /* the database did not answer */
     struct uuid *waiters;
     size_t waiter_count;
 };
@@ -51,6 +53,7 @@ static void entry_free(struct entry *entry)
     for (size_t i = 0; i < entry->assistant.model_count; i++)
         secret_free(&entry->assistant.models[i].key);
     arena_free(&entry->arena);
+    timer_free(&entry->retry);
     free(entry->waiters);
     free(entry);
 }
@@ -155,6 +158,10 @@ static void loaded(void *arg, const struct pg_answer *answer)
     struct assistants *all = entry->all;
     struct err err;
     bool usable = false;
+    if (answer->err != NULL && err_is_retryable(answer->err) && !all->engine->retiring) {
+        timer_start(entry->retry, READ_AGAIN_MS, 0); /* the turns' deadlines bound the wait */
+        return;
+    }
     if (answer->err != NULL)
         err = *answer->err;
     else if (pg_rows(answer->results, 0) != 1)
@@ -187,6 +194,17 @@ static void loaded(void *arg, const struct pg_answer *answer)
         entry_free(entry);
 }
 
+static void read_entry(void *arg)
+{
+    struct entry *entry = arg;
+    struct pg_unit unit = {.deadline_ms = 5000, .done = loaded, .arg = entry};
+    struct pg_statement *statement = pg_add(&unit, read_sql);
+    pg_param(statement, entry->tenant);
+    pg_param(statement, entry->id);
+    pg_param(statement, entry->version);
+    pg_submit(entry->all->engine->pg, &unit);
+}
+
 static struct entry *load(struct assistants *all, const char *key, const char *tenant,
                           const char *id, int version)
 {
@@ -197,12 +215,8 @@ static struct entry *load(struct assistants *all, const char *key, const char *t
     snprintf(entry->id, sizeof entry->id, "%s", id);
     snprintf(entry->version, sizeof entry->version, "%d", version);
     map_put_text(all->entries, key, entry);
-    struct pg_unit unit = {.deadline_ms = 5000, .done = loaded, .arg = entry};
-    struct pg_statement *statement = pg_add(&unit, read_sql);
-    pg_param(statement, entry->tenant);
-    pg_param(statement, entry->id);
-    pg_param(statement, entry->version);
-    pg_submit(all->engine->pg, &unit);
+    entry->retry = timer_new(all->engine->loop, read_entry, entry);
+    read_entry(entry);
     return entry;
 }
 

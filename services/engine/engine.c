@@ -165,8 +165,10 @@ static void on_bus_tick(void *arg)
     struct engine *engine = arg;
     service_set(service_of(engine->self), engine->shared->ready_bus,
                 bus_producer_ready(engine->producer));
-    if (!engine->draining)
-        intake_wake(engine->intake);
+    if (engine->draining)
+        return;
+    intake_wake(engine->intake);
+    sessions_tick(engine->sessions);
 }
 
 static int open_loop(struct service_loop *self, void **state, struct err *err)
@@ -216,7 +218,7 @@ void engine_drain_step(struct engine *engine)
 {
     if (!engine->draining || engine->retiring || sessions_at_work(engine->sessions) > 0 ||
         engine->sessions->starts_in_flight > 0 || engine->sessions->commits_in_flight > 0 ||
-        !intake_idle(engine->intake))
+        !intake_idle(engine->intake) || (engine->adopt != NULL && adopt_in_flight(engine->adopt)))
         return;
     engine->retiring = true;
     sessions_drop_all(engine->sessions);

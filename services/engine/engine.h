@@ -2,6 +2,7 @@
 #ifndef DESK_ENGINE_ENGINE_H
 #define DESK_ENGINE_ENGINE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/secret.h"
@@ -21,12 +22,13 @@ struct assistants;
 struct adopt;
 struct relay;
 
-/* Read-only after start. */
+/* Read-only after start, but for suspect_busy. */
 struct engine_shared {
     struct engine_settings settings;
     struct secret *id_key;
     struct secret *credential_keys[ENGINE_KEYS_MAX];
     size_t credential_key_count;
+    atomic_bool suspect_busy;                    /* the one thing that loops share while they run */
     int ready_database, ready_bus, ready_worker; /* readiness conditions */
 };
 

@@ -26,11 +26,11 @@ struct intake {
     struct engine *engine;
     struct bus_consumer *consumer;
     struct timer *retry;
+    struct arena *claim_arena;  /* of the unit in flight */
     struct arena *arena;        /* of the batch in hand */
     struct bus_record *records; /* claim_batch of them */
     size_t record_count;
-    struct inbox_event *events;        /* sorted, without repeats */
-    const struct bus_record **origins; /* the record of each event */
+    struct inbox_event *events; /* sorted, without repeats */
     size_t event_count;
     size_t first, claim_count; /* the slice in flight: all, or one when tried singly */
     bool in_hand, in_flight, singly, paused, letter_lost;
@@ -149,6 +149,12 @@ static int by_identity(const void *a, const void *b)
     return tenants != 0 ? tenants : strcmp(x->provider_id, y->provider_id);
 }
 
+static int by_place(const void *a, const void *b)
+{
+    const struct inbox_event *x = a, *y = b;
+    return (x->place > y->place) - (x->place < y->place);
+}
+
 static void decode_batch(struct intake *intake)
 {
     struct map *seen = map_new();
@@ -167,11 +173,22 @@ static void decode_batch(struct intake *intake)
         intake->events[intake->event_count++].place = (int64_t)i;
     }
     qsort(intake->events, intake->event_count, sizeof *intake->events, by_identity);
-    for (size_t i = 0; i < intake->event_count; i++)
-        intake->origins[i] =
-            map_get_text(seen, arena_printf(intake->arena, "%s %s", intake->events[i].tenant,
-                                            intake->events[i].provider_id));
     map_free(&seen);
+}
+
+/* One by one in the order in which they came: it is the order of the conversation. */
+static void go_singly(struct intake *intake)
+{
+    if (!intake->singly)
+        qsort(&intake->events[intake->first], intake->event_count - intake->first,
+              sizeof *intake->events, by_place);
+    intake->singly = true;
+}
+
+/* The record that an event came in. */
+static const struct bus_record *origin(const struct intake *intake, size_t event)
+{
+    return &intake->records[intake->events[event].place];
 }
 
 static void claim_next(struct intake *intake);
@@ -191,7 +208,7 @@ static void report_claims(struct intake *intake, const struct pg_answer *answer)
 {
     struct engine *engine = intake->engine;
     struct inbox_claimed claimed;
-    bool *found = arena_alloc(intake->arena, (intake->claim_count + 1) * sizeof *found);
+    bool *found = arena_alloc(intake->claim_arena, (intake->claim_count + 1) * sizeof *found);
     for (int row = 0; inbox_read_claim(answer, row, &claimed); row++) {
         if (claimed.index >= intake->claim_count)
             continue;
@@ -199,13 +216,13 @@ static void report_claims(struct intake *intake, const struct pg_answer *answer)
         found[claimed.index] = true;
         metric_add(claimed.fresh ? counters.claimed : counters.duplicates, 1);
         STOP_POINT("engine.claimed", event->provider_id);
-        if (claimed.mine)
+        if (claimed.mine && sessions_have_room(engine->sessions, &claimed.session))
             sessions_claimed(engine->sessions, event->tenant, &claimed.session,
                              &claimed.conversation, claimed.claimed, claimed.due_in_ms);
     }
     for (size_t i = 0; i < intake->claim_count; i++)
         if (!found[i])
-            dead_letter(intake, intake->origins[intake->first + i], "claim.no_channel");
+            dead_letter(intake, origin(intake, intake->first + i), "claim.no_channel");
 }
 
 /* A batch that one event spoils is tried again singly; a single event that PostgreSQL will never
@@ -216,13 +233,13 @@ static void claim_failed(struct intake *intake, const struct err *err)
     log_warn("claim.failed", LOG_INT("events", (int64_t)intake->claim_count), LOG_ERR(err));
     bool passes = err_is_retryable(err);
     if (!passes && intake->claim_count == 1) {
-        dead_letter(intake, intake->origins[intake->first], err->code);
+        dead_letter(intake, origin(intake, intake->first), err->code);
         intake->first++;
         claim_next(intake);
         return;
     }
     if (!passes || (err->class == ERR_RETRY_NOW && intake->failures >= 2))
-        intake->singly = true;
+        go_singly(intake);
     intake->failures++;
     bool away = err->class == ERR_RETRY_LATER;
     if (away && !intake->paused) {
@@ -260,8 +277,10 @@ static void claim_next(struct intake *intake)
         return;
     }
     intake->claim_count = intake->singly ? 1 : intake->event_count - intake->first;
+    arena_reset(intake->claim_arena);
     struct pg_unit unit = {.deadline_ms = CLAIM_MS, .done = claim_done, .arg = intake};
-    inbox_add_claim(&unit, intake->arena, arena_strdup(intake->arena, worker_id(engine->worker)),
+    inbox_add_claim(&unit, intake->claim_arena,
+                    arena_strdup(intake->claim_arena, worker_id(engine->worker)),
                     &intake->events[intake->first], intake->claim_count,
                     &(struct inbox_timing){settings->burst_ms, settings->burst_max_ms,
                                            settings->answer_within_ms, settings->quiet_ms});
@@ -290,7 +309,18 @@ static void go_on(struct intake *intake)
 {
     if (intake->in_flight || intake->letters > 0 || timer_is_active(intake->retry))
         return;
-    if (intake->in_hand && intake->first >= intake->event_count) {
+    if (intake->in_hand && intake->letter_lost) {
+        intake->letter_lost = false;
+        intake->first = intake->claim_count = 0;
+        decode_batch(intake);
+        if (intake->letters > 0 || timer_is_active(intake->retry))
+            return; /* the letters' reports go on */
+    }
+    if (intake->in_hand && intake->first < intake->event_count) {
+        claim_next(intake);
+        return;
+    }
+    if (intake->in_hand) {
         batch_over(intake);
         engine_drain_step(intake->engine);
     }
@@ -300,18 +330,7 @@ static void go_on(struct intake *intake)
 
 static void on_retry(void *arg)
 {
-    struct intake *intake = arg;
-    if (intake->in_flight || intake->letters > 0)
-        return;
-    if (intake->letter_lost) {
-        intake->letter_lost = false;
-        intake->first = intake->claim_count = 0;
-        decode_batch(intake);
-    }
-    if (intake->in_hand && intake->first < intake->event_count)
-        claim_next(intake);
-    else
-        go_on(intake);
+    go_on(arg);
 }
 
 static void on_ready(void *arg)
@@ -326,9 +345,9 @@ int intake_open(struct engine *engine, struct intake **intake, struct err *err)
     const size_t max = (size_t)settings->claim_batch;
     self->engine = engine;
     self->arena = arena_new();
+    self->claim_arena = arena_new();
     self->records = xcalloc(max, sizeof *self->records);
     self->events = xcalloc(max, sizeof *self->events);
-    self->origins = xcalloc(max, sizeof(const struct bus_record *));
     self->retry = timer_new(engine->loop, on_retry, self);
     char member[128];
     snprintf(member, sizeof member, "%s-%d", settings->common.instance,
@@ -362,9 +381,9 @@ void intake_close(struct intake **intake)
     bus_consumer_close(&self->consumer);
     timer_free(&self->retry);
     arena_free(&self->arena);
+    arena_free(&self->claim_arena);
     free(self->records);
     free(self->events);
-    free(self->origins);
     free(self);
     *intake = NULL;
 }

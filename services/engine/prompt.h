@@ -10,8 +10,10 @@
 #include "base/err.h"
 #include "llm/llm.h"
 
-#define PROMPT_MESSAGES_MAX  128
-#define PROMPT_HISTORY_BYTES (48 * 1024) /* older messages beyond this are left out */
+#define PROMPT_MESSAGES_MAX 128
+/* Older messages beyond this are left out; 50 open texts of the greatest length always fit, because
+ * all that the start lists is answered. */
+#define PROMPT_HISTORY_BYTES (512 * 1024)
 
 struct prompt {
     struct llm_message messages[PROMPT_MESSAGES_MAX];

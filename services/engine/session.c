@@ -29,13 +29,21 @@ static void unlist(struct session *session)
     session->list = LIST_NONE;
 }
 
+/* The suspect place is one for the whole process: only its crash may count against the one in it.
+ */
+static void leave_suspect_place(struct sessions *all)
+{
+    all->suspects_at_work--;
+    atomic_store(&all->engine->shared->suspect_busy, false);
+}
+
 static void give_place_back(struct session *session)
 {
     struct sessions *all = session->engine->sessions;
     if (session->has_place)
         all->places--;
     if (session->has_suspect_place)
-        all->suspect_busy = false;
+        leave_suspect_place(all);
     session->has_place = session->has_suspect_place = false;
 }
 
@@ -279,9 +287,12 @@ static void fill_places(struct sessions *all)
         all->places++;
         session_apply(session, EVENT_PLACE);
     }
-    if (!all->suspect_busy && !TAILQ_EMPTY(&all->suspects)) {
+    bool busy = false;
+    if (!TAILQ_EMPTY(&all->suspects) &&
+        atomic_compare_exchange_strong(&all->engine->shared->suspect_busy, &busy, true)) {
         struct session *session = TAILQ_FIRST(&all->suspects);
-        session->has_suspect_place = all->suspect_busy = true;
+        session->has_suspect_place = true;
+        all->suspects_at_work++;
         session_apply(session, EVENT_PLACE);
     }
 }
@@ -397,11 +408,24 @@ size_t sessions_count(const struct sessions *sessions)
 
 size_t sessions_at_work(const struct sessions *sessions)
 {
-    return sessions->places + sessions->suspect_busy;
+    return sessions->places + sessions->suspects_at_work;
+}
+
+bool sessions_have_room(const struct sessions *sessions, const struct uuid *id)
+{
+    const size_t most = (size_t)sessions->engine->shared->settings.max_in_flight * 2;
+    return map_count(sessions->by_id) < most ||
+           map_get(sessions->by_id, id->bytes, sizeof id->bytes) != NULL;
+}
+
+void sessions_tick(struct sessions *sessions)
+{
+    fill_places(sessions);
+    statements_flush(sessions);
 }
 
 struct listing {
-    struct pg_array ids, fences, epochs;
+    struct pg_array tenants, ids, fences, epochs;
 };
 
 static bool list_one(void *arg, const void *key, size_t key_length, void *value)
@@ -410,24 +434,24 @@ static bool list_one(void *arg, const void *key, size_t key_length, void *value)
     struct listing *listing = arg;
     const struct session *session = value;
     int64_t fence = listed_fence(session);
+    pg_array_add(&listing->tenants, session->tenant);
     pg_array_add_uuid(&listing->ids, &session->id);
     pg_array_add_int(&listing->fences, fence);
     pg_array_add_int(&listing->epochs, fence >= 0 ? session->turn.epoch : -1);
     return true;
 }
 
-void sessions_list(struct sessions *sessions, struct arena *arena, const char **ids,
-                   const char **fences, const char **epochs)
+void sessions_list(struct sessions *sessions, struct arena *arena, struct session_arrays *out)
 {
     struct listing listing;
-    pg_array_init(&listing.ids);
-    pg_array_init(&listing.fences);
-    pg_array_init(&listing.epochs);
+    struct pg_array *const arrays[] = {&listing.tenants, &listing.ids, &listing.fences,
+                                       &listing.epochs};
+    const char **const literals[] = {&out->tenants, &out->ids, &out->fences, &out->epochs};
+    for (int i = 0; i < 4; i++)
+        pg_array_init(arrays[i]);
     map_each(sessions->by_id, list_one, &listing);
-    *ids = pg_array_take(&listing.ids, arena);
-    *fences = pg_array_take(&listing.fences, arena);
-    *epochs = pg_array_take(&listing.epochs, arena);
-    pg_array_fini(&listing.ids);
-    pg_array_fini(&listing.fences);
-    pg_array_fini(&listing.epochs);
+    for (int i = 0; i < 4; i++) {
+        *literals[i] = pg_array_take(arrays[i], arena);
+        pg_array_fini(arrays[i]);
+    }
 }

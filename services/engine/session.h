@@ -28,6 +28,7 @@ struct session {
     int64_t due_in_ms; /* for ACTION_WAIT */
     uint64_t ticket;   /* of the statement in flight; 0: none */
     bool recompute, has_place, has_suspect_place;
+    bool alone; /* a batch with it failed for good: its statements go out singly */
     int db_failures;
     struct timer *timer, *deadline;
 
@@ -52,8 +53,8 @@ struct sessions {
     struct engine *engine;
     struct map *by_id;
     struct session_list queue, suspects, starts, commits;
-    size_t places; /* turns at work */
-    bool suspect_busy;
+    size_t places;           /* turns at work */
+    size_t suspects_at_work; /* 0 or 1 */
     int starts_in_flight, commits_in_flight;
     uint64_t next_ticket;
 };
@@ -66,12 +67,19 @@ void sessions_free(struct sessions **sessions);
 void sessions_claimed(struct sessions *sessions, const char *tenant, const struct uuid *id,
                       const struct uuid *conversation, int64_t claimed, int64_t due_in_ms);
 
+/* True when the session is in memory or there is room for it: beyond twice the turns at work, what
+ * is due waits in the database, where adoption finds it. */
+bool sessions_have_room(const struct sessions *sessions, const struct uuid *id);
+
 /* A renewal says that another worker, fence or epoch has it; `fence` is what sessions_list gave.
  * Ignored for unknown ids and when we started it anew since. */
 void sessions_not_ours(struct sessions *sessions, const struct uuid *id, int64_t fence);
 
 /* The worker died: forget everything, stop every call. */
 void sessions_drop_all(struct sessions *sessions);
+
+/* Gives free places away; once a second, since the suspect place is shared between loops. */
+void sessions_tick(struct sessions *sessions);
 
 /* Drain: forget what has not started (it is given back in the database). */
 void sessions_drop_waiting(struct sessions *sessions);
@@ -80,9 +88,13 @@ void sessions_drop_waiting(struct sessions *sessions);
 size_t sessions_count(const struct sessions *sessions);
 size_t sessions_at_work(const struct sessions *sessions);
 
-/* Fills array literals (in the arena) of all ids, fences and epochs (-1 without a running turn). */
-void sessions_list(struct sessions *sessions, struct arena *arena, const char **ids,
-                   const char **fences, const char **epochs);
+/* Array literals of equal length. */
+struct session_arrays {
+    const char *tenants, *ids, *fences, *epochs; /* -1 without a running turn */
+};
+
+/* Fills array literals (in the arena) of all sessions in memory. */
+void sessions_list(struct sessions *sessions, struct arena *arena, struct session_arrays *out);
 
 /* Applies the event by the table; ignored when the table has no rule. The session may be freed. */
 void session_apply(struct session *session, enum turn_event event);

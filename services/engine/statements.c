@@ -51,6 +51,15 @@ static void batch_add(struct batch *batch, struct session *session)
     batch->items[batch->count++] = (struct batch_item){session->id, session->ticket};
 }
 
+/* One that was in a batch that failed for good goes out alone: it does not spoil others again. */
+static bool fits(const struct batch *batch, const struct session *next, bool *closed)
+{
+    if (next == NULL || *closed || batch->count == BATCH_MAX || (next->alone && batch->count > 0))
+        return false;
+    *closed = next->alone;
+    return true;
+}
+
 /* The session if it still waits for this statement. */
 static struct session *batch_session(const struct batch *batch, size_t index)
 {
@@ -69,10 +78,13 @@ static void batch_failed(struct batch *batch, const struct err *err, const char 
 {
     log_warn("statement.failed", LOG_TEXT("what", what), LOG_INT("turns", (int64_t)batch->count),
              LOG_ERR(err));
+    bool alone = !err_is_retryable(err);
     for (size_t i = 0; i < batch->count; i++) {
         struct session *session = batch_session(batch, i);
-        if (session != NULL)
-            session_apply(session, EVENT_DB_AWAY);
+        if (session == NULL)
+            continue;
+        session->alone = alone;
+        session_apply(session, EVENT_DB_AWAY);
     }
 }
 
@@ -141,7 +153,8 @@ static void send_starts(struct sessions *sessions)
     struct batch *batch = batch_new(sessions);
     struct turn_start *starts = arena_alloc(batch->arena, BATCH_MAX * sizeof *starts);
     struct session *session;
-    while (batch->count < BATCH_MAX && (session = TAILQ_FIRST(&sessions->starts)) != NULL) {
+    bool closed = false;
+    while (fits(batch, session = TAILQ_FIRST(&sessions->starts), &closed)) {
         TAILQ_REMOVE(&sessions->starts, session, link);
         session->list = LIST_NONE;
         starts[batch->count] = (struct turn_start){
@@ -243,7 +256,8 @@ static void send_commits(struct sessions *sessions)
     struct turn_commit *commits = arena_alloc(batch->arena, BATCH_MAX * sizeof *commits);
     struct session *session;
     char id[UUID_TEXT_SIZE];
-    while (batch->count < BATCH_MAX && (session = TAILQ_FIRST(&sessions->commits)) != NULL) {
+    bool closed = false;
+    while (fits(batch, session = TAILQ_FIRST(&sessions->commits), &closed)) {
         TAILQ_REMOVE(&sessions->commits, session, link);
         session->list = LIST_NONE;
         STOP_POINT("engine.committing", uuid_format(&session->id, id));

@@ -314,6 +314,62 @@ static void what_ends_at_once(void)
     end_test();
 }
 
+/* Within one batch a text is judged by the words that came before it. */
+static void consent_follows_the_order_of_a_batch(void)
+{
+    begin_test();
+    struct inbox_event stop = text_of(1, 1, "STOP");
+    stop.consent = INBOX_STOP;
+    claim(WORKER_A, &stop, 1);
+    struct inbox_event back[2] = {text_of(1, 2, "START"), text_of(1, 3, "are you open?")};
+    back[0].consent = INBOX_START;
+    back[1].place = 1;
+    struct claims claimed = claim(WORKER_A, back, 2);
+    CU_ASSERT_STRING_EQUAL(claimed.states[0], "ended");
+    CU_ASSERT_STRING_EQUAL(claimed.states[1], "open");
+    struct inbox_event again[2] = {text_of(1, 4, "STOP"), text_of(1, 5, "START")};
+    again[0].consent = INBOX_STOP;
+    again[1].consent = INBOX_START;
+    again[1].place = 1;
+    again[1].event_time_ms = again[0].event_time_ms;
+    claimed = claim(WORKER_A, again, 2);
+    CU_ASSERT_STRING_EQUAL(claimed.states[1], "ended");
+    CU_ASSERT_STRING_EQUAL(value("SELECT state FROM consents"), "opted_in");
+    end_test();
+}
+
+/* A text whose turn failed is not shown to the model again: it may be what kills engines. */
+static void a_failed_text_stays_out_of_the_next_prompt(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "poison");
+    struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
+    struct turn_commit degraded = commit_of(&claimed.rows[0], &turn);
+    degraded.event_state = degraded.turn_state = "failed";
+    degraded.outcome = "degraded";
+    CU_ASSERT_EQUAL(commit(WORKER_A, &degraded).kind, TURN_COMMITTED);
+    struct claims next = claim_one(WORKER_A, 1, 2, "harmless");
+    turn = start(WORKER_A, &next.rows[0]);
+    CU_ASSERT_PTR_NOT_NULL(strstr(turn.context, "harmless"));
+    CU_ASSERT_PTR_NULL(strstr(turn.context, "poison"));
+    end_test();
+}
+
+/* A drained worker's row stays, dead, so that what still names it is adopted. */
+static void what_names_a_retired_worker_is_adopted(void)
+{
+    begin_test();
+    claim_one(WORKER_A, 1, 1, "one");
+    struct pg_unit unit = {.count = 0};
+    struct outcome out;
+    turn_add_give_back(&unit, WORKER_A);
+    rig_submit(&unit, &out);
+    rig_run();
+    run("UPDATE channel_sessions SET due_at = clock_timestamp(), worker = '" WORKER_A "'");
+    CU_ASSERT_EQUAL(adopt(WORKER_B, "{}"), 1);
+    end_test();
+}
+
 /* V8: what is older than the erasure is refused, what is newer is ordinary. */
 static void v8_claims_after_an_erasure(void)
 {
@@ -364,6 +420,9 @@ int main(void)
     CU_add_test(suite, "adoption", only_due_sessions_of_the_dead_are_adopted);
     CU_add_test(suite, "tries", tries_count_lost_starts_only);
     CU_add_test(suite, "what ends at once", what_ends_at_once);
+    CU_add_test(suite, "consent in a batch", consent_follows_the_order_of_a_batch);
+    CU_add_test(suite, "a failed text", a_failed_text_stays_out_of_the_next_prompt);
+    CU_add_test(suite, "a retired worker", what_names_a_retired_worker_is_adopted);
     CU_add_test(suite, "V8", v8_claims_after_an_erasure);
     CU_add_test(suite, "held and quiet conversations", held_and_quiet_conversations);
     CU_basic_run_tests();
