@@ -168,7 +168,6 @@ static void loaded(void *arg, const struct pg_answer *answer)
         err_set(&err, ERR_BUG, "assistant.missing", "the assistant version has no row");
     else {
         entry->arena = arena_new();
-        usable = true;
         if (read_config(entry, answer, &err) == 0)
             err.code[0] = '\0';
         usable = entry->assistant.fallback != NULL;
