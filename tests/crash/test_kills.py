@@ -14,6 +14,7 @@ import webhook
 from harness import oracle
 from harness.load import Load
 from harness.stops import KILL
+from procs import tail
 
 POINTS = {
     "ingress": ("ingress.read", "ingress.verified", "ingress.acked"),
@@ -74,6 +75,7 @@ class Killer:
         self.starting = set()
         self.pids = {service.pid: name for name, service in desk.services.items()}
         self.counted = 0
+        self.own_deaths = []  # what ended without having been killed
 
     def step(self):
         for kind, stop in list(self.armed.items()):
@@ -151,6 +153,9 @@ class Killer:
     def _restart(self):
         for name, service in self.desk.services.items():
             if not service.alive():
+                if service.child.process.returncode != -9:
+                    self.own_deaths.append(f"{name} ended with {service.child.process.returncode}:"
+                                           f"\n{tail(self.desk.log_of(name), 25)}")
                 service.start()
                 self.pids[service.pid] = name
                 self.starting.add(name)
@@ -254,6 +259,7 @@ def play_round(desk, table, wanted):
     # Whatever would be sent twice has been looked up and sent again by then.
     desk.settled(3, lambda: len(desk.sent()), 30)
     verdict = table.add(killer.kills, texts, desk.ledger("twilio"))
+    assert not killer.own_deaths, "\n".join(killer.own_deaths[:3])
     assert verdict.clean(), verdict
     unanswered = [text for text in texts if not text.accepted_at]
     assert not unanswered, f"{len(unanswered)} texts were never accepted"

@@ -190,14 +190,14 @@ class Held:
     def commit(self):
         self.connection.commit()
 
-    def blocks(self):
-        """Backends that wait for a lock of this transaction, as [query]."""
+    def blocks(self, role):
+        """Statements of this role that wait for a lock of this transaction."""
         return [row[0] for row in self.desk.sql(
-            "SELECT query FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))",
-            self.connection.info.backend_pid)]
+            "SELECT query FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+            " AND usename = %s", self.connection.info.backend_pid, f"frontdesk_{role}")]
 
-    def wait_blocks(self, deadline_s=10, what="somebody to wait for the held lock"):
-        self.desk.wait(self.blocks, deadline_s, what)
+    def wait_blocks(self, role, deadline_s=10, what="somebody to wait for the held lock"):
+        self.desk.wait(lambda: self.blocks(role), deadline_s, what)
 
 
 # The statements of common/store/conversation.c (raise_sql, suppress_sql, rest_sql), for a takeover

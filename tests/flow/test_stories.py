@@ -79,10 +79,10 @@ def background(action, *args):
     return join
 
 
-def blocked_or(desk, held, condition, deadline_s=10):
-    """Waits until somebody waits for the held transaction (the guard), or the condition is true
+def blocked_or(desk, held, role, condition, deadline_s=10):
+    """Waits until the role waits for the held transaction (the guard), or the condition is true
     (it went past)."""
-    desk.wait(lambda: held.blocks() or condition(), deadline_s, "the other party's move")
+    desk.wait(lambda: held.blocks(role) or condition(), deadline_s, "the other party's move")
 
 
 # V1: one statement is not enough
@@ -99,7 +99,7 @@ def test_v1a_claim_between_snapshot_and_lock_of_a_commit(desk):
     desk.wait(lambda: len(customer.model_calls()) == 2, 10, "the model to be asked")
     with Held(desk) as claim:
         nonce = claim_by_hand(claim, customer, dead_worker(desk))
-        blocked_or(desk, claim, lambda: len(customer.replies()) > 1)
+        blocked_or(desk, claim, "engine", lambda: len(customer.replies()) > 1)
         claim.commit()
     desk.wait(lambda: customer.open_events() == 0, 15,
               lambda: f"both texts to be answered: {customer.session()} {customer.replies()}")
@@ -120,7 +120,7 @@ def test_v1b_commit_during_a_takeover(desk):
     with Held(desk) as takeover:
         takeover.run(RAISE, *key)
         takeover.run(SUPPRESS, *key)
-        blocked_or(desk, takeover, lambda: len(customer.replies()) > 1)
+        blocked_or(desk, takeover, "engine", lambda: len(customer.replies()) > 1)
         takeover.run(REST, *key)
         takeover.commit()
     quiet(desk, 1.5, customer.replies)
@@ -149,7 +149,7 @@ def test_v1c_delivery_claim_during_a_takeover(desk):
         with Held(desk) as takeover:
             takeover.run(RAISE, *key)
             background(desk.installation.deskctl, "release", "--yes")()
-            blocked_or(desk, takeover, lambda: len(desk.sent_to(customer.address)) > 1)
+            blocked_or(desk, takeover, "responder", lambda: len(desk.sent_to(customer.address)) > 1)
             takeover.run(SUPPRESS, *key)
             takeover.run(REST, *key)
             takeover.commit()
@@ -182,7 +182,7 @@ def test_v1d_takeover_lists_what_is_being_claimed(desk):
                       " VALUES (%s::uuid, %s::uuid, 1,"
                       " '00000000-0000-4000-8000-00000000001d')", tenant, delivery)
             takeover = background(take_over_said, desk, conversation)
-            claim.wait_blocks()
+            claim.wait_blocks("ops")
             claim.commit()
         desk.wait(lambda: desk.value("SELECT held_by FROM conversations WHERE id = %s::uuid",
                                      conversation), 10, "the takeover to commit")
@@ -263,7 +263,8 @@ def test_v1g_unknown_settled_during_a_takeover(desk):
     with Held(desk) as takeover:
         takeover.run(RAISE, *key)
         takeover.run(SUPPRESS, *key)
-        blocked_or(desk, takeover, lambda: customer.replies()[1][2] != "unknown", 12)
+        blocked_or(desk, takeover, "responder",
+                   lambda: customer.replies()[1][2] != "unknown", 12)
         takeover.run(REST, *key)
         takeover.commit()
     desk.wait(lambda: customer.replies()[1][2] in ("suppressed", "parked", "failed"), 15,
@@ -532,7 +533,7 @@ def test_v8_claim_that_began_before_the_erasure(desk):
                      known.session()["id"])
             for name in engines:
                 desk.thaw(name)
-            slow.wait_blocks(what="the claim to wait for the known customer's session")
+            slow.wait_blocks("engine", what="the claim to wait for the known customer's session")
             erasure = background(erase, desk, stranger)
             desk.wait(lambda: not erasure.running() or desk.value(
                 "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"), 10,
