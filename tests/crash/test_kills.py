@@ -245,7 +245,7 @@ def play_round(desk, table, wanted):
     desk.faults("twilio", {"path": "/Messages.json", "method": "POST",
                            "action": {"type": "delay", "ms": 150}})
     load = Texts(desk.public_url, desk.tenants, rate=24, addresses=120, tenant_count=4,
-                 connections=40, tries=12)
+                 connections=40, tries=9)
     load.start(seconds=ROUND_S)
     killer = Killer(desk)
     while load.running() and not killer.enough(wanted):
