@@ -194,7 +194,9 @@ static void test_ten_thousand_units(void)
 /* Larger than the socket buffers both ways, so that writes block and must be finished later. */
 static void test_large_parameters_and_rows(void)
 {
-    enum { SIZE = 3 << 20, COUNT = 6 };
+    /* Far beyond the socket's buffers; libpq moves its whole unsent buffer after every partial
+     * send, so more would only measure that. */
+    enum { SIZE = 1 << 20, COUNT = 6 };
     struct outcome outs[COUNT];
     char *big = malloc(SIZE + 1);
     memset(big, 'x', SIZE);
@@ -209,7 +211,7 @@ static void test_large_parameters_and_rows(void)
     }
     rig_run();
     for (int i = 0; i < COUNT; i++)
-        assert_ok(&outs[i], "3145728");
+        assert_ok(&outs[i], "1048576");
     rig_close();
     free(big);
 }
