@@ -49,6 +49,7 @@ static int start(struct service *service, bool check_only, struct err *err)
     shared.ready_database = service_condition(service, "database");
     shared.ready_worker = service_condition(service, "worker");
     shared.ready_bus = service_condition(service, "bus");
+    shared.ready_assigned = service_condition(service, "assigned");
     return 0;
 }
 

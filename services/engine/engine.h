@@ -28,8 +28,9 @@ struct engine_shared {
     struct secret *id_key;
     struct secret *credential_keys[ENGINE_KEYS_MAX];
     size_t credential_key_count;
-    atomic_bool suspect_busy;                    /* the one thing that loops share while they run */
-    int ready_database, ready_bus, ready_worker; /* readiness conditions */
+    atomic_bool suspect_busy; /* the one thing that loops share while they run */
+    /* Readiness conditions. */
+    int ready_database, ready_bus, ready_worker, ready_assigned;
 };
 
 /* One loop's engine. */

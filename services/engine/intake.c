@@ -333,6 +333,15 @@ static void on_retry(void *arg)
     go_on(arg);
 }
 
+/* The group has settled for us, with or without partitions: texts no longer wait for that. */
+static void on_assign(void *arg, int partitions)
+{
+    const struct intake *intake = arg;
+    const struct engine *engine = intake->engine;
+    log_info("intake.assigned", LOG_INT("partitions", partitions));
+    service_set(service_of(engine->self), engine->shared->ready_assigned, true);
+}
+
 static void on_ready(void *arg)
 {
     go_on(arg);
@@ -363,6 +372,7 @@ int intake_open(struct engine *engine, struct intake **intake, struct err *err)
                                            .session_timeout_ms = settings->session_timeout_ms,
                                            .heartbeat_ms = settings->heartbeat_ms,
                                            .on_ready = on_ready,
+                                           .on_assign = on_assign,
                                            .arg = self};
     service_bus_options(&settings->kafka, &settings->common, "engine", &options.client);
     int rc = bus_consumer_open(&options, &self->consumer, err);
