@@ -84,8 +84,8 @@ class Postgres:
 
     def kill(self):
         """kill -9 of the server and all its backends, as the end of a machine would."""
+        self.child.freeze()  # first: it must not fork while we look
         pids = children_of(self.child.pid) if self.child.alive() else []
-        self.child.freeze()
         for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
