@@ -587,6 +587,7 @@ def test_killed_at_each_step(desk):
         answer = desk.webhook(customer, "hello", sid=sid)
         assert answer.status not in range(200, 300), (point, answer)
         assert stop.hits == 1 and stop.subject == sid
+        desk.wait(lambda: not desk.services["ingress-1"].alive(), 5, "the death")
         assert desk.revive() == ["ingress-1"]
         before = len(records_with(desk, "inbound.sms", sid))
         assert before == (1 if point == "ingress.acked" else 0), (point, before)
