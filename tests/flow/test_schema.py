@@ -82,7 +82,7 @@ def test_no_function_runs_as_its_owner(desk):
 
 def sessions(desk):
     """A connection as the console's role."""
-    connection = psycopg2.connect(desk.installation.owner_url)
+    connection = psycopg2.connect(desk.servers.postgres.url(desk.installation.database))
     connection.autocommit = False
     return connection
 
