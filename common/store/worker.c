@@ -138,7 +138,7 @@ struct worker *worker_new(const struct worker_options *options)
                                            .url = options->database_url,
                                            .name = "frontdesk-lease",
                                            .connections = 1,
-                                           .depth = 4,
+                                           .depth = 1,
                                            .on_state = on_state,
                                            .arg = self});
     self->timer = timer_new(options->loop, on_timer, self);

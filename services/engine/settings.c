@@ -19,8 +19,8 @@ const struct config_spec engine_config[] = {
         "Files with the keys that open stored credentials, comma-separated, the current one "
         "first."),
     ROW("loops", CONFIG_INT, loops, "1", 1, 64, 0, "Event loops, each a worker of its own."),
-    ROW("database_connections", CONFIG_INT, database_connections, "4", 1, 16, 0,
-        "Pipelined connections per loop."),
+    ROW("database_connections", CONFIG_INT, database_connections, "6", 1, 16, 0,
+        "Connections per loop, each with one unit in flight."),
     ROW("worker_lease_ms", CONFIG_MS, worker_lease_ms, "4s", 200, 60000, 0,
         "Lease of a worker; what a dead one held is taken up after it."),
     ROW("adopt_every_ms", CONFIG_MS, adopt_every_ms, "1s", 50, 60000, 0,
