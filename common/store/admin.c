@@ -2,6 +2,8 @@
  * conversation: the shape is needed as JSON anyway, and it is read in one snapshot. */
 #include "store/admin.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
 
 /* The transaction runs in UTC (schema_begin_as_ops). */
@@ -231,6 +233,44 @@ int admin_inbox_knows(struct pg_session *session, const struct uuid *tenant, con
     if (pg_session_query(session, &statement, &result, err) != 0)
         return -1;
     *known = pg_bool(result, 0, 0, 0);
+    pg_result_free(&result);
+    return 0;
+}
+
+/* The provider's second may have begun before the event and ended after it. */
+#define SECOND_MS 1000
+
+static const char settle_sent_sql[] =
+    "WITH s AS (SELECT s.tenant_id, s.id FROM channel_sessions s"
+    " JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
+    " WHERE s.tenant_id = $1::uuid AND ch.address = $2::text AND s.remote_address = $3::text"
+    " AND NOT EXISTS (SELECT FROM deliveries k WHERE k.tenant_id = $1::uuid"
+    " AND k.provider_sid = $4::text)),"
+    " d AS (UPDATE deliveries d SET state = 'suppressed', reason = 'reconciled', worker = NULL,"
+    " settled_at = clock_timestamp() FROM s WHERE d.tenant_id = s.tenant_id"
+    " AND d.session_id = s.id AND d.turn_id IS NOT NULL"
+    " AND d.state IN ('pending', 'deferred', 'unknown', 'held')"
+    " AND NOT EXISTS (SELECT FROM inbox_events e WHERE e.tenant_id = d.tenant_id"
+    " AND e.turn_id = d.turn_id AND e.event_time > $5::timestamptz) RETURNING 1),"
+    " e AS (UPDATE inbox_events e SET state = 'ended', reason = 'reconciled',"
+    " settled_at = clock_timestamp() FROM s WHERE e.tenant_id = s.tenant_id"
+    " AND e.session_id = s.id AND e.state = 'open' AND e.event_time <= $5::timestamptz"
+    " RETURNING 1)"
+    " SELECT (SELECT count(*) FROM d) + (SELECT count(*) FROM e)";
+
+int admin_settle_sent(struct pg_session *session, const struct admin_sent *sent, int64_t *settled,
+                      struct err *err)
+{
+    char tenant[UUID_TEXT_SIZE], at[CLOCK_RFC3339_SIZE];
+    clock_format_rfc3339(sent->at_ms + SECOND_MS, at);
+    const struct pg_statement statement = {
+        .sql = settle_sent_sql,
+        .params = {uuid_format(&sent->tenant, tenant), sent->sender, sent->address, sent->sid, at},
+        .param_count = 5};
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    *settled = pg_int(result, 0, 0, 0);
     pg_result_free(&result);
     return 0;
 }

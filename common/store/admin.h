@@ -51,6 +51,19 @@ int admin_list_dead(struct pg_session *session, struct arena *arena, const char 
 int admin_show_dead(struct pg_session *session, struct arena *arena, const struct uuid *id,
                     const char **json, struct err *err);
 
+/* A message that the provider sent from one of our numbers, as its list shows it. */
+struct admin_sent {
+    struct uuid tenant;
+    const char *sender, *address, *sid;
+    int64_t at_ms; /* whole seconds: the provider shows no more */
+};
+
+/* After a restore: if no delivery of ours has this message's sid, somebody answered before the
+ * database went back. Ends the open events of that address up to then and suppresses replies to
+ * them that have not left, by address and time, never by text. *settled gets how many rows. */
+int admin_settle_sent(struct pg_session *session, const struct admin_sent *sent, int64_t *settled,
+                      struct err *err);
+
 /* True in *known if the inbox has that event of the tenant. */
 int admin_inbox_knows(struct pg_session *session, const struct uuid *tenant, const char *channel,
                       const char *provider_id, bool *known, struct err *err);

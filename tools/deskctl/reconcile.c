@@ -1,6 +1,8 @@
 /* `deskctl reconcile`: asks Twilio which messages came in and injects those that no inbox row
- * knows, because a webhook was lost. The event has the MessageSid as its id, like a webhook's, so
- * injecting what arrives by itself after all changes nothing. */
+ * knows, because a webhook was lost. While the installation is held (a database that went back) it
+ * also asks which messages left, and ends the events that were answered before. The event has the
+ * MessageSid as its id, like a webhook's, so injecting what arrives by itself after all changes
+ * nothing. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -11,6 +13,7 @@
 #include "fetch.h"
 #include "publish.h"
 #include "store/admin.h"
+#include "store/hold.h"
 #include "store/tenant.h"
 #include "tenant_plan.h"
 #include "twilio_page.h"
@@ -27,6 +30,8 @@ struct reconcile {
     bool execute;
     int64_t since_ms;
     size_t seen, missing, failed;
+    int64_t settled; /* rows that what left has ended */
+    bool held;
     const char *base; /* without its last slash */
 };
 
@@ -93,6 +98,26 @@ static bool is_candidate(const struct reconcile *r, const struct tenant_channel 
              strcmp(message->sms.account_sid, channel->account_sid) == 0));
 }
 
+static int settle_sent(struct reconcile *r, const struct tenant_channel *channel,
+                       const struct secret *token, struct twilio_message *message, struct err *err)
+{
+    struct pg_session *session = NULL;
+    const struct admin_sent sent = {channel->tenant, channel->address, message->to, message->sid,
+                                    message->at_ms};
+    int64_t rows = 0;
+    (void)token;
+    if (message->inbound || *message->error != '\0' || message->at_ms < r->since_ms)
+        return 0;
+    if (desk_begin(r->desk, &session, err) != 0 ||
+        admin_settle_sent(session, &sent, &rows, err) != 0)
+        return -1;
+    r->settled += rows;
+    if (r->execute)
+        return desk_commit(r->desk, err);
+    desk_rollback(r->desk);
+    return 0;
+}
+
 static int settle(struct reconcile *r, const struct tenant_channel *channel,
                   const struct secret *token, struct twilio_message *message, struct err *err)
 {
@@ -120,12 +145,23 @@ static int settle(struct reconcile *r, const struct tenant_channel *channel,
     return 0;
 }
 
+/* One direction of a number: its list's side and what is done with each message. */
+struct direction {
+    enum twilio_page_side side;
+    int (*settle)(struct reconcile *r, const struct tenant_channel *channel,
+                  const struct secret *token, struct twilio_message *message, struct err *err);
+};
+static const struct direction came_in = {TWILIO_PAGE_TO, settle};
+static const struct direction left = {TWILIO_PAGE_FROM, settle_sent};
+
 static int read_pages(struct reconcile *r, const struct tenant_channel *channel,
-                      const struct secret *token, struct err *err)
+                      const struct secret *token, const struct direction *direction,
+                      struct err *err)
 {
     struct arena *arena = r->desk->arena;
-    const char *url =
-        twilio_page_url(arena, r->base, channel->account_sid, channel->address, r->since_ms);
+    const char *url = twilio_page_url(
+        arena, &(struct twilio_page_query){r->base, channel->account_sid, channel->address,
+                                           direction->side, r->since_ms});
     for (int pages = 0; url != NULL; pages++) {
         struct twilio_page page;
         const char *body = NULL;
@@ -138,7 +174,7 @@ static int read_pages(struct reconcile *r, const struct tenant_channel *channel,
             twilio_page_read(arena, body, length, channel->account_sid, &page, err) != 0)
             return -1;
         for (size_t i = 0; i < page.count; i++)
-            if (settle(r, channel, token, &page.messages[i], err) != 0)
+            if (direction->settle(r, channel, token, &page.messages[i], err) != 0)
                 return -1;
         url = page.next != NULL ? arena_printf(arena, "%s%s", r->base, page.next) : NULL;
     }
@@ -155,7 +191,9 @@ static int reconcile_channel(struct reconcile *r, const struct tenant_channel *c
     if (desk_key(r->desk, DESK_KEY_CREDENTIALS, &key, err) != 0 ||
         tenant_plan_open_token(channel, key, &token, err) != 0)
         return -1;
-    int result = read_pages(r, channel, token, err);
+    int result = read_pages(r, channel, token, &came_in, err);
+    if (result == 0 && r->held)
+        result = read_pages(r, channel, token, &left, err);
     secret_free(&token);
     return result;
 }
@@ -217,11 +255,25 @@ static int finish(struct reconcile *r)
     int code = desk_print_table(r->desk, r->table, "nothing is missing");
     desk_note("%zu inbound messages looked at, %zu %s, %zu problems", r->seen, r->missing,
               r->execute ? "injected" : "missing", r->failed);
+    if (r->held)
+        desk_note("the installation is held: %" PRId64 " events and replies %s answered before",
+                  r->settled, r->execute ? "were settled as" : "would be settled as");
     if (!r->execute && r->missing > 0)
         desk_note("add --execute to inject them");
     if (code != DESK_OK || r->failed > 0)
         return DESK_FAILED;
     return !r->execute && r->missing > 0 ? DESK_DIFFERENT : DESK_OK;
+}
+
+static int read_held(struct desk *desk, bool *held, struct err *err)
+{
+    struct pg_session *session = NULL;
+    struct hold_state state;
+    if (desk_begin(desk, &session, err) != 0 || hold_read(session, &state, err) != 0)
+        return -1;
+    desk_rollback(desk);
+    *held = !state.released;
+    return 0;
 }
 
 static int run(struct desk *desk, const struct words *words)
@@ -239,6 +291,8 @@ static int run(struct desk *desk, const struct words *words)
     r.base = arena_strndup(desk->arena, desk->settings.twilio_base_url, length);
     r.since_ms = clock_wall_ms() - span_ms;
     if (read_tenants(desk, words_option(words, "tenant"), &rows, &count, &err) != 0)
+        return desk_fail(&err);
+    if (read_held(desk, &r.held, &err) != 0)
         return desk_fail(&err);
     r.table = table_new(desk->arena, columns, sizeof columns / sizeof columns[0]);
     r.fetch = fetch_new();

@@ -14,17 +14,16 @@
 #include "contract/twilio.h"
 #include "json/json.h"
 
-const char *twilio_page_url(struct arena *arena, const char *base, const char *account_sid,
-                            const char *number, int64_t since_ms)
+const char *twilio_page_url(struct arena *arena, const struct twilio_page_query *query)
 {
     struct strbuf url;
     struct tm day;
-    time_t seconds = (time_t)(since_ms / 1000);
+    time_t seconds = (time_t)(query->since_ms / 1000);
     gmtime_r(&seconds, &day);
     strbuf_init(&url, 2048);
-    strbuf_printf(&url, "%s/2010-04-01/Accounts/%s/Messages.json?PageSize=1000&To=", base,
-                  account_sid);
-    text_add_percent(&url, number);
+    strbuf_printf(&url, "%s/2010-04-01/Accounts/%s/Messages.json?PageSize=1000&%s=", query->base,
+                  query->account_sid, query->side == TWILIO_PAGE_TO ? "To" : "From");
+    text_add_percent(&url, query->number);
     /* DateSent>=: days in GMT. */
     strbuf_printf(&url, "&DateSent%%3E=%04d-%02d-%02d", day.tm_year + 1900, day.tm_mon + 1,
                   day.tm_mday);
@@ -83,6 +82,7 @@ static void read_message(struct arena *arena, const struct json *json,
         at = json_member_text(json, "date_created");
     *message = (struct twilio_message){
         .sid = member(arena, json, "sid"),
+        .to = member(arena, json, "to"),
         .inbound = strcmp(member(arena, json, "direction"), "inbound") == 0,
         .media = count_of(json, "num_media"),
         .error = "",

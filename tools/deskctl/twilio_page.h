@@ -15,7 +15,8 @@ struct twilio_message {
     const char *sid;
     int64_t at_ms; /* date_sent, else date_created */
     bool inbound;
-    int64_t media; /* how many */
+    const char *to; /* as the provider writes it, "" if absent */
+    int64_t media;  /* how many */
     /* Complete but for tenant, envelope and media; only if `error` is empty. */
     struct sms_received sms;
     const char *error; /* why it cannot be an event: "" if it can */
@@ -27,10 +28,17 @@ struct twilio_page {
     const char *next; /* path of the next page, starting with "/", NULL at the end */
 };
 
-/* Address of the first page: inbound messages to `number` since the day of since_ms. In the arena.
+/* Which messages of a number a page lists: by To or by From. */
+enum twilio_page_side { TWILIO_PAGE_TO, TWILIO_PAGE_FROM };
+
+/* Address of the first page: messages to or from `number` since the day of since_ms. In the arena.
  */
-const char *twilio_page_url(struct arena *arena, const char *base, const char *account_sid,
-                            const char *number, int64_t since_ms);
+struct twilio_page_query {
+    const char *base, *account_sid, *number;
+    enum twilio_page_side side;
+    int64_t since_ms;
+};
+const char *twilio_page_url(struct arena *arena, const struct twilio_page_query *query);
 
 /* Reads a page. PERMANENT "twilio.page" if it is none, or if its next page is outside the account.
  */

@@ -27,11 +27,15 @@ static int read_page(const char *text, struct twilio_page *page, struct err *err
 
 static void test_url(void)
 {
-    const char *url = twilio_page_url(arena, "https://api.twilio.com", ACCOUNT, "+15550100101",
-                                      1795943227000); /* 2026-11-29 09:07:07 UTC */
-    CU_ASSERT_STRING_EQUAL(url, "https://api.twilio.com/2010-04-01/Accounts/" ACCOUNT
-                                "/Messages.json?PageSize=1000&To=%2B15550100101"
-                                "&DateSent%3E=2026-11-29");
+    /* 2026-11-29 09:07:07 UTC */
+    struct twilio_page_query query = {"https://api.twilio.com", ACCOUNT, "+15550100101",
+                                      TWILIO_PAGE_TO, 1795943227000};
+    CU_ASSERT_STRING_EQUAL(twilio_page_url(arena, &query),
+                           "https://api.twilio.com/2010-04-01/Accounts/" ACCOUNT
+                           "/Messages.json?PageSize=1000&To=%2B15550100101"
+                           "&DateSent%3E=2026-11-29");
+    query.side = TWILIO_PAGE_FROM;
+    CU_ASSERT_PTR_NOT_NULL(strstr(twilio_page_url(arena, &query), "&From=%2B15550100101&"));
 }
 
 static void test_good(void)
