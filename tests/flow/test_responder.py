@@ -265,7 +265,7 @@ def test_claim_waits_for_a_takeover_under_way(desk):
     with Held(desk) as takeover:
         takeover.run(RAISE, customer.tenant, customer.conversation)
         delivery = customer.reply()
-        takeover.wait_blocks()
+        takeover.wait_blocks("responder")
         takeover.run(SUPPRESS, customer.tenant, customer.conversation)
         takeover.commit()
     customer.wait_state(delivery, "suppressed")
