@@ -214,7 +214,7 @@ def test_v1e_commit_answers_only_what_its_prompt_held(desk):
     Guard: store/turn.c commit_sql, e.provider_id = ANY (g.answered)."""
     customer, _ = met(desk)
     desk.faults("model", {"match": customer_mark(customer), "action": {"type": "delay",
-                                                                      "ms": 1000}})
+                                                                      "ms": 2500}})
     texts = []
     for number in range(1, 5):
         texts.append(customer.text(customer_mark(customer)))
@@ -497,7 +497,9 @@ def test_v5g_refusals_are_not_tries(desk):
     bodies = wait_sent(desk, customer, 2, 30)
     assert oracle.new_nonces(bodies[1]) == [said.nonce], bodies
     assert [turn["outcome"] for turn in customer.turns()] == ["reply", "reply"]
-    assert customer.turns()[1]["tries"] == 2, customer.turns()[1]
+    # Two starts were lost at most: a redelivered record may bring the session to the next worker
+    # before the dead one's lease is over, and that start is not counted.
+    assert customer.turns()[1]["tries"] in (1, 2), customer.turns()[1]
 
 
 # V8: erasure
