@@ -312,6 +312,8 @@ void turn_add_start(struct pg_unit *unit, struct arena *arena, const char *worke
                     const struct turn_start *starts, size_t count, int64_t deadline_ms,
                     int64_t adopter_ms)
 {
+    /* Whether a start was lost with its worker shows only once that worker is marked. */
+    worker_add_mark_dead(unit, "engine");
     static const struct column_kind kinds[] = {
         {offsetof(struct turn_start, tenant), COLUMN_TEXT},
         {offsetof(struct turn_start, session), COLUMN_UUID},
@@ -344,7 +346,7 @@ bool turn_read_started(const struct pg_answer *answer, int row, struct turn_star
     static const char *const kinds[] = {"run",  "fail",  "suspect", "nothing",
                                         "held", "moved", "lost",    NULL};
     const struct pg_result *r = answer->results;
-    const int s = 2;
+    const int s = 3;
     if (row >= pg_rows(r, s))
         return false;
     *out = (struct turn_started){
