@@ -14,7 +14,6 @@
 #include <sys/random.h>
 
 #define BACKOFF_MIN_MS 50
-#define BACKOFF_MAX_MS 2000
 #define STABLE_MS      5000 /* a connection that lived this long was a good one */
 
 static void on_timer(void *arg);
@@ -43,8 +42,8 @@ static void wait_for_retry(struct pg_conn *conn)
     conn->broken = conn->read_only = false;
     timer_start(conn->timer, jitter(conn->backoff_ms), 0);
     conn->backoff_ms *= 2;
-    if (conn->backoff_ms > BACKOFF_MAX_MS)
-        conn->backoff_ms = BACKOFF_MAX_MS;
+    if (conn->backoff_ms > pg_retry_max_ms(conn->pg))
+        conn->backoff_ms = pg_retry_max_ms(conn->pg);
 }
 
 static void fail(struct pg_conn *conn, const char *why)

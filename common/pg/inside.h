@@ -130,6 +130,7 @@ void pg_conn_drop(struct pg_conn *conn, const char *why);
 /* ---- the pool, as its connections see it ---- */
 struct loop *pg_loop(const struct pg *pg);
 const struct pg_target *pg_target_of(const struct pg *pg);
+int64_t pg_retry_max_ms(const struct pg *pg);
 
 /* Around everything that may call back: pg_free inside only takes effect after the last leave. */
 void pg_enter(struct pg *pg);

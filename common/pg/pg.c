@@ -12,6 +12,7 @@
 #define CONNECTIONS_MAX   16
 #define DEPTH_MAX         64
 #define QUEUE_MAX_DEFAULT 100000
+#define RETRY_MAX_MS      2000
 
 struct pg {
     struct loop *loop;
@@ -19,6 +20,7 @@ struct pg {
     void (*on_state)(void *arg, bool up);
     void *arg;
     size_t queue_max, depth;
+    int64_t retry_max_ms;
     struct pg_conn conns[CONNECTIONS_MAX];
     int count, up;
     struct pg_pending_list queue;
@@ -40,6 +42,11 @@ struct loop *pg_loop(const struct pg *pg)
 const struct pg_target *pg_target_of(const struct pg *pg)
 {
     return pg->target;
+}
+
+int64_t pg_retry_max_ms(const struct pg *pg)
+{
+    return pg->retry_max_ms;
 }
 
 void pg_enter(struct pg *pg)
@@ -215,6 +222,7 @@ struct pg *pg_new(const struct pg_options *options)
     pg->on_state = options->on_state;
     pg->arg = options->arg;
     pg->queue_max = options->queue_max > 0 ? options->queue_max : QUEUE_MAX_DEFAULT;
+    pg->retry_max_ms = options->retry_max_ms > 0 ? options->retry_max_ms : RETRY_MAX_MS;
     pg->depth = (size_t)options->depth;
     pg->count = options->connections;
     pg->soon = timer_new(pg->loop, on_soon, pg);

@@ -23,18 +23,19 @@ struct pg;
 
 struct pg_options {
     struct loop *loop;
-    const char *url;  /* libpq URI or conninfo; copied */
-    const char *name; /* application_name */
-    int connections;  /* 1-16 */
-    int depth;        /* units in flight per connection, 1-64 */
-    size_t queue_max; /* units waiting beyond that before RETRY_LATER "pg.full"; 0: 100,000 */
+    const char *url;      /* libpq URI or conninfo; copied */
+    const char *name;     /* application_name */
+    int connections;      /* 1-16 */
+    int depth;            /* units in flight per connection, 1-64 */
+    size_t queue_max;     /* units waiting beyond that before RETRY_LATER "pg.full"; 0: 100,000 */
+    int64_t retry_max_ms; /* longest pause between two tries to connect, at least 50; 0: 2,000 */
     /* The pool lost its last or got its first working connection; may be NULL. */
     void (*on_state)(void *arg, bool up);
     void *arg;
 };
 
-/* Starts connecting in the background (and reconnecting for ever, jittered 50 ms - 2 s). Returns
- * owned. */
+/* Starts connecting in the background (and reconnecting for ever, with jittered pauses from 50 ms
+ * to retry_max_ms). Returns owned. */
 struct pg *pg_new(const struct pg_options *options);
 
 /* Drops the connections; units in flight end with RETRY_LATER "pg.closed" (their callbacks run

@@ -134,11 +134,14 @@ struct worker *worker_new(const struct worker_options *options)
     self->process = xstrdup(options->process);
     self->arena = arena_new();
     snprintf(self->lease_text, sizeof self->lease_text, "%lld", (long long)options->lease_ms);
+    /* After an outage all must have renewed before the first of them, a lease later, adopts: the
+     * tries to connect are never further apart than a small part of it. */
     self->pg = pg_new(&(struct pg_options){.loop = options->loop,
                                            .url = options->database_url,
                                            .name = "frontdesk-lease",
                                            .connections = 1,
                                            .depth = 1,
+                                           .retry_max_ms = options->lease_ms / 8 + 50,
                                            .on_state = on_state,
                                            .arg = self});
     self->timer = timer_new(options->loop, on_timer, self);

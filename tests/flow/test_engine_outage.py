@@ -7,11 +7,14 @@ from scripted import Customer, engines, say
 
 OWN_SERVERS = True
 DEADLINE_S = 120
+# Production's lease: all have it once to be back before anybody adopts.
+LEASE_MS = 4000
 
 
 def test_database_away_with_turns_at_work(desk):
     """No model call repeats, no live worker loses a session, nothing is lost or answered twice."""
-    engines(desk, 2, turn_deadline_ms=60000, adopter_deadline_ms=30000)
+    engines(desk, 2, turn_deadline_ms=60000, adopter_deadline_ms=30000,
+            worker_lease_ms=LEASE_MS)
     customers = [Customer(desk, number % 4) for number in range(40)]
     others = [Customer(desk) for _ in range(10)]
     desk.faults("model", {"action": {"type": "delay", "ms": 3000}})

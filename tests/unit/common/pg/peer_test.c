@@ -212,6 +212,34 @@ static void test_back_off(void)
     end_peer(&peer);
 }
 
+static struct peer *counted;
+
+static bool twenty_tries(void)
+{
+    return atomic_load(&counted->accepted) >= 20;
+}
+
+/* Pauses that went on doubling to the default of 2 s would take half a minute for 20 tries. */
+static void test_back_off_has_a_maximum(void)
+{
+    static struct peer peer;
+    char url[128];
+    start_peer(&peer, ACT_CLOSE);
+    counted = &peer;
+    snprintf(url, sizeof url, "host=127.0.0.1 port=%d sslmode=disable", peer.port);
+    rig_open();
+    struct pg_options options = {.loop = rig_loop,
+                                 .url = url,
+                                 .name = "unit-test",
+                                 .connections = 1,
+                                 .depth = 1,
+                                 .retry_max_ms = 60};
+    rig_pg = pg_new(&options);
+    CU_ASSERT_TRUE(rig_until(twenty_tries));
+    rig_close();
+    end_peer(&peer);
+}
+
 static void test_last_words(void)
 {
     static const struct {
@@ -263,6 +291,7 @@ int main(void)
     CU_add_test(suite, "time limit", test_connect_has_a_time_limit);
     CU_add_test(suite, "hosts rotate", test_hosts_rotate);
     CU_add_test(suite, "back-off", test_back_off);
+    CU_add_test(suite, "back-off has a maximum", test_back_off_has_a_maximum);
     CU_add_test(suite, "last words of a pooler", test_last_words);
     CU_add_test(suite, "free while connecting", test_free_while_connecting);
     CU_basic_set_mode(CU_BRM_VERBOSE);
