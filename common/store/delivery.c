@@ -203,6 +203,11 @@ static const char look_up_sql[] =
     " JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
     " JOIN messages m ON m.tenant_id = t.tenant_id AND m.id = t.message_id";
 
+static const char channel_sql[] =
+    "SELECT ch.id, ch.address, '', ch.account_sid, coalesce(ch.messaging_service_sid, ''),"
+    " encode(ch.credentials, 'hex'), ch.credentials_version FROM channels ch"
+    " WHERE ch.tenant_id = $1::uuid AND ch.id = $2::uuid AND ch.removed_at IS NULL";
+
 static const char used_sids_sql[] = "SELECT provider_sid FROM deliveries WHERE tenant_id = $1::uuid"
                                     " AND provider_sid = ANY ($3::text[]) AND id <> $2::uuid";
 
@@ -369,6 +374,14 @@ void delivery_add_used_sids(struct pg_unit *unit, struct arena *arena,
     pg_param(statement, sids);
 }
 
+void delivery_add_channel(struct pg_unit *unit, struct arena *arena, const struct uuid *tenant,
+                          const struct uuid *channel)
+{
+    struct pg_statement *statement = pg_add(unit, channel_sql);
+    pg_param(statement, uuid_text(arena, tenant));
+    pg_param(statement, uuid_text(arena, channel));
+}
+
 void delivery_add_look_up_again(struct pg_unit *unit, struct arena *arena,
                                 const struct delivery_ref *ref, int64_t after_ms)
 {
@@ -406,6 +419,14 @@ static struct delivery_route read_route(const struct pg_answer *answer, int stat
         .credentials_hex = pg_text(r, statement, row, first + 5),
         .credentials_version = pg_int(r, statement, row, first + 6),
     };
+}
+
+bool delivery_read_channel(const struct pg_answer *answer, struct delivery_route *out)
+{
+    if (pg_rows(answer->results, 0) == 0)
+        return false;
+    *out = read_route(answer, 0, 0, 0);
+    return true;
 }
 
 static const struct {

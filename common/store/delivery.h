@@ -139,4 +139,12 @@ void delivery_add_look_up_again(struct pg_unit *unit, struct arena *arena,
 /* Drain: look-ups in hand become anybody's. */
 void delivery_add_release(struct pg_unit *unit, const char *worker);
 
+/* ---- channels ---- */
+
+/* Adds the statement that reads how to reach the provider for one channel, and reads its answer
+ * (statement 0; `to` is ""): false if there is no such channel any more. */
+void delivery_add_channel(struct pg_unit *unit, struct arena *arena, const struct uuid *tenant,
+                          const struct uuid *channel);
+bool delivery_read_channel(const struct pg_answer *answer, struct delivery_route *out);
+
 #endif

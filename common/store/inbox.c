@@ -183,6 +183,11 @@ static const char report_sql[] =
     " LEFT JOIN channel_sessions s ON s.tenant_id = e.tenant_id AND s.id = e.session_id"
     " ORDER BY i.n";
 
+static const char unknown_sql[] =
+    "SELECT i.provider_id FROM unnest($3::text[]) AS i (provider_id) WHERE NOT EXISTS ("
+    "SELECT FROM inbox_events e WHERE e.tenant_id = $1::uuid AND e.channel = $2::text"
+    " AND e.provider_id = i.provider_id)";
+
 enum { REPORT_STATEMENT = 6 };
 
 /* The columns of a batch as array literals. */
@@ -356,4 +361,13 @@ bool inbox_read_claim(const struct pg_answer *answer, int row, struct inbox_clai
         .due_in_ms = pg_int(r, s, row, 7),
     };
     return true;
+}
+
+void inbox_add_unknown(struct pg_unit *unit, const char *tenant, const char *channel,
+                       const char *provider_ids)
+{
+    struct pg_statement *statement = pg_add(unit, unknown_sql);
+    pg_param(statement, tenant);
+    pg_param(statement, channel);
+    pg_param(statement, provider_ids);
 }

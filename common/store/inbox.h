@@ -61,4 +61,9 @@ struct inbox_claimed {
  * answer. */
 bool inbox_read_claim(const struct pg_answer *answer, int row, struct inbox_claimed *out);
 
+/* Adds the statement that says which of the provider ids (array literal) the tenant's inbox does
+ * not have; its answer has one id a row, as text. Texts are borrowed until the unit is done. */
+void inbox_add_unknown(struct pg_unit *unit, const char *tenant, const char *channel,
+                       const char *provider_ids);
+
 #endif

@@ -1,6 +1,8 @@
 /* Statements of `deskctl tenant`, `directory publish` and of whoever writes an audit row. */
 #include "store/tenant.h"
 
+#include "store/job.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -279,7 +281,9 @@ int tenant_put_channel(struct pg_session *session, const struct tenant_channel *
                    uuid_format(assistant, assistant_id), edge_changed ? "t" : "f"},
         .param_count = 10};
     if (run(session, &statement, &why) == 0)
-        return forget_removals(session, channel, err);
+        return forget_removals(session, channel, err) == 0
+                   ? job_put(session, &channel->tenant, JOB_GAP_AUDIT, &channel->id, err)
+                   : -1;
     if (strcmp(why.code, "pg.23505") == 0)
         return err_set(err, ERR_PERMANENT, "tenant.address",
                        "%s belongs to another tenant already; remove it there first",

@@ -18,6 +18,9 @@ void counters_init(void)
                       look_ups_help[] = "Unknown sends that were looked up at the provider";
     static const char receipts[] = "frontdesk_receipts_total",
                       receipts_help[] = "Receipts by what they changed";
+    static const char audits[] = "frontdesk_gap_audits_total",
+                      audits_help[] =
+                          "Times that a number's list at the provider was looked through";
     const struct {
         struct metric **metric;
         struct metric *(*make)(const char *name, const char *labels, const char *help);
@@ -56,6 +59,10 @@ void counters_init(void)
                 "Times a worker of this process was marked dead"),
         COUNTER(credentials_bad, "frontdesk_credentials_unreadable_total", "",
                 "Channel credentials that no key opened"),
+        COUNTER(gap_audits, audits, "outcome=\"done\"", audits_help),
+        COUNTER(gap_audits_failed, audits, "outcome=\"failed\"", audits_help),
+        COUNTER(gaps, "frontdesk_gaps_total", "",
+                "Texts that the provider had and the inbox had not: put into the inbound topic"),
         {&counters.in_flight, metric_gauge, "frontdesk_deliveries_in_flight", "",
          "Deliveries in hand"},
         {&counters.claim_seconds, metric_histogram, "frontdesk_claim_seconds", "",

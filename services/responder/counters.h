@@ -11,6 +11,7 @@ struct counters {
     struct metric *expired, *parked, *adopted, *looked_up, *found, *not_found, *gave_up;
     struct metric *receipts, *receipts_no_effect, *receipts_unknown, *dead_letters;
     struct metric *workers_lost, *credentials_bad;
+    struct metric *gap_audits, *gap_audits_failed, *gaps;
 };
 extern struct counters counters;
 

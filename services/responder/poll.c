@@ -1,5 +1,6 @@
 /* The regular look into the database: marks lapsed responders dead, makes their sends unknown,
- * parks what waited too long, claims what is due and was not woken, and starts look-ups. It begins
+ * parks what waited too long, claims what is due and was not woken, and starts look-ups and gap
+ * audits. It begins
  * only after one lease of renewals, so that after an outage all renew before any adopts. */
 #include "poll.h"
 
@@ -9,6 +10,7 @@
 #include "claim.h"
 #include "counters.h"
 #include "flight.h"
+#include "gap_audit.h"
 #include "look_up.h"
 #include "send.h"
 #include "service/log.h"
@@ -21,6 +23,7 @@ struct poll {
     struct responder *responder;
     struct timer *timer;
     struct arena *arena;
+    int audits; /* the place of their claim in the unit in flight; -1: none */
     bool in_flight;
 };
 
@@ -53,6 +56,8 @@ static void done(void *arg, const struct pg_answer *answer)
     /* while draining the rows are put back by the unit that retires the worker */
     for (int row = 0; !responder->draining && delivery_read_look_up(answer, row, &look_up); row++)
         look_up_start(responder, &look_up);
+    if (!responder->draining && self->audits >= 0)
+        gap_audits_claimed(responder->audits, answer, self->audits);
     responder_step(responder);
 }
 
@@ -97,6 +102,7 @@ static void look(void *arg)
         .look_up_limit = room(responder, LOOK_UPS_MAX),
     };
     delivery_add_poll(&unit, self->arena, &poll);
+    self->audits = gap_audits_add_claim(responder->audits, &unit, self->arena);
     self->in_flight = true;
     pg_submit(responder->pg, &unit);
 }

@@ -12,11 +12,13 @@
 #include "counters.h"
 #include "crypto/crypto.h"
 #include "flight.h"
+#include "gap_audit.h"
 #include "outcome.h"
 #include "poll.h"
 #include "receipts.h"
 #include "send.h"
 #include "service/log.h"
+#include "store/job.h"
 #include "wake.h"
 
 static struct responder_shared shared;
@@ -116,7 +118,9 @@ static int open_producer(struct responder *responder, struct err *err)
 {
     const struct responder_settings *settings = &shared.settings;
     struct arena *names = arena_new();
-    const char *topics[] = {topic_name(names, settings->kafka.topic_prefix, TOPIC_DLQ), NULL};
+    const char *prefix = settings->kafka.topic_prefix;
+    const char *topics[] = {topic_name(names, prefix, TOPIC_DLQ),
+                            topic_name(names, prefix, TOPIC_INBOUND_SMS), NULL};
     struct bus_producer_options options = {.loop = responder->loop, .topics = topics};
     service_bus_options(&settings->kafka, &settings->common, "responder", &options.client);
     int rc = bus_producer_open(&options, &responder->producer, err);
@@ -152,6 +156,8 @@ static void close_loop(void *state)
 {
     struct responder *responder = state;
     responder->draining = responder->retiring = true;
+    if (responder->audits != NULL)
+        gap_audits_stop(responder->audits);
     timer_free(&responder->tick);
     pg_free(&responder->pg); /* units in flight end here, while what they refer to is there */
     poll_free(&responder->poll);
@@ -159,6 +165,7 @@ static void close_loop(void *state)
     receipts_close(&responder->receipts);
     wake_close(&responder->wake);
     bus_producer_close(&responder->producer, 5000);
+    gap_audits_free(&responder->audits);
     outcomes_free(&responder->outcomes);
     claims_free(&responder->claims);
     channels_free(&responder->channels);
@@ -189,6 +196,7 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     responder->channels = channels_new(responder);
     responder->claims = claims_new(responder);
     responder->outcomes = outcomes_new(responder);
+    responder->audits = gap_audits_new(responder);
     open_database(responder);
     if (open_producer(responder, err) != 0 || wake_open(responder, &responder->wake, err) != 0 ||
         receipts_open(responder, &responder->receipts, err) != 0) {
@@ -222,6 +230,7 @@ static void retire(struct responder *responder)
     }
     struct pg_unit unit = {.deadline_ms = 3000, .done = retired, .arg = responder};
     delivery_add_release(&unit, responder->last_id);
+    job_add_release(&unit, responder->last_id);
     worker_add_retire(&unit, responder->last_id);
     pg_submit(responder->pg, &unit);
 }
@@ -231,6 +240,7 @@ static void drain_loop(void *state)
 {
     struct responder *responder = state;
     responder->draining = true;
+    gap_audits_stop(responder->audits);
     send_give_up_waiting(responder, true);
     responder_step(responder);
 }
@@ -241,7 +251,7 @@ static void drain_step(struct responder *responder)
     send_give_up_waiting(responder, true);
     if (!responder->retiring && flights_count(responder->flights) == 0 &&
         outcomes_idle(responder->outcomes) && !claims_in_flight(responder->claims) &&
-        receipts_idle(responder->receipts))
+        receipts_idle(responder->receipts) && gap_audits_count(responder->audits) == 0)
         retire(responder);
 }
 

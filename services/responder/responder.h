@@ -23,6 +23,7 @@ struct channels;
 struct wake;
 struct receipts;
 struct poll;
+struct gap_audits;
 
 /* Read-only after start. */
 struct responder_shared {
@@ -39,7 +40,7 @@ struct responder {
     struct loop *loop;
     struct pg *pg;
     struct worker *worker;
-    struct bus_producer *producer; /* dead letters only */
+    struct bus_producer *producer; /* dead letters, and texts that no webhook brought */
     struct http_client *http;
     struct flights *flights;
     struct claims *claims;
@@ -48,6 +49,7 @@ struct responder {
     struct wake *wake;
     struct receipts *receipts;
     struct poll *poll;
+    struct gap_audits *audits;
     struct timer *tick;
     uint64_t generation; /* rises with each worker id: what was claimed under another is not sent */
     char *last_id;       /* of the unit that retires the worker */

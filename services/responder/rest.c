@@ -25,6 +25,11 @@ static size_t without_slash(const char *url)
     return length;
 }
 
+const char *rest_base(struct arena *arena, const char *base_url)
+{
+    return arena_strndup(arena, base_url, without_slash(base_url));
+}
+
 const char *rest_messages_url(struct arena *arena, const char *base_url, const char *account_sid)
 {
     struct strbuf url;

@@ -17,6 +17,9 @@
 /* URL of the account's messages: POST creates, GET lists. In the arena. */
 const char *rest_messages_url(struct arena *arena, const char *base_url, const char *account_sid);
 
+/* The provider's base URL without its last slash, in the arena. */
+const char *rest_base(struct arena *arena, const char *base_url);
+
 /* The form that creates the message: To, From or MessagingServiceSid, Body, and a StatusCallback
  * that names delivery and attempt. In the arena. */
 const char *rest_create_form(struct arena *arena, const char *public_url,

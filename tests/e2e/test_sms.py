@@ -407,3 +407,23 @@ def test_frozen_responder_is_followed(desk):
     finally:
         desk.thaw(name)
     assert len(quiet(desk, customer, 3)) == 1
+
+
+def test_text_whose_webhook_was_lost_is_answered_once(desk):
+    """No webhook came; the gap audit finds the text at the provider, again and again."""
+    desk.start(config={**CONFIG, "responder": {**CONFIG.get("responder", {}),
+                                               "gap_audit_every_ms": 300}})
+    customer, nonce = desk.new_address(), desk.new_nonce()
+    sid = desk.inbound(customer, f"hello {nonce}", deliver=False)["sid"]
+    reply, = desk.wait_replies(customer, 1, 30)
+    assert oracle.new_nonces(reply) == [nonce]
+    runs = audits(desk)
+    desk.wait(lambda: audits(desk) > runs + 4, 20, "further audits")
+    assert len(desk.sent_to(customer)) == 1
+    assert desk.value("SELECT count(*) FROM messages WHERE provider_id = %s", sid) == 1
+
+
+def audits(desk):
+    return sum(value for service in desk.services.values() if service.name.startswith("responder")
+               for name, value in service.metrics().items()
+               if name.startswith("frontdesk_gap_audits_total") and "done" in name)

@@ -10,13 +10,13 @@
 #include "base/text.h"
 #include "command.h"
 #include "contract/event.h"
+#include "contract/twilio_page.h"
 #include "fetch.h"
 #include "publish.h"
 #include "store/admin.h"
 #include "store/hold.h"
 #include "store/tenant.h"
 #include "tenant_plan.h"
-#include "twilio_page.h"
 
 #define PAGES_MAX        1000
 #define SINCE_DEFAULT_MS (2 * 3600 * 1000)
@@ -58,8 +58,7 @@ static int add_media(struct reconcile *r, const struct tenant_channel *channel,
     if (message->media == 0)
         return 0;
     const char *url =
-        arena_printf(r->desk->arena, "%s/2010-04-01/Accounts/%s/Messages/%s/Media.json", r->base,
-                     channel->account_sid, message->sid);
+        twilio_page_media_url(r->desk->arena, r->base, channel->account_sid, message->sid);
     if (fetch_get(r->fetch, r->desk->arena, url, channel->account_sid, token, &body, &length,
                   err) != 0)
         return -1;
@@ -76,26 +75,10 @@ static int inject(struct reconcile *r, const struct tenant_channel *channel,
         return -1;
     if (r->producer == NULL && publish_open(r->desk, TOPIC_INBOUND_SMS, &r->producer, err) != 0)
         return -1;
-    message->sms.event = (struct event){
-        .id = message->sid,
-        .source = arena_printf(arena, "twilio/%s", channel->account_sid),
-        .subject = message->sid,
-        .time_ms = message->at_ms,
-        .tenant = uuid_format(&channel->tenant, tenant),
-        .traceparent = event_traceparent(arena, NULL),
-    };
+    twilio_page_to_event(arena, uuid_format(&channel->tenant, tenant), channel->account_sid,
+                         message);
     sms_received_encode(arena, r->desk->settings.kafka.topic_prefix, &message->sms, &record);
     return bus_produce_wait(r->producer, &record, PUBLISH_WAIT_MS, err);
-}
-
-/* Only what is ours, inbound, recent and unknown. */
-static bool is_candidate(const struct reconcile *r, const struct tenant_channel *channel,
-                         const struct twilio_message *message)
-{
-    return message->inbound && *message->sid != '\0' &&
-           (*message->error != '\0' ||
-            (message->at_ms >= r->since_ms && strcmp(message->sms.to, channel->address) == 0 &&
-             strcmp(message->sms.account_sid, channel->account_sid) == 0));
 }
 
 static int settle_sent(struct reconcile *r, const struct tenant_channel *channel,
@@ -123,7 +106,7 @@ static int settle(struct reconcile *r, const struct tenant_channel *channel,
 {
     struct pg_session *session = NULL;
     bool known = false;
-    if (!is_candidate(r, channel, message))
+    if (!twilio_page_came_in(message, channel->address, channel->account_sid, r->since_ms))
         return 0;
     r->seen++;
     if (desk_begin(r->desk, &session, err) != 0 ||

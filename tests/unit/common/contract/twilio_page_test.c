@@ -1,5 +1,5 @@
 /* Unit tests of Twilio's message lists: the address asked for, good and hostile pages, media. */
-#include "twilio_page.h"
+#include "contract/twilio_page.h"
 
 #include <CUnit/Basic.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
-/* What reconcile reads from Twilio's REST interface. A listed message goes through the same
- * function as a webhook's form, so that both ways give the same event. Source: Twilio's "Messages
- * resource" and "Twilio's response" pages. */
-#include "twilio_page.h"
+/* What the gap audit and deskctl reconcile read from Twilio's REST interface. A listed message goes
+ * through the same function as a webhook's form, so that both ways give the same event. Source:
+ * Twilio's "Messages resource" and "Twilio's response" pages. */
+#include "contract/twilio_page.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -156,4 +156,33 @@ int twilio_page_read_media(struct arena *arena, const char *bytes, size_t length
     json_free(&document);
     sms->media_count = count;
     return 0;
+}
+
+const char *twilio_page_media_url(struct arena *arena, const char *base, const char *account_sid,
+                                  const char *sid)
+{
+    return arena_printf(arena, "%s/2010-04-01/Accounts/%s/Messages/%s/Media.json", base,
+                        account_sid, sid);
+}
+
+bool twilio_page_came_in(const struct twilio_message *message, const char *number,
+                         const char *account_sid, int64_t since_ms)
+{
+    return message->inbound && *message->sid != '\0' &&
+           (*message->error != '\0' ||
+            (message->at_ms >= since_ms && strcmp(message->sms.to, number) == 0 &&
+             strcmp(message->sms.account_sid, account_sid) == 0));
+}
+
+void twilio_page_to_event(struct arena *arena, const char *tenant, const char *account_sid,
+                          struct twilio_message *message)
+{
+    message->sms.event = (struct event){
+        .id = message->sid,
+        .source = arena_printf(arena, "twilio/%s", account_sid),
+        .subject = message->sid,
+        .time_ms = message->at_ms,
+        .tenant = tenant,
+        .traceparent = event_traceparent(arena, NULL),
+    };
 }

@@ -1,7 +1,7 @@
-/* Twilio's lists as JSON: one page of messages, the media of one message. No network. One thread.
- */
-#ifndef DESKCTL_TWILIO_PAGE_H
-#define DESKCTL_TWILIO_PAGE_H
+/* Twilio's lists as JSON: one page of messages, the media of one message; for deskctl reconcile and
+ * the responder's gap audit. No network. Any thread. */
+#ifndef DESK_CONTRACT_TWILIO_PAGE_H
+#define DESK_CONTRACT_TWILIO_PAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,9 +45,23 @@ const char *twilio_page_url(struct arena *arena, const struct twilio_page_query 
 int twilio_page_read(struct arena *arena, const char *bytes, size_t length, const char *account_sid,
                      struct twilio_page *page, struct err *err);
 
+/* Address of a message's media list. In the arena. */
+const char *twilio_page_media_url(struct arena *arena, const char *base, const char *account_sid,
+                                  const char *sid);
+
 /* Reads the media list of a message into sms->media (at most EVENT_MEDIA_MAX). PERMANENT
  * "twilio.media". */
 int twilio_page_read_media(struct arena *arena, const char *bytes, size_t length, const char *base,
                            struct sms_received *sms, struct err *err);
+
+/* True for what came in to the number at since_ms or later; also for what cannot be an event, so
+ * that it is told rather than passed over. */
+bool twilio_page_came_in(const struct twilio_message *message, const char *number,
+                         const char *account_sid, int64_t since_ms);
+
+/* Gives the message the same envelope that its webhook would have had (the MessageSid is the
+ * event's id), so that whatever arrives twice is one event. `tenant` is borrowed. */
+void twilio_page_to_event(struct arena *arena, const char *tenant, const char *account_sid,
+                          struct twilio_message *message);
 
 #endif

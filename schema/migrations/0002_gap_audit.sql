@@ -1,0 +1,6 @@
+-- Each channel has a job that compares the provider's list of inbound messages with the inbox
+-- (docs/PROTOCOL.md, jobs). New channels get theirs with `deskctl tenant apply`; these are the others.
+INSERT INTO jobs (tenant_id, id, kind, subject, due_at)
+SELECT tenant_id, gen_random_uuid(), 'gap_audit', id::text, clock_timestamp()
+  FROM channels WHERE removed_at IS NULL
+ON CONFLICT DO NOTHING;
