@@ -12,6 +12,7 @@ static const char claim_sql[] =
     " WHERE j.tenant_id = due.tenant_id AND j.id = due.id"
     " RETURNING j.tenant_id, j.id, j.subject, j.tries,"
     " coalesce(extract(epoch FROM j.last_done_at) * 1000, 0)::bigint,"
+    " (extract(epoch FROM j.since) * 1000)::bigint,"
     " (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
 static const char end_sql[] = "UPDATE jobs SET worker = NULL, last_error = $4::text,"
@@ -27,7 +28,8 @@ static const char release_sql[] = "UPDATE jobs SET worker = NULL WHERE worker = 
 static const char put_sql[] =
     "INSERT INTO jobs AS j (tenant_id, id, kind, subject, due_at)"
     " VALUES ($1::uuid, $2::uuid, $3::text, $4::text, clock_timestamp())"
-    " ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET due_at = EXCLUDED.due_at"
+    " ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET due_at = EXCLUDED.due_at,"
+    " since = EXCLUDED.since, last_done_at = NULL, tries = 0, last_error = NULL"
     " WHERE j.due_at IS NULL";
 
 static const char *number(struct arena *arena, int64_t value)
@@ -61,7 +63,8 @@ bool job_read_claimed(const struct pg_answer *answer, int statement, int row, st
         .subject = pg_uuid(r, statement, row, 2),
         .tries = pg_int(r, statement, row, 3),
         .done_ms = pg_int(r, statement, row, 4),
-        .now_ms = pg_int(r, statement, row, 5),
+        .since_ms = pg_int(r, statement, row, 5),
+        .now_ms = pg_int(r, statement, row, 6),
     };
     return true;
 }

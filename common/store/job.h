@@ -20,9 +20,10 @@
 
 struct job {
     struct uuid tenant, id, subject;
-    int64_t tries;   /* runs since the last good one, this one included */
-    int64_t done_ms; /* wall clock at which the last good run began; 0: never */
-    int64_t now_ms;  /* the database's clock */
+    int64_t tries;    /* runs since the last good one, this one included */
+    int64_t done_ms;  /* wall clock at which the last good run began; 0: never */
+    int64_t since_ms; /* what came before is not the job's business */
+    int64_t now_ms;   /* the database's clock */
 };
 
 /* Adds the statement that takes up to `limit` due jobs of the kind in the worker's name, fair by
@@ -48,7 +49,8 @@ void job_add_end(struct pg_unit *unit, struct arena *arena, const struct job *jo
 /* Adds the statement that gives back all jobs of the worker (drain). */
 void job_add_release(struct pg_unit *unit, const char *worker);
 
-/* Makes the job exist and be due, if it is not going to run anyway. Blocking (deskctl). */
+/* Makes the job exist and be due, from now on, if it is not going to run anyway. Blocking
+ * (deskctl). */
 int job_put(struct pg_session *session, const struct uuid *tenant, const char *kind,
             const struct uuid *subject, struct err *err);
 

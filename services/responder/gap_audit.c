@@ -1,12 +1,14 @@
 /* One audit: the channel's row, then page by page of the provider's list: which of its messages the
- * inbox does not know, their media lists, their records, and at the end the job's row. A step that
- * fails ends the run; the job is tried again after a back-off, from the same time on. */
+ * inbox does not know; then their media lists and records, oldest first (the list is newest first),
+ * and at the end the job's row. A step that fails ends the run; the job is tried again after a
+ * back-off, from the same time on. */
 #include "gap_audit.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
+#include "base/map.h"
 #include "base/mem.h"
 #include "channel.h"
 #include "contract/event.h"
@@ -19,15 +21,23 @@
 
 #define AT_WORK_MAX   8
 #define PAGES_MAX     1000
+#define MISSING_MAX   5000               /* texts of one run; older ones are the next run's */
 #define ANSWER_MAX    ((size_t)16 << 20) /* a page of 1,000 messages */
 #define UNIT_MS       10000
 #define OVERLAP_MS    600000 /* Twilio lists a message a little after its time */
 #define BEFORE_MAX_MS (90LL * 24 * 3600 * 1000)
 
+/* The messages of a page that the inbox does not know live in the page's arena. */
+struct page {
+    SLIST_ENTRY(page) link;
+    struct arena *arena;
+};
+
 struct gap_audit {
     LIST_ENTRY(gap_audit) link;
     struct gap_audits *all;
-    struct arena *arena, *page_arena;
+    struct arena *arena;
+    SLIST_HEAD(, page) pages;
     struct job job;
     const char *base; /* of the provider's REST interface, without its last slash */
     char tenant[UUID_TEXT_SIZE], worker[UUID_TEXT_SIZE], channel_text[UUID_TEXT_SIZE];
@@ -35,10 +45,12 @@ struct gap_audit {
     struct channel *channel; /* borrowed: its token */
     int64_t since_ms;
     struct http_transfer *transfer;
-    char *next_url; /* of the page after the one in hand; owned */
-    struct twilio_message **missing;
-    size_t missing_count, next, injected;
-    int pages, reports; /* records not yet acknowledged, and one for the step that sends them */
+    const char *next_url;            /* of the page after the one in hand; NULL: none */
+    struct twilio_message **missing; /* newest first until they are sent */
+    size_t known_count, missing_count, missing_max; /* known_count: of the pages before this one */
+    size_t next, injected;
+    int page_count,
+        reports; /* records not yet acknowledged, and one for the step that sends them */
     bool failed;
     struct err err; /* why */
     int64_t retry_after_ms;
@@ -62,9 +74,14 @@ static void drop(struct gap_audit *audit)
     struct gap_audits *all = audit->all;
     LIST_REMOVE(audit, link);
     all->count--;
-    arena_free(&audit->page_arena);
+    while (!SLIST_EMPTY(&audit->pages)) {
+        struct page *page = SLIST_FIRST(&audit->pages);
+        SLIST_REMOVE_HEAD(&audit->pages, link);
+        arena_free(&page->arena);
+        free(page);
+    }
     arena_free(&audit->arena);
-    free(audit->next_url);
+    free(audit->missing);
     free(audit);
 }
 
@@ -167,19 +184,16 @@ static int check_answer(struct gap_audit *audit, const struct http_result *resul
                    "the provider's list of messages answered %d", result->status);
 }
 
-/* ---- what the inbox does not know ---- */
+/* ---- sending what is missing ---- */
 
-/* The page is done with when its records are acknowledged. */
 static void report_landed(struct gap_audit *audit)
 {
     if (--audit->reports > 0)
         return;
     if (audit->failed)
         end_badly(audit);
-    else if (audit->next_url == NULL || audit->all->stopping)
-        end_well(audit);
     else
-        ask_page(audit, audit->next_url);
+        end_well(audit);
 }
 
 static void landed(void *arg, const struct err *err)
@@ -198,9 +212,9 @@ static void inject(struct gap_audit *audit, struct twilio_message *message)
     struct responder *responder = audit->all->responder;
     struct bus_record record;
     struct err err;
-    twilio_page_to_event(audit->page_arena, audit->tenant, audit->route.account_sid, message);
-    sms_received_encode(audit->page_arena, responder->shared->settings.kafka.topic_prefix,
-                        &message->sms, &record);
+    twilio_page_to_event(audit->arena, audit->tenant, audit->route.account_sid, message);
+    sms_received_encode(audit->arena, responder->shared->settings.kafka.topic_prefix, &message->sms,
+                        &record);
     audit->reports++;
     if (bus_produce(responder->producer, &record, landed, audit, &err) != 0) {
         audit->reports--;
@@ -215,7 +229,7 @@ static void media_done(void *arg, const struct http_result *result)
     struct err err;
     audit->transfer = NULL;
     if (check_answer(audit, result, &err) != 0 ||
-        twilio_page_read_media(audit->page_arena, result->body, result->body_length, audit->base,
+        twilio_page_read_media(audit->arena, result->body, result->body_length, audit->base,
                                &message->sms, &err) != 0) {
         fail(audit, &err);
     } else {
@@ -231,7 +245,7 @@ static void inject_missing(struct gap_audit *audit)
         struct twilio_message *message = audit->missing[audit->next];
         if (message->media > 0 && *message->error == '\0') {
             ask(audit,
-                twilio_page_media_url(audit->page_arena, audit->base, audit->route.account_sid,
+                twilio_page_media_url(audit->arena, audit->base, audit->route.account_sid,
                                       message->sid),
                 media_done);
             return;
@@ -246,59 +260,112 @@ static void inject_missing(struct gap_audit *audit)
     report_landed(audit);
 }
 
-/* Keeps the messages whose sid the inbox does not know, in the list's order. */
+/* Oldest first, as they would have come. */
+static void inject_all(struct gap_audit *audit)
+{
+    for (size_t i = 0, j = audit->missing_count; i + 1 < j; i++) {
+        struct twilio_message *older = audit->missing[--j];
+        audit->missing[j] = audit->missing[i];
+        audit->missing[i] = older;
+    }
+    audit->reports = 1; /* our own, until all are sent */
+    inject_missing(audit);
+}
+
+/* ---- pages ---- */
+
+static void page_over(struct gap_audit *audit)
+{
+    if (audit->next_url == NULL)
+        inject_all(audit);
+    else if (audit->missing_count < MISSING_MAX)
+        ask_page(audit, audit->next_url);
+    else {
+        struct err err;
+        err_set(&err, ERR_RETRY_LATER, "gap_audit.many", "more than %d texts are missing",
+                MISSING_MAX);
+        fail(audit, &err);
+        inject_all(audit);
+    }
+}
+
+static void add_missing(struct gap_audit *audit, struct twilio_message *message)
+{
+    if (audit->missing_count == audit->missing_max) {
+        audit->missing_max = audit->missing_max * 2 + 64;
+        audit->missing =
+            xreallocarray(audit->missing, audit->missing_max, sizeof(struct twilio_message *));
+    }
+    audit->missing[audit->missing_count++] = message;
+}
+
+/* Of the candidates of this page those stay that the inbox does not know, in the list's order. */
+static void keep_unknown(struct gap_audit *audit, const struct pg_answer *answer)
+{
+    struct map *unknown = map_new();
+    size_t kept = audit->known_count;
+    for (int row = 0; row < pg_rows(answer->results, 0); row++)
+        map_put_text(unknown, pg_text(answer->results, 0, row, 0), audit);
+    for (size_t i = audit->known_count; i < audit->missing_count; i++)
+        if (map_get_text(unknown, audit->missing[i]->sid) != NULL)
+            audit->missing[kept++] = audit->missing[i];
+    audit->missing_count = kept;
+    map_free(&unknown);
+}
+
 static void unknown_known(void *arg, const struct pg_answer *answer)
 {
     struct gap_audit *audit = arg;
-    size_t kept = 0;
-    if (answer->err != NULL) {
-        fail(audit, answer->err);
-        audit->missing_count = 0;
-    }
-    int rows = answer->err == NULL ? pg_rows(answer->results, 0) : 0;
-    for (size_t i = 0; i < audit->missing_count; i++)
-        for (int row = 0; row < rows; row++)
-            if (strcmp(pg_text(answer->results, 0, row, 0), audit->missing[i]->sid) == 0) {
-                audit->missing[kept++] = audit->missing[i];
-                break;
-            }
-    audit->missing_count = kept;
     if (audit->all->responder->retiring)
         return; /* the loop is closing: gap_audits_free has the audit */
-    inject_missing(audit);
+    if (answer->err != NULL) {
+        fail(audit, answer->err);
+        end_badly(audit);
+        return;
+    }
+    keep_unknown(audit, answer);
+    page_over(audit);
 }
 
 static void ask_inbox(struct gap_audit *audit)
 {
     struct pg_array sids;
     pg_array_init(&sids);
-    for (size_t i = 0; i < audit->missing_count; i++)
+    for (size_t i = audit->known_count; i < audit->missing_count; i++)
         pg_array_add(&sids, audit->missing[i]->sid);
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = unknown_known, .arg = audit};
-    inbox_add_unknown(&unit, audit->tenant, "sms", pg_array_take(&sids, audit->page_arena));
+    inbox_add_unknown(&unit, audit->tenant, "sms",
+                      pg_array_take(&sids, SLIST_FIRST(&audit->pages)->arena));
     pg_array_fini(&sids);
     pg_submit(audit->all->responder->pg, &unit);
 }
 
-/* ---- pages ---- */
-
 static void take_page(struct gap_audit *audit, struct twilio_page *page)
 {
-    free(audit->next_url);
-    audit->next_url = NULL;
-    if (page->next != NULL)
-        audit->next_url = xstrdup(arena_printf(audit->page_arena, "%s%s", audit->base, page->next));
-    audit->missing = arena_alloc(audit->page_arena, (page->count + 1) * sizeof *audit->missing);
-    audit->missing_count = audit->next = 0;
-    audit->reports = 1; /* our own, until all of the page are sent */
+    audit->next_url =
+        page->next != NULL ? arena_printf(audit->arena, "%s%s", audit->base, page->next) : NULL;
+    audit->known_count = audit->missing_count;
     for (size_t i = 0; i < page->count; i++)
         if (twilio_page_came_in(&page->messages[i], audit->route.from, audit->route.account_sid,
                                 audit->since_ms))
-            audit->missing[audit->missing_count++] = &page->messages[i];
-    if (audit->missing_count > 0)
+            add_missing(audit, &page->messages[i]);
+    if (audit->missing_count > audit->known_count)
         ask_inbox(audit);
     else
-        report_landed(audit);
+        page_over(audit);
+}
+
+/* The arena of the last page is used again when nothing of it is missing. */
+static struct arena *page_arena(struct gap_audit *audit)
+{
+    struct page *page = SLIST_FIRST(&audit->pages);
+    if (page == NULL || audit->missing_count > audit->known_count) {
+        page = xcalloc(1, sizeof *page);
+        page->arena = arena_new();
+        SLIST_INSERT_HEAD(&audit->pages, page, link);
+    }
+    arena_reset(page->arena);
+    return page->arena;
 }
 
 static void page_done(void *arg, const struct http_result *result)
@@ -307,22 +374,23 @@ static void page_done(void *arg, const struct http_result *result)
     struct twilio_page page;
     struct err err;
     audit->transfer = NULL;
-    if (check_answer(audit, result, &err) == 0 && ++audit->pages > PAGES_MAX)
+    if (check_answer(audit, result, &err) != 0 ||
+        twilio_page_read(page_arena(audit), result->body, result->body_length,
+                         audit->route.account_sid, &page, &err) != 0) {
+        fail(audit, &err);
+        end_badly(audit);
+    } else if (++audit->page_count > PAGES_MAX) {
         err_set(&err, ERR_PERMANENT, "gap_audit.pages", "the list has more than %d pages",
                 PAGES_MAX);
-    else if (result->err == NULL && result->status == 200 &&
-             twilio_page_read(audit->page_arena, result->body, result->body_length,
-                              audit->route.account_sid, &page, &err) == 0) {
+        fail(audit, &err);
+        end_badly(audit);
+    } else {
         take_page(audit, &page);
-        return;
     }
-    fail(audit, &err);
-    end_badly(audit);
 }
 
 static void ask_page(struct gap_audit *audit, const char *url)
 {
-    arena_reset(audit->page_arena);
     ask(audit, url, page_done);
 }
 
@@ -330,11 +398,13 @@ static void ask_page(struct gap_audit *audit, const char *url)
 
 static int64_t window_start(const struct gap_audit *audit)
 {
-    const struct responder_settings *settings = &audit->all->responder->shared->settings;
-    int64_t since_ms = audit->job.done_ms > 0 ? audit->job.done_ms - OVERLAP_MS
-                                              : audit->job.now_ms - settings->gap_audit_back_ms;
-    int64_t earliest_ms = audit->job.now_ms - BEFORE_MAX_MS;
-    return since_ms > earliest_ms ? since_ms : earliest_ms;
+    const int64_t starts_ms[] = {audit->job.since_ms, audit->job.done_ms - OVERLAP_MS,
+                                 audit->job.now_ms - BEFORE_MAX_MS};
+    int64_t latest_ms = starts_ms[0];
+    for (size_t i = 1; i < sizeof starts_ms / sizeof starts_ms[0]; i++)
+        if (starts_ms[i] > latest_ms)
+            latest_ms = starts_ms[i];
+    return latest_ms / 1000 * 1000; /* the list has whole seconds */
 }
 
 static void copy_route(struct gap_audit *audit, const struct delivery_route *route)
@@ -383,7 +453,7 @@ static void start(struct gap_audits *audits, const struct job *job)
     struct responder *responder = audits->responder;
     audit->all = audits;
     audit->arena = arena_new();
-    audit->page_arena = arena_new();
+    SLIST_INIT(&audit->pages);
     audit->job = *job;
     audit->base = rest_base(audit->arena, responder->shared->settings.twilio_base_url);
     uuid_format(&job->tenant, audit->tenant);

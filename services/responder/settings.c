@@ -44,8 +44,6 @@ const struct config_spec responder_config[] = {
     ROW("gap_audit_every_ms", CONFIG_MS, gap_audit_every_ms, "15m", 0, 86400000, 0,
         "How often a number's inbound list at the provider is compared with the inbox, give or "
         "take a tenth; 0: never."),
-    ROW("gap_audit_back_ms", CONFIG_MS, gap_audit_back_ms, "2h", 1000, 86400000, 0,
-        "How far back a number's first audit looks; later ones go on where the last one began."),
     ROW("session_timeout_ms", CONFIG_MS, session_timeout_ms, "30s", 1000, 300000, 0,
         "Kafka consumer group session."),
     ROW("heartbeat_ms", CONFIG_MS, heartbeat_ms, "3s", 100, 60000, 0,

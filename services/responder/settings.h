@@ -16,7 +16,7 @@ struct responder_settings {
     int64_t park_after_ms, max_attempts;
     int64_t max_in_flight, max_per_channel, claim_batch;
     int64_t request_timeout_ms;
-    int64_t gap_audit_every_ms, gap_audit_back_ms;
+    int64_t gap_audit_every_ms;
     int64_t session_timeout_ms, heartbeat_ms;
 };
 

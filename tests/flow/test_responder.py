@@ -679,7 +679,7 @@ def audit_job(desk, tenant=0):
 
 
 def audit_now(desk):
-    """As if the interval were over; what an earlier test left to find is long known."""
+    """As if the interval were over."""
     desk.sql("UPDATE jobs SET due_at = clock_timestamp(), last_done_at = NULL, tries = 0")
 
 
@@ -756,3 +756,28 @@ def test_gap_audit_rests_while_the_installation_is_held(desk):
     finally:
         desk.sql("UPDATE installation SET released_for = database_identity()")
     desk.wait(lambda: injected(desk, sid), 20, "the text after the release")
+
+
+def test_gap_audit_leaves_alone_what_came_before_the_number_was_ours(desk):
+    """A number moves in: what was texted before is not answered, by whatever interval or overlap."""
+    responders(desk, gap_audit_every_ms=3600000)
+    before = desk.inbound(desk.new_address(), "of old", deliver=False)["sid"]
+    desk.sql("UPDATE jobs SET since = clock_timestamp() + interval '2 s',"
+             " due_at = clock_timestamp() + interval '3.5 s', last_done_at = clock_timestamp()")
+    desk.wait(lambda: desk.value("SELECT clock_timestamp() > min(since) + interval '1 s'"
+                                 " FROM jobs"), 10, "the moment of moving in")
+    after = desk.inbound(desk.new_address(), "of now", deliver=False)["sid"]
+    desk.wait(lambda: injected(desk, after), 20, "the text after it")
+    assert injected(desk, before) == []
+
+
+def test_gap_audit_injects_oldest_first(desk):
+    """The provider lists newest first, page by page; a conversation has the order of its texts."""
+    responders(desk, gap_audit_every_ms=3600000)
+    customer = desk.new_address()
+    sids = [desk.inbound(customer, f"text {n}", deliver=False)["sid"] for n in range(5)]
+    audit_now(desk)
+    desk.wait(lambda: all(injected(desk, sid) for sid in sids), 20, "five texts")
+    came = [record.headers["ce_id"].decode() for record in desk.kafka_records("inbound.sms")
+            if record.headers["ce_id"].decode() in sids]
+    assert came[:5] == sids, came
