@@ -7,15 +7,27 @@
     "SELECT tenant_id, id, kind, address, account_sid, directory_version, removed_at IS NOT NULL," \
     " ARRAY(SELECT jsonb_array_elements_text(edge_keys)) FROM channels"
 
+/* Only the newest row of an address: a number that moved has an older, removed one. */
 const char directory_unpublished_sql[] =
-    COLUMNS " WHERE published_version < directory_version ORDER BY tenant_id, id LIMIT $1::integer";
+    COLUMNS " WHERE published_version < directory_version"
+            " AND NOT EXISTS (SELECT FROM channels n WHERE n.kind = channels.kind"
+            " AND n.address = channels.address"
+            " AND n.directory_version > channels.directory_version)"
+            " ORDER BY tenant_id, id LIMIT $1::integer";
 
 const char directory_all_sql[] = COLUMNS " ORDER BY tenant_id, id LIMIT $1::integer";
 
+/* Topic order decides what a new ingress reads, and two publishers may write in any order: whoever
+ * wrote what is not the newest any more makes the newest due again, behind its own record. Versions
+ * rise per address, over all rows that ever had it. */
 static const char published_sql[] =
-    "UPDATE channels c SET published_version = i.version"
-    " FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS i (tenant_id, id, version)"
-    " WHERE c.tenant_id = i.tenant_id AND c.id = i.id AND c.directory_version = i.version";
+    "UPDATE channels c SET published_version = CASE WHEN c.directory_version > i.version THEN 0"
+    " WHEN i.landed THEN i.version ELSE c.published_version END"
+    " FROM unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[])"
+    " AS i (kind, address, version, landed)"
+    " WHERE c.kind = i.kind AND c.address = i.address AND NOT EXISTS (SELECT FROM channels n"
+    " WHERE n.kind = c.kind AND n.address = c.address"
+    " AND n.directory_version > c.directory_version)";
 
 void directory_add_unpublished(struct pg_unit *unit, const char *limit)
 {
@@ -70,20 +82,18 @@ bool directory_read_row(const struct pg_answer *answer, int row, struct arena *a
 void directory_add_published(struct pg_unit *unit, struct arena *arena,
                              const struct directory_row *rows, size_t count)
 {
-    struct pg_array tenants, ids, versions;
-    pg_array_init(&tenants);
-    pg_array_init(&ids);
-    pg_array_init(&versions);
-    for (size_t i = 0; i < count; i++) {
-        pg_array_add(&tenants, rows[i].channel.event.tenant);
-        pg_array_add_uuid(&ids, &rows[i].channel.channel);
-        pg_array_add_int(&versions, rows[i].channel.version);
-    }
+    struct pg_array arrays[4];
     struct pg_statement *statement = pg_add(unit, published_sql);
-    pg_param(statement, pg_array_take(&tenants, arena));
-    pg_param(statement, pg_array_take(&ids, arena));
-    pg_param(statement, pg_array_take(&versions, arena));
-    pg_array_fini(&tenants);
-    pg_array_fini(&ids);
-    pg_array_fini(&versions);
+    for (int k = 0; k < 4; k++)
+        pg_array_init(&arrays[k]);
+    for (size_t i = 0; i < count; i++) {
+        pg_array_add(&arrays[0], rows[i].channel.kind);
+        pg_array_add(&arrays[1], rows[i].channel.address);
+        pg_array_add_int(&arrays[2], rows[i].channel.version);
+        pg_array_add_bool(&arrays[3], rows[i].landed);
+    }
+    for (int k = 0; k < 4; k++) {
+        pg_param(statement, pg_array_take(&arrays[k], arena));
+        pg_array_fini(&arrays[k]);
+    }
 }

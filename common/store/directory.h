@@ -13,6 +13,7 @@
 struct directory_row {
     struct directory_channel channel; /* complete, ready to encode */
     bool removed;                     /* publish a tombstone */
+    bool landed;                      /* the publisher's: Kafka has acknowledged the record */
 };
 
 /* The statement's text for channels whose version is not published ($1: limit), and for all of them
@@ -31,7 +32,9 @@ bool directory_read_row(const struct pg_answer *answer, int row, struct arena *a
 bool directory_read_result(const struct pg_result *result, int row, struct arena *arena,
                            struct directory_row *out);
 
-/* Marks the versions published, each only if it is still current. Arrays in the arena. */
+/* After records were sent, also those whose fate is unknown: marks versions that landed and are
+ * still the newest of their address as published; where a newer one exists by now, makes that due
+ * again, since an old record may lie behind its record. Arrays in the arena. */
 void directory_add_published(struct pg_unit *unit, struct arena *arena,
                              const struct directory_row *rows, size_t count);
 

@@ -219,7 +219,8 @@ void engine_drain_step(struct engine *engine)
 {
     if (!engine->draining || engine->retiring || sessions_at_work(engine->sessions) > 0 ||
         engine->sessions->starts_in_flight > 0 || engine->sessions->commits_in_flight > 0 ||
-        !intake_idle(engine->intake) || (engine->adopt != NULL && adopt_in_flight(engine->adopt)))
+        !intake_idle(engine->intake) || (engine->adopt != NULL && adopt_in_flight(engine->adopt)) ||
+        (engine->relay != NULL && !relay_idle(engine->relay)))
         return;
     engine->retiring = true;
     sessions_drop_all(engine->sessions);

@@ -11,4 +11,7 @@ struct relay;
 struct relay *relay_new(struct engine *engine);
 void relay_free(struct relay **relay);
 
+/* True when nothing that was published waits to be marked. */
+bool relay_idle(const struct relay *relay);
+
 #endif

@@ -4,7 +4,7 @@ import struct
 import time
 
 from harness import oracle
-from harness.stops import KILL
+from harness.stops import FREEZE, KILL
 from scripted import (Customer, Held, add_engine, claim_by_hand, dead_worker, engines, freeze_turn,
                       hand_back, quiet, say, service_of, take_over, wait_gone)
 
@@ -532,6 +532,38 @@ def test_relay_publishes_a_changed_channel(desk):
     assert records and records[-1].json().get("version") == version, records
     token = desk.tenants[0]["auth_token"].encode()
     assert not any(token in (record.value or b"") for record in records), "a key travels in clear"
+
+
+def test_relay_that_was_overtaken_puts_it_right(desk):
+    """An engine stops between reading a channel and publishing it; meanwhile the number is removed
+    and added anew, and another engine publishes that. The old record lands last: the newest one must
+    come behind it again, for an ingress that starts later reads the last record only."""
+    engines(desk, 2)
+    number = desk.tenants[1]["numbers"]["sms"]
+    stop = desk.stops.arm("engine.directory", action=FREEZE, match=number)
+    desk.sql("UPDATE channels SET removed_at = clock_timestamp(),"
+             " directory_version = directory_version + 1 WHERE address = %s", number)
+    desk.wait(lambda: stop.hits, 10, "an engine to hold the tombstone")
+    version = desk.value("UPDATE channels SET removed_at = NULL,"
+                         " directory_version = directory_version + 1 WHERE address = %s"
+                         " RETURNING directory_version", number)
+    desk.wait(lambda: published(desk, number) == version, 10, "the other engine to publish")
+    frozen = next(name for name, service in desk.services.items() if service.pid == stop.pid)
+    before = len(desk.kafka_records("directory"))
+    desk.thaw(frozen)
+    desk.wait(lambda: len(desk.kafka_records("directory")) > before, 10, "the tombstone")
+    desk.wait(lambda: published(desk, number) == version and last_version(desk, number) == version,
+              10, lambda: f"version {version} behind it, last is {last_version(desk, number)}")
+
+
+def published(desk, number):
+    return desk.value("SELECT published_version FROM channels WHERE address = %s", number)
+
+
+def last_version(desk, number):
+    """Of the newest record of the number; None for a tombstone."""
+    records = [r for r in desk.kafka_records("directory") if number in (r.key or b"").decode()]
+    return records[-1].json()["version"] if records[-1].value else None
 
 
 def test_traceparent_travels(desk):
