@@ -100,13 +100,27 @@ static int open_key(struct entry *entry, const char *wrapped, struct secret **ke
     return rc;
 }
 
+/* Who answers, for people who read records: the file's word, else host and port of the URL. */
+static const char *provider_of(struct entry *entry, const struct json *from)
+{
+    const char *given = json_member_text(from, "provider");
+    const char *url = json_member_text(from, "base_url");
+    const char *host = url != NULL ? strstr(url, "://") : NULL;
+    if (given != NULL && given[0] != '\0')
+        return arena_strdup(entry->arena, given);
+    if (host == NULL)
+        return "unknown";
+    host += strlen("://");
+    return arena_printf(entry->arena, "%.*s", (int)strcspn(host, "/?#"), host);
+}
+
 static int read_model(struct entry *entry, const struct json *from, struct err *err)
 {
     struct assistant *assistant = &entry->assistant;
     if (assistant->model_count == ASSISTANT_MODELS_MAX)
         return 0;
     struct assistant_model model = {
-        .provider = text_or(entry->arena, from, "provider", "openai"),
+        .provider = provider_of(entry, from),
         .base_url = text_or(entry->arena, from, "base_url", ""),
         .model = text_or(entry->arena, from, "model", ""),
         .temperature = -1,
