@@ -15,7 +15,9 @@ static const char lock_addresses_sql[] =
     "SELECT pg_advisory_xact_lock_shared(k)"
     " FROM (SELECT DISTINCT k FROM unnest($1::bigint[]) AS t (k) ORDER BY k) AS keys";
 
-/* The inbox row decides what is new; an event that ends at once never arms a session. */
+/* The inbox row decides what is new; an event that ends at once never arms a session. A loop is a
+ * text from one of our own numbers, and a session in which the last so many replies were all ours
+ * and all recent: another machine answers, and a person is told (flagged). */
 static const char insert_sql[] =
     "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[],"
     " $6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::bytea[], $11::timestamptz[],"
@@ -38,7 +40,14 @@ static const char insert_sql[] =
     " WHEN word = 'start' AND consent = 'opted_out' THEN 'opted_in'"
     " WHEN word = 'help' THEN 'help'"
     " WHEN consent = 'opted_out' THEN 'no_consent'"
-    " WHEN event_time < clock_timestamp() - $14::bigint * interval '1 ms' THEN 'late' END AS reason"
+    " WHEN event_time < clock_timestamp() - $14::bigint * interval '1 ms' THEN 'late'"
+    " WHEN EXISTS (SELECT FROM channels o WHERE o.kind = 'sms' AND o.address = j.address"
+    " AND o.removed_at IS NULL) THEN 'loop'"
+    " WHEN $16::bigint > 0 AND $16::bigint = (SELECT count(*) FROM (SELECT d.author, d.created_at"
+    " FROM deliveries d WHERE d.tenant_id = j.tenant_id AND d.session_id = j.session_id"
+    " ORDER BY d.seq DESC LIMIT $16::bigint) n WHERE n.author = 'ai'"
+    " AND n.created_at > clock_timestamp() - $17::bigint * interval '1 ms') THEN 'loop'"
+    " END AS reason"
     " FROM judged j),"
     " made AS (INSERT INTO inbox_events (tenant_id, channel, provider_id, session_id, message_id,"
     " address_hash, content_hash, state, reason, claim_id, event_time, settled_at, traceparent)"
@@ -89,7 +98,13 @@ static const char touch_conversations_sql[] =
     " THEN clock_timestamp() END,"
     " last_activity_at = CASE WHEN c.held_by IS NULL AND"
     " c.last_activity_at < clock_timestamp() - $4::bigint * interval '1 ms'"
-    " THEN c.last_activity_at ELSE clock_timestamp() END"
+    " THEN c.last_activity_at ELSE clock_timestamp() END,"
+    " flagged = CASE WHEN EXISTS (SELECT FROM inbox_events l JOIN channel_sessions s"
+    " ON s.tenant_id = l.tenant_id AND s.id = l.session_id"
+    " WHERE l.tenant_id = c.tenant_id AND s.conversation_id = c.id AND l.channel = 'sms'"
+    " AND l.claim_id = $1::uuid AND l.reason = 'loop'"
+    " AND (l.tenant_id, l.provider_id) IN (SELECT * FROM unnest($2::uuid[], $3::text[])))"
+    " THEN 'loop' ELSE c.flagged END"
     " WHERE c.closed_at IS NULL AND (c.tenant_id, c.contact_id) IN ("
     " SELECT a.tenant_id, a.contact_id FROM contact_addresses a"
     " JOIN unnest($2::uuid[], $3::text[], $5::text[]) AS i (tenant_id, provider_id, address)"
@@ -326,12 +341,14 @@ void inbox_add_claim(struct pg_unit *unit, struct arena *arena, const char *work
     const char *late = arena_printf(arena, "%lld", (long long)timing->answer_within_ms);
     const char *quiet = arena_printf(arena, "%lld", (long long)timing->quiet_ms);
     const char *burst = arena_printf(arena, "%lld", (long long)timing->burst_ms);
+    const char *replies = arena_printf(arena, "%lld", (long long)timing->loop_replies);
+    const char *window = arena_printf(arena, "%lld", (long long)timing->loop_window_ms);
     const char *burst_max = arena_printf(arena, "%lld", (long long)timing->burst_max_ms);
     add(unit, lock_addresses_sql, (const char *[]){c.lock, NULL});
     add(unit, insert_sql,
         (const char *[]){claim, c.tenant, c.provider_id, c.sender, c.address, c.session, c.contact,
                          c.message, c.address_hash, c.content_hash, c.time, c.word, c.traceparent,
-                         late, c.place, NULL});
+                         late, c.place, replies, window, NULL});
     add(unit, lock_contacts_sql, (const char *[]){claim, c.tenant, c.provider_id, c.address, NULL});
     add(unit, lock_conversations_sql,
         (const char *[]){claim, c.tenant, c.provider_id, c.address, NULL});

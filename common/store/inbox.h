@@ -36,6 +36,8 @@ struct inbox_timing {
     int64_t burst_ms, burst_max_ms; /* due after the last, at most after the first text */
     int64_t answer_within_ms;       /* older events are stored as late */
     int64_t quiet_ms;               /* a conversation silent for so long is closed */
+    /* So many replies of the AI in a row within the window are a loop; 0: no bound. */
+    int64_t loop_replies, loop_window_ms;
 };
 
 /* Adds the claim's statements to an empty unit. `worker` owns the claimed sessions. Events must be

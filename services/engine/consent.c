@@ -1,4 +1,5 @@
-/* Opt-out words. Source: Twilio's default keywords for English long codes. */
+/* Opt-out words. Source: Twilio's default keywords for English long codes; Twilio answers all of
+ * them itself, the words for help too, and calls the webhook all the same. */
 #include "consent.h"
 
 #include <string.h>
@@ -11,7 +12,8 @@ static const struct {
     {"stop", INBOX_STOP},   {"stopall", INBOX_STOP}, {"unsubscribe", INBOX_STOP},
     {"cancel", INBOX_STOP}, {"end", INBOX_STOP},     {"quit", INBOX_STOP},
     {"revoke", INBOX_STOP}, {"optout", INBOX_STOP},  {"start", INBOX_START},
-    {"yes", INBOX_START},   {"unstop", INBOX_START},
+    {"yes", INBOX_START},   {"unstop", INBOX_START}, {"help", INBOX_HELP},
+    {"info", INBOX_HELP},
 };
 
 enum inbox_consent consent_word(const char *body, const char *opt_out_type)

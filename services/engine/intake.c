@@ -283,7 +283,8 @@ static void claim_next(struct intake *intake)
                     arena_strdup(intake->claim_arena, worker_id(engine->worker)),
                     &intake->events[intake->first], intake->claim_count,
                     &(struct inbox_timing){settings->burst_ms, settings->burst_max_ms,
-                                           settings->answer_within_ms, settings->quiet_ms});
+                                           settings->answer_within_ms, settings->quiet_ms,
+                                           settings->loop_replies, settings->loop_window_ms});
     intake->in_flight = true;
     intake->sent_us = clock_mono_us();
     STOP_POINT("engine.claiming", intake->events[intake->first].provider_id);

@@ -37,6 +37,10 @@ const struct config_spec engine_config[] = {
         "Older texts are stored as late and never answered by themselves."),
     ROW("quiet_ms", CONFIG_MS, quiet_ms, "10080m", 1000, 31536000000, 0,
         "A conversation silent for so long is closed; the next text opens another."),
+    ROW("loop_replies", CONFIG_INT, loop_replies, "20", 0, 1000, 0,
+        "So many replies of the AI to one customer within loop_window_ms, with no person between, "
+        "are a loop: further texts are not answered and the conversation is flagged; 0: no bound."),
+    ROW("loop_window_ms", CONFIG_MS, loop_window_ms, "10m", 1000, 86400000, 0, "See loop_replies."),
     ROW("max_in_flight", CONFIG_INT, max_in_flight, "10000", 1, 100000, 0,
         "Turns at work at once per loop; more wait in the database."),
     ROW("claim_batch", CONFIG_INT, claim_batch, "256", 1, 500, 0, "Most events in one claim."),

@@ -14,7 +14,7 @@ struct engine_settings {
     int64_t worker_lease_ms, adopt_every_ms;
     int64_t burst_ms, burst_max_ms;
     int64_t turn_deadline_ms, adopter_deadline_ms;
-    int64_t answer_within_ms, quiet_ms;
+    int64_t answer_within_ms, quiet_ms, loop_replies, loop_window_ms;
     int64_t max_in_flight, claim_batch;
     int64_t session_timeout_ms, heartbeat_ms;
 };

@@ -87,7 +87,7 @@ static inline struct claims claim(const char *worker, const struct inbox_event *
     struct claims out = {.count = 0};
     struct pg_unit unit = {.done = on_claimed, .arg = &out};
     inbox_add_claim(&unit, arena, worker, events, count,
-                    &(struct inbox_timing){3000, 10000, 86400000, 604800000});
+                    &(struct inbox_timing){3000, 10000, 86400000, 604800000, 0, 0});
     rig_waiting++;
     pg_submit(rig_pg, &unit);
     rig_run();
