@@ -43,7 +43,7 @@ bool webhook_open(struct webhook *webhook)
     webhook->url = arena_printf(request->arena, "%s%s", webhook->ingress->settings.public_url,
                                 request->target);
     if (form_parse(request->arena, request->body, request->body_length, &webhook->form, &err) != 0)
-        webhook_refuse(webhook, 400, err.code);
+        webhook_refuse(webhook, 403, err.code); /* no form, nothing that a signature could cover */
     else
         return true;
     return false;
