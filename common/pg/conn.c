@@ -1,4 +1,4 @@
-/* One pipelined connection: connects without blocking, sends units, reads their results in order,
+/* One connection: connects without blocking, sends a unit as one pipeline, reads its results,
  * and when anything is wrong throws the PGconn away and tries again with jittered back-off (PQreset
  * would block). Driven by its watch and its timer; used by the pool in pg.c.
  *
@@ -175,7 +175,8 @@ void pg_conn_send(struct pg_conn *conn, struct pg_pending *pending)
     }
     sent = sent && PQpipelineSync(conn->db) == 1;
     int left = sent ? PQflush(conn->db) : -1;
-    pg_list_push(&conn->in_flight, pending);
+    pending->next = NULL; /* it may come from a list */
+    conn->in_flight = pending;
     if (left >= 0) {
         watch_set(conn->watch, left > 0 ? WATCH_READ | WATCH_WRITE : WATCH_READ);
         return;
@@ -196,7 +197,7 @@ void pg_conn_drop(struct pg_conn *conn, const char *why)
     if (clock_mono_ms() - conn->up_since_ms >= STABLE_MS)
         conn->backoff_ms = BACKOFF_MIN_MS;
     wait_for_retry(conn);
-    pg_end(pg, &conn->in_flight, &err);
+    pg_end_one(pg, &conn->in_flight, &err);
     pg_on_failure(pg, copy);
     pg_on_down(pg);
     pg_run_ended(pg);
@@ -222,10 +223,11 @@ static void note_error(struct pg_conn *conn, struct pg_pending *pending, const P
         conn->read_only = true;
 }
 
-static void finish_first(struct pg_conn *conn)
+static void finish(struct pg_conn *conn)
 {
-    struct pg_pending *pending = pg_list_pop(&conn->in_flight);
+    struct pg_pending *pending = conn->in_flight;
     struct err err;
+    conn->in_flight = NULL;
     conn->backoff_ms = BACKOFF_MIN_MS;
     if (pending->err == NULL && pending->got != pending->count) {
         err_set(&err, ERR_BUG, "pg.results", "%d results for %d statements", pending->got,
@@ -235,14 +237,14 @@ static void finish_first(struct pg_conn *conn)
     pg_pending_finish(pending);
 }
 
-/* Takes one result of the unit in front. False: the connection is of no more use; *why says so. */
+/* Takes one result of the unit in flight. False: the connection is of no more use; *why says so. */
 static bool take_result(struct pg_conn *conn, PGresult *result, char why[PG_TEXT_MAX])
 {
-    struct pg_pending *pending = conn->in_flight.first;
+    struct pg_pending *pending = conn->in_flight;
     ExecStatusType status = PQresultStatus(result);
     if (status == PGRES_PIPELINE_SYNC) {
         PQclear(result);
-        finish_first(conn);
+        finish(conn);
         if (conn->read_only)
             pg_first_line("the server is read-only", why);
         return !conn->read_only;
@@ -270,7 +272,7 @@ static bool take_result(struct pg_conn *conn, PGresult *result, char why[PG_TEXT
 static bool read_results(struct pg_conn *conn, char why[PG_TEXT_MAX])
 {
     int nulls = 0;
-    while (conn->state == PG_CONN_UP && conn->in_flight.first != NULL && nulls < 2 &&
+    while (conn->state == PG_CONN_UP && conn->in_flight != NULL && nulls < 2 &&
            PQisBusy(conn->db) == 0) {
         PGresult *result = PQgetResult(conn->db);
         if (result == NULL) {

@@ -112,7 +112,7 @@ struct pg_conn {
     struct watch *watch;
     struct timer *timer; /* WAITING: until the next try; before UP: limit of the try */
     struct pg_lookup *lookup;
-    struct pg_pending_list in_flight;
+    struct pg_pending *in_flight; /* NULL: idle */
     int64_t backoff_ms, up_since_ms;
     unsigned failures;      /* tries since it was up, for the address rotation */
     bool broken, read_only; /* to be dropped: a send failed; the server refuses writes */
@@ -136,8 +136,9 @@ int64_t pg_retry_max_ms(const struct pg *pg);
 void pg_enter(struct pg *pg);
 void pg_leave(struct pg *pg);
 
-/* Fails all units of the list, which is emptied; pg_run_ended calls them back. A pg_free inside one
- * callback still reaches the others. */
+/* Fails all units of the list, which is emptied, or the one in *pending, which becomes NULL;
+ * pg_run_ended calls them back. A pg_free inside one callback still reaches the others. */
+void pg_end_one(struct pg *pg, struct pg_pending **pending, const struct err *err);
 void pg_end(struct pg *pg, struct pg_pending_list *list, const struct err *err);
 void pg_run_ended(struct pg *pg);
 

@@ -1,5 +1,5 @@
-/* The pool: units go to the connection with the fewest in flight, wait in one queue beyond that,
- * and end at their deadline at the latest. The engine's and responder's store uses it. */
+/* The pool: a unit goes to a connection that is idle, waits in one queue until there is one, and
+ * ends at its deadline at the latest. The engine's and responder's store uses it. */
 #include "pg/inside.h"
 
 #include "base/clock.h"
@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define CONNECTIONS_MAX   16
-#define DEPTH_MAX         64
 #define QUEUE_MAX_DEFAULT 100000
 #define RETRY_MAX_MS      2000
 
@@ -19,7 +18,7 @@ struct pg {
     struct pg_target *target;
     void (*on_state)(void *arg, bool up);
     void *arg;
-    size_t queue_max, depth;
+    size_t queue_max;
     int64_t retry_max_ms;
     struct pg_conn conns[CONNECTIONS_MAX];
     int count, up;
@@ -60,12 +59,19 @@ void pg_leave(struct pg *pg)
         free(pg);
 }
 
+void pg_end_one(struct pg *pg, struct pg_pending **pending, const struct err *err)
+{
+    if (*pending == NULL)
+        return;
+    pg_pending_fail(*pending, err);
+    pg_list_push(&pg->ended, *pending);
+    *pending = NULL;
+}
+
 void pg_end(struct pg *pg, struct pg_pending_list *list, const struct err *err)
 {
-    for (struct pg_pending *pending; (pending = pg_list_pop(list)) != NULL;) {
-        pg_pending_fail(pending, err);
-        pg_list_push(&pg->ended, pending);
-    }
+    for (struct pg_pending *pending; (pending = pg_list_pop(list)) != NULL;)
+        pg_end_one(pg, &pending, err);
 }
 
 void pg_run_ended(struct pg *pg)
@@ -76,24 +82,21 @@ void pg_run_ended(struct pg *pg)
 
 /* ---- routing ---- */
 
-static struct pg_conn *least_loaded(struct pg *pg)
+static struct pg_conn *idle_conn(struct pg *pg)
 {
-    struct pg_conn *best = NULL;
     for (int i = 0; i < pg->count; i++) {
         struct pg_conn *conn = &pg->conns[i];
-        if (conn->state != PG_CONN_UP || conn->broken || conn->read_only ||
-            conn->in_flight.count >= pg->depth)
-            continue;
-        if (best == NULL || conn->in_flight.count < best->in_flight.count)
-            best = conn;
+        if (conn->state == PG_CONN_UP && !conn->broken && !conn->read_only &&
+            conn->in_flight == NULL)
+            return conn;
     }
-    return best;
+    return NULL;
 }
 
 static void dispatch(struct pg *pg)
 {
     while (pg->queue.first != NULL) {
-        struct pg_conn *conn = least_loaded(pg);
+        struct pg_conn *conn = idle_conn(pg);
         if (conn == NULL)
             return;
         pg_conn_send(conn, pg_list_pop(&pg->queue));
@@ -146,9 +149,10 @@ static void on_soon(void *arg)
 
 /* ---- deadlines ---- */
 
-static int64_t earliest(const struct pg_pending_list *list, int64_t best_ms)
+/* `pending` and those behind it in its list. */
+static int64_t earliest(const struct pg_pending *pending, int64_t best_ms)
 {
-    for (const struct pg_pending *p = list->first; p != NULL; p = p->next)
+    for (const struct pg_pending *p = pending; p != NULL; p = p->next)
         if (best_ms == 0 || p->due_ms < best_ms)
             best_ms = p->due_ms;
     return best_ms;
@@ -197,14 +201,14 @@ static void on_deadline(void *arg)
     take_expired(pg, now_ms, &expired);
     finish_expired(pg, &expired);
     for (int i = 0; i < pg->count && !pg->closed; i++) {
-        int64_t due_ms = earliest(&pg->conns[i].in_flight, 0);
+        int64_t due_ms = earliest(pg->conns[i].in_flight, 0);
         if (due_ms != 0 && due_ms <= now_ms)
             pg_conn_drop(&pg->conns[i], "a unit was not answered before its deadline");
     }
     if (!pg->closed) {
-        next_ms = earliest(&pg->queue, 0);
+        next_ms = earliest(pg->queue.first, 0);
         for (int i = 0; i < pg->count; i++)
-            next_ms = earliest(&pg->conns[i].in_flight, next_ms);
+            next_ms = earliest(pg->conns[i].in_flight, next_ms);
         arm_deadline(pg, next_ms);
     }
     pg_leave(pg);
@@ -215,7 +219,6 @@ static void on_deadline(void *arg)
 struct pg *pg_new(const struct pg_options *options)
 {
     assert(options->connections >= 1 && options->connections <= CONNECTIONS_MAX);
-    assert(options->depth >= 1 && options->depth <= DEPTH_MAX);
     struct pg *pg = xcalloc(1, sizeof *pg);
     pg->loop = options->loop;
     pg->target = pg_target_new(options->url, options->name);
@@ -223,7 +226,6 @@ struct pg *pg_new(const struct pg_options *options)
     pg->arg = options->arg;
     pg->queue_max = options->queue_max > 0 ? options->queue_max : QUEUE_MAX_DEFAULT;
     pg->retry_max_ms = options->retry_max_ms > 0 ? options->retry_max_ms : RETRY_MAX_MS;
-    pg->depth = (size_t)options->depth;
     pg->count = options->connections;
     pg->soon = timer_new(pg->loop, on_soon, pg);
     pg->deadline = timer_new(pg->loop, on_deadline, pg);
@@ -245,7 +247,7 @@ void pg_free(struct pg **handle)
     for (int i = 0; i < pg->count; i++)
         pg_conn_fini(&pg->conns[i]);
     for (int i = 0; i < pg->count; i++)
-        pg_end(pg, &pg->conns[i].in_flight, &err);
+        pg_end_one(pg, &pg->conns[i].in_flight, &err);
     pg_end(pg, &pg->refused, &err);
     pg_end(pg, &pg->queue, &err);
     pg_run_ended(pg);
@@ -269,7 +271,7 @@ size_t pg_backlog(const struct pg *pg)
 {
     size_t count = pg->queue.count + pg->refused.count;
     for (int i = 0; i < pg->count; i++)
-        count += pg->conns[i].in_flight.count;
+        count += pg->conns[i].in_flight != NULL;
     return count;
 }
 

@@ -1,4 +1,5 @@
-/* PostgreSQL through libpq: a few pipelined, non-blocking connections on a loop.
+/* PostgreSQL through libpq: a few non-blocking connections on a loop, each with one unit in flight
+ * (docs/adr/0002).
  *
  * A *unit* is one or more statements sent as one pipeline with one sync: the server runs it as one
  * transaction, each statement with a snapshot of its own (READ COMMITTED), so a first statement
@@ -26,7 +27,6 @@ struct pg_options {
     const char *url;      /* libpq URI or conninfo; copied */
     const char *name;     /* application_name */
     int connections;      /* 1-16 */
-    int depth;            /* units in flight per connection, 1-64 */
     size_t queue_max;     /* units waiting beyond that before RETRY_LATER "pg.full"; 0: 100,000 */
     int64_t retry_max_ms; /* longest pause between two tries to connect, at least 50; 0: 2,000 */
     /* The pool lost its last or got its first working connection; may be NULL. */

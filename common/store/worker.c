@@ -140,7 +140,6 @@ struct worker *worker_new(const struct worker_options *options)
                                            .url = options->database_url,
                                            .name = "frontdesk-lease",
                                            .connections = 1,
-                                           .depth = 1,
                                            .retry_max_ms = options->lease_ms / 8 + 50,
                                            .on_state = on_state,
                                            .arg = self});

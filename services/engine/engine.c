@@ -126,7 +126,6 @@ static void open_database(struct engine *engine)
                                              .url = url,
                                              .name = "frontdesk-engine",
                                              .connections = (int)settings->database_connections,
-                                             .depth = 1, /* docs/adr/0002 */
                                              .on_state = on_database,
                                              .arg = engine});
     engine->worker = worker_new(&(struct worker_options){.loop = engine->loop,

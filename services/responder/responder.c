@@ -139,7 +139,6 @@ static void open_database(struct responder *responder)
                                                 .url = url,
                                                 .name = "frontdesk-responder",
                                                 .connections = (int)settings->database_connections,
-                                                .depth = 1, /* docs/adr/0002 */
                                                 .on_state = on_database,
                                                 .arg = responder});
     responder->worker = worker_new(&(struct worker_options){.loop = responder->loop,

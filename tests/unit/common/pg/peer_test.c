@@ -7,12 +7,12 @@
 #include <stdatomic.h>
 #include <sys/socket.h>
 
-enum act { ACT_CLOSE, ACT_HANG, ACT_FATAL, ACT_ERROR_WITHOUT_V, ACT_GARBAGE };
+enum act { ACT_CLOSE, ACT_HANG, ACT_FATAL, ACT_ERROR_WITHOUT_V, ACT_GARBAGE, ACT_COUNT };
 
 struct peer {
     enum act act;
     int listener, port;
-    atomic_int accepted;
+    atomic_int accepted, syncs; /* ends of units that came without an answer to the first */
     atomic_bool stop;
     char startup[512]; /* of the last connection; under the lock */
     pthread_mutex_t lock;
@@ -51,6 +51,26 @@ static bool read_startup(struct peer *peer, int fd)
 #define FATAL_LAST_WORDS  "E\0\0\0\x29SFATAL\0C08P01\0Mserver conn crashed?\0\0"
 #define ERROR_WITHOUT_V   "E\0\0\0\x1bSERROR\0C08P01\0Mpooler\0\0"
 
+/* Counts the Sync messages of all that comes until nothing more does for a while. */
+static void count_syncs(struct peer *peer, int fd)
+{
+    static char bytes[65536];
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    size_t length = 0;
+    while (poll(&wait, 1, 300) > 0 && length < sizeof bytes) {
+        ssize_t more = read(fd, bytes + length, sizeof bytes - length);
+        if (more <= 0)
+            break;
+        length += (size_t)more;
+    }
+    for (size_t at = 0; at + 5 <= length;) {
+        uint32_t size;
+        memcpy(&size, bytes + at + 1, sizeof size);
+        atomic_fetch_add(&peer->syncs, bytes[at] == 'S');
+        at += 1 + ntohl(size);
+    }
+}
+
 static void serve(struct peer *peer, int fd)
 {
     static const struct {
@@ -70,6 +90,10 @@ static void serve(struct peer *peer, int fd)
     (void)!write(fd, AUTH_OK_AND_READY, sizeof AUTH_OK_AND_READY - 1);
     if (!readable(peer, fd))
         return;
+    if (peer->act == ACT_COUNT) {
+        count_syncs(peer, fd);
+        return;
+    }
     char query[4096];
     (void)!read(fd, query, sizeof query);
     (void)!write(fd, answers[peer->act].bytes, answers[peer->act].length);
@@ -117,7 +141,7 @@ static struct outcome one_unit(const char *url, int64_t deadline_ms)
     static struct outcome out;
     struct pg_unit unit = {.deadline_ms = deadline_ms};
     rig_open();
-    rig_pool(url, 1, 4, 0);
+    rig_pool(url, 1, 0);
     pg_add(&unit, "select 1");
     rig_submit(&unit, &out);
     rig_run();
@@ -228,14 +252,34 @@ static void test_back_off_has_a_maximum(void)
     counted = &peer;
     snprintf(url, sizeof url, "host=127.0.0.1 port=%d sslmode=disable", peer.port);
     rig_open();
-    struct pg_options options = {.loop = rig_loop,
-                                 .url = url,
-                                 .name = "unit-test",
-                                 .connections = 1,
-                                 .depth = 1,
-                                 .retry_max_ms = 60};
+    struct pg_options options = {
+        .loop = rig_loop, .url = url, .name = "unit-test", .connections = 1, .retry_max_ms = 60};
     rig_pg = pg_new(&options);
     CU_ASSERT_TRUE(rig_until(twenty_tries));
+    rig_close();
+    end_peer(&peer);
+}
+
+/* docs/adr/0002: behind PgBouncer, the next client reads what a dead one had asked for beyond the
+ * unit in flight. */
+static void test_one_unit_in_flight(void)
+{
+    static struct peer peer;
+    struct outcome outs[5];
+    char url[128];
+    start_peer(&peer, ACT_COUNT);
+    snprintf(url, sizeof url, "host=127.0.0.1 port=%d sslmode=disable", peer.port);
+    rig_open();
+    rig_pool(url, 1, 0);
+    for (int i = 0; i < 5; i++) {
+        struct pg_unit unit = {.deadline_ms = 1500};
+        pg_add(&unit, "select 1");
+        pg_add(&unit, "select 2");
+        rig_submit(&unit, &outs[i]);
+    }
+    rig_run();
+    CU_ASSERT_TRUE(atomic_load(&peer.syncs) <= atomic_load(&peer.accepted));
+    CU_ASSERT_TRUE(atomic_load(&peer.syncs) >= 1);
     rig_close();
     end_peer(&peer);
 }
@@ -273,7 +317,7 @@ static void test_free_while_connecting(void)
     snprintf(url, sizeof url, "host=localhost port=%d sslmode=disable", peer.port);
     for (int passes = 0; passes < 8; passes++) {
         rig_open();
-        rig_pool(url, 4, 4, 0);
+        rig_pool(url, 4, 0);
         for (int i = 0; i < passes; i++)
             loop_pass(rig_loop);
         rig_close();
@@ -292,6 +336,7 @@ int main(void)
     CU_add_test(suite, "hosts rotate", test_hosts_rotate);
     CU_add_test(suite, "back-off", test_back_off);
     CU_add_test(suite, "back-off has a maximum", test_back_off_has_a_maximum);
+    CU_add_test(suite, "one unit in flight", test_one_unit_in_flight);
     CU_add_test(suite, "last words of a pooler", test_last_words);
     CU_add_test(suite, "free while connecting", test_free_while_connecting);
     CU_basic_set_mode(CU_BRM_VERBOSE);

@@ -5,7 +5,7 @@
 static void open_pool(void)
 {
     rig_open();
-    rig_pool(rig_server.url, 2, 8, 0);
+    rig_pool(rig_server.url, 2, 0);
 }
 
 static void assert_ok(const struct outcome *out, const char *text)
@@ -138,13 +138,13 @@ static void test_error_at_commit(void)
     rig_close();
 }
 
-/* One connection, many units in its pipeline, every third fails: the others do not notice. */
+/* One connection, many units, every third fails: the others do not notice. */
 static void test_errors_stay_in_their_unit(void)
 {
     static struct outcome outs[60];
     char sql[60][64];
     rig_open();
-    rig_pool(rig_server.url, 1, 64, 0);
+    rig_pool(rig_server.url, 1, 0);
     for (int i = 0; i < 60; i++) {
         snprintf(sql[i], sizeof sql[i], i % 3 == 1 ? "select %d / 0" : "select %d", i);
         rig_sql(&outs[i], "select 'first'", sql[i], i % 3 == 2 ? sql[i] : NULL);
@@ -168,7 +168,7 @@ static void test_ten_thousand_units(void)
     struct outcome *outs = calloc(COUNT, sizeof *outs);
     char(*numbers)[12] = calloc(COUNT, sizeof *numbers);
     rig_open();
-    rig_pool(rig_server.url, 4, 16, 0);
+    rig_pool(rig_server.url, 4, 0);
     CU_ASSERT_TRUE(test_server_sql(&rig_server, "create table t3(n int primary key)"));
     int64_t start = clock_mono_ms();
     for (int i = 0; i < COUNT; i++) {
@@ -202,7 +202,7 @@ static void test_large_parameters_and_rows(void)
     memset(big, 'x', SIZE);
     big[SIZE] = '\0';
     rig_open();
-    rig_pool(rig_server.url, 1, 8, 0);
+    rig_pool(rig_server.url, 1, 0);
     for (int i = 0; i < COUNT; i++) {
         struct pg_unit unit = {.count = 0};
         pg_param(pg_add(&unit, "select $1::text"), big);
@@ -314,7 +314,7 @@ static void test_lock_then_read_sees_what_it_waited_for(void)
 {
     struct outcome holder, one, two, late;
     rig_open();
-    rig_pool(rig_server.url, 4, 1, 0);
+    rig_pool(rig_server.url, 4, 0);
     CU_ASSERT_TRUE(test_server_sql(&rig_server, "create table ses(id int primary key, due int);"
                                                 "create table inbox(id int primary key);"
                                                 "insert into ses values (1, 1), (2, 1)"));
@@ -410,7 +410,7 @@ static void test_real_deadlock(void)
 {
     struct outcome a, b, ready;
     rig_open();
-    rig_pool(rig_server.url, 3, 1, 0);
+    rig_pool(rig_server.url, 3, 0);
     CU_ASSERT_TRUE(test_server_sql(&rig_server, "create table dl(id int primary key);"
                                                 "insert into dl values (1), (2)"));
     rig_sql(&a,

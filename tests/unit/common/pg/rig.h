@@ -40,13 +40,12 @@ static inline void rig_open(void)
     rig_timed_out = false;
 }
 
-static inline void rig_pool(const char *url, int connections, int depth, size_t queue_max)
+static inline void rig_pool(const char *url, int connections, size_t queue_max)
 {
     struct pg_options options = {.loop = rig_loop,
                                  .url = url,
                                  .name = "unit-test",
                                  .connections = connections,
-                                 .depth = depth,
                                  .queue_max = queue_max};
     rig_pg = pg_new(&options);
 }

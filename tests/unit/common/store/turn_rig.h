@@ -240,7 +240,7 @@ static inline void begin_test(void)
     snprintf(url, sizeof url, "%s&user=frontdesk_engine", rig_server.url);
     if (strstr(rig_server.url, "://") == NULL)
         snprintf(url, sizeof url, "%s user=frontdesk_engine", rig_server.url);
-    rig_pool(url, 4, 4, 0);
+    rig_pool(url, 4, 0);
     CU_ASSERT_TRUE_FATAL(rig_until(rig_is_up));
 }
 
