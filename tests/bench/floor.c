@@ -279,24 +279,30 @@ static int run_hop(char **args)
     return 0;
 }
 
-/* idle BROKERS TOPIC PARTITIONS SECONDS: a producer and a consumer at rest, polled once a second */
+/* idle BROKERS TOPIC PARTITIONS CONSUMERS SECONDS: a producer and so many consumers at rest, polled
+ * once a second */
 static int run_idle(char **args)
 {
-    int seconds = count_of(args[3]);
+    int count = count_of(args[3]), seconds = count_of(args[4]);
     rd_kafka_topic_t *topic = open_producer(args[0], args[1]);
-    rd_kafka_t *consumer = open_consumer(args[0], args[1], count_of(args[2]));
-    for (int i = 0; i < 5; i++) {
+    rd_kafka_t *consumers[8];
+    if (count > 8)
+        die("at most 8 consumers");
+    for (int i = 0; i < count; i++)
+        consumers[i] = open_consumer(args[0], args[1], count_of(args[2]));
+    double cpu = 0;
+    for (int i = -3; i < seconds; i++) { /* the first seconds are the start */
+        if (i == 0)
+            cpu = cpu_us();
         rd_kafka_poll(producer, 0);
-        rd_kafka_consumer_poll(consumer, 1000);
-    }
-    double cpu = cpu_us();
-    for (int i = 0; i < seconds; i++) {
-        rd_kafka_poll(producer, 0);
-        rd_kafka_consumer_poll(consumer, 1000);
+        for (int k = 0; k < count; k++)
+            rd_kafka_consumer_poll(consumers[k], 1000 / count);
     }
     report(seconds, cpu_us() - cpu);
-    rd_kafka_consumer_close(consumer);
-    rd_kafka_destroy(consumer);
+    for (int i = 0; i < count; i++) {
+        rd_kafka_consumer_close(consumers[i]);
+        rd_kafka_destroy(consumers[i]);
+    }
     rd_kafka_topic_destroy(topic);
     rd_kafka_destroy(producer);
     return 0;
@@ -388,7 +394,7 @@ int main(int argc, char **argv)
         int (*run)(char **args);
     } modes[] = {
         {"http", 2, run_http}, {"commit", 2, run_commit}, {"produce", 4, run_produce},
-        {"hop", 4, run_hop},   {"idle", 4, run_idle},     {"sse", 4, run_sse},
+        {"hop", 4, run_hop},   {"idle", 5, run_idle},     {"sse", 4, run_sse},
     };
     curl_global_init(CURL_GLOBAL_DEFAULT);
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof modes[0]; i++)
@@ -396,5 +402,5 @@ int main(int argc, char **argv)
             return modes[i].run(argv + 2);
     die("http URL N | commit URL N | produce BROKERS TOPIC N WINDOW | hop BROKERS TOPIC PARTITIONS "
         "N"
-        " | idle BROKERS TOPIC PARTITIONS SECONDS | sse URL BODY N CONCURRENCY");
+        " | idle BROKERS TOPIC PARTITIONS CONSUMERS SECONDS | sse URL BODY N CONCURRENCY");
 }
