@@ -7,6 +7,9 @@ import re
 import shutil
 import stat
 import subprocess
+import time
+import urllib.parse
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -654,6 +657,73 @@ def test_reconcile_finds_what_no_webhook_brought(desk):
     assert {r.headers["ce_source"].decode() for r in records} == {
         "twilio/" + desk.tenants[0]["account_sid"]}
     assert good(desk, "reconcile", "--json").json() == []
+
+
+def test_reconcile_brings_lost_texts_in_their_order(desk):
+    """The provider lists the newest first; the model must read them as they were written."""
+    services(desk)
+    customer = desk.new_address()
+    now_ms = int(time.time() * 1000)
+    sids = [desk.inbound(customer, f"lost {n}", deliver=False,
+                         date_sent=now_ms - 60000 + 5000 * n)["sid"] for n in range(3)]
+    good(desk, "reconcile", "--execute")
+    desk.wait(lambda: desk.value("SELECT count(*) FROM inbox_events WHERE provider_id = ANY (%s)"
+                                 " AND state = 'answered'", sids) == 3, 30, "the answers")
+    rows = desk.sql("SELECT provider_id FROM messages WHERE provider_id = ANY (%s)"
+                    " ORDER BY position", sids)
+    assert [sid for (sid,) in rows] == sids
+
+
+def twilio_takes(desk, tenant, to, body, **sender):
+    """A message that left before the database went back: no row of ours knows it. It stays queued,
+    so it has no date of sending; one of a messaging service has no number either."""
+    known = desk.tenant(tenant)
+    desk.faults("twilio", {"match": body, "method": "POST",
+                           "action": {"type": "callbacks", "mode": "late", "ms": 120000}})
+    form = {"To": to, "Body": body, **sender}
+    request = urllib.request.Request(
+        f"{desk.stand_url('twilio')}/2010-04-01/Accounts/{known.account_sid}/Messages.json",
+        urllib.parse.urlencode(form).encode(), {"Authorization": "Basic " + base64.b64encode(
+            f"{known.account_sid}:{known.auth_token}".encode()).decode()})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        message = json.loads(answer.read())
+    desk.faults("twilio")
+    assert message["date_sent"] is None
+    return message
+
+
+def wait_held_reply(desk, customer):
+    """The delivery that waits for the release."""
+    def row():
+        found = desk.sql("SELECT d.id::text, d.state, d.reason FROM deliveries d"
+                         " JOIN channel_sessions s ON s.tenant_id = d.tenant_id"
+                         " AND s.id = d.session_id WHERE s.remote_address = %s", customer)
+        return found and found[0]
+    return desk.wait(row, 30, "a delivery")
+
+
+def test_reconcile_of_a_held_database_sees_what_is_still_queued(desk):
+    services(desk)
+    dental, spa = "brightwater-dental", "lumen-medspa"
+    number = desk.tenant(dental).numbers["sms"]
+    service = desk.tenant(spa).messaging_service_sid
+    which = {name: [t["name"] for t in desk.tenants].index(name) for name in (dental, spa)}
+    good(desk, "hold", "a restore")
+    try:
+        plain, pooled = desk.new_address(), desk.new_address()
+        for customer, tenant in ((plain, dental), (pooled, spa)):
+            assert desk.webhook(customer, "hello", which[tenant]).status == 200
+            wait_held_reply(desk, customer)
+        twilio_takes(desk, dental, plain, "an answer", From=number)
+        message = twilio_takes(desk, spa, pooled, "an answer", MessagingServiceSid=service)
+        assert message["from"] is None
+        good(desk, "reconcile", "--execute")
+        for customer in (plain, pooled):
+            assert wait_held_reply(desk, customer)[1:] == ("suppressed", "reconciled"), customer
+    finally:
+        good(desk, "release", "--yes")
+    desk.settled(2, lambda: len(desk.sent()))
+    assert [desk.sent_to(customer) for customer in (plain, pooled)] == [["an answer"]] * 2
 
 
 def test_reconcile_says_when_the_provider_refuses(desk):
