@@ -310,8 +310,7 @@ int tenant_mark_published(struct pg_session *session, const struct directory_row
     snprintf(version, sizeof version, "%lld", (long long)row->channel.version);
     const struct pg_statement statement = {
         .sql = "UPDATE channels SET published_version = $3::bigint "
-               "WHERE tenant_id = $1::uuid AND id = $2::uuid AND directory_version = $3::bigint "
-               "AND published_version < $3::bigint",
+               "WHERE tenant_id = $1::uuid AND id = $2::uuid AND published_version <> $3::bigint",
         .params = {row->channel.event.tenant, uuid_format(&row->channel.channel, id), version},
         .param_count = 3};
     return run(session, &statement, err);

@@ -13,6 +13,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg2
 from confluent_kafka.admin import AdminClient
 
 from harness import CHECKOUT
@@ -429,6 +430,97 @@ def test_number_moves_between_tenants_in_one_go(desk):
 
 def directory_version(desk, number):
     return desk.value("SELECT max(directory_version) FROM channels WHERE address = %s", number)
+
+
+class GatedReads:
+    """Reading the channels stops, for deskctl alone, when its snapshot is taken and before its rows
+    come: what happens inside the block happens between reading and writing."""
+
+    def __init__(self, desk):
+        self.desk = desk
+
+    def __enter__(self):
+        self.desk.sql("CREATE FUNCTION gate() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN"
+                      " WHILE EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory'"
+                      " AND objid = 4711) LOOP PERFORM pg_sleep(0.02); END LOOP;"
+                      " RETURN true; END $$")
+        self.desk.sql("ALTER POLICY every_tenant ON channels"
+                      " USING (current_user <> 'frontdesk_ops' OR gate())")
+        self.lock = psycopg2.connect(
+            self.desk.servers.postgres.url(self.desk.installation.database))
+        self.lock.cursor().execute("SELECT pg_advisory_lock(4711)")
+        return self
+
+    def wait_reader(self):
+        self.desk.wait(lambda: self.desk.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND wait_event = 'PgSleep' AND query LIKE '%%FROM channels%%'"), 30, "the reader")
+
+    def open(self):
+        self.lock.close()
+
+    def __exit__(self, *error):
+        self.open()
+        self.desk.sql("ALTER POLICY every_tenant ON channels USING (true)")
+        self.desk.sql("DROP FUNCTION gate()")
+
+
+def relayed(desk, key, value, **changes):
+    """What an engine's relay would write."""
+    text = value and json.dumps({**value, **changes})
+    headers = None
+    if value:
+        record = next(r for r in reversed(desk.kafka_records("directory")) if r.value and
+                      r.key.decode().startswith("sms:"))
+        headers = {**record.headers, "ce_id": f"{key}:{json.loads(text)['version']}"}
+    desk.produce("directory", key, text, headers=headers)
+
+
+def test_directory_is_published_while_it_changes(desk):
+    """Between reading the rows and writing them a channel is added, another changed, a third
+    removed, and a relay has published all that already."""
+    desk.stop()
+    desk.prepare()
+    good(desk, "directory", "publish")
+    before = directory(desk)
+    changed, removed = sorted(key for key in before if key.startswith("sms:"))[:2]
+    added = "sms:" + desk.new_address()
+    with GatedReads(desk) as gate, ThreadPoolExecutor(1) as pool:
+        command = pool.submit(run, desk, "directory", "publish")
+        try:
+            gate.wait_reader()
+            desk.sql("INSERT INTO channels (tenant_id, id, kind, address, account_sid, credentials,"
+                     " edge_keys, assistant_id, published_version) SELECT tenant_id,"
+                     " gen_random_uuid(), kind, %s, account_sid, credentials, edge_keys,"
+                     " assistant_id, 1 FROM channels WHERE address = %s", added[4:], changed[4:])
+            desk.sql("UPDATE channels SET directory_version = directory_version + 1,"
+                     " published_version = directory_version + 1,"
+                     " removed_at = CASE WHEN address = %s THEN now() END"
+                     " WHERE address IN (%s, %s) AND removed_at IS NULL",
+                     removed[4:], removed[4:], changed[4:])
+            identity = desk.value("SELECT id::text FROM channels WHERE address = %s", added[4:])
+            relayed(desk, added, before[changed], address=added[4:], channel=identity, version=1)
+            relayed(desk, changed, before[changed], version=before[changed]["version"] + 1)
+            relayed(desk, removed, None)
+        finally:
+            gate.open()
+        done = command.result()
+    try:
+        assert done.code == OK, done
+        after = directory(desk)
+        assert after[added] and after[added]["channel"] == identity
+        assert after[changed]["version"] == before[changed]["version"] + 1
+        assert after[removed] is None
+        records = desk.kafka_records("directory")
+        assert records[-1].key == b"complete" and records[-1].json()["channels"] == desk.value(
+            "SELECT count(*) FROM channels WHERE removed_at IS NULL")
+        assert desk.value("SELECT count(*) FROM channels"
+                          " WHERE published_version <> directory_version") == 0
+    finally:
+        desk.sql("UPDATE channels SET removed_at = now() WHERE address = %s", added[4:])
+        good(desk, "tenant", "apply", *sorted(TENANTS.glob("*.yaml")), "--yes")
+        good(desk, "directory", "publish")
+    assert directory(desk)[added] is None and directory(desk)[removed]
 
 
 # doctor
