@@ -678,6 +678,117 @@ def test_dead_records(desk):
     expect(NOT_FOUND, desk, "dead", "show", "00000000-0000-7000-8000-000000000001")
 
 
+def add_history(desk, count, address, state="delivered", reason=None, turn="finished",
+                event="answered"):
+    """Rows of `count` customers of the first tenant, the first one at `address`: each a text, its
+    turn, and the reply's delivery. Returns the ids of turn, delivery and text of the first."""
+    tenant = desk.value("SELECT id::text FROM tenants WHERE name = %s", desk.tenants[0]["name"])
+    mark = desk.new_nonce()
+    rows = ("(SELECT n, %s::uuid AS tenant, %s || '-' || n AS mark, CASE n WHEN 0 THEN %s"
+            " ELSE %s || '-' || n END AS address FROM generate_series(0, %s) AS n) r")
+
+    def insert(table, columns, values):
+        desk.sql(f"INSERT INTO {table} (tenant_id, {columns}) SELECT tenant, {values} FROM {rows}",
+                 tenant, mark, address, mark, count - 1)
+
+    def of(kind):
+        return f"md5(mark || '{kind}')::uuid"
+    insert("contacts", "id", of("contact"))
+    insert("contact_addresses", "kind, address, contact_id", f"'phone', address, {of('contact')}")
+    insert("conversations", "id, contact_id, closed_at",
+           f"{of('talk')}, {of('contact')}, clock_timestamp()")
+    insert("channel_sessions", "id, conversation_id, channel_id, kind, remote_address",
+           f"{of('session')}, {of('talk')}, (SELECT c.id FROM channels c WHERE c.tenant_id = tenant"
+           " LIMIT 1), 'sms', address")
+    insert("turns", "id, session_id, conversation_id, number, state, fence, epoch, tries,"
+           " error_code, deadline_at, finished_at", f"{of('turn')}, {of('session')}, {of('talk')},"
+           f" 1, '{turn}', 1, 0, 3, 'engine.lost', now(), clock_timestamp()")
+    insert("llm_calls", "id, turn_id, provider, model, outcome, started_at",
+           f"{of('call')}, {of('turn')}, 'openai', 'm', 'ok', now()")
+    insert("messages", "id, conversation_id, session_id, direction, author, body, provider_id,"
+           " event_time", f"{of('text')}, {of('talk')}, {of('session')}, 'in', 'contact',"
+           " 'text ' || mark, mark, now()")
+    insert("messages", "id, conversation_id, session_id, direction, author, body, turn_id,"
+           " event_time", f"{of('reply')}, {of('talk')}, {of('session')}, 'out', 'ai', 'yes',"
+           f" {of('turn')}, now()")
+    insert("inbox_events", "channel, provider_id, session_id, message_id, address_hash,"
+           " content_hash, state, turn_id, claim_id, event_time", f"'sms', mark, {of('session')},"
+           f" {of('text')}, {of('address')}, '', '{event}', {of('turn')}, {of('claim')}, now()")
+    insert("deliveries", "id, conversation_id, session_id, seq, message_id, turn_id, author, via,"
+           " epoch, state, reason, attempts, answer_by, settled_at",
+           f"{of('delivery')}, {of('talk')}, {of('session')}, 1, {of('reply')}, {of('turn')}, 'ai',"
+           f" 'sms', 0, '{state}', {repr(reason) if reason else 'NULL'}, 1, now(),"
+           " clock_timestamp()")
+    insert("delivery_attempts", "delivery_id, number, worker, outcome",
+           f"{of('delivery')}, 1, {of('worker')}, 'unknown'")
+    return {kind: desk.value("SELECT md5(%s || '-0' || %s)::uuid::text", mark, kind)
+            for kind in ("turn", "delivery", "text", "talk")} | {"mark": mark + "-0"}
+
+
+def test_dead_turns_deliveries_and_texts(desk):
+    desk.prepare()
+    turn = add_history(desk, 1, desk.new_address(), turn="failed")["turn"]
+    parked = add_history(desk, 1, desk.new_address(), "parked", "unknown")["delivery"]
+    late = add_history(desk, 1, desk.new_address(), "suppressed", "late")["delivery"]
+    taken = add_history(desk, 1, desk.new_address(), "suppressed", "takeover")["delivery"]
+    text = add_history(desk, 1, desk.new_address(), event="late")
+    listed = {row["id"]: row for row in good(desk, "dead", "list", "--json").json()}
+    assert taken not in listed
+    people = good(desk, "dead", "list").out
+    for dead, kind, code, inside in [
+            (turn, "turn", "engine.lost", ("turn", "error_code", "engine.lost")),
+            (parked, "delivery", "unknown", ("delivery", "state", "parked")),
+            (late, "delivery", "late", ("delivery", "reason", "late")),
+            (text["text"], "event", "late", ("message", "body", f"text {text['mark']}"))]:
+        row = listed[dead]
+        assert (row["kind"], row["code"]) == (kind, code)
+        assert row["tenant"] == desk.tenants[0]["name"] and row["at"] and dead in people
+        shown = good(desk, "dead", "show", dead, "--json").json()
+        assert shown["kind"] == kind and shown[inside[0]][inside[1]] == inside[2]
+        conversation = row["origin"].removeprefix("conversation ")
+        assert shown["conversation"] == conversation
+        words = good(desk, "dead", "show", dead).out
+        assert words.startswith(f"{kind} of conversation {conversation}") and inside[2] in words
+    only = good(desk, "dead", "list", "--tenant", "hillcrest-garage", "--json").json()
+    assert not {turn, parked, late, text["text"]} & {row["id"] for row in only}
+    expect(NOT_FOUND, desk, "dead", "show", taken)
+
+
+def rows_read(desk):
+    """Entries and rows that scans have read, when the counters of ended sessions are in."""
+    return desk.settled(1.5, lambda: desk.value(
+        "SELECT (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)"
+        " + (SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname NOT IN"
+        " ('tenants', 'channels', 'assistants', 'assistant_versions', 'installation',"
+        " 'schema_migrations'))"))
+
+
+def test_nothing_reads_the_whole_history(desk):
+    """Each looks at one customer among thousands: what it reads must not grow with the others."""
+    desk.stop()
+    desk.prepare()
+    address, other = desk.new_address(), desk.new_address()
+    known = add_history(desk, 3000, address)
+    dead = add_history(desk, 1, other, "parked", "unknown")["delivery"]
+    desk.sql("INSERT INTO consents (tenant_id, sender, address, state, source, changed_at)"
+             " SELECT tenant_id, 'x', address, 'opted_in', 'x', now() FROM contact_addresses")
+    for table in ("contacts", "contact_addresses", "conversations", "channel_sessions", "turns",
+                  "llm_calls", "messages", "inbox_events", "deliveries", "delivery_attempts",
+                  "consents"):
+        desk.sql(f"ANALYZE {table}")
+    direct = {"FRONTDESK_DATABASE_URL": desk.installation.deskctl_environment()[
+        "FRONTDESK_DATABASE_DIRECT_URL"]}
+    name = desk.tenants[0]["name"]
+    for words in (["conversation", "show", known["talk"]], ["dead", "list"],
+                  ["dead", "show", dead],
+                  ["erase", "--tenant", name, "--address", address, "--yes"]):
+        before = rows_read(desk)
+        done = good(desk, *words, environment=direct)
+        read = rows_read(desk) - before
+        assert 0 < read < 1000, (words, read, done)
+    assert desk.value("SELECT count(*) FROM messages WHERE body = %s", f"text {known['mark']}") == 0
+
+
 # What ingress could not verify, and what never reached it
 
 
