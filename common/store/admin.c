@@ -293,3 +293,37 @@ int admin_settle_sent(struct pg_session *session, const struct admin_sent *sent,
     pg_result_free(&result);
     return 0;
 }
+
+/* ---- periodic work ---- */
+
+int admin_list_jobs(struct pg_session *session, struct arena *arena, const char *kind,
+                    struct admin_job **rows, size_t *count, struct err *err)
+{
+    const struct pg_statement statement = {
+        .sql =
+            "SELECT t.name, c.address, j.last_error, j.tries, "
+            "greatest(0, extract(epoch FROM clock_timestamp() - "
+            "greatest(j.last_done_at, j.due_at)) * 1000)::bigint "
+            "FROM jobs j JOIN channels c ON c.tenant_id = j.tenant_id AND c.id::text = j.subject "
+            "JOIN tenants t ON t.id = j.tenant_id WHERE j.kind = $1::text "
+            "AND c.removed_at IS NULL ORDER BY 1, 2",
+        .params = {kind},
+        .param_count = 1};
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    size_t found = (size_t)pg_rows(result, 0);
+    struct admin_job *list = arena_alloc(arena, (found + 1) * sizeof *list);
+    for (size_t i = 0; i < found; i++)
+        list[i] = (struct admin_job){
+            .tenant = text_or_null(result, arena, (int)i, 0),
+            .address = text_or_null(result, arena, (int)i, 1),
+            .error = text_or_null(result, arena, (int)i, 2),
+            .tries = pg_int(result, 0, (int)i, 3),
+            .overdue_ms = pg_int(result, 0, (int)i, 4),
+        };
+    pg_result_free(&result);
+    *rows = list;
+    *count = found;
+    return 0;
+}

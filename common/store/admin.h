@@ -72,4 +72,16 @@ int admin_settle_sent(struct pg_session *session, const struct admin_sent *sent,
 int admin_inbox_knows(struct pg_session *session, const struct uuid *tenant, const char *channel,
                       const char *provider_id, bool *known, struct err *err);
 
+/* A channel's periodic job as doctor looks at it. */
+struct admin_job {
+    const char *tenant, *address;
+    const char *error;  /* of its last run, NULL: it was good, or there was none */
+    int64_t tries;      /* since the last good one */
+    int64_t overdue_ms; /* since it was due and did not begin, or was last done; 0: on time */
+};
+
+/* The jobs of that kind of living channels, by tenant and address. */
+int admin_list_jobs(struct pg_session *session, struct arena *arena, const char *kind,
+                    struct admin_job **rows, size_t *count, struct err *err);
+
 #endif

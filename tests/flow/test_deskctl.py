@@ -561,6 +561,102 @@ def test_doctor(desk):
         **fine, "FRONTDESK_DATABASE_URL": "postgresql://postgres@127.0.0.1:1/x",
         "FRONTDESK_KAFKA_BROKERS": "127.0.0.1:1"})
     assert checks["database"]["result"] == "FAIL"
+    away = [row for name, row in checks.items() if name.startswith(desk.installation.prefix)]
+    assert len(away) == 1 and away[0]["result"] == "FAIL" and "start Kafka" in away[0]["do"]
+
+
+def good_environment(desk):
+    """What doctor finds nothing wrong with, whatever other tests did to the desk's own topics."""
+    prefix = desk.installation.prefix + "doctor."
+    good(desk, "topics", "apply", f"--topic_prefix={prefix}")
+    return {"FRONTDESK_TOPIC_PREFIX": prefix, "FRONTDESK_PUBLIC_URL": "https://desk.example.com"}
+
+
+def diagnosis(desk, check, code=FAILED, **environment):
+    """What doctor says of one check in a good installation with one thing wrong."""
+    known = {**good_environment(desk), **environment}
+    row = doctor(desk, code, environment=known)[check]
+    assert row["do"] in expect(code, desk, "doctor", environment=known).out
+    return row["result"], row["what"], row["do"]
+
+
+def is_fine(desk, check):
+    return doctor(desk, OK, environment=good_environment(desk))[check]["result"] == "ok"
+
+
+def test_doctor_looks_at_the_public_url(desk):
+    desk.prepare()
+    for bad in ("desk.example.com", "https://", "https://desk.example.com/",
+                "https://desk.example.com?x", "https://a:b@desk.example.com"):
+        result, what, remedy = diagnosis(desk, "config", FRONTDESK_PUBLIC_URL=bad)
+        assert result == "FAIL" and what == bad and "https://desk.example.com" in remedy
+    for plain in ("http://desk.example.com", ""):
+        assert diagnosis(desk, "config", OK, FRONTDESK_PUBLIC_URL=plain)[0] == "warn"
+
+
+def test_doctor_looks_at_the_keys(desk):
+    desk.prepare()
+    known = desk.installation.deskctl_environment()
+    for setting, check in (("CREDENTIALS", "credentials.key"), ("ID", "id.key"),
+                           ("EDGE_SECRET", "edge.secret")):
+        name = f"FRONTDESK_{setting}_KEY_FILE"
+        copy = desk.folder / f"copy-{check}"
+        copy.write_bytes(Path(known[name]).read_bytes())
+        copy.chmod(0o440)
+        result, what, remedy = diagnosis(desk, check, **{name: str(copy)})
+        assert result == "FAIL" and "others can read" in what and remedy == f"chmod 400 {copy}"
+        copy.unlink()
+        needed = check != "edge.secret"
+        result, what, remedy = diagnosis(desk, check, FAILED if needed else OK,
+                                         **{name: str(copy)})
+        assert result == ("FAIL" if needed else "warn") and str(copy) in what and remedy
+
+
+def test_doctor_looks_at_migrations_and_hold(desk):
+    desk.prepare()
+    schema = desk.folder / "newer-schema"
+    schema.mkdir()
+    shutil.copy(CHECKOUT / "schema" / "topics.yaml", schema)
+    own_migrations(desk, "newer-schema/migrations", more="SELECT 1;")
+    result, what, remedy = diagnosis(desk, "migrations", FRONTDESK_SCHEMA_DIR=str(schema))
+    assert (result, what, remedy) == ("FAIL", "1 not applied", "deskctl db migrate")
+    good(desk, "hold", "looked at by doctor")
+    try:
+        result, what, remedy = diagnosis(desk, "release")
+        assert result == "FAIL" and "held" in what and "deskctl release" in remedy
+    finally:
+        good(desk, "release", "--yes")
+
+
+def test_doctor_looks_at_channels_and_their_audits(desk):
+    desk.stop()  # an engine would publish, a responder audit
+    desk.prepare()
+    good(desk, "directory", "publish")
+    number = desk.tenants[0]["numbers"]["sms"]
+    where = " WHERE id = (SELECT id FROM channels WHERE address = %s AND removed_at IS NULL)"
+    job = ("UPDATE jobs SET {} WHERE kind = 'gap_audit' AND subject = (SELECT id::text FROM channels"
+           " WHERE address = %s AND removed_at IS NULL)")
+    desk.sql("UPDATE channels SET published_version = 0" + where, number)
+    result, what, remedy = diagnosis(desk, f"channel {number}", OK)
+    assert result == "warn" and "not published" in what and "directory publish" in remedy
+    good(desk, "directory", "publish")
+    assert is_fine(desk, f"channel {number}")
+
+    check = f"gap audit {number}"
+    desk.sql(job.format("due_at = now(), last_done_at = NULL, last_error = NULL, tries = 0"), number)
+    assert is_fine(desk, check)
+    desk.sql(job.format("due_at = now() - interval '44 min'"), number)
+    assert is_fine(desk, check)
+    desk.sql(job.format("due_at = now() - interval '46 min'"), number)
+    result, what, remedy = diagnosis(desk, check, OK)
+    assert result == "warn" and what == "not done for 46 min" and "start a responder" in remedy
+    desk.sql(job.format("last_done_at = now() - interval '1 min'"), number)
+    assert is_fine(desk, check)
+    desk.sql(job.format("last_error = 'gap_audit.status: the list answered 401', tries = 3"), number)
+    result, what, remedy = diagnosis(desk, check)
+    assert result == "FAIL" and "failed 3 times" in what and "401" in what
+    assert "deskctl reconcile" in remedy
+    desk.sql(job.format("last_error = NULL, tries = 0, due_at = now()"), number)
 
 
 # What was said
