@@ -110,6 +110,20 @@ int tenant_find_channel(struct pg_session *session, struct arena *arena, const c
     return 0;
 }
 
+int tenant_list_account(struct pg_session *session, struct arena *arena, const struct uuid *tenant,
+                        const char *account_sid, struct tenant_channel **channels, size_t *count,
+                        struct err *err)
+{
+    char text[UUID_TEXT_SIZE];
+    const struct pg_statement statement = {
+        .sql = "SELECT " CHANNEL_COLUMNS " FROM " CHANNEL_TABLES
+               " WHERE c.tenant_id = $1::uuid AND c.account_sid = $2::text"
+               " AND c.removed_at IS NULL ORDER BY c.id",
+        .params = {uuid_format(tenant, text), account_sid},
+        .param_count = 2};
+    return query_channels(session, arena, &statement, channels, count, err);
+}
+
 /* ---- tenants ---- */
 
 #define TENANT_SELECT                                                                              \

@@ -11,10 +11,11 @@ import time
 import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg2
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConfigResource
 
 from harness import CHECKOUT
 from service import clean_environment
@@ -659,6 +660,42 @@ def test_doctor_looks_at_channels_and_their_audits(desk):
     desk.sql(job.format("last_error = NULL, tries = 0, due_at = now()"), number)
 
 
+def test_json_of_every_command_is_one_document(desk):
+    desk.prepare()
+    fine = good_environment(desk)
+    prefix = f"--topic_prefix={fine['FRONTDESK_TOPIC_PREFIX']}"
+    row = add_history(desk, 1, desk.new_address(), "parked", "unknown")
+    desk.sql("UPDATE conversations SET closed_at = NULL WHERE id = %s", row["talk"])
+    name = desk.tenants[0]["name"]
+    seen = {}
+    for code, words in [
+            (OK, ["keys", "generate", "--dir", desk.folder / "json-keys"]),
+            (OK, ["db", "migrate"]), (OK, ["db", "status"]), (OK, ["topics", "apply", prefix]),
+            (OK, ["topics", "diff", prefix]), (OK, ["tenant", "apply", TENANTS / "dental.yaml", "--yes"]),
+            (OK, ["tenant", "list"]), (OK, ["tenant", "show", name]), (OK, ["directory", "publish"]),
+            (OK, ["conversation", "list"]), (OK, ["conversation", "show", row["talk"]]),
+            (OK, ["takeover", row["talk"]]), (OK, ["handback", row["talk"]]), (OK, ["dead", "list"]),
+            (OK, ["dead", "show", row["delivery"]]), (OK, ["quarantine", "list"]),
+            (NOT_FOUND, ["quarantine", "release", "0:999999"]), (OK, ["reconcile"]),
+            (OK, ["hold", "for a test"]), (OK, ["release", "--yes"]),
+            (OK, ["erase", "--tenant", name, "--address", desk.new_address(), "--yes"]),
+            (OK, ["doctor", prefix, f"--public_url={fine['FRONTDESK_PUBLIC_URL']}"])]:
+        seen[" ".join(map(str, words))] = expect(code, desk, *words, "--json").json()
+    commands = re.findall(r"^  ([a-z]+(?: [a-z]+)?)   +\S", good(desk, "help").out, re.M)
+    missing = [command for command in commands if not command.startswith("help ")
+               and not any(f"{words} ".startswith(f"{command} ") for words in seen)]
+    assert not missing, missing
+    assert seen["db migrate"]["applied"] == 0 and seen["db migrate"]["schema"] >= 3
+    assert seen["directory publish"]["channels"] >= len(desk.tenants)
+    assert seen["quarantine release 0:999999"] == {
+        "released": 0, "refused": 0, "missing": 1, "left": 0}
+    assert seen["hold for a test"]["state"] == "held"
+    assert seen["hold for a test"]["reason"] == "for a test"
+    assert seen["release --yes"]["state"] == "released"
+    assert seen[f"takeover {row['talk']}"]["state"] == "yours"
+    assert seen[f"handback {row['talk']}"]["sessions_due"] == 0
+
+
 # What was said
 
 
@@ -892,6 +929,95 @@ def parked(desk, sid):
     return [row for row in good(desk, "quarantine", "list", "--json").json() if row["sid"] == sid]
 
 
+@contextmanager
+def further_key(desk, token):
+    """The first tenant's account has this signing key too."""
+    path = next(p for p in TENANTS.glob("*.yaml")
+                if f"name: {desk.tenants[0]['name']}\n" in p.read_text())
+    also = tenant_file(desk, path.stem, ("    auth_token:", "    signing_keys: [env:ROTATED]\n"
+                                                            "    auth_token:"))
+    done = good(desk, "tenant", "apply", also, "--yes", environment={"ROTATED": token})
+    assert "signing_keys" in done.said and token not in done.said + done.out
+    try:
+        yield
+    finally:
+        good(desk, "tenant", "apply", path, "--yes")
+        good(desk, "directory", "publish")
+
+
+def test_quarantined_status_is_released(desk):
+    """The provider's word that a reply arrived was signed with a key that nobody told us."""
+    services(desk)
+    customer, nonce = desk.new_address(), desk.new_nonce()
+    desk.faults("twilio", {"match": nonce, "method": "POST",
+                           "action": {"type": "callbacks", "mode": "sent_only"}})
+    assert desk.webhook(customer, f"hello {nonce}").status == 200
+
+    def delivery():
+        rows = desk.sql("SELECT d.tenant_id::text, d.id::text, d.attempts, d.provider_sid, d.state"
+                        " FROM deliveries d JOIN channel_sessions s ON s.tenant_id = d.tenant_id"
+                        " AND s.id = d.session_id WHERE s.remote_address = %s", customer)
+        return rows and rows[0]
+    desk.wait(lambda: delivery() and delivery()[4] == "sent", 30, "the reply")
+    desk.faults("twilio")
+    tenant, identity, attempt, sid, _ = delivery()
+    target = f"/twilio/status?tenant={tenant}&delivery={identity}&attempt={attempt}"
+    params = [("MessageSid", sid), ("MessageStatus", "delivered"), ("To", customer),
+              ("AccountSid", desk.tenants[0]["account_sid"]),
+              ("From", desk.tenants[0]["numbers"]["sms"])]
+    rotated = "e" * 32
+    assert desk.post(target, params, token=rotated).status == 403
+    row = desk.wait(lambda: parked(desk, sid), 20, "the parked status")[0]
+    assert row["path"] == "/twilio/status"
+    assert "quarantine.signature" in expect(FAILED, desk, "quarantine", "release", row["id"]).said
+    assert delivery()[4] == "sent"
+    with further_key(desk, rotated):
+        done = good(desk, "quarantine", "release", row["id"], "--json").json()
+        assert done == {"released": 1, "refused": 0, "missing": 0, "left": 0}
+    desk.wait(lambda: delivery()[4] == "delivered", 20, "the receipt")
+    assert desk.value("SELECT count(*) FROM audit_log WHERE action = 'quarantine.release'"
+                      " AND subject = %s AND tenant_id::text = %s", sid, tenant) == 1
+    # Another tenant's address, vouched for: still judged by the account.
+    other = desk.value("SELECT id::text FROM tenants WHERE name = %s", desk.tenants[1]["name"])
+    moved = target.replace(tenant, other)
+    assert desk.post(moved, params, token=rotated).status == 403
+    row = desk.wait(lambda: [r for r in parked(desk, sid) if r["id"] != row["id"]], 20,
+                    "the second parked status")[0]
+    done = expect(FAILED, desk, "quarantine", "release", row["id"], "--force-unverified",
+                  "somebody said so")
+    assert "quarantine.account" in done.said
+
+
+def test_no_release_without_its_row(desk):
+    """Kafka refuses the record when the release is already written down."""
+    services(desk)
+    customer, nonce = desk.new_address(), desk.new_nonce()
+    sid = "SM" + nonce[2:].ljust(32, "1")
+    params = [("MessageSid", sid), ("From", customer), ("To", desk.tenants[0]["numbers"]["sms"]),
+              ("Body", nonce), ("AccountSid", desk.tenants[0]["account_sid"]), ("NumMedia", "0")]
+    assert desk.post("/twilio/sms", params, token="d" * 32).status == 403
+    row = desk.wait(lambda: parked(desk, sid), 20, "the parked webhook")[0]
+    release = ("quarantine", "release", row["id"], "--force-unverified", "we know who sent it")
+
+    def written():
+        return desk.value("SELECT count(*) FROM audit_log WHERE action = 'quarantine.release'"
+                          " AND subject = %s", sid)
+    admin = AdminClient({"bootstrap.servers": desk.servers.kafka.address})
+    topic = ConfigResource(ConfigResource.Type.TOPIC, desk.topic("inbound.sms"),
+                           set_config={"max.message.bytes": "10"})
+    for future in admin.alter_configs([topic]).values():
+        future.result(20)
+    try:
+        done = expect(FAILED, desk, *release)
+        assert "not released" in done.said and written() == 1, done
+        assert desk.sent_to(customer) == []
+    finally:
+        run(desk, "topics", "apply")
+    good(desk, *release)
+    assert written() == 2
+    desk.wait_replies(customer, 1)
+
+
 def test_quarantine_is_verified_again(desk):
     """The account has a second token that nobody told us: no text is lost."""
     services(desk)
@@ -912,15 +1038,8 @@ def test_quarantine_is_verified_again(desk):
     assert "quarantine.signature" in done.said and "tenant apply" in done.said
     assert desk.sent_to(customer) == []
 
-    path = next(p for p in TENANTS.glob("*.yaml")
-                if f"name: {desk.tenants[0]['name']}\n" in p.read_text())
-    also = tenant_file(desk, path.stem, ("    auth_token:", "    signing_keys: [env:ROTATED]\n"
-                                                            "    auth_token:"))
-    done = good(desk, "tenant", "apply", also, "--yes", environment={"ROTATED": rotated})
-    assert "signing_keys" in done.said and rotated not in done.said + done.out
-    good(desk, "quarantine", "release", row["id"])
-    good(desk, "tenant", "apply", path, "--yes")
-    good(desk, "directory", "publish")
+    with further_key(desk, rotated):
+        good(desk, "quarantine", "release", row["id"])
     desk.wait_replies(customer, 1)
     assert parked(desk, sid)[0]["known"]
     audit = desk.sql("SELECT detail FROM audit_log WHERE action = 'quarantine.release'"

@@ -220,8 +220,9 @@ static int run_publish(struct desk *desk, const struct words *words)
     map_free(&p.entries);
     if (result != 0)
         return desk_fail(&err);
+    const struct desk_fact facts[] = {{"channels", NULL, p.channels}, {"removed", NULL, p.removed}};
     desk_note("published %" PRId64 " channels, removed %" PRId64, p.channels, p.removed);
-    return DESK_OK;
+    return desk_print_facts(desk, facts, sizeof facts / sizeof facts[0]);
 }
 
 const struct command command_directory[] = {
