@@ -16,6 +16,18 @@
 #define SIGNED_BYTES_MAX   (1024 * 1024)
 #define SEGMENTS_MAX       1000
 
+bool twilio_is_public_url(const char *url)
+{
+    const char *host = NULL;
+    if (strncmp(url, "https://", 8) == 0)
+        host = url + 8;
+    else if (strncmp(url, "http://", 7) == 0)
+        host = url + 7;
+    if (host == NULL || *host == '\0' || *host == '/' || strpbrk(host, "?#@ \t") != NULL)
+        return false;
+    return host[strlen(host) - 1] != '/';
+}
+
 /* ---- what is signed ---- */
 
 static int compare_pairs(const void *a, const void *b)

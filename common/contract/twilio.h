@@ -12,6 +12,10 @@
 #include "base/secret.h"
 #include "contract/event.h"
 
+/* True for a base of webhook URLs as it must be configured at Twilio and here, because it is what
+ * Twilio signs: http or https, a host, no slash at the end, no query, no credentials. */
+bool twilio_is_public_url(const char *url);
+
 /* True if `signature` (base64) fits the POST form at `url` (public base + raw target) under any of
  * the keys: HMAC-SHA1 over the URL and the parameters sorted by name, repeated names as their
  * distinct sorted values; URL tried as it is, without port and with the default port. Constant time

@@ -1,6 +1,7 @@
 /* What the gap audit and deskctl reconcile read from Twilio's REST interface. A listed message goes
- * through the same function as a webhook's form, so that both ways give the same event. Source:
- * Twilio's "Messages resource" and "Twilio's response" pages. */
+ * through the same function as a webhook's form, so that both ways give the same event. Lists are
+ * newest first; what is made of them must not be. Source: Twilio's "Messages resource" and
+ * "Twilio's response" pages. */
 #include "contract/twilio_page.h"
 
 #include <stdlib.h>
@@ -14,19 +15,29 @@
 #include "contract/twilio.h"
 #include "json/json.h"
 
+/* DateSent>=: days in GMT. */
+static void add_since(struct strbuf *url, int64_t since_ms)
+{
+    struct tm day;
+    time_t seconds = (time_t)(since_ms / 1000);
+    gmtime_r(&seconds, &day);
+    strbuf_printf(url, "&DateSent%%3E=%04d-%02d-%02d", day.tm_year + 1900, day.tm_mon + 1,
+                  day.tm_mday);
+}
+
 const char *twilio_page_url(struct arena *arena, const struct twilio_page_query *query)
 {
     struct strbuf url;
-    struct tm day;
-    time_t seconds = (time_t)(query->since_ms / 1000);
-    gmtime_r(&seconds, &day);
     strbuf_init(&url, 2048);
-    strbuf_printf(&url, "%s/2010-04-01/Accounts/%s/Messages.json?PageSize=1000&%s=", query->base,
-                  query->account_sid, query->side == TWILIO_PAGE_TO ? "To" : "From");
-    text_add_percent(&url, query->number);
-    /* DateSent>=: days in GMT. */
-    strbuf_printf(&url, "&DateSent%%3E=%04d-%02d-%02d", day.tm_year + 1900, day.tm_mon + 1,
-                  day.tm_mday);
+    strbuf_printf(&url, "%s/2010-04-01/Accounts/%s/Messages.json?PageSize=1000", query->base,
+                  query->account_sid);
+    if (query->side != TWILIO_PAGE_ACCOUNT) {
+        strbuf_add_text(&url, query->side == TWILIO_PAGE_TO ? "&To=" : "&From=");
+        text_add_percent(&url, query->number);
+    }
+    /* What is still queued has no date of sending: only what came in may be asked for by it. */
+    if (query->side == TWILIO_PAGE_TO)
+        add_since(&url, query->since_ms);
     const char *text = arena_strdup(arena, url.data);
     strbuf_fini(&url);
     return text;
@@ -77,13 +88,16 @@ static void read_message(struct arena *arena, const struct json *json,
                          struct twilio_message *message)
 {
     struct err err;
-    const char *at = json_member_text(json, "date_sent");
+    bool inbound = strcmp(member(arena, json, "direction"), "inbound") == 0;
+    const char *at = json_member_text(json, inbound ? "date_sent" : "date_created");
     if (at == NULL)
-        at = json_member_text(json, "date_created");
+        at = json_member_text(json, inbound ? "date_created" : "date_sent");
     *message = (struct twilio_message){
         .sid = member(arena, json, "sid"),
+        .from = member(arena, json, "from"),
         .to = member(arena, json, "to"),
-        .inbound = strcmp(member(arena, json, "direction"), "inbound") == 0,
+        .service = member(arena, json, "messaging_service_sid"),
+        .inbound = inbound,
         .media = count_of(json, "num_media"),
         .error = "",
     };
@@ -172,6 +186,53 @@ bool twilio_page_came_in(const struct twilio_message *message, const char *numbe
            (*message->error != '\0' ||
             (message->at_ms >= since_ms && strcmp(message->sms.to, number) == 0 &&
              strcmp(message->sms.account_sid, account_sid) == 0));
+}
+
+bool twilio_page_went_out(const struct twilio_message *message, const char *number,
+                          const char *service, int64_t since_ms)
+{
+    if (message->inbound || *message->error != '\0' || message->at_ms < since_ms)
+        return false;
+    return strcmp(message->from, number) == 0 ||
+           (service != NULL && strcmp(message->service, service) == 0);
+}
+
+bool twilio_page_is_older(const struct twilio_page *page, int64_t since_ms)
+{
+    for (size_t i = 0; i < page->count; i++)
+        if (page->messages[i].at_ms == 0 || page->messages[i].at_ms >= since_ms)
+            return false;
+    return page->count > 0;
+}
+
+void twilio_list_add(struct arena *arena, struct twilio_list *list, struct twilio_message *message)
+{
+    if (list->count == list->room) {
+        size_t room = list->room == 0 ? 64 : 2 * list->room;
+        struct twilio_message **items = arena_alloc(arena, room * sizeof *items);
+        for (size_t i = 0; i < list->count; i++)
+            items[i] = list->items[i];
+        list->items = items;
+        list->room = room;
+    }
+    message->listed = list->count;
+    list->items[list->count++] = message;
+}
+
+/* Twilio shows whole seconds: within one, what is listed last came first. */
+static int compare_ages(const void *a, const void *b)
+{
+    const struct twilio_message *left = *(struct twilio_message *const *)a;
+    const struct twilio_message *right = *(struct twilio_message *const *)b;
+    if (left->at_ms != right->at_ms)
+        return left->at_ms < right->at_ms ? -1 : 1;
+    return left->listed > right->listed ? -1 : 1;
+}
+
+void twilio_list_sort(struct twilio_list *list)
+{
+    if (list->count > 0)
+        qsort(list->items, list->count, sizeof(struct twilio_message *), compare_ages);
 }
 
 void twilio_page_to_event(struct arena *arena, const char *tenant, const char *account_sid,

@@ -13,10 +13,14 @@
 
 struct twilio_message {
     const char *sid;
-    int64_t at_ms; /* date_sent, else date_created */
+    /* What came in: date_sent, else date_created. What went out: date_created, else date_sent,
+     * because it answers what had come in when it was made. 0: unreadable. */
+    int64_t at_ms;
     bool inbound;
-    const char *to; /* as the provider writes it, "" if absent */
-    int64_t media;  /* how many */
+    const char *from, *to; /* as the provider writes them, "" if absent: a service chooses later */
+    const char *service;   /* of a messaging service, "" if none */
+    size_t listed;         /* place in the list that it was added to */
+    int64_t media;         /* how many */
     /* Complete but for tenant, envelope and media; only if `error` is empty. */
     struct sms_received sms;
     const char *error; /* why it cannot be an event: "" if it can */
@@ -28,11 +32,13 @@ struct twilio_page {
     const char *next; /* path of the next page, starting with "/", NULL at the end */
 };
 
-/* Which messages of a number a page lists: by To or by From. */
-enum twilio_page_side { TWILIO_PAGE_TO, TWILIO_PAGE_FROM };
+/* Which messages a page lists: to a number, from it, or all of the account. A service's replies may
+ * leave from any number of its pool, and have none while they wait for one. */
+enum twilio_page_side { TWILIO_PAGE_TO, TWILIO_PAGE_FROM, TWILIO_PAGE_ACCOUNT };
 
-/* Address of the first page: messages to or from `number` since the day of since_ms. In the arena.
- */
+/* Address of the first page, in the arena. TO: since the day of since_ms. The others have no filter
+ * by date, because a queued message has none (Twilio, "Messages resource"): stop reading at
+ * twilio_page_is_older. */
 struct twilio_page_query {
     const char *base, *account_sid, *number;
     enum twilio_page_side side;
@@ -58,6 +64,26 @@ int twilio_page_read_media(struct arena *arena, const char *bytes, size_t length
  * that it is told rather than passed over. */
 bool twilio_page_came_in(const struct twilio_message *message, const char *number,
                          const char *account_sid, int64_t since_ms);
+
+/* True for what went out at since_ms or later from the number or through the messaging service
+ * (NULL: none), whatever became of it. */
+bool twilio_page_went_out(const struct twilio_message *message, const char *number,
+                          const char *service, int64_t since_ms);
+
+/* True if the page holds messages and all of them are older; those of unreadable date are not. */
+bool twilio_page_is_older(const struct twilio_page *page, int64_t since_ms);
+
+/* Messages of many pages, to be told in the order in which they came. Starts zeroed. */
+struct twilio_list {
+    struct twilio_message **items;
+    size_t count, room;
+};
+
+/* Adds a borrowed message. Call in the order of the provider's list. */
+void twilio_list_add(struct arena *arena, struct twilio_list *list, struct twilio_message *message);
+
+/* Puts the oldest first. */
+void twilio_list_sort(struct twilio_list *list);
 
 /* Gives the message the same envelope that its webhook would have had (the MessageSid is the
  * event's id), so that whatever arrives twice is one event. `tenant` is borrowed. */

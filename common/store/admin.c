@@ -164,14 +164,23 @@ int admin_find_conversation(struct pg_session *session, const struct uuid *id, s
 
 /* ---- dead ends ---- */
 
+/* Each condition is that of a partial index (schema/migrations/0003): what is dead is few, what was
+ * settled is many. */
+#define DEAD_TURN     "u.state = 'failed'"
+#define DEAD_DELIVERY "(d.state = 'parked' OR (d.state = 'suppressed' AND d.reason = 'late'))"
+#define DEAD_EVENT    "i.state = 'late'"
+
 static const char dead_sql[] =
     "SELECT x.kind, x.id, t.name, x.conversation_id, to_char(x.at, " ISO "), x.code, x.tries FROM ("
     "SELECT 'turn' AS kind, u.id, u.tenant_id, u.conversation_id, "
     "coalesce(u.finished_at, u.started_at) AS at, u.error_code AS code, u.tries "
-    "FROM turns u WHERE u.state = 'failed' UNION ALL "
+    "FROM turns u WHERE " DEAD_TURN " UNION ALL "
     "SELECT 'delivery', d.id, d.tenant_id, d.conversation_id, "
     "coalesce(d.settled_at, d.first_attempt_at, d.created_at), "
-    "coalesce(d.reason, d.error_code), d.attempts FROM deliveries d WHERE d.state = 'parked') x "
+    "coalesce(d.reason, d.error_code), d.attempts FROM deliveries d WHERE " DEAD_DELIVERY
+    " UNION ALL SELECT 'event', i.message_id, i.tenant_id, m.conversation_id, i.claimed_at, "
+    "'late', 0 FROM inbox_events i LEFT JOIN messages m ON m.tenant_id = i.tenant_id "
+    "AND m.id = i.message_id WHERE " DEAD_EVENT ") x "
     "JOIN tenants t ON t.id = x.tenant_id WHERE $1::text IS NULL OR t.name = $1::text "
     "ORDER BY x.at DESC, x.id LIMIT $2::bigint";
 
@@ -209,10 +218,20 @@ static const char show_dead_sql[] =
     "jsonb_agg(jsonb_build_object('provider_id', i.provider_id, 'state', i.state, 'reason', "
     "i.reason, 'event_time', to_char(i.event_time, " ISO ")) ORDER BY i.event_time) FROM "
     "inbox_events i WHERE i.tenant_id = u.tenant_id AND i.turn_id = u.id), '[]'))::text FROM "
-    "turns u JOIN tenants t ON t.id = u.tenant_id WHERE u.id = $1::uuid AND u.state = "
-    "'failed' UNION ALL SELECT jsonb_build_object('kind', 'delivery', 'tenant', t.name, "
+    "turns u JOIN tenants t ON t.id = u.tenant_id WHERE u.id = $1::uuid AND " DEAD_TURN
+    " UNION ALL SELECT jsonb_build_object('kind', 'delivery', 'tenant', t.name, "
     "'conversation', d.conversation_id, 'delivery', " DELIVERY_JSON ")::text FROM deliveries "
-    "d JOIN tenants t ON t.id = d.tenant_id WHERE d.id = $1::uuid AND d.state = 'parked'";
+    "d JOIN tenants t ON t.id = d.tenant_id WHERE d.id = $1::uuid AND " DEAD_DELIVERY
+    " UNION ALL SELECT jsonb_build_object('kind', 'event', 'tenant', t.name, 'conversation', "
+    "m.conversation_id, 'message', jsonb_build_object('at', to_char(m.created_at, " ISO
+    "), 'direction', 'in', 'address', s.remote_address, 'body', m.body, 'media', m.media, "
+    "'provider_id', i.provider_id, 'event_time', to_char(i.event_time, " ISO
+    "), 'inbox', jsonb_build_object('state', i.state, 'reason', i.reason, 'claimed_at', "
+    "to_char(i.claimed_at, " ISO "), 'settled_at', to_char(i.settled_at, " ISO
+    "))))::text FROM inbox_events i JOIN tenants t ON t.id = i.tenant_id LEFT JOIN messages m ON "
+    "m.tenant_id = i.tenant_id AND m.id = i.message_id LEFT JOIN channel_sessions s ON "
+    "s.tenant_id = m.tenant_id AND s.id = m.session_id WHERE i.message_id = $1::uuid "
+    "AND " DEAD_EVENT;
 
 int admin_show_dead(struct pg_session *session, struct arena *arena, const struct uuid *id,
                     const char **json, struct err *err)
@@ -272,5 +291,39 @@ int admin_settle_sent(struct pg_session *session, const struct admin_sent *sent,
         return -1;
     *settled = pg_int(result, 0, 0, 0);
     pg_result_free(&result);
+    return 0;
+}
+
+/* ---- periodic work ---- */
+
+int admin_list_jobs(struct pg_session *session, struct arena *arena, const char *kind,
+                    struct admin_job **rows, size_t *count, struct err *err)
+{
+    const struct pg_statement statement = {
+        .sql =
+            "SELECT t.name, c.address, j.last_error, j.tries, "
+            "greatest(0, extract(epoch FROM clock_timestamp() - "
+            "greatest(j.last_done_at, j.due_at)) * 1000)::bigint "
+            "FROM jobs j JOIN channels c ON c.tenant_id = j.tenant_id AND c.id::text = j.subject "
+            "JOIN tenants t ON t.id = j.tenant_id WHERE j.kind = $1::text "
+            "AND c.removed_at IS NULL ORDER BY 1, 2",
+        .params = {kind},
+        .param_count = 1};
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    size_t found = (size_t)pg_rows(result, 0);
+    struct admin_job *list = arena_alloc(arena, (found + 1) * sizeof *list);
+    for (size_t i = 0; i < found; i++)
+        list[i] = (struct admin_job){
+            .tenant = text_or_null(result, arena, (int)i, 0),
+            .address = text_or_null(result, arena, (int)i, 1),
+            .error = text_or_null(result, arena, (int)i, 2),
+            .tries = pg_int(result, 0, (int)i, 3),
+            .overdue_ms = pg_int(result, 0, (int)i, 4),
+        };
+    pg_result_free(&result);
+    *rows = list;
+    *count = found;
     return 0;
 }

@@ -38,16 +38,20 @@ int admin_find_conversation(struct pg_session *session, const struct uuid *id, s
                             bool *found, struct err *err);
 
 struct admin_dead {
-    const char *kind; /* "turn" (failed) or "delivery" (parked: waits for a person) */
-    const char *id, *tenant, *conversation, *at, *code;
+    /* "turn" (failed), "delivery" (parked: waits for a person; or suppressed because its text had
+     * waited too long) or "event" (a text that came in too late to be answered by itself) */
+    const char *kind;
+    const char *id; /* of an event: its message's */
+    const char *tenant, *conversation, *at, *code;
     int64_t tries;
 };
 
-/* Failed turns and parked deliveries, newest first, of one tenant or of all. */
+/* Failed turns, parked and late deliveries and late events, newest first, of one tenant or of all.
+ */
 int admin_list_dead(struct pg_session *session, struct arena *arena, const char *tenant,
                     int64_t limit, struct admin_dead **rows, size_t *count, struct err *err);
 
-/* A failed turn or a parked delivery as a JSON object; *json stays NULL if there is none. */
+/* One of them as a JSON object; *json stays NULL if there is none. */
 int admin_show_dead(struct pg_session *session, struct arena *arena, const struct uuid *id,
                     const char **json, struct err *err);
 
@@ -67,5 +71,17 @@ int admin_settle_sent(struct pg_session *session, const struct admin_sent *sent,
 /* True in *known if the inbox has that event of the tenant. */
 int admin_inbox_knows(struct pg_session *session, const struct uuid *tenant, const char *channel,
                       const char *provider_id, bool *known, struct err *err);
+
+/* A channel's periodic job as doctor looks at it. */
+struct admin_job {
+    const char *tenant, *address;
+    const char *error;  /* of its last run, NULL: it was good, or there was none */
+    int64_t tries;      /* since the last good one */
+    int64_t overdue_ms; /* since it was due and did not begin, or was last done; 0: on time */
+};
+
+/* The jobs of that kind of living channels, by tenant and address. */
+int admin_list_jobs(struct pg_session *session, struct arena *arena, const char *kind,
+                    struct admin_job **rows, size_t *count, struct err *err);
 
 #endif

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #define PERSON                                                                                     \
-    "(SELECT contact_id FROM contact_addresses WHERE tenant_id = $1::uuid AND address = $2::text)"
+    "(SELECT contact_id FROM contact_addresses WHERE tenant_id = $1::uuid AND kind = 'phone'"      \
+    " AND address = $2::text)"
 #define TALKS                                                                                      \
     "(SELECT id FROM conversations WHERE tenant_id = $1::uuid AND contact_id IN " PERSON ")"
 
@@ -38,12 +39,10 @@ static const struct step {
     {"DELETE FROM messages WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
     {"DELETE FROM channel_sessions WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
     {"DELETE FROM conversations WHERE tenant_id = $1::uuid AND contact_id IN " PERSON, "ta"},
-    {"DELETE FROM contact_addresses WHERE tenant_id = $1::uuid AND contact_id IN " PERSON, "ta"},
-    {"DELETE FROM contacts c WHERE c.tenant_id = $1::uuid AND NOT EXISTS"
-     " (SELECT FROM contact_addresses a WHERE a.tenant_id = c.tenant_id AND a.contact_id = c.id)"
-     " AND NOT EXISTS (SELECT FROM conversations t WHERE t.tenant_id = c.tenant_id"
-     " AND t.contact_id = c.id)",
-     "t"},
+    {"WITH gone AS (DELETE FROM contact_addresses WHERE tenant_id = $1::uuid"
+     " AND contact_id IN " PERSON " RETURNING contact_id)"
+     " DELETE FROM contacts WHERE tenant_id = $1::uuid AND id IN (SELECT contact_id FROM gone)",
+     "ta"},
     {"DELETE FROM consents WHERE tenant_id = $1::uuid AND address = $2::text"
      " AND state = 'opted_in'",
      "ta"},

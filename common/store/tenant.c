@@ -110,6 +110,20 @@ int tenant_find_channel(struct pg_session *session, struct arena *arena, const c
     return 0;
 }
 
+int tenant_list_account(struct pg_session *session, struct arena *arena, const struct uuid *tenant,
+                        const char *account_sid, struct tenant_channel **channels, size_t *count,
+                        struct err *err)
+{
+    char text[UUID_TEXT_SIZE];
+    const struct pg_statement statement = {
+        .sql = "SELECT " CHANNEL_COLUMNS " FROM " CHANNEL_TABLES
+               " WHERE c.tenant_id = $1::uuid AND c.account_sid = $2::text"
+               " AND c.removed_at IS NULL ORDER BY c.id",
+        .params = {uuid_format(tenant, text), account_sid},
+        .param_count = 2};
+    return query_channels(session, arena, &statement, channels, count, err);
+}
+
 /* ---- tenants ---- */
 
 #define TENANT_SELECT                                                                              \
@@ -310,8 +324,7 @@ int tenant_mark_published(struct pg_session *session, const struct directory_row
     snprintf(version, sizeof version, "%lld", (long long)row->channel.version);
     const struct pg_statement statement = {
         .sql = "UPDATE channels SET published_version = $3::bigint "
-               "WHERE tenant_id = $1::uuid AND id = $2::uuid AND directory_version = $3::bigint "
-               "AND published_version < $3::bigint",
+               "WHERE tenant_id = $1::uuid AND id = $2::uuid AND published_version <> $3::bigint",
         .params = {row->channel.event.tenant, uuid_format(&row->channel.channel, id), version},
         .param_count = 3};
     return run(session, &statement, err);

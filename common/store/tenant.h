@@ -76,7 +76,14 @@ int tenant_list_directory(struct pg_session *session, struct arena *arena,
 int tenant_find_channel(struct pg_session *session, struct arena *arena, const char *kind,
                         const char *address, struct tenant_channel **channel, struct err *err);
 
-/* Notes that the edge has been told this version, if it is still current. */
+/* The living channels of the tenant under that provider account. */
+int tenant_list_account(struct pg_session *session, struct arena *arena, const struct uuid *tenant,
+                        const char *account_sid, struct tenant_channel **channels, size_t *count,
+                        struct err *err);
+
+/* Notes that this version is the last that the edge was told. If it is not the newest any more, the
+ * channel counts as unpublished again, even if a relay has published the newest meanwhile: ours may
+ * be the last record. */
 int tenant_mark_published(struct pg_session *session, const struct directory_row *row,
                           struct err *err);
 

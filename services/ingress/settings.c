@@ -1,7 +1,7 @@
 /* Ingress's configuration table. */
 #include "settings.h"
 
-#include <string.h>
+#include "contract/twilio.h"
 
 #define ROW(key, type, field, fallback, min, max, flags, help)                                     \
     {                                                                                              \
@@ -32,21 +32,9 @@ const struct config_spec ingress_config[] = {
 };
 const size_t ingress_config_count = sizeof ingress_config / sizeof ingress_config[0];
 
-static bool is_public_url(const char *url)
-{
-    const char *host = NULL;
-    if (strncmp(url, "https://", 8) == 0)
-        host = url + 8;
-    else if (strncmp(url, "http://", 7) == 0)
-        host = url + 7;
-    if (host == NULL || *host == '\0' || *host == '/' || strpbrk(host, "?#@ \t") != NULL)
-        return false;
-    return host[strlen(host) - 1] != '/';
-}
-
 int ingress_settings_check(const struct ingress_settings *settings, struct err *err)
 {
-    if (!is_public_url(settings->public_url))
+    if (!twilio_is_public_url(settings->public_url))
         return err_set(err, ERR_PERMANENT, "config.invalid",
                        "public_url \"%s\" must be like https://desk.example.com: no slash at the "
                        "end, no query, no credentials",

@@ -180,8 +180,11 @@ static int run_takeover(struct desk *desk, const struct words *words)
         desk_rollback(desk);
         return desk_fail(&err);
     }
+    const struct desk_fact facts[] = {{"state", "yours", 0},
+                                      {"suppressed", NULL, taken.suppressed},
+                                      {"in_flight", NULL, taken.in_flight}};
     desk_note("yours: no reply of the assistant can leave any more");
-    return DESK_OK;
+    return desk_print_facts(desk, facts, sizeof facts / sizeof facts[0]);
 }
 
 static int run_handback(struct desk *desk, const struct words *words)
@@ -196,8 +199,9 @@ static int run_handback(struct desk *desk, const struct words *words)
         desk_rollback(desk);
         return desk_fail(&err);
     }
+    const struct desk_fact facts[] = {{"state", "handed_back", 0}, {"sessions_due", NULL, due}};
     desk_note("handed back; %" PRId64 " sessions with unanswered texts are due", due);
-    return DESK_OK;
+    return desk_print_facts(desk, facts, sizeof facts / sizeof facts[0]);
 }
 
 /* ---- erase ---- */
@@ -240,7 +244,8 @@ static int run_erase(struct desk *desk, const struct words *words)
     }
     desk_note("erased %" PRId64 " messages; copies in Kafka end with the topics' retention",
               messages);
-    return DESK_OK;
+    const struct desk_fact facts[] = {{"messages", NULL, messages}};
+    return desk_print_facts(desk, facts, sizeof facts / sizeof facts[0]);
 }
 
 static const struct option list_options[] = {

@@ -125,6 +125,7 @@ static int login_roles(struct pg_session *session, struct err *err)
     return 0;
 }
 
+/* Returns an exit code, or -1 with *err. */
 static int migrate(struct desk *desk, const struct words *words, struct err *err)
 {
     struct migration *items = NULL;
@@ -139,7 +140,11 @@ static int migrate(struct desk *desk, const struct words *words, struct err *err
         apply_pending(desk, session, items, count, pending, err) != 0)
         return -1;
     desk_note("the schema is at %04zu, %zu of %zu applied now", count, count - pending, count);
-    return words_option(words, "login-roles") != NULL ? login_roles(session, err) : 0;
+    if (words_option(words, "login-roles") != NULL && login_roles(session, err) != 0)
+        return -1;
+    const struct desk_fact facts[] = {{"schema", NULL, (int64_t)count},
+                                      {"applied", NULL, (int64_t)(count - pending)}};
+    return desk_print_facts(desk, facts, sizeof facts / sizeof facts[0]);
 }
 
 /* ---- showing ---- */
@@ -197,7 +202,8 @@ static int run_migrate(struct desk *desk, const struct words *words)
     struct err err;
     if (words_option(words, "dry-run") != NULL)
         return run_status(desk, words);
-    return migrate(desk, words, &err) == 0 ? DESK_OK : desk_fail(&err);
+    int code = migrate(desk, words, &err);
+    return code >= 0 ? code : desk_fail(&err);
 }
 
 static const struct option migrate_options[] = {

@@ -1,6 +1,6 @@
 /* `deskctl dead list|show`: what the engines gave up on. Records that could not be claimed are in
- * the dead letter topic; turns that failed three times and deliveries that wait for a person are
- * rows. */
+ * the dead letter topic; turns that failed three times, deliveries that wait for a person, and
+ * texts and replies that were too late to go by themselves are rows. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,7 +128,8 @@ static int list_rows(struct desk *desk, struct scan *scan, const char *tenant, i
             rows[i].code,
             arena_printf(desk->arena, "%" PRId64, rows[i].tries),
             rows[i].tenant,
-            arena_printf(desk->arena, "conversation %s", rows[i].conversation),
+            arena_printf(desk->arena, "conversation %s",
+                         rows[i].conversation != NULL ? rows[i].conversation : "-"),
         };
         table_add(scan->table, cells);
     }
@@ -266,8 +267,10 @@ static int show_row(struct desk *desk, const struct uuid *id, struct strbuf *out
     }
     if (json_parse(json, strlen(json), &document, err) != 0)
         return -1;
+    const char *conversation = json_member_text(document, "conversation");
     strbuf_printf(out, "%s of conversation %s, tenant %s\n", json_member_text(document, "kind"),
-                  json_member_text(document, "conversation"), json_member_text(document, "tenant"));
+                  conversation != NULL ? conversation : "-", json_member_text(document, "tenant"));
+    transcript_add_message(json_member(document, "message"), out);
     transcript_add_turn(json_member(document, "turn"), out);
     transcript_add_delivery(json_member(document, "delivery"), out);
     json_free(&document);
@@ -306,10 +309,12 @@ static const struct option list_options[] = {
 };
 
 const struct command command_dead[] = {
-    {"dead list", "", "records, turns and deliveries that were given up",
+    {"dead list", "", "records, turns, deliveries and texts that were given up",
      "record    could not be claimed: in the dead letter topic, id PARTITION:OFFSET\n"
      "turn      failed three times: the customer got the degraded wording\n"
-     "delivery  parked: whether it left is not known, or it waited too long; a person decides",
+     "delivery  parked: whether it left is not known, or it waited too long; a person decides.\n"
+     "          late: its text had waited longer than the answer-by time (24 h)\n"
+     "event     a text that came in later than that: stored, not answered by itself",
      list_options, 0, 0, run_list},
     {"dead show", "ID", "one of them, whole", NULL, NULL, 1, 1, run_show},
     {.words = NULL},

@@ -11,6 +11,7 @@
 
 #include "crypto/crypto.h"
 #include "store/schema.h"
+#include "json/json.h"
 
 void desk_fini(struct desk *desk)
 {
@@ -76,6 +77,25 @@ int desk_print_table(const struct desk *desk, const struct table *table, const c
     struct strbuf out;
     strbuf_init(&out, DESK_OUTPUT_MAX);
     table_print(table, desk->json, empty, &out);
+    return desk_print(&out);
+}
+
+int desk_print_facts(const struct desk *desk, const struct desk_fact *facts, size_t count)
+{
+    struct strbuf out;
+    struct json_writer writer;
+    if (!desk->json)
+        return DESK_OK;
+    strbuf_init(&out, DESK_OUTPUT_MAX);
+    json_writer_init(&writer, &out);
+    json_open_object(&writer, NULL);
+    for (size_t i = 0; i < count; i++)
+        if (facts[i].text != NULL)
+            json_add_text(&writer, facts[i].name, facts[i].text);
+        else
+            json_add_int(&writer, facts[i].name, facts[i].number);
+    json_close_object(&writer);
+    strbuf_add_char(&out, '\n');
     return desk_print(&out);
 }
 

@@ -57,6 +57,17 @@ int desk_print(struct strbuf *out);
 /* Prints the table (and frees nothing: it is the arena's). Returns as desk_print. */
 int desk_print_table(const struct desk *desk, const struct table *table, const char *empty);
 
+/* What a command has done, for --json. */
+struct desk_fact {
+    const char *name;
+    const char *text; /* NULL: the number */
+    int64_t number;
+};
+
+/* With --json prints one object with these members; else nothing, people read the notes. Returns as
+ * desk_print. */
+int desk_print_facts(const struct desk *desk, const struct desk_fact *facts, size_t count);
+
 /* The session that serves as frontdesk_ops, borrowed: inside desk_begin..desk_commit only.
  * PERMANENT "desk.config" when no address is configured, or pg's error. */
 int desk_database(struct desk *desk, struct pg_session **session, struct err *err);

@@ -8,16 +8,31 @@
 
 #include "base/clock.h"
 #include "command.h"
+#include "contract/twilio.h"
 #include "crypto/crypto.h"
+#include "doctor.h"
 #include "files.h"
 #include "migrations.h"
 #include "publish.h"
+#include "store/admin.h"
+#include "store/job.h"
 #include "store/schema.h"
 #include "store/tenant.h"
 #include "tenant_plan.h"
 #include "topic_file.h"
 
-#define SKEW_MS_MAX 2000 /* half a lease: more, and waits of minutes go wrong */
+#define SKEW_MS_MAX    2000      /* half a lease: more, and waits of minutes go wrong */
+#define OVERDUE_MS_MAX 2700000LL /* three times gap_audit_every_ms */
+
+bool doctor_skew_is_harmless(int64_t skew_ms)
+{
+    return skew_ms <= SKEW_MS_MAX && skew_ms >= -SKEW_MS_MAX;
+}
+
+bool doctor_job_is_forgotten(int64_t overdue_ms)
+{
+    return overdue_ms > OVERDUE_MS_MAX;
+}
 
 enum verdict { CHECK_OK, CHECK_WARN, CHECK_FAIL };
 
@@ -53,6 +68,11 @@ static void check_config(struct doctor *doctor)
     if (*settings->public_url == '\0')
         report(doctor, CHECK_WARN, "config", "public_url is not set",
                "set --public_url: signatures are checked against it");
+    else if (!twilio_is_public_url(settings->public_url))
+        report(
+            doctor, CHECK_FAIL, "config", settings->public_url,
+            "correct --public_url: like https://desk.example.com, no slash at the end, no query, "
+            "no credentials; ingress does not start with it");
     else if (strncmp(settings->public_url, "https://", 8) != 0 &&
              strstr(settings->public_url, "://127.") == NULL)
         report(doctor, CHECK_WARN, "config", "public_url is not https",
@@ -160,10 +180,10 @@ static void check_skew(struct doctor *doctor, const char *check, int64_t skew_ms
 {
     const char *what = arena_printf(doctor->desk->arena, "differs by %" PRId64 " ms",
                                     skew_ms < 0 ? -skew_ms : skew_ms);
-    if (skew_ms > SKEW_MS_MAX || skew_ms < -SKEW_MS_MAX)
-        report(doctor, CHECK_FAIL, check, what, "run NTP on both machines");
-    else
+    if (doctor_skew_is_harmless(skew_ms))
         report(doctor, CHECK_OK, check, what, NULL);
+    else
+        report(doctor, CHECK_FAIL, check, what, "run NTP on both machines");
 }
 
 static void check_facts(struct doctor *doctor, const struct schema_facts *facts, int64_t skew_ms)
@@ -258,6 +278,39 @@ static void check_channels(struct doctor *doctor)
     }
 }
 
+/* Lost webhooks are found by a job per number: a number that nobody audits loses texts silently. */
+static void check_audit(struct doctor *doctor, const struct admin_job *job)
+{
+    struct arena *arena = doctor->desk->arena;
+    const char *name = arena_printf(arena, "gap audit %s", job->address);
+    if (job->error != NULL)
+        report(doctor, CHECK_FAIL, name,
+               arena_printf(arena, "failed %" PRId64 " times: %s", job->tries, job->error),
+               "mend what it says (the number's account and token: tenant apply); it is tried "
+               "again by itself, `deskctl reconcile` looks now");
+    else if (doctor_job_is_forgotten(job->overdue_ms))
+        report(doctor, CHECK_WARN, name,
+               arena_printf(arena, "not done for %" PRId64 " min", job->overdue_ms / 60000),
+               "start a responder with gap_audit_every_ms above 0; meanwhile `deskctl reconcile "
+               "--execute` finds lost texts");
+    else
+        report(doctor, CHECK_OK, name, job->tenant, NULL);
+}
+
+static void check_audits(struct doctor *doctor)
+{
+    struct pg_session *session = NULL;
+    struct admin_job *jobs = NULL;
+    size_t count = 0;
+    struct err err;
+    if (desk_begin(doctor->desk, &session, &err) != 0 ||
+        admin_list_jobs(session, doctor->desk->arena, JOB_GAP_AUDIT, &jobs, &count, &err) != 0)
+        report(doctor, CHECK_FAIL, "gap audit", err.message, "see the lines above");
+    desk_rollback(doctor->desk);
+    for (size_t i = 0; i < count; i++)
+        check_audit(doctor, &jobs[i]);
+}
+
 /* ---- Kafka ---- */
 
 static int check_topic(struct doctor *doctor, struct bus_admin *admin,
@@ -329,8 +382,10 @@ static int run(struct desk *desk, const struct words *words)
     strbuf_init(&doctor.lines, DESK_OUTPUT_MAX);
     check_config(&doctor);
     check_keys(&doctor);
-    if (check_database(&doctor) != NULL)
+    if (check_database(&doctor) != NULL) {
         check_channels(&doctor);
+        check_audits(&doctor);
+    }
     check_kafka(&doctor);
     int code = desk->json ? desk_print_table(desk, doctor.table, "") : desk_print(&doctor.lines);
     strbuf_fini(&doctor.lines);
@@ -341,7 +396,7 @@ static int run(struct desk *desk, const struct words *words)
 }
 
 const struct command command_doctor[] = {
-    {"doctor", "", "check configuration, keys, database, topics, clocks, channels",
+    {"doctor", "", "check configuration, keys, database, topics, clocks, channels, audits",
      "Each line that is not ok says what to do. Exits 1 when one failed.", NULL, 0, 0, run},
     {.words = NULL},
 };

@@ -25,7 +25,10 @@ static int run(struct desk *desk, const char *reason)
         desk_note("released: responders send (database %s)", state.identity);
     else
         desk_note("held: nothing is sent until `deskctl release`");
-    return DESK_OK;
+    const struct desk_fact facts[] = {{"state", state.released ? "released" : "held", 0},
+                                      {"reason", state.reason, 0},
+                                      {"database", state.identity, 0}};
+    return desk_print_facts(desk, facts, sizeof facts / sizeof facts[0]);
 }
 
 static int run_hold(struct desk *desk, const struct words *words)

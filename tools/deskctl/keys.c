@@ -67,7 +67,8 @@ static int run_generate(struct desk *desk, const struct words *words)
     if (generate(desk->arena, dir, &err) != 0)
         return desk_fail(&err);
     desk_note("made edge.public, edge.secret, credentials.key and id.key in %s", dir);
-    return DESK_OK;
+    const struct desk_fact facts[] = {{"dir", dir, 0}};
+    return desk_print_facts(desk, facts, sizeof facts / sizeof facts[0]);
 }
 
 static const struct option generate_options[] = {

@@ -1,8 +1,9 @@
 /* `deskctl reconcile`: asks Twilio which messages came in and injects those that no inbox row
- * knows, because a webhook was lost. While the installation is held (a database that went back) it
- * also asks which messages left, and ends the events that were answered before. The event has the
- * MessageSid as its id, like a webhook's, so injecting what arrives by itself after all changes
- * nothing. */
+ * knows, because a webhook was lost: all pages first, then the oldest first, because a customer's
+ * texts are claimed in the order of the topic. While the installation is held (a database that went
+ * back) it also asks which messages left, and ends the events that were answered before. The event
+ * has the MessageSid as its id, like a webhook's, so injecting what arrives by itself after all
+ * changes nothing. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -89,8 +90,6 @@ static int settle_sent(struct reconcile *r, const struct tenant_channel *channel
                                     message->at_ms};
     int64_t rows = 0;
     (void)token;
-    if (message->inbound || *message->error != '\0' || message->at_ms < r->since_ms)
-        return 0;
     if (desk_begin(r->desk, &session, err) != 0 ||
         admin_settle_sent(session, &sent, &rows, err) != 0)
         return -1;
@@ -106,8 +105,6 @@ static int settle(struct reconcile *r, const struct tenant_channel *channel,
 {
     struct pg_session *session = NULL;
     bool known = false;
-    if (!twilio_page_came_in(message, channel->address, channel->account_sid, r->since_ms))
-        return 0;
     r->seen++;
     if (desk_begin(r->desk, &session, err) != 0 ||
         admin_inbox_knows(session, &channel->tenant, channel->kind, message->sid, &known, err) != 0)
@@ -128,23 +125,48 @@ static int settle(struct reconcile *r, const struct tenant_channel *channel,
     return 0;
 }
 
-/* One direction of a number: its list's side and what is done with each message. */
+/* One direction of a number: which of the listed messages count, and what is done with each. */
 struct direction {
-    enum twilio_page_side side;
+    bool outgoing;
     int (*settle)(struct reconcile *r, const struct tenant_channel *channel,
                   const struct secret *token, struct twilio_message *message, struct err *err);
 };
-static const struct direction came_in = {TWILIO_PAGE_TO, settle};
-static const struct direction left = {TWILIO_PAGE_FROM, settle_sent};
+static const struct direction came_in = {false, settle};
+static const struct direction went_out = {true, settle_sent};
+
+static const char *first_url(const struct reconcile *r, const struct tenant_channel *channel,
+                             const struct direction *direction)
+{
+    struct twilio_page_query query = {r->base, channel->account_sid, channel->address,
+                                      TWILIO_PAGE_TO, r->since_ms};
+    if (direction->outgoing)
+        query.side =
+            channel->messaging_service_sid != NULL ? TWILIO_PAGE_ACCOUNT : TWILIO_PAGE_FROM;
+    return twilio_page_url(r->desk->arena, &query);
+}
+
+static void take_page(const struct reconcile *r, const struct tenant_channel *channel,
+                      const struct direction *direction, const struct twilio_page *page,
+                      struct twilio_list *list)
+{
+    for (size_t i = 0; i < page->count; i++) {
+        struct twilio_message *message = &page->messages[i];
+        bool counts =
+            direction->outgoing
+                ? twilio_page_went_out(message, channel->address, channel->messaging_service_sid,
+                                       r->since_ms)
+                : twilio_page_came_in(message, channel->address, channel->account_sid, r->since_ms);
+        if (counts)
+            twilio_list_add(r->desk->arena, list, message);
+    }
+}
 
 static int read_pages(struct reconcile *r, const struct tenant_channel *channel,
                       const struct secret *token, const struct direction *direction,
-                      struct err *err)
+                      struct twilio_list *list, struct err *err)
 {
     struct arena *arena = r->desk->arena;
-    const char *url = twilio_page_url(
-        arena, &(struct twilio_page_query){r->base, channel->account_sid, channel->address,
-                                           direction->side, r->since_ms});
+    const char *url = first_url(r, channel, direction);
     for (int pages = 0; url != NULL; pages++) {
         struct twilio_page page;
         const char *body = NULL;
@@ -156,11 +178,24 @@ static int read_pages(struct reconcile *r, const struct tenant_channel *channel,
                 0 ||
             twilio_page_read(arena, body, length, channel->account_sid, &page, err) != 0)
             return -1;
-        for (size_t i = 0; i < page.count; i++)
-            if (direction->settle(r, channel, token, &page.messages[i], err) != 0)
-                return -1;
-        url = page.next != NULL ? arena_printf(arena, "%s%s", r->base, page.next) : NULL;
+        take_page(r, channel, direction, &page, list);
+        bool more = page.next != NULL && !twilio_page_is_older(&page, r->since_ms);
+        url = more ? arena_printf(arena, "%s%s", r->base, page.next) : NULL;
     }
+    return 0;
+}
+
+static int reconcile_direction(struct reconcile *r, const struct tenant_channel *channel,
+                               const struct secret *token, const struct direction *direction,
+                               struct err *err)
+{
+    struct twilio_list list = {.count = 0};
+    if (read_pages(r, channel, token, direction, &list, err) != 0)
+        return -1;
+    twilio_list_sort(&list);
+    for (size_t i = 0; i < list.count; i++)
+        if (direction->settle(r, channel, token, list.items[i], err) != 0)
+            return -1;
     return 0;
 }
 
@@ -174,9 +209,9 @@ static int reconcile_channel(struct reconcile *r, const struct tenant_channel *c
     if (desk_key(r->desk, DESK_KEY_CREDENTIALS, &key, err) != 0 ||
         tenant_plan_open_token(channel, key, &token, err) != 0)
         return -1;
-    int result = read_pages(r, channel, token, &came_in, err);
+    int result = reconcile_direction(r, channel, token, &came_in, err);
     if (result == 0 && r->held)
-        result = read_pages(r, channel, token, &left, err);
+        result = reconcile_direction(r, channel, token, &went_out, err);
     secret_free(&token);
     return result;
 }

@@ -119,8 +119,10 @@ void transcript_add_delivery(const struct json *delivery, struct strbuf *out)
         add_attempt(attempt, out);
 }
 
-static void add_message(const struct json *message, struct strbuf *out)
+void transcript_add_message(const struct json *message, struct strbuf *out)
 {
+    if (message == NULL)
+        return;
     bool in = strcmp(text_of(message, "direction"), "in") == 0;
     const struct json *inbox = json_member(message, "inbox");
     strbuf_printf(out, "%-24s  %s ", text_of(message, "at"), in ? "<-" : "->");
@@ -152,7 +154,7 @@ void transcript_print(const struct json *conversation, struct strbuf *out)
     strbuf_add_char(out, '\n');
     for (const struct json *message = json_first(json_member(conversation, "messages"));
          message != NULL; message = json_next(message))
-        add_message(message, out);
+        transcript_add_message(message, out);
     for (const struct json *turn = json_first(json_member(conversation, "failed_turns"));
          turn != NULL; turn = json_next(turn))
         transcript_add_turn(turn, out);

@@ -34,8 +34,73 @@ static void test_url(void)
                            "https://api.twilio.com/2010-04-01/Accounts/" ACCOUNT
                            "/Messages.json?PageSize=1000&To=%2B15550100101"
                            "&DateSent%3E=2026-11-29");
+    /* What is queued has no date of sending, and a service's reply no number yet. */
     query.side = TWILIO_PAGE_FROM;
-    CU_ASSERT_PTR_NOT_NULL(strstr(twilio_page_url(arena, &query), "&From=%2B15550100101&"));
+    CU_ASSERT_STRING_EQUAL(twilio_page_url(arena, &query),
+                           "https://api.twilio.com/2010-04-01/Accounts/" ACCOUNT
+                           "/Messages.json?PageSize=1000&From=%2B15550100101");
+    query.side = TWILIO_PAGE_ACCOUNT;
+    CU_ASSERT_STRING_EQUAL(twilio_page_url(arena, &query),
+                           "https://api.twilio.com/2010-04-01/Accounts/" ACCOUNT
+                           "/Messages.json?PageSize=1000");
+}
+
+/* The moment that decides which events a reply answered is that of its making. */
+static void test_went_out(void)
+{
+    static const char text[] =
+        "{\"messages\":["
+        "{\"sid\":\"SM1\",\"direction\":\"outbound-api\",\"from\":\"+15550100101\",\"to\":"
+        "\"+15551234567\",\"messaging_service_sid\":null,\"status\":\"queued\","
+        "\"date_created\":\"Mon, 23 Nov 2026 09:08:07 +0000\",\"date_sent\":null},"
+        "{\"sid\":\"SM2\",\"direction\":\"outbound-api\",\"from\":null,\"to\":"
+        "\"+15551234567\",\"messaging_service_sid\":\"MG1\",\"status\":\"accepted\","
+        "\"date_created\":\"Mon, 23 Nov 2026 09:08:06 +0000\",\"date_sent\":null},"
+        "{\"sid\":\"SM3\",\"direction\":\"outbound-api\",\"from\":\"+15550100101\",\"to\":"
+        "\"+15551234567\",\"messaging_service_sid\":null,\"status\":\"sent\","
+        "\"date_created\":\"Mon, 23 Nov 2026 09:08:05 +0000\",\"date_sent\":"
+        "\"Mon, 23 Nov 2026 09:08:30 +0000\"},"
+        "{\"sid\":\"SM4\",\"direction\":\"outbound-api\",\"from\":\"+15550100101\",\"to\":"
+        "\"+15551234567\"}],\"next_page_uri\":null}";
+    const int64_t made_ms = 1795424885000; /* of SM3 */
+    struct twilio_page page;
+    struct err err;
+    CU_ASSERT_EQUAL_FATAL(read_page(text, &page, &err), 0);
+    const struct twilio_message *m = page.messages;
+    CU_ASSERT_EQUAL(m[2].at_ms, made_ms);
+    CU_ASSERT_TRUE(twilio_page_went_out(&m[0], "+15550100101", NULL, made_ms));
+    CU_ASSERT_FALSE(twilio_page_went_out(&m[0], "+15550100102", NULL, made_ms));
+    CU_ASSERT_FALSE(twilio_page_went_out(&m[1], "+15550100101", NULL, made_ms));
+    CU_ASSERT_TRUE(twilio_page_went_out(&m[1], "+15550100101", "MG1", made_ms));
+    CU_ASSERT_FALSE(twilio_page_went_out(&m[1], "+15550100101", "MG2", made_ms));
+    CU_ASSERT_TRUE(twilio_page_went_out(&m[2], "+15550100101", "MG1", made_ms));
+    CU_ASSERT_FALSE(twilio_page_went_out(&m[2], "+15550100101", NULL, made_ms + 1));
+    CU_ASSERT_FALSE(twilio_page_went_out(&m[3], "+15550100101", NULL, made_ms)); /* no date */
+
+    page.count = 3;
+    CU_ASSERT_FALSE(twilio_page_is_older(&page, made_ms + 2000));
+    CU_ASSERT_TRUE(twilio_page_is_older(&page, made_ms + 2001));
+    page.count = 4;
+    CU_ASSERT_FALSE(twilio_page_is_older(&page, made_ms + 2001));
+    page.count = 0;
+    CU_ASSERT_FALSE(twilio_page_is_older(&page, made_ms + 2001));
+}
+
+/* Oldest first over many pages; of one second, what the provider lists last. */
+static void test_oldest_first(void)
+{
+    enum { COUNT = 200 };
+    struct twilio_message *messages = arena_alloc(arena, COUNT * sizeof *messages);
+    struct twilio_list list = {.count = 0};
+    twilio_list_sort(&list);
+    for (int i = 0; i < COUNT; i++) {
+        messages[i].at_ms = 1000 * ((COUNT - i) / 3);
+        twilio_list_add(arena, &list, &messages[i]);
+    }
+    twilio_list_sort(&list);
+    CU_ASSERT_EQUAL_FATAL(list.count, COUNT);
+    for (int i = 0; i < COUNT; i++)
+        CU_ASSERT_PTR_EQUAL(list.items[i], &messages[COUNT - 1 - i]);
 }
 
 static void test_good(void)
@@ -164,6 +229,8 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("twilio_page", NULL, NULL);
     CU_add_test(suite, "url", test_url);
+    CU_add_test(suite, "went out", test_went_out);
+    CU_add_test(suite, "oldest first", test_oldest_first);
     CU_add_test(suite, "good", test_good);
     CU_add_test(suite, "last page", test_last_page);
     CU_add_test(suite, "refused pages", test_refused_pages);
