@@ -164,7 +164,7 @@ int admin_find_conversation(struct pg_session *session, const struct uuid *id, s
 
 /* ---- dead ends ---- */
 
-/* Each condition is that of a partial index (schema/migrations/0003): what is dead is few, what was
+/* Each condition is that of a partial index (schema/migrations/0004): what is dead is few, what was
  * settled is many. */
 #define DEAD_TURN     "u.state = 'failed'"
 #define DEAD_DELIVERY "(d.state = 'parked' OR (d.state = 'suppressed' AND d.reason = 'late'))"

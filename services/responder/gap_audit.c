@@ -45,9 +45,10 @@ struct gap_audit {
     struct channel *channel; /* borrowed: its token */
     int64_t since_ms;
     struct http_transfer *transfer;
-    const char *next_url;            /* of the page after the one in hand; NULL: none */
-    struct twilio_message **missing; /* newest first until they are sent */
-    size_t known_count, missing_count, missing_max; /* known_count: of the pages before this one */
+    struct twilio_page page;    /* in hand */
+    const char *next_url;       /* of the page after it; NULL: none */
+    struct twilio_list missing; /* what the inbox does not know, of all pages */
+    bool page_kept;             /* some of it are messages of the page in hand */
     size_t next, injected;
     int page_count,
         reports; /* records not yet acknowledged, and one for the step that sends them */
@@ -81,7 +82,6 @@ static void drop(struct gap_audit *audit)
         free(page);
     }
     arena_free(&audit->arena);
-    free(audit->missing);
     free(audit);
 }
 
@@ -225,7 +225,7 @@ static void inject(struct gap_audit *audit, struct twilio_message *message)
 static void media_done(void *arg, const struct http_result *result)
 {
     struct gap_audit *audit = arg;
-    struct twilio_message *message = audit->missing[audit->next];
+    struct twilio_message *message = audit->missing.items[audit->next];
     struct err err;
     audit->transfer = NULL;
     if (check_answer(audit, result, &err) != 0 ||
@@ -241,8 +241,8 @@ static void media_done(void *arg, const struct http_result *result)
 
 static void inject_missing(struct gap_audit *audit)
 {
-    while (!audit->failed && !audit->all->stopping && audit->next < audit->missing_count) {
-        struct twilio_message *message = audit->missing[audit->next];
+    while (!audit->failed && !audit->all->stopping && audit->next < audit->missing.count) {
+        struct twilio_message *message = audit->missing.items[audit->next];
         if (message->media > 0 && *message->error == '\0') {
             ask(audit,
                 twilio_page_media_url(audit->arena, audit->base, audit->route.account_sid,
@@ -263,11 +263,7 @@ static void inject_missing(struct gap_audit *audit)
 /* Oldest first, as they would have come. */
 static void inject_all(struct gap_audit *audit)
 {
-    for (size_t i = 0, j = audit->missing_count; i + 1 < j; i++) {
-        struct twilio_message *older = audit->missing[--j];
-        audit->missing[j] = audit->missing[i];
-        audit->missing[i] = older;
-    }
+    twilio_list_sort(&audit->missing);
     audit->reports = 1; /* our own, until all are sent */
     inject_missing(audit);
 }
@@ -278,7 +274,7 @@ static void page_over(struct gap_audit *audit)
 {
     if (audit->next_url == NULL)
         inject_all(audit);
-    else if (audit->missing_count < MISSING_MAX)
+    else if (audit->missing.count < MISSING_MAX)
         ask_page(audit, audit->next_url);
     else {
         struct err err;
@@ -289,27 +285,22 @@ static void page_over(struct gap_audit *audit)
     }
 }
 
-static void add_missing(struct gap_audit *audit, struct twilio_message *message)
+static bool came_in(const struct gap_audit *audit, size_t i)
 {
-    if (audit->missing_count == audit->missing_max) {
-        audit->missing_max = audit->missing_max * 2 + 64;
-        audit->missing =
-            xreallocarray(audit->missing, audit->missing_max, sizeof(struct twilio_message *));
-    }
-    audit->missing[audit->missing_count++] = message;
+    return twilio_page_came_in(&audit->page.messages[i], audit->route.from,
+                               audit->route.account_sid, audit->since_ms);
 }
 
-/* Of the candidates of this page those stay that the inbox does not know, in the list's order. */
 static void keep_unknown(struct gap_audit *audit, const struct pg_answer *answer)
 {
     struct map *unknown = map_new();
-    size_t kept = audit->known_count;
     for (int row = 0; row < pg_rows(answer->results, 0); row++)
         map_put_text(unknown, pg_text(answer->results, 0, row, 0), audit);
-    for (size_t i = audit->known_count; i < audit->missing_count; i++)
-        if (map_get_text(unknown, audit->missing[i]->sid) != NULL)
-            audit->missing[kept++] = audit->missing[i];
-    audit->missing_count = kept;
+    for (size_t i = 0; i < audit->page.count; i++)
+        if (came_in(audit, i) && map_get_text(unknown, audit->page.messages[i].sid) != NULL) {
+            twilio_list_add(audit->arena, &audit->missing, &audit->page.messages[i]);
+            audit->page_kept = true;
+        }
     map_free(&unknown);
 }
 
@@ -327,39 +318,33 @@ static void unknown_known(void *arg, const struct pg_answer *answer)
     page_over(audit);
 }
 
-static void ask_inbox(struct gap_audit *audit)
+static void take_page(struct gap_audit *audit)
 {
+    struct arena *arena = SLIST_FIRST(&audit->pages)->arena;
     struct pg_array sids;
+    audit->next_url = audit->page.next != NULL
+                          ? arena_printf(audit->arena, "%s%s", audit->base, audit->page.next)
+                          : NULL;
+    audit->page_kept = false;
     pg_array_init(&sids);
-    for (size_t i = audit->known_count; i < audit->missing_count; i++)
-        pg_array_add(&sids, audit->missing[i]->sid);
-    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = unknown_known, .arg = audit};
-    inbox_add_unknown(&unit, audit->tenant, "sms",
-                      pg_array_take(&sids, SLIST_FIRST(&audit->pages)->arena));
-    pg_array_fini(&sids);
-    pg_submit(audit->all->responder->pg, &unit);
-}
-
-static void take_page(struct gap_audit *audit, struct twilio_page *page)
-{
-    audit->next_url =
-        page->next != NULL ? arena_printf(audit->arena, "%s%s", audit->base, page->next) : NULL;
-    audit->known_count = audit->missing_count;
-    for (size_t i = 0; i < page->count; i++)
-        if (twilio_page_came_in(&page->messages[i], audit->route.from, audit->route.account_sid,
-                                audit->since_ms))
-            add_missing(audit, &page->messages[i]);
-    if (audit->missing_count > audit->known_count)
-        ask_inbox(audit);
-    else
+    for (size_t i = 0; i < audit->page.count; i++)
+        if (came_in(audit, i))
+            pg_array_add(&sids, audit->page.messages[i].sid);
+    if (sids.count == 0) {
         page_over(audit);
+    } else {
+        struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = unknown_known, .arg = audit};
+        inbox_add_unknown(&unit, audit->tenant, "sms", pg_array_take(&sids, arena));
+        pg_submit(audit->all->responder->pg, &unit);
+    }
+    pg_array_fini(&sids);
 }
 
 /* The arena of the last page is used again when nothing of it is missing. */
 static struct arena *page_arena(struct gap_audit *audit)
 {
     struct page *page = SLIST_FIRST(&audit->pages);
-    if (page == NULL || audit->missing_count > audit->known_count) {
+    if (page == NULL || audit->page_kept) {
         page = xcalloc(1, sizeof *page);
         page->arena = arena_new();
         SLIST_INSERT_HEAD(&audit->pages, page, link);
@@ -371,12 +356,11 @@ static struct arena *page_arena(struct gap_audit *audit)
 static void page_done(void *arg, const struct http_result *result)
 {
     struct gap_audit *audit = arg;
-    struct twilio_page page;
     struct err err;
     audit->transfer = NULL;
     if (check_answer(audit, result, &err) != 0 ||
         twilio_page_read(page_arena(audit), result->body, result->body_length,
-                         audit->route.account_sid, &page, &err) != 0) {
+                         audit->route.account_sid, &audit->page, &err) != 0) {
         fail(audit, &err);
         end_badly(audit);
     } else if (++audit->page_count > PAGES_MAX) {
@@ -385,7 +369,7 @@ static void page_done(void *arg, const struct http_result *result)
         fail(audit, &err);
         end_badly(audit);
     } else {
-        take_page(audit, &page);
+        take_page(audit);
     }
 }
 
