@@ -19,7 +19,7 @@ struct intake {
     const char **dead; /* code of the dead letter that the record needs, or NULL */
     size_t count, pieces, letters;
     struct timer *retry;
-    bool in_hand, taking;
+    bool in_hand, taking, abandoned;
 };
 
 static void go_on(struct intake *self);
@@ -39,9 +39,8 @@ static void resend(void *arg)
             send_letter(self, i);
 }
 
-static void letter_done(void *arg, const struct err *err)
+static void letter_over(struct letter *letter, const struct err *err)
 {
-    struct letter *letter = arg;
     struct intake *self = letter->intake;
     self->letters--;
     if (err != NULL) {
@@ -51,16 +50,26 @@ static void letter_done(void *arg, const struct err *err)
         self->dead[letter->index] = NULL;
     }
     free(letter);
+}
+
+static void letter_done(void *arg, const struct err *err)
+{
+    struct letter *letter = arg;
+    struct intake *self = letter->intake;
+    letter_over(letter, err);
     go_on(self);
 }
 
 static void send_letter(struct intake *self, size_t index)
 {
     struct letter *letter = xmalloc(sizeof *letter);
+    const struct letter_report report = {letter_done, letter};
+    struct err err;
     *letter = (struct letter){self, index};
     self->letters++;
-    letters_send(self->options.responder, &self->records[index], self->dead[index], letter_done,
-                 letter);
+    if (letters_send(self->options.responder, &self->records[index], self->dead[index], &report,
+                     &err) != 0)
+        letter_over(letter, &err);
 }
 
 static bool letters_left(const struct intake *self)
@@ -80,6 +89,7 @@ static void take(struct intake *self)
         return;
     self->in_hand = true;
     self->taking = true;
+    self->abandoned = false;
     for (size_t i = 0; i < self->count; i++) {
         struct err err;
         self->dead[i] = NULL;
@@ -94,7 +104,7 @@ static void take(struct intake *self)
 
 static void finish(struct intake *self)
 {
-    for (size_t i = 0; i < self->count; i++)
+    for (size_t i = 0; i < self->count && !self->abandoned; i++)
         bus_consumer_store(self->consumer, &self->records[i]);
     self->count = 0;
     self->in_hand = false;
@@ -189,6 +199,12 @@ void intake_end(struct intake *intake, size_t count)
     intake->pieces -= count;
     if (count > 0)
         go_on(intake);
+}
+
+void intake_abandon(struct intake *intake, size_t count)
+{
+    intake->abandoned = intake->abandoned || count > 0;
+    intake_end(intake, count);
 }
 
 void intake_wake(struct intake *intake)

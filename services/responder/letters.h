@@ -4,9 +4,15 @@
 
 #include "responder.h"
 
-/* Sends the record to desk.dlq; `report` is called once, never from inside, with NULL when the
- * brokers have it: only then may its offset be stored. */
-void letters_send(struct responder *responder, const struct bus_record *record, const char *code,
-                  bus_report_fn *report, void *arg);
+struct letter_report {
+    bus_report_fn *fn;
+    void *arg;
+};
+
+/* Sends the record to desk.dlq; the report comes once, later, without an error when the brokers
+ * have it: only then may its offset be stored. -1 when it was not even queued (bus_produce): then
+ * no report comes. */
+int letters_send(struct responder *responder, const struct bus_record *record, const char *code,
+                 const struct letter_report *report, struct err *err);
 
 #endif

@@ -162,9 +162,9 @@ static void close_loop(void *state)
     pg_free(&responder->pg); /* units in flight end here, while what they refer to is there */
     poll_free(&responder->poll);
     flights_free(&responder->flights);
+    bus_producer_close(&responder->producer, 5000); /* reports to the intakes and the audits */
     receipts_close(&responder->receipts);
     wake_close(&responder->wake);
-    bus_producer_close(&responder->producer, 5000);
     gap_audits_free(&responder->audits);
     outcomes_free(&responder->outcomes);
     claims_free(&responder->claims);
@@ -251,7 +251,8 @@ static void drain_step(struct responder *responder)
     send_give_up_waiting(responder, true);
     if (!responder->retiring && flights_count(responder->flights) == 0 &&
         outcomes_idle(responder->outcomes) && !claims_in_flight(responder->claims) &&
-        receipts_idle(responder->receipts) && gap_audits_count(responder->audits) == 0)
+        receipts_idle(responder->receipts) && wake_idle(responder->wake) &&
+        gap_audits_count(responder->audits) == 0)
         retire(responder);
 }
 

@@ -79,6 +79,11 @@ void wake_claimed(struct wake *wake, size_t count)
         intake_end(wake->intake, count);
 }
 
+void wake_dropped(struct wake *wake, size_t count)
+{
+    intake_abandon(wake->intake, count);
+}
+
 void wake_look(struct wake *wake)
 {
     intake_wake(wake->intake);

@@ -4,6 +4,7 @@ stand-in out. What the engine would commit is inserted, what ingress would publi
 import json
 import re
 import secrets
+import signal
 import urllib.parse
 import uuid
 from datetime import datetime, timezone
@@ -636,6 +637,32 @@ def test_drain_finishes_what_is_under_way(desk):
     assert desk.terminate("responder-1") == 0
     assert customer.state(delivery) == "sent"
     assert desk.value("SELECT count(*) FROM workers w JOIN deliveries d ON d.worker = w.id") == 0
+    desk.responding = None
+
+
+def test_drain_waits_for_a_dead_letter(desk):
+    """SIGTERM while a dead letter is on its way to a Kafka that hangs: the letter's report still finds
+    whoever sent it, and the record's offset waits for it."""
+    responders(desk)
+    customer = Customer(desk)
+    stop = desk.stops.arm("responder.letter", action=FREEZE)
+    customer.wake("x", value=f"no json {customer.address}")
+    desk.wait(lambda: stop.hits, 15, "the letter")
+    child, kafka = desk.service("responder-1").child, desk.servers.kafka
+    kafka.freeze()
+    try:
+        child.thaw()
+        child.signal(signal.SIGTERM)
+        desk.wait(lambda: any(line.get("event") == "service.draining"
+                              for line in desk.log("responder-1")), 10, "the drain to begin")
+        assert desk.settled(1.5, child.alive), "ended before the letter was confirmed"
+    finally:
+        kafka.thaw()
+    desk.wait(lambda: not child.alive(), 20, "the end")
+    assert child.process.returncode == 0, desk.last_words()
+    letters = [record for record in desk.kafka_records("dlq")
+               if record.value.decode() == f"no json {customer.address}"]
+    assert len(letters) == 1, letters
     desk.responding = None
 
 
