@@ -109,7 +109,7 @@ static void on_lost(void *arg)
 bool responder_can_claim(const struct responder *responder)
 {
     return !responder->draining && pg_is_up(responder->pg) &&
-           worker_id(responder->worker)[0] != '\0' && bus_producer_ready(responder->producer);
+           worker_lease_left_ms(responder->worker) > 0 && bus_producer_ready(responder->producer);
 }
 
 /* ---- a loop ---- */

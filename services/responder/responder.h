@@ -59,7 +59,8 @@ struct responder {
 /* Runs the process; returns its exit code. */
 int responder_main(int argc, char **argv);
 
-/* True when work may be taken: registered, database up, not draining. */
+/* True when work may be taken: registered with a lease by our own clock (the gate would refuse what
+ * is claimed without), database up, not draining. */
 bool responder_can_claim(const struct responder *responder);
 
 /* Called when something ended: goes on with what waited for room, or with the drain. */

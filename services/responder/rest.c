@@ -170,7 +170,7 @@ static void judge_silence(struct arena *arena, const struct http_result *result,
     bool gate = strcmp(code, "http.gate") == 0;
     set(out, DELIVERY_DEFER, gate ? "not_sent" : "deferred", "nothing left");
     out->change.reason = gate ? "lease" : "unreachable";
-    out->change.next_in_ms = gate ? 0 : rest_back_off_ms(attempt);
+    out->change.next_in_ms = gate ? REST_GIVE_BACK_MS : rest_back_off_ms(attempt);
 }
 
 void rest_judge_create(struct arena *arena, const struct http_result *result, int attempt,

@@ -14,6 +14,10 @@
 
 #define REST_SID_MAX 64
 
+/* What was claimed and could not leave is due again so late: never at once, or it would be claimed
+ * and given back in a loop for as long as the cause lasts. */
+#define REST_GIVE_BACK_MS 1000
+
 /* URL of the account's messages: POST creates, GET lists. In the arena. */
 const char *rest_messages_url(struct arena *arena, const char *base_url, const char *account_sid);
 

@@ -137,6 +137,6 @@ void send_give_up_waiting(struct responder *responder, bool all)
                   *next;
     for (; flight != NULL; flight = next) {
         next = flight->next;
-        settle_unsent(flight, "busy", 0);
+        settle_unsent(flight, "busy", REST_GIVE_BACK_MS);
     }
 }

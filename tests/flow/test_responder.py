@@ -625,6 +625,22 @@ def test_lost_commit_answer_is_found(desk):
     assert row["attempts"] == 2 and len(customer.sent()) == 1
 
 
+def test_claims_nothing_without_a_lease(desk):
+    """The lease is over by our own clock and renewals are late: the gate would refuse what is claimed
+    now, so nothing is."""
+    from scripted import Held
+    responders(desk)
+    customer = Customer(desk)
+    with Held(desk) as renewals:
+        renewals.run("SELECT 1 FROM workers WHERE kind = 'responder' FOR UPDATE")
+        desk.wait(lambda: desk.value("SELECT max(lease_until) < clock_timestamp() FROM workers"
+                                     " WHERE kind = 'responder' AND NOT dead"), 10, "the end of the lease")
+        delivery = customer.reply()
+        assert quiet(desk, 1.5, lambda: len(customer.attempts(delivery))) == 0
+    customer.wait_state(delivery, "sent")
+    assert len(customer.attempts(delivery)) == 1
+
+
 # ---- the process
 
 

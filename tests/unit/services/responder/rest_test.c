@@ -111,6 +111,8 @@ static void test_answers(void)
                    change->outcome, change->error_code);
         CU_ASSERT_TRUE(good);
         CU_ASSERT_EQUAL(change->next_in_ms >= 0, change->event == DELIVERY_DEFER);
+        if (strcmp(change->outcome, "not_sent") == 0)
+            CU_ASSERT_EQUAL(change->next_in_ms, REST_GIVE_BACK_MS);
         CU_ASSERT_EQUAL(change->sid != NULL, change->event == DELIVERY_ACCEPTED);
     }
 }
