@@ -81,49 +81,60 @@ static const char next_sql[] =
     " WHEN 'sending' THEN 2 WHEN 'sent' THEN 3 WHEN 'delivered' THEN 4 WHEN 'undelivered' THEN 4"  \
     " WHEN 'failed' THEN 4 WHEN 'canceled' THEN 4 WHEN 'read' THEN 5 ELSE -1 END"
 
+#define LATER_WORD_SQL                                                                             \
+    "CASE WHEN " RANK_SQL("j.provider_status") " > " RANK_SQL(                                     \
+        "d.provider_status") " THEN j.provider_status ELSE d.provider_status END"
+
+/* A late yes that came while a newer attempt was being sent is in its attempt's row only. When that
+ * newer one did not make a message either, the older one is what the customer has: `sent`, or the
+ * next attempt would be a second copy. */
+#define TAKEN_SQL                                                                                  \
+    "SELECT a.provider_sid FROM delivery_attempts a WHERE a.tenant_id = d.tenant_id"               \
+    " AND a.delivery_id = d.id AND a.number <> i.attempt AND a.outcome = 'accepted'"               \
+    " AND d.provider_sid IS NULL AND i.target IN ('pending', 'deferred', 'unknown', 'parked',"     \
+    " 'failed') ORDER BY a.number LIMIT 1"
+
 static const char change_sql[] =
     "WITH input AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[],"
     " $5::text[], $6::boolean[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],"
     " $12::integer[], $13::bigint[], $14::text[], $15::integer[]) WITH ORDINALITY"
     " AS t (tenant_id, id, attempt, sources, target, latest_only, reason, error_code, sid,"
     " provider_status, encoding, segments, next_ms, outcome, http_status, n)),"
-    " judged AS (SELECT i.*, CASE WHEN d.id IS NULL THEN 'missing'"
+    " judged AS (SELECT i.*, t.provider_sid AS taken_as, CASE WHEN d.id IS NULL THEN 'missing'"
     " WHEN i.attempt < 1 OR i.attempt > d.attempts THEN 'bad_attempt'"
     " WHEN d.provider_sid <> i.sid THEN 'other_message'"
     " WHEN d.state <> ALL (i.sources::text[]) THEN 'unchanged'"
     " WHEN i.attempt <> d.attempts AND (i.latest_only OR d.state = 'sending') THEN 'unchanged'"
     " ELSE 'changed' END AS kind"
-    " FROM input i LEFT JOIN deliveries d ON d.tenant_id = i.tenant_id AND d.id = i.id),"
+    " FROM input i LEFT JOIN deliveries d ON d.tenant_id = i.tenant_id AND d.id = i.id"
+    " LEFT JOIN LATERAL (" TAKEN_SQL ") t ON true),"
+    " decided AS (SELECT j.*, CASE WHEN j.taken_as IS NULL THEN j.target ELSE 'sent' END"
+    " AS becomes, CASE WHEN j.taken_as IS NULL THEN j.reason END AS why,"
+    " CASE WHEN j.taken_as IS NULL THEN j.error_code END AS code FROM judged j),"
     " written AS (UPDATE deliveries d SET"
-    " state = CASE WHEN j.kind = 'changed' THEN j.target ELSE d.state END,"
+    " state = CASE WHEN j.kind = 'changed' THEN j.becomes ELSE d.state END,"
     " worker = CASE WHEN j.kind = 'changed' THEN NULL ELSE d.worker END,"
-    " reason = CASE WHEN j.kind = 'changed' THEN j.reason ELSE d.reason END,"
-    " error_code = CASE WHEN j.kind = 'changed' THEN j.error_code ELSE d.error_code END,"
+    " reason = CASE WHEN j.kind = 'changed' THEN j.why ELSE d.reason END,"
+    " error_code = CASE WHEN j.kind = 'changed' THEN j.code ELSE d.error_code END,"
     " next_at = CASE WHEN j.kind = 'changed' AND j.next_ms >= 0"
     " THEN clock_timestamp() + j.next_ms * interval '1 ms' ELSE d.next_at END,"
     " settled_at = CASE WHEN j.kind <> 'changed' THEN d.settled_at"
-    " WHEN j.target IN " UNSETTLED " THEN NULL"
+    " WHEN j.becomes IN " UNSETTLED " THEN NULL"
     " ELSE coalesce(d.settled_at, clock_timestamp()) END,"
-    " provider_sid = coalesce(d.provider_sid, j.sid),"
-    " provider_status = CASE WHEN " RANK_SQL("j.provider_status") " > " RANK_SQL(
-        "d.provider_status") " THEN j.provider_status ELSE d.provider_status END,"
-                             " segments = coalesce(j.segments, d.segments), encoding = "
-                             "coalesce(j.encoding, d.encoding)"
-                             " FROM judged j WHERE j.kind IN ('changed', 'unchanged')"
-                             " AND (j.kind = 'changed' OR d.state IN ('sent', 'delivered', "
-                             "'failed', 'bounced'))"
-                             " AND d.tenant_id = j.tenant_id AND d.id = j.id),"
-                             " tried AS (UPDATE delivery_attempts a SET outcome = j.outcome,"
-                             " http_status = coalesce(j.http_status, a.http_status),"
-                             " error_code = coalesce(j.error_code, a.error_code),"
-                             " provider_sid = coalesce(a.provider_sid, j.sid), finished_at = "
-                             "clock_timestamp()"
-                             " FROM judged j WHERE j.kind IN ('changed', 'unchanged') AND "
-                             "j.outcome IS NOT NULL"
-                             " AND a.tenant_id = j.tenant_id AND a.delivery_id = j.id AND a.number "
-                             "= j.attempt"
-                             " AND coalesce(a.outcome, 'unknown') = 'unknown')"
-                             " SELECT n, kind FROM judged ORDER BY n";
+    " provider_sid = coalesce(d.provider_sid, j.taken_as, j.sid),"
+    " provider_status = " LATER_WORD_SQL ","
+    " segments = coalesce(j.segments, d.segments), encoding = coalesce(j.encoding, d.encoding)"
+    " FROM decided j WHERE j.kind IN ('changed', 'unchanged')"
+    " AND (j.kind = 'changed' OR d.state IN ('sent', 'delivered', 'failed', 'bounced'))"
+    " AND d.tenant_id = j.tenant_id AND d.id = j.id),"
+    " tried AS (UPDATE delivery_attempts a SET outcome = j.outcome,"
+    " http_status = coalesce(j.http_status, a.http_status),"
+    " error_code = coalesce(j.error_code, a.error_code),"
+    " provider_sid = coalesce(a.provider_sid, j.sid), finished_at = clock_timestamp()"
+    " FROM judged j WHERE j.kind IN ('changed', 'unchanged') AND j.outcome IS NOT NULL"
+    " AND a.tenant_id = j.tenant_id AND a.delivery_id = j.id AND a.number = j.attempt"
+    " AND coalesce(a.outcome, 'unknown') = 'unknown')"
+    " SELECT n, kind FROM judged ORDER BY n";
 
 static const char opt_out_sql[] =
     "INSERT INTO consents AS o (tenant_id, sender, address, state, source, changed_at)"
@@ -194,9 +205,11 @@ static const char look_up_sql[] =
     " WHERE d.tenant_id = u.tenant_id AND d.id = u.id"
     " RETURNING d.tenant_id, d.id, d.session_id, d.message_id, d.attempts)"
     " SELECT t.tenant_id, t.id, t.attempts, (extract(epoch FROM a.started_at) * 1000)::bigint,"
-    " (SELECT count(*) FROM delivery_attempts u WHERE u.tenant_id = t.tenant_id"
-    " AND u.delivery_id = t.id AND coalesce(u.outcome, 'unknown') = 'unknown'), m.body,"
+    " u.count, (extract(epoch FROM coalesce(u.since, a.started_at)) * 1000)::bigint, m.body,"
     " " ROUTE_SQL " FROM taken t"
+    " CROSS JOIN LATERAL (SELECT count(*), min(o.started_at) AS since FROM delivery_attempts o"
+    " WHERE o.tenant_id = t.tenant_id AND o.delivery_id = t.id"
+    " AND coalesce(o.outcome, 'unknown') = 'unknown') u"
     " JOIN delivery_attempts a ON a.tenant_id = t.tenant_id AND a.delivery_id = t.id"
     " AND a.number = t.attempts"
     " JOIN channel_sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id"
@@ -208,8 +221,14 @@ static const char channel_sql[] =
     " encode(ch.credentials, 'hex'), ch.credentials_version FROM channels ch"
     " WHERE ch.tenant_id = $1::uuid AND ch.id = $2::uuid AND ch.removed_at IS NULL";
 
-static const char used_sids_sql[] = "SELECT provider_sid FROM deliveries WHERE tenant_id = $1::uuid"
-                                    " AND provider_sid = ANY ($3::text[]) AND id <> $2::uuid";
+/* Attempts only within the session: it holds whatever went between the two numbers. */
+static const char used_sids_sql[] =
+    "SELECT provider_sid FROM deliveries WHERE tenant_id = $1::uuid"
+    " AND provider_sid = ANY ($3::text[]) AND id <> $2::uuid"
+    " UNION SELECT a.provider_sid FROM deliveries d JOIN deliveries o"
+    " ON o.tenant_id = d.tenant_id AND o.session_id = d.session_id AND o.id <> d.id"
+    " JOIN delivery_attempts a ON a.tenant_id = o.tenant_id AND a.delivery_id = o.id"
+    " WHERE d.tenant_id = $1::uuid AND d.id = $2::uuid AND a.provider_sid = ANY ($3::text[])";
 
 static const char look_up_again_sql[] =
     "UPDATE deliveries SET worker = NULL,"
@@ -512,8 +531,9 @@ bool delivery_read_look_up(const struct pg_answer *answer, int row, struct deliv
     *out = (struct delivery_look_up){.attempt = (int)pg_int(r, statement, row, 2),
                                      .attempt_ms = pg_int(r, statement, row, 3),
                                      .unknowns = pg_int(r, statement, row, 4),
-                                     .body = pg_text(r, statement, row, 5),
-                                     .route = read_route(answer, statement, row, 6)};
+                                     .since_ms = pg_int(r, statement, row, 5),
+                                     .body = pg_text(r, statement, row, 6),
+                                     .route = read_route(answer, statement, row, 7)};
     read_ref(answer, statement, row, &out->ref);
     return true;
 }

@@ -122,6 +122,7 @@ struct delivery_look_up {
     int attempt;
     int64_t attempt_ms; /* wall clock of the database when the attempt was recorded */
     int64_t unknowns;   /* attempts whose outcome nobody learnt */
+    int64_t since_ms;   /* when the first of those was recorded */
     const char *body;
     struct delivery_route route;
 };

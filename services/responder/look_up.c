@@ -1,6 +1,7 @@
-/* The look-up: lists the messages between the two numbers around the time of the attempt, takes the
- * oldest with our text that no other delivery owns, and settles by it. Twilio has no idempotency
- * key, so this is what stands between a lost answer and a second copy. */
+/* The look-up: lists the messages between the two numbers since the first attempt whose outcome
+ * nobody knows (an earlier look-up may have come before its message was listed), takes the oldest
+ * with our text that no other delivery owns, and settles by it. Twilio has no idempotency key, so
+ * this is what stands between a lost answer and a second copy. */
 #include "look_up.h"
 
 #include <string.h>
@@ -158,7 +159,7 @@ void look_up_start(struct responder *responder, const struct delivery_look_up *l
         .to = flight->route.to,
         .service_sid = flight->route.service_sid,
         .body = flight->body,
-        .since_ms = look_up->attempt_ms - CLOCKS_MS,
+        .since_ms = look_up->since_ms - CLOCKS_MS,
         .until_ms = look_up->attempt_ms + settings_lookup_after_ms(settings) + CLOCKS_MS};
     flight->channel = channels_get(responder->channels, &look_up->ref.tenant, &look_up->route);
     if (flight->channel == NULL)

@@ -509,6 +509,38 @@ def test_receipt_settles_an_unknown_send(desk):
     assert len(customer.sent()) == 2
 
 
+def sending_again(desk, customer, *actions):
+    """A reply whose first attempt is unknown and was not found at the provider (as if it had not yet
+    listed it), and whose second one the provider treats with `actions`; waits until that is under
+    way."""
+    lost = {"match": customer.address, "method": "POST", "count": 1}
+    desk.faults("twilio", {**lost, "action": {"type": "cut"}},
+                *({**lost, "after": int(action["type"] == "delay"), "action": action}
+                  for action in actions))  # a rule that decided spares the first to the others
+    delivery = customer.reply()
+    desk.wait(lambda: len(customer.posts()) == 2, 20, "the second request")
+    return delivery
+
+
+def test_late_yes_while_a_newer_attempt_is_being_sent(desk):
+    """The first attempt did make a message. The word comes while the second is on its way, which the
+    provider then puts off: there is nothing left to send (P7)."""
+    responders(desk)
+    customer = Customer(desk)
+    delivery = sending_again(desk, customer, {"type": "delay", "ms": 1000},
+                             {"type": "status", "status": 429})
+    sid = customer.receipt(delivery, "sent", attempt=1)
+    desk.wait(lambda: customer.attempts(delivery)[0]["outcome"] == "accepted", 5, "the word kept")
+    assert customer.state(delivery) == "sending"
+    row = customer.wait_state(delivery, "sent")
+    assert (row["provider_sid"], row["attempts"], row["reason"]) == (sid, 2, None), row
+    assert [entry["outcome"] for entry in customer.attempts(delivery)] == ["accepted", "deferred"]
+    customer.wait_state(customer.reply(), "sent")
+    assert len(customer.posts()) == 3, customer.posts()
+    customer.receipt(delivery, "delivered", attempt=1, sid=sid)
+    customer.wait_state(delivery, "delivered")
+
+
 def test_receipt_before_the_answer(desk):
     responders(desk)
     customer = Customer(desk)
