@@ -94,17 +94,21 @@ static const char next_sql[] =
     " AND d.provider_sid IS NULL AND i.target IN ('pending', 'deferred', 'unknown', 'parked',"     \
     " 'failed') ORDER BY a.number LIMIT 1"
 
+/* `tried`: an attempt keeps its first outcome, except that a message which failed while a newer
+ * attempt was being sent is no longer one that the customer has. */
 static const char change_sql[] =
     "WITH input AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[],"
     " $5::text[], $6::boolean[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],"
     " $12::integer[], $13::bigint[], $14::text[], $15::integer[]) WITH ORDINALITY"
     " AS t (tenant_id, id, attempt, sources, target, latest_only, reason, error_code, sid,"
     " provider_status, encoding, segments, next_ms, outcome, http_status, n)),"
-    " judged AS (SELECT i.*, t.provider_sid AS taken_as, CASE WHEN d.id IS NULL THEN 'missing'"
+    " judged AS (SELECT i.*, d.state AS was, t.provider_sid AS taken_as, CASE WHEN d.id IS NULL "
+    "THEN 'missing'"
     " WHEN i.attempt < 1 OR i.attempt > d.attempts THEN 'bad_attempt'"
     " WHEN d.provider_sid <> i.sid THEN 'other_message'"
     " WHEN d.state <> ALL (i.sources::text[]) THEN 'unchanged'"
-    " WHEN i.attempt <> d.attempts AND (i.latest_only OR d.state = 'sending') THEN 'unchanged'"
+    " WHEN i.attempt <> d.attempts AND (d.state = 'sending'"
+    " OR (i.latest_only AND d.provider_sid IS DISTINCT FROM coalesce(i.sid, ''))) THEN 'unchanged'"
     " ELSE 'changed' END AS kind"
     " FROM input i LEFT JOIN deliveries d ON d.tenant_id = i.tenant_id AND d.id = i.id"
     " LEFT JOIN LATERAL (" TAKEN_SQL ") t ON true),"
@@ -133,7 +137,9 @@ static const char change_sql[] =
     " provider_sid = coalesce(a.provider_sid, j.sid), finished_at = clock_timestamp()"
     " FROM judged j WHERE j.kind IN ('changed', 'unchanged') AND j.outcome IS NOT NULL"
     " AND a.tenant_id = j.tenant_id AND a.delivery_id = j.id AND a.number = j.attempt"
-    " AND coalesce(a.outcome, 'unknown') = 'unknown')"
+    " AND (coalesce(a.outcome, 'unknown') = 'unknown' OR (a.outcome = 'accepted'"
+    " AND j.outcome = 'refused' AND j.kind = 'unchanged' AND j.was = 'sending'"
+    " AND a.provider_sid = j.sid)))"
     " SELECT n, kind FROM judged ORDER BY n";
 
 static const char opt_out_sql[] =

@@ -541,6 +541,47 @@ def test_late_yes_while_a_newer_attempt_is_being_sent(desk):
     customer.wait_state(delivery, "delivered")
 
 
+def test_failed_receipt_of_an_older_attempt(desk):
+    """It says nothing about the newer attempt: neither ends it nor counts as something sent."""
+    responders(desk)
+    customer = Customer(desk)
+    delivery = sending_again(desk, customer,
+                             {"type": "status", "status": 429, "retry_after": "3"})
+    customer.wait_state(delivery, "deferred")
+    customer.receipt(delivery, "failed", attempt=1, error=30008)
+    desk.wait(lambda: customer.attempts(delivery)[0]["outcome"] == "refused", 5, "the word kept")
+    assert customer.state(delivery) == "deferred"
+    row = customer.wait_state(delivery, "sent")
+    assert row["attempts"] == 3 and len(customer.sent()) == 1
+
+
+def test_older_attempt_fails_while_a_newer_one_is_being_sent(desk):
+    """First seen on its way, then lost: what the newer attempt did not send either is sent again."""
+    responders(desk)
+    customer = Customer(desk)
+    delivery = sending_again(desk, customer, {"type": "delay", "ms": 1000},
+                             {"type": "status", "status": 429})
+    sid = customer.receipt(delivery, "sent", attempt=1)
+    customer.receipt(delivery, "failed", attempt=1, sid=sid, error=30008)
+    desk.wait(lambda: customer.attempts(delivery)[0]["outcome"] == "refused", 5, "the word kept")
+    row = customer.wait_state(delivery, "sent")
+    assert row["attempts"] == 3 and row["provider_sid"] != sid
+    assert len(customer.sent()) == 1
+
+
+def test_failed_receipt_of_the_message_that_is_known(desk):
+    """A late yes made the older attempt's message the delivery's: its end is the delivery's."""
+    responders(desk)
+    customer = Customer(desk)
+    delivery = sending_again(desk, customer,
+                             {"type": "status", "status": 429, "retry_after": "60"})
+    customer.wait_state(delivery, "deferred")
+    sid = customer.receipt(delivery, "sent", attempt=1)
+    customer.wait_state(delivery, "sent")
+    customer.receipt(delivery, "undelivered", attempt=1, sid=sid, error=30003)
+    assert customer.wait_state(delivery, "failed")["error_code"] == "30003"
+
+
 def test_receipt_before_the_answer(desk):
     responders(desk)
     customer = Customer(desk)
