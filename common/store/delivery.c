@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-#define UNSETTLED "('pending', 'sending', 'deferred', 'unknown', 'held')"
+#define UNKNOWN_MIN_MS "120000" /* of failing look-ups before one parks */
+#define UNSETTLED      "('pending', 'sending', 'deferred', 'unknown', 'held')"
 
 #define LOCK_SQL(table, column, mode)                                                              \
     "SELECT 1 FROM " table " x WHERE (x.tenant_id, x.id) IN (SELECT d.tenant_id, d." column        \
@@ -173,9 +174,10 @@ static const char expire_sql[] =
     " AND a.number = g.attempts AND a.outcome IS NULL)"
     " SELECT count(*) FROM gone";
 
+/* An unknown one is not among them: it parks when a look-up failed, never without one. */
 static const char park_sql[] =
     "WITH old AS (SELECT d.tenant_id, d.id FROM deliveries d"
-    " WHERE d.state IN ('pending', 'deferred', 'unknown') AND d.worker IS NULL"
+    " WHERE d.state IN ('pending', 'deferred') AND d.worker IS NULL"
     " AND d.next_at <= statement_timestamp()"
     " AND d.first_attempt_at < statement_timestamp() - $1::bigint * interval '1 ms'"
     " ORDER BY d.tenant_id, d.id FOR NO KEY UPDATE SKIP LOCKED),"
@@ -236,10 +238,21 @@ static const char used_sids_sql[] =
     " JOIN delivery_attempts a ON a.tenant_id = o.tenant_id AND a.delivery_id = o.id"
     " WHERE d.tenant_id = $1::uuid AND d.id = $2::uuid AND a.provider_sid = ANY ($3::text[])";
 
+/* It parks when it has waited too long, and been unknown for long enough that the provider's own
+ * troubles, and not only our outage, were in its way. */
 static const char look_up_again_sql[] =
-    "UPDATE deliveries SET worker = NULL,"
+    "WITH seen AS (SELECT d.tenant_id, d.id, d.first_attempt_at < clock_timestamp()"
+    " - $4::bigint * interval '1 ms' AND coalesce(a.finished_at, a.started_at) < clock_timestamp()"
+    " - least($4::bigint, " UNKNOWN_MIN_MS ") * interval '1 ms' AS over FROM deliveries d"
+    " JOIN delivery_attempts a ON a.tenant_id = d.tenant_id AND a.delivery_id = d.id"
+    " AND a.number = d.attempts WHERE d.tenant_id = $1::uuid AND d.id = $2::uuid)"
+    " UPDATE deliveries d SET worker = NULL,"
+    " state = CASE WHEN v.over THEN 'parked' ELSE d.state END,"
+    " reason = CASE WHEN v.over THEN 'waiting' ELSE d.reason END,"
+    " settled_at = CASE WHEN v.over THEN clock_timestamp() END,"
     " next_at = clock_timestamp() + $3::bigint * interval '1 ms'"
-    " WHERE tenant_id = $1::uuid AND id = $2::uuid AND state = 'unknown'";
+    " FROM seen v WHERE d.tenant_id = v.tenant_id AND d.id = v.id AND d.state = 'unknown'"
+    " RETURNING d.state = 'parked'";
 
 static const char release_sql[] = "UPDATE deliveries SET worker = NULL, next_at = clock_timestamp()"
                                   " WHERE worker = $1::uuid AND state = 'unknown'";
@@ -408,12 +421,19 @@ void delivery_add_channel(struct pg_unit *unit, struct arena *arena, const struc
 }
 
 void delivery_add_look_up_again(struct pg_unit *unit, struct arena *arena,
-                                const struct delivery_ref *ref, int64_t after_ms)
+                                const struct delivery_ref *ref, int64_t after_ms,
+                                int64_t park_after_ms)
 {
     struct pg_statement *statement = pg_add(unit, look_up_again_sql);
     pg_param(statement, uuid_text(arena, &ref->tenant));
     pg_param(statement, uuid_text(arena, &ref->id));
     pg_param(statement, number(arena, after_ms));
+    pg_param(statement, number(arena, park_after_ms));
+}
+
+bool delivery_read_look_up_over(const struct pg_answer *answer)
+{
+    return pg_rows(answer->results, 0) > 0 && pg_bool(answer->results, 0, 0, 0);
 }
 
 void delivery_add_release(struct pg_unit *unit, const char *worker)

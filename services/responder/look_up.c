@@ -27,6 +27,10 @@ static void let_go(void *arg, const struct pg_answer *answer)
     struct responder *responder = flight->responder;
     if (answer->err != NULL)
         log_warn("look_up.not_put_back", LOG_TEXT("delivery", flight->id), LOG_ERR(answer->err));
+    else if (delivery_read_look_up_over(answer)) {
+        metric_add(counters.parked, 1);
+        log_warn("deliveries.overdue", LOG_INT("parked", 1), LOG_TEXT("delivery", flight->id));
+    }
     flights_remove(flight);
     responder_step(responder);
 }
@@ -35,7 +39,8 @@ static void again(struct flight *flight, int64_t after_ms)
 {
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = let_go, .arg = flight};
     metric_add(counters.looked_up, 1);
-    delivery_add_look_up_again(&unit, flight->arena, &flight->ref, after_ms);
+    delivery_add_look_up_again(&unit, flight->arena, &flight->ref, after_ms,
+                               flight->responder->shared->settings.park_after_ms);
     pg_submit(flight->responder->pg, &unit);
 }
 

@@ -651,6 +651,36 @@ def test_dies_after_settling(desk):
     assert survive(desk, "responder.settled")["attempts"] == 1
 
 
+def test_unknown_is_looked_up_after_a_long_outage(desk):
+    """Killed during the request and away for longer than a delivery may wait: what became of it is
+    asked first; it does not park unasked."""
+    responders(desk, park_after_ms=3000)
+    customer = Customer(desk)
+    customer.fault(type="delay", ms=5000)
+    delivery = customer.reply()
+    desk.wait(lambda: customer.posts() and customer.posts()[0]["sid"], 10, "the message")
+    desk.kill("responder-1")
+    desk.wait(lambda: desk.value("SELECT first_attempt_at < clock_timestamp() - interval '4 s'"
+                                 " FROM deliveries WHERE id = %s::uuid", delivery), 15, "the wait")
+    desk.revive(("responder",))
+    row = customer.wait_state(delivery, *SETTLED)
+    assert row["state"] in ("sent", "delivered") and row["attempts"] == 1, row
+    assert len(customer.sent()) == 1
+
+
+def test_unknown_parks_when_nobody_can_tell(desk):
+    """The provider's list fails for as long as a delivery may wait."""
+    responders(desk, park_after_ms=4000)
+    customer = Customer(desk)
+    desk.faults("twilio", {"match": customer.address, "method": "POST", "action": {"type": "cut"}},
+                {"method": "GET", "action": {"type": "status", "status": 503}})
+    row = customer.wait_state(customer.reply(), *SETTLED, deadline_s=40)
+    assert (row["state"], row["reason"]) == ("parked", "waiting"), row
+    assert customer.lists(), "parked unasked"
+    desk.faults("twilio")
+    customer.wait_state(customer.reply(), "sent")
+
+
 def frozen(desk, point):
     """A responder frozen at the point until its lease is over and the other one has settled the
     delivery; then it wakes."""
