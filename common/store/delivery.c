@@ -95,8 +95,9 @@ static const char next_sql[] =
     " AND d.provider_sid IS NULL AND i.target IN ('pending', 'deferred', 'unknown', 'parked',"     \
     " 'failed') ORDER BY a.number LIMIT 1"
 
-/* `tried`: an attempt keeps its first outcome, except that a message which failed while a newer
- * attempt was being sent is no longer one that the customer has. */
+/* Where nothing ever left, the time to wait for the provider has not begun: first_attempt_at goes
+ * back to NULL. `tried`: an attempt keeps its first outcome, except that a message which failed
+ * while a newer attempt was being sent is no longer one that the customer has. */
 static const char change_sql[] =
     "WITH input AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[],"
     " $5::text[], $6::boolean[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],"
@@ -121,6 +122,10 @@ static const char change_sql[] =
     " worker = CASE WHEN j.kind = 'changed' THEN NULL ELSE d.worker END,"
     " reason = CASE WHEN j.kind = 'changed' THEN j.why ELSE d.reason END,"
     " error_code = CASE WHEN j.kind = 'changed' THEN j.code ELSE d.error_code END,"
+    " first_attempt_at = CASE WHEN j.kind = 'changed' AND j.outcome = 'not_sent'"
+    " AND NOT EXISTS (SELECT FROM delivery_attempts a WHERE a.tenant_id = d.tenant_id"
+    " AND a.delivery_id = d.id AND a.number <> j.attempt"
+    " AND a.outcome IS DISTINCT FROM 'not_sent') THEN NULL ELSE d.first_attempt_at END,"
     " next_at = CASE WHEN j.kind = 'changed' AND j.next_ms >= 0"
     " THEN clock_timestamp() + j.next_ms * interval '1 ms' ELSE d.next_at END,"
     " settled_at = CASE WHEN j.kind <> 'changed' THEN d.settled_at"

@@ -25,9 +25,9 @@ static void let_go(void *arg, const struct pg_answer *answer)
 {
     struct flight *flight = arg;
     struct responder *responder = flight->responder;
-    if (answer->err != NULL)
+    if (answer->err != NULL) {
         log_warn("look_up.not_put_back", LOG_TEXT("delivery", flight->id), LOG_ERR(answer->err));
-    else if (delivery_read_look_up_over(answer)) {
+    } else if (delivery_read_look_up_over(answer)) {
         metric_add(counters.parked, 1);
         log_warn("deliveries.overdue", LOG_INT("parked", 1), LOG_TEXT("delivery", flight->id));
     }

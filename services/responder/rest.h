@@ -37,8 +37,9 @@ struct rest_verdict {
     bool alert;                    /* tell the operator of the installation */
     const char *meaning;           /* one sentence for the log */
 };
+/* `wait_max_ms` bounds what the answer's Retry-After may ask for: the session waits as long. */
 void rest_judge_create(struct arena *arena, const struct http_result *result, int attempt,
-                       struct rest_verdict *out);
+                       int64_t wait_max_ms, struct rest_verdict *out);
 
 /* Back-off before attempt + 1: 1 s doubling to 60 s, +-20 %. */
 int64_t rest_back_off_ms(int attempt);

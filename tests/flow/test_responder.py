@@ -453,6 +453,34 @@ def test_unknown_too_often_waits_for_a_person(desk):
     customer.wait_state(customer.reply(), "sent")  # and the next one need not wait
 
 
+def test_waiting_for_a_place_is_no_attempt(desk):
+    """One place at the sender, which a slow request holds: the others are claimed and given back, for
+    longer than a delivery may wait for the provider, and leave all the same."""
+    responders(desk, max_per_channel=1, park_after_ms=4000, request_timeout_ms=8000)
+    slow, waiting = Customer(desk), Customer(desk)
+    slow.fault(type="delay", ms=6000)
+    first = slow.reply()
+    desk.wait(slow.posts, 10, "the slow request")
+    second = waiting.reply()
+    desk.wait(lambda: any(entry["outcome"] == "not_sent" for entry in waiting.attempts(second)),
+              10, "the other to be given back")
+    row = waiting.wait_state(second, *SETTLED, deadline_s=30)
+    assert row["state"] == "sent", (row, waiting.attempts(second))
+    assert {entry["outcome"] for entry in waiting.attempts(second)} == {"not_sent", "accepted"}
+    slow.wait_state(first, "sent", "unknown")
+
+
+def test_retry_after_is_bounded(desk):
+    """The provider asks for a day: the delivery comes to a person when its time is over."""
+    responders(desk, park_after_ms=2000)
+    customer = Customer(desk)
+    customer.fault(type="status", status=429, retry_after="86400", count=1)
+    first = customer.reply()
+    second = customer.reply()
+    assert customer.wait_state(first, *SETTLED)["state"] == "parked"
+    customer.wait_state(second, "sent")
+
+
 def test_waits_too_long_and_parks(desk):
     """V4: parks itself, never while sending; the next delivery waits for that."""
     responders(desk, park_after_ms=2000)
