@@ -148,13 +148,18 @@ static const char change_sql[] =
     " AND a.provider_sid = j.sid)))"
     " SELECT n, kind FROM judged ORDER BY n";
 
+/* As of when we asked, not of when we got to write it: a "START" that came in between is newer. */
 static const char opt_out_sql[] =
     "INSERT INTO consents AS o (tenant_id, sender, address, state, source, changed_at)"
-    " SELECT DISTINCT d.tenant_id, ch.address, s.remote_address, 'opted_out', 'provider',"
-    " clock_timestamp() FROM unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, id)"
+    " SELECT d.tenant_id, ch.address, s.remote_address, 'opted_out', 'provider',"
+    " max(a.started_at) FROM unnest($1::uuid[], $2::uuid[], $3::integer[])"
+    " AS i (tenant_id, id, attempt)"
     " JOIN deliveries d ON d.tenant_id = i.tenant_id AND d.id = i.id"
+    " JOIN delivery_attempts a ON a.tenant_id = d.tenant_id AND a.delivery_id = d.id"
+    " AND a.number = i.attempt"
     " JOIN channel_sessions s ON s.tenant_id = d.tenant_id AND s.id = d.session_id"
     " JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
+    " GROUP BY d.tenant_id, ch.address, s.remote_address"
     " ON CONFLICT (tenant_id, sender, address) DO UPDATE SET state = EXCLUDED.state,"
     " source = EXCLUDED.source, changed_at = EXCLUDED.changed_at"
     " WHERE o.changed_at <= EXCLUDED.changed_at";
@@ -350,21 +355,22 @@ static void add_change_row(struct pg_array *columns, const struct delivery_chang
 static void add_opt_outs(struct pg_unit *unit, struct arena *arena,
                          const struct delivery_change *changes, size_t count)
 {
-    struct pg_array columns[2];
-    pg_array_init(&columns[0]);
-    pg_array_init(&columns[1]);
+    struct pg_array columns[3];
+    for (int i = 0; i < 3; i++)
+        pg_array_init(&columns[i]);
     for (size_t i = 0; i < count; i++)
         if (changes[i].opted_out) {
             pg_array_add_uuid(&columns[0], &changes[i].ref.tenant);
             pg_array_add_uuid(&columns[1], &changes[i].ref.id);
+            pg_array_add_int(&columns[2], changes[i].attempt);
         }
     if (columns[0].count > 0) {
         struct pg_statement *statement = pg_add(unit, opt_out_sql);
-        pg_param(statement, pg_array_take(&columns[0], arena));
-        pg_param(statement, pg_array_take(&columns[1], arena));
+        for (int i = 0; i < 3; i++)
+            pg_param(statement, pg_array_take(&columns[i], arena));
     }
-    pg_array_fini(&columns[0]);
-    pg_array_fini(&columns[1]);
+    for (int i = 0; i < 3; i++)
+        pg_array_fini(&columns[i]);
 }
 
 void delivery_add_change(struct pg_unit *unit, struct arena *arena,

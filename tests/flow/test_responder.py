@@ -299,6 +299,21 @@ def test_provider_says_opted_out(desk):
     assert len(customer.posts()) == 1
 
 
+def test_provider_s_opt_out_is_as_old_as_the_request(desk):
+    """START came while the answer was on its way: it is the newer word."""
+    responders(desk)
+    customer = Customer(desk)
+    rule = {"match": customer.address, "method": "POST", "count": 1}
+    desk.faults("twilio", {**rule, "action": {"type": "delay", "ms": 1000}},
+                {**rule, "action": {"type": "status", "status": 400, "code": 21610}})
+    delivery = customer.reply()
+    desk.wait(customer.posts, 10, "the request")
+    desk.sql("INSERT INTO consents VALUES (%s::uuid, %s, %s, 'opted_in', 'test',"
+             " clock_timestamp())", customer.tenant, customer.sender, customer.address)
+    customer.wait_state(delivery, "failed")
+    customer.wait_state(customer.reply(), "sent")
+
+
 def test_too_late_is_never_sent(desk):
     responders(desk)
     customer = Customer(desk)
