@@ -6,79 +6,19 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "letters.h"
-#include "service/log.h"
-
-#define LETTER_RETRY_MS 1000
+#include "base/stop.h"
+#include "counters.h"
+#include "service/dead_letters.h"
 
 struct intake {
     struct intake_options options;
     struct bus_consumer *consumer;
     struct arena *arena;
     struct bus_record *records;
-    const char **dead; /* code of the dead letter that the record needs, or NULL */
-    size_t count, pieces, letters;
-    struct timer *retry;
+    struct dead_letters *letters;
+    size_t count, pieces;
     bool in_hand, taking, abandoned;
 };
-
-static void go_on(struct intake *self);
-
-static void send_letter(struct intake *self, size_t index);
-
-struct letter {
-    struct intake *intake;
-    size_t index;
-};
-
-static void resend(void *arg)
-{
-    struct intake *self = arg;
-    for (size_t i = 0; i < self->count; i++)
-        if (self->dead[i] != NULL)
-            send_letter(self, i);
-}
-
-static void letter_over(struct letter *letter, const struct err *err)
-{
-    struct intake *self = letter->intake;
-    self->letters--;
-    if (err != NULL) {
-        log_error("dead_letter.not_sent", LOG_ERR(err));
-        timer_start(self->retry, LETTER_RETRY_MS, 0);
-    } else {
-        self->dead[letter->index] = NULL;
-    }
-    free(letter);
-}
-
-static void letter_done(void *arg, const struct err *err)
-{
-    struct letter *letter = arg;
-    struct intake *self = letter->intake;
-    letter_over(letter, err);
-    go_on(self);
-}
-
-static void send_letter(struct intake *self, size_t index)
-{
-    struct letter *letter = xmalloc(sizeof *letter);
-    const struct letter_report report = {letter_done, letter};
-    struct err err;
-    *letter = (struct letter){self, index};
-    self->letters++;
-    if (letters_send(self->options.responder, &self->records[index], self->dead[index], &report,
-                     &err) != 0)
-        letter_over(letter, &err);
-}
-
-static bool letters_left(const struct intake *self)
-{
-    for (size_t i = 0; i < self->count; i++)
-        if (self->dead[i] != NULL)
-            return true;
-    return false;
-}
 
 static void take(struct intake *self)
 {
@@ -92,10 +32,9 @@ static void take(struct intake *self)
     self->abandoned = false;
     for (size_t i = 0; i < self->count; i++) {
         struct err err;
-        self->dead[i] = NULL;
         if (self->options.record(self->options.arg, &self->records[i], &err) != 0) {
-            self->dead[i] = arena_strdup(self->arena, err.code);
-            send_letter(self, i);
+            STOP_POINT("responder.letter", err.code);
+            dead_letters_add(self->letters, &self->records[i], err.code);
         }
     }
     self->options.batch(self->options.arg);
@@ -117,7 +56,7 @@ static void go_on(struct intake *self)
         return;
     for (;;) {
         if (self->in_hand) {
-            if (self->pieces > 0 || self->letters > 0 || letters_left(self))
+            if (self->pieces > 0 || dead_letters_left(self->letters) > 0)
                 return;
             finish(self);
             if (self->options.responder->draining)
@@ -144,8 +83,15 @@ int intake_open(const struct intake_options *options, struct intake **intake, st
     self->options = *options;
     self->arena = arena_new();
     self->records = xcalloc(options->batch_max, sizeof *self->records);
-    self->dead = xcalloc(options->batch_max, sizeof(const char *));
-    self->retry = timer_new(responder->loop, resend, self);
+    self->letters =
+        dead_letters_new(&(struct dead_letters_options){.loop = responder->loop,
+                                                        .producer = responder->producer,
+                                                        .prefix = settings->kafka.topic_prefix,
+                                                        .service = "responder",
+                                                        .dead = counters.dead_letters,
+                                                        .lost = counters.dead_letters_lost,
+                                                        .on_over = on_ready,
+                                                        .arg = self});
     char member[128];
     snprintf(member, sizeof member, "%s-%d", settings->common.instance,
              service_loop_index(responder->self));
@@ -176,10 +122,9 @@ void intake_close(struct intake **intake)
     if (self == NULL)
         return;
     bus_consumer_close(&self->consumer);
-    timer_free(&self->retry);
+    dead_letters_free(&self->letters);
     arena_free(&self->arena);
     free(self->records);
-    free(self->dead);
     free(self);
     *intake = NULL;
 }

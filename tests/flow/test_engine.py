@@ -223,6 +223,23 @@ def test_what_cannot_be_claimed_is_a_dead_letter(desk):
                       [s.sid for s in (garbage, major, channel, big, deep, stranger)]) == 0
 
 
+def test_too_large_for_a_dead_letter(desk):
+    """The topics take more than a record of ours may have: such a one must not stop the engine."""
+    engines(desk)
+    customer = Customer(desk)
+    big = customer.make()
+    big.value = '{"body":"' + "x" * 600_000 + '"}'
+    say(desk, big)
+    desk.wait(lambda: any(letter.headers["ce_id"] == big.sid.encode() for letter in letters(desk)),
+              15, "the letter")
+    letter, = [letter for letter in letters(desk) if letter.headers["ce_id"] == big.sid.encode()]
+    assert letter.headers["dlq-dropped"] == b"value" and not letter.value
+    assert letter.headers["dlq-code"] == b"event.size"
+    good = customer.text()
+    (body, _, _), = customer.wait_replies(1)
+    assert oracle.new_nonces(body) == [good.nonce]
+
+
 def test_offsets_follow_the_claims(desk):
     """When all is quiet the group's offsets are the ends of the partitions that have records."""
     from confluent_kafka import Consumer, TopicPartition

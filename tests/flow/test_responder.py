@@ -216,6 +216,22 @@ def test_unreadable_wake_up_is_a_dead_letter(desk):
     assert letter.value == b"no json" and letter.headers["dlq-service"] == b"responder"
 
 
+def test_wake_up_too_large_for_a_dead_letter(desk):
+    """The topics take more than a record of ours may have: such a one goes without its value, and the
+    next one in its partition is read."""
+    responders(desk)
+    customer = Customer(desk)
+    dropped = "frontdesk_wake_ups_dropped_total"
+    before = desk.service("responder-1").metrics().get(dropped, 0)
+    customer.wake("x", value=json.dumps({"padding": customer.address + "x" * 600_000}))
+    customer.wake(str(uuid.uuid4()))
+    desk.wait(lambda: desk.service("responder-1").metrics()[dropped] > before, 15,
+              "the wake-up behind it")
+    letter, = [letter for letter in desk.kafka_records("dlq") if "dlq-dropped" in letter.headers]
+    assert letter.headers["dlq-dropped"] == b"value" and not letter.value
+    assert letter.headers["dlq-code"] == b"event.size"
+
+
 def test_order_within_a_session(desk):
     responders(desk, 2)
     customer = Customer(desk)
