@@ -208,14 +208,16 @@ static const char due_sql[] =
     " AND e.session_id = d.session_id AND e.seq < d.seq AND e.state IN " UNSETTLED ")"
     " ORDER BY d.next_at LIMIT $3::integer";
 
+/* Who takes one to look it up has a minute; who dies over it gives it up at once. */
 static const char look_up_sql[] =
     "WITH free AS (SELECT d.tenant_id, d.id FROM deliveries d"
     " WHERE d.state = 'unknown' AND d.worker IS NULL AND d.next_at <= statement_timestamp()"
     " ORDER BY d.next_at LIMIT $3::integer FOR NO KEY UPDATE SKIP LOCKED),"
     " orphan AS (SELECT d.tenant_id, d.id FROM deliveries d"
-    " WHERE d.state = 'unknown' AND d.worker IS NOT NULL AND d.next_at <= statement_timestamp()"
+    " WHERE d.state = 'unknown' AND d.worker IS NOT NULL"
     " AND (NOT EXISTS (SELECT FROM workers w WHERE w.id = d.worker AND NOT w.dead)"
-    " OR (d.worker = $1::uuid AND d.id <> ALL ($2::uuid[])))"
+    " OR (d.worker = $1::uuid AND d.id <> ALL ($2::uuid[])"
+    " AND d.next_at <= statement_timestamp()))"
     " ORDER BY d.next_at LIMIT $3::integer FOR NO KEY UPDATE SKIP LOCKED),"
     " taken AS (UPDATE deliveries d SET worker = $1::uuid,"
     " next_at = clock_timestamp() + interval '60 s'"
