@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/stop.h"
 #include "channel.h"
 #include "counters.h"
 #include "outcome.h"
@@ -54,6 +55,7 @@ static void settle_missing(struct flight *flight)
         (struct delivery_change){.event = enough ? DELIVERY_GIVE_UP : DELIVERY_NOT_FOUND,
                                  .reason = enough ? "unknown" : NULL,
                                  .next_in_ms = enough ? -1 : 0};
+    STOP_POINT("responder.found", flight->id);
     outcomes_add(flight);
 }
 
@@ -70,6 +72,7 @@ static void settle_found(struct flight *flight, const struct rest_found *found)
                                               .error_code = found->error_code,
                                               .next_in_ms = -1,
                                               .outcome = "accepted"};
+    STOP_POINT("responder.found", flight->id);
     outcomes_add(flight);
 }
 
@@ -167,6 +170,7 @@ void look_up_start(struct responder *responder, const struct delivery_look_up *l
         .since_ms = look_up->since_ms - CLOCKS_MS,
         .until_ms = look_up->attempt_ms + settings_lookup_after_ms(settings) + CLOCKS_MS};
     flight->channel = channels_get(responder->channels, &look_up->ref.tenant, &look_up->route);
+    STOP_POINT("responder.looking", flight->id);
     if (flight->channel == NULL)
         again(flight, CREDENTIALS_MS);
     else

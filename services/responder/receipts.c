@@ -8,6 +8,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/stop.h"
 #include "base/text.h"
 #include "claim.h"
 #include "contract/event.h"
@@ -176,6 +177,8 @@ static void go_on(void *arg)
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = done, .arg = self};
     receipt_add_apply(&unit, self->arena, self->round, self->round_count);
     self->in_flight = true;
+    char id[UUID_TEXT_SIZE];
+    STOP_POINT("responder.receipt", uuid_format(&self->round[0].ref.id, id));
     pg_submit(self->responder->pg, &unit);
 }
 

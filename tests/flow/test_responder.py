@@ -677,10 +677,13 @@ def test_receipts_of_nothing_are_dropped(desk):
 # ---- crashes
 
 
-def survive(desk, point, settled=("sent", "delivered")):
-    """Kills a responder at the point, with another alive; the reply leaves exactly once."""
+def survive(desk, point, settled=("sent", "delivered"), **fault):
+    """Kills a responder at the point, with another alive; the reply leaves exactly once. fault: of
+    its first request."""
     responders(desk, 2)
     customer = Customer(desk)
+    if fault:
+        customer.fault(**fault, count=1)
     stop = desk.stops.arm(point, action=KILL)
     delivery = customer.reply()
     desk.wait(lambda: stop.hits, 15, f"the stop point {point}")
@@ -738,6 +741,32 @@ def test_unknown_parks_when_nobody_can_tell(desk):
     assert customer.lists(), "parked unasked"
     desk.faults("twilio")
     customer.wait_state(customer.reply(), "sent")
+
+
+def test_dies_before_the_look_up(desk):
+    assert survive(desk, "responder.looking", type="accepted_but_answer_lost")["attempts"] == 1
+
+
+def test_dies_when_the_look_up_has_found_it(desk):
+    assert survive(desk, "responder.found", type="accepted_but_answer_lost")["attempts"] == 1
+
+
+def test_dies_when_the_look_up_has_found_nothing(desk):
+    assert survive(desk, "responder.found", type="cut")["attempts"] == 2
+
+
+def test_dies_before_a_receipt_is_applied(desk):
+    responders(desk, 2)
+    customer = Customer(desk)
+    stop = desk.stops.arm("responder.receipt", action=KILL)
+    delivery = customer.reply()
+    customer.wait_state(delivery, "sent")
+    customer.receipt(delivery, "delivered")
+    desk.wait(lambda: stop.hits, 15, "the stop point")
+    row = customer.wait_state(delivery, "delivered", deadline_s=30)
+    assert row["attempts"] == 1 and len(customer.posts()) == 1
+    desk.responding = None
+    desk.revive(("responder",))
 
 
 def frozen(desk, point):
