@@ -37,7 +37,7 @@ static void go_on(void *arg);
 static bool ready(void *arg)
 {
     const struct receipts *self = arg;
-    return responder_can_claim(self->responder);
+    return responder_can_consume(self->responder);
 }
 
 static void alert(const struct delivery_receipt *receipt)

@@ -109,7 +109,13 @@ static void on_lost(void *arg)
 bool responder_can_claim(const struct responder *responder)
 {
     return !responder->draining && pg_is_up(responder->pg) &&
-           worker_lease_left_ms(responder->worker) > 0 && bus_producer_ready(responder->producer);
+           worker_lease_left_ms(responder->worker) > 0;
+}
+
+bool responder_can_consume(const struct responder *responder)
+{
+    return !responder->draining && pg_is_up(responder->pg) &&
+           bus_producer_ready(responder->producer);
 }
 
 /* ---- a loop ---- */

@@ -63,6 +63,10 @@ int responder_main(int argc, char **argv);
  * is claimed without), database up, not draining. */
 bool responder_can_claim(const struct responder *responder);
 
+/* True when records may be taken: the database is up, and a dead letter could be sent, not
+ * draining. Sending, look-ups and adoption need no Kafka. */
+bool responder_can_consume(const struct responder *responder);
+
 /* Called when something ended: goes on with what waited for room, or with the drain. */
 void responder_step(struct responder *responder);
 

@@ -19,7 +19,7 @@ static bool ready(void *arg)
 {
     const struct wake *self = arg;
     const struct responder *responder = self->responder;
-    return responder_can_claim(responder) &&
+    return responder_can_claim(responder) && responder_can_consume(responder) &&
            claims_count(responder->claims) < (size_t)responder->shared->settings.claim_batch;
 }
 

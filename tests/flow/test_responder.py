@@ -192,6 +192,29 @@ def test_finds_what_nobody_woke_it_for(desk):
     customer.wait_state(delivery, "sent")
 
 
+def test_sends_without_kafka(desk):
+    """A responder that has never reached a broker finds, sends and looks up what is due."""
+    responders(desk)
+    desk.terminate("responder-1")
+    desk.responding = None
+    customer = Customer(desk)
+    customer.fault(type="accepted_but_answer_lost", count=1)
+    first, second = customer.reply(wake=False), customer.reply(wake=False)
+    desk.servers.kafka.freeze()
+    try:
+        desk.revive(("responder",), wait=False)
+        customer.wait_state(first, "sent", "delivered")
+        customer.wait_state(second, "sent")
+        assert len(customer.sent()) == 2
+    finally:
+        desk.servers.kafka.thaw()
+    desk.service("responder-1").wait_ready()
+    third = customer.reply()
+    customer.wait_state(third, "sent")
+    customer.receipt(third, "delivered")
+    customer.wait_state(third, "delivered", deadline_s=30)
+
+
 def test_replayed_wake_ups_do_nothing(desk):
     responders(desk, 2)
     customer = Customer(desk)
