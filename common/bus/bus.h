@@ -89,7 +89,9 @@ int bus_produce(struct bus_producer *producer, const struct bus_record *record,
 int bus_produce_wait(struct bus_producer *producer, const struct bus_record *record,
                      int64_t deadline_ms, struct err *err);
 
-/* True once metadata of all primed topics has been seen and the last report was no failure. */
+/* True once metadata of all primed topics has been seen, and while the last report was no failure
+ * or the brokers have answered for all topics since. A partition without a leader delays that by 5
+ * s at the first time, and does nothing later: only its own records fail. */
 bool bus_producer_ready(const struct bus_producer *producer);
 
 /* ---- consumer ---- */
