@@ -308,6 +308,16 @@ static void on_assign(void *arg, int partitions)
     service_set(service_of(engine->self), engine->shared->ready_assigned, true);
 }
 
+/* Nothing comes any more: the loop drains, which ends the process with 1, to be started anew. */
+static void on_fatal(void *arg)
+{
+    const struct intake *intake = arg;
+    struct engine *engine = intake->engine;
+    log_error("consumer.fenced", LOG_TEXT("reason", "another process has this instance's name"));
+    service_set(service_of(engine->self), engine->shared->ready_assigned, false);
+    engine_drain(engine);
+}
+
 static void on_ready(void *arg)
 {
     go_on(arg);
@@ -348,6 +358,7 @@ int intake_open(struct engine *engine, struct intake **intake, struct err *err)
                                            .heartbeat_ms = settings->heartbeat_ms,
                                            .on_ready = on_ready,
                                            .on_assign = on_assign,
+                                           .on_fatal = on_fatal,
                                            .arg = self};
     service_bus_options(&settings->kafka, &settings->common, "engine", &options.client);
     int rc = bus_consumer_open(&options, &self->consumer, err);

@@ -9,6 +9,7 @@
 #include "base/stop.h"
 #include "counters.h"
 #include "service/dead_letters.h"
+#include "service/log.h"
 
 struct intake {
     struct intake_options options;
@@ -75,6 +76,14 @@ static void on_ready(void *arg)
     go_on(arg);
 }
 
+static void on_fatal(void *arg)
+{
+    const struct intake *self = arg;
+    log_error("consumer.fenced", LOG_TEXT("group", self->options.group),
+              LOG_TEXT("reason", "another process has this instance's name"));
+    responder_give_up(self->options.responder);
+}
+
 int intake_open(const struct intake_options *options, struct intake **intake, struct err *err)
 {
     struct responder *responder = options->responder;
@@ -106,6 +115,7 @@ int intake_open(const struct intake_options *options, struct intake **intake, st
                                             .session_timeout_ms = settings->session_timeout_ms,
                                             .heartbeat_ms = settings->heartbeat_ms,
                                             .on_ready = on_ready,
+                                            .on_fatal = on_fatal,
                                             .arg = self};
     service_bus_options(&settings->kafka, &settings->common, "responder", &consumer.client);
     int rc = bus_consumer_open(&consumer, &self->consumer, err);

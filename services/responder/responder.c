@@ -186,7 +186,7 @@ static void on_tick(void *arg)
 {
     struct responder *responder = arg;
     service_set(service_of(responder->self), responder->shared->ready_bus,
-                bus_producer_ready(responder->producer));
+                bus_producer_ready(responder->producer) && !responder->fenced);
     responder_step(responder);
 }
 
@@ -249,6 +249,15 @@ static void drain_loop(void *state)
     gap_audits_stop(responder->audits);
     send_give_up_waiting(responder, true);
     responder_step(responder);
+}
+
+void responder_give_up(struct responder *responder)
+{
+    if (responder->fenced)
+        return;
+    responder->fenced = true;
+    service_set(service_of(responder->self), responder->shared->ready_bus, false);
+    drain_loop(responder);
 }
 
 static void drain_step(struct responder *responder)

@@ -53,7 +53,7 @@ struct responder {
     struct timer *tick;
     uint64_t generation; /* rises with each worker id: what was claimed under another is not sent */
     char *last_id;       /* of the unit that retires the worker */
-    bool draining, retiring;
+    bool draining, retiring, fenced;
 };
 
 /* Runs the process; returns its exit code. */
@@ -69,5 +69,9 @@ bool responder_can_consume(const struct responder *responder);
 
 /* Called when something ended: goes on with what waited for room, or with the drain. */
 void responder_step(struct responder *responder);
+
+/* A consumer is dead for good: drains the loop, which ends the process with 1, to be started anew.
+ */
+void responder_give_up(struct responder *responder);
 
 #endif

@@ -5,8 +5,8 @@ import time
 
 from harness import oracle
 from harness.stops import KILL
-from scripted import (Customer, Held, add_engine, claim_by_hand, dead_worker, engines, freeze_turn,
-                      hand_back, quiet, say, service_of, take_over, wait_gone)
+from scripted import (ENGINE, Customer, Held, add_engine, claim_by_hand, dead_worker, engines,
+                      freeze_turn, hand_back, quiet, say, service_of, take_over, wait_gone)
 
 SHARE = True  # the helper restarts the engines when a test needs others
 
@@ -260,6 +260,21 @@ def test_offsets_follow_the_claims(desk):
         desk.wait(lambda: not behind(), 15, lambda: f"offsets at the ends: {behind()}")
     finally:
         consumer.close()
+
+
+def test_gives_way_to_its_own_name(desk):
+    """Another process takes its instance name: its consumer is dead for good, so it ends, with an
+    exit code that has it started again."""
+    engines(desk)
+    desk.scripted = None
+    first = desk.service("engine-1").child
+    other = desk.add("engine", 2, {"engine": {**ENGINE, "instance": "engine-1"}})
+    desk.wait(lambda: not first.alive(), 30, "the end of the first")
+    assert first.process.returncode == 1, desk.last_words()
+    other.wait_ready()
+    customer = Customer(desk)
+    customer.text()
+    customer.wait_replies(1)
 
 
 def test_held_conversation_arms_nothing(desk):

@@ -870,6 +870,21 @@ def test_drain_finishes_what_is_under_way(desk):
     desk.responding = None
 
 
+def test_gives_way_to_its_own_name(desk):
+    """Another process takes its instance name: its consumers are dead for good, so it ends, with an
+    exit code that has it started again."""
+    responders(desk)
+    first = desk.service("responder-1").child
+    other = desk.add("responder", 2, {"responder": {**QUICK, "instance": "responder-1"}})
+    desk.responding = None
+    desk.wait(lambda: not first.alive(), 30, "the end of the first")
+    assert first.process.returncode == 1, desk.last_words()
+    assert any(line.get("event") == "consumer.fenced" for line in desk.log("responder-1"))
+    other.wait_ready()
+    customer = Customer(desk)
+    customer.wait_state(customer.reply(), "sent")
+
+
 def test_drain_waits_for_a_dead_letter(desk):
     """SIGTERM while a dead letter is on its way to a Kafka that hangs: the letter's report still finds
     whoever sent it, and the record's offset waits for it."""
