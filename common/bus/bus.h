@@ -89,7 +89,9 @@ int bus_produce(struct bus_producer *producer, const struct bus_record *record,
 int bus_produce_wait(struct bus_producer *producer, const struct bus_record *record,
                      int64_t deadline_ms, struct err *err);
 
-/* True once metadata of all primed topics has been seen and the last report was no failure. */
+/* True once metadata of all primed topics has been seen, and while the last report was no failure
+ * or the brokers have answered for all topics since. A partition without a leader delays that by 5
+ * s at the first time, and does nothing later: only its own records fail. */
 bool bus_producer_ready(const struct bus_producer *producer);
 
 /* ---- consumer ---- */
@@ -108,6 +110,9 @@ struct bus_consumer_options {
     void (*on_ready)(void *arg);
     /* The assignment changed (after it took effect); may be NULL. */
     void (*on_assign)(void *arg, int partitions);
+    /* The consumer is of no more use (another process has its instance id): nothing comes any more,
+     * and only a new process can help. Once, loop thread; may be NULL. */
+    void (*on_fatal)(void *arg);
     void *arg;
 };
 

@@ -144,6 +144,11 @@ void bus_consumer_on_kick(void *arg)
         if (consumer->on_assign != NULL)
             consumer->on_assign(consumer->arg, bus_consumer_partitions(consumer));
     }
+    if (atomic_load(&consumer->client.fatal) && consumer->on_fatal != NULL) {
+        void (*tell)(void *arg) = consumer->on_fatal;
+        consumer->on_fatal = NULL;
+        tell(consumer->arg);
+    }
     if (consumer->held_count > 0)
         announce(consumer);
 }

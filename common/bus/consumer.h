@@ -34,6 +34,7 @@ struct bus_consumer {
     struct timer *tick, *kick;
     void (*on_ready)(void *arg);
     void (*on_assign)(void *arg, int partitions);
+    void (*on_fatal)(void *arg); /* NULL once called */
     void *arg;
     bool assign_changed;
 

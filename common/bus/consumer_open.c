@@ -116,6 +116,7 @@ static void start_serving(struct bus_consumer *consumer, const struct bus_consum
 {
     consumer->on_ready = options->on_ready;
     consumer->on_assign = options->on_assign;
+    consumer->on_fatal = options->on_fatal;
     consumer->arg = options->arg;
     bus_wake_init(&consumer->wake, options->loop, bus_consumer_on_wake, consumer);
     consumer->kick = timer_new(options->loop, bus_consumer_on_kick, consumer);

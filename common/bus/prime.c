@@ -1,47 +1,60 @@
 /* The readiness of a producer. A thread of its own asks for the metadata of all topics at start, so
  * that the first record does not wait a second for its leader, and again after a failed delivery:
  * a service that is not ready gets no work, so no later delivery could prove that the broker is
- * back. The call blocks while no broker answers, hence the thread. Called by producer.c, link.c. */
+ * back. At start it waits a while for every partition to have a leader; after that one partition
+ * without one is the trouble of its own records and stops no others. The call blocks while no
+ * broker answers, hence the thread. Called by producer.c, link.c. */
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "bus/producer.h"
 
 #define METADATA_TIMEOUT_MS 500
 #define RETRY_FIRST_MS      100
 #define RETRY_MAX_MS        1000
+#define ALL_LED_WAIT_MS     5000 /* at start, for partitions that are between two leaders */
 
-static bool all_led(const rd_kafka_metadata_topic_t *topic)
+enum seen { AWAY, SOME_LED, ALL_LED };
+
+static enum seen look_at(const rd_kafka_metadata_topic_t *topic)
 {
-    if (topic->err != RD_KAFKA_RESP_ERR_NO_ERROR || topic->partition_cnt == 0)
-        return false;
+    int led = 0;
+    if (topic->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return AWAY;
     for (int i = 0; i < topic->partition_cnt; i++)
-        if (topic->partitions[i].leader < 0)
-            return false;
-    return true;
+        led += topic->partitions[i].leader >= 0;
+    if (led == 0)
+        return AWAY;
+    return led < topic->partition_cnt ? SOME_LED : ALL_LED;
 }
 
-static bool topic_is_there(rd_kafka_t *rk, rd_kafka_topic_t *topic)
+static enum seen ask(rd_kafka_t *rk, rd_kafka_topic_t *topic)
 {
     const struct rd_kafka_metadata *metadata;
     if (rd_kafka_metadata(rk, 0, topic, &metadata, METADATA_TIMEOUT_MS) !=
         RD_KAFKA_RESP_ERR_NO_ERROR)
-        return false;
-    bool there = metadata->topic_cnt == 1 && all_led(&metadata->topics[0]);
+        return AWAY;
+    enum seen seen = metadata->topic_cnt == 1 ? look_at(&metadata->topics[0]) : AWAY;
     rd_kafka_metadata_destroy(metadata);
-    return there;
+    return seen;
 }
 
-static bool probe(struct bus_producer *producer)
+/* The worst of all topics. */
+static enum seen probe(struct bus_producer *producer)
 {
     struct bus_link *link = bus_link_get(producer);
-    bool ready = true;
-    for (size_t i = 0; ready && i < link->topic_count; i++)
-        ready = !atomic_load(&producer->stop) && link->topics[i] != NULL &&
-                topic_is_there(link->rk, link->topics[i]);
+    enum seen worst = ALL_LED;
+    for (size_t i = 0; worst != AWAY && i < link->topic_count; i++) {
+        enum seen seen = AWAY;
+        if (!atomic_load(&producer->stop) && link->topics[i] != NULL)
+            seen = ask(link->rk, link->topics[i]);
+        if (seen < worst)
+            worst = seen;
+    }
     bus_link_put(link);
-    return ready;
+    return worst;
 }
 
 static void wait_ms(struct bus_producer *producer, int64_t delay_ms)
@@ -62,7 +75,7 @@ static void wait_ms(struct bus_producer *producer, int64_t delay_ms)
 static void run(void *arg)
 {
     struct bus_producer *producer = arg;
-    int64_t delay_ms = RETRY_FIRST_MS;
+    int64_t delay_ms = RETRY_FIRST_MS, patient_until_ms = clock_mono_ms() + ALL_LED_WAIT_MS;
     pthread_mutex_lock(&producer->mutex);
     while (!atomic_load(&producer->stop)) {
         if (!producer->probe_wanted) {
@@ -71,7 +84,9 @@ static void run(void *arg)
         }
         producer->probe_wanted = false;
         pthread_mutex_unlock(&producer->mutex);
-        bool ready = probe(producer);
+        enum seen seen = probe(producer);
+        bool ready = seen == ALL_LED || (seen == SOME_LED && (atomic_load(&producer->primed) ||
+                                                              clock_mono_ms() >= patient_until_ms));
         if (ready) {
             atomic_store(&producer->primed, true);
             atomic_store(&producer->healthy, true);

@@ -150,4 +150,8 @@ void event_dead_letter(struct arena *arena, const char *prefix, const struct bus
                        const char *service, const char *code, int attempts,
                        struct bus_record *record);
 
+/* Empties the value of a filled dead letter that the bus cannot take whole, and says so
+ * (dlq-dropped). */
+void event_dead_letter_drop_value(struct bus_record *record);
+
 #endif

@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define OWN_HEADERS 9 /* four of Spring's, four of ours, and dlq-headers-dropped */
+#define OWN_HEADERS 10 /* four of Spring's, four of ours, dlq-headers-dropped and dlq-dropped */
 
 static const void *big_endian(struct arena *arena, uint64_t number, size_t length)
 {
@@ -67,4 +67,11 @@ void event_dead_letter(struct arena *arena, const char *prefix, const struct bus
     event_add_header(record, "dlq-trace", event_traceparent(arena, parent));
     if (dropped > 0)
         event_add_header(record, "dlq-headers-dropped", arena_printf(arena, "%d", dropped));
+}
+
+void event_dead_letter_drop_value(struct bus_record *record)
+{
+    record->value = "";
+    record->value_length = 0;
+    event_add_header(record, "dlq-dropped", "value");
 }

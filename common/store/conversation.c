@@ -64,6 +64,19 @@ static const char reopen_sql[] =
     " AND o.conversation_id = d.conversation_id AND o.author = 'operator'"
     " AND o.position > m.position)";
 
+/* What may have left, or comes back from the provider only later, keeps its event: the reply itself
+ * is allowed again. Else its next claim, or the one after a look-up that finds nothing, would
+ * suppress it when nobody re-opens anything any more. */
+static const char restamp_sql[] =
+    "UPDATE deliveries d SET epoch = c.epoch FROM conversations c, messages m"
+    " WHERE d.tenant_id = $1::uuid AND d.conversation_id = $2::uuid AND d.author = 'ai'"
+    " AND d.state IN ('pending', 'sending', 'deferred', 'unknown')"
+    " AND c.tenant_id = d.tenant_id AND c.id = d.conversation_id"
+    " AND m.tenant_id = d.tenant_id AND m.id = d.message_id"
+    " AND NOT EXISTS (SELECT FROM messages o WHERE o.tenant_id = d.tenant_id"
+    " AND o.conversation_id = d.conversation_id AND o.author = 'operator'"
+    " AND o.position > m.position)";
+
 /* What an operator answered is the operator's: it is not answered again. */
 static const char answered_sql[] =
     "UPDATE inbox_events e SET state = 'human', settled_at = clock_timestamp()"
@@ -202,8 +215,8 @@ int conversation_hand_back(struct pg_session *session, const struct conversation
     bool freed = false, found = false;
     make_texts(ref, "conversation.handed_back", &texts);
     const struct step steps[] = {
-        {free_sql, 2, NULL, &freed},  {answered_sql, 2, NULL, NULL}, {reopen_sql, 2, NULL, NULL},
-        {rearm_sql, 2, &armed, NULL}, {audit_sql, 5, NULL, NULL},
+        {free_sql, 2, NULL, &freed}, {restamp_sql, 2, NULL, NULL}, {answered_sql, 2, NULL, NULL},
+        {reopen_sql, 2, NULL, NULL}, {rearm_sql, 2, &armed, NULL}, {audit_sql, 5, NULL, NULL},
     };
     if (run(session, steps, COUNT(steps), &texts, err) != 0)
         return -1;

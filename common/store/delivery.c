@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-#define UNSETTLED "('pending', 'sending', 'deferred', 'unknown', 'held')"
+#define UNKNOWN_MIN_MS "120000" /* of failing look-ups before one parks */
+#define UNSETTLED      "('pending', 'sending', 'deferred', 'unknown', 'held')"
 
 #define LOCK_SQL(table, column, mode)                                                              \
     "SELECT 1 FROM " table " x WHERE (x.tenant_id, x.id) IN (SELECT d.tenant_id, d." column        \
@@ -81,57 +82,84 @@ static const char next_sql[] =
     " WHEN 'sending' THEN 2 WHEN 'sent' THEN 3 WHEN 'delivered' THEN 4 WHEN 'undelivered' THEN 4"  \
     " WHEN 'failed' THEN 4 WHEN 'canceled' THEN 4 WHEN 'read' THEN 5 ELSE -1 END"
 
+#define LATER_WORD_SQL                                                                             \
+    "CASE WHEN " RANK_SQL("j.provider_status") " > " RANK_SQL(                                     \
+        "d.provider_status") " THEN j.provider_status ELSE d.provider_status END"
+
+/* A late yes that came while a newer attempt was being sent is in its attempt's row only. When that
+ * newer one did not make a message either, the older one is what the customer has: `sent`, or the
+ * next attempt would be a second copy. */
+#define TAKEN_SQL                                                                                  \
+    "SELECT a.provider_sid FROM delivery_attempts a WHERE a.tenant_id = d.tenant_id"               \
+    " AND a.delivery_id = d.id AND a.number <> i.attempt AND a.outcome = 'accepted'"               \
+    " AND d.provider_sid IS NULL AND i.target IN ('pending', 'deferred', 'unknown', 'parked',"     \
+    " 'failed') ORDER BY a.number LIMIT 1"
+
+/* Where nothing ever left, the time to wait for the provider has not begun: first_attempt_at goes
+ * back to NULL. `tried`: an attempt keeps its first outcome, except that a message which failed
+ * while a newer attempt was being sent is no longer one that the customer has. */
 static const char change_sql[] =
     "WITH input AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[],"
     " $5::text[], $6::boolean[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],"
     " $12::integer[], $13::bigint[], $14::text[], $15::integer[]) WITH ORDINALITY"
     " AS t (tenant_id, id, attempt, sources, target, latest_only, reason, error_code, sid,"
     " provider_status, encoding, segments, next_ms, outcome, http_status, n)),"
-    " judged AS (SELECT i.*, CASE WHEN d.id IS NULL THEN 'missing'"
+    " judged AS (SELECT i.*, d.state AS was, t.provider_sid AS taken_as, CASE WHEN d.id IS NULL "
+    "THEN 'missing'"
     " WHEN i.attempt < 1 OR i.attempt > d.attempts THEN 'bad_attempt'"
     " WHEN d.provider_sid <> i.sid THEN 'other_message'"
     " WHEN d.state <> ALL (i.sources::text[]) THEN 'unchanged'"
-    " WHEN i.attempt <> d.attempts AND (i.latest_only OR d.state = 'sending') THEN 'unchanged'"
+    " WHEN i.attempt <> d.attempts AND (d.state = 'sending'"
+    " OR (i.latest_only AND d.provider_sid IS DISTINCT FROM coalesce(i.sid, ''))) THEN 'unchanged'"
     " ELSE 'changed' END AS kind"
-    " FROM input i LEFT JOIN deliveries d ON d.tenant_id = i.tenant_id AND d.id = i.id),"
+    " FROM input i LEFT JOIN deliveries d ON d.tenant_id = i.tenant_id AND d.id = i.id"
+    " LEFT JOIN LATERAL (" TAKEN_SQL ") t ON true),"
+    " decided AS (SELECT j.*, CASE WHEN j.taken_as IS NULL THEN j.target ELSE 'sent' END"
+    " AS becomes, CASE WHEN j.taken_as IS NULL THEN j.reason END AS why,"
+    " CASE WHEN j.taken_as IS NULL THEN j.error_code END AS code FROM judged j),"
     " written AS (UPDATE deliveries d SET"
-    " state = CASE WHEN j.kind = 'changed' THEN j.target ELSE d.state END,"
+    " state = CASE WHEN j.kind = 'changed' THEN j.becomes ELSE d.state END,"
     " worker = CASE WHEN j.kind = 'changed' THEN NULL ELSE d.worker END,"
-    " reason = CASE WHEN j.kind = 'changed' THEN j.reason ELSE d.reason END,"
-    " error_code = CASE WHEN j.kind = 'changed' THEN j.error_code ELSE d.error_code END,"
+    " reason = CASE WHEN j.kind = 'changed' THEN j.why ELSE d.reason END,"
+    " error_code = CASE WHEN j.kind = 'changed' THEN j.code ELSE d.error_code END,"
+    " first_attempt_at = CASE WHEN j.kind = 'changed' AND j.outcome = 'not_sent'"
+    " AND NOT EXISTS (SELECT FROM delivery_attempts a WHERE a.tenant_id = d.tenant_id"
+    " AND a.delivery_id = d.id AND a.number <> j.attempt"
+    " AND a.outcome IS DISTINCT FROM 'not_sent') THEN NULL ELSE d.first_attempt_at END,"
     " next_at = CASE WHEN j.kind = 'changed' AND j.next_ms >= 0"
     " THEN clock_timestamp() + j.next_ms * interval '1 ms' ELSE d.next_at END,"
     " settled_at = CASE WHEN j.kind <> 'changed' THEN d.settled_at"
-    " WHEN j.target IN " UNSETTLED " THEN NULL"
+    " WHEN j.becomes IN " UNSETTLED " THEN NULL"
     " ELSE coalesce(d.settled_at, clock_timestamp()) END,"
-    " provider_sid = coalesce(d.provider_sid, j.sid),"
-    " provider_status = CASE WHEN " RANK_SQL("j.provider_status") " > " RANK_SQL(
-        "d.provider_status") " THEN j.provider_status ELSE d.provider_status END,"
-                             " segments = coalesce(j.segments, d.segments), encoding = "
-                             "coalesce(j.encoding, d.encoding)"
-                             " FROM judged j WHERE j.kind IN ('changed', 'unchanged')"
-                             " AND (j.kind = 'changed' OR d.state IN ('sent', 'delivered', "
-                             "'failed', 'bounced'))"
-                             " AND d.tenant_id = j.tenant_id AND d.id = j.id),"
-                             " tried AS (UPDATE delivery_attempts a SET outcome = j.outcome,"
-                             " http_status = coalesce(j.http_status, a.http_status),"
-                             " error_code = coalesce(j.error_code, a.error_code),"
-                             " provider_sid = coalesce(a.provider_sid, j.sid), finished_at = "
-                             "clock_timestamp()"
-                             " FROM judged j WHERE j.kind IN ('changed', 'unchanged') AND "
-                             "j.outcome IS NOT NULL"
-                             " AND a.tenant_id = j.tenant_id AND a.delivery_id = j.id AND a.number "
-                             "= j.attempt"
-                             " AND coalesce(a.outcome, 'unknown') = 'unknown')"
-                             " SELECT n, kind FROM judged ORDER BY n";
+    " provider_sid = coalesce(d.provider_sid, j.taken_as, j.sid),"
+    " provider_status = " LATER_WORD_SQL ","
+    " segments = coalesce(j.segments, d.segments), encoding = coalesce(j.encoding, d.encoding)"
+    " FROM decided j WHERE j.kind IN ('changed', 'unchanged')"
+    " AND (j.kind = 'changed' OR d.state IN ('sent', 'delivered', 'failed', 'bounced'))"
+    " AND d.tenant_id = j.tenant_id AND d.id = j.id),"
+    " tried AS (UPDATE delivery_attempts a SET outcome = j.outcome,"
+    " http_status = coalesce(j.http_status, a.http_status),"
+    " error_code = coalesce(j.error_code, a.error_code),"
+    " provider_sid = coalesce(a.provider_sid, j.sid), finished_at = clock_timestamp()"
+    " FROM judged j WHERE j.kind IN ('changed', 'unchanged') AND j.outcome IS NOT NULL"
+    " AND a.tenant_id = j.tenant_id AND a.delivery_id = j.id AND a.number = j.attempt"
+    " AND (coalesce(a.outcome, 'unknown') = 'unknown' OR (a.outcome = 'accepted'"
+    " AND j.outcome = 'refused' AND j.kind = 'unchanged' AND j.was = 'sending'"
+    " AND a.provider_sid = j.sid)))"
+    " SELECT n, kind FROM judged ORDER BY n";
 
+/* As of when we asked, not of when we got to write it: a "START" that came in between is newer. */
 static const char opt_out_sql[] =
     "INSERT INTO consents AS o (tenant_id, sender, address, state, source, changed_at)"
-    " SELECT DISTINCT d.tenant_id, ch.address, s.remote_address, 'opted_out', 'provider',"
-    " clock_timestamp() FROM unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, id)"
+    " SELECT d.tenant_id, ch.address, s.remote_address, 'opted_out', 'provider',"
+    " max(a.started_at) FROM unnest($1::uuid[], $2::uuid[], $3::integer[])"
+    " AS i (tenant_id, id, attempt)"
     " JOIN deliveries d ON d.tenant_id = i.tenant_id AND d.id = i.id"
+    " JOIN delivery_attempts a ON a.tenant_id = d.tenant_id AND a.delivery_id = d.id"
+    " AND a.number = i.attempt"
     " JOIN channel_sessions s ON s.tenant_id = d.tenant_id AND s.id = d.session_id"
     " JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
+    " GROUP BY d.tenant_id, ch.address, s.remote_address"
     " ON CONFLICT (tenant_id, sender, address) DO UPDATE SET state = EXCLUDED.state,"
     " source = EXCLUDED.source, changed_at = EXCLUDED.changed_at"
     " WHERE o.changed_at <= EXCLUDED.changed_at";
@@ -156,9 +184,10 @@ static const char expire_sql[] =
     " AND a.number = g.attempts AND a.outcome IS NULL)"
     " SELECT count(*) FROM gone";
 
+/* An unknown one is not among them: it parks when a look-up failed, never without one. */
 static const char park_sql[] =
     "WITH old AS (SELECT d.tenant_id, d.id FROM deliveries d"
-    " WHERE d.state IN ('pending', 'deferred', 'unknown') AND d.worker IS NULL"
+    " WHERE d.state IN ('pending', 'deferred') AND d.worker IS NULL"
     " AND d.next_at <= statement_timestamp()"
     " AND d.first_attempt_at < statement_timestamp() - $1::bigint * interval '1 ms'"
     " ORDER BY d.tenant_id, d.id FOR NO KEY UPDATE SKIP LOCKED),"
@@ -179,14 +208,16 @@ static const char due_sql[] =
     " AND e.session_id = d.session_id AND e.seq < d.seq AND e.state IN " UNSETTLED ")"
     " ORDER BY d.next_at LIMIT $3::integer";
 
+/* Who takes one to look it up has a minute; who dies over it gives it up at once. */
 static const char look_up_sql[] =
     "WITH free AS (SELECT d.tenant_id, d.id FROM deliveries d"
     " WHERE d.state = 'unknown' AND d.worker IS NULL AND d.next_at <= statement_timestamp()"
     " ORDER BY d.next_at LIMIT $3::integer FOR NO KEY UPDATE SKIP LOCKED),"
     " orphan AS (SELECT d.tenant_id, d.id FROM deliveries d"
-    " WHERE d.state = 'unknown' AND d.worker IS NOT NULL AND d.next_at <= statement_timestamp()"
+    " WHERE d.state = 'unknown' AND d.worker IS NOT NULL"
     " AND (NOT EXISTS (SELECT FROM workers w WHERE w.id = d.worker AND NOT w.dead)"
-    " OR (d.worker = $1::uuid AND d.id <> ALL ($2::uuid[])))"
+    " OR (d.worker = $1::uuid AND d.id <> ALL ($2::uuid[])"
+    " AND d.next_at <= statement_timestamp()))"
     " ORDER BY d.next_at LIMIT $3::integer FOR NO KEY UPDATE SKIP LOCKED),"
     " taken AS (UPDATE deliveries d SET worker = $1::uuid,"
     " next_at = clock_timestamp() + interval '60 s'"
@@ -194,9 +225,11 @@ static const char look_up_sql[] =
     " WHERE d.tenant_id = u.tenant_id AND d.id = u.id"
     " RETURNING d.tenant_id, d.id, d.session_id, d.message_id, d.attempts)"
     " SELECT t.tenant_id, t.id, t.attempts, (extract(epoch FROM a.started_at) * 1000)::bigint,"
-    " (SELECT count(*) FROM delivery_attempts u WHERE u.tenant_id = t.tenant_id"
-    " AND u.delivery_id = t.id AND coalesce(u.outcome, 'unknown') = 'unknown'), m.body,"
+    " u.count, (extract(epoch FROM coalesce(u.since, a.started_at)) * 1000)::bigint, m.body,"
     " " ROUTE_SQL " FROM taken t"
+    " CROSS JOIN LATERAL (SELECT count(*), min(o.started_at) AS since FROM delivery_attempts o"
+    " WHERE o.tenant_id = t.tenant_id AND o.delivery_id = t.id"
+    " AND coalesce(o.outcome, 'unknown') = 'unknown') u"
     " JOIN delivery_attempts a ON a.tenant_id = t.tenant_id AND a.delivery_id = t.id"
     " AND a.number = t.attempts"
     " JOIN channel_sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id"
@@ -208,13 +241,30 @@ static const char channel_sql[] =
     " encode(ch.credentials, 'hex'), ch.credentials_version FROM channels ch"
     " WHERE ch.tenant_id = $1::uuid AND ch.id = $2::uuid AND ch.removed_at IS NULL";
 
-static const char used_sids_sql[] = "SELECT provider_sid FROM deliveries WHERE tenant_id = $1::uuid"
-                                    " AND provider_sid = ANY ($3::text[]) AND id <> $2::uuid";
+/* Attempts only within the session: it holds whatever went between the two numbers. */
+static const char used_sids_sql[] =
+    "SELECT provider_sid FROM deliveries WHERE tenant_id = $1::uuid"
+    " AND provider_sid = ANY ($3::text[]) AND id <> $2::uuid"
+    " UNION SELECT a.provider_sid FROM deliveries d JOIN deliveries o"
+    " ON o.tenant_id = d.tenant_id AND o.session_id = d.session_id AND o.id <> d.id"
+    " JOIN delivery_attempts a ON a.tenant_id = o.tenant_id AND a.delivery_id = o.id"
+    " WHERE d.tenant_id = $1::uuid AND d.id = $2::uuid AND a.provider_sid = ANY ($3::text[])";
 
+/* It parks when it has waited too long, and been unknown for long enough that the provider's own
+ * troubles, and not only our outage, were in its way. */
 static const char look_up_again_sql[] =
-    "UPDATE deliveries SET worker = NULL,"
+    "WITH seen AS (SELECT d.tenant_id, d.id, d.first_attempt_at < clock_timestamp()"
+    " - $4::bigint * interval '1 ms' AND coalesce(a.finished_at, a.started_at) < clock_timestamp()"
+    " - least($4::bigint, " UNKNOWN_MIN_MS ") * interval '1 ms' AS over FROM deliveries d"
+    " JOIN delivery_attempts a ON a.tenant_id = d.tenant_id AND a.delivery_id = d.id"
+    " AND a.number = d.attempts WHERE d.tenant_id = $1::uuid AND d.id = $2::uuid)"
+    " UPDATE deliveries d SET worker = NULL,"
+    " state = CASE WHEN v.over THEN 'parked' ELSE d.state END,"
+    " reason = CASE WHEN v.over THEN 'waiting' ELSE d.reason END,"
+    " settled_at = CASE WHEN v.over THEN clock_timestamp() END,"
     " next_at = clock_timestamp() + $3::bigint * interval '1 ms'"
-    " WHERE tenant_id = $1::uuid AND id = $2::uuid AND state = 'unknown'";
+    " FROM seen v WHERE d.tenant_id = v.tenant_id AND d.id = v.id AND d.state = 'unknown'"
+    " RETURNING d.state = 'parked'";
 
 static const char release_sql[] = "UPDATE deliveries SET worker = NULL, next_at = clock_timestamp()"
                                   " WHERE worker = $1::uuid AND state = 'unknown'";
@@ -307,21 +357,22 @@ static void add_change_row(struct pg_array *columns, const struct delivery_chang
 static void add_opt_outs(struct pg_unit *unit, struct arena *arena,
                          const struct delivery_change *changes, size_t count)
 {
-    struct pg_array columns[2];
-    pg_array_init(&columns[0]);
-    pg_array_init(&columns[1]);
+    struct pg_array columns[3];
+    for (int i = 0; i < 3; i++)
+        pg_array_init(&columns[i]);
     for (size_t i = 0; i < count; i++)
         if (changes[i].opted_out) {
             pg_array_add_uuid(&columns[0], &changes[i].ref.tenant);
             pg_array_add_uuid(&columns[1], &changes[i].ref.id);
+            pg_array_add_int(&columns[2], changes[i].attempt);
         }
     if (columns[0].count > 0) {
         struct pg_statement *statement = pg_add(unit, opt_out_sql);
-        pg_param(statement, pg_array_take(&columns[0], arena));
-        pg_param(statement, pg_array_take(&columns[1], arena));
+        for (int i = 0; i < 3; i++)
+            pg_param(statement, pg_array_take(&columns[i], arena));
     }
-    pg_array_fini(&columns[0]);
-    pg_array_fini(&columns[1]);
+    for (int i = 0; i < 3; i++)
+        pg_array_fini(&columns[i]);
 }
 
 void delivery_add_change(struct pg_unit *unit, struct arena *arena,
@@ -383,12 +434,19 @@ void delivery_add_channel(struct pg_unit *unit, struct arena *arena, const struc
 }
 
 void delivery_add_look_up_again(struct pg_unit *unit, struct arena *arena,
-                                const struct delivery_ref *ref, int64_t after_ms)
+                                const struct delivery_ref *ref, int64_t after_ms,
+                                int64_t park_after_ms)
 {
     struct pg_statement *statement = pg_add(unit, look_up_again_sql);
     pg_param(statement, uuid_text(arena, &ref->tenant));
     pg_param(statement, uuid_text(arena, &ref->id));
     pg_param(statement, number(arena, after_ms));
+    pg_param(statement, number(arena, park_after_ms));
+}
+
+bool delivery_read_look_up_over(const struct pg_answer *answer)
+{
+    return pg_rows(answer->results, 0) > 0 && pg_bool(answer->results, 0, 0, 0);
 }
 
 void delivery_add_release(struct pg_unit *unit, const char *worker)
@@ -512,8 +570,9 @@ bool delivery_read_look_up(const struct pg_answer *answer, int row, struct deliv
     *out = (struct delivery_look_up){.attempt = (int)pg_int(r, statement, row, 2),
                                      .attempt_ms = pg_int(r, statement, row, 3),
                                      .unknowns = pg_int(r, statement, row, 4),
-                                     .body = pg_text(r, statement, row, 5),
-                                     .route = read_route(answer, statement, row, 6)};
+                                     .since_ms = pg_int(r, statement, row, 5),
+                                     .body = pg_text(r, statement, row, 6),
+                                     .route = read_route(answer, statement, row, 7)};
     read_ref(answer, statement, row, &out->ref);
     return true;
 }

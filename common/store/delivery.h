@@ -106,7 +106,8 @@ struct delivery_poll {
     int limit, look_up_limit;
 };
 
-/* Marks lapsed responders dead and what they were sending unknown, parks what waited too long,
+/* Marks lapsed responders dead and what they were sending unknown, parks what waited too long
+ * (unknown ones only delivery_add_look_up_again does: after an outage they are asked about first),
  * lists what is due, and takes unknown ones that are due for a look-up. */
 void delivery_add_poll(struct pg_unit *unit, struct arena *arena, const struct delivery_poll *poll);
 
@@ -122,6 +123,7 @@ struct delivery_look_up {
     int attempt;
     int64_t attempt_ms; /* wall clock of the database when the attempt was recorded */
     int64_t unknowns;   /* attempts whose outcome nobody learnt */
+    int64_t since_ms;   /* when the first of those was recorded */
     const char *body;
     struct delivery_route route;
 };
@@ -132,9 +134,12 @@ bool delivery_read_look_up(const struct pg_answer *answer, int row, struct deliv
 void delivery_add_used_sids(struct pg_unit *unit, struct arena *arena,
                             const struct delivery_ref *ref, const char *sids);
 
-/* Puts an unknown one back for a look-up in `after_ms`. */
+/* A look-up failed: puts the unknown one back for another in `after_ms`, or parks it when its first
+ * attempt is older than park_after_ms and look-ups have been failing for minutes; true then. */
 void delivery_add_look_up_again(struct pg_unit *unit, struct arena *arena,
-                                const struct delivery_ref *ref, int64_t after_ms);
+                                const struct delivery_ref *ref, int64_t after_ms,
+                                int64_t park_after_ms);
+bool delivery_read_look_up_over(const struct pg_answer *answer);
 
 /* Drain: look-ups in hand become anybody's. */
 void delivery_add_release(struct pg_unit *unit, const char *worker);

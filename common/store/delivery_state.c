@@ -40,7 +40,7 @@ static const struct rule {
                           "{pending,sending,deferred,unknown,held,parked,suppressed,sent}",
                           "delivered", "the carrier confirmed it"},
     [DELIVERY_LOST] = {"lost", "{pending,sending,deferred,unknown,held,parked,suppressed,sent}",
-                       "failed", "the carrier or the provider gave up"},
+                       "failed", "the carrier or the provider gave up", true},
 };
 
 static const char *const states[DELIVERY_STATES] = {

@@ -48,9 +48,9 @@ const char *delivery_target(enum delivery_event event);
 /* The states in which the event changes something, as a text[] literal; static. */
 const char *delivery_sources(enum delivery_event event);
 
-/* True when the event counts only from the newest attempt: a no of an older one says nothing about
- * the one in flight. A yes of an older attempt settles the delivery unless a newer one is just
- * being sent. */
+/* True when the event counts only from the newest attempt, or on the message that the delivery is
+ * known by: a no of an older one says nothing about the one in flight. A yes of an older attempt
+ * settles the delivery unless a newer one is just being sent. */
 bool delivery_latest_only(enum delivery_event event);
 
 /* True when later deliveries of the session need not wait for it. */

@@ -39,7 +39,8 @@ void receipt_add_apply(struct pg_unit *unit, struct arena *arena, const struct r
             .provider_status = receipts[i].status,
             .error_code = receipts[i].error_code[0] != '\0' ? receipts[i].error_code : NULL,
             .next_in_ms = -1,
-            .outcome = "accepted",
+            /* of an attempt whose outcome nobody learnt */
+            .outcome = event == DELIVERY_LOST ? "refused" : "accepted",
         };
     }
     delivery_add_change(unit, arena, changes, count);

@@ -16,6 +16,8 @@ void counters_init(void)
          "channel=\"sms\"", "Inbound events that were known already"},
         {&counters.dead_letters, metric_counter, "frontdesk_dead_letters_total", "",
          "Records that could not be claimed"},
+        {&counters.dead_letters_lost, metric_counter, "frontdesk_dead_letters_lost_total", "",
+         "Records that could not be claimed and whose dead letter no broker would take"},
         {&counters.claim_failures, metric_counter, "frontdesk_claim_failures_total", "",
          "Claim units that failed and were tried again"},
         {&counters.claim_seconds, metric_histogram, "frontdesk_claim_seconds", "",

@@ -9,7 +9,7 @@ struct counters {
     struct metric *replies, *fallbacks, *degraded, *recomputes, *refused, *adopted;
     struct metric *in_flight, *turn_seconds, *model_calls_ok, *model_calls_failed,
         *first_token_seconds;
-    struct metric *workers_lost, *directory_published;
+    struct metric *dead_letters_lost, *workers_lost, *directory_published;
 };
 extern struct counters counters;
 

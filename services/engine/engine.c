@@ -205,7 +205,7 @@ static void given_back(void *arg, const struct pg_answer *answer)
 }
 
 /* No new claims; turns at work end as they would; what waits is given back at the end. */
-static void drain_loop(void *state)
+void engine_drain(void *state)
 {
     struct engine *engine = state;
     engine->draining = true;
@@ -257,7 +257,7 @@ int engine_main(int argc, char **argv)
         .command = command,
         .start = start,
         .loop_start = open_loop,
-        .loop_drain = drain_loop,
+        .loop_drain = engine_drain,
         .loop_stop = close_loop,
         .stop = stop,
     };

@@ -58,6 +58,9 @@ int engine_main(int argc, char **argv);
 /* True when work may be claimed: registered, database up, not draining. */
 bool engine_can_claim(const struct engine *engine);
 
+/* No new claims from now on; when all at work has ended, the loop does. Takes a struct engine. */
+void engine_drain(void *state);
+
 /* Called by sessions and intake when something ended: goes on with the drain if one is under way.
  */
 void engine_drain_step(struct engine *engine);

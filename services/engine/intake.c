@@ -11,6 +11,7 @@
 #include "contract/topics.h"
 #include "counters.h"
 #include "crypto/crypto.h"
+#include "service/dead_letters.h"
 #include "service/log.h"
 #include "session.h"
 #include "store/inbox.h"
@@ -33,8 +34,9 @@ struct intake {
     struct inbox_event *events; /* sorted, without repeats */
     size_t event_count;
     size_t first, claim_count; /* the slice in flight: all, or one when tried singly */
-    bool in_hand, in_flight, singly, paused, letter_lost;
-    int failures, letters; /* dead letters not yet acknowledged */
+    bool in_hand, in_flight, singly, paused;
+    int failures;
+    struct dead_letters *letters;
     int64_t sent_us;
 };
 
@@ -104,40 +106,10 @@ static void to_event(struct intake *intake, const struct sms_received *sms, stru
 
 /* ---- dead letters ---- */
 
-static void letter_lost(struct intake *intake)
-{
-    intake->letter_lost = true;
-    timer_start(intake->retry, 1000, 0);
-}
-
-static void letter_done(void *arg, const struct err *err)
-{
-    struct intake *intake = arg;
-    intake->letters--;
-    if (err != NULL) {
-        log_error("dead_letter.not_sent", LOG_ERR(err));
-        letter_lost(intake);
-    }
-    go_on(intake);
-}
-
-/* The offset waits for the letter's report; a letter that failed leaves the batch in hand, which is
- * then claimed again, and the letter sent again. */
+/* The offset waits until the letter is over. */
 static void dead_letter(struct intake *intake, const struct bus_record *record, const char *code)
 {
-    struct bus_record letter;
-    struct err err;
-    event_dead_letter(intake->arena, intake->engine->shared->settings.kafka.topic_prefix, record,
-                      "engine", code, 1, &letter);
-    metric_add(counters.dead_letters, 1);
-    log_warn("record.dead", LOG_TEXT("code", code), LOG_INT("partition", record->partition),
-             LOG_INT("offset", record->offset));
-    intake->letters++;
-    if (bus_produce(intake->engine->producer, &letter, letter_done, intake, &err) != 0) {
-        intake->letters--;
-        log_error("dead_letter.not_sent", LOG_ERR(&err));
-        letter_lost(intake);
-    }
+    dead_letters_add(intake->letters, record, code);
 }
 
 /* ---- a batch ---- */
@@ -308,15 +280,9 @@ static void take_batch(struct intake *intake)
 /* The one place that decides what comes next. */
 static void go_on(struct intake *intake)
 {
-    if (intake->in_flight || intake->letters > 0 || timer_is_active(intake->retry))
+    if (intake->in_flight || dead_letters_left(intake->letters) > 0 ||
+        timer_is_active(intake->retry))
         return;
-    if (intake->in_hand && intake->letter_lost) {
-        intake->letter_lost = false;
-        intake->first = intake->claim_count = 0;
-        decode_batch(intake);
-        if (intake->letters > 0 || timer_is_active(intake->retry))
-            return; /* the letters' reports go on */
-    }
     if (intake->in_hand && intake->first < intake->event_count) {
         claim_next(intake);
         return;
@@ -343,6 +309,16 @@ static void on_assign(void *arg, int partitions)
     service_set(service_of(engine->self), engine->shared->ready_assigned, true);
 }
 
+/* Nothing comes any more: the loop drains, which ends the process with 1, to be started anew. */
+static void on_fatal(void *arg)
+{
+    const struct intake *intake = arg;
+    struct engine *engine = intake->engine;
+    log_error("consumer.fenced", LOG_TEXT("reason", "another process has this instance's name"));
+    service_set(service_of(engine->self), engine->shared->ready_assigned, false);
+    engine_drain(engine);
+}
+
 static void on_ready(void *arg)
 {
     go_on(arg);
@@ -359,6 +335,15 @@ int intake_open(struct engine *engine, struct intake **intake, struct err *err)
     self->records = xcalloc(max, sizeof *self->records);
     self->events = xcalloc(max, sizeof *self->events);
     self->retry = timer_new(engine->loop, on_retry, self);
+    self->letters =
+        dead_letters_new(&(struct dead_letters_options){.loop = engine->loop,
+                                                        .producer = engine->producer,
+                                                        .prefix = settings->kafka.topic_prefix,
+                                                        .service = "engine",
+                                                        .dead = counters.dead_letters,
+                                                        .lost = counters.dead_letters_lost,
+                                                        .on_over = on_retry,
+                                                        .arg = self});
     char member[128];
     snprintf(member, sizeof member, "%s-%d", settings->common.instance,
              service_loop_index(engine->self));
@@ -374,6 +359,7 @@ int intake_open(struct engine *engine, struct intake **intake, struct err *err)
                                            .heartbeat_ms = settings->heartbeat_ms,
                                            .on_ready = on_ready,
                                            .on_assign = on_assign,
+                                           .on_fatal = on_fatal,
                                            .arg = self};
     service_bus_options(&settings->kafka, &settings->common, "engine", &options.client);
     int rc = bus_consumer_open(&options, &self->consumer, err);
@@ -390,6 +376,7 @@ void intake_close(struct intake **intake)
     if (self == NULL)
         return;
     bus_consumer_close(&self->consumer);
+    dead_letters_free(&self->letters);
     timer_free(&self->retry);
     arena_free(&self->arena);
     arena_free(&self->claim_arena);

@@ -75,6 +75,8 @@ static void forget(struct claims *self, size_t count, bool claimed)
     self->sent = 0;
     if (claimed)
         wake_claimed(self->responder->wake, woken);
+    else
+        wake_dropped(self->responder->wake, woken);
 }
 
 /* ---- the answer ---- */

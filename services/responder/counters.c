@@ -55,6 +55,8 @@ void counters_init(void)
         COUNTER(receipts_no_effect, receipts, "outcome=\"no_effect\"", receipts_help),
         COUNTER(receipts_unknown, receipts, "outcome=\"dropped\"", receipts_help),
         COUNTER(dead_letters, "frontdesk_dead_letters_total", "", "Records that could not be read"),
+        COUNTER(dead_letters_lost, "frontdesk_dead_letters_lost_total", "",
+                "Records that could not be read and whose dead letter no broker would take"),
         COUNTER(workers_lost, "frontdesk_workers_lost_total", "",
                 "Times a worker of this process was marked dead"),
         COUNTER(credentials_bad, "frontdesk_credentials_unreadable_total", "",

@@ -6,70 +6,20 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "letters.h"
+#include "base/stop.h"
+#include "counters.h"
+#include "service/dead_letters.h"
 #include "service/log.h"
-
-#define LETTER_RETRY_MS 1000
 
 struct intake {
     struct intake_options options;
     struct bus_consumer *consumer;
     struct arena *arena;
     struct bus_record *records;
-    const char **dead; /* code of the dead letter that the record needs, or NULL */
-    size_t count, pieces, letters;
-    struct timer *retry;
-    bool in_hand, taking;
+    struct dead_letters *letters;
+    size_t count, pieces;
+    bool in_hand, taking, abandoned;
 };
-
-static void go_on(struct intake *self);
-
-static void send_letter(struct intake *self, size_t index);
-
-struct letter {
-    struct intake *intake;
-    size_t index;
-};
-
-static void resend(void *arg)
-{
-    struct intake *self = arg;
-    for (size_t i = 0; i < self->count; i++)
-        if (self->dead[i] != NULL)
-            send_letter(self, i);
-}
-
-static void letter_done(void *arg, const struct err *err)
-{
-    struct letter *letter = arg;
-    struct intake *self = letter->intake;
-    self->letters--;
-    if (err != NULL) {
-        log_error("dead_letter.not_sent", LOG_ERR(err));
-        timer_start(self->retry, LETTER_RETRY_MS, 0);
-    } else {
-        self->dead[letter->index] = NULL;
-    }
-    free(letter);
-    go_on(self);
-}
-
-static void send_letter(struct intake *self, size_t index)
-{
-    struct letter *letter = xmalloc(sizeof *letter);
-    *letter = (struct letter){self, index};
-    self->letters++;
-    letters_send(self->options.responder, &self->records[index], self->dead[index], letter_done,
-                 letter);
-}
-
-static bool letters_left(const struct intake *self)
-{
-    for (size_t i = 0; i < self->count; i++)
-        if (self->dead[i] != NULL)
-            return true;
-    return false;
-}
 
 static void take(struct intake *self)
 {
@@ -80,12 +30,12 @@ static void take(struct intake *self)
         return;
     self->in_hand = true;
     self->taking = true;
+    self->abandoned = false;
     for (size_t i = 0; i < self->count; i++) {
         struct err err;
-        self->dead[i] = NULL;
         if (self->options.record(self->options.arg, &self->records[i], &err) != 0) {
-            self->dead[i] = arena_strdup(self->arena, err.code);
-            send_letter(self, i);
+            STOP_POINT("responder.letter", err.code);
+            dead_letters_add(self->letters, &self->records[i], err.code);
         }
     }
     self->options.batch(self->options.arg);
@@ -94,7 +44,7 @@ static void take(struct intake *self)
 
 static void finish(struct intake *self)
 {
-    for (size_t i = 0; i < self->count; i++)
+    for (size_t i = 0; i < self->count && !self->abandoned; i++)
         bus_consumer_store(self->consumer, &self->records[i]);
     self->count = 0;
     self->in_hand = false;
@@ -107,7 +57,7 @@ static void go_on(struct intake *self)
         return;
     for (;;) {
         if (self->in_hand) {
-            if (self->pieces > 0 || self->letters > 0 || letters_left(self))
+            if (self->pieces > 0 || dead_letters_left(self->letters) > 0)
                 return;
             finish(self);
             if (self->options.responder->draining)
@@ -126,6 +76,14 @@ static void on_ready(void *arg)
     go_on(arg);
 }
 
+static void on_fatal(void *arg)
+{
+    const struct intake *self = arg;
+    log_error("consumer.fenced", LOG_TEXT("group", self->options.group),
+              LOG_TEXT("reason", "another process has this instance's name"));
+    responder_give_up(self->options.responder);
+}
+
 int intake_open(const struct intake_options *options, struct intake **intake, struct err *err)
 {
     struct responder *responder = options->responder;
@@ -134,8 +92,15 @@ int intake_open(const struct intake_options *options, struct intake **intake, st
     self->options = *options;
     self->arena = arena_new();
     self->records = xcalloc(options->batch_max, sizeof *self->records);
-    self->dead = xcalloc(options->batch_max, sizeof(const char *));
-    self->retry = timer_new(responder->loop, resend, self);
+    self->letters =
+        dead_letters_new(&(struct dead_letters_options){.loop = responder->loop,
+                                                        .producer = responder->producer,
+                                                        .prefix = settings->kafka.topic_prefix,
+                                                        .service = "responder",
+                                                        .dead = counters.dead_letters,
+                                                        .lost = counters.dead_letters_lost,
+                                                        .on_over = on_ready,
+                                                        .arg = self});
     char member[128];
     snprintf(member, sizeof member, "%s-%d", settings->common.instance,
              service_loop_index(responder->self));
@@ -150,6 +115,7 @@ int intake_open(const struct intake_options *options, struct intake **intake, st
                                             .session_timeout_ms = settings->session_timeout_ms,
                                             .heartbeat_ms = settings->heartbeat_ms,
                                             .on_ready = on_ready,
+                                            .on_fatal = on_fatal,
                                             .arg = self};
     service_bus_options(&settings->kafka, &settings->common, "responder", &consumer.client);
     int rc = bus_consumer_open(&consumer, &self->consumer, err);
@@ -166,10 +132,9 @@ void intake_close(struct intake **intake)
     if (self == NULL)
         return;
     bus_consumer_close(&self->consumer);
-    timer_free(&self->retry);
+    dead_letters_free(&self->letters);
     arena_free(&self->arena);
     free(self->records);
-    free(self->dead);
     free(self);
     *intake = NULL;
 }
@@ -189,6 +154,12 @@ void intake_end(struct intake *intake, size_t count)
     intake->pieces -= count;
     if (count > 0)
         go_on(intake);
+}
+
+void intake_abandon(struct intake *intake, size_t count)
+{
+    intake->abandoned = intake->abandoned || count > 0;
+    intake_end(intake, count);
 }
 
 void intake_wake(struct intake *intake)

@@ -38,6 +38,9 @@ struct arena *intake_arena(struct intake *intake);
 void intake_begin(struct intake *intake, size_t count);
 void intake_end(struct intake *intake, size_t count);
 
+/* As intake_end, but the work was given up: the batch's offsets are not stored. */
+void intake_abandon(struct intake *intake, size_t count);
+
 /* Looks for records: something that `ready` waits for may have happened. */
 void intake_wake(struct intake *intake);
 

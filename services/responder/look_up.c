@@ -1,10 +1,12 @@
-/* The look-up: lists the messages between the two numbers around the time of the attempt, takes the
- * oldest with our text that no other delivery owns, and settles by it. Twilio has no idempotency
- * key, so this is what stands between a lost answer and a second copy. */
+/* The look-up: lists the messages between the two numbers since the first attempt whose outcome
+ * nobody knows (an earlier look-up may have come before its message was listed), takes the oldest
+ * with our text that no other delivery owns, and settles by it. Twilio has no idempotency key, so
+ * this is what stands between a lost answer and a second copy. */
 #include "look_up.h"
 
 #include <string.h>
 
+#include "base/stop.h"
 #include "channel.h"
 #include "counters.h"
 #include "outcome.h"
@@ -24,8 +26,12 @@ static void let_go(void *arg, const struct pg_answer *answer)
 {
     struct flight *flight = arg;
     struct responder *responder = flight->responder;
-    if (answer->err != NULL)
+    if (answer->err != NULL) {
         log_warn("look_up.not_put_back", LOG_TEXT("delivery", flight->id), LOG_ERR(answer->err));
+    } else if (delivery_read_look_up_over(answer)) {
+        metric_add(counters.parked, 1);
+        log_warn("deliveries.overdue", LOG_INT("parked", 1), LOG_TEXT("delivery", flight->id));
+    }
     flights_remove(flight);
     responder_step(responder);
 }
@@ -34,7 +40,8 @@ static void again(struct flight *flight, int64_t after_ms)
 {
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = let_go, .arg = flight};
     metric_add(counters.looked_up, 1);
-    delivery_add_look_up_again(&unit, flight->arena, &flight->ref, after_ms);
+    delivery_add_look_up_again(&unit, flight->arena, &flight->ref, after_ms,
+                               flight->responder->shared->settings.park_after_ms);
     pg_submit(flight->responder->pg, &unit);
 }
 
@@ -48,6 +55,7 @@ static void settle_missing(struct flight *flight)
         (struct delivery_change){.event = enough ? DELIVERY_GIVE_UP : DELIVERY_NOT_FOUND,
                                  .reason = enough ? "unknown" : NULL,
                                  .next_in_ms = enough ? -1 : 0};
+    STOP_POINT("responder.found", flight->id);
     outcomes_add(flight);
 }
 
@@ -64,6 +72,7 @@ static void settle_found(struct flight *flight, const struct rest_found *found)
                                               .error_code = found->error_code,
                                               .next_in_ms = -1,
                                               .outcome = "accepted"};
+    STOP_POINT("responder.found", flight->id);
     outcomes_add(flight);
 }
 
@@ -158,9 +167,10 @@ void look_up_start(struct responder *responder, const struct delivery_look_up *l
         .to = flight->route.to,
         .service_sid = flight->route.service_sid,
         .body = flight->body,
-        .since_ms = look_up->attempt_ms - CLOCKS_MS,
+        .since_ms = look_up->since_ms - CLOCKS_MS,
         .until_ms = look_up->attempt_ms + settings_lookup_after_ms(settings) + CLOCKS_MS};
     flight->channel = channels_get(responder->channels, &look_up->ref.tenant, &look_up->route);
+    STOP_POINT("responder.looking", flight->id);
     if (flight->channel == NULL)
         again(flight, CREDENTIALS_MS);
     else

@@ -102,7 +102,9 @@ static void look(void *arg)
         .look_up_limit = room(responder, LOOK_UPS_MAX),
     };
     delivery_add_poll(&unit, self->arena, &poll);
-    self->audits = gap_audits_add_claim(responder->audits, &unit, self->arena);
+    self->audits = bus_producer_ready(responder->producer)
+                       ? gap_audits_add_claim(responder->audits, &unit, self->arena)
+                       : -1;
     self->in_flight = true;
     pg_submit(responder->pg, &unit);
 }

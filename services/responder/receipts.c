@@ -8,6 +8,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/stop.h"
 #include "base/text.h"
 #include "claim.h"
 #include "contract/event.h"
@@ -25,6 +26,7 @@ struct receipts {
     struct intake *intake;
     struct receipt *left, *round; /* of the batch: not yet applied; being applied */
     size_t left_count, round_count;
+    struct arena *arena; /* of the unit in flight: a round that fails is written anew each time */
     struct timer *retry;
     bool in_flight, singly;
     int failures;
@@ -35,7 +37,7 @@ static void go_on(void *arg);
 static bool ready(void *arg)
 {
     const struct receipts *self = arg;
-    return responder_can_claim(self->responder);
+    return responder_can_consume(self->responder);
 }
 
 static void alert(const struct delivery_receipt *receipt)
@@ -171,9 +173,12 @@ static void go_on(void *arg)
         fill_round(self);
     if (self->round_count == 0)
         return;
+    arena_reset(self->arena);
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = done, .arg = self};
-    receipt_add_apply(&unit, intake_arena(self->intake), self->round, self->round_count);
+    receipt_add_apply(&unit, self->arena, self->round, self->round_count);
     self->in_flight = true;
+    char id[UUID_TEXT_SIZE];
+    STOP_POINT("responder.receipt", uuid_format(&self->round[0].ref.id, id));
     pg_submit(self->responder->pg, &unit);
 }
 
@@ -186,6 +191,7 @@ int receipts_open(struct responder *responder, struct receipts **receipts, struc
     self->responder = responder;
     self->left = xcalloc(max, sizeof *self->left);
     self->round = xcalloc(max, sizeof *self->round);
+    self->arena = arena_new();
     self->retry = timer_new(responder->loop, go_on, self);
     struct intake_options options = {.responder = responder,
                                      .topic = TOPIC_RECEIPTS,
@@ -209,6 +215,7 @@ void receipts_close(struct receipts **receipts)
         return;
     intake_close(&self->intake);
     timer_free(&self->retry);
+    arena_free(&self->arena);
     free(self->left);
     free(self->round);
     free(self);

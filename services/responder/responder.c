@@ -109,7 +109,13 @@ static void on_lost(void *arg)
 bool responder_can_claim(const struct responder *responder)
 {
     return !responder->draining && pg_is_up(responder->pg) &&
-           worker_id(responder->worker)[0] != '\0' && bus_producer_ready(responder->producer);
+           worker_lease_left_ms(responder->worker) > 0;
+}
+
+bool responder_can_consume(const struct responder *responder)
+{
+    return !responder->draining && pg_is_up(responder->pg) &&
+           bus_producer_ready(responder->producer);
 }
 
 /* ---- a loop ---- */
@@ -161,9 +167,9 @@ static void close_loop(void *state)
     pg_free(&responder->pg); /* units in flight end here, while what they refer to is there */
     poll_free(&responder->poll);
     flights_free(&responder->flights);
+    bus_producer_close(&responder->producer, 5000); /* reports to the intakes and the audits */
     receipts_close(&responder->receipts);
     wake_close(&responder->wake);
-    bus_producer_close(&responder->producer, 5000);
     gap_audits_free(&responder->audits);
     outcomes_free(&responder->outcomes);
     claims_free(&responder->claims);
@@ -179,7 +185,7 @@ static void on_tick(void *arg)
 {
     struct responder *responder = arg;
     service_set(service_of(responder->self), responder->shared->ready_bus,
-                bus_producer_ready(responder->producer));
+                bus_producer_ready(responder->producer) && !responder->fenced);
     responder_step(responder);
 }
 
@@ -244,13 +250,23 @@ static void drain_loop(void *state)
     responder_step(responder);
 }
 
+void responder_give_up(struct responder *responder)
+{
+    if (responder->fenced)
+        return;
+    responder->fenced = true;
+    service_set(service_of(responder->self), responder->shared->ready_bus, false);
+    drain_loop(responder);
+}
+
 static void drain_step(struct responder *responder)
 {
     claims_drop(responder->claims);
     send_give_up_waiting(responder, true);
     if (!responder->retiring && flights_count(responder->flights) == 0 &&
         outcomes_idle(responder->outcomes) && !claims_in_flight(responder->claims) &&
-        receipts_idle(responder->receipts) && gap_audits_count(responder->audits) == 0)
+        receipts_idle(responder->receipts) && wake_idle(responder->wake) &&
+        gap_audits_count(responder->audits) == 0)
         retire(responder);
 }
 

@@ -53,16 +53,25 @@ struct responder {
     struct timer *tick;
     uint64_t generation; /* rises with each worker id: what was claimed under another is not sent */
     char *last_id;       /* of the unit that retires the worker */
-    bool draining, retiring;
+    bool draining, retiring, fenced;
 };
 
 /* Runs the process; returns its exit code. */
 int responder_main(int argc, char **argv);
 
-/* True when work may be taken: registered, database up, not draining. */
+/* True when work may be taken: registered with a lease by our own clock (the gate would refuse what
+ * is claimed without), database up, not draining. */
 bool responder_can_claim(const struct responder *responder);
+
+/* True when records may be taken: the database is up, and a dead letter could be sent, not
+ * draining. Sending, look-ups and adoption need no Kafka. */
+bool responder_can_consume(const struct responder *responder);
 
 /* Called when something ended: goes on with what waited for room, or with the drain. */
 void responder_step(struct responder *responder);
+
+/* A consumer is dead for good: drains the loop, which ends the process with 1, to be started anew.
+ */
+void responder_give_up(struct responder *responder);
 
 #endif

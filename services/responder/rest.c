@@ -170,11 +170,11 @@ static void judge_silence(struct arena *arena, const struct http_result *result,
     bool gate = strcmp(code, "http.gate") == 0;
     set(out, DELIVERY_DEFER, gate ? "not_sent" : "deferred", "nothing left");
     out->change.reason = gate ? "lease" : "unreachable";
-    out->change.next_in_ms = gate ? 0 : rest_back_off_ms(attempt);
+    out->change.next_in_ms = gate ? REST_GIVE_BACK_MS : rest_back_off_ms(attempt);
 }
 
 void rest_judge_create(struct arena *arena, const struct http_result *result, int attempt,
-                       struct rest_verdict *out)
+                       int64_t wait_max_ms, struct rest_verdict *out)
 {
     struct json *document = NULL;
     if (result->err == NULL || result->status >= 400)
@@ -187,6 +187,8 @@ void rest_judge_create(struct arena *arena, const struct http_result *result, in
         judge_taken(arena, document, out);
     else
         judge_silence(arena, result, attempt, out);
+    if (out->change.next_in_ms > wait_max_ms)
+        out->change.next_in_ms = wait_max_ms;
     json_free(&document);
 }
 

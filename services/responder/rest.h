@@ -14,6 +14,10 @@
 
 #define REST_SID_MAX 64
 
+/* What was claimed and could not leave is due again so late: never at once, or it would be claimed
+ * and given back in a loop for as long as the cause lasts. */
+#define REST_GIVE_BACK_MS 1000
+
 /* URL of the account's messages: POST creates, GET lists. In the arena. */
 const char *rest_messages_url(struct arena *arena, const char *base_url, const char *account_sid);
 
@@ -33,8 +37,9 @@ struct rest_verdict {
     bool alert;                    /* tell the operator of the installation */
     const char *meaning;           /* one sentence for the log */
 };
+/* `wait_max_ms` bounds what the answer's Retry-After may ask for: the session waits as long. */
 void rest_judge_create(struct arena *arena, const struct http_result *result, int attempt,
-                       struct rest_verdict *out);
+                       int64_t wait_max_ms, struct rest_verdict *out);
 
 /* Back-off before attempt + 1: 1 s doubling to 60 s, +-20 %. */
 int64_t rest_back_off_ms(int attempt);

@@ -74,7 +74,8 @@ static void on_done(void *arg, const struct http_result *result)
     flight->transfer = NULL;
     if (result->status != 0)
         STOP_POINT("responder.answered", flight->id);
-    rest_judge_create(flight->arena, result, flight->attempt, &verdict);
+    rest_judge_create(flight->arena, result, flight->attempt,
+                      flight->responder->shared->settings.park_after_ms, &verdict);
     flight->change = verdict.change;
     add_segments(flight);
     metric_add(counter_of(&flight->change), 1);
@@ -137,6 +138,6 @@ void send_give_up_waiting(struct responder *responder, bool all)
                   *next;
     for (; flight != NULL; flight = next) {
         next = flight->next;
-        settle_unsent(flight, "busy", 0);
+        settle_unsent(flight, "busy", REST_GIVE_BACK_MS);
     }
 }

@@ -19,7 +19,7 @@ static bool ready(void *arg)
 {
     const struct wake *self = arg;
     const struct responder *responder = self->responder;
-    return responder_can_claim(responder) &&
+    return responder_can_claim(responder) && responder_can_consume(responder) &&
            claims_count(responder->claims) < (size_t)responder->shared->settings.claim_batch;
 }
 
@@ -77,6 +77,11 @@ void wake_claimed(struct wake *wake, size_t count)
 {
     if (wake != NULL)
         intake_end(wake->intake, count);
+}
+
+void wake_dropped(struct wake *wake, size_t count)
+{
+    intake_abandon(wake->intake, count);
 }
 
 void wake_look(struct wake *wake)

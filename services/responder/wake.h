@@ -14,6 +14,9 @@ void wake_close(struct wake **wake);
 /* A claim of `count` deliveries that came by wake-ups has committed. */
 void wake_claimed(struct wake *wake, size_t count);
 
+/* Drain: so many of them are not claimed any more. Their batch ends; its offsets are not stored. */
+void wake_dropped(struct wake *wake, size_t count);
+
 /* Looks for records; and: no batch is in hand. */
 void wake_look(struct wake *wake);
 bool wake_idle(const struct wake *wake);

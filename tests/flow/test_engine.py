@@ -7,8 +7,8 @@ import yaml
 
 from harness import oracle
 from harness.stops import FREEZE, KILL
-from scripted import (Customer, Held, add_engine, claim_by_hand, dead_worker, engines, freeze_turn,
-                      hand_back, quiet, say, service_of, take_over, wait_gone)
+from scripted import (ENGINE, Customer, Held, add_engine, claim_by_hand, dead_worker, engines,
+                      freeze_turn, hand_back, quiet, say, service_of, take_over, wait_gone)
 
 SHARE = True  # the helper restarts the engines when a test needs others
 
@@ -224,6 +224,23 @@ def test_what_cannot_be_claimed_is_a_dead_letter(desk):
                       [s.sid for s in (garbage, major, channel, big, deep, stranger)]) == 0
 
 
+def test_too_large_for_a_dead_letter(desk):
+    """The topics take more than a record of ours may have: such a one must not stop the engine."""
+    engines(desk)
+    customer = Customer(desk)
+    big = customer.make()
+    big.value = '{"body":"' + "x" * 600_000 + '"}'
+    say(desk, big)
+    desk.wait(lambda: any(letter.headers["ce_id"] == big.sid.encode() for letter in letters(desk)),
+              15, "the letter")
+    letter, = [letter for letter in letters(desk) if letter.headers["ce_id"] == big.sid.encode()]
+    assert letter.headers["dlq-dropped"] == b"value" and not letter.value
+    assert letter.headers["dlq-code"] == b"event.size"
+    good = customer.text()
+    (body, _, _), = customer.wait_replies(1)
+    assert oracle.new_nonces(body) == [good.nonce]
+
+
 def test_offsets_follow_the_claims(desk):
     """When all is quiet the group's offsets are the ends of the partitions that have records."""
     from confluent_kafka import Consumer, TopicPartition
@@ -244,6 +261,21 @@ def test_offsets_follow_the_claims(desk):
         desk.wait(lambda: not behind(), 15, lambda: f"offsets at the ends: {behind()}")
     finally:
         consumer.close()
+
+
+def test_gives_way_to_its_own_name(desk):
+    """Another process takes its instance name: its consumer is dead for good, so it ends, with an
+    exit code that has it started again."""
+    engines(desk)
+    desk.scripted = None
+    first = desk.service("engine-1").child
+    other = desk.add("engine", 2, {"engine": {**ENGINE, "instance": "engine-1"}})
+    desk.wait(lambda: not first.alive(), 30, "the end of the first")
+    assert first.process.returncode == 1, desk.last_words()
+    other.wait_ready()
+    customer = Customer(desk)
+    customer.text()
+    customer.wait_replies(1)
 
 
 def test_held_conversation_arms_nothing(desk):

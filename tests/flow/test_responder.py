@@ -4,6 +4,7 @@ stand-in out. What the engine would commit is inserted, what ingress would publi
 import json
 import re
 import secrets
+import signal
 import urllib.parse
 import uuid
 from datetime import datetime, timezone
@@ -136,6 +137,15 @@ class Customer:
         self.desk.faults("twilio", rule)
 
 
+def wait_listening(desk, customer, deadline_s=30):
+    """Until the one responder takes wake-ups: one of nothing is dropped."""
+    dropped = "frontdesk_wake_ups_dropped_total"
+    before = desk.service("responder-1").metrics().get(dropped, 0)
+    customer.wake(str(uuid.uuid4()))
+    desk.wait(lambda: desk.service("responder-1").metrics().get(dropped, 0) > before, deadline_s,
+              "a wake-up to be taken")
+
+
 def now():
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
@@ -191,6 +201,27 @@ def test_finds_what_nobody_woke_it_for(desk):
     customer.wait_state(delivery, "sent")
 
 
+def test_sends_without_kafka(desk):
+    """A responder that has never reached a broker finds, sends and looks up what is due."""
+    responders(desk)
+    desk.terminate("responder-1")
+    desk.responding = None
+    customer = Customer(desk)
+    customer.fault(type="accepted_but_answer_lost", count=1)
+    first, second = customer.reply(wake=False), customer.reply(wake=False)
+    desk.servers.kafka.freeze()
+    try:
+        desk.revive(("responder",), wait=False)
+        customer.wait_state(first, "sent", "delivered")
+        customer.wait_state(second, "sent")
+        assert len(customer.sent()) == 2
+    finally:
+        desk.servers.kafka.thaw()
+    desk.service("responder-1").wait_ready()
+    third = customer.reply()
+    customer.wait_state(third, "sent")
+
+
 def test_replayed_wake_ups_do_nothing(desk):
     responders(desk, 2)
     customer = Customer(desk)
@@ -213,6 +244,18 @@ def test_unreadable_wake_up_is_a_dead_letter(desk):
     desk.wait(lambda: len(desk.kafka_records("dlq")) == before + 1, 10, "the dead letter")
     letter = desk.kafka_records("dlq")[-1]
     assert letter.value == b"no json" and letter.headers["dlq-service"] == b"responder"
+
+
+def test_wake_up_too_large_for_a_dead_letter(desk):
+    """The topics take more than a record of ours may have: such a one goes without its value, and the
+    next one in its partition is read."""
+    responders(desk)
+    customer = Customer(desk)
+    customer.wake("x", value=json.dumps({"padding": customer.address + "x" * 600_000}))
+    wait_listening(desk, customer)
+    letter, = [letter for letter in desk.kafka_records("dlq") if "dlq-dropped" in letter.headers]
+    assert letter.headers["dlq-dropped"] == b"value" and not letter.value
+    assert letter.headers["dlq-code"] == b"event.size"
 
 
 def test_order_within_a_session(desk):
@@ -296,6 +339,21 @@ def test_provider_says_opted_out(desk):
     desk.faults("twilio")
     assert customer.wait_state(customer.reply(), "suppressed")["reason"] == "opt_out"
     assert len(customer.posts()) == 1
+
+
+def test_provider_s_opt_out_is_as_old_as_the_request(desk):
+    """START came while the answer was on its way: it is the newer word."""
+    responders(desk)
+    customer = Customer(desk)
+    rule = {"match": customer.address, "method": "POST", "count": 1}
+    desk.faults("twilio", {**rule, "action": {"type": "delay", "ms": 1000}},
+                {**rule, "action": {"type": "status", "status": 400, "code": 21610}})
+    delivery = customer.reply()
+    desk.wait(customer.posts, 10, "the request")
+    desk.sql("INSERT INTO consents VALUES (%s::uuid, %s, %s, 'opted_in', 'test',"
+             " clock_timestamp())", customer.tenant, customer.sender, customer.address)
+    customer.wait_state(delivery, "failed")
+    customer.wait_state(customer.reply(), "sent")
 
 
 def test_too_late_is_never_sent(desk):
@@ -452,6 +510,34 @@ def test_unknown_too_often_waits_for_a_person(desk):
     customer.wait_state(customer.reply(), "sent")  # and the next one need not wait
 
 
+def test_waiting_for_a_place_is_no_attempt(desk):
+    """One place at the sender, which a slow request holds: the others are claimed and given back, for
+    longer than a delivery may wait for the provider, and leave all the same."""
+    responders(desk, max_per_channel=1, park_after_ms=4000, request_timeout_ms=8000)
+    slow, waiting = Customer(desk), Customer(desk)
+    slow.fault(type="delay", ms=6000)
+    first = slow.reply()
+    desk.wait(slow.posts, 10, "the slow request")
+    second = waiting.reply()
+    desk.wait(lambda: any(entry["outcome"] == "not_sent" for entry in waiting.attempts(second)),
+              10, "the other to be given back")
+    row = waiting.wait_state(second, *SETTLED, deadline_s=30)
+    assert row["state"] == "sent", (row, waiting.attempts(second))
+    assert {entry["outcome"] for entry in waiting.attempts(second)} == {"not_sent", "accepted"}
+    slow.wait_state(first, "sent", "unknown")
+
+
+def test_retry_after_is_bounded(desk):
+    """The provider asks for a day: the delivery comes to a person when its time is over."""
+    responders(desk, park_after_ms=2000)
+    customer = Customer(desk)
+    customer.fault(type="status", status=429, retry_after="86400", count=1)
+    first = customer.reply()
+    second = customer.reply()
+    assert customer.wait_state(first, *SETTLED)["state"] == "parked"
+    customer.wait_state(second, "sent")
+
+
 def test_waits_too_long_and_parks(desk):
     """V4: parks itself, never while sending; the next delivery waits for that."""
     responders(desk, park_after_ms=2000)
@@ -508,6 +594,79 @@ def test_receipt_settles_an_unknown_send(desk):
     assert len(customer.sent()) == 2
 
 
+def sending_again(desk, customer, *actions):
+    """A reply whose first attempt is unknown and was not found at the provider (as if it had not yet
+    listed it), and whose second one the provider treats with `actions`; waits until that is under
+    way."""
+    lost = {"match": customer.address, "method": "POST", "count": 1}
+    desk.faults("twilio", {**lost, "action": {"type": "cut"}},
+                *({**lost, "after": int(action["type"] == "delay"), "action": action}
+                  for action in actions))  # a rule that decided spares the first to the others
+    delivery = customer.reply()
+    desk.wait(lambda: len(customer.posts()) == 2, 20, "the second request")
+    return delivery
+
+
+def test_late_yes_while_a_newer_attempt_is_being_sent(desk):
+    """The first attempt did make a message. The word comes while the second is on its way, which the
+    provider then puts off: there is nothing left to send (P7)."""
+    responders(desk)
+    customer = Customer(desk)
+    delivery = sending_again(desk, customer, {"type": "delay", "ms": 1000},
+                             {"type": "status", "status": 429})
+    sid = customer.receipt(delivery, "sent", attempt=1)
+    desk.wait(lambda: customer.attempts(delivery)[0]["outcome"] == "accepted", 5, "the word kept")
+    assert customer.state(delivery) == "sending"
+    row = customer.wait_state(delivery, "sent")
+    assert (row["provider_sid"], row["attempts"], row["reason"]) == (sid, 2, None), row
+    assert [entry["outcome"] for entry in customer.attempts(delivery)] == ["accepted", "deferred"]
+    customer.wait_state(customer.reply(), "sent")
+    assert len(customer.posts()) == 3, customer.posts()
+    customer.receipt(delivery, "delivered", attempt=1, sid=sid)
+    customer.wait_state(delivery, "delivered")
+
+
+def test_failed_receipt_of_an_older_attempt(desk):
+    """It says nothing about the newer attempt: neither ends it nor counts as something sent."""
+    responders(desk)
+    customer = Customer(desk)
+    delivery = sending_again(desk, customer,
+                             {"type": "status", "status": 429, "retry_after": "3"})
+    customer.wait_state(delivery, "deferred")
+    customer.receipt(delivery, "failed", attempt=1, error=30008)
+    desk.wait(lambda: customer.attempts(delivery)[0]["outcome"] == "refused", 5, "the word kept")
+    assert customer.state(delivery) == "deferred"
+    row = customer.wait_state(delivery, "sent")
+    assert row["attempts"] == 3 and len(customer.sent()) == 1
+
+
+def test_older_attempt_fails_while_a_newer_one_is_being_sent(desk):
+    """First seen on its way, then lost: what the newer attempt did not send either is sent again."""
+    responders(desk)
+    customer = Customer(desk)
+    delivery = sending_again(desk, customer, {"type": "delay", "ms": 1000},
+                             {"type": "status", "status": 429})
+    sid = customer.receipt(delivery, "sent", attempt=1)
+    customer.receipt(delivery, "failed", attempt=1, sid=sid, error=30008)
+    desk.wait(lambda: customer.attempts(delivery)[0]["outcome"] == "refused", 5, "the word kept")
+    row = customer.wait_state(delivery, "sent")
+    assert row["attempts"] == 3 and row["provider_sid"] != sid
+    assert len(customer.sent()) == 1
+
+
+def test_failed_receipt_of_the_message_that_is_known(desk):
+    """A late yes made the older attempt's message the delivery's: its end is the delivery's."""
+    responders(desk)
+    customer = Customer(desk)
+    delivery = sending_again(desk, customer,
+                             {"type": "status", "status": 429, "retry_after": "60"})
+    customer.wait_state(delivery, "deferred")
+    sid = customer.receipt(delivery, "sent", attempt=1)
+    customer.wait_state(delivery, "sent")
+    customer.receipt(delivery, "undelivered", attempt=1, sid=sid, error=30003)
+    assert customer.wait_state(delivery, "failed")["error_code"] == "30003"
+
+
 def test_receipt_before_the_answer(desk):
     responders(desk)
     customer = Customer(desk)
@@ -544,10 +703,13 @@ def test_receipts_of_nothing_are_dropped(desk):
 # ---- crashes
 
 
-def survive(desk, point, settled=("sent", "delivered")):
-    """Kills a responder at the point, with another alive; the reply leaves exactly once."""
+def survive(desk, point, settled=("sent", "delivered"), **fault):
+    """Kills a responder at the point, with another alive; the reply leaves exactly once. fault: of
+    its first request."""
     responders(desk, 2)
     customer = Customer(desk)
+    if fault:
+        customer.fault(**fault, count=1)
     stop = desk.stops.arm(point, action=KILL)
     delivery = customer.reply()
     desk.wait(lambda: stop.hits, 15, f"the stop point {point}")
@@ -575,6 +737,62 @@ def test_dies_after_the_answer(desk):
 
 def test_dies_after_settling(desk):
     assert survive(desk, "responder.settled")["attempts"] == 1
+
+
+def test_unknown_is_looked_up_after_a_long_outage(desk):
+    """Killed during the request and away for longer than a delivery may wait: what became of it is
+    asked first; it does not park unasked."""
+    responders(desk, park_after_ms=3000)
+    customer = Customer(desk)
+    customer.fault(type="delay", ms=5000)
+    delivery = customer.reply()
+    desk.wait(lambda: customer.posts() and customer.posts()[0]["sid"], 10, "the message")
+    desk.kill("responder-1")
+    desk.wait(lambda: desk.value("SELECT first_attempt_at < clock_timestamp() - interval '4 s'"
+                                 " FROM deliveries WHERE id = %s::uuid", delivery), 15, "the wait")
+    desk.revive(("responder",))
+    row = customer.wait_state(delivery, *SETTLED)
+    assert row["state"] in ("sent", "delivered") and row["attempts"] == 1, row
+    assert len(customer.sent()) == 1
+
+
+def test_unknown_parks_when_nobody_can_tell(desk):
+    """The provider's list fails for as long as a delivery may wait."""
+    responders(desk, park_after_ms=4000)
+    customer = Customer(desk)
+    desk.faults("twilio", {"match": customer.address, "method": "POST", "action": {"type": "cut"}},
+                {"method": "GET", "action": {"type": "status", "status": 503}})
+    row = customer.wait_state(customer.reply(), *SETTLED, deadline_s=40)
+    assert (row["state"], row["reason"]) == ("parked", "waiting"), row
+    assert customer.lists(), "parked unasked"
+    desk.faults("twilio")
+    customer.wait_state(customer.reply(), "sent")
+
+
+def test_dies_before_the_look_up(desk):
+    assert survive(desk, "responder.looking", type="accepted_but_answer_lost")["attempts"] == 1
+
+
+def test_dies_when_the_look_up_has_found_it(desk):
+    assert survive(desk, "responder.found", type="accepted_but_answer_lost")["attempts"] == 1
+
+
+def test_dies_when_the_look_up_has_found_nothing(desk):
+    assert survive(desk, "responder.found", type="cut")["attempts"] == 2
+
+
+def test_dies_before_a_receipt_is_applied(desk):
+    responders(desk, 2)
+    customer = Customer(desk)
+    stop = desk.stops.arm("responder.receipt", action=KILL)
+    delivery = customer.reply()
+    customer.wait_state(delivery, "sent")
+    customer.receipt(delivery, "delivered")
+    desk.wait(lambda: stop.hits, 15, "the stop point")
+    row = customer.wait_state(delivery, "delivered", deadline_s=30)
+    assert row["attempts"] == 1 and len(customer.posts()) == 1
+    desk.responding = None
+    desk.revive(("responder",))
 
 
 def frozen(desk, point):
@@ -624,6 +842,23 @@ def test_lost_commit_answer_is_found(desk):
     assert row["attempts"] == 2 and len(customer.sent()) == 1
 
 
+def test_claims_nothing_without_a_lease(desk):
+    """The lease is over by our own clock and renewals are late: the gate would refuse what is claimed
+    now, so nothing is."""
+    from scripted import Held
+    responders(desk)
+    customer = Customer(desk)
+    wait_listening(desk, customer)
+    with Held(desk) as renewals:
+        renewals.run("SELECT 1 FROM workers WHERE kind = 'responder' FOR UPDATE")
+        desk.wait(lambda: desk.value("SELECT max(lease_until) < clock_timestamp() FROM workers"
+                                     " WHERE kind = 'responder' AND NOT dead"), 10, "the end of the lease")
+        delivery = customer.reply()
+        assert quiet(desk, 1.5, lambda: len(customer.attempts(delivery))) == 0
+    customer.wait_state(delivery, "sent")
+    assert len(customer.attempts(delivery)) == 1
+
+
 # ---- the process
 
 
@@ -636,6 +871,47 @@ def test_drain_finishes_what_is_under_way(desk):
     assert desk.terminate("responder-1") == 0
     assert customer.state(delivery) == "sent"
     assert desk.value("SELECT count(*) FROM workers w JOIN deliveries d ON d.worker = w.id") == 0
+    desk.responding = None
+
+
+def test_gives_way_to_its_own_name(desk):
+    """Another process takes its instance name: its consumers are dead for good, so it ends, with an
+    exit code that has it started again."""
+    responders(desk)
+    first = desk.service("responder-1").child
+    other = desk.add("responder", 2, {"responder": {**QUICK, "instance": "responder-1"}})
+    desk.responding = None
+    desk.wait(lambda: not first.alive(), 30, "the end of the first")
+    assert first.process.returncode == 1, desk.last_words()
+    assert any(line.get("event") == "consumer.fenced" for line in desk.log("responder-1"))
+    other.wait_ready()
+    customer = Customer(desk)
+    customer.wait_state(customer.reply(), "sent")
+
+
+def test_drain_waits_for_a_dead_letter(desk):
+    """SIGTERM while a dead letter is on its way to a Kafka that hangs: the letter's report still finds
+    whoever sent it, and the record's offset waits for it."""
+    responders(desk)
+    customer = Customer(desk)
+    stop = desk.stops.arm("responder.letter", action=FREEZE)
+    customer.wake("x", value=f"no json {customer.address}")
+    desk.wait(lambda: stop.hits, 15, "the letter")
+    child, kafka = desk.service("responder-1").child, desk.servers.kafka
+    kafka.freeze()
+    try:
+        child.thaw()
+        child.signal(signal.SIGTERM)
+        desk.wait(lambda: any(line.get("event") == "service.draining"
+                              for line in desk.log("responder-1")), 10, "the drain to begin")
+        assert desk.settled(1.5, child.alive), "ended before the letter was confirmed"
+    finally:
+        kafka.thaw()
+    desk.wait(lambda: not child.alive(), 20, "the end")
+    assert child.process.returncode == 0, desk.last_words()
+    letters = [record for record in desk.kafka_records("dlq")
+               if record.value.decode() == f"no json {customer.address}"]
+    assert len(letters) == 1, letters
     desk.responding = None
 
 

@@ -469,6 +469,50 @@ def test_v5d_reply_suppressed_and_handed_back(desk):
             assert oracle.new_nonces(wait_sent(desk, customer, 2)[1]) == [said.nonce]
 
 
+def handed_back_in_the_air(desk, customer, said, *actions):
+    """Takes over while the reply to `said` is in the air (the provider does `actions` to its
+    request) and hands back without a word; returns the delivery's state directly before."""
+    desk.faults("twilio", *({"path": "/Messages.json", "method": "POST", "match": said.nonce,
+                             "count": 1, "action": action} for action in actions))
+    posts = len(desk.ledger("twilio"))
+    say(desk, said)
+    desk.wait(lambda: any(entry["method"] == "POST" for entry in desk.ledger("twilio", posts)), 10,
+              "the request")
+    takeover = background(take_over, desk, customer)
+    desk.wait(lambda: desk.value("SELECT held_by FROM conversations WHERE id = %s::uuid",
+                                 customer.conversation()), 10, "the takeover")
+    state = customer.replies()[1][2]
+    hand_back(desk, customer)
+    takeover()
+    return state
+
+
+def test_v5d_reply_unknown_at_hand_back(desk):
+    """The POST was cut before the provider made anything: unknown at takeover and at hand-back, and
+    the look-up finds nothing only afterwards. As V1g with a hand-back in between.
+    Guard: store/conversation.c restamp_sql."""
+    customer, _ = met(desk)
+    said = customer.make()
+    state = handed_back_in_the_air(desk, customer, said, {"type": "cut"})
+    assert state in ("sending", "unknown"), state
+    assert oracle.new_nonces(wait_sent(desk, customer, 2)[1]) == [said.nonce]
+    quiet(desk, 1.5, lambda: desk.sent_to(customer.address))
+    assert len(desk.sent_to(customer.address)) == 2, desk.sent_to(customer.address)
+
+
+def test_v5d_reply_being_sent_at_hand_back(desk):
+    """The provider says "later" only when the conversation was taken over and handed back.
+    Guard: store/conversation.c restamp_sql."""
+    customer, _ = met(desk)
+    said = customer.make()
+    state = handed_back_in_the_air(desk, customer, said, {"type": "delay", "ms": 1500},
+                                   {"type": "status", "status": 429})
+    assert state == "sending", state
+    assert oracle.new_nonces(wait_sent(desk, customer, 2)[1]) == [said.nonce]
+    quiet(desk, 1.5, lambda: desk.sent_to(customer.address))
+    assert len(desk.sent_to(customer.address)) == 2
+
+
 def test_v5g_refusals_are_not_tries(desk):
     """One takeover and two crashes must not make the degraded reply.
     Guard: store/turn.c start_sql counts a try only for a start that was lost with its worker."""

@@ -47,6 +47,20 @@ static void test_taking_less_than_there_is(void)
     CU_ASSERT_EQUAL(a.disorder, 0);
 }
 
+/* As when another process takes its instance id: said once, and it closes all the same. */
+static void test_fatal_error_is_told_once(void)
+{
+    join(&a, "g");
+    CU_ASSERT_TRUE(mock_run(&mock, is_assigned, &a, 15000));
+    CU_ASSERT_EQUAL(a.fatal_calls, 0);
+    rd_kafka_test_fatal_error(a.consumer->rk, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID,
+                              "made by the test");
+    CU_ASSERT_TRUE(mock_run(&mock, is_fatal, &a, 10000));
+    CU_ASSERT_FALSE(mock_run(&mock, never, NULL, 1500));
+    CU_ASSERT_EQUAL(a.fatal_calls, 1);
+    CU_ASSERT_EQUAL(bus_consumer_partitions(a.consumer), 0);
+}
+
 static void test_bad_options(void)
 {
     static const char *const none[] = {NULL};
@@ -80,6 +94,7 @@ int main(void)
         {"all in order, committed", test_takes_all_in_order_and_commits},
         {"not stored comes again", test_what_is_not_stored_comes_again},
         {"taking less than there is", test_taking_less_than_there_is},
+        {"fatal error is told once", test_fatal_error_is_told_once},
         {"impossible options", test_bad_options},
     };
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)

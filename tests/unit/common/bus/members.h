@@ -20,7 +20,7 @@ struct member {
     struct bus_consumer *consumer;
     bool takes; /* whether on_ready is answered */
     bool stores;
-    int taken, assigned, assign_calls, disorder;
+    int taken, assigned, assign_calls, fatal_calls, disorder;
     bool seen[NUMBERS_MAX];
     int distinct;             /* numbers seen */
     int last[KEYS];           /* newest number of each key, -1 none */
@@ -115,6 +115,11 @@ static inline void on_assign(void *arg, int partitions)
     member->assign_calls++;
 }
 
+static inline void on_fatal(void *arg)
+{
+    ((struct member *)arg)->fatal_calls++;
+}
+
 static inline void join(struct member *member, const char *group)
 {
     static const char *const topics[] = {"t.in", NULL};
@@ -130,6 +135,7 @@ static inline void join(struct member *member, const char *group)
                                            .whole_topic = group == NULL,
                                            .on_ready = on_ready,
                                            .on_assign = on_assign,
+                                           .on_fatal = on_fatal,
                                            .arg = member};
     struct err err;
     CU_ASSERT_EQUAL_FATAL(bus_consumer_open(&options, &member->consumer, &err), 0);
@@ -138,6 +144,11 @@ static inline void join(struct member *member, const char *group)
 static inline bool is_assigned(void *arg)
 {
     return ((struct member *)arg)->assigned > 0;
+}
+
+static inline bool is_fatal(void *arg)
+{
+    return ((struct member *)arg)->fatal_calls > 0;
 }
 
 static inline bool has_all(void *arg)

@@ -173,6 +173,35 @@ static void test_ready_again_without_a_record(void)
     CU_ASSERT_TRUE(mock_run(&mock, is_ready, NULL, 15000));
 }
 
+/* One partition without a leader fails its own records only: the producer is ready again as soon as
+ * the brokers answer, and the other partitions go on. */
+static void test_a_partition_without_a_leader(void)
+{
+    struct err err;
+    open_producer((struct bus_producer_options){.delivery_timeout_ms = 1000}, true);
+    CU_ASSERT_TRUE(mock_run(&mock, is_ready, NULL, 10000));
+    rd_kafka_mock_partition_set_leader(mock.cluster, "t.one", 2, -1);
+    struct bus_record record = {.topic = "t.one", .partition = 2, .value = "v", .value_length = 1};
+    CU_ASSERT_EQUAL(bus_produce(producer, &record, on_report, &seen.reported[0], &err), 0);
+    seen.wanted = 1;
+    CU_ASSERT_TRUE(mock_run(&mock, all_reported, NULL, 10000));
+    CU_ASSERT_EQUAL(seen.retry, 1);
+    CU_ASSERT_TRUE(mock_run(&mock, is_ready, NULL, 5000));
+    record.partition = 1;
+    CU_ASSERT_EQUAL(bus_produce(producer, &record, on_report, &seen.reported[1], &err), 0);
+    seen.wanted = 2;
+    CU_ASSERT_TRUE(mock_run(&mock, all_reported, NULL, 10000));
+    CU_ASSERT_EQUAL(seen.good, 1);
+}
+
+static void test_starts_with_a_partition_without_a_leader(void)
+{
+    rd_kafka_mock_partition_set_leader(mock.cluster, "t.one", 2, -1);
+    open_producer((struct bus_producer_options){0}, true);
+    CU_ASSERT_FALSE(mock_run(&mock, is_ready, NULL, 1000));
+    CU_ASSERT_TRUE(mock_run(&mock, is_ready, NULL, 15000));
+}
+
 static void test_full_queue(void)
 {
     struct err err;
@@ -329,6 +358,8 @@ int main(void)
         {"impossible options", test_bad_options},
         {"broker away at start", test_starts_with_the_broker_away},
         {"ready again without a record", test_ready_again_without_a_record},
+        {"a partition without a leader", test_a_partition_without_a_leader},
+        {"a partition without a leader at start", test_starts_with_a_partition_without_a_leader},
         {"full queue", test_full_queue},
         {"fatal error, in flight", test_fatal_with_records_in_flight},
         {"fatal error, at rest", test_fatal_at_rest},

@@ -434,10 +434,16 @@ static void test_dead_letter_with_many_headers(void)
     for (size_t i = 0; i < BUS_HEADERS_MAX; i++)
         failed.headers[i] = (struct bus_header){"h", "v", 1};
     event_dead_letter(arena, "desk.", &failed, "engine", "event.type", 1, &dead);
-    CU_ASSERT_EQUAL(dead.header_count, BUS_HEADERS_MAX);
-    CU_ASSERT(header_is(&dead, "dlq-headers-dropped", "9", 1));
+    CU_ASSERT_EQUAL(dead.header_count, BUS_HEADERS_MAX - 1);
+    CU_ASSERT(header_is(&dead, "dlq-headers-dropped", "10", 2));
     CU_ASSERT_PTR_NULL(dead.value);
     CU_ASSERT_PTR_NULL(dead.key);
+    dead.value = "value";
+    dead.value_length = 5;
+    event_dead_letter_drop_value(&dead);
+    CU_ASSERT_EQUAL(dead.header_count, BUS_HEADERS_MAX);
+    CU_ASSERT_EQUAL(dead.value_length, 0);
+    CU_ASSERT(header_is(&dead, "dlq-dropped", "value", 5));
     arena_free(&arena);
 }
 

@@ -69,6 +69,7 @@ static void test_cases(void)
     }
     CU_ASSERT_TRUE(delivery_latest_only(DELIVERY_DECLINED));
     CU_ASSERT_TRUE(delivery_latest_only(DELIVERY_NOT_FOUND));
+    CU_ASSERT_TRUE(delivery_latest_only(DELIVERY_LOST));
     CU_ASSERT_FALSE(delivery_latest_only(DELIVERY_ACCEPTED));
     CU_ASSERT_FALSE(delivery_latest_only(DELIVERY_ARRIVED));
     CU_ASSERT_FALSE(delivery_is_settled(DELIVERY_UNKNOWN));

@@ -99,7 +99,7 @@ static void test_answers(void)
             err_set(&err, ERR_RETRY_LATER, answers[i].transport, "for a test");
             result.err = &err;
         }
-        rest_judge_create(arena, &result, 1, &verdict);
+        rest_judge_create(arena, &result, 1, 600000, &verdict);
         const struct delivery_change *change = &verdict.change;
         bool good = change->event == answers[i].event &&
                     strcmp(change->outcome, answers[i].outcome) == 0 &&
@@ -111,6 +111,8 @@ static void test_answers(void)
                    change->outcome, change->error_code);
         CU_ASSERT_TRUE(good);
         CU_ASSERT_EQUAL(change->next_in_ms >= 0, change->event == DELIVERY_DEFER);
+        if (strcmp(change->outcome, "not_sent") == 0)
+            CU_ASSERT_EQUAL(change->next_in_ms, REST_GIVE_BACK_MS);
         CU_ASSERT_EQUAL(change->sid != NULL, change->event == DELIVERY_ACCEPTED);
     }
 }
@@ -125,8 +127,11 @@ static void test_back_off(void)
         }
     struct rest_verdict verdict;
     struct http_result result = {.status = 429, .body_sent = true, .body = "", .retry_after = "90"};
-    rest_judge_create(arena, &result, 1, &verdict);
+    rest_judge_create(arena, &result, 1, 600000, &verdict);
     CU_ASSERT_EQUAL(verdict.change.next_in_ms, 90000);
+    result.retry_after = "86400";
+    rest_judge_create(arena, &result, 1, 600000, &verdict);
+    CU_ASSERT_EQUAL(verdict.change.next_in_ms, 600000);
 }
 
 static void test_error_table(void)
