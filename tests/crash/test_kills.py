@@ -1,6 +1,6 @@
 """kill -9 at every stop point of the three services, again and again, under a load of texts.
 
-Judged are the client's ledger and the Twilio stand-in's only, which never de-duplicate. A kill
+Judged by the client's ledger and the Twilio stand-in's, which never de-duplicate. A kill
 counts when the process that died held a text that was accepted and not yet answered, while at least
 two others of its kind were alive. A round is a load with its kills; --long has many rounds.
 """
@@ -176,9 +176,9 @@ class Table:
         self.total = dict.fromkeys(self.COLUMNS, 0)
         self.idle = self.alone = 0
 
-    def add(self, kills, texts, ledger):
+    def add(self, kills, texts, ledger, degraded_turns):
         """Counts a round and returns its verdict."""
-        verdict = oracle.judge(texts, ledger)
+        verdict = oracle.judge(texts, ledger, degraded_turns)
         by_sid = {text.sid: text for text in texts}
         answered, degraded = answers(ledger)
         lost, doubled = set(verdict.lost), set(verdict.doubled)
@@ -256,11 +256,10 @@ def play_round(desk, table, wanted):
     load.stop()
     killer.stop()
     texts = load.join(150).texts
-    desk.wait(lambda: not oracle.open_texts(texts, desk.ledger("twilio")), 60,
-              lambda: f"answers to {oracle.open_texts(texts, desk.ledger('twilio'))[:3]}")
+    desk.wait_answers(texts)
     # Whatever would be sent twice has been looked up and sent again by then.
     desk.settled(3, lambda: len(desk.sent()), 30)
-    verdict = table.add(killer.kills, texts, desk.ledger("twilio"))
+    verdict = table.add(killer.kills, texts, desk.ledger("twilio"), desk.degraded_turns())
     assert not killer.own_deaths, "\n".join(killer.own_deaths[:3])
     assert verdict.clean(), verdict
     unanswered = [text for text in texts if not text.accepted_at]

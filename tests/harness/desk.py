@@ -267,6 +267,37 @@ class Desk:
         """Ledger entries of messages that Twilio accepted, also those whose answer got lost."""
         return oracle.created(self.ledger("twilio"))
 
+    # The verdict (harness/oracle.py)
+
+    def degraded_turns(self):
+        """Turns that ended without the model, with the texts that they settled."""
+        rows = self.sql(
+            "SELECT d.id::text, array_remove(array_agg(e.provider_id), NULL) FROM turns u"
+            " JOIN deliveries d ON d.tenant_id = u.tenant_id AND d.turn_id = u.id"
+            " LEFT JOIN inbox_events e ON e.tenant_id = u.tenant_id AND e.turn_id = u.id"
+            " WHERE u.outcome IN ('fallback', 'degraded') GROUP BY d.id")
+        return [oracle.DegradedTurn(delivery, sids) for delivery, sids in rows]
+
+    def _evidence(self):
+        """The stand-in's ledger, and only if it holds what quotes nothing, the rows behind it."""
+        ledger = self.ledger("twilio")
+        quoted = all(oracle.NONCE.search(entry["params"].get("Body") or "")
+                     for entry in oracle.created(ledger))
+        return ledger, [] if quoted else self.degraded_turns()
+
+    def judge(self, texts):
+        """The oracle's verdict about the texts of a load."""
+        return oracle.judge(texts, *self._evidence())
+
+    def open_texts(self, texts):
+        """Accepted texts of a load that no reply has answered yet."""
+        return oracle.open_texts(texts, *self._evidence())
+
+    def wait_answers(self, texts, deadline_s=60, more=lambda: ""):
+        """Waits until no text is open; `more()` is added to the complaint."""
+        self.wait(lambda: not self.open_texts(texts), deadline_s,
+                  lambda: f"answers to {self.open_texts(texts)[:3]}{more()}")
+
     # Database and Kafka
 
     def sql(self, text, *params):

@@ -29,6 +29,7 @@ from procs import Failure, raise_file_limit  # noqa: E402
 RESULT = re.compile(r"^(ok|FAIL|skip) +(\S+) ([0-9.]+)$")
 PYTHON_SUITES = ("crash", "e2e", "flow")
 LONG_CHECKS = ("fresh", "tidy")
+UNIT = CHECKOUT / "tests" / "unit"
 SLOTS = 2
 SKIPPED = 77
 CHECK_DEADLINE_S = 300
@@ -97,8 +98,8 @@ class Runner:
     def list(self):
         for path in self.checks():
             print(f"checks/{path.name}")
-        for path in sorted((CHECKOUT / "tests" / "unit").rglob("*_test.c")):
-            print(f"unit/{path.relative_to(CHECKOUT / 'tests' / 'unit').with_suffix('')}")
+        for path in [*sorted(UNIT.rglob("*_test.c")), *sorted(UNIT.rglob("*_test.py"))]:
+            print(f"unit/{path.relative_to(UNIT).with_suffix('')}")
         for suite in PYTHON_SUITES:
             for path in files_of(suite):
                 for test in tests_of(path):
@@ -150,10 +151,14 @@ class Runner:
     def _run_suite(self, name):
         if name == "checks":
             for path in self.checks():
-                self._run_check(path)
+                self._run_script(f"checks/{path.name}", [path])
         elif name in LONG_CHECKS:
-            self._run_check(CHECKOUT / "tests" / "checks" / name)
+            self._run_script(f"checks/{name}", [CHECKOUT / "tests" / "checks" / name],
+                             LONG_DEADLINE_S)
         elif name == "unit":
+            for path in sorted(UNIT.rglob("*_test.py")):
+                self._run_script(f"unit/{path.relative_to(UNIT).with_suffix('')}",
+                                 [sys.executable, path])
             self._run_ctest("unit", "debug")
         elif name == "tsan":
             self._run_ctest("tsan", "tsan")
@@ -170,22 +175,29 @@ class Runner:
         self.children.add(child)
         return child
 
-    def _run_check(self, path):
-        name = f"checks/{path.name}"
-        if self.given.filter not in name:
+    def _run_script(self, name, command, deadline_s=CHECK_DEADLINE_S):
+        """A program that is one test: its exit code is the result."""
+        if self.given.filter not in name or self.ended:
             return
         begin = time.monotonic()
-        child = self._popen([path])
-        deadline_s = LONG_DEADLINE_S if path.name in LONG_CHECKS else CHECK_DEADLINE_S
+        child = self._popen(command, env=self._environment())
         try:
             output, _ = child.communicate(timeout=deadline_s)
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
             output = f"not done after {deadline_s} s"
         self.children.discard(child)
         word = {0: "ok", SKIPPED: "skip"}.get(child.returncode, "FAIL")
         shown = [] if word == "ok" else ["  " + line for line in output.splitlines()[-60:]]
         self.report.result(word, name, time.monotonic() - begin, shown)
+
+    def _environment(self):
+        """What the Python of the tests needs to find ours."""
+        folders = CHECKOUT / "tests", CHECKOUT / "deploy" / "local"
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders)),
+                "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
+                "FRONTDESK_LONG": "1" if self.given.long else ""}
 
     def _run_ctest(self, suite, preset):
         tree = CHECKOUT / "build" / preset
@@ -219,10 +231,7 @@ class Runner:
         command = [sys.executable, "-m", "harness.suite", suite, "--filter", self.given.filter]
         if preset:
             command += ["--build", preset]
-        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "tests"),
-                       "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
-                       "FRONTDESK_LONG": "1" if self.given.long else ""}
-        child = self._popen(command, env=environment)
+        child = self._popen(command, env=self._environment())
         block, failed = [], 0
         for line in child.stdout:
             line = line.rstrip("\n")
