@@ -1,4 +1,4 @@
-"""./test: builds, runs the suites side by side, prints one line a test and the count at the end.
+"""./test: builds, runs the files of tests side by side, one line a test and the count at the end.
 
   ./test                       everything that CI runs
   ./test SUITE...              some suites
@@ -9,7 +9,6 @@
 
 import argparse
 import os
-import queue
 import re
 import signal
 import subprocess
@@ -22,7 +21,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from harness import CHECKOUT  # noqa: E402
-from harness.suite import files_of, full_name, tests_of  # noqa: E402
+from harness.shared import Shared  # noqa: E402
+from harness.suite import files_of, full_name, owns_servers, selected, tests_of  # noqa: E402
 from build import PROGRAMS, build, jobs  # noqa: E402
 from procs import Failure, raise_file_limit  # noqa: E402
 
@@ -30,7 +30,13 @@ RESULT = re.compile(r"^(ok|FAIL|skip) +(\S+) ([0-9.]+)$")
 PYTHON_SUITES = ("crash", "e2e", "flow")
 LONG_CHECKS = ("fresh", "tidy")
 UNIT = CHECKOUT / "tests" / "unit"
-SLOTS = 2
+SLOTS = 3  # the tests wait more than they work
+# About how long the longer files take on two cores: these start first, so that the end is even.
+SECONDS = {"crash/test_kills": 250, "flow/test_responder": 150, "flow/test_engine": 130,
+           "unit": 110, "e2e/test_twilio": 110, "flow/test_deskctl": 100, "e2e/test_sms_load": 90,
+           "flow/test_stories": 90, "flow/test_ingress": 80, "crash/test_servers": 80,
+           "e2e/test_sms_outage": 80}
+SECONDS_OF_OTHERS = 30
 SKIPPED = 77
 CHECK_DEADLINE_S = 300
 LONG_DEADLINE_S = 3600
@@ -60,8 +66,9 @@ class Report:
     def end(self):
         if self.failed:
             print("\nfailed:\n" + "\n".join(f"  {name}" for name in self.failed))
-        skipped = f", {self.count['skip']} skipped" if self.count["skip"] else ""
-        print(f"{self.count['ok']} passed, {self.count['FAIL']} failed{skipped}", flush=True)
+        if self.count["skip"]:
+            print(f"{self.count['skip']} skipped")
+        print(f"{self.count['ok']} passed, {self.count['FAIL']} failed", flush=True)
         return 1 if self.failed or not self.count["ok"] else 0
 
 
@@ -70,7 +77,8 @@ class Runner:
         self.given = given
         self.report = Report()
         self.children = set()
-        self.ended = False
+        self.ended = self.building = False
+        self.shared = Shared("debug")
 
     # What there is
 
@@ -83,7 +91,6 @@ class Runner:
                 or path.name in named]
 
     def suites(self):
-        """Names in the order in which they start: the quick ones say first what is broken."""
         known = ["checks", "unit", *PYTHON_SUITES]
         extra = [path.name for path in self.checks() if path.name in LONG_CHECKS]
         if not self.given.suites:
@@ -111,39 +118,58 @@ class Runner:
 
     def build(self, suites):
         presets = []
-        if set(suites) & {"unit", "checks", *PYTHON_SUITES}:
+        if set(suites) & {"unit", "checks", *PYTHON_SUITES, "tsan"}:
             presets.append("debug")
         if set(suites) & {"checks", *PYTHON_SUITES}:
             presets.append("release")
         if "tsan" in suites:
             presets.append("tsan")
+        self.building = True
         for preset in presets:
             begin = time.monotonic()
             build(preset, PROGRAMS if preset == "release" else ())
             self.report.say(f"built {preset} in {time.monotonic() - begin:.0f} s")
+        self.building = False
+
+    def items(self, suites):
+        """[(name, action)], the longest first: a file of Python tests, or a suite of another kind."""
+        found = []
+        for suite in suites:
+            if suite in PYTHON_SUITES:
+                found += self._files(suite, None)
+            else:
+                found.append((suite, lambda name=suite: self._run_suite(name)))
+            if suite == "tsan":
+                found += self._files("e2e", "tsan")
+        return sorted(found, key=lambda item: -SECONDS.get(item[0], SECONDS_OF_OTHERS))
+
+    def _files(self, suite, preset):
+        return [(f"{suite}/{path.stem}", lambda path=path: self._run_file(path, preset))
+                for path in files_of(suite) if selected(suite, path, self.given.filter)]
 
     def run(self):
         suites = self.suites()
         self.build(suites)
-        work = queue.Queue()
-        for name in suites:
-            work.put(name)
+        work = self.items(suites)
         threads = [threading.Thread(target=self._work, args=(work,)) for _ in range(SLOTS)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        finally:
+            self.shared.stop()
         return self.report.end()
 
     def _work(self, work):
-        while not self.ended:
+        while work and not self.ended:
             try:
-                name = work.get_nowait()
-            except queue.Empty:
+                name, action = work.pop(0)
+            except IndexError:
                 return
             begin = time.monotonic()
             try:
-                self._run_suite(name)
+                action()
             except Failure as problem:
                 self.report.result("FAIL", f"{name}/run", 0, [f"  {problem}"])
             self.report.say(f"     {name} took {time.monotonic() - begin:.0f} s")
@@ -160,12 +186,8 @@ class Runner:
                 self._run_script(f"unit/{path.relative_to(UNIT).with_suffix('')}",
                                  [sys.executable, path])
             self._run_ctest("unit", "debug")
-        elif name == "tsan":
-            self._run_ctest("tsan", "tsan")
-            if not self.ended:
-                self._run_python("e2e", "tsan")
         else:
-            self._run_python(name, None)
+            self._run_ctest("tsan", "tsan")
 
     def _popen(self, command, **options):
         child = subprocess.Popen(
@@ -173,6 +195,8 @@ class Runner:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             errors="replace", start_new_session=True, **options)
         self.children.add(child)
+        if self.ended:  # the signal came while we were here
+            child.terminate()
         return child
 
     def _run_script(self, name, command, deadline_s=CHECK_DEADLINE_S):
@@ -227,10 +251,12 @@ class Runner:
             shown = ["  " + line for line in said.splitlines()[-40:]]
         self.report.result(word, f"{suite}/{case.get('name')}", case.get("time") or 0, shown)
 
-    def _run_python(self, suite, preset):
-        command = [sys.executable, "-m", "harness.suite", suite, "--filter", self.given.filter]
+    def _run_file(self, path, preset):
+        command = [sys.executable, "-m", "harness.suite", path, "--filter", self.given.filter]
         if preset:
             command += ["--build", preset]
+        if not owns_servers(path):
+            command += ["--servers", self.shared.get()]
         child = self._popen(command, env=self._environment())
         block, failed = [], 0
         for line in child.stdout:
@@ -248,13 +274,16 @@ class Runner:
         code = child.wait()
         self.children.discard(child)
         if code != 0 and not failed and not self.ended:
-            self.report.result("FAIL", f"{suite}/run", 0, [*block[-30:], f"  exit code {code}"])
+            name = f"{path.parent.name}/{path.stem[5:]}.run"
+            self.report.result("FAIL", name, 0, [*block[-30:], f"  exit code {code}"])
         elif block:
             self.report.say("\n".join(block))
 
     def end(self, _number, _frame):
         """Ctrl-C: the suites get SIGTERM and stop what they started."""
         self.ended = True
+        if self.building:
+            raise SystemExit(130)
         for child in list(self.children):
             if child.poll() is None:
                 child.terminate()
