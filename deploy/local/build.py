@@ -28,6 +28,19 @@ def _run(command, what):
     """Quiet when it works: only a line of progress on a terminal; all that was said when not."""
     process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, errors="replace")
+    try:
+        lines = _follow(process)
+    except BaseException:  # Ctrl-C, SIGTERM: it does not build on without us
+        process.terminate()
+        process.wait()
+        raise
+    if process.wait() != 0:
+        said = [line[:600] for line in lines if not PROGRESS.match(line)]
+        raise Failure(f"{what} failed:\n" + "\n".join("    " + line for line in said[-60:]))
+
+
+def _follow(process):
+    """All that it says, with a line of progress on a terminal."""
     lines = []
     on_terminal = sys.stdout.isatty()
     for line in process.stdout:
@@ -36,9 +49,7 @@ def _run(command, what):
             print("\r\033[K  " + line.rstrip()[:100], end="", flush=True)
     if on_terminal:
         print("\r\033[K", end="", flush=True)
-    if process.wait() != 0:
-        said = [line[:600] for line in lines if not PROGRESS.match(line)]
-        raise Failure(f"{what} failed:\n" + "\n".join("    " + line for line in said[-60:]))
+    return lines
 
 
 def build(preset, targets=(), job_count=None):

@@ -2,6 +2,7 @@
 
   ./run                        build, start, play a conversation, keep running until Ctrl-C
   ./run --once                 play it, check it, stop; exit code 0 only if all went well
+                               (stand-ins only: texts of a real Twilio cannot be checked)
   ./run --keep                 keep database, Kafka and keys of the last run
   ./run --build-only           packages and programs, nothing is started
   ./run send TENANT FROM TEXT  one more text to the ./run that is up
@@ -27,6 +28,10 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 ENDPOINTS = CHECKOUT / ".run" / "endpoints.json"
 TWILIO_SETTINGS = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_NUMBER",
                    "FRONTDESK_PUBLIC_URL")
+
+
+class Usage(Failure):
+    """Asked for what cannot be: exit code 2."""
 
 
 class Ended(BaseException):
@@ -167,6 +172,9 @@ class Run:
             ENDPOINTS.unlink(missing_ok=True)
 
     def main(self):
+        if self.given.once and "twilio_base_url" in self.outside:
+            raise Usage("--once checks what the Twilio stand-in sent; with TWILIO_ACCOUNT_SID set "
+                        "there is none. Leave out --once, or unset it")
         from build import PROGRAMS, build
         bin_dir = self.steps.step("build", lambda: build("release", PROGRAMS))
         if self.given.build_only:
@@ -246,4 +254,4 @@ if __name__ == "__main__":
         sys.exit(main())
     except Failure as problem:
         print(f"\n{problem}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(2 if isinstance(problem, Usage) else 1)

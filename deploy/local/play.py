@@ -5,7 +5,6 @@ stand-in accepted); timed by what `deskctl conversation show` tells of each hop.
 """
 
 import json
-import re
 import secrets
 import time
 import urllib.request
@@ -13,12 +12,13 @@ from datetime import datetime
 
 import webhook
 from procs import Deadline, Failure, wait_for
+from quotes import created, history_nonces, new_nonces
 
 BURST = ("Hi! Do you have anything free on Thursday?", "Around 3 pm would be best.",
          "It is for a check-up.")
 FOLLOW_UP = "And which day did I ask about?"
-NONCE = re.compile(r"n-[0-9a-f]{6,}")
 REPLY_DEADLINE_S = 60
+QUIET_S = 2  # a doubled reply would come soon after the right one
 
 
 def ledger(url, path="/_ledger"):
@@ -28,9 +28,7 @@ def ledger(url, path="/_ledger"):
 
 def sent_to(url, address):
     """Messages that the Twilio stand-in accepted for this address, in order."""
-    return [entry for entry in ledger(url)
-            if entry["method"] == "POST" and entry["path"].split("?")[0].endswith("/Messages.json")
-            and (entry.get("sid") or "").startswith("SM") and entry["params"].get("To") == address]
+    return [entry for entry in created(ledger(url)) if entry["params"].get("To") == address]
 
 
 def callback_time(url, sid, status):
@@ -161,19 +159,27 @@ class Play:
             self.problems.append(f"the {count} texts ended as {', '.join(states)}")
 
     def check(self, entry, new, old):
-        """The model stand-in quotes a nonce of each new text and one of the history."""
+        """The reply answers exactly the texts `new`, and remembers one of `old` if there are any."""
         if not self.nonces_expected:
             return
-        quoted = set(NONCE.findall(entry["params"].get("Body", "")))
-        missing = [nonce for nonce in new if nonce not in quoted]
+        body = entry["params"].get("Body", "")
+        answered, remembered = new_nonces(body), history_nonces(body)
+        missing = [nonce for nonce in new if nonce not in answered]
         if missing:
             self.problems.append(f"the reply answers no text with {', '.join(missing)}")
-        if old and not quoted & set(old):
-            self.problems.append("the reply remembers nothing of the conversation before it")
+        again = [nonce for nonce in answered if nonce in old]
+        if again:
+            self.problems.append(f"the reply answers {', '.join(again)} once more")
+        elif not missing and answered != new:
+            self.problems.append(f"the reply answers {', '.join(answered)}"
+                                 f" where {', '.join(new)} was asked")
+        if bool(old) != bool(remembered) or not set(remembered) <= set(old):
+            self.problems.append(f"the reply remembers {', '.join(remembered) or 'nothing'}"
+                                 f" of {', '.join(old) or 'no conversation'} before it")
 
     def nothing_twice(self):
-        """A doubled reply would come soon after the right one: looks until 2 s were quiet."""
-        quiet_until = time.monotonic() + 2
+        """Looks until all was quiet for a while."""
+        quiet_until = time.monotonic() + QUIET_S
         count = 0
         while time.monotonic() < quiet_until:
             count = len(sent_to(self.twilio, self.address))

@@ -21,7 +21,7 @@ SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 port = {port}
-max_connections = 200
+max_connections = 400
 shared_buffers = 64MB
 max_wal_size = 512MB
 fsync = {fsync}
@@ -113,9 +113,9 @@ class Postgres:
         finally:
             connection.close()
 
-    def create_database(self, name):
+    def create_database(self, name, template=None):
         if not self.sql("SELECT 1 FROM pg_database WHERE datname = %s", (name,)):
-            self.sql(f'CREATE DATABASE "{name}"')
+            self.sql(f'CREATE DATABASE "{name}" TEMPLATE "{template or "template1"}"')
 
     def give_password(self, role):
         """Lets a role that a migration made log in; returns its password (one for all roles)."""

@@ -46,6 +46,7 @@ class Servers:
         self.pgbouncer = PgBouncer(self.folder / "pgbouncer", ports("pgbouncer"), self.postgres)
         self.kafka = Kafka(self.folder / "kafka", ports("kafka"), ports("kafka_controller"),
                            Runtime())
+        self.template = None  # a migrated database; then the roles are made and may log in
 
     def start(self):
         """Kafka takes longest, so the databases start beside it."""
@@ -190,14 +191,15 @@ class Installation:
 
     def prepare(self):
         """Keys, schema, roles, topics and tenants; every step may run again."""
-        self.servers.postgres.create_database(self.database)
+        self.servers.postgres.create_database(self.database, self.servers.template)
         own_dir(self.folder / "log")
         if not self.keys.exists():
             self.deskctl("keys", "generate", "--dir", self.keys)
         self.deskctl("db", "migrate")
-        for role in ROLES.values():
-            self.servers.postgres.give_password(role)
-            self.servers.pgbouncer.add_role(role)
+        if not self.servers.template:
+            for role in ROLES.values():
+                self.servers.postgres.give_password(role)
+                self.servers.pgbouncer.add_role(role)
         self.deskctl("topics", "apply")
         self.deskctl("tenant", "apply", *self.tenant_files, "--yes")
 

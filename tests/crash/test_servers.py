@@ -2,8 +2,6 @@
 
 import time
 
-from harness import oracle
-
 OWN_SERVERS = True
 DEADLINE_S = 150
 
@@ -33,11 +31,9 @@ def load_with(desk, kill_and_start, times, seconds):
         desk.wait(lambda: len(load.result.accepted) >= wanted, 60, "texts before the kill")
         kill_and_start()
     result = load.join(150)
-    desk.wait(lambda: not oracle.open_texts(result.texts, desk.ledger("twilio")), 60,
-              lambda: f"answers to {oracle.open_texts(result.texts, desk.ledger('twilio'))[:3]};"
-                      f" open transactions: {stuck(desk)}")
+    desk.wait_answers(result.texts, more=lambda: f"; open transactions: {stuck(desk)}")
     desk.settled(4, lambda: len(desk.sent()), 40)
-    verdict = oracle.judge(result.texts, desk.ledger("twilio"))
+    verdict = desk.judge(result.texts)
     print(f"  {verdict}")
     assert verdict.clean(), verdict
     assert verdict.accepted == len(result.texts), "texts that were never accepted"

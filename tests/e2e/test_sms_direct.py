@@ -1,7 +1,5 @@
 """The same without PgBouncer: services talk to PostgreSQL directly. A release build runs it."""
 
-from harness import oracle
-
 DIRECT = True
 BUILD = "release"
 
@@ -11,7 +9,7 @@ def test_load_is_answered_once(desk):
     desk.reset()
     load = desk.load(rate=60, addresses=100, tenant_count=4, tries=10).start(count=600)
     texts = load.join().texts
-    desk.wait(lambda: not oracle.open_texts(texts, desk.ledger("twilio")), 60, "all answers")
+    desk.wait_answers(texts)
     desk.settled(1.5, lambda: len(desk.sent()))
-    verdict = oracle.judge(texts, desk.ledger("twilio"))
+    verdict = desk.judge(texts)
     assert verdict.clean() and verdict.accepted == 600 and not verdict.degraded, verdict

@@ -1,7 +1,6 @@
 """Texts under load: rebalances, replays, and everything killed once."""
 
 from confluent_kafka import Producer
-from harness import oracle
 
 DEADLINE_S = 120
 
@@ -15,10 +14,9 @@ def all_answered(desk, result, deadline_s=60):
                for a in result.attempts if not 200 <= a.status < 300]
     unheard = {text.sid for text in texts if not text.accepted_at}
     assert not unheard, [attempt for attempt in refused if attempt[0] in unheard]
-    desk.wait(lambda: not oracle.open_texts(texts, desk.ledger("twilio")), deadline_s,
-              lambda: f"answers to {oracle.open_texts(texts, desk.ledger('twilio'))[:3]}")
+    desk.wait_answers(texts, deadline_s)
     desk.settled(2, lambda: len(desk.sent()))
-    verdict = oracle.judge(texts, desk.ledger("twilio"))
+    verdict = desk.judge(texts)
     assert verdict.clean(), verdict
     assert verdict.degraded == 0, verdict
     return verdict
@@ -87,5 +85,5 @@ def test_replays_have_no_effect(desk):
     assert len(desk.sent()) == sent, "a replay was sent"
     assert len(desk.ledger("model")) == calls, "a replay asked the model"
     assert desk.value("SELECT count(*) FROM messages") == rows
-    verdict = oracle.judge(load.result.texts, desk.ledger("twilio"))
+    verdict = desk.judge(load.result.texts)
     assert verdict.clean(), verdict

@@ -12,10 +12,9 @@ CONFIG = {"ingress": {"produce_deadline_ms": 2000},
 
 
 def answered(desk, texts, deadline_s=60):
-    desk.wait(lambda: not oracle.open_texts(texts, desk.ledger("twilio")), deadline_s,
-              lambda: f"answers to {oracle.open_texts(texts, desk.ledger('twilio'))[:3]}")
+    desk.wait_answers(texts, deadline_s)
     desk.settled(3, lambda: len(desk.sent()))
-    verdict = oracle.judge(texts, desk.ledger("twilio"))
+    verdict = desk.judge(texts)
     assert verdict.clean(), verdict
     return verdict
 

@@ -1,4 +1,4 @@
-"""./test: builds, runs the suites side by side, prints one line a test and the count at the end.
+"""./test: builds, runs the files of tests side by side, one line a test and the count at the end.
 
   ./test                       everything that CI runs
   ./test SUITE...              some suites
@@ -9,7 +9,6 @@
 
 import argparse
 import os
-import queue
 import re
 import signal
 import subprocess
@@ -22,14 +21,22 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from harness import CHECKOUT  # noqa: E402
-from harness.suite import files_of, full_name, tests_of  # noqa: E402
+from harness.shared import Shared  # noqa: E402
+from harness.suite import files_of, full_name, owns_servers, selected, tests_of  # noqa: E402
 from build import PROGRAMS, build, jobs  # noqa: E402
 from procs import Failure, raise_file_limit  # noqa: E402
 
 RESULT = re.compile(r"^(ok|FAIL|skip) +(\S+) ([0-9.]+)$")
 PYTHON_SUITES = ("crash", "e2e", "flow")
 LONG_CHECKS = ("fresh", "tidy")
-SLOTS = 2
+UNIT = CHECKOUT / "tests" / "unit"
+SLOTS = 3  # the tests wait more than they work
+# About how long the longer files take on two cores: these start first, so that the end is even.
+SECONDS = {"crash/test_kills": 250, "flow/test_responder": 150, "flow/test_engine": 130,
+           "unit": 110, "e2e/test_twilio": 110, "flow/test_deskctl": 100, "e2e/test_sms_load": 90,
+           "flow/test_stories": 90, "flow/test_ingress": 80, "crash/test_servers": 80,
+           "e2e/test_sms_outage": 80}
+SECONDS_OF_OTHERS = 30
 SKIPPED = 77
 CHECK_DEADLINE_S = 300
 LONG_DEADLINE_S = 3600
@@ -59,8 +66,9 @@ class Report:
     def end(self):
         if self.failed:
             print("\nfailed:\n" + "\n".join(f"  {name}" for name in self.failed))
-        skipped = f", {self.count['skip']} skipped" if self.count["skip"] else ""
-        print(f"{self.count['ok']} passed, {self.count['FAIL']} failed{skipped}", flush=True)
+        if self.count["skip"]:
+            print(f"{self.count['skip']} skipped")
+        print(f"{self.count['ok']} passed, {self.count['FAIL']} failed", flush=True)
         return 1 if self.failed or not self.count["ok"] else 0
 
 
@@ -69,7 +77,8 @@ class Runner:
         self.given = given
         self.report = Report()
         self.children = set()
-        self.ended = False
+        self.ended = self.building = False
+        self.shared = Shared("debug")
 
     # What there is
 
@@ -82,7 +91,6 @@ class Runner:
                 or path.name in named]
 
     def suites(self):
-        """Names in the order in which they start: the quick ones say first what is broken."""
         known = ["checks", "unit", *PYTHON_SUITES]
         extra = [path.name for path in self.checks() if path.name in LONG_CHECKS]
         if not self.given.suites:
@@ -97,8 +105,8 @@ class Runner:
     def list(self):
         for path in self.checks():
             print(f"checks/{path.name}")
-        for path in sorted((CHECKOUT / "tests" / "unit").rglob("*_test.c")):
-            print(f"unit/{path.relative_to(CHECKOUT / 'tests' / 'unit').with_suffix('')}")
+        for path in [*sorted(UNIT.rglob("*_test.c")), *sorted(UNIT.rglob("*_test.py"))]:
+            print(f"unit/{path.relative_to(UNIT).with_suffix('')}")
         for suite in PYTHON_SUITES:
             for path in files_of(suite):
                 for test in tests_of(path):
@@ -110,39 +118,60 @@ class Runner:
 
     def build(self, suites):
         presets = []
-        if set(suites) & {"unit", "checks", *PYTHON_SUITES}:
+        if set(suites) & {"unit", "checks", *PYTHON_SUITES, "tsan"}:
             presets.append("debug")
         if set(suites) & {"checks", *PYTHON_SUITES}:
             presets.append("release")
         if "tsan" in suites:
             presets.append("tsan")
+        if self.given.long and "crash" in suites:
+            presets.append("stops")
+        self.building = True
         for preset in presets:
             begin = time.monotonic()
-            build(preset, PROGRAMS if preset == "release" else ())
+            build(preset, PROGRAMS if preset in ("release", "stops") else ())
             self.report.say(f"built {preset} in {time.monotonic() - begin:.0f} s")
+        self.building = False
+
+    def items(self, suites):
+        """[(name, action)], the longest first: a file of Python tests, or a suite of another kind."""
+        found = []
+        for suite in suites:
+            if suite in PYTHON_SUITES:
+                found += self._files(suite, None)
+            else:
+                found.append((suite, lambda name=suite: self._run_suite(name)))
+            if suite == "tsan":
+                found += self._files("e2e", "tsan")
+        return sorted(found, key=lambda item: -SECONDS.get(item[0], SECONDS_OF_OTHERS))
+
+    def _files(self, suite, preset):
+        return [(f"{suite}/{path.stem}", lambda path=path: self._run_file(path, preset))
+                for path in files_of(suite) if selected(suite, path, self.given.filter)]
 
     def run(self):
         suites = self.suites()
         self.build(suites)
-        work = queue.Queue()
-        for name in suites:
-            work.put(name)
+        work = self.items(suites)
         threads = [threading.Thread(target=self._work, args=(work,)) for _ in range(SLOTS)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        finally:
+            self.shared.stop()
         return self.report.end()
 
     def _work(self, work):
-        while not self.ended:
+        while work and not self.ended:
             try:
-                name = work.get_nowait()
-            except queue.Empty:
+                name, action = work.pop(0)
+            except IndexError:
                 return
             begin = time.monotonic()
             try:
-                self._run_suite(name)
+                action()
             except Failure as problem:
                 self.report.result("FAIL", f"{name}/run", 0, [f"  {problem}"])
             self.report.say(f"     {name} took {time.monotonic() - begin:.0f} s")
@@ -150,17 +179,17 @@ class Runner:
     def _run_suite(self, name):
         if name == "checks":
             for path in self.checks():
-                self._run_check(path)
+                self._run_script(f"checks/{path.name}", [path])
         elif name in LONG_CHECKS:
-            self._run_check(CHECKOUT / "tests" / "checks" / name)
+            self._run_script(f"checks/{name}", [CHECKOUT / "tests" / "checks" / name],
+                             LONG_DEADLINE_S)
         elif name == "unit":
+            for path in sorted(UNIT.rglob("*_test.py")):
+                self._run_script(f"unit/{path.relative_to(UNIT).with_suffix('')}",
+                                 [sys.executable, path])
             self._run_ctest("unit", "debug")
-        elif name == "tsan":
-            self._run_ctest("tsan", "tsan")
-            if not self.ended:
-                self._run_python("e2e", "tsan")
         else:
-            self._run_python(name, None)
+            self._run_ctest("tsan", "tsan")
 
     def _popen(self, command, **options):
         child = subprocess.Popen(
@@ -168,24 +197,33 @@ class Runner:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             errors="replace", start_new_session=True, **options)
         self.children.add(child)
+        if self.ended:  # the signal came while we were here
+            child.terminate()
         return child
 
-    def _run_check(self, path):
-        name = f"checks/{path.name}"
-        if self.given.filter not in name:
+    def _run_script(self, name, command, deadline_s=CHECK_DEADLINE_S):
+        """A program that is one test: its exit code is the result."""
+        if self.given.filter not in name or self.ended:
             return
         begin = time.monotonic()
-        child = self._popen([path])
-        deadline_s = LONG_DEADLINE_S if path.name in LONG_CHECKS else CHECK_DEADLINE_S
+        child = self._popen(command, env=self._environment())
         try:
             output, _ = child.communicate(timeout=deadline_s)
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
             output = f"not done after {deadline_s} s"
         self.children.discard(child)
         word = {0: "ok", SKIPPED: "skip"}.get(child.returncode, "FAIL")
         shown = [] if word == "ok" else ["  " + line for line in output.splitlines()[-60:]]
         self.report.result(word, name, time.monotonic() - begin, shown)
+
+    def _environment(self):
+        """What the Python of the tests needs to find ours."""
+        folders = CHECKOUT / "tests", CHECKOUT / "deploy" / "local"
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders)),
+                "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
+                "FRONTDESK_LONG": "1" if self.given.long else ""}
 
     def _run_ctest(self, suite, preset):
         tree = CHECKOUT / "build" / preset
@@ -215,14 +253,13 @@ class Runner:
             shown = ["  " + line for line in said.splitlines()[-40:]]
         self.report.result(word, f"{suite}/{case.get('name')}", case.get("time") or 0, shown)
 
-    def _run_python(self, suite, preset):
-        command = [sys.executable, "-m", "harness.suite", suite, "--filter", self.given.filter]
+    def _run_file(self, path, preset):
+        command = [sys.executable, "-m", "harness.suite", path, "--filter", self.given.filter]
         if preset:
             command += ["--build", preset]
-        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "tests"),
-                       "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
-                       "FRONTDESK_LONG": "1" if self.given.long else ""}
-        child = self._popen(command, env=environment)
+        if not owns_servers(path):
+            command += ["--servers", self.shared.get()]
+        child = self._popen(command, env=self._environment())
         block, failed = [], 0
         for line in child.stdout:
             line = line.rstrip("\n")
@@ -239,13 +276,16 @@ class Runner:
         code = child.wait()
         self.children.discard(child)
         if code != 0 and not failed and not self.ended:
-            self.report.result("FAIL", f"{suite}/run", 0, [*block[-30:], f"  exit code {code}"])
+            name = f"{path.parent.name}/{path.stem[5:]}.run"
+            self.report.result("FAIL", name, 0, [*block[-30:], f"  exit code {code}"])
         elif block:
             self.report.say("\n".join(block))
 
     def end(self, _number, _frame):
         """Ctrl-C: the suites get SIGTERM and stop what they started."""
         self.ended = True
+        if self.building:
+            raise SystemExit(130)
         for child in list(self.children):
             if child.poll() is None:
                 child.terminate()

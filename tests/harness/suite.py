@@ -1,7 +1,7 @@
-"""Runs the Python tests of one suite, file by file, on servers that the suite's files share.
+"""Runs the Python tests of one file of a suite.
 
-Started by main.py as a process of its own. A result is one line "ok NAME SECONDS", "FAIL ..." or
-"skip ..."; lines before it belong to it.
+Started by main.py as a process of its own, with the folder of the servers that all share. A result
+is one line "ok NAME SECONDS", "FAIL ..." or "skip ..."; lines before it belong to it.
 """
 
 import argparse
@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from harness import CHECKOUT, Skip  # noqa: E402  (the path comes first)
 from harness.desk import Desk  # noqa: E402
+from harness.shared import attach  # noqa: E402
 from procs import Failure, own_dir, private_root, raise_file_limit  # noqa: E402
 from stack import Servers, free_ports, state_root  # noqa: E402
 
@@ -39,8 +40,16 @@ def tests_of(path):
     return re.findall(r"^def (test_\w+)\(", path.read_text(), re.M)
 
 
+def owns_servers(path):
+    return re.search(r"^OWN_SERVERS = True", path.read_text(), re.M) is not None
+
+
 def full_name(suite, path, test):
     return f"{suite}/{path.stem[5:]}.{test[5:]}"
+
+
+def selected(suite, path, wanted):
+    return [test for test in tests_of(path) if wanted in full_name(suite, path, test)]
 
 
 def load(path):
@@ -55,53 +64,36 @@ def options_of(module):
     return {name: getattr(module, name, value) for name, value in DEFAULTS.items()}
 
 
-def remove_left_overs(root):
-    """Folders of suites that were killed with -9 and could not tidy up."""
-    for folder in root.glob("test-*-*"):
-        pid = folder.name.rpartition("-")[2]
-        if not os.path.exists(f"/proc/{pid}"):
-            shutil.rmtree(folder, ignore_errors=True)
+class File:
+    """`path` is the file, `wanted` a part of the names of the tests to run, `build` the preset if
+    not the file's own, `shared` the folder of the servers (harness/shared.py)."""
 
-
-class Suite:
-    def __init__(self, name, wanted, build):
-        self.name = name
+    def __init__(self, path, wanted, build, shared):
+        self.path = path
+        self.name = path.parent.name
         self.wanted = wanted
         self.build = build
+        self.shared = shared
         root = private_root(state_root())
-        remove_left_overs(root)
-        self.state = own_dir(root / f"test-{name}-{os.getpid()}", mode=0o711)
-        self.servers = None
+        self.state = own_dir(root / f"test-{self.name}-{path.stem[5:]}-{os.getpid()}", mode=0o711)
         self.failed = 0
 
     def say(self, text):
         print(text, flush=True)
 
-    def selected(self, path):
-        return [test for test in tests_of(path)
-                if self.wanted in full_name(self.name, path, test)]
-
     def run(self):
         try:
-            for path in files_of(self.name):
-                tests = self.selected(path)
-                if tests:
-                    self._run_file(path, tests)
+            self._run_file(self.path, selected(self.name, self.path, self.wanted))
         finally:
-            if self.servers:
-                self.servers.stop()
             if not self.failed or os.environ.get("FRONTDESK_TEST_KEEP") != "1":
                 shutil.rmtree(self.state, ignore_errors=True)
         return 1 if self.failed else 0
 
-    def _servers_for(self, path, options):
-        if options["OWN_SERVERS"]:
-            return Servers(self.state / f"servers-{path.stem}", free_ports).start()
-        if self.servers is None:
-            servers = Servers(self.state / "servers", free_ports, durable=False)
-            servers.start()
-            self.servers = servers
-        return self.servers
+    def _servers_for(self, options):
+        if options["OWN_SERVERS"] or not self.shared:
+            return Servers(self.state / "servers", free_ports,
+                           durable=options["OWN_SERVERS"]).start()
+        return attach(self.shared)
 
     def _run_file(self, path, tests):
         desk = servers = None
@@ -110,7 +102,7 @@ class Suite:
             options = options_of(module)
             if self.build:
                 options["BUILD"] = self.build
-            servers = self._servers_for(path, options)
+            servers = self._servers_for(options)
             desk = Desk(servers, self.state / path.stem, f"{self.name}-{path.stem[5:]}", options)
         except Exception as problem:  # nothing of this file can run: all its tests failed
             self._explain(problem)
@@ -129,8 +121,7 @@ class Suite:
         except Exception as problem:
             self._explain(problem)
             self._result("FAIL", path, "test_stops_cleanly", 0)
-        if servers is not self.servers:
-            servers.stop()
+        servers.stop()
 
     def _run_test(self, path, test, desk, options):
         deadline_s = getattr(test, "deadline_s", options["DEADLINE_S"])
@@ -186,15 +177,16 @@ def on_term(_number, _frame):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("suite")
+    parser.add_argument("file", type=Path)
     parser.add_argument("--filter", default="")
     parser.add_argument("--build", default=None)
+    parser.add_argument("--servers", default=None)
     given = parser.parse_args()
     raise_file_limit()
     signal.signal(signal.SIGALRM, on_alarm)
     signal.signal(signal.SIGTERM, on_term)
     try:
-        return Suite(given.suite, given.filter, given.build).run()
+        return File(given.file, given.filter, given.build, given.servers).run()
     except Failure as problem:
         print(f"  {problem}", flush=True)
         return 1

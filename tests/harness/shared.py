@@ -1,0 +1,91 @@
+"""Kafka and PostgreSQL behind PgBouncer, started once for all suites of a ./test.
+
+main.py starts them when the first file needs them and stops them at the end; a suite attaches by the
+file shared.json, with its own database and topic prefix. Roles belong to the whole server and
+PostgreSQL does not let two sessions alter one at once: they are made here, with a migrated template
+database, and not again for every file.
+"""
+
+import json
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import harness  # noqa: F401  (it sets the path to deploy/local)
+from build import CHECKOUT, bin_dir
+from procs import give_file, own_dir, private_root
+from service import deskctl
+from stack import ROLES, Servers, free_ports, state_root
+
+TEMPLATE = "frontdesk_template"
+
+
+def remove_left_overs(root):
+    """Folders of tests that were killed with -9 and could not tidy up."""
+    for folder in root.glob("test-*-*"):
+        pid = folder.name.rpartition("-")[2]
+        if not os.path.exists(f"/proc/{pid}"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def start(folder, preset):
+    """Servers that never survive a kill, with roles and template; `preset`: whose deskctl."""
+    ports = {}
+
+    def remember(name):
+        ports[name] = free_ports(name)
+        return ports[name]
+
+    servers = Servers(folder, remember, durable=False)
+    try:
+        servers.start()
+        servers.postgres.create_database(TEMPLATE)
+        url = servers.postgres.url(TEMPLATE)
+        deskctl(bin_dir(preset) / "deskctl",
+                {"FRONTDESK_DATABASE_DIRECT_URL": url, "FRONTDESK_DATABASE_URL": url,
+                 "FRONTDESK_SCHEMA_DIR": str(CHECKOUT / "schema")}, "db", "migrate")
+        for role in ROLES.values():
+            servers.postgres.give_password(role)
+            servers.pgbouncer.add_role(role)
+    except BaseException:
+        servers.stop()
+        raise
+    servers.template = TEMPLATE
+    give_file(servers.folder / "shared.json", json.dumps(ports))
+    return servers
+
+
+def attach(folder):
+    """The servers that another process started there: addresses and SQL, nothing to kill."""
+    folder = Path(folder)
+    ports = json.loads((folder / "shared.json").read_text())
+    servers = Servers(folder, ports.get, durable=False)
+    servers.template = TEMPLATE
+    return servers
+
+
+class Shared:
+    """Started at the first get() of any thread."""
+
+    def __init__(self, preset="debug"):
+        self.preset = preset
+        self.lock = threading.Lock()
+        self.servers = None
+
+    def get(self):
+        """Their folder, for attach()."""
+        with self.lock:
+            if self.servers is None:
+                root = private_root(state_root())
+                remove_left_overs(root)
+                self.folder = own_dir(root / f"test-servers-{os.getpid()}", mode=0o711)
+                self.servers = start(self.folder / "servers", self.preset)
+            return self.servers.folder
+
+    def stop(self):
+        with self.lock:
+            if self.servers:
+                self.servers.stop()
+                shutil.rmtree(self.folder, ignore_errors=True)
+                self.servers = None
