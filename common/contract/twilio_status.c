@@ -71,6 +71,7 @@ int twilio_status_read(struct arena *arena, const struct twilio_status *status,
     out->provider_sid = single(form, "MessageSid");
     out->status = single(form, "MessageStatus");
     out->error_code = single(form, "ErrorCode");
+    out->event.traceparent = event_traceparent(arena, single(&status->query, "traceparent"));
     out->event.source = arena_printf(arena, "twilio/%s", twilio_status_account(status));
     out->event.subject = uuid_format(&delivery, arena_alloc(arena, UUID_TEXT_SIZE));
     return 0;

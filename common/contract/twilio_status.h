@@ -1,6 +1,6 @@
 /* A status callback as Twilio sends it: the query of our own StatusCallback URL (tenant, delivery,
- * attempt) and the form. Ingress reads it live, deskctl when it releases one from quarantine; both
- * must read it alike. Any thread. */
+ * attempt, trace) and the form. Ingress reads it live, deskctl when it releases one from
+ * quarantine; both must read it alike. Any thread. */
 #ifndef DESK_CONTRACT_TWILIO_STATUS_H
 #define DESK_CONTRACT_TWILIO_STATUS_H
 
@@ -23,9 +23,10 @@ bool twilio_status_tenant(const struct twilio_status *status, struct uuid *tenan
 /* The account that the form names, "" if none or several. Borrowed from the form. */
 const char *twilio_status_account(const struct twilio_status *status);
 
-/* Fills delivery, attempt, provider_sid, status, error_code and the event's source and subject of
- * *out; texts are borrowed from the form or in the arena. Words that are new to us are passed
- * through. PERMANENT "webhook.<parameter>" with what is wrong. */
+/* Fills delivery, attempt, provider_sid, status, error_code and the event's source, subject and
+ * trace (that of the query, else a new one) of *out; texts are borrowed from the form or in the
+ * arena. Words that are new to us are passed through. PERMANENT "webhook.<parameter>" with what is
+ * wrong. */
 int twilio_status_read(struct arena *arena, const struct twilio_status *status,
                        struct delivery_receipt *out, struct err *err);
 

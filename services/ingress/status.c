@@ -1,6 +1,6 @@
-/* A status callback. Its URL is ours and carries tenant, delivery and attempt; the signature covers
- * the URL, so they count only after it was verified with a key of that very tenant. Called by
- * routes.c. */
+/* A status callback. Its URL is ours and carries tenant, delivery, attempt and trace; the signature
+ * covers the URL, so they count only after it was verified with a key of that very tenant. Called
+ * by routes.c. */
 #include "status.h"
 
 #include "base/clock.h"
@@ -13,9 +13,7 @@
 static void publish(struct webhook *webhook, const struct twilio_status *status, const char *tenant)
 {
     struct arena *arena = webhook->request->arena;
-    struct delivery_receipt receipt = {.event = {.time_ms = clock_wall_ms(),
-                                                 .tenant = tenant,
-                                                 .traceparent = event_traceparent(arena, NULL)}};
+    struct delivery_receipt receipt = {.event = {.time_ms = clock_wall_ms(), .tenant = tenant}};
     struct bus_record record;
     struct err err;
     if (twilio_status_read(arena, status, &receipt, &err) != 0) {

@@ -52,11 +52,21 @@ static void add_pair(struct strbuf *form, const char *name, const char *value)
     text_add_percent(form, value);
 }
 
-const char *rest_create_form(struct arena *arena, const char *public_url,
-                             const struct delivery_route *route, const struct delivery_ref *ref,
-                             int attempt, const char *body)
+static const char *callback_url(struct arena *arena, const struct rest_create *create)
 {
     char tenant[UUID_TEXT_SIZE], delivery[UUID_TEXT_SIZE];
+    const char *url = arena_printf(arena, "%.*s/twilio/status?tenant=%s&delivery=%s&attempt=%d",
+                                   (int)without_slash(create->public_url), create->public_url,
+                                   uuid_format(&create->ref->tenant, tenant),
+                                   uuid_format(&create->ref->id, delivery), create->attempt);
+    return create->traceparent[0] == '\0'
+               ? url
+               : arena_printf(arena, "%s&traceparent=%s", url, create->traceparent);
+}
+
+const char *rest_create_form(struct arena *arena, const struct rest_create *create)
+{
+    const struct delivery_route *route = create->route;
     struct strbuf form;
     strbuf_init(&form, (size_t)256 * 1024);
     add_pair(&form, "To", route->to);
@@ -64,12 +74,8 @@ const char *rest_create_form(struct arena *arena, const char *public_url,
         add_pair(&form, "MessagingServiceSid", route->service_sid);
     else
         add_pair(&form, "From", route->from);
-    add_pair(&form, "Body", body);
-    add_pair(&form, "StatusCallback",
-             arena_printf(arena, "%.*s/twilio/status?tenant=%s&delivery=%s&attempt=%d",
-                          (int)without_slash(public_url), public_url,
-                          uuid_format(&ref->tenant, tenant), uuid_format(&ref->id, delivery),
-                          attempt));
+    add_pair(&form, "Body", create->body);
+    add_pair(&form, "StatusCallback", callback_url(arena, create));
     const char *text = arena_strdup(arena, form.data);
     strbuf_fini(&form);
     return text;

@@ -24,11 +24,18 @@ const char *rest_messages_url(struct arena *arena, const char *base_url, const c
 /* The provider's base URL without its last slash, in the arena. */
 const char *rest_base(struct arena *arena, const char *base_url);
 
+/* What one attempt sends; texts are borrowed. */
+struct rest_create {
+    const char *public_url; /* ours: status callbacks come back there */
+    const struct delivery_route *route;
+    const struct delivery_ref *ref;
+    int attempt;
+    const char *body, *traceparent; /* traceparent "": none */
+};
+
 /* The form that creates the message: To, From or MessagingServiceSid, Body, and a StatusCallback
- * that names delivery and attempt. In the arena. */
-const char *rest_create_form(struct arena *arena, const char *public_url,
-                             const struct delivery_route *route, const struct delivery_ref *ref,
-                             int attempt, const char *body);
+ * that names tenant, delivery, attempt and trace. In the arena. */
+const char *rest_create_form(struct arena *arena, const struct rest_create *create);
 
 /* What the answer to a create means for the delivery. */
 struct rest_verdict {

@@ -100,8 +100,9 @@ static void post(struct flight *flight)
                                           "Accept: application/json", NULL};
     const struct responder *responder = flight->responder;
     const struct responder_settings *settings = &responder->shared->settings;
-    const char *form = rest_create_form(flight->arena, settings->public_url, &flight->route,
-                                        &flight->ref, flight->attempt, flight->body);
+    const char *form = rest_create_form(
+        flight->arena, &(struct rest_create){settings->public_url, &flight->route, &flight->ref,
+                                             flight->attempt, flight->body, flight->traceparent});
     struct http_call call = {
         .method = "POST",
         .url =

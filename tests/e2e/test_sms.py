@@ -173,6 +173,8 @@ def test_trace_goes_the_whole_way(desk):
                           f"%{trace}%") == 1, table
     desk.wait(lambda: [r for r in desk.kafka_records("outbound.sms")
                        if trace in r.headers.get("traceparent", b"").decode()], 10, "the wake-up")
+    desk.wait(lambda: [r for r in desk.kafka_records("receipts")
+                       if trace in r.headers.get("traceparent", b"").decode()], 10, "a receipt")
 
 
 def test_takeover_and_hand_back(desk):

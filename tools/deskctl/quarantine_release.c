@@ -175,7 +175,6 @@ static int encode_status(struct letting *letting, struct err *err)
         return -1;
     receipt.event.time_ms = letting->item->at_ms;
     receipt.event.tenant = tenant_text(letting);
-    receipt.event.traceparent = event_traceparent(desk->arena, NULL);
     delivery_receipt_encode(desk->arena, desk->settings.kafka.topic_prefix, &receipt,
                             &letting->record);
     return 0;

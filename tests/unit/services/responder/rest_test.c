@@ -10,6 +10,8 @@
 #include "base/form.h"
 #include "provider_errors.h"
 
+#define TRACE "4bf92f3577b34da6a3ce929d0e0e4736"
+
 static struct arena *arena;
 
 static const struct delivery_route route = {
@@ -28,7 +30,8 @@ static void test_create(void)
     struct delivery_ref ref = some_ref();
     struct form form;
     const char *body = "a+b&c=d%20 \xC3\xBC\n\xF0\x9F\x91\x8B";
-    const char *text = rest_create_form(arena, "https://desk.example.com/", &route, &ref, 3, body);
+    const char *text = rest_create_form(
+        arena, &(struct rest_create){"https://desk.example.com/", &route, &ref, 3, body, ""});
     CU_ASSERT_EQUAL_FATAL(form_parse(arena, text, strlen(text), &form, NULL), 0);
     CU_ASSERT_EQUAL(form.count, 4);
     CU_ASSERT_STRING_EQUAL(form_get(&form, "To"), "+15552223333");
@@ -40,9 +43,13 @@ static void test_create(void)
                            "018f9c3e-3000-7000-8000-000000000001&attempt=3");
     struct delivery_route service = route;
     service.service_sid = "MG02";
-    text = rest_create_form(arena, "https://desk.example.com", &service, &ref, 3, body);
+    text =
+        rest_create_form(arena, &(struct rest_create){"https://desk.example.com", &service, &ref, 3,
+                                                      body, "00-" TRACE "-00f067aa0ba902b7-01"});
     CU_ASSERT_EQUAL_FATAL(form_parse(arena, text, strlen(text), &form, NULL), 0);
     CU_ASSERT_STRING_EQUAL(form_get(&form, "MessagingServiceSid"), "MG02");
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(form_get(&form, "StatusCallback"), "&attempt=3&traceparent=00-" TRACE));
     CU_ASSERT_PTR_NULL(form_get(&form, "From"));
     CU_ASSERT_STRING_EQUAL(rest_messages_url(arena, "https://api.twilio.com/", "AC01"),
                            "https://api.twilio.com/2010-04-01/Accounts/AC01/Messages.json");
