@@ -272,11 +272,13 @@ class Desk:
     def degraded_turns(self):
         """Turns that ended without the model, with the texts that they settled."""
         rows = self.sql(
-            "SELECT d.id::text, array_remove(array_agg(e.provider_id), NULL) FROM turns u"
+            "SELECT d.id::text, array_remove(array_agg(e.provider_id), NULL),"
+            " u.outcome || ', lost ' || u.tries || ' times' FROM turns u"
             " JOIN deliveries d ON d.tenant_id = u.tenant_id AND d.turn_id = u.id"
             " LEFT JOIN inbox_events e ON e.tenant_id = u.tenant_id AND e.turn_id = u.id"
-            " WHERE u.outcome IN ('fallback', 'degraded') GROUP BY d.id")
-        return [oracle.DegradedTurn(delivery, sids) for delivery, sids in rows]
+            " WHERE u.outcome IN ('fallback', 'degraded') GROUP BY d.id,"
+            " u.outcome, u.tries")
+        return [oracle.DegradedTurn(*row) for row in rows]
 
     def _evidence(self):
         """The stand-in's ledger, and only if it holds what quotes nothing, the rows behind it."""
@@ -293,10 +295,23 @@ class Desk:
         """Accepted texts of a load that no reply has answered yet."""
         return oracle.open_texts(texts, *self._evidence())
 
+    def fates(self, texts):
+        """What the rows say of some texts, for a complaint."""
+        return self.sql(
+            "SELECT e.provider_id, e.state, e.reason, u.state, u.outcome, u.tries, d.id::text,"
+            " d.state, d.reason, d.attempts, d.provider_sid, s.due_at::text, s.worker::text"
+            " FROM inbox_events e JOIN channel_sessions s ON s.tenant_id = e.tenant_id"
+            " AND s.id = e.session_id LEFT JOIN turns u ON u.tenant_id = e.tenant_id"
+            " AND u.id = e.turn_id LEFT JOIN deliveries d ON d.tenant_id = u.tenant_id"
+            " AND d.turn_id = u.id WHERE e.provider_id = ANY(%s)", [text.sid for text in texts])
+
     def wait_answers(self, texts, deadline_s=60, more=lambda: ""):
         """Waits until no text is open; `more()` is added to the complaint."""
-        self.wait(lambda: not self.open_texts(texts), deadline_s,
-                  lambda: f"answers to {self.open_texts(texts)[:3]}{more()}")
+        def complaint():
+            left = self.open_texts(texts)
+            rows = "".join(f"\n  {row}" for row in self.fates(left[:5]))
+            return f"answers to {len(left)} texts, as {left[:2]}{rows}{more()}"
+        self.wait(lambda: not self.open_texts(texts), deadline_s, complaint)
 
     # Database and Kafka
 

@@ -124,10 +124,12 @@ class Runner:
             presets.append("release")
         if "tsan" in suites:
             presets.append("tsan")
+        if self.given.long and "crash" in suites:
+            presets.append("stops")
         self.building = True
         for preset in presets:
             begin = time.monotonic()
-            build(preset, PROGRAMS if preset == "release" else ())
+            build(preset, PROGRAMS if preset in ("release", "stops") else ())
             self.report.say(f"built {preset} in {time.monotonic() - begin:.0f} s")
         self.building = False
 

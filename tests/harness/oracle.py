@@ -30,6 +30,7 @@ class DegradedTurn:
     """A turn that ended with the fallback or the degraded wording, as its rows tell."""
     delivery: str  # id of its reply's delivery
     sids: list  # provider ids of the texts that it settled
+    outcome: str = "degraded"
 
 
 @dataclass
