@@ -94,36 +94,48 @@ static void add_signed_url(const char *url, struct stand_buf *out)
     stand_buf_add(out, host, strcspn(host, "#"));
 }
 
-static void add_signature(const struct delivery *delivery, struct stand_buf *headers)
+static void sign(const struct delivery *delivery, struct stand_buf *signature)
 {
     struct stand_buf url;
     stand_buf_init(&url, FORM_MAX);
     add_signed_url(delivery->sign_url ? delivery->sign_url : delivery->url, &url);
-    stand_buf_puts(headers, "X-Twilio-Signature: ");
-    stand_form_sign(delivery->form, url.data, delivery->account->token, headers);
-    stand_buf_puts(headers, "\r\n");
+    stand_form_sign(delivery->form, url.data, delivery->account->token, signature);
     stand_buf_fini(&url);
+}
+
+/* Records what is sent: the form, and its signature as `_signature`. Returns the entry's id. */
+static uint64_t record(struct twilio *twilio, const struct delivery *delivery,
+                       const char *signature)
+{
+    struct stand_form form = *delivery->form; /* borrows the same texts */
+    struct stand_buf params;
+    stand_buf_init(&params, FORM_MAX);
+    stand_form_add(&form, "_signature", signature);
+    stand_form_json(&form, &params);
+    uint64_t entry = stand_ledger_add(twilio->sent, "POST", delivery->url,
+                                      params.overflow ? "null" : params.data);
+    stand_ledger_sid(twilio->sent, entry, delivery->sid);
+    stand_buf_fini(&params);
+    return entry;
 }
 
 void callbacks_send(struct twilio *twilio, struct stand_client *client,
                     const struct delivery *delivery)
 {
-    struct stand_buf body, headers, params;
+    struct stand_buf body, headers, signature;
     char token[33];
     stand_buf_init(&body, FORM_MAX);
     stand_buf_init(&headers, FORM_MAX);
-    stand_buf_init(&params, FORM_MAX);
+    stand_buf_init(&signature, FORM_MAX);
     for (size_t i = 0; i < delivery->form->count; i++)
         stand_buf_form_pair(&body, delivery->form->pairs[i].name, delivery->form->pairs[i].value);
-    stand_form_json(delivery->form, &params);
+    sign(delivery, &signature);
     stand_hex(token, 32);
-    stand_buf_printf(&headers, "I-Twilio-Idempotency-Token: %s\r\n", token);
-    add_signature(delivery, &headers);
+    stand_buf_printf(&headers, "I-Twilio-Idempotency-Token: %s\r\nX-Twilio-Signature: %s\r\n",
+                     token, signature.data);
     struct sending *sending = stand_alloc(sizeof *sending);
     *sending = (struct sending){.twilio = twilio, .done = delivery->done, .user = delivery->user};
-    sending->entry = stand_ledger_add(twilio->sent, "POST", delivery->url,
-                                      params.overflow ? "null" : params.data);
-    stand_ledger_sid(twilio->sent, sending->entry, delivery->sid);
+    sending->entry = record(twilio, delivery, signature.data);
     struct stand_post post = {.url = delivery->url,
                               .connect = twilio->connect_to,
                               .headers = headers.data,
@@ -138,7 +150,7 @@ void callbacks_send(struct twilio *twilio, struct stand_client *client,
     }
     stand_buf_fini(&body);
     stand_buf_fini(&headers);
-    stand_buf_fini(&params);
+    stand_buf_fini(&signature);
 }
 
 /* --- the sequence --- */

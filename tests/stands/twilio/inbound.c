@@ -12,6 +12,7 @@
 
 #include "stands/lib/ids.h"
 #include "stands/twilio/callbacks.h"
+#include "stands/twilio/media.h"
 
 enum { ANSWER_MAX = 256 * 1024 };
 
@@ -48,12 +49,18 @@ static void note_keyword(struct account *account, const struct message *message)
     }
 }
 
-static void fill_form(const struct message *message, const cJSON *json, char segments[16],
-                      struct stand_form *form)
+/* What the form of a webhook borrows besides the message. */
+struct webhook_texts {
+    char segments[16];
+    struct media_texts media;
+};
+
+static void fill_form(const struct twilio *twilio, const struct message *message, const cJSON *json,
+                      struct webhook_texts *texts, struct stand_form *form)
 {
     static const char *const places[] = {"FromCity", "FromState", "FromZip",
                                          "ToCity",   "ToState",   "ToZip"};
-    snprintf(segments, 16, "%d", message->segments);
+    snprintf(texts->segments, sizeof texts->segments, "%d", message->segments);
     stand_form_add(form, "ToCountry", "US");
     stand_form_add(form, "FromCountry", "US");
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
@@ -67,8 +74,8 @@ static void fill_form(const struct message *message, const cJSON *json, char seg
     stand_form_add(form, "From", message->from);
     stand_form_add(form, "To", message->to);
     stand_form_add(form, "Body", message->body);
-    stand_form_add(form, "NumMedia", "0");
-    stand_form_add(form, "NumSegments", segments);
+    media_form(twilio, message, &texts->media, form);
+    stand_form_add(form, "NumSegments", texts->segments);
     stand_form_add(form, "SmsStatus", "received");
     stand_form_add(form, "ApiVersion", "2010-04-01");
     const cJSON *item;
@@ -122,10 +129,10 @@ static void on_webhook(void *user, const struct stand_result *result)
 static void send_webhook(struct twilio *twilio, struct stand_exchange *x,
                          const struct message *message, const cJSON *json)
 {
-    char segments[16];
+    struct webhook_texts texts;
     struct stand_form form;
     stand_form_borrow(&form);
-    fill_form(message, json, segments, &form);
+    fill_form(twilio, message, json, &texts, &form);
     struct waiting *waiting = stand_alloc(sizeof *waiting);
     waiting->x = x;
     memcpy(waiting->sid, message->sid, sizeof waiting->sid);
@@ -138,6 +145,16 @@ static void send_webhook(struct twilio *twilio, struct stand_exchange *x,
                                 .done = on_webhook,
                                 .user = waiting};
     callbacks_send(twilio, twilio->webhooks, &delivery);
+}
+
+static void read_media(const cJSON *json, struct message_draft *draft)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(json, "media"))
+    {
+        if (cJSON_IsString(item) && draft->media < MEDIA_MAX)
+            draft->media_types[draft->media++] = item->valuestring;
+    }
 }
 
 /* Finds or adds the message. Returns NULL with the reason in `*why`. */
@@ -155,6 +172,7 @@ static struct message *take_message(struct twilio *twilio, const cJSON *json, co
                                   .to = text_of(json, "to"),
                                   .body = text_of(json, "body"),
                                   .service = text_of(json, "service")};
+    read_media(json, &draft);
     *why = "expected account_sid (a known one), from, to and body";
     if (!draft.account || !draft.from || !draft.to || !draft.body)
         return NULL;

@@ -3,6 +3,7 @@
  *
  * JSON: account_sid, from, to, body; optional: url (the webhook is sent there), sign_url (signed
  * instead of url), sid (given twice: the same message again), date_sent (epoch ms), service,
+ * media (list of at most 10 types, like "image/jpeg": an MMS; its sids are made up),
  * params (object of texts, added to the webhook's). Answers {"sid","http_status","error","answer"}
  * when the webhook has been answered; without url at once, http_status null.
  */

@@ -79,6 +79,18 @@ static char *copy(const char *text)
     return text ? stand_copy(text, strlen(text)) : NULL;
 }
 
+static void add_media(struct message *message, const struct message_draft *draft)
+{
+    message->media = draft->media < MEDIA_MAX ? draft->media : MEDIA_MAX;
+    if (message->media > 0)
+        message->medium = stand_alloc((size_t)message->media * sizeof *message->medium);
+    for (int i = 0; i < message->media; i++) {
+        const char *type = draft->media_types[i];
+        stand_sid(message->medium[i].sid, "ME");
+        message->medium[i].type = copy(type ? type : "application/octet-stream");
+    }
+}
+
 struct message *messages_add(struct messages *messages, const struct message_draft *draft)
 {
     if (messages->count == messages->max)
@@ -95,7 +107,7 @@ struct message *messages_add(struct messages *messages, const struct message_dra
         stand_copy(draft->body ? draft->body : "", draft->body ? strlen(draft->body) : 0);
     message->service = copy(draft->service);
     message->callback = copy(draft->callback);
-    message->media = draft->media;
+    add_media(message, draft);
     message->segments = stand_segments(message->body, strlen(message->body));
     if (message->segments == 0)
         message->segments = 1;
@@ -131,6 +143,9 @@ void message_release(struct message *message)
     free(message->body);
     free(message->service);
     free(message->callback);
+    for (int i = 0; i < message->media; i++)
+        free(message->medium[i].type);
+    free(message->medium);
     free(message);
 }
 
@@ -168,7 +183,7 @@ void message_advance(struct message *message, const char *status, int error_code
         message->sent_ms = messages_now_ms();
 }
 
-static void add_date(const char *name, int64_t ms, struct stand_buf *out)
+void message_date(const char *name, int64_t ms, struct stand_buf *out)
 {
     char text[64] = "null";
     time_t seconds = (time_t)(ms / 1000);
@@ -189,9 +204,9 @@ void message_json(const struct message *message, struct stand_buf *out)
     const char *account = message->account->sid;
     stand_buf_printf(out, "{\"account_sid\":\"%s\",\"api_version\":\"2010-04-01\"", account);
     add_text("body", message->body, out);
-    add_date("date_created", message->created_ms, out);
-    add_date("date_sent", message->sent_ms, out);
-    add_date("date_updated", message->sent_ms ? message->sent_ms : message->created_ms, out);
+    message_date("date_created", message->created_ms, out);
+    message_date("date_sent", message->sent_ms, out);
+    message_date("date_updated", message->sent_ms ? message->sent_ms : message->created_ms, out);
     add_text("direction", message->inbound ? "inbound" : "outbound-api", out);
     if (message->error_code)
         stand_buf_printf(out, ",\"error_code\":%d,\"error_message\":\"Delivery failed\"",

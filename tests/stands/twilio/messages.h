@@ -5,6 +5,13 @@
 #include "stands/lib/buf.h"
 #include "stands/twilio/accounts.h"
 
+enum { MEDIA_MAX = 10 };
+
+struct medium {
+    char sid[35];
+    char *type;
+};
+
 /* One message. Shared by reference count: the store holds one, a running callback job another. */
 struct message {
     int references;
@@ -16,6 +23,7 @@ struct message {
     const char *status; /* static text */
     int error_code;     /* 0: none */
     int segments, media;
+    struct medium *medium;       /* `media` of them */
     int64_t created_ms, sent_ms; /* epoch; sent_ms 0: not yet */
 };
 
@@ -25,7 +33,8 @@ struct message_draft {
     const char *sid; /* NULL: a new one is made */
     bool inbound;
     const char *from, *to, *body, *service, *callback;
-    int media;
+    int media;                          /* at most MEDIA_MAX */
+    const char *media_types[MEDIA_MAX]; /* NULL: nobody said */
 };
 
 struct messages;
@@ -55,6 +64,9 @@ void message_advance(struct message *message, const char *status, int error_code
 
 /* Appends the Message resource as JSON. */
 void message_json(const struct message *message, struct stand_buf *out);
+
+/* Appends `,"name":` and a date as Twilio writes it; 0 is null. */
+void message_date(const char *name, int64_t ms, struct stand_buf *out);
 
 /* Epoch milliseconds. */
 int64_t messages_now_ms(void);

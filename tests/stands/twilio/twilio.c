@@ -20,6 +20,7 @@
 #include "stands/twilio/errors.h"
 #include "stands/twilio/inbound.h"
 #include "stands/twilio/list.h"
+#include "stands/twilio/media.h"
 
 enum {
     MESSAGES_MAX = 2000000,
@@ -108,9 +109,10 @@ static void fetch_message(struct twilio *twilio, struct stand_call *call,
                           const struct account *account, const char *name)
 {
     char sid[35];
-    size_t len = strcspn(name, ".");
+    size_t len = strcspn(name, "./");
+    bool media = strcmp(name + len, "/Media.json") == 0;
     const struct message *message = NULL;
-    if (len == 34 && strcmp(name + len, ".json") == 0) {
+    if (len == 34 && (media || strcmp(name + len, ".json") == 0)) {
         memcpy(sid, name, 34);
         sid[34] = '\0';
         message = messages_find(twilio->messages, sid);
@@ -120,6 +122,10 @@ static void fetch_message(struct twilio *twilio, struct stand_call *call,
         return;
     }
     stand_ledger_sid(twilio->app.ledger, call->entry, message->sid);
+    if (media) {
+        media_list(call, message);
+        return;
+    }
     struct stand_buf out;
     stand_buf_init(&out, ERROR_MAX);
     message_json(message, &out);
