@@ -43,8 +43,8 @@ WORKERS_OF = "SELECT id::text FROM workers WHERE process = %s AND NOT dead"
 LOST_OFTEN = {
     "engine": """SELECT count(*) FROM turns u WHERE u.state = 'running'
         AND u.tries + (u.worker::text = ANY(%s))::integer >= 2""",
-    # A claim counts at once; the fifth attempt is the last.
-    "responder": "SELECT count(*) FROM deliveries WHERE settled_at IS NULL AND attempts >= 4",
+    # A claim counts at once; the fifth attempt is the last, and those before it back off long.
+    "responder": "SELECT count(*) FROM deliveries WHERE settled_at IS NULL AND attempts >= 3",
 }
 
 
@@ -73,7 +73,7 @@ class Killer:
         self.started = {}  # name -> when, of what is not ready yet
         self.start_seconds = []
         self.held_fire = 0
-        self.spared_until = dict.fromkeys(POINTS, 0)
+        self.looked = dict.fromkeys(LOST_OFTEN, (0, False))  # kind -> (when, what was seen)
         self.lost_workers = []
         self.connection = desk.servers.postgres.connect(desk.installation.database)
         self.counted = 0
@@ -84,7 +84,10 @@ class Killer:
         self._collect()
         self._restart()
         for kind in POINTS:
-            self._arm(kind)
+            if kind in LOST_OFTEN and self._spares(kind):
+                self._disarm(kind)
+            else:
+                self._arm(kind)
 
     def stop(self):
         for stop in self.armed.values():
@@ -118,7 +121,9 @@ class Killer:
         alive = {one: len(self._serving(one)) for one in {kind, *NEEDED}}
         if kind in self.armed or alive[kind] <= ALIVE_MIN or min(alive.values()) < ALIVE_MIN:
             return
-        if kind in LOST_OFTEN and self._spares(kind):
+        # nginx sends one that is starting its share of the texts, and it answers 503: were several
+        # out at a time, a text could use up its tries.
+        if kind == "ingress" and any(name.startswith(kind) for name in self.started):
             return
         point = min(POINTS[kind], key=lambda name: (self._count(name), self.tried[name]))
         self.tried[point] += 1
@@ -126,15 +131,23 @@ class Killer:
         self.armed[kind] = self.desk.stops.arm(point, action=KILL, match=match)
 
     def _spares(self, kind):
-        """Whether the kind has work that was lost so often that it is left alone now."""
-        if time.monotonic() < self.spared_until[kind]:
-            return True
-        text = LOST_OFTEN[kind]
-        often = self._sql(text, *[self.lost_workers] * text.count("%s"))[0][0] > 0
-        if often:
-            self.held_fire += 1
-            self.spared_until[kind] = time.monotonic() + 0.1
+        """Whether the kind has work that was lost so often that it is left alone now. Looks before
+        each arming and on and on while armed: a start that the server was at when its engine died
+        shows a little later, and is adopted a lease later at the soonest."""
+        looked_at, often = self.looked[kind]
+        wait_s = 0.1 if often or kind in self.armed else 0
+        if time.monotonic() - looked_at >= wait_s:
+            text = LOST_OFTEN[kind]
+            often = self._sql(text, *[self.lost_workers] * text.count("%s"))[0][0] > 0
+            self.held_fire += often
+            self.looked[kind] = (time.monotonic(), often)
         return often
+
+    def _disarm(self, kind):
+        if kind in self.armed:
+            self.armed[kind].disarm()
+            self._collect()
+            self.armed.pop(kind, None)
 
     def _died(self, kind, stop):
         name = self.pids.get(stop.pid, "?")
