@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "bus/producer.h"
 
-#define METADATA_TIMEOUT_MS 500
+#define METADATA_TIMEOUT_MS 2000 /* a broker that starts or is very busy is slow, not away */
 #define RETRY_FIRST_MS      100
 #define RETRY_MAX_MS        1000
 #define ALL_LED_WAIT_MS     5000 /* at start, for partitions that are between two leaders */

@@ -9,7 +9,7 @@ import re
 import threading
 import time
 
-from harness import Skip, oracle
+from harness import oracle
 from harness.stops import FREEZE, KILL
 from procs import Failure
 from scripted import (RAISE, REST, SUPPRESS, Customer, Held, claim_by_hand, dead_worker, hand_back,

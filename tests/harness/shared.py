@@ -14,7 +14,7 @@ from pathlib import Path
 
 import harness  # noqa: F401  (it sets the path to deploy/local)
 from build import CHECKOUT, bin_dir
-from procs import give_file, own_dir, private_root
+from procs import Failure, give_file, own_dir, private_root
 from service import deskctl
 from stack import ROLES, Servers, free_ports, state_root
 
@@ -56,12 +56,22 @@ def start(folder, preset):
     return servers
 
 
+class Borrowed:
+    """Stands where a server's process would be: whoever wants to stop or freeze it needs its own."""
+
+    def __getattr__(self, name):
+        raise Failure("these servers serve other tests too: say OWN_SERVERS = True in the file")
+
+
 def attach(folder):
     """The servers that another process started there: addresses and SQL, nothing to kill."""
     folder = Path(folder)
     ports = json.loads((folder / "shared.json").read_text())
     servers = Servers(folder, ports.get, durable=False)
     servers.template = TEMPLATE
+    for server in (servers.kafka, servers.postgres, servers.pgbouncer):
+        server.child = Borrowed()
+    servers.stop = lambda: None  # whoever started them does
     return servers
 
 
