@@ -313,7 +313,7 @@ void turn_add_start(struct pg_unit *unit, struct arena *arena, const char *worke
                     int64_t adopter_ms)
 {
     /* Whether a start was lost with its worker shows only once that worker is marked. */
-    worker_add_mark_dead(unit, "engine");
+    worker_add_mark_all_dead(unit, "engine");
     static const struct column_kind kinds[] = {
         {offsetof(struct turn_start, tenant), COLUMN_TEXT},
         {offsetof(struct turn_start, session), COLUMN_UUID},

@@ -7,7 +7,8 @@ import urllib.parse
 import uuid
 
 from harness.stops import FREEZE, KILL
-from delivering import Customer, QUICK, SETTLED, now, quiet, responders
+from delivering import Customer, QUICK, SETTLED, now, quiet, responders, wait_listening
+from scripted import Held
 
 SHARE = True  # the helper restarts the responders when a test needs others
 
@@ -90,7 +91,8 @@ def test_wake_up_too_large_for_a_dead_letter(desk):
     customer = Customer(desk)
     customer.wake("x", value=json.dumps({"padding": customer.address + "x" * 600_000}))
     wait_listening(desk, customer)
-    letter, = [letter for letter in desk.kafka_records("dlq") if "dlq-dropped" in letter.headers]
+    letter, = desk.wait(lambda: [letter for letter in desk.kafka_records("dlq")
+                                 if "dlq-dropped" in letter.headers], 20, "the letter")
     assert letter.headers["dlq-dropped"] == b"value" and not letter.value
     assert letter.headers["dlq-code"] == b"event.size"
 
@@ -682,7 +684,6 @@ def test_lost_commit_answer_is_found(desk):
 def test_claims_nothing_without_a_lease(desk):
     """The lease is over by our own clock and renewals are late: the gate would refuse what is claimed
     now, so nothing is."""
-    from scripted import Held
     responders(desk)
     customer = Customer(desk)
     wait_listening(desk, customer)
@@ -693,7 +694,10 @@ def test_claims_nothing_without_a_lease(desk):
         delivery = customer.reply()
         assert quiet(desk, 1.5, lambda: len(customer.attempts(delivery))) == 0
     customer.wait_state(delivery, "sent")
-    assert len(customer.attempts(delivery)) == 1
+    # a renewal that was late itself leaves little of the lease: the gate may refuse once
+    outcomes = [attempt["outcome"] for attempt in customer.attempts(delivery)]
+    assert outcomes[-1:] == ["accepted"] and outcomes.count("not_sent") == len(outcomes) - 1 <= 1, \
+        outcomes
 
 
 # ---- the process

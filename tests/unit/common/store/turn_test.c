@@ -242,6 +242,34 @@ static void only_due_sessions_of_the_dead_are_adopted(void)
     end_test();
 }
 
+/* Another unit is marking the dead worker at this moment, and has not committed: the start waits,
+ * or it would take the lost start for a living worker's and not count it. */
+static void start_waits_for_who_marks_the_dead(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "hello");
+    CU_ASSERT_EQUAL(start(WORKER_A, &claimed.rows[0]).tries, 0);
+    run("UPDATE workers SET lease_until = clock_timestamp() - interval '1 s'"
+        " WHERE id = (SELECT worker FROM turns);"
+        "UPDATE channel_sessions SET worker = '" WORKER_B "'");
+    struct outcome marker;
+    rig_sql(&marker, "UPDATE workers SET dead = true WHERE id = (SELECT worker FROM turns)",
+            "do $$ begin for i in 1..300 loop"
+            " exit when exists (select from pg_locks where not granted);"
+            " perform pg_sleep(0.01); end loop; end $$",
+            NULL);
+    struct outcome holds = {.done = false};
+    do { /* until the marker has the row */
+        rig_sql(&holds, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", NULL,
+                NULL);
+        while (!holds.done)
+            loop_pass(rig_loop);
+    } while (strcmp(holds.text, "1") != 0 && !marker.done);
+    struct turn_started turn = start(WORKER_B, &claimed.rows[0]);
+    CU_ASSERT_EQUAL(turn.tries, 1);
+    end_test();
+}
+
 /* V5g and the suspect rule: only starts that were lost with a dead worker count. */
 static void tries_count_lost_starts_only(void)
 {
@@ -419,6 +447,7 @@ int main(void)
     CU_add_test(suite, "fences and workers", an_older_fence_or_another_worker_is_refused);
     CU_add_test(suite, "adoption", only_due_sessions_of_the_dead_are_adopted);
     CU_add_test(suite, "tries", tries_count_lost_starts_only);
+    CU_add_test(suite, "tries while another marks", start_waits_for_who_marks_the_dead);
     CU_add_test(suite, "what ends at once", what_ends_at_once);
     CU_add_test(suite, "consent in a batch", consent_follows_the_order_of_a_batch);
     CU_add_test(suite, "a failed text", a_failed_text_stays_out_of_the_next_prompt);
