@@ -500,6 +500,17 @@ def test_two_engines_share_and_a_third_joins(desk):
     del desk.services["engine-3"]
 
 
+def unanswered(desk):
+    """What the rows say of up to three texts without an answer."""
+    return desk.sql(
+        "SELECT to_jsonb(e) - 'content_hash', to_jsonb(s), to_jsonb(t), to_jsonb(w),"
+        " clock_timestamp() FROM inbox_events e LEFT JOIN channel_sessions s"
+        " ON s.tenant_id = e.tenant_id AND s.id = e.session_id LEFT JOIN turns t"
+        " ON t.tenant_id = s.tenant_id AND t.id = s.turn_id LEFT JOIN workers w ON w.id = s.worker"
+        " WHERE e.state <> 'answered' AND e.claimed_at > clock_timestamp() - interval '5 min'"
+        " LIMIT 3")
+
+
 def test_turn_that_kills_its_engine(desk):
     """One poisoned turn among a thousand: its customer gets the degraded wording, after three
     processes died of it; all others get real replies."""
@@ -536,7 +547,8 @@ def test_turn_that_kills_its_engine(desk):
             "SELECT t.outcome, count(*) FROM turns t JOIN channel_sessions s ON s.id = t.session_id"
             " AND s.tenant_id = t.tenant_id WHERE s.remote_address = ANY (%s) GROUP BY 1",
             addresses))
-    desk.wait(lambda: outcomes() == {"reply": 999}, 60, lambda: f"999 replies: {outcomes()}")
+    desk.wait(lambda: outcomes() == {"reply": 999}, 60,
+              lambda: f"999 replies: {outcomes()}, open: {unanswered(desk)}")
     last = poison.text()
     assert oracle.new_nonces(poison.wait_replies(3, 20)[2][0])[-1] == last.nonce
 
