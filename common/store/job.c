@@ -102,5 +102,3 @@ int job_put(struct pg_session *session, const struct uuid *tenant, const char *k
     pg_result_free(&result);
     return 0;
 }
-
-const char *const job_statements[] = {claim_sql, NULL};

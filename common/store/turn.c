@@ -470,7 +470,3 @@ void turn_add_give_back(struct pg_unit *unit, const char *worker)
     pg_param(pg_add(unit, give_back_sql), worker);
     worker_add_retire(unit, worker);
 }
-
-const char *const turn_statements[] = {
-    moved_sql,  adopt_sql, mine_sql, lock_conversations_sql, lock_sessions_sql, start_sql,
-    commit_sql, calls_sql, NULL};
