@@ -165,14 +165,22 @@ void pg_conn_fini(struct pg_conn *conn)
 
 /* ---- sending ---- */
 
+static bool send_statement(struct pg_conn *conn, const struct pg_sent *s)
+{
+    char call[PG_FUNCTION_CALL_SIZE];
+    const char *text = s->sql;
+    if (pg_calls(conn->pg, s->sql)) {
+        pg_function_call(s->sql, s->param_count, call);
+        text = call;
+    }
+    return PQsendQueryParams(conn->db, text, s->param_count, NULL, s->params, NULL, NULL, 0) == 1;
+}
+
 void pg_conn_send(struct pg_conn *conn, struct pg_pending *pending)
 {
     bool sent = true;
-    for (int i = 0; i < pending->count && sent; i++) {
-        const struct pg_sent *s = &pending->sent[i];
-        sent = PQsendQueryParams(conn->db, s->sql, s->param_count, NULL, s->params, NULL, NULL,
-                                 0) == 1;
-    }
+    for (int i = 0; i < pending->count && sent; i++)
+        sent = send_statement(conn, &pending->sent[i]);
     sent = sent && PQpipelineSync(conn->db) == 1;
     int left = sent ? PQflush(conn->db) : -1;
     pending->next = NULL; /* it may come from a list */
@@ -219,6 +227,7 @@ static void note_error(struct pg_conn *conn, struct pg_pending *pending, const P
         return;
     pg_err_from_result(result, pending->got, &err);
     pg_pending_fail(pending, &err);
+    pending->failed = pending->got;
     if (strcmp(err.code, "pg.25006") == 0)
         conn->read_only = true;
 }
@@ -229,6 +238,12 @@ static void finish(struct pg_conn *conn)
     struct err err;
     conn->in_flight = NULL;
     conn->backoff_ms = BACKOFF_MIN_MS;
+    if (pending->err != NULL && strcmp(pending->err->code, "pg.42883") == 0 &&
+        pending->failed < pending->count &&
+        pg_lacks(conn->pg, pending->sent[pending->failed].sql)) {
+        pg_again(conn->pg, pending);
+        return;
+    }
     if (pending->err == NULL && pending->got != pending->count) {
         err_set(&err, ERR_BUG, "pg.results", "%d results for %d statements", pending->got,
                 pending->count);

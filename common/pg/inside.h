@@ -29,6 +29,20 @@ void pg_first_line(const char *message, char out[PG_TEXT_MAX]);
 /* Ignores notices; libpq would print them. */
 void pg_ignore_notice(void *arg, const PGresult *result);
 
+/* ---- statements as functions ---- */
+#define PG_FUNCTION_PREFIX    "desk_statement_"
+#define PG_FUNCTION_NAME_SIZE 32
+#define PG_FUNCTION_CALL_SIZE 320
+
+/* The function's name for a statement, and the call of it with so many parameters. */
+void pg_function_name(const char *sql, char name[PG_FUNCTION_NAME_SIZE]);
+void pg_function_call(const char *sql, int params, char call[PG_FUNCTION_CALL_SIZE]);
+
+/* What types a statement takes and returns. *described is owned (PQclear). */
+struct pg_session;
+int pg_session_describe(struct pg_session *session, const char *sql, PGresult **described,
+                        struct err *err);
+
 /* ---- a unit on its way ---- */
 struct pg_sent {
     const char *sql;
@@ -43,6 +57,7 @@ struct pg_pending {
     int64_t due_ms;            /* monotonic */
     struct err *err;           /* first failure, owned */
     int count, got;            /* statements; of them answered */
+    int failed;                /* which one, when err came from the server */
     struct pg_sent *sent;      /* count of them */
     struct pg_result *results; /* count of them */
 };
@@ -57,6 +72,9 @@ struct pg_pending *pg_pending_new(const struct pg_unit *unit);
 
 /* Sets the error, in place of an earlier one. */
 void pg_pending_fail(struct pg_pending *pending, const struct err *err);
+
+/* As if it had never been sent. */
+void pg_pending_reset(struct pg_pending *pending);
 
 /* Calls back, with the error if there is one, and frees. */
 void pg_pending_finish(struct pg_pending *pending);
@@ -131,6 +149,14 @@ void pg_conn_drop(struct pg_conn *conn, const char *why);
 struct loop *pg_loop(const struct pg *pg);
 const struct pg_target *pg_target_of(const struct pg *pg);
 int64_t pg_retry_max_ms(const struct pg *pg);
+
+/* Whether the statement is called as a function; and that there is none: false if that is not why.
+ */
+bool pg_calls(const struct pg *pg, const char *sql);
+bool pg_lacks(struct pg *pg, const char *sql);
+
+/* Sends the unit again: nothing of it happened. */
+void pg_again(struct pg *pg, struct pg_pending *pending);
 
 /* Around everything that may call back: pg_free inside only takes effect after the last leave. */
 void pg_enter(struct pg *pg);

@@ -12,6 +12,7 @@
 #define CONNECTIONS_MAX   16
 #define QUEUE_MAX_DEFAULT 100000
 #define RETRY_MAX_MS      2000
+#define LACKING_MAX       64
 
 struct pg {
     struct loop *loop;
@@ -19,6 +20,9 @@ struct pg {
     void (*on_state)(void *arg, bool up);
     void *arg;
     size_t queue_max;
+    const char *const *functions;
+    const char *lacking[LACKING_MAX]; /* statements without a function in this database */
+    size_t lacking_count;
     int64_t retry_max_ms;
     struct pg_conn conns[CONNECTIONS_MAX];
     int count, up;
@@ -109,8 +113,40 @@ void pg_on_room(struct pg *pg)
         dispatch(pg);
 }
 
+static void arm_deadline(struct pg *pg, int64_t due_ms);
+
+bool pg_calls(const struct pg *pg, const char *sql)
+{
+    const char *const *listed = pg->functions;
+    while (listed != NULL && *listed != NULL && *listed != sql)
+        listed++;
+    if (listed == NULL || *listed == NULL || pg->lacking_count == LACKING_MAX)
+        return false;
+    for (size_t i = 0; i < pg->lacking_count; i++)
+        if (pg->lacking[i] == sql)
+            return false;
+    return true;
+}
+
+bool pg_lacks(struct pg *pg, const char *sql)
+{
+    if (!pg_calls(pg, sql))
+        return false;
+    pg->lacking[pg->lacking_count++] = sql;
+    return true;
+}
+
+void pg_again(struct pg *pg, struct pg_pending *pending)
+{
+    pg_pending_reset(pending);
+    arm_deadline(pg, pending->due_ms);
+    pg_list_push(&pg->queue, pending);
+}
+
 void pg_on_up(struct pg *pg)
 {
+    if (pg->up == 0)
+        pg->lacking_count = 0; /* the schema may have been migrated meanwhile */
     if (++pg->up == 1 && pg->on_state != NULL)
         pg->on_state(pg->arg, true);
     pg_on_room(pg);
@@ -226,6 +262,7 @@ struct pg *pg_new(const struct pg_options *options)
     pg->arg = options->arg;
     pg->queue_max = options->queue_max > 0 ? options->queue_max : QUEUE_MAX_DEFAULT;
     pg->retry_max_ms = options->retry_max_ms > 0 ? options->retry_max_ms : RETRY_MAX_MS;
+    pg->functions = options->functions;
     pg->count = options->connections;
     pg->soon = timer_new(pg->loop, on_soon, pg);
     pg->deadline = timer_new(pg->loop, on_deadline, pg);

@@ -24,10 +24,13 @@ struct pg;
 
 struct pg_options {
     struct loop *loop;
-    const char *url;      /* libpq URI or conninfo; copied */
-    const char *name;     /* application_name */
-    int connections;      /* 1-16 */
-    size_t queue_max;     /* units waiting beyond that before RETRY_LATER "pg.full"; 0: 100,000 */
+    const char *url;  /* libpq URI or conninfo; copied */
+    const char *name; /* application_name */
+    int connections;  /* 1-16 */
+    size_t queue_max; /* units waiting beyond that before RETRY_LATER "pg.full"; 0: 100,000 */
+    /* Statements (NULL-terminated, static) that are called as the functions that pg_session_define
+     * made of them; the text is sent where the database has none. NULL: none. */
+    const char *const *functions;
     int64_t retry_max_ms; /* longest pause between two tries to connect, at least 50; 0: 2,000 */
     /* The pool lost its last or got its first working connection; may be NULL. */
     void (*on_state)(void *arg, bool up);
@@ -132,6 +135,15 @@ int pg_session_query(struct pg_session *session, const struct pg_statement *stat
 /* Runs a script of several statements without parameters (migrations). */
 int pg_session_script(struct pg_session *session, const char *sql, struct err *err);
 void pg_result_free(struct pg_result **result);
+
+/* Makes a function of the statement, so that pools with `functions` need not have it planned each
+ * time (pg/function.c); nothing if it is there. As owner. The statement must not return a column
+ * without a type of its own (void). */
+int pg_session_define(struct pg_session *session, const char *sql, struct err *err);
+
+/* Drops the functions of all statements but those kept. */
+int pg_session_drop_functions(struct pg_session *session, const char *const *kept, size_t count,
+                              struct err *err);
 int pg_columns(const struct pg_result *results, int statement);
 const char *pg_column_name(const struct pg_result *results, int statement, int column);
 

@@ -71,6 +71,21 @@ int pg_session_query(struct pg_session *session, const struct pg_statement *stat
     return 0;
 }
 
+int pg_session_describe(struct pg_session *session, const char *sql, PGresult **described,
+                        struct err *err)
+{
+    PGresult *prepared = PQprepare(session->db, "", sql, 0, NULL);
+    int failed = judge(session, prepared, err);
+    PQclear(prepared);
+    if (failed != 0)
+        return -1;
+    *described = PQdescribePrepared(session->db, "");
+    if (judge(session, *described, err) == 0)
+        return 0;
+    PQclear(*described);
+    return -1;
+}
+
 int pg_session_script(struct pg_session *session, const char *sql, struct err *err)
 {
     PGresult *native = PQexec(session->db, sql);

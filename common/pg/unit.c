@@ -61,6 +61,15 @@ void pg_pending_fail(struct pg_pending *pending, const struct err *err)
     *pending->err = *err;
 }
 
+void pg_pending_reset(struct pg_pending *pending)
+{
+    for (int i = 0; i < pending->got; i++)
+        PQclear(pending->results[i].native);
+    free(pending->err);
+    pending->err = NULL;
+    pending->got = 0;
+}
+
 void pg_pending_finish(struct pg_pending *pending)
 {
     struct pg_answer answer = {.err = pending->err};

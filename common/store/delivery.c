@@ -576,3 +576,17 @@ bool delivery_read_look_up(const struct pg_answer *answer, int row, struct deliv
     read_ref(answer, statement, row, &out->ref);
     return true;
 }
+
+const char *const delivery_statements[] = {lock_conversations_sql,
+                                           lock_sessions_sql,
+                                           lock_deliveries_sql,
+                                           claim_sql,
+                                           next_sql,
+                                           change_sql,
+                                           opt_out_sql,
+                                           expire_sql,
+                                           park_sql,
+                                           due_sql,
+                                           look_up_sql,
+                                           used_sids_sql,
+                                           NULL};

@@ -152,4 +152,7 @@ void delivery_add_channel(struct pg_unit *unit, struct arena *arena, const struc
                           const struct uuid *channel);
 bool delivery_read_channel(const struct pg_answer *answer, struct delivery_route *out);
 
+/* Its frequent statements, NULL-terminated, for store/statements.h. */
+extern const char *const delivery_statements[];
+
 #endif

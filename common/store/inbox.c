@@ -12,7 +12,7 @@
 /* Erasure takes the same lock exclusively: a claim is either before it, and erased with the rest,
  * or after it, and sees its row in `erasures`. */
 static const char lock_addresses_sql[] =
-    "SELECT pg_advisory_xact_lock_shared(k)"
+    "SELECT pg_advisory_xact_lock_shared(k)::text"
     " FROM (SELECT DISTINCT k FROM unnest($1::bigint[]) AS t (k) ORDER BY k) AS keys";
 
 /* The inbox row decides what is new; an event that ends at once never arms a session. A loop is a
@@ -388,3 +388,7 @@ void inbox_add_unknown(struct pg_unit *unit, const char *tenant, const char *cha
     pg_param(statement, channel);
     pg_param(statement, provider_ids);
 }
+
+const char *const inbox_statements[] = {
+    lock_addresses_sql,      insert_sql, lock_contacts_sql, lock_conversations_sql,
+    touch_conversations_sql, arm_sql,    report_sql,        NULL};

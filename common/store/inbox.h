@@ -68,4 +68,7 @@ bool inbox_read_claim(const struct pg_answer *answer, int row, struct inbox_clai
 void inbox_add_unknown(struct pg_unit *unit, const char *tenant, const char *channel,
                        const char *provider_ids);
 
+/* Its frequent statements, NULL-terminated, for store/statements.h. */
+extern const char *const inbox_statements[];
+
 #endif

@@ -102,3 +102,5 @@ int job_put(struct pg_session *session, const struct uuid *tenant, const char *k
     pg_result_free(&result);
     return 0;
 }
+
+const char *const job_statements[] = {claim_sql, NULL};

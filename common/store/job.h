@@ -54,4 +54,7 @@ void job_add_release(struct pg_unit *unit, const char *worker);
 int job_put(struct pg_session *session, const struct uuid *tenant, const char *kind,
             const struct uuid *subject, struct err *err);
 
+/* Its frequent statements, NULL-terminated, for store/statements.h. */
+extern const char *const job_statements[];
+
 #endif

@@ -20,10 +20,11 @@ static const char moved_sql[] =
 
 static const char adopt_sql[] =
     "WITH free AS (SELECT s.tenant_id, s.id, s.due_at FROM channel_sessions s"
-    " WHERE s.due_at <= clock_timestamp() AND s.worker IS NULL"
+    " WHERE s.due_at <= statement_timestamp() AND s.worker IS NULL"
     " ORDER BY s.due_at LIMIT $2::integer FOR UPDATE SKIP LOCKED),"
     " orphan AS (SELECT s.tenant_id, s.id, s.due_at FROM channel_sessions s"
-    " WHERE s.due_at <= clock_timestamp() AND s.worker IN (SELECT id FROM workers WHERE dead)"
+    " WHERE s.due_at <= statement_timestamp()"
+    " AND s.worker = ANY (ARRAY(SELECT id FROM workers WHERE dead))"
     " ORDER BY s.due_at LIMIT $2::integer FOR UPDATE SKIP LOCKED),"
     " due AS (SELECT tenant_id, id FROM (SELECT * FROM free UNION ALL SELECT * FROM orphan) AS u"
     " ORDER BY due_at LIMIT $2::integer)"
@@ -33,7 +34,7 @@ static const char adopt_sql[] =
 
 static const char mine_sql[] =
     "SELECT tenant_id, id, conversation_id, claimed FROM channel_sessions"
-    " WHERE worker = $1::uuid AND due_at <= clock_timestamp() AND id <> ALL ($2::uuid[])"
+    " WHERE worker = $1::uuid AND due_at <= statement_timestamp() AND id <> ALL ($2::uuid[])"
     " ORDER BY due_at LIMIT $3::integer";
 
 static const char lock_conversations_sql[] =
@@ -470,3 +471,7 @@ void turn_add_give_back(struct pg_unit *unit, const char *worker)
     pg_param(pg_add(unit, give_back_sql), worker);
     worker_add_retire(unit, worker);
 }
+
+const char *const turn_statements[] = {
+    moved_sql,  adopt_sql, mine_sql, lock_conversations_sql, lock_sessions_sql, start_sql,
+    commit_sql, calls_sql, NULL};

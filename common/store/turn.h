@@ -146,4 +146,7 @@ bool turn_read_committed(const struct pg_answer *answer, int row, struct turn_co
  */
 void turn_add_give_back(struct pg_unit *unit, const char *worker);
 
+/* Its frequent statements, NULL-terminated, for store/statements.h. */
+extern const char *const turn_statements[];
+
 #endif

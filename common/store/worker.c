@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/statements.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +147,7 @@ struct worker *worker_new(const struct worker_options *options)
                                            .url = options->database_url,
                                            .name = "frontdesk-lease",
                                            .connections = 1,
+                                           .functions = statements_frequent(),
                                            .retry_max_ms = options->lease_ms / 8 + 50,
                                            .on_state = on_state,
                                            .arg = self});
@@ -199,3 +201,5 @@ void worker_add_retire(struct pg_unit *unit, const char *id)
 {
     pg_param(pg_add(unit, retire_sql), id);
 }
+
+const char *const worker_statements[] = {renew_sql, mark_dead_sql, mark_all_dead_sql, NULL};

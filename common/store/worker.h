@@ -65,4 +65,7 @@ void worker_add_mark_all_dead(struct pg_unit *unit, const char *kind);
 /* Adds the statement that marks a worker dead after its work was given back (drain). */
 void worker_add_retire(struct pg_unit *unit, const char *id);
 
+/* Its frequent statements, NULL-terminated, for store/statements.h. */
+extern const char *const worker_statements[];
+
 #endif

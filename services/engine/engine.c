@@ -11,6 +11,7 @@
 #include "relay.h"
 #include "service/log.h"
 #include "session.h"
+#include "store/statements.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,6 +127,7 @@ static void open_database(struct engine *engine)
                                              .url = url,
                                              .name = "frontdesk-engine",
                                              .connections = (int)settings->database_connections,
+                                             .functions = statements_frequent(),
                                              .on_state = on_database,
                                              .arg = engine});
     engine->worker = worker_new(&(struct worker_options){.loop = engine->loop,

@@ -19,6 +19,7 @@
 #include "send.h"
 #include "service/log.h"
 #include "store/job.h"
+#include "store/statements.h"
 #include "wake.h"
 
 static struct responder_shared shared;
@@ -145,6 +146,7 @@ static void open_database(struct responder *responder)
                                                 .url = url,
                                                 .name = "frontdesk-responder",
                                                 .connections = (int)settings->database_connections,
+                                                .functions = statements_frequent(),
                                                 .on_state = on_database,
                                                 .arg = responder});
     responder->worker = worker_new(&(struct worker_options){.loop = responder->loop,

@@ -12,6 +12,13 @@ SHARE = True
 # processes, and the migrations' ledger.
 WITHOUT_TENANT = {"installation", "workers", "schema_migrations"}
 
+# What a frequent statement may read from its first row to its last, for the reason that is given.
+WHOLE = {
+    "workers": "a row per process", "workers_pkey": "a row per process",
+    "installation": "one row",
+    "channels_unpublished": "only what is to be published",
+}
+
 
 def tables(desk):
     return [
@@ -225,3 +232,72 @@ def test_the_console_writes_nothing_of_a_foreign_tenant(desk):
             assert is_refused(cursor, f"INSERT INTO {name} ({', '.join(columns)})"
                                       f" SELECT {values} FROM {name} WHERE {key} = %s",
                               str(uuid.uuid4()), own), f"{name}: a foreign row was inserted"
+
+
+def of_row(column, kind, needed, words):
+    """SQL for a column of the n-th of many rows. What may be missing mostly is: rows are open, not
+    removed, and nobody's."""
+    if column == "tenant_id":
+        return "md5('tenant' || n % 4)::uuid"
+    if column in words:
+        return f"'{words[column]}'"
+    if not needed and kind in ("uuid", "timestamp with time zone"):
+        return f"CASE WHEN n % 8 = 0 THEN {of_row(column, kind, True, words)} END"
+    return {"uuid": f"md5('{column}' || n)::uuid", "text": "'x' || n", "bigint": "n",
+            "integer": "n % 1000", "boolean": "false", "jsonb": "'{}'", "bytea": "md5('' || n)::bytea",
+            "timestamp with time zone": "now() - n * interval '1 s'"}[kind]
+
+
+def fill(cursor, name, rows):
+    """Many rows of four tenants that hang together in nothing but their tenants."""
+    words = allowed_words(cursor, name)
+    columns = columns_of(cursor, name)
+    cursor.execute("SELECT attname::text FROM pg_attribute WHERE attrelid = %s::regclass"
+                   " AND attnotnull", (name,))
+    needed = {column for (column,) in cursor.fetchall()}
+    values = ", ".join(of_row(column, kind, column in needed, words) for column, kind in columns)
+    names = ", ".join(column for column, _ in columns)
+    cursor.execute(f"INSERT INTO {name} ({names}) SELECT {values} FROM generate_series(1, {rows})"
+                   " AS n ON CONFLICT DO NOTHING")
+    cursor.execute(f"ANALYZE {name}")
+
+
+def scans(node):
+    """(table or index, whether a condition bounds it) of everything that a plan reads."""
+    if node["Node Type"] == "Seq Scan":
+        yield node["Relation Name"], ""
+    elif node["Node Type"] in ("Index Scan", "Index Only Scan", "Bitmap Index Scan"):
+        yield node["Index Name"], node.get("Index Cond", "")
+    for child in node.get("Plans", ()):
+        yield from scans(child)
+
+
+def test_no_frequent_statement_reads_a_table_whole(desk):
+    """With tables that have grown, the plans that the functions of adr 0004 keep find their rows by
+    an index, and not by the tenant alone."""
+    functions = desk.sql("SELECT proname, prosrc, proconfig, array_to_string(ARRAY("
+                         "SELECT format_type(t, NULL) FROM unnest(proargtypes) AS t), ',')"
+                         " FROM pg_proc WHERE proname LIKE 'desk\\_statement\\_%'")
+    assert len(functions) >= 25, len(functions)
+    connection = psycopg2.connect(desk.servers.postgres.url(desk.installation.database))
+    wrong = []
+    try:
+        cursor = connection.cursor()
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        for name in walled(desk):
+            fill(cursor, name, 4000)
+        for name, source, settings, types in functions:
+            for setting in settings:
+                cursor.execute("SELECT set_config(%s, %s, true)", setting.split("=", 1))
+            body = re.search(r"BEGIN (?:RETURN QUERY )?(.*); END", source, re.S).group(1)
+            count = len(types.split(",")) if types else 0
+            cursor.execute(f"PREPARE {name}{f' ({types})' if types else ''} AS {body}")
+            given = f" ({', '.join(['NULL'] * count)})" if count else ""
+            cursor.execute(f"EXPLAIN (FORMAT JSON) EXECUTE {name}{given}")
+            plan = cursor.fetchone()[0][0]["Plan"]
+            wrong += [f"{read} by {bound or 'nothing'} in {body[:300]}"
+                      for read, bound in scans(plan) if read not in WHOLE
+                      and re.fullmatch(r"(\(tenant_id = [^()]*\))?", bound)]
+    finally:
+        connection.close()
+    assert not wrong, "\n".join(wrong)

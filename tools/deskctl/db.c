@@ -10,6 +10,7 @@
 #include "files.h"
 #include "migrations.h"
 #include "store/schema.h"
+#include "store/statements.h"
 
 #define MIGRATION_LOCK_WAIT_MS 120000 /* another migration may be running: wait for its end */
 #define STATEMENT_LOCK_MS      4000   /* longer, and traffic queues up behind our own wait */
@@ -131,19 +132,21 @@ static int migrate(struct desk *desk, const struct words *words, struct err *err
     struct migration *items = NULL;
     struct schema_applied *applied = NULL;
     struct pg_session *session = NULL;
-    size_t count = 0, applied_count = 0, pending = 0;
+    size_t count = 0, applied_count = 0, pending = 0, functions = 0;
     if (load(desk, words, &items, &count, err) != 0 || desk_owner(desk, &session, err) != 0 ||
         schema_lock(session, MIGRATION_LOCK_WAIT_MS, err) != 0 ||
         schema_prepare(session, err) != 0 ||
         read_applied(desk, session, &applied, &applied_count, err) != 0 ||
         migrations_plan(items, count, applied, applied_count, &pending, err) != 0 ||
-        apply_pending(desk, session, items, count, pending, err) != 0)
+        apply_pending(desk, session, items, count, pending, err) != 0 ||
+        statements_define(session, &functions, err) != 0)
         return -1;
     desk_note("the schema is at %04zu, %zu of %zu applied now", count, count - pending, count);
     if (words_option(words, "login-roles") != NULL && login_roles(session, err) != 0)
         return -1;
     const struct desk_fact facts[] = {{"schema", NULL, (int64_t)count},
-                                      {"applied", NULL, (int64_t)(count - pending)}};
+                                      {"applied", NULL, (int64_t)(count - pending)},
+                                      {"statements", NULL, (int64_t)functions}};
     return desk_print_facts(desk, facts, sizeof facts / sizeof facts[0]);
 }
 

@@ -429,6 +429,81 @@ static void test_real_deadlock(void)
     rig_close();
 }
 
+static const char next_sql[] = "select $1::int + 1";
+static const char keep_sql[] = "insert into kept values ($1::text, $2::int[])";
+static const char list_sql[] = "with gone as (delete from kept returning name, numbers)"
+                               " select name, numbers[2] as c1, null, 'x' from gone order by 1";
+static const char *const frequent[] = {next_sql, keep_sql, list_sql, NULL};
+
+static struct outcome call_with(const char *sql, const char *one, const char *two)
+{
+    static struct outcome out;
+    struct pg_unit unit = {.count = 0};
+    struct pg_statement *statement = pg_add(&unit, sql);
+    if (one != NULL)
+        pg_param(statement, one);
+    if (two != NULL)
+        pg_param(statement, two);
+    rig_submit(&unit, &out);
+    rig_run();
+    return out;
+}
+
+static void define(size_t count)
+{
+    struct pg_session *session = NULL;
+    struct err err;
+    CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "unit-test", &session, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(pg_session_drop_functions(session, frequent, count, &err), 0);
+    for (int twice = 0; twice < 2; twice++)
+        for (size_t i = 0; i < count; i++)
+            CU_ASSERT_EQUAL_FATAL(pg_session_define(session, frequent[i], &err), 0);
+    pg_session_close(&session);
+}
+
+static const char *functions(void)
+{
+    return value_of("select count(*) from pg_proc where proname like 'desk_statement\\_%'");
+}
+
+/* Statements are called as functions where the database has them, and sent as text where not; what
+ * they answer is the same. */
+static void test_statements_as_functions(void)
+{
+    struct outcome out;
+    CU_ASSERT_TRUE(test_server_sql(&rig_server, "create table kept (name text, numbers int[])"));
+    define(3);
+    rig_open();
+    rig_pg = pg_new(&(struct pg_options){.loop = rig_loop,
+                                         .url = rig_server.url,
+                                         .name = "unit-test",
+                                         .connections = 1,
+                                         .functions = frequent});
+    CU_ASSERT_STRING_EQUAL(functions(), "3");
+    out = call_with(next_sql, "41", NULL);
+    assert_ok(&out, "42");
+    out = call_with(keep_sql, "it's", "{7,8}");
+    CU_ASSERT_TRUE(!out.failed && out.rows == 0);
+    out = call_with(list_sql, NULL, NULL);
+    assert_ok(&out, "it's");
+    /* that it is really called: the function now says something else than the text */
+    CU_ASSERT_TRUE(test_server_sql(
+        &rig_server,
+        "do $do$ begin execute (select 'create or replace function '"
+        " || oid::regprocedure || ' returns table (c1 integer) language plpgsql as $f$"
+        " begin return query select 1000; end $f$' from pg_proc"
+        " where proname like 'desk_statement\\_%' and prosrc like '%+ 1%'); end $do$"));
+    out = call_with(next_sql, "41", NULL);
+    assert_ok(&out, "1000");
+    define(0);
+    CU_ASSERT_STRING_EQUAL(functions(), "0");
+    out = call_with(next_sql, "41", NULL);
+    assert_ok(&out, "42");
+    out = call_with("select no_such_function($1::int)", "1", NULL);
+    assert_failed(&out, ERR_BUG, "pg.42883");
+    rig_close();
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -437,6 +512,7 @@ int main(void)
     CU_add_test(suite, "reading", test_reading);
     CU_add_test(suite, "a unit is one transaction", test_unit_is_one_transaction);
     CU_add_test(suite, "error at commit", test_error_at_commit);
+    CU_add_test(suite, "statements as functions", test_statements_as_functions);
     CU_add_test(suite, "errors stay in their unit", test_errors_stay_in_their_unit);
     CU_add_test(suite, "10,000 units", test_thousands_of_units);
     CU_add_test(suite, "large parameters and rows", test_large_parameters_and_rows);

@@ -1,0 +1,50 @@
+/* Which statements become functions of the database (pg/function.c says why). Called by deskctl. */
+#include "store/statements.h"
+
+#include <assert.h>
+#include <pthread.h>
+
+#include "store/delivery.h"
+#include "store/directory.h"
+#include "store/inbox.h"
+#include "store/job.h"
+#include "store/turn.h"
+#include "store/worker.h"
+
+#define STATEMENTS_MAX 64
+
+static const char *const of_directory[] = {directory_unpublished_sql, NULL};
+
+static const char *const *const lists[] = {worker_statements,   inbox_statements, turn_statements,
+                                           delivery_statements, job_statements,   of_directory};
+
+static const char *flat[STATEMENTS_MAX + 1];
+static size_t flat_count;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void flatten(void)
+{
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        for (size_t k = 0; lists[i][k] != NULL; k++) {
+            assert(flat_count < STATEMENTS_MAX);
+            flat[flat_count++] = lists[i][k];
+        }
+}
+
+const char *const *statements_frequent(void)
+{
+    pthread_once(&once, flatten);
+    return flat;
+}
+
+int statements_define(struct pg_session *session, size_t *count, struct err *err)
+{
+    const char *const *statements = statements_frequent();
+    *count = flat_count;
+    if (pg_session_drop_functions(session, statements, flat_count, err) != 0)
+        return -1;
+    for (size_t i = 0; i < flat_count; i++)
+        if (pg_session_define(session, statements[i], err) != 0)
+            return -1;
+    return 0;
+}
