@@ -6,18 +6,23 @@
 #include "sms.h"
 #include "status.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
 
-#define FORM_TYPE "application/x-www-form-urlencoded"
+#define BUSY_RETRY_AFTER_S 1
+#define FORM_TYPE          "application/x-www-form-urlencoded"
 
+/* `bounded`: at most status_concurrency at once. A reply brings four statuses, and a customer's
+ * text must not wait behind those of a thousand others. */
 static const struct {
     const char *path, *method, *type, *name;
     enum route route;
+    bool bounded;
     void (*handle)(struct webhook *webhook);
 } routes[] = {
-    {"/twilio/sms", "POST", FORM_TYPE, "sms", ROUTE_SMS, sms_handle},
-    {"/twilio/status", "POST", FORM_TYPE, "status", ROUTE_STATUS, status_handle},
+    {"/twilio/sms", "POST", FORM_TYPE, "sms", ROUTE_SMS, false, sms_handle},
+    {"/twilio/status", "POST", FORM_TYPE, "status", ROUTE_STATUS, true, status_handle},
 };
 #define ROUTES (sizeof routes / sizeof routes[0])
 
@@ -28,6 +33,23 @@ static bool is_type(const char *given, const char *wanted)
     return length == strlen(wanted) && strncasecmp(given, wanted, length) == 0;
 }
 
+static void handle(struct ingress *ingress, size_t i, const struct http_request *request,
+                   struct http_response *response)
+{
+    static atomic_int inside; /* of bounded routes */
+    struct webhook webhook = {
+        .ingress = ingress, .request = request, .response = response, .name = routes[i].name};
+    if (!routes[i].bounded) {
+        routes[i].handle(&webhook);
+    } else if (atomic_fetch_add(&inside, 1) >= ingress->settings.status_concurrency) {
+        *response = (struct http_response){.status = 503, .retry_after_s = BUSY_RETRY_AFTER_S};
+        atomic_fetch_sub(&inside, 1);
+    } else {
+        routes[i].handle(&webhook);
+        atomic_fetch_sub(&inside, 1);
+    }
+}
+
 static void dispatch(struct ingress *ingress, size_t i, const struct http_request *request,
                      struct http_response *response)
 {
@@ -36,9 +58,7 @@ static void dispatch(struct ingress *ingress, size_t i, const struct http_reques
     } else if (!is_type(request->content_type, routes[i].type)) {
         response->status = 415;
     } else {
-        struct webhook webhook = {
-            .ingress = ingress, .request = request, .response = response, .name = routes[i].name};
-        routes[i].handle(&webhook);
+        handle(ingress, i, request, response);
     }
 }
 

@@ -21,6 +21,9 @@ const struct config_spec ingress_config[] = {
         "Connections served at once; more wait to be accepted."),
     ROW("concurrency", CONFIG_INT, concurrency, "56", 1, 512, 0,
         "Requests inside at once; more are answered 503. Less than threads."),
+    ROW("status_concurrency", CONFIG_INT, status_concurrency, "28", 1, 512, 0,
+        "Status callbacks inside at once; more are answered 503, so that texts find room. Less "
+        "than concurrency."),
     ROW("request_deadline_ms", CONFIG_MS, request_deadline_ms, "10s", 1000, 60000, 0,
         "Longest time for a request to arrive in full."),
     ROW("produce_deadline_ms", CONFIG_MS, produce_deadline_ms, "4s", 100, 12000, 0,
@@ -43,5 +46,11 @@ int ingress_settings_check(const struct ingress_settings *settings, struct err *
         return err_set(err, ERR_PERMANENT, "config.invalid",
                        "concurrency (%lld) must be less than threads (%lld): the rest answers 503",
                        (long long)settings->concurrency, (long long)settings->threads);
+    if (settings->status_concurrency >= settings->concurrency)
+        return err_set(
+            err, ERR_PERMANENT, "config.invalid",
+            "status_concurrency (%lld) must be less than concurrency (%lld): the rest is "
+            "for texts",
+            (long long)settings->status_concurrency, (long long)settings->concurrency);
     return 0;
 }

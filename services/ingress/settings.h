@@ -10,7 +10,7 @@ struct ingress_settings {
     const char *listen;
     const char *public_url; /* what Twilio signs, without a path's slash at its end */
     const char *edge_secret_key_file;
-    int64_t threads, concurrency;
+    int64_t threads, concurrency, status_concurrency;
     int64_t request_deadline_ms, produce_deadline_ms;
     int64_t quarantine_per_source, quarantine_per_number; /* each minute */
 };
@@ -20,7 +20,8 @@ extern const struct config_spec ingress_config[];
 extern const size_t ingress_config_count;
 
 /* What the table cannot say: public_url must be an http or https URL without query, fragment,
- * credentials or slash at its end; concurrency at most threads. PERMANENT "config.invalid". */
+ * credentials or slash at its end; concurrency less than threads, status_concurrency less
+ * than concurrency. PERMANENT "config.invalid". */
 int ingress_settings_check(const struct ingress_settings *settings, struct err *err);
 
 #endif

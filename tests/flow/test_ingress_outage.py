@@ -4,6 +4,7 @@ stays up and recovers alone."""
 import json
 import threading
 import time
+import uuid
 
 import webhook
 from service import get
@@ -153,6 +154,44 @@ def test_many_requests_while_kafka_is_frozen(desk):
     finally:
         kafka.thaw()
     desk.wait(lambda: desk.webhook(desk.new_address(), "after").status == 200, 30, "recovery")
+
+
+def test_statuses_leave_room_for_texts(desk):
+    """A flood of status callbacks takes its share of the places and no more: texts that come in the
+    middle of it are let in."""
+    desk.start(engines=0, responders=0, config={"ingress": {"produce_deadline_ms": 12000}})
+    tenant = desk.tenants[0]
+    tenant_id = desk.value("SELECT id FROM tenants WHERE name = %s", tenant["name"])
+    assert desk.webhook(desk.new_address(), "before").status == 200
+
+    def status():
+        sid = webhook.new_sid()
+        fields = {"MessageSid": sid, "MessageStatus": "sent", "AccountSid": tenant["account_sid"],
+                  "From": tenant["numbers"]["sms"], "To": desk.new_address()}
+        target = f"/twilio/status?tenant={tenant_id}&delivery={uuid.uuid4()}&attempt=1"
+        statuses.append(desk.post(target, list(fields.items())).status)
+
+    def text():
+        texts.append(desk.webhook(desk.new_address(), "hello").status)
+
+    statuses, texts = [], []
+    desk.servers.kafka.freeze()
+    try:
+        flood = [threading.Thread(target=status) for _ in range(45)]
+        for thread in flood:
+            thread.start()
+        desk.wait(lambda: len(statuses) == 45 - 28, 5, lambda: f"refusals: {statuses}")
+        people = [threading.Thread(target=text) for _ in range(20)]
+        for thread in people:
+            thread.start()
+        desk.wait(lambda: desk.services["ingress-1"].metrics()["frontdesk_ingress_in_flight"] == 48,
+                  5, "28 statuses and 20 texts inside")
+    finally:
+        desk.servers.kafka.thaw()
+    for thread in flood + people:
+        thread.join()
+    assert sorted(statuses) == [204] * 28 + [503] * 17, statuses
+    assert texts == [200] * 20, texts
 
 
 def test_unverifiable_while_kafka_is_away(desk):
