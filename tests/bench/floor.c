@@ -4,13 +4,16 @@
 #include <curl/curl.h>
 #include <libpq-fe.h>
 #include <librdkafka/rdkafka.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SAMPLES_MAX 200000
 #define BODY_BYTES  300
@@ -63,6 +66,25 @@ static void die(const char *what)
     exit(1);
 }
 
+/* Waits until the next unit is to begin: units a second, 0 for as fast as they go. */
+static void pace(int64_t *next_us, int rate)
+{
+    if (rate == 0)
+        return;
+    *next_us = *next_us == 0 ? now_us() : *next_us + 1000000 / rate;
+    for (int64_t left_us = *next_us - now_us(); left_us > 0; left_us = *next_us - now_us())
+        poll(NULL, 0, (int)((left_us + 999) / 1000));
+}
+
+static int rate_of(const char *text)
+{
+    char *end;
+    long rate = strtol(text, &end, 10);
+    if (*end != '\0' || rate < 0 || rate > 10000)
+        die("a rate must be 0-10000 a second");
+    return (int)rate;
+}
+
 static int count_of(const char *text)
 {
     char *end;
@@ -72,7 +94,7 @@ static int count_of(const char *text)
     return (int)count;
 }
 
-/* ---- http URL COUNT: sequential GETs on one connection ---- */
+/* ---- http URL COUNT RATE: sequential GETs on one connection ---- */
 
 static size_t drop_body(char *bytes, size_t size, size_t count, void *arg)
 {
@@ -82,12 +104,14 @@ static size_t drop_body(char *bytes, size_t size, size_t count, void *arg)
 
 static int run_http(char **args)
 {
-    int count = count_of(args[1]);
+    int count = count_of(args[1]), rate = rate_of(args[2]);
+    int64_t next = 0;
     CURL *easy = curl_easy_init();
     curl_easy_setopt(easy, CURLOPT_URL, args[0]);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop_body);
     double cpu = cpu_us();
     for (int i = 0; i < count; i++) {
+        pace(&next, rate);
         int64_t start = now_us();
         if (curl_easy_perform(easy) != CURLE_OK)
             die("the request failed");
@@ -98,11 +122,12 @@ static int run_http(char **args)
     return 0;
 }
 
-/* ---- commit URL COUNT: one-statement commits on one connection ---- */
+/* ---- commit URL COUNT RATE: one-statement commits on one connection ---- */
 
 static int run_commit(char **args)
 {
-    int count = count_of(args[1]);
+    int count = count_of(args[1]), rate = rate_of(args[2]);
+    int64_t next = 0;
     PGconn *pg = PQconnectdb(args[0]);
     if (PQstatus(pg) != CONNECTION_OK)
         die(PQerrorMessage(pg));
@@ -110,6 +135,7 @@ static int run_commit(char **args)
     const char *params[2] = {"1", "three hundred bytes or so would be a text message"};
     double cpu = cpu_us();
     for (int i = 0; i < count; i++) {
+        pace(&next, rate);
         int64_t start = now_us();
         PGresult *r = PQexecParams(pg, "INSERT INTO bench_floor VALUES ($1, $2)", 2, NULL, params,
                                    NULL, NULL, 0);
@@ -241,10 +267,11 @@ static void await_one(rd_kafka_t *consumer)
     die("a record did not arrive");
 }
 
-/* hop BROKERS TOPIC PARTITIONS COUNT: from produce to consumed, one at a time */
+/* hop BROKERS TOPIC PARTITIONS COUNT RATE: from produce to consumed, one at a time */
 static int run_hop(char **args)
 {
-    int count = count_of(args[3]);
+    int count = count_of(args[3]), rate = rate_of(args[4]);
+    int64_t next = 0;
     rd_kafka_topic_t *topic = open_producer(args[0], args[1]);
     rd_kafka_t *consumer = open_consumer(args[0], args[1], count_of(args[2]));
     for (int64_t end = now_us() + 1500000; now_us() < end;) /* its fetchers start */
@@ -260,6 +287,7 @@ static int run_hop(char **args)
         die("memory");
     double cpu = cpu_us();
     for (int i = 0; i < count; i++) {
+        pace(&next, rate);
         int64_t start = now_us();
         produce(topic, i);
         await_one(consumer);
@@ -314,8 +342,69 @@ static int run_idle(char **args)
 
 struct shard {
     CURLM *multi;
-    int running;
+    int number, running;
+    int64_t due_us; /* of libcurl's timer; 0: none */
 };
+
+static int poller; /* epoll, of all shards */
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
+{
+    (void)easy;
+    struct shard *shard = arg;
+    struct epoll_event event = {.events = 0,
+                                .data.u64 = (uint64_t)shard->number << 32 | (uint32_t)fd};
+    if (what == CURL_POLL_REMOVE) {
+        epoll_ctl(poller, EPOLL_CTL_DEL, fd, &event);
+        return 0;
+    }
+    event.events |= what & CURL_POLL_IN ? EPOLLIN : 0;
+    event.events |= what & CURL_POLL_OUT ? EPOLLOUT : 0;
+    if (epoll_ctl(poller, known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) != 0)
+        die("epoll");
+    curl_multi_assign(shard->multi, fd, shard);
+    return 0;
+}
+
+static int on_timer(CURLM *multi, long timeout_ms, void *arg)
+{
+    (void)multi;
+    ((struct shard *)arg)->due_us = timeout_ms < 0 ? 0 : now_us() + timeout_ms * 1000;
+    return 0;
+}
+
+static void open_shard(struct shard *shard, int number)
+{
+    shard->number = number;
+    shard->multi = curl_multi_init();
+    curl_multi_setopt(shard->multi, CURLMOPT_MAXCONNECTS, (long)SHARD * 2);
+    curl_multi_setopt(shard->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(shard->multi, CURLMOPT_SOCKETDATA, shard);
+    curl_multi_setopt(shard->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    curl_multi_setopt(shard->multi, CURLMOPT_TIMERDATA, shard);
+}
+
+static void act(struct shard *shards, int count)
+{
+    struct epoll_event events[256];
+    int running, timeout_ms = 100;
+    for (int i = 0; i < count; i++)
+        if (shards[i].due_us != 0 && shards[i].due_us <= now_us()) {
+            shards[i].due_us = 0;
+            curl_multi_socket_action(shards[i].multi, CURL_SOCKET_TIMEOUT, 0, &running);
+        }
+    for (int i = 0; i < count; i++)
+        if (shards[i].due_us != 0 && (shards[i].due_us - now_us()) / 1000 + 1 < timeout_ms)
+            timeout_ms = (int)((shards[i].due_us - now_us()) / 1000) + 1;
+    int ready = epoll_wait(poller, events, 256, timeout_ms < 0 ? 0 : timeout_ms);
+    for (int i = 0; i < ready; i++) {
+        int mask = (events[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+                   (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                   (events[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+        curl_multi_socket_action(shards[events[i].data.u64 >> 32].multi,
+                                 (curl_socket_t)(uint32_t)events[i].data.u64, mask, &running);
+    }
+}
 
 static void add_call(struct shard *shard, char **args)
 {
@@ -359,10 +448,9 @@ static int run_sse(char **args)
     struct shard *all = calloc((size_t)shards, sizeof *all);
     if (all == NULL)
         die("memory");
-    for (int i = 0; i < shards; i++) {
-        all[i].multi = curl_multi_init();
-        curl_multi_setopt(all[i].multi, CURLMOPT_MAXCONNECTS, (long)SHARD * 2);
-    }
+    poller = epoll_create1(0);
+    for (int i = 0; i < shards; i++)
+        open_shard(&all[i], i);
     double cpu = cpu_us();
     while (done < count) {
         for (int i = 0; started < count && in_flight < concurrency; i = (i + 1) % shards) {
@@ -370,18 +458,17 @@ static int run_sse(char **args)
             started++;
             in_flight++;
         }
+        act(all, shards);
         for (int i = 0; i < shards; i++) {
-            int running;
-            curl_multi_perform(all[i].multi, &running);
             int reaped = reap(&all[i]);
             done += reaped;
             in_flight -= reaped;
-            curl_multi_poll(all[i].multi, NULL, 0, shards == 1 ? 20 : 5, NULL);
         }
     }
     report(count, cpu_us() - cpu);
     for (int i = 0; i < shards; i++)
         curl_multi_cleanup(all[i].multi);
+    close(poller);
     free(all);
     return 0;
 }
@@ -393,14 +480,14 @@ int main(int argc, char **argv)
         int arguments;
         int (*run)(char **args);
     } modes[] = {
-        {"http", 2, run_http}, {"commit", 2, run_commit}, {"produce", 4, run_produce},
-        {"hop", 4, run_hop},   {"idle", 5, run_idle},     {"sse", 4, run_sse},
+        {"http", 3, run_http}, {"commit", 3, run_commit}, {"produce", 4, run_produce},
+        {"hop", 5, run_hop},   {"idle", 5, run_idle},     {"sse", 4, run_sse},
     };
     curl_global_init(CURL_GLOBAL_DEFAULT);
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof modes[0]; i++)
         if (strcmp(argv[1], modes[i].name) == 0 && argc == modes[i].arguments + 2)
             return modes[i].run(argv + 2);
-    die("http URL N | commit URL N | produce BROKERS TOPIC N WINDOW | hop BROKERS TOPIC PARTITIONS "
-        "N"
-        " | idle BROKERS TOPIC PARTITIONS CONSUMERS SECONDS | sse URL BODY N CONCURRENCY");
+    die("http URL N RATE | commit URL N RATE | produce BROKERS TOPIC N WINDOW"
+        " | hop BROKERS TOPIC PARTITIONS N RATE | idle BROKERS TOPIC PARTITIONS CONSUMERS SECONDS"
+        " | sse URL BODY N CONCURRENCY");
 }
