@@ -21,6 +21,14 @@ def stuck(desk):
                     " AND datname = current_database() ORDER BY xact_start LIMIT 8")
 
 
+def never_accepted(result):
+    """The tries of a text that ingress never took: when, for how long, with which answer."""
+    sids = {text.sid for text in result.texts if text not in result.accepted}
+    tries = [f"{time.strftime('%X', time.gmtime(a.began))} {a.seconds:.1f} s {a.status or a.error}"
+             for a in result.attempts if a.sid == min(sids)]
+    return f"{len(sids)} texts were never accepted, one of them: {', '.join(tries)}"
+
+
 def load_with(desk, kill_and_start, times, seconds):
     """A load in whose course a server is killed and started again so many times."""
     desk.start(ingresses=2, engines=2, responders=2, config=CONFIG)
@@ -36,7 +44,7 @@ def load_with(desk, kill_and_start, times, seconds):
     verdict = desk.judge(result.texts)
     print(f"  {verdict}")
     assert verdict.clean(), verdict
-    assert verdict.accepted == len(result.texts), "texts that were never accepted"
+    assert verdict.accepted == len(result.texts), never_accepted(result)
     assert verdict.degraded <= 0.01 * verdict.replies, verdict
     return result
 

@@ -163,7 +163,7 @@ class Desk:
 
     def last_words(self):
         """The ends of all logs, for the report of a failed test."""
-        logs = sorted((self.installation.folder / "log").glob("*.log"))
+        logs = sorted((self.installation.folder / "log").glob("*.log")) + [self.servers.kafka.log]
         return "\n".join(f"  {log.name}:\n{tail(log, 12)}" for log in logs)
 
     # Customers

@@ -66,7 +66,7 @@ class _Connection:
         self.reader = self.writer = None
 
     async def request(self, data):
-        if self.writer is None or self.writer.is_closing():
+        if self.writer is None or self.writer.is_closing() or self.reader.at_eof():
             self.reader, self.writer = await asyncio.open_connection(self.host, self.port)
         self.writer.write(data)
         await self.writer.drain()
