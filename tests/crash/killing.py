@@ -14,11 +14,13 @@ POINTS = {
     "engine": ("engine.claiming", "engine.claimed", "engine.started", "engine.thinking",
                "engine.answered", "engine.committing", "engine.committed"),
     "responder": ("responder.claimed", "responder.sending", "responder.answered",
-                  "responder.settled"),
+                  "responder.settled", "responder.looking", "responder.found",
+                  "responder.receipt"),
 }
 ALL_POINTS = [point for points in POINTS.values() for point in points]
-# Twilio has accepted the reply there, and the row does not know it yet.
-BEHIND_THE_ANSWER = ("responder.answered", "responder.settled")
+# Twilio has accepted the reply there, or may have, and the row does not know it yet.
+BEHIND_THE_ANSWER = ("responder.answered", "responder.settled", "responder.looking",
+                     "responder.found")
 ALIVE_MIN = 2
 NEEDED = ("engine", "responder")  # so many of both must live whatever is killed
 

@@ -47,9 +47,12 @@ class Texts(Load):
 def play_round(desk, table, killer, wanted):
     """One load with its kills."""
     desk.reset()
-    # Requests to the provider last a moment, so that a responder holds some at any time.
-    desk.faults("twilio", {"path": "/Messages.json", "method": "POST",
-                           "action": {"type": "delay", "ms": 150}})
+    # Requests to the provider last a moment, so that a responder holds some at any time; the answers
+    # to some are lost, so that there is something to look up.
+    request = {"path": "/Messages.json", "method": "POST"}
+    desk.faults("twilio", {**request, "probability": 0.04, "seed": 11,
+                           "action": {"type": "accepted_but_answer_lost"}},
+                {**request, "action": {"type": "delay", "ms": 150}})
     load = Texts(desk.public_url, desk.tenants, rate=24, addresses=120, tenant_count=4,
                  connections=40, tries=9)
     load.start(seconds=ROUND_S)
