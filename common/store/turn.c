@@ -37,6 +37,17 @@ static const char mine_sql[] =
     " WHERE worker = $1::uuid AND due_at <= statement_timestamp() AND id <> ALL ($2::uuid[])"
     " ORDER BY due_at LIMIT $3::integer";
 
+/* Whether a start was lost with its worker shows only once that worker is marked: those behind the
+ * turns that are taken up here, and no others, who may just be coming back from an outage. Waits
+ * for whoever is marking the same ones. */
+static const char mark_before_sql[] =
+    "UPDATE workers SET dead = true WHERE id IN (SELECT w.id FROM workers w WHERE NOT w.dead"
+    " AND w.lease_until < clock_timestamp() AND w.id = ANY (ARRAY("
+    "SELECT t.worker FROM unnest($2::uuid[], $3::uuid[]) AS i (tenant_id, session_id)"
+    " JOIN channel_sessions s ON s.tenant_id = i.tenant_id AND s.id = i.session_id"
+    " JOIN turns t ON t.tenant_id = s.tenant_id AND t.id = s.turn_id AND t.state = 'running'"
+    " AND t.worker <> $1::uuid)) ORDER BY w.id FOR UPDATE)";
+
 static const char lock_conversations_sql[] =
     "SELECT 1 FROM conversations c WHERE (c.tenant_id, c.id) IN"
     " (SELECT * FROM unnest($1::uuid[], $2::uuid[]))"
@@ -313,8 +324,6 @@ void turn_add_start(struct pg_unit *unit, struct arena *arena, const char *worke
                     const struct turn_start *starts, size_t count, int64_t deadline_ms,
                     int64_t adopter_ms)
 {
-    /* Whether a start was lost with its worker shows only once that worker is marked. */
-    worker_add_mark_all_dead(unit, "engine");
     static const struct column_kind kinds[] = {
         {offsetof(struct turn_start, tenant), COLUMN_TEXT},
         {offsetof(struct turn_start, session), COLUMN_UUID},
@@ -323,8 +332,11 @@ void turn_add_start(struct pg_unit *unit, struct arena *arena, const char *worke
         {offsetof(struct turn_start, recompute), COLUMN_BOOL},
         {offsetof(struct turn_start, suspect_slot), COLUMN_BOOL},
     };
+    struct pg_statement *statement = pg_add(unit, mark_before_sql);
+    pg_param(statement, worker);
+    add_columns(statement, arena, starts, sizeof *starts, count, kinds, 2);
     add_locks(unit, arena, starts, sizeof *starts, count, kinds);
-    struct pg_statement *statement = pg_add(unit, start_sql);
+    statement = pg_add(unit, start_sql);
     pg_param(statement, worker);
     add_columns(statement, arena, starts, sizeof *starts, count, kinds, COUNT(kinds));
     pg_param(statement, arena_printf(arena, "%lld", (long long)deadline_ms));
@@ -473,5 +485,5 @@ void turn_add_give_back(struct pg_unit *unit, const char *worker)
 }
 
 const char *const turn_statements[] = {
-    moved_sql,  adopt_sql, mine_sql, lock_conversations_sql, lock_sessions_sql, start_sql,
-    commit_sql, calls_sql, NULL};
+    moved_sql,         adopt_sql, mine_sql,   mark_before_sql, lock_conversations_sql,
+    lock_sessions_sql, start_sql, commit_sql, calls_sql,       NULL};

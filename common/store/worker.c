@@ -32,12 +32,6 @@ static const char renew_sql[] =
     "UPDATE workers SET lease_until = clock_timestamp() + $2::bigint * interval '1 ms'"
     " WHERE id = $1::uuid AND NOT dead RETURNING 1";
 
-/* Waits for whoever is marking the same ones: what they find dead must be dead for us, too. */
-static const char mark_all_dead_sql[] =
-    "UPDATE workers SET dead = true WHERE id IN (SELECT id FROM workers"
-    " WHERE kind = $1::text AND NOT dead AND lease_until < clock_timestamp()"
-    " ORDER BY id FOR UPDATE)";
-
 static const char mark_dead_sql[] =
     "UPDATE workers SET dead = true WHERE id IN (SELECT id FROM workers"
     " WHERE kind = $1::text AND NOT dead AND lease_until < clock_timestamp()"
@@ -192,14 +186,9 @@ void worker_add_mark_dead(struct pg_unit *unit, const char *kind)
     pg_param(pg_add(unit, mark_dead_sql), kind);
 }
 
-void worker_add_mark_all_dead(struct pg_unit *unit, const char *kind)
-{
-    pg_param(pg_add(unit, mark_all_dead_sql), kind);
-}
-
 void worker_add_retire(struct pg_unit *unit, const char *id)
 {
     pg_param(pg_add(unit, retire_sql), id);
 }
 
-const char *const worker_statements[] = {renew_sql, mark_dead_sql, mark_all_dead_sql, NULL};
+const char *const worker_statements[] = {renew_sql, mark_dead_sql, NULL};

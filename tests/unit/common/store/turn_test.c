@@ -270,6 +270,19 @@ static void start_waits_for_who_marks_the_dead(void)
     end_test();
 }
 
+/* After an outage every lease has lapsed for a moment: a start of its own marks nobody. */
+static void start_marks_only_who_it_follows(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "hello");
+    start(WORKER_A, &claimed.rows[0]);
+    struct claims other = claim_one(WORKER_B, 2, 2, "hello");
+    run("UPDATE workers SET lease_until = clock_timestamp() - interval '1 s'");
+    CU_ASSERT_EQUAL(start(WORKER_B, &other.rows[0]).tries, 0);
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM workers WHERE dead"), "0");
+    end_test();
+}
+
 /* V5g and the suspect rule: only starts that were lost with a dead worker count. */
 static void tries_count_lost_starts_only(void)
 {
@@ -448,6 +461,7 @@ int main(void)
     CU_add_test(suite, "adoption", only_due_sessions_of_the_dead_are_adopted);
     CU_add_test(suite, "tries", tries_count_lost_starts_only);
     CU_add_test(suite, "tries while another marks", start_waits_for_who_marks_the_dead);
+    CU_add_test(suite, "a start marks only who it follows", start_marks_only_who_it_follows);
     CU_add_test(suite, "what ends at once", what_ends_at_once);
     CU_add_test(suite, "consent in a batch", consent_follows_the_order_of_a_batch);
     CU_add_test(suite, "a failed text", a_failed_text_stays_out_of_the_next_prompt);
