@@ -52,6 +52,10 @@ static void add_pair(struct strbuf *form, const char *name, const char *value)
     text_add_percent(form, value);
 }
 
+/* Twilio's connection override: it repeats what we answer with 503 or not at all (twilio.com/docs,
+ * webhooks-connection-overrides). It is never sent to us and not signed. */
+#define REPEAT "#rc=5&rp=all"
+
 static const char *callback_url(struct arena *arena, const struct rest_create *create)
 {
     char tenant[UUID_TEXT_SIZE], delivery[UUID_TEXT_SIZE];
@@ -60,8 +64,8 @@ static const char *callback_url(struct arena *arena, const struct rest_create *c
                                    uuid_format(&create->ref->tenant, tenant),
                                    uuid_format(&create->ref->id, delivery), create->attempt);
     return create->traceparent[0] == '\0'
-               ? url
-               : arena_printf(arena, "%s&traceparent=%s", url, create->traceparent);
+               ? arena_printf(arena, "%s" REPEAT, url)
+               : arena_printf(arena, "%s&traceparent=%s" REPEAT, url, create->traceparent);
 }
 
 const char *rest_create_form(struct arena *arena, const struct rest_create *create)

@@ -4,7 +4,7 @@ import threading
 
 from harness import oracle
 from harness.stops import FREEZE
-from texts import accepted, delivery, quiet, up, wait_state
+from texts import CONFIG, accepted, delivery, quiet, up, wait_state
 
 SHARE = True
 
@@ -206,3 +206,18 @@ def test_frozen_responder_is_followed(desk):
     finally:
         desk.thaw(name)
     assert len(quiet(desk, customer, 3)) == 1
+
+
+def test_refused_statuses_come_again(desk):
+    """Twilio repeats a status that ingress had no room for, because its URL asks for that: every
+    reply ends as delivered."""
+    desk.start(ingresses=1, engines=2, responders=2,
+               config={**CONFIG, "ingress": {"status_concurrency": 1}})
+    since = len(desk.callbacks())
+    customers = [desk.new_address() for _ in range(16)]
+    for customer in customers:
+        accepted(desk, customer, f"hello {desk.new_nonce()}")
+    for customer in customers:
+        wait_state(desk, customer, "delivered", deadline_s=30)
+    answers = {call["status"] for call in desk.callbacks()[since:]}
+    assert answers == {204, 503}, answers

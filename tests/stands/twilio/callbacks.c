@@ -11,7 +11,7 @@
 
 #include "stands/lib/ids.h"
 
-enum { STEPS_MAX = 4, FORM_MAX = 256 * 1024, LATE_MS = 5000 };
+enum { STEPS_MAX = 4, FORM_MAX = 256 * 1024, LATE_MS = 5000, REPEATS_MAX = 5, REPEAT_MS = 200 };
 
 struct step {
     const char *status; /* NULL ends the sequence */
@@ -44,6 +44,7 @@ struct job {
     struct message *message;
     const struct mode *mode;
     size_t at;
+    int repeats;
     uint64_t epoch; /* of the stand-in when the job began */
     int error_code; /* the rule's, or 0 */
 };
@@ -172,17 +173,56 @@ static void on_step(uv_timer_t *timer);
 static void next_step(struct job *job, uint64_t wait_ms)
 {
     job->at++;
+    job->repeats = 0;
     if (job->at == STEPS_MAX + 1 || !job->mode->steps[job->at].status)
         end_job(job);
     else
         uv_timer_start(&job->timer, on_step, wait_ms, 0);
 }
 
+/* The value of a key in the URL's fragment, up to the next key; NULL if it is not there. */
+static const char *override_of(const char *url, const char *key, size_t *length)
+{
+    for (const char *at = strchr(url, '#'); at != NULL; at = strchr(at + 1, '&')) {
+        size_t name = strlen(key);
+        if (strncmp(at + 1, key, name) != 0 || at[1 + name] != '=')
+            continue;
+        *length = strcspn(at + name + 2, "&");
+        return at + name + 2;
+    }
+    return NULL;
+}
+
+static bool lists(const char *list, size_t length, const char *word)
+{
+    for (const char *at = list; at < list + length; at += strcspn(at, ",&") + 1)
+        if (strncmp(at, word, strlen(word)) == 0 && strcspn(at, ",&") == strlen(word))
+            return true;
+    return false;
+}
+
+/* How often Twilio repeats after this answer; status 0: there was none. */
+static int repeats_after(const char *url, int status)
+{
+    const char *kind = status >= 500 ? "5xx" : status >= 400 ? "4xx" : "ct";
+    size_t rp_length = strlen("ct"), rc_length = 0;
+    const char *rp = override_of(url, "rp", &rp_length), *rc = override_of(url, "rc", &rc_length);
+    long count = rc ? strtol(rc, NULL, 10) : 1;
+    if (!rp)
+        rp = "ct";
+    if ((status != 0 && status < 400) || count < 0 ||
+        (!lists(rp, rp_length, "all") && !lists(rp, rp_length, kind)))
+        return 0;
+    return count > REPEATS_MAX ? REPEATS_MAX : (int)count;
+}
+
 static void on_answer(void *user, const struct stand_result *result)
 {
-    (void)result; /* recorded already; a bad answer changes nothing */
     struct job *job = user;
-    next_step(job, (uint64_t)job->twilio->callback_delay_ms);
+    if (job->repeats < repeats_after(job->message->callback, result->status))
+        uv_timer_start(&job->timer, on_step, (uint64_t)REPEAT_MS << job->repeats++, 0);
+    else
+        next_step(job, (uint64_t)job->twilio->callback_delay_ms);
 }
 
 static void send_status(struct job *job, const struct step *step, int error_code)

@@ -1,6 +1,7 @@
 /*
  * Status callbacks. A message runs through a sequence of statuses, one POST each, every next one
- * only after the answer to the one before. Nothing is repeated after a bad answer.
+ * only after the answer to the one before. What is repeated after a bad answer is for the URL to
+ * say, in Twilio's connection overrides (`#rc=5&rp=all`); by default one failed connection.
  *
  * Modes (action `callbacks`, key `mode`):
  *   normal        sent, delivered (without any rule)

@@ -40,7 +40,7 @@ static void test_create(void)
     CU_ASSERT_STRING_EQUAL(form_get(&form, "StatusCallback"),
                            "https://desk.example.com/twilio/status?tenant="
                            "018f9c3e-2b7a-7c1d-9e4f-5a6b7c8d9e0f&delivery="
-                           "018f9c3e-3000-7000-8000-000000000001&attempt=3");
+                           "018f9c3e-3000-7000-8000-000000000001&attempt=3#rc=5&rp=all");
     struct delivery_route service = route;
     service.service_sid = "MG02";
     text =
@@ -48,8 +48,8 @@ static void test_create(void)
                                                       body, "00-" TRACE "-00f067aa0ba902b7-01"});
     CU_ASSERT_EQUAL_FATAL(form_parse(arena, text, strlen(text), &form, NULL), 0);
     CU_ASSERT_STRING_EQUAL(form_get(&form, "MessagingServiceSid"), "MG02");
-    CU_ASSERT_PTR_NOT_NULL(
-        strstr(form_get(&form, "StatusCallback"), "&attempt=3&traceparent=00-" TRACE));
+    CU_ASSERT_PTR_NOT_NULL(strstr(form_get(&form, "StatusCallback"),
+                                  "&attempt=3&traceparent=00-" TRACE "-00f067aa0ba902b7-01#rc"));
     CU_ASSERT_PTR_NULL(form_get(&form, "From"));
     CU_ASSERT_STRING_EQUAL(rest_messages_url(arena, "https://api.twilio.com/", "AC01"),
                            "https://api.twilio.com/2010-04-01/Accounts/AC01/Messages.json");
