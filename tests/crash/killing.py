@@ -18,10 +18,12 @@ POINTS = {
                   "responder.receipt"),
 }
 ALL_POINTS = [point for points in POINTS.values() for point in points]
-# Twilio has accepted the reply there, or may have, and the row does not know it yet.
+# Twilio has accepted the reply there, or may have, and the row does not know it yet. (Who dies at a
+# receipt holds others that are on their way.)
 BEHIND_THE_ANSWER = ("responder.answered", "responder.settled", "responder.looking",
-                     "responder.found")
+                     "responder.found", "responder.receipt")
 ALIVE_MIN = 2
+EACH_WANTED = 6  # not all of them count: the ledgers tell later
 NEEDED = ("engine", "responder")  # so many of both must live whatever is killed
 
 OPEN_OF_ENGINE = """
@@ -101,7 +103,7 @@ class Killer:
 
     def enough(self, wanted):
         return self.counted >= wanted and all(
-            self._count(point) >= 3 for point in ALL_POINTS)
+            self._count(point) >= EACH_WANTED for point in ALL_POINTS)
 
     def _count(self, point):
         return sum(kill.point == point and bool(kill.held) for kill in self.kills)
