@@ -54,7 +54,8 @@ int64_t worker_lease_left_ms(const struct worker *worker);
 bool worker_may_adopt(const struct worker *worker);
 
 /* Adds the statement that marks workers of the kind dead whose lease lapsed: first statement of
- * every unit that looks for work of the dead (worker_may_adopt). `kind` is borrowed until the unit is done. */
+ * every unit that looks for work of the dead (worker_may_adopt). `kind` is borrowed until the unit
+ * is done. */
 void worker_add_mark_dead(struct pg_unit *unit, const char *kind);
 
 /* Adds the statement that marks a worker dead after its work was given back (drain). */
