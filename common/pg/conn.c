@@ -165,11 +165,12 @@ void pg_conn_fini(struct pg_conn *conn)
 
 /* ---- sending ---- */
 
-static bool send_statement(struct pg_conn *conn, const struct pg_sent *s)
+static bool send_statement(struct pg_conn *conn, struct pg_sent *s)
 {
     char call[PG_FUNCTION_CALL_SIZE];
     const char *text = s->sql;
-    if (pg_calls(conn->pg, s->sql)) {
+    s->called = pg_calls(conn->pg, s->sql);
+    if (s->called) {
         pg_function_call(s->sql, s->param_count, call);
         text = call;
     }
@@ -232,15 +233,24 @@ static void note_error(struct pg_conn *conn, struct pg_pending *pending, const P
         conn->read_only = true;
 }
 
+/* The database has no such function, or one of before a migration changed a column's type: the
+ * text itself is sent then. */
+static bool is_function_trouble(const struct pg_pending *pending)
+{
+    return pending->err != NULL && pending->failed < pending->count &&
+           pending->sent[pending->failed].called &&
+           (strcmp(pending->err->code, "pg.42883") == 0 ||
+            strcmp(pending->err->code, "pg.42804") == 0);
+}
+
 static void finish(struct pg_conn *conn)
 {
     struct pg_pending *pending = conn->in_flight;
     struct err err;
     conn->in_flight = NULL;
     conn->backoff_ms = BACKOFF_MIN_MS;
-    if (pending->err != NULL && strcmp(pending->err->code, "pg.42883") == 0 &&
-        pending->failed < pending->count &&
-        pg_lacks(conn->pg, pending->sent[pending->failed].sql)) {
+    if (is_function_trouble(pending)) {
+        pg_lacks(conn->pg, pending->sent[pending->failed].sql);
         pg_again(conn->pg, pending);
         return;
     }

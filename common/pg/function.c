@@ -67,73 +67,99 @@ static int type_names(struct pg_session *session, const struct strbuf *oids, boo
     return 0;
 }
 
-/* Writes the definition of the described statement. */
-static int define(struct pg_session *session, const PGresult *described, const char *sql,
+/* The types that a statement takes and returns, as array literals of oids. */
+struct signature {
+    struct strbuf params, columns;
+    int column_count;
+};
+
+static void add_oid(struct strbuf *out, unsigned type)
+{
+    strbuf_printf(out, out->length > 1 ? ",%u" : "%u", type);
+}
+
+static void signature_of(const PGresult *described, struct signature *out)
+{
+    out->column_count = PQnfields(described);
+    strbuf_init(&out->params, 4096);
+    strbuf_init(&out->columns, 4096);
+    strbuf_add_text(&out->params, "{");
+    strbuf_add_text(&out->columns, "{");
+    for (int i = 0; i < PQnparams(described); i++)
+        add_oid(&out->params, PQparamtype(described, i));
+    for (int i = 0; i < out->column_count; i++) {
+        unsigned type = PQftype(described, i);
+        add_oid(&out->columns, type == OID_UNKNOWN ? OID_TEXT : type);
+    }
+    strbuf_add_text(&out->params, "}");
+    strbuf_add_text(&out->columns, "}");
+}
+
+/* Writes the definition of the statement. */
+static int define(struct pg_session *session, const struct signature *types, const char *sql,
                   struct strbuf *out, struct err *err)
 {
     char name[PG_FUNCTION_NAME_SIZE];
-    struct strbuf oids;
-    int fields = PQnfields(described);
-    strbuf_init(&oids, 4096);
+    bool table = types->column_count > 0;
     pg_function_name(sql, name);
     strbuf_printf(out, "CREATE FUNCTION %s(", name);
-    strbuf_add_text(&oids, "{");
-    for (int i = 0; i < PQnparams(described); i++)
-        strbuf_printf(&oids, i > 0 ? ",%u" : "%u", PQparamtype(described, i));
-    strbuf_add_text(&oids, "}");
-    int rc = type_names(session, &oids, false, out, err);
-    strbuf_clear(&oids);
-    strbuf_add_text(&oids, "{");
-    for (int i = 0; i < fields; i++) {
-        unsigned type = PQftype(described, i);
-        strbuf_printf(&oids, i > 0 ? ",%u" : "%u", type == OID_UNKNOWN ? OID_TEXT : type);
-    }
-    strbuf_add_text(&oids, "}");
-    strbuf_add_text(out, fields > 0 ? ") RETURNS TABLE (" : ") RETURNS SETOF integer");
-    if (rc == 0 && fields > 0)
-        rc = type_names(session, &oids, true, out, err);
+    int rc = type_names(session, &types->params, false, out, err);
+    strbuf_add_text(out, table ? ") RETURNS TABLE (" : ") RETURNS SETOF integer");
+    if (rc == 0 && table)
+        rc = type_names(session, &types->columns, true, out, err);
     strbuf_printf(out,
                   "%s LANGUAGE plpgsql " SETTINGS
                   " AS $function$\n#variable_conflict use_column\nBEGIN %s",
-                  fields > 0 ? ")" : "", fields > 0 ? "RETURN QUERY " : "");
+                  table ? ")" : "", table ? "RETURN QUERY " : "");
     strbuf_add_text(out, sql);
     strbuf_add_text(out, "; END $function$");
-    strbuf_fini(&oids);
     return rc;
 }
 
-static int exists(struct pg_session *session, const char *sql, bool *found, struct err *err)
+/* Adds what drops a function of that name with other types: a migration may have changed those of
+ * the columns. *same tells that there is one with the same. */
+static int drop_other(struct pg_session *session, const char *sql, const struct signature *types,
+                      struct strbuf *out, bool *same, struct err *err)
 {
     char name[PG_FUNCTION_NAME_SIZE];
     struct pg_result *result = NULL;
-    struct pg_statement statement = {.sql = "SELECT FROM pg_proc WHERE proname = $1::text"
-                                            " AND pronamespace = current_schema()::regnamespace"};
+    struct pg_statement statement = {
+        .sql = "SELECT coalesce(bool_or(is_same), false), coalesce(string_agg('DROP FUNCTION '"
+               " || f || ';', '') FILTER (WHERE NOT is_same), '') FROM (SELECT oid::regprocedure"
+               " AS f, proargtypes::oid[] = $2::oid[] AND coalesce(proallargtypes,"
+               " proargtypes::oid[]) = $2::oid[] || $3::oid[] AS is_same FROM pg_proc"
+               " WHERE proname = $1::text AND pronamespace = current_schema()::regnamespace) AS p"};
     pg_function_name(sql, name);
     pg_param(&statement, name);
+    pg_param(&statement, types->params.data);
+    pg_param(&statement, types->columns.data);
     if (pg_session_query(session, &statement, &result, err) != 0)
         return -1;
-    *found = pg_rows(result, 0) > 0;
+    *same = pg_bool(result, 0, 0, 0);
+    strbuf_add_text(out, pg_text(result, 0, 0, 1));
     pg_result_free(&result);
     return 0;
 }
 
 int pg_session_define(struct pg_session *session, const char *sql, struct err *err)
 {
-    bool found = false;
+    bool same = false;
     PGresult *described = NULL;
-    struct strbuf definition;
-    if (exists(session, sql, &found, err) != 0)
-        return -1;
-    if (found)
-        return 0;
+    struct signature types;
+    struct strbuf script;
     if (pg_session_describe(session, sql, &described, err) != 0)
         return -1;
-    strbuf_init(&definition, DEFINITION_MAX);
-    int rc = define(session, described, sql, &definition, err);
+    signature_of(described, &types);
     PQclear(described);
-    if (rc == 0)
-        rc = pg_session_script(session, definition.data, err);
-    strbuf_fini(&definition);
+    strbuf_init(&script, DEFINITION_MAX);
+    int rc = drop_other(session, sql, &types, &script, &same, err);
+    if (rc == 0 && !same)
+        rc = define(session, &types, sql, &script, err);
+    if (rc == 0 && script.length > 0)
+        rc = pg_session_script(session, script.data, err);
+    strbuf_fini(&script);
+    strbuf_fini(&types.params);
+    strbuf_fini(&types.columns);
     return rc;
 }
 

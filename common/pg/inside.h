@@ -48,6 +48,7 @@ struct pg_sent {
     const char *sql;
     const char **params;
     int param_count;
+    bool called; /* as a function */
 };
 
 struct pg_pending {
@@ -150,10 +151,9 @@ struct loop *pg_loop(const struct pg *pg);
 const struct pg_target *pg_target_of(const struct pg *pg);
 int64_t pg_retry_max_ms(const struct pg *pg);
 
-/* Whether the statement is called as a function; and that there is none: false if that is not why.
- */
+/* Whether the statement is called as a function; and that it is not from now on. */
 bool pg_calls(const struct pg *pg, const char *sql);
-bool pg_lacks(struct pg *pg, const char *sql);
+void pg_lacks(struct pg *pg, const char *sql);
 
 /* Sends the unit again: nothing of it happened. */
 void pg_again(struct pg *pg, struct pg_pending *pending);

@@ -128,12 +128,10 @@ bool pg_calls(const struct pg *pg, const char *sql)
     return true;
 }
 
-bool pg_lacks(struct pg *pg, const char *sql)
+void pg_lacks(struct pg *pg, const char *sql)
 {
-    if (!pg_calls(pg, sql))
-        return false;
-    pg->lacking[pg->lacking_count++] = sql;
-    return true;
+    if (pg_calls(pg, sql))
+        pg->lacking[pg->lacking_count++] = sql;
 }
 
 void pg_again(struct pg *pg, struct pg_pending *pending)

@@ -61,6 +61,9 @@ struct pg_statement {
     int param_count;
 };
 
+/* The code of a unit that waited too long for somebody's lock (SQLSTATE 55P03, lock_timeout). */
+#define PG_LOCKED "pg.55P03"
+
 struct pg_result; /* one statement's rows */
 
 struct pg_answer {

@@ -18,9 +18,14 @@ static const struct {
     {"53", ERR_RETRY_LATER},    /* out of disk, memory, connections */
     {"08", ERR_RETRY_LATER},    /* connection, also PgBouncer's own */
     {"25006", ERR_RETRY_LATER}, /* read-only: a fail-over is under way */
+    {"58", ERR_RETRY_LATER},    /* the server's disk or files */
+    {"0A000", ERR_RETRY_NOW},   /* a cached plan whose result type a migration changed */
     {"23", ERR_PERMANENT},      /* constraint */
     {"22", ERR_PERMANENT},      /* data */
-    {"42", ERR_BUG},            /* syntax, access, missing object */
+    {"54", ERR_PERMANENT},      /* too large or too deep */
+    /* Access, syntax, missing object: a migration or a GRANT is missing. No row can help it, so
+     * nothing may be given up for it. */
+    {"42", ERR_RETRY_LATER},
 };
 
 enum err_class pg_sqlstate_class(const char *sqlstate)

@@ -353,8 +353,8 @@ static void test_classes_from_the_server(void)
         const char *sql, *code;
         enum err_class class;
     } cases[] = {
-        {"select from nowhere", "pg.42P01", ERR_BUG},
-        {"selec", "pg.42601", ERR_BUG},
+        {"select from nowhere", "pg.42P01", ERR_RETRY_LATER},
+        {"selec", "pg.42601", ERR_RETRY_LATER},
         {"select 'x'::int", "pg.22P02", ERR_PERMANENT},
         {"select pg_sleep(9)", "pg.57014", ERR_RETRY_LATER},
         {"do $$ begin raise exception using errcode = '40001'; end $$", "pg.40001", ERR_RETRY_NOW},
@@ -500,7 +500,67 @@ static void test_statements_as_functions(void)
     out = call_with(next_sql, "41", NULL);
     assert_ok(&out, "42");
     out = call_with("select no_such_function($1::int)", "1", NULL);
-    assert_failed(&out, ERR_BUG, "pg.42883");
+    assert_failed(&out, ERR_RETRY_LATER, "pg.42883");
+    rig_close();
+}
+
+/* Several units in flight meet a missing function: each of them is sent again as text. */
+static void test_functions_missing_for_several(void)
+{
+    struct outcome outs[4];
+    define(0);
+    rig_open();
+    rig_pg = pg_new(&(struct pg_options){.loop = rig_loop,
+                                         .url = rig_server.url,
+                                         .name = "unit-test",
+                                         .connections = 4,
+                                         .functions = frequent});
+    struct pg_unit unit = {.count = 0};
+    pg_add(&unit, "select 1");
+    for (int i = 0; i < 4; i++) /* all connections are up */
+        rig_submit(&unit, &outs[i]);
+    rig_run();
+    for (int i = 0; i < 4; i++) {
+        unit.count = 0;
+        pg_param(pg_add(&unit, next_sql), "41");
+        rig_submit(&unit, &outs[i]);
+    }
+    rig_run();
+    for (int i = 0; i < 4; i++)
+        assert_ok(&outs[i], "42");
+    rig_close();
+}
+
+/* A migration changes the type of a column: until the function is made anew the text serves. */
+static void test_function_of_a_changed_table(void)
+{
+    static const char sql[] = "select n from changing";
+    static const char *const listed[] = {sql, NULL};
+    struct pg_session *session = NULL;
+    struct err err;
+    CU_ASSERT_TRUE(test_server_sql(&rig_server, "create table changing (n integer);"
+                                                " insert into changing values (7)"));
+    CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "unit-test", &session, &err), 0);
+    CU_ASSERT_EQUAL(pg_session_define(session, sql, &err), 0);
+    CU_ASSERT_TRUE(
+        test_server_sql(&rig_server, "alter table changing alter n type bigint using 70"));
+    for (int anew = 0; anew < 2; anew++) {
+        rig_open();
+        rig_pg = pg_new(&(struct pg_options){.loop = rig_loop,
+                                             .url = rig_server.url,
+                                             .name = "unit-test",
+                                             .connections = 1,
+                                             .functions = listed});
+        struct outcome out = call_with(sql, NULL, NULL);
+        assert_ok(&out, "70");
+        rig_close();
+        CU_ASSERT_EQUAL(pg_session_define(session, sql, &err), 0);
+    }
+    pg_session_close(&session);
+    open_pool();
+    CU_ASSERT_STRING_EQUAL(value_of("select count(*) from pg_proc where prosrc like '%changing%'"
+                                    " and proallargtypes = array['bigint'::regtype::oid]"),
+                           "1");
     rig_close();
 }
 
@@ -513,6 +573,8 @@ int main(void)
     CU_add_test(suite, "a unit is one transaction", test_unit_is_one_transaction);
     CU_add_test(suite, "error at commit", test_error_at_commit);
     CU_add_test(suite, "statements as functions", test_statements_as_functions);
+    CU_add_test(suite, "functions missing for several", test_functions_missing_for_several);
+    CU_add_test(suite, "a function of a changed table", test_function_of_a_changed_table);
     CU_add_test(suite, "errors stay in their unit", test_errors_stay_in_their_unit);
     CU_add_test(suite, "10,000 units", test_thousands_of_units);
     CU_add_test(suite, "large parameters and rows", test_large_parameters_and_rows);
