@@ -60,7 +60,7 @@ class Stops:
             file.write(bytes(SLOTS * SLOT_BYTES))
         with open(path, "r+b") as file:
             self.memory = mmap.mmap(file.fileno(), SLOTS * SLOT_BYTES)
-        self._used = 0
+        self._used = self._next = 0
 
     def text(self, slot, at):
         start = slot * SLOT_BYTES + at
@@ -85,8 +85,11 @@ class Stops:
         if self._used < SLOTS:
             self._used += 1
             return self._used - 1
-        for slot in range(SLOTS):
+        # The longest unused first: the hits of one that just acted may not have been read yet.
+        for turn in range(SLOTS):
+            slot = (self._next + turn) % SLOTS
             if Stop(self, slot).armed <= 0:
+                self._next = (slot + 1) % SLOTS
                 return slot
         raise ValueError("all stop slots are armed")
 
@@ -98,7 +101,7 @@ class Stops:
         """Frees every slot."""
         for slot in range(self._used):
             self.memory[slot * SLOT_BYTES:slot * SLOT_BYTES + 64] = bytes(64)
-        self._used = 0
+        self._used = self._next = 0
 
     def hits(self):
         """[(name, hits, pid, subject)] of every slot that acted."""
