@@ -259,12 +259,23 @@ int admin_inbox_knows(struct pg_session *session, const struct uuid *tenant, con
 /* The provider's second may have begun before the event and ended after it. */
 #define SECOND_MS 1000
 
+#define SENT_TO                                                                                    \
+    " FROM channel_sessions s JOIN channels ch ON ch.tenant_id = s.tenant_id"                      \
+    " AND ch.id = s.channel_id WHERE s.tenant_id = $1::uuid AND ch.address = $2::text"             \
+    " AND s.remote_address = $3::text"
+
+/* A turn that is just committing is either before it, and its delivery is seen, or after it, and
+ * finds that it has lost its fence. */
+static const char *const lock_sent_sql[] = {
+    "SELECT 1 FROM conversations c WHERE (c.tenant_id, c.id) IN"
+    " (SELECT s.tenant_id, s.conversation_id" SENT_TO ") ORDER BY c.tenant_id, c.id FOR SHARE",
+    "SELECT 1 FROM channel_sessions x WHERE (x.tenant_id, x.id) IN"
+    " (SELECT s.tenant_id, s.id" SENT_TO ") ORDER BY x.tenant_id, x.id FOR NO KEY UPDATE",
+};
+
 static const char settle_sent_sql[] =
-    "WITH s AS (SELECT s.tenant_id, s.id FROM channel_sessions s"
-    " JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
-    " WHERE s.tenant_id = $1::uuid AND ch.address = $2::text AND s.remote_address = $3::text"
-    " AND NOT EXISTS (SELECT FROM deliveries k WHERE k.tenant_id = $1::uuid"
-    " AND k.provider_sid = $4::text)),"
+    "WITH s AS (SELECT s.tenant_id, s.id" SENT_TO " AND NOT EXISTS (SELECT FROM deliveries k"
+    " WHERE k.tenant_id = $1::uuid AND k.provider_sid = $4::text)),"
     " d AS (UPDATE deliveries d SET state = 'suppressed', reason = 'reconciled', worker = NULL,"
     " settled_at = clock_timestamp() FROM s WHERE d.tenant_id = s.tenant_id"
     " AND d.session_id = s.id AND d.turn_id IS NOT NULL"
@@ -274,20 +285,35 @@ static const char settle_sent_sql[] =
     " e AS (UPDATE inbox_events e SET state = 'ended', reason = 'reconciled',"
     " settled_at = clock_timestamp() FROM s WHERE e.tenant_id = s.tenant_id"
     " AND e.session_id = s.id AND e.state = 'open' AND e.event_time <= $5::timestamptz"
-    " RETURNING 1)"
+    " RETURNING e.tenant_id, e.session_id),"
+    " f AS (UPDATE channel_sessions x SET fence = x.fence + 1, worker = NULL,"
+    " due_at = clock_timestamp() FROM (SELECT DISTINCT tenant_id, session_id FROM e) AS u"
+    " WHERE x.tenant_id = u.tenant_id AND x.id = u.session_id)"
     " SELECT (SELECT count(*) FROM d) + (SELECT count(*) FROM e)";
+
+static int run_sent(struct pg_session *session, const char *sql, const char *const params[5],
+                    int count, struct pg_result **result, struct err *err)
+{
+    struct pg_statement statement = {.sql = sql};
+    for (int i = 0; i < count; i++)
+        pg_param(&statement, params[i]);
+    return pg_session_query(session, &statement, result, err);
+}
 
 int admin_settle_sent(struct pg_session *session, const struct admin_sent *sent, int64_t *settled,
                       struct err *err)
 {
     char tenant[UUID_TEXT_SIZE], at[CLOCK_RFC3339_SIZE];
     clock_format_rfc3339(sent->at_ms + SECOND_MS, at);
-    const struct pg_statement statement = {
-        .sql = settle_sent_sql,
-        .params = {uuid_format(&sent->tenant, tenant), sent->sender, sent->address, sent->sid, at},
-        .param_count = 5};
+    const char *const params[] = {uuid_format(&sent->tenant, tenant), sent->sender, sent->address,
+                                  sent->sid, at};
     struct pg_result *result = NULL;
-    if (pg_session_query(session, &statement, &result, err) != 0)
+    for (size_t i = 0; i < sizeof lock_sent_sql / sizeof *lock_sent_sql; i++) {
+        if (run_sent(session, lock_sent_sql[i], params, 3, &result, err) != 0)
+            return -1;
+        pg_result_free(&result);
+    }
+    if (run_sent(session, settle_sent_sql, params, 5, &result, err) != 0)
         return -1;
     *settled = pg_int(result, 0, 0, 0);
     pg_result_free(&result);

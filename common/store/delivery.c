@@ -170,7 +170,7 @@ static const char expire_sql[] =
     "WITH lost AS (SELECT d.tenant_id, d.id FROM deliveries d"
     " WHERE d.state = 'sending' AND d.worker IS NOT NULL"
     " AND (NOT EXISTS (SELECT FROM workers w WHERE w.id = d.worker AND NOT w.dead)"
-    " OR (d.worker = $1::uuid AND d.id <> ALL ($2::uuid[]) AND EXISTS"
+    " OR (d.worker = $1::uuid AND d.id NOT IN (SELECT unnest($2::uuid[])) AND EXISTS"
     " (SELECT FROM delivery_attempts a WHERE a.tenant_id = d.tenant_id AND a.delivery_id = d.id"
     " AND a.number = d.attempts"
     " AND a.started_at < clock_timestamp() - $3::bigint * interval '1 ms')))"
@@ -202,7 +202,7 @@ static const char due_sql[] =
     " AND d.next_at <= statement_timestamp()"
     " AND (d.state = 'deferred'"
     " OR d.next_at <= statement_timestamp() - $2::bigint * interval '1 ms')"
-    " AND d.id <> ALL ($1::uuid[])"
+    " AND d.id NOT IN (SELECT unnest($1::uuid[]))"
     " AND (SELECT released_for = database_identity() FROM installation)"
     " AND NOT EXISTS (SELECT FROM deliveries e WHERE e.tenant_id = d.tenant_id"
     " AND e.session_id = d.session_id AND e.seq < d.seq AND e.state IN " UNSETTLED ")"
@@ -216,7 +216,7 @@ static const char look_up_sql[] =
     " orphan AS (SELECT d.tenant_id, d.id FROM deliveries d"
     " WHERE d.state = 'unknown' AND d.worker IS NOT NULL"
     " AND (NOT EXISTS (SELECT FROM workers w WHERE w.id = d.worker AND NOT w.dead)"
-    " OR (d.worker = $1::uuid AND d.id <> ALL ($2::uuid[])"
+    " OR (d.worker = $1::uuid AND d.id NOT IN (SELECT unnest($2::uuid[]))"
     " AND d.next_at <= statement_timestamp()))"
     " ORDER BY d.next_at LIMIT $3::integer FOR NO KEY UPDATE SKIP LOCKED),"
     " taken AS (UPDATE deliveries d SET worker = $1::uuid,"
@@ -400,7 +400,7 @@ enum { POLL_EXPIRED = 1, POLL_PARKED, POLL_DUE, POLL_LOOK_UPS };
 
 void delivery_add_poll(struct pg_unit *unit, struct arena *arena, const struct delivery_poll *poll)
 {
-    worker_add_mark_dead(unit, "responder");
+    worker_add_mark_dead(unit, arena, "responder", poll->worker, poll->lease_ms);
     struct pg_statement *expire = pg_add(unit, expire_sql);
     pg_param(expire, poll->worker);
     pg_param(expire, poll->held);

@@ -5,7 +5,7 @@ static const char claim_sql[] =
     "UPDATE jobs j SET worker = $2::uuid, tries = j.tries + 1 FROM ("
     " SELECT d.tenant_id, d.id FROM jobs d"
     " WHERE d.kind = $1::text AND d.due_at <= statement_timestamp()"
-    " AND (d.worker IS NULL OR (d.worker = $2::uuid AND d.id <> ALL ($3::uuid[]))"
+    " AND (d.worker IS NULL OR (d.worker = $2::uuid AND d.id NOT IN (SELECT unnest($3::uuid[])))"
     " OR NOT EXISTS (SELECT FROM workers w WHERE w.id = d.worker AND NOT w.dead))"
     " AND (SELECT released_for = database_identity() FROM installation)"
     " ORDER BY d.due_at LIMIT $4::integer FOR NO KEY UPDATE SKIP LOCKED) AS due"

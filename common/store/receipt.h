@@ -12,6 +12,7 @@ struct receipt {
     struct delivery_ref ref;
     int attempt;
     const char *sid, *status, *error_code; /* error_code "" if none */
+    const void *origin;                    /* the caller's */
 };
 
 /* The event that a provider's status word means; false for a word that says nothing about an

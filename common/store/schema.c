@@ -33,6 +33,8 @@ int schema_begin_as_ops(struct pg_session *session, struct err *err)
         .sql = "SELECT set_config('role', 'frontdesk_ops', true), "
                "set_config('lock_timeout', '3s', true), "
                "set_config('statement_timeout', '60s', true), "
+               /* who holds rows here holds up customers: a laptop that sleeps must not */
+               "set_config('idle_in_transaction_session_timeout', '10s', true), "
                "set_config('TimeZone', 'UTC', true)"};
     if (pg_session_script(session, "BEGIN", err) != 0)
         return -1;

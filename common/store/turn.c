@@ -34,7 +34,8 @@ static const char adopt_sql[] =
 
 static const char mine_sql[] =
     "SELECT tenant_id, id, conversation_id, claimed FROM channel_sessions"
-    " WHERE worker = $1::uuid AND due_at <= statement_timestamp() AND id <> ALL ($2::uuid[])"
+    " WHERE worker = $1::uuid AND due_at <= statement_timestamp() AND id NOT IN (SELECT "
+    "unnest($2::uuid[]))"
     " ORDER BY due_at LIMIT $3::integer";
 
 /* Whether a start was lost with its worker shows only once that worker is marked: those behind the
@@ -224,11 +225,11 @@ void turn_add_moved(struct pg_unit *unit, const char *worker, const struct turn_
     pg_param(statement, held->tenants);
 }
 
-void turn_add_adopt(struct pg_unit *unit, struct arena *arena, const char *worker, const char *held,
-                    int limit)
+void turn_add_adopt(struct pg_unit *unit, struct arena *arena, const char *worker, int64_t lease_ms,
+                    const char *held, int limit)
 {
     const char *limit_text = arena_printf(arena, "%d", limit);
-    worker_add_mark_dead(unit, "engine");
+    worker_add_mark_dead(unit, arena, "engine", worker, lease_ms);
     struct pg_statement *statement = pg_add(unit, mine_sql); /* first: not those just adopted */
     pg_param(statement, worker);
     pg_param(statement, held);

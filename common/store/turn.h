@@ -34,8 +34,8 @@ void turn_add_moved(struct pg_unit *unit, const char *worker, const struct turn_
 /* Marks lapsed engines dead, then names `worker` on up to `limit` due sessions that nobody alive
  * owns, and lists those already ours that are not among `held` (an array literal of session ids).
  */
-void turn_add_adopt(struct pg_unit *unit, struct arena *arena, const char *worker, const char *held,
-                    int limit);
+void turn_add_adopt(struct pg_unit *unit, struct arena *arena, const char *worker, int64_t lease_ms,
+                    const char *held, int limit);
 
 struct turn_adopted {
     struct uuid session, conversation;

@@ -32,9 +32,13 @@ static const char renew_sql[] =
     "UPDATE workers SET lease_until = clock_timestamp() + $2::bigint * interval '1 ms'"
     " WHERE id = $1::uuid AND NOT dead RETURNING 1";
 
+/* Only by one who has half of its own lease left when the statement really runs: a stall of the
+ * database that held up everybody's renewal held up this, too. */
 static const char mark_dead_sql[] =
     "UPDATE workers SET dead = true WHERE id IN (SELECT id FROM workers"
     " WHERE kind = $1::text AND NOT dead AND lease_until < clock_timestamp()"
+    " AND EXISTS (SELECT FROM workers m WHERE m.id = $2::uuid AND NOT m.dead"
+    " AND m.lease_until > clock_timestamp() + $3::bigint * interval '0.5 ms')"
     " ORDER BY id FOR UPDATE SKIP LOCKED)";
 
 /* Dead rather than gone: whatever still names it is then adopted. */
@@ -181,9 +185,13 @@ bool worker_may_adopt(const struct worker *worker)
            clock_mono_ms() - worker->gapless_since_ms >= worker->options.lease_ms;
 }
 
-void worker_add_mark_dead(struct pg_unit *unit, const char *kind)
+void worker_add_mark_dead(struct pg_unit *unit, struct arena *arena, const char *kind,
+                          const char *id, int64_t lease_ms)
 {
-    pg_param(pg_add(unit, mark_dead_sql), kind);
+    struct pg_statement *statement = pg_add(unit, mark_dead_sql);
+    pg_param(statement, kind);
+    pg_param(statement, id);
+    pg_param(statement, arena_printf(arena, "%lld", (long long)lease_ms));
 }
 
 void worker_add_retire(struct pg_unit *unit, const char *id)

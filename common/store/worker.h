@@ -54,9 +54,11 @@ int64_t worker_lease_left_ms(const struct worker *worker);
 bool worker_may_adopt(const struct worker *worker);
 
 /* Adds the statement that marks workers of the kind dead whose lease lapsed: first statement of
- * every unit that looks for work of the dead (worker_may_adopt). `kind` is borrowed until the unit
- * is done. */
-void worker_add_mark_dead(struct pg_unit *unit, const char *kind);
+ * every unit that looks for work of the dead (worker_may_adopt). It marks nobody unless the worker
+ * `id` itself has half of its lease of lease_ms left by then. Texts are borrowed until the unit is
+ * done. */
+void worker_add_mark_dead(struct pg_unit *unit, struct arena *arena, const char *kind,
+                          const char *id, int64_t lease_ms);
 
 /* Adds the statement that marks a worker dead after its work was given back (drain). */
 void worker_add_retire(struct pg_unit *unit, const char *id);

@@ -55,7 +55,8 @@ static void look(void *arg)
     sessions_list(engine->sessions, self->arena, &held);
     struct pg_unit unit = {.deadline_ms = ADOPT_MS, .done = adopted, .arg = self};
     turn_add_adopt(&unit, self->arena, arena_strdup(self->arena, worker_id(engine->worker)),
-                   held.ids, room < ADOPT_LIMIT ? (int)room : ADOPT_LIMIT);
+                   engine->shared->settings.worker_lease_ms, held.ids,
+                   room < ADOPT_LIMIT ? (int)room : ADOPT_LIMIT);
     self->in_flight = true;
     pg_submit(engine->pg, &unit);
 }

@@ -149,6 +149,8 @@ def test_endpoints_of_a_running_desk_are_found(desk):
     done = beside("tenant", "list", "--json")
     assert done.returncode == OK, done.stderr
     assert {row["name"] for row in json.loads(done.stdout)} >= {"brightwater-dental"}
+    same = desk.installation.deskctl_environment()["FRONTDESK_TOPIC_PREFIX"]
+    assert beside("tenant", "list", FRONTDESK_TOPIC_PREFIX=same).returncode == OK
     # Two installations never mix: who names a part of another one names all of it.
     done = beside("tenant", "list", FRONTDESK_TOPIC_PREFIX="other.")
     assert done.returncode == FAILED and "no database is configured" in done.stderr
@@ -1142,6 +1144,38 @@ def test_reconcile_of_a_held_database_sees_what_is_still_queued(desk):
         good(desk, "release", "--yes")
     desk.settled(2, lambda: len(desk.sent()))
     assert [desk.sent_to(customer) for customer in (plain, pooled)] == [["an answer"]] * 2
+
+
+def test_reconcile_takes_the_turn_that_thinks(desk):
+    """What was answered before the restore is being answered again: the turn loses its place, and
+    does not try to commit for ever what is ended."""
+    services(desk)
+    dental = "brightwater-dental"
+    which = [t["name"] for t in desk.tenants].index(dental)
+    customer = desk.new_address()
+    good(desk, "hold", "a restore")
+    desk.faults("model", {"match": "think", "action": {"type": "delay", "ms": 4000}})
+    try:
+        assert desk.webhook(customer, "think", which).status == 200
+        desk.wait(lambda: desk.sql("SELECT 1 FROM turns u JOIN channel_sessions s"
+                                   " ON s.tenant_id = u.tenant_id AND s.id = u.session_id"
+                                   " WHERE s.remote_address = %s AND u.state = 'running'",
+                                   customer), 15, "a turn")
+        twilio_takes(desk, dental, customer, "an answer", From=desk.tenant(dental).numbers["sms"])
+        good(desk, "reconcile", "--execute")
+        desk.settled(5, lambda: desk.value("SELECT count(*) FROM deliveries d JOIN"
+                                           " channel_sessions s ON s.tenant_id = d.tenant_id AND"
+                                           " s.id = d.session_id WHERE s.remote_address = %s",
+                                           customer))
+    finally:
+        desk.faults("model")
+        good(desk, "release", "--yes")
+    failed = [line for line in desk.log("engine-1") if line.get("event") == "statement.failed"]
+    assert not failed, failed
+    assert desk.sent_to(customer) == ["an answer"]
+    nonce = desk.new_nonce()
+    assert desk.webhook(customer, f"and {nonce}", which).status == 200
+    desk.wait(lambda: nonce in "".join(desk.sent_to(customer)), 20, "the next answer")
 
 
 def test_reconcile_says_when_the_provider_refuses(desk):

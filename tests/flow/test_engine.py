@@ -556,6 +556,24 @@ def test_turn_that_kills_its_engine(desk):
 test_turn_that_kills_its_engine.deadline_s = 150
 
 
+def test_texts_wait_while_the_database_refuses(desk):
+    """A migration or a GRANT is missing: no text can help it, and none becomes a dead letter."""
+    engines(desk)
+    customer = Customer(desk)
+    desk.sql("REVOKE INSERT ON messages FROM frontdesk_engine")
+    try:
+        since = len(desk.log("engine-1"))
+        said = customer.text()
+        desk.wait(lambda: any(line.get("event") == "claim.failed"
+                              for line in desk.log("engine-1")[since:]), 10, "the refusal")
+    finally:
+        desk.sql("GRANT INSERT ON messages TO frontdesk_engine")
+    (body, _, _), = customer.wait_replies(1, 20)
+    assert oracle.new_nonces(body) == [said.nonce]
+    assert not [letter for letter in desk.kafka_records("dlq")
+                if said.nonce in letter.value.decode()]
+
+
 def test_row_that_nobody_was_told_of(desk):
     """Kafka wakes, PostgreSQL remembers: a claim whose process is gone is found by its row."""
     engines(desk)

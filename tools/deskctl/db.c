@@ -1,6 +1,7 @@
 /* `deskctl db migrate` and `db status`. Forward only: one transaction per file under the migration
  * lock, so that two deployments at once apply each file once and a failed file leaves nothing. */
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,9 @@
 #include "store/statements.h"
 
 #define MIGRATION_LOCK_WAIT_MS 120000 /* another migration may be running: wait for its end */
-#define STATEMENT_LOCK_MS      4000   /* longer, and traffic queues up behind our own wait */
-#define LOCK_TRIES             10
+#define STATEMENT_LOCK_MS      1000   /* traffic queues up behind our own wait: far below a lease */
+#define LOCK_PAUSE_MS          2000   /* and is let through between the tries */
+#define LOCK_TRIES             20
 
 static int load(struct desk *desk, const struct words *words, struct migration **items,
                 size_t *count, struct err *err)
@@ -87,9 +89,11 @@ static int apply(struct arena *arena, struct pg_session *session, const struct m
                                           : apply_at_once(session, item, &why);
         if (result == 0)
             return 0;
-        if (strcmp(why.code, "pg.55P03") != 0 || tries == LOCK_TRIES)
+        bool in_use = strcmp(why.code, "pg.55P03") == 0 || strcmp(why.code, "pg.40P01") == 0;
+        if (!in_use || tries == LOCK_TRIES)
             break;
         desk_note("%s: a table is in use, try %d of %d", item->name, tries + 1, LOCK_TRIES);
+        poll(NULL, 0, LOCK_PAUSE_MS);
     }
     return err_set(err, why.class, "db.migration", "%s: %.180s (nothing of it was kept)%s",
                    item->name, why.message, item->no_transaction ? " unless it is repeatable" : "");

@@ -314,7 +314,9 @@ const struct command command_dead[] = {
      "turn      failed three times: the customer got the degraded wording\n"
      "delivery  parked: whether it left is not known, or it waited too long; a person decides.\n"
      "          late: its text had waited longer than the answer-by time (24 h)\n"
-     "event     a text that came in later than that: stored, not answered by itself",
+     "event     a text that came in later than that: stored, not answered by itself\n"
+     "Nothing here is tried again by itself. Look with `dead show`, then answer the customer\n"
+     "yourself; a late receipt still settles a parked delivery.",
      list_options, 0, 0, run_list},
     {"dead show", "ID", "one of them, whole", NULL, NULL, 1, 1, run_show},
     {.words = NULL},

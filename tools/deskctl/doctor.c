@@ -204,7 +204,7 @@ static void check_facts(struct doctor *doctor, const struct schema_facts *facts,
         report(doctor, CHECK_OK, "release", "responders may send", NULL);
     else
         report(doctor, CHECK_FAIL, "release", "sends are held: the database was held or restored",
-               "after a restore replay and reconcile, then `deskctl release`");
+               "after a restore see `deskctl help release`, then `deskctl release`");
 }
 
 static struct pg_session *check_database(struct doctor *doctor)

@@ -53,7 +53,7 @@ const struct command command_hold[] = {
     {"hold", "REASON", "stop every send of the installation", NULL, NULL, 1, 1, run_hold},
     {"release", "", "let responders send",
      "A database that was restored starts held, because it may not know what was sent. Then:\n"
-     "replay, `deskctl reconcile --execute`, `deskctl release`.",
+     "replay (docs/PROTOCOL.md, Restore), `deskctl reconcile --execute`, `deskctl release`.",
      release_options, 0, 0, run_release},
     {.words = NULL},
 };

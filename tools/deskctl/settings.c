@@ -69,11 +69,15 @@ static bool is_environment_name(const char *name)
            name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] == '\0';
 }
 
+/* Whether the environment names a part of another installation. */
 static bool is_mixed(const struct json *names)
 {
-    for (const struct json *item = json_first(names); item != NULL; item = json_next(item))
-        if (strncmp(json_name(item), "FRONTDESK_", 10) == 0 && getenv(json_name(item)) != NULL)
+    for (const struct json *item = json_first(names); item != NULL; item = json_next(item)) {
+        const char *set = getenv(json_name(item)), *ours = json_text(item);
+        if (strncmp(json_name(item), "FRONTDESK_", 10) == 0 && set != NULL &&
+            (ours == NULL || strcmp(set, ours) != 0))
             return true;
+    }
     return false;
 }
 

@@ -219,11 +219,25 @@ static int adopt(const char *worker, const char *held)
 {
     struct adoptions out = {.count = 0};
     struct pg_unit unit = {.done = on_adopted, .arg = &out};
-    turn_add_adopt(&unit, arena, worker, held, 100);
+    turn_add_adopt(&unit, arena, worker, 4000, held, 100);
     rig_waiting++;
     pg_submit(rig_pg, &unit);
     rig_run();
     return out.count;
+}
+
+/* A stall of the database holds up everybody's renewal, and this adoption with it. */
+static void who_is_about_to_lapse_marks_nobody(void)
+{
+    begin_test();
+    run("UPDATE workers SET lease_until = clock_timestamp() + CASE process WHEN 'a'"
+        " THEN interval '-1 s' ELSE interval '1500 ms' END");
+    adopt(WORKER_B, "{}");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM workers WHERE dead"), "0");
+    run("UPDATE workers SET lease_until = clock_timestamp() + interval '3 s' WHERE process = 'b'");
+    adopt(WORKER_B, "{}");
+    CU_ASSERT_STRING_EQUAL(value("SELECT process FROM workers WHERE dead"), "a");
+    end_test();
 }
 
 static void only_due_sessions_of_the_dead_are_adopted(void)
@@ -458,6 +472,7 @@ int main(void)
     CU_add_test(suite, "V1e", v1e_newer_texts);
     CU_add_test(suite, "V1f", v1f_a_start_without_open_events_does_nothing);
     CU_add_test(suite, "fences and workers", an_older_fence_or_another_worker_is_refused);
+    CU_add_test(suite, "a stall marks nobody", who_is_about_to_lapse_marks_nobody);
     CU_add_test(suite, "adoption", only_due_sessions_of_the_dead_are_adopted);
     CU_add_test(suite, "tries", tries_count_lost_starts_only);
     CU_add_test(suite, "tries while another marks", start_waits_for_who_marks_the_dead);
