@@ -127,18 +127,18 @@ static void claimed(struct claims *self, const struct pg_answer *answer)
         claims_add(self, &next, false);
 }
 
-/* A batch that one id spoils is tried singly; an id that the database never takes is dropped: it
- * was a hint. */
+/* A batch that one id spoils, or that somebody's lock on one conversation held up, is tried singly;
+ * an id that then fails again is dropped: it was a hint, and its row is found when it is due. */
 static void failed(struct claims *self, const struct err *err)
 {
     metric_add(counters.claim_failures, 1);
     log_warn("claim.failed", LOG_INT("deliveries", (int64_t)self->sent), LOG_ERR(err));
     self->failures++;
-    if (!err_is_retryable(err) && self->sent == 1) {
+    bool one_spoils = !err_is_retryable(err) || strcmp(err->code, PG_LOCKED) == 0;
+    if (one_spoils && self->sent == 1)
         forget(self, 1, true);
-    } else if (!err_is_retryable(err)) {
+    else if (one_spoils)
         self->singly = true;
-    }
     self->sent = 0;
     int shift = self->failures < 6 ? self->failures : 6;
     int64_t wait_ms = err->class == ERR_RETRY_NOW ? 1 : (int64_t)25 << shift;

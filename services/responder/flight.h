@@ -11,13 +11,6 @@
 
 struct channel;
 
-enum flight_stage {
-    FLIGHT_WAITING,  /* for a place at its channel */
-    FLIGHT_SENDING,  /* the request is under way */
-    FLIGHT_LOOKING,  /* the provider is asked about it */
-    FLIGHT_SETTLING, /* the outcome waits to be committed */
-};
-
 struct flight {
     struct responder *responder;
     struct arena *arena; /* all its texts */
@@ -27,7 +20,6 @@ struct flight {
     const char *body, *traceparent;
     struct delivery_route route;
     struct channel *channel; /* borrowed; NULL when its credentials cannot be read */
-    enum flight_stage stage;
     uint64_t generation;
     int64_t claimed_ms; /* monotonic, from before the claim was sent */
     struct http_transfer *transfer;

@@ -156,6 +156,11 @@ void intake_end(struct intake *intake, size_t count)
         go_on(intake);
 }
 
+void intake_give_up(struct intake *intake, const struct bus_record *record, const char *code)
+{
+    dead_letters_add(intake->letters, record, code);
+}
+
 void intake_abandon(struct intake *intake, size_t count)
 {
     intake->abandoned = intake->abandoned || count > 0;
@@ -170,9 +175,4 @@ void intake_wake(struct intake *intake)
 bool intake_idle(const struct intake *intake)
 {
     return !intake->in_hand;
-}
-
-bool intake_has_partitions(const struct intake *intake)
-{
-    return bus_consumer_partitions(intake->consumer) > 0;
 }

@@ -38,6 +38,9 @@ struct arena *intake_arena(struct intake *intake);
 void intake_begin(struct intake *intake, size_t count);
 void intake_end(struct intake *intake, size_t count);
 
+/* Makes a record of the batch in hand a dead letter, after it was taken. */
+void intake_give_up(struct intake *intake, const struct bus_record *record, const char *code);
+
 /* As intake_end, but the work was given up: the batch's offsets are not stored. */
 void intake_abandon(struct intake *intake, size_t count);
 
@@ -46,7 +49,5 @@ void intake_wake(struct intake *intake);
 
 /* No batch is in hand. */
 bool intake_idle(const struct intake *intake);
-
-bool intake_has_partitions(const struct intake *intake);
 
 #endif

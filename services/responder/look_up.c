@@ -158,7 +158,6 @@ void look_up_start(struct responder *responder, const struct delivery_look_up *l
         return;
     struct flight *flight =
         flights_add(responder->flights, &look_up->ref, &look_up->route, look_up->body);
-    flight->stage = FLIGHT_LOOKING;
     flight->attempt = look_up->attempt;
     flight->unknowns = look_up->unknowns;
     flight->page = arena_alloc(flight->arena, sizeof *flight->page);

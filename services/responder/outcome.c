@@ -25,7 +25,7 @@ struct outcomes {
     size_t count; /* of the unit in flight, or waiting to be sent again */
     struct arena *arena;
     struct timer *retry;
-    bool in_flight;
+    bool in_flight, singly;
     int failures;
 };
 
@@ -58,17 +58,20 @@ static void put_behind(struct outcomes *self, struct flight *flight)
     self->behind = &flight->next;
 }
 
-/* A batch that one change spoils goes back and is tried singly; a change that the database never
- * takes is let go: its row is then found as not in memory, and looked up. */
+/* A batch that one change spoils, or that somebody's lock on one delivery held up, goes back and is
+ * tried singly. One that is locked still lets the others pass; one that the database never takes is
+ * let go: its row is then found as not in memory, and looked up. */
 static void failed(struct outcomes *self, const struct err *err)
 {
     metric_add(counters.settle_failures, 1);
     log_warn("settle.failed", LOG_INT("deliveries", (int64_t)self->count), LOG_ERR(err));
     self->failures++;
-    if (!err_is_retryable(err) && self->count > 1) {
-        for (size_t i = 1; i < self->count; i++)
+    bool locked = strcmp(err->code, PG_LOCKED) == 0;
+    if (locked || (!err_is_retryable(err) && self->count > 1)) {
+        for (size_t i = self->count > 1; i < self->count; i++)
             put_behind(self, self->batch[i]);
-        self->count = 1;
+        self->count = self->count > 1;
+        self->singly = true;
     } else if (!err_is_retryable(err) && self->failures >= SINGLE_TRIES) {
         log_error("settle.given_up", LOG_TEXT("delivery", self->batch[0]->id), LOG_ERR(err));
         flights_remove(self->batch[0]);
@@ -116,14 +119,17 @@ static void done(void *arg, const struct pg_answer *answer)
 
 static void fill_batch(struct outcomes *self)
 {
-    while (self->first != NULL && self->count < BATCH_MAX) {
+    const size_t most = self->singly ? 1 : BATCH_MAX;
+    while (self->first != NULL && self->count < most) {
         struct flight *flight = self->first;
         self->first = flight->next;
         flight->next = NULL;
         self->batch[self->count++] = flight;
     }
-    if (self->first == NULL)
+    if (self->first == NULL) {
         self->behind = &self->first;
+        self->singly = false;
+    }
 }
 
 static void go_on(void *arg)
@@ -148,7 +154,6 @@ static void go_on(void *arg)
 void outcomes_add(struct flight *flight)
 {
     struct outcomes *self = flight->responder->outcomes;
-    flight->stage = FLIGHT_SETTLING;
     flight->change.ref = flight->ref;
     flight->change.attempt = flight->attempt;
     put_behind(self, flight);

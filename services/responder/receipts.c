@@ -74,7 +74,8 @@ static int take_record(void *arg, const struct bus_record *record, struct err *e
                                                       .attempt = receipt.attempt,
                                                       .sid = receipt.provider_sid,
                                                       .status = receipt.status,
-                                                      .error_code = receipt.error_code};
+                                                      .error_code = receipt.error_code,
+                                                      .origin = record};
     return 0;
 }
 
@@ -132,12 +133,13 @@ static void failed(struct receipts *self, const struct err *err)
 {
     log_warn("receipts.failed", LOG_INT("receipts", (int64_t)self->round_count), LOG_ERR(err));
     self->failures++;
+    bool locked = strcmp(err->code, PG_LOCKED) == 0;
     if (!err_is_retryable(err) && self->round_count == 1) {
-        metric_add(counters.receipts_unknown, 1);
+        intake_give_up(self->intake, self->round[0].origin, err->code);
         round_over(self);
         return;
     }
-    if (!err_is_retryable(err)) {
+    if (locked || !err_is_retryable(err)) {
         self->singly = true; /* back into line, behind what is left there */
         memcpy(self->left + self->left_count, self->round, self->round_count * sizeof *self->round);
         self->left_count += self->round_count;

@@ -9,6 +9,7 @@
 #include "channel.h"
 #include "claim.h"
 #include "contract/topics.h"
+#include "contract/twilio.h"
 #include "counters.h"
 #include "crypto/crypto.h"
 #include "flight.h"
@@ -45,17 +46,28 @@ static int read_keys(struct err *err)
     return rc;
 }
 
-static int check_url(const char *key, const char *url, struct err *err)
+/* A public_url with a query would swallow the path of the status callbacks; a look-up before the
+ * lease is over would not find what is still being sent, and send it again. */
+static int check_settings(const struct responder_settings *settings, struct err *err)
 {
-    if (strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0)
-        return 0;
-    return err_set(err, ERR_PERMANENT, "config.url", "%s must begin with https:// or http://", key);
+    const char *url = settings->twilio_base_url;
+    if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0)
+        return err_set(err, ERR_PERMANENT, "config.invalid",
+                       "twilio_base_url must begin with https:// or http://");
+    if (!twilio_is_public_url(settings->public_url))
+        return err_set(err, ERR_PERMANENT, "config.invalid",
+                       "public_url must be as ingress has it, like https://desk.example.com: no "
+                       "slash at the end, no query, no credentials");
+    if (settings_lookup_after_ms(settings) < settings->worker_lease_ms)
+        return err_set(err, ERR_PERMANENT, "config.invalid",
+                       "lookup_after_ms (%lld) must not be less than worker_lease_ms (%lld)",
+                       (long long)settings->lookup_after_ms, (long long)settings->worker_lease_ms);
+    return 0;
 }
 
 static int start(struct service *service, bool check_only, struct err *err)
 {
-    if (check_url("twilio_base_url", shared.settings.twilio_base_url, err) != 0 ||
-        check_url("public_url", shared.settings.public_url, err) != 0 || read_keys(err) != 0)
+    if (check_settings(&shared.settings, err) != 0 || read_keys(err) != 0)
         return -1;
     if (check_only)
         return 0;

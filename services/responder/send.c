@@ -118,13 +118,11 @@ static void post(struct flight *flight)
         .on_done = on_done,
         .arg = flight,
     };
-    flight->stage = FLIGHT_SENDING;
     flight->transfer = http_start(responder->http, &call);
 }
 
 void send_start(struct flight *flight)
 {
-    flight->stage = FLIGHT_WAITING;
     if (flight->channel == NULL)
         settle_unsent(flight, "credentials", CREDENTIALS_WAIT_MS);
     else if (channel_enter(flight->channel, flight))

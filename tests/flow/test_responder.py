@@ -3,6 +3,7 @@ stand-in out. What the engine would commit is inserted, what ingress would publi
 
 import json
 import re
+import subprocess
 import urllib.parse
 import uuid
 
@@ -415,6 +416,76 @@ def test_failed_receipt_has_its_code(desk):
     customer.receipt(delivery, "undelivered", error=30003)
     row = customer.wait_state(delivery, "failed")
     assert row["error_code"] == "30003" and row["provider_status"] == "undelivered"
+
+
+def test_receipts_wait_while_the_database_refuses(desk):
+    """A migration or a GRANT is missing: that is no fault of the receipt's, which is not dropped."""
+    responders(desk)
+    customer = Customer(desk)
+    delivery = customer.reply()
+    customer.wait_state(delivery, "sent")
+    desk.sql("REVOKE UPDATE ON deliveries FROM frontdesk_responder")
+    try:
+        since = len(desk.log("responder-1"))
+        customer.receipt(delivery, "delivered")
+        desk.wait(lambda: any(line.get("event") == "receipts.failed"
+                              for line in desk.log("responder-1")[since:]), 10, "the refusal")
+    finally:
+        desk.sql("GRANT UPDATE ON deliveries TO frontdesk_responder")
+    customer.wait_state(delivery, "delivered")
+
+
+def test_receipt_that_no_row_takes_is_a_dead_letter(desk):
+    responders(desk)
+    customer, other = Customer(desk), Customer(desk)
+    delivery, good = customer.reply(), other.reply()
+    customer.wait_state(delivery, "sent")
+    other.wait_state(good, "sent")
+    desk.sql("ALTER TABLE deliveries ADD CONSTRAINT never CHECK (error_code <> '31313') NOT VALID")
+    try:
+        customer.receipt(delivery, "failed", error=31313)
+        other.receipt(good, "delivered")
+        other.wait_state(good, "delivered")
+        desk.wait(lambda: [letter for letter in desk.kafka_records("dlq")
+                           if delivery in letter.value.decode()], 20, "the letter")
+    finally:
+        desk.sql("ALTER TABLE deliveries DROP CONSTRAINT never")
+    assert customer.state(delivery) == "sent"
+
+
+def test_somebodys_lock_holds_up_one_conversation_only(desk):
+    """A client that holds one conversation's row: the replies of all others leave."""
+    responders(desk)
+    stuck, others = Customer(desk), [Customer(desk) for _ in range(10)]
+    with Held(desk) as held:
+        held.run("SELECT 1 FROM conversations WHERE id = %s::uuid FOR NO KEY UPDATE",
+                 stuck.conversation)
+        waiting = stuck.reply()
+        held.wait_blocks("responder")
+        for other in others:
+            other.wait_state(other.reply(), "sent", deadline_s=20)
+        assert stuck.state(waiting) == "pending"
+    stuck.wait_state(waiting, "sent", deadline_s=20)
+    assert len(stuck.posts()) == 1
+
+
+def test_check_config(desk):
+    responders(desk)
+    service = desk.services["responder-1"]
+
+    def check(**changes):
+        environment = service.environ()
+        environment.update({f"FRONTDESK_{key.upper()}": str(value)
+                            for key, value in changes.items()})
+        done = subprocess.run([str(service.binary), "--check-config"], env=environment,
+                              capture_output=True, text=True, timeout=20)
+        return done.returncode, done.stdout + done.stderr
+
+    assert check() == (0, "configuration ok\n")
+    for key, value in (("public_url", "https://desk.example.com?x"), ("twilio_base_url", "ftp://x"),
+                       ("public_url", "https://desk.example.com/"), ("lookup_after_ms", 1)):
+        code, text = check(**{key: value})
+        assert code == 2 and key in text, (key, code, text)
 
 
 def test_receipt_settles_an_unknown_send(desk):

@@ -219,6 +219,22 @@ static void test_match(void)
     CU_ASSERT_PTR_NULL(page.next_url);
 }
 
+/* A trial account's words stand before ours; anything else before them is another text. */
+static void test_match_trial(void)
+{
+    struct rest_page page = {0};
+#define WHEN "Mon, 23 Nov 2026 09:10:00 +0000"
+    CU_ASSERT_EQUAL(read_page("{\"messages\":[" MESSAGE(
+                                  "SM000trial", "+15550001111", "+15552223333",
+                                  "Sent from your Twilio trial account - Hello", WHEN,
+                                  "") "," MESSAGE("SM00other", "+15550001111", "+15552223333",
+                                                  "Oh Hello", WHEN, "") "]}",
+                              &wanted, &page),
+                    0);
+    CU_ASSERT_EQUAL_FATAL(page.count, 1);
+    CU_ASSERT_STRING_EQUAL(page.found[0].sid, "SM000trial");
+}
+
 static void test_match_service(void)
 {
     struct rest_page page = {0};
@@ -284,6 +300,7 @@ int main(void)
     CU_add_test(suite, "error table", test_error_table);
     CU_add_test(suite, "match", test_match);
     CU_add_test(suite, "match by service", test_match_service);
+    CU_add_test(suite, "match of a trial account", test_match_trial);
     CU_add_test(suite, "paging", test_paging);
     CU_add_test(suite, "bad lists", test_bad_lists);
     CU_basic_set_mode(CU_BRM_VERBOSE);
