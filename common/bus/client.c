@@ -17,6 +17,9 @@ static const struct bus_setting common_settings[] = {
     {"socket.nagle.disable", "true"},
     {"socket.keepalive.enable", "true"},
     {"reconnect.backoff.max.ms", "500"},
+    /* A lost SYN is sent again after 1, 3, 7, 15 s: a new try is sooner there once the way is back.
+     */
+    {"socket.connection.setup.timeout.ms", "3000"},
     /* A topic or partition made after us is noticed within this time, not within 5 minutes. */
     {"topic.metadata.refresh.interval.ms", "30000"},
     {"log.connection.close", "false"},

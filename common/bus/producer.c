@@ -93,6 +93,8 @@ static int make_conf(const struct bus_producer_options *options, struct bus_prod
         {"enable.idempotence", "true"},
         {"acks", "all"},
         {"linger.ms", "0"},
+        /* A broker that does not answer must not be the one that is asked for a minute. */
+        {"socket.timeout.ms", "6000"},
         {"partitioner", "murmur2_random"},
         {"delivery.timeout.ms", bus_client_number(timeout_ms, timeout)},
         {"queue.buffering.max.messages", QUEUE_MAX_RECORDS_TEXT},
@@ -194,9 +196,11 @@ void bus_producer_close(struct bus_producer **producer, int64_t flush_ms)
     bus_prime_stop(closing);
     struct bus_link *link = closing->link;
     if (closing->loop == NULL) {
-        rd_kafka_queue_yield(link->main_queue);
+        struct bus_link *served = bus_link_get(closing); /* the thread may replace it meanwhile */
+        rd_kafka_queue_yield(served->main_queue);
+        bus_link_put(served);
         thread_join(&closing->poll_thread);
-        link = closing->link; /* the thread may have replaced it */
+        link = closing->link;
     } else {
         timer_free(&closing->tick);
         rd_kafka_queue_io_event_enable(link->main_queue, -1, NULL, 0);

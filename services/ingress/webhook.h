@@ -24,7 +24,7 @@ struct webhook {
 };
 
 /* Reads signature and form. False when the request is answered: 403 without a signature, 503 while
- * the directory is not read, 400 (parked) for a form that cannot be read. */
+ * the directory is not read, 403 (parked) for a form that cannot be read. */
 bool webhook_open(struct webhook *webhook);
 
 /* True if one of the channels' keys signed it. */

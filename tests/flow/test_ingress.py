@@ -612,7 +612,8 @@ def test_check_config(desk):
 
     assert check() == (0, "configuration ok\n")
     for key, value in (("edge_secret_key_file", "/nonexistent"), ("public_url", "desk.example.com"),
-                       ("public_url", "https://desk.example.com/"), ("concurrency", 64), ("status_concurrency", 56),
+                       ("public_url", "https://desk.example.com/"), ("concurrency", 128),
+                       ("status_concurrency", 120),
                        ("threads", 0), ("produce_deadline_ms", "soon")):
         code, text = check(**{key: value})
         assert code == 2 and (key in text or "key file" in text), (key, code, text)

@@ -159,7 +159,8 @@ def test_many_requests_while_kafka_is_frozen(desk):
 def test_statuses_leave_room_for_texts(desk):
     """A flood of status callbacks takes its share of the places and no more: texts that come in the
     middle of it are let in."""
-    desk.start(engines=0, responders=0, config={"ingress": {"produce_deadline_ms": 12000}})
+    desk.start(engines=0, responders=0, config={"ingress": {
+        "produce_deadline_ms": 12000, "threads": 64, "concurrency": 56, "status_concurrency": 28}})
     tenant = desk.tenants[0]
     tenant_id = desk.value("SELECT id FROM tenants WHERE name = %s", tenant["name"])
     assert desk.webhook(desk.new_address(), "before").status == 200
