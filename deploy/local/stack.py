@@ -256,5 +256,5 @@ class Installation:
 
 
 def state_root():
-    """The folder for everything that a run writes; outside the checkout, see DESIGN.md."""
+    """The folder for everything that a run writes; outside the checkout."""
     return os.environ.get("FRONTDESK_STATE") or f"/var/tmp/frontdesk-{os.geteuid()}"
