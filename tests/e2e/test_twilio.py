@@ -144,7 +144,7 @@ def check_callback(desk, call):
                   if one["account_sid"] == call["params"]["AccountSid"])
     pairs = [pair for pair in call["params"].items() if pair[0] != "_signature"]
     assert call["params"]["_signature"] == webhook.signature(
-        tenant["auth_token"], call["path"], pairs), call
+        tenant["auth_token"], call["path"].partition("#")[0], pairs), call
     assert call["path"].startswith(desk.public_url + "/twilio/status?"), call
     assert 200 <= call["status"] < 300, call
 

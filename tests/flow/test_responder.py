@@ -447,7 +447,7 @@ def test_receipt_that_no_row_takes_is_a_dead_letter(desk):
         other.receipt(good, "delivered")
         other.wait_state(good, "delivered")
         desk.wait(lambda: [letter for letter in desk.kafka_records("dlq")
-                           if delivery in letter.value.decode()], 20, "the letter")
+                           if delivery.encode() in letter.value], 20, "the letter")
     finally:
         desk.sql("ALTER TABLE deliveries DROP CONSTRAINT never")
     assert customer.state(delivery) == "sent"
