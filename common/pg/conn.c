@@ -233,14 +233,13 @@ static void note_error(struct pg_conn *conn, struct pg_pending *pending, const P
         conn->read_only = true;
 }
 
-/* The database has no such function, or one of before a migration changed a column's type: the
- * text itself is sent then. */
+/* The database has no such function, or one of before a migration changed a column's type, or one
+ * that we may not call: the text itself is sent then, and tells if the trouble is another. */
 static bool is_function_trouble(const struct pg_pending *pending)
 {
     return pending->err != NULL && pending->failed < pending->count &&
            pending->sent[pending->failed].called &&
-           (strcmp(pending->err->code, "pg.42883") == 0 ||
-            strcmp(pending->err->code, "pg.42804") == 0);
+           strncmp(pending->err->code, "pg.42", strlen("pg.42")) == 0;
 }
 
 static void finish(struct pg_conn *conn)
