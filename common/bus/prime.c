@@ -6,6 +6,7 @@
  * broker answers, hence the thread. Called by producer.c, link.c. */
 #include <errno.h>
 #include <string.h>
+#include <syslog.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -30,13 +31,33 @@ static enum seen look_at(const rd_kafka_metadata_topic_t *topic)
     return led < topic->partition_cnt ? SOME_LED : ALL_LED;
 }
 
-static enum seen ask(rd_kafka_t *rk, rd_kafka_topic_t *topic)
+/* A topic that is missing or forbidden looks like a broker that is away: who operates it must know.
+ */
+static void tell(struct bus_producer *producer, const rd_kafka_metadata_topic_t *topic)
+{
+    bool passes = topic->err == RD_KAFKA_RESP_ERR_NO_ERROR ||
+                  topic->err == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+    if (passes || topic->err == producer->told)
+        return;
+    producer->told = topic->err;
+    bus_client_log(
+        &producer->client, LOG_ERR, "TOPIC",
+        "nothing is accepted while topic %s has trouble: %s (`deskctl topics diff` shows "
+        "what is missing)",
+        topic->topic, rd_kafka_err2str(topic->err));
+}
+
+static enum seen ask(struct bus_producer *producer, rd_kafka_t *rk, rd_kafka_topic_t *topic)
 {
     const struct rd_kafka_metadata *metadata;
     if (rd_kafka_metadata(rk, 0, topic, &metadata, METADATA_TIMEOUT_MS) !=
         RD_KAFKA_RESP_ERR_NO_ERROR)
         return AWAY;
-    enum seen seen = metadata->topic_cnt == 1 ? look_at(&metadata->topics[0]) : AWAY;
+    enum seen seen = AWAY;
+    if (metadata->topic_cnt == 1) {
+        seen = look_at(&metadata->topics[0]);
+        tell(producer, &metadata->topics[0]);
+    }
     rd_kafka_metadata_destroy(metadata);
     return seen;
 }
@@ -49,7 +70,7 @@ static enum seen probe(struct bus_producer *producer)
     for (size_t i = 0; worst != AWAY && i < link->topic_count; i++) {
         enum seen seen = AWAY;
         if (!atomic_load(&producer->stop) && link->topics[i] != NULL)
-            seen = ask(link->rk, link->topics[i]);
+            seen = ask(producer, link->rk, link->topics[i]);
         if (seen < worst)
             worst = seen;
     }
@@ -90,6 +111,7 @@ static void run(void *arg)
         if (ready) {
             atomic_store(&producer->primed, true);
             atomic_store(&producer->healthy, true);
+            producer->told = RD_KAFKA_RESP_ERR_NO_ERROR;
             delay_ms = RETRY_FIRST_MS;
         }
         pthread_mutex_lock(&producer->mutex);

@@ -41,6 +41,7 @@ struct bus_producer {
     bool probe_wanted;
     pthread_cond_t probe;
     struct thread *probe_thread;
+    rd_kafka_resp_err_t told; /* the trouble of a topic that was logged last; the probe's */
     atomic_bool stop, primed, healthy;
 
     struct loop *loop; /* NULL: poll_thread instead */

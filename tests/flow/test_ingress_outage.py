@@ -195,6 +195,18 @@ def test_statuses_leave_room_for_texts(desk):
     assert texts == [200] * 20, texts
 
 
+def test_missing_topics_are_named(desk):
+    """Without its topics ingress is not ready, as without a broker; its log says which it is."""
+    desk.prepare()
+    desk.installation.start_edge(1)
+    desk.add("ingress", 1, {"ingress": {**CONFIG, "topic_prefix": "nowhere."}})
+    try:
+        desk.wait(lambda: [line for line in desk.log("ingress-1") if line.get("facility") == "TOPIC"
+                           and "nowhere.inbound.sms" in line["message"]], 15, "the topic's name")
+    finally:
+        desk.stop()
+
+
 def test_unverifiable_while_kafka_is_away(desk):
     """What should be parked and cannot be is refused with 503: the sender tries again."""
     begin(desk)
