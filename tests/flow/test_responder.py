@@ -520,9 +520,9 @@ def sending_again(desk, customer, *actions):
 def test_late_yes_while_a_newer_attempt_is_being_sent(desk):
     """The first attempt did make a message. The word comes while the second is on its way, which the
     provider then puts off: there is nothing left to send (P7)."""
-    responders(desk)
+    responders(desk, request_timeout_ms=8000)
     customer = Customer(desk)
-    delivery = sending_again(desk, customer, {"type": "delay", "ms": 1000},
+    delivery = sending_again(desk, customer, {"type": "delay", "ms": 4000},
                              {"type": "status", "status": 429})
     sid = customer.receipt(delivery, "sent", attempt=1)
     desk.wait(lambda: customer.attempts(delivery)[0]["outcome"] == "accepted", 5, "the word kept")
@@ -552,9 +552,9 @@ def test_failed_receipt_of_an_older_attempt(desk):
 
 def test_older_attempt_fails_while_a_newer_one_is_being_sent(desk):
     """First seen on its way, then lost: what the newer attempt did not send either is sent again."""
-    responders(desk)
+    responders(desk, request_timeout_ms=8000)
     customer = Customer(desk)
-    delivery = sending_again(desk, customer, {"type": "delay", "ms": 1000},
+    delivery = sending_again(desk, customer, {"type": "delay", "ms": 4000},
                              {"type": "status", "status": 429})
     sid = customer.receipt(delivery, "sent", attempt=1)
     customer.receipt(delivery, "failed", attempt=1, sid=sid, error=30008)
