@@ -466,7 +466,6 @@ static const char *functions(void)
     return value_of("select count(*) from pg_proc where proname like 'desk_statement\\_%'");
 }
 
-/* Gives the function of next_sql another body. */
 static void replace_next(const char *body)
 {
     char sql[500];
@@ -525,8 +524,7 @@ static void test_functions_missing_for_several(void)
                                          .name = "unit-test",
                                          .connections = 4,
                                          .functions = frequent});
-    struct pg_unit unit = {.count = 0};
-    pg_add(&unit, "select 1");
+    struct pg_unit unit = {.count = 1, .statements = {{.sql = "select 1"}}};
     for (int i = 0; i < 4; i++) /* all connections are up */
         rig_submit(&unit, &outs[i]);
     rig_run();
