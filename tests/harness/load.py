@@ -97,11 +97,13 @@ class Load:
     `words(text)` makes a body from a Text; it must hold text.nonce."""
 
     def __init__(self, public_url, tenants, rate=100, addresses=50, tenant_count=1, connections=32,
-                 tries=6, timeout_s=15, words=None, targets=None, on_accept=None):
+                 tries=6, timeout_s=15, words=None, targets=None, on_accept=None,
+                 pause_max_s=3600):
         self.public_url = public_url
         self.tenants = tenants
         self.rate = rate
         self.tries = tries
+        self.pause_max_s = pause_max_s
         self.timeout_s = timeout_s
         self.words = words or (lambda text: f"Hello, this is {text.nonce}, what are your hours?")
         self.on_accept = on_accept
@@ -205,4 +207,4 @@ class Load:
                 return
             if attempt.status and attempt.status < 500:
                 return
-            await asyncio.sleep(0.1 * 2 ** (try_number - 1))
+            await asyncio.sleep(min(self.pause_max_s, 0.1 * 2 ** (try_number - 1)))
