@@ -50,6 +50,13 @@ int schema_begin_as_ops(struct pg_session *session, struct err *err)
                    why.message);
 }
 
+int schema_wait_for_person(struct pg_session *session, struct err *err)
+{
+    static const struct pg_statement patience = {
+        .sql = "SELECT set_config('idle_in_transaction_session_timeout', '10min', true)"};
+    return run(session, &patience, err);
+}
+
 /* ---- migrations ---- */
 
 int schema_exists(struct pg_session *session, bool *exists, struct err *err)

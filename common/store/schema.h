@@ -11,10 +11,14 @@
 #include "base/err.h"
 #include "pg/pg.h"
 
-/* Opens a transaction as frontdesk_ops, local to it, with lock_timeout 3 s and statement_timeout
- * 60 s. PERMANENT "schema.ops" when the login is no member of that role. Ends with COMMIT or
- * ROLLBACK of the caller; on failure there is no transaction. */
+/* Opens a transaction as frontdesk_ops, local to it, with lock_timeout 3 s, statement_timeout
+ * 60 s, and cut off by the server when it says nothing for 10 s. PERMANENT "schema.ops" when the
+ * login is no member of that role. Ends with COMMIT or ROLLBACK of the caller; on failure there is
+ * no transaction. */
 int schema_begin_as_ops(struct pg_session *session, struct err *err);
+
+/* In such a transaction that holds no customer's rows: a person may take 10 min to answer. */
+int schema_wait_for_person(struct pg_session *session, struct err *err);
 
 /* ---- migrations; as owner, on a direct connection ---- */
 

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "command.h"
+#include "store/schema.h"
 #include "store/tenant.h"
 #include "tenant_file.h"
 #include "tenant_plan.h"
@@ -193,6 +194,8 @@ static int finish(struct batch *batch, const struct words *words, struct err *er
             desk->json ? print_plans(batch, batch->changes > 0 ? "pending" : "unchanged") : DESK_OK;
         return code == DESK_OK && batch->changes > 0 ? DESK_DIFFERENT : code;
     }
+    if (!yes && schema_wait_for_person(batch->session, err) != 0)
+        return -1;
     if (!yes && !desk_confirm(desk, "apply these changes?")) {
         desk_rollback(desk);
         if (!desk->interactive)
