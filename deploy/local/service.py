@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import subprocess
 
 from procs import Child, Failure, run_tool
 
@@ -43,6 +44,15 @@ class Service:
         own = {f"FRONTDESK_{key.upper()}": str(value) for key, value in self.config.items()}
         own["FRONTDESK_ADMIN_LISTEN"] = f"127.0.0.1:{self.admin_port}"
         return clean_environment({**own, **self.environment})
+
+    def check_config(self, **changes):
+        """Exit code and words of --check-config with some settings changed."""
+        environment = self.environ()
+        environment.update({f"FRONTDESK_{key.upper()}": str(value)
+                            for key, value in changes.items()})
+        done = subprocess.run([str(self.binary), "--check-config"], env=environment,
+                              capture_output=True, text=True, timeout=20, check=False)
+        return done.returncode, done.stdout + done.stderr
 
     def start(self):
         if not os.access(self.binary, os.X_OK):

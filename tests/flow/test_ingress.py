@@ -8,7 +8,6 @@ import json
 import re
 import secrets
 import socket
-import subprocess
 import threading
 import time
 import uuid
@@ -600,16 +599,7 @@ def test_killed_at_each_step(desk):
 
 def test_check_config(desk):
     edge(desk)
-    service = desk.services["ingress-1"]
-
-    def check(**changes):
-        environment = service.environ()
-        environment.update({f"FRONTDESK_{key.upper()}": str(value)
-                            for key, value in changes.items()})
-        done = subprocess.run([str(service.binary), "--check-config"], env=environment,
-                              capture_output=True, text=True, timeout=20)
-        return done.returncode, done.stdout + done.stderr
-
+    check = desk.services["ingress-1"].check_config
     assert check() == (0, "configuration ok\n")
     for key, value in (("edge_secret_key_file", "/nonexistent"), ("public_url", "desk.example.com"),
                        ("public_url", "https://desk.example.com/"), ("concurrency", 128),
