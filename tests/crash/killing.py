@@ -35,20 +35,26 @@ UNION SELECT e.provider_id FROM inbox_events e JOIN deliveries d
     WHERE e.session_id = %s::uuid AND d.settled_at IS NULL"""
 
 OPEN_OF_RESPONDER = """
-SELECT e.provider_id FROM inbox_events e JOIN deliveries d
-    ON d.tenant_id = e.tenant_id AND d.turn_id = e.turn_id
-    WHERE (d.id = %s::uuid AND d.settled_at IS NULL)
-    OR d.worker IN (SELECT id FROM workers WHERE process = %s AND NOT dead)"""
+SELECT e.provider_id FROM deliveries d JOIN inbox_events e
+    ON e.tenant_id = d.tenant_id AND e.turn_id = d.turn_id
+    WHERE d.id = %s::uuid AND d.settled_at IS NULL
+UNION SELECT e.provider_id FROM workers w JOIN deliveries d ON d.worker = w.id
+    JOIN inbox_events e ON e.tenant_id = d.tenant_id AND e.turn_id = d.turn_id
+    WHERE w.process = %s AND NOT w.dead"""
 
 WORKERS_OF = "SELECT id::text FROM workers WHERE process = %s AND NOT dead"
 
 # A turn lost with three workers gets the degraded reply, a delivery is parked for a person when its
 # attempts are used up, and rightly so: work that has been lost so often already is left alone.
 LOST_OFTEN = {
-    "engine": """SELECT count(*) FROM turns u WHERE u.state = 'running'
+    # By the sessions at work: a look at all turns grows with those that are over.
+    "engine": """SELECT count(*) FROM channel_sessions s
+        JOIN turns u ON u.tenant_id = s.tenant_id AND u.id = s.turn_id
+        WHERE s.turn_id IS NOT NULL AND u.state = 'running'
         AND u.tries + (u.worker::text = ANY(%s))::integer >= 2""",
     # A claim counts at once; the fifth attempt is the last, and those before it back off long.
-    "responder": "SELECT count(*) FROM deliveries WHERE settled_at IS NULL AND attempts >= 3",
+    "responder": """SELECT count(*) FROM deliveries WHERE attempts >= 3
+        AND state IN ('pending', 'sending', 'deferred', 'unknown', 'held')""",
 }
 
 
