@@ -62,7 +62,9 @@ struct bus_producer_options {
                                     bus_produce_wait may be used, from any thread */
     const char *const *topics;   /* full names, NULL-terminated: primed at start, so that the first
                                     record does not wait 1 s for its leader */
-    int64_t delivery_timeout_ms; /* 0: 30,000 */
+    int64_t delivery_timeout_ms; /* 0: 30,000. What is left of it for the oldest record is the
+                                    time-out of a request, and one that ends cuts the connection for
+                                    all: far longer than a broker that is slow may take */
     int64_t queue_max_bytes;     /* 0: 64 MiB; a full queue is RETRY_LATER "bus.full" */
 };
 
@@ -89,9 +91,10 @@ int bus_produce(struct bus_producer *producer, const struct bus_record *record,
 int bus_produce_wait(struct bus_producer *producer, const struct bus_record *record,
                      int64_t deadline_ms, struct err *err);
 
-/* True once metadata of all primed topics has been seen, and while the last report was no failure
- * or the brokers have answered for all topics since. A partition without a leader delays that by 5
- * s at the first time, and does nothing later: only its own records fail. */
+/* True once metadata of all primed topics has been seen, and until a record fails, or is waited for
+ * in vain, of which no later one has been confirmed; then again when the brokers answer for all
+ * topics or a record is confirmed. A partition without a leader delays that by 5 s at the first
+ * time; later it is the trouble of its own records while others are confirmed. */
 bool bus_producer_ready(const struct bus_producer *producer);
 
 /* ---- consumer ---- */

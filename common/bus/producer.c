@@ -61,23 +61,33 @@ void bus_flights_fail(struct bus_producer *producer, const struct bus_link *link
     }
 }
 
+/* A record that is not confirmed while later ones are is the trouble of its partition; otherwise
+ * the brokers are away, or so slow that nobody should wait for them. */
+static void doubt(struct bus_producer *producer, int64_t since_ms)
+{
+    if (atomic_load(&producer->stop) || atomic_load(&producer->confirmed_ms) > since_ms)
+        return;
+    atomic_store(&producer->healthy, false);
+    bus_prime_request(producer);
+}
+
 void bus_flight_landed(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
     (void)rk;
     struct bus_link *link = opaque;
     struct bus_producer *producer = link->producer;
+    struct bus_flight *flight = message->_private;
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        atomic_store(&producer->confirmed_ms, clock_mono_ms());
         atomic_store(&producer->healthy, true);
-        flight_finish(producer, message->_private, NULL);
+        flight_finish(producer, flight, NULL);
         return;
     }
     struct err err;
     bus_client_fail(&err, message->err, "the record was not confirmed");
-    if (err_is_retryable(&err) && !atomic_load(&producer->stop)) {
-        atomic_store(&producer->healthy, false);
-        bus_prime_request(producer);
-    }
-    flight_finish(producer, message->_private, &err);
+    if (err_is_retryable(&err))
+        doubt(producer, flight->since_ms);
+    flight_finish(producer, flight, &err);
 }
 
 /* ---- opening and closing ---- */
@@ -131,6 +141,7 @@ static void init_sync(struct bus_producer *producer)
     atomic_init(&producer->stop, false);
     atomic_init(&producer->primed, false);
     atomic_init(&producer->healthy, true);
+    atomic_init(&producer->confirmed_ms, INT64_MIN);
 }
 
 static void on_wake(void *arg)
@@ -274,7 +285,8 @@ static int submit(struct bus_producer *producer, const struct bus_record *record
     /* Under the mutex, so that the link is not replaced, and its flights not failed, before this
      * one is either handed over or taken out again. */
     pthread_mutex_lock(&producer->mutex);
-    *flight = (struct bus_flight){.link = producer->link, .report = report, .arg = arg};
+    *flight = (struct bus_flight){
+        .link = producer->link, .since_ms = clock_mono_ms(), .report = report, .arg = arg};
     flight_link(producer, flight);
     rd_kafka_resp_err_t code = hand_over(flight, record);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -362,14 +374,17 @@ int bus_produce_wait(struct bus_producer *producer, const struct bus_record *rec
     if (producer->loop != NULL)
         return err_set(err, ERR_BUG, "bus.config", "this producer is a loop's: bus_produce");
     struct wait *wait = wait_new();
+    int64_t since_ms = clock_mono_ms();
     if (submit(producer, record, on_report, wait, err) != 0) {
         wait_free(wait);
         return -1;
     }
-    if (!wait_for(wait, deadline_ms > 0 ? deadline_ms : 0))
+    if (!wait_for(wait, deadline_ms > 0 ? deadline_ms : 0)) {
+        doubt(producer, since_ms);
         return err_set(err, ERR_RETRY_LATER, "bus.timeout",
                        "Kafka did not confirm the record within %lld ms; it may still arrive",
                        (long long)deadline_ms);
+    }
     int result = wait->failed ? -1 : 0;
     if (wait->failed && err != NULL)
         *err = wait->err;

@@ -25,6 +25,7 @@ struct bus_link {
 struct bus_flight {
     struct bus_flight *previous, *next;
     struct bus_link *link;
+    int64_t since_ms; /* clock_mono_ms */
     bus_report_fn *report;
     void *arg;
 };
@@ -43,6 +44,7 @@ struct bus_producer {
     struct thread *probe_thread;
     rd_kafka_resp_err_t told; /* the trouble of a topic that was logged last; the probe's */
     atomic_bool stop, primed, healthy;
+    _Atomic int64_t confirmed_ms; /* clock_mono_ms of the last good report */
 
     struct loop *loop; /* NULL: poll_thread instead */
     struct bus_wake wake;

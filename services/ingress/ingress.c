@@ -24,10 +24,14 @@ struct edge {
 
 /* ---- start and stop ---- */
 
+#define FLUSH_MAX_MS 1000
+
+/* No webhook waits any more when the server is gone: what is still in flight was answered with 503
+ * and comes again. */
 static void release(int64_t flush_ms)
 {
     http_server_free(&ingress.server);
-    publisher_close(&ingress.publisher, flush_ms);
+    publisher_close(&ingress.publisher, flush_ms < FLUSH_MAX_MS ? flush_ms : FLUSH_MAX_MS);
     quarantine_free(&ingress.quarantine);
     directory_free(&ingress.directory);
     secret_free(&ingress.edge_secret);

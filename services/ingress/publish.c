@@ -13,8 +13,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define REPORT_SLACK_MS 250 /* so that the producer's own timeout is reported before ours */
-
 struct publisher {
     struct bus_producer *producer;
     int64_t deadline_ms;
@@ -28,11 +26,12 @@ int publisher_open(const struct ingress_settings *settings, struct publisher **p
     const char *topics[] = {topic_name(arena, prefix, TOPIC_INBOUND_SMS),
                             topic_name(arena, prefix, TOPIC_RECEIPTS),
                             topic_name(arena, prefix, TOPIC_QUARANTINE), NULL};
-    struct bus_producer_options options = {.topics = topics,
-                                           .delivery_timeout_ms = settings->produce_deadline_ms};
+    /* A record outlives its webhook by far: see delivery_timeout_ms. The webhook is told 503 by
+     * then; Twilio sends it again under the same id. */
+    struct bus_producer_options options = {.topics = topics};
     service_bus_options(&settings->kafka, &settings->common, "ingress", &options.client);
     struct publisher *made = xcalloc(1, sizeof *made);
-    made->deadline_ms = settings->produce_deadline_ms + REPORT_SLACK_MS;
+    made->deadline_ms = settings->produce_deadline_ms;
     int rc = bus_producer_open(&options, &made->producer, err);
     arena_free(&arena);
     if (rc != 0) {

@@ -114,6 +114,49 @@ def test_kafka_frozen_under_load(desk):
     kafka_gone(desk, kafka.freeze, kafka.thaw, 8)
 
 
+class SlowBroker:
+    """Kafka as on a machine that has no time for it: it runs for a moment and then not."""
+
+    def __init__(self, kafka, runs_s, rests_s):
+        self.kafka, self.runs_s, self.rests_s = kafka, runs_s, rests_s
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def _run(self):
+        while not self.ended.wait(self.runs_s):
+            self.kafka.freeze()
+            self.ended.wait(self.rests_s)
+            self.kafka.thaw()
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join()
+
+
+def test_kafka_is_back_and_slow(desk):
+    """A broker that needs some 100 ms for each request after an outage gets the time it needs: its
+    connection is not cut, with all that is in flight, because some records have waited long."""
+    begin(desk)
+    kafka = desk.servers.kafka
+    with Stream(desk, senders=24) as stream:
+        desk.wait(lambda: len(stream.good()) > 30, 30, "a load")
+        kafka.freeze()
+        time.sleep(3)
+        kafka.thaw()
+        with SlowBroker(kafka, 0.05, 0.5):
+            back_at = time.monotonic()
+            desk.wait(lambda: len(stream.good(back_at)) > 150, 60, "texts accepted by a slow broker")
+    cuts = [line["message"] for line in desk.log("ingress-1")
+            if line.get("event") == "kafka.client" and line["message"].startswith("[thrd:")
+            and "timed out: disconnect" in line["message"]]
+    # One may be the client's own 6 s; the rest of a webhook's time made a cut each second.
+    assert len(cuts) <= 1, cuts
+
+
 def test_started_without_kafka(desk):
     """Comes up unready, answers, and is ready by itself when Kafka is there."""
     begin(desk)
@@ -154,6 +197,20 @@ def test_many_requests_while_kafka_is_frozen(desk):
     finally:
         kafka.thaw()
     desk.wait(lambda: desk.webhook(desk.new_address(), "after").status == 200, 30, "recovery")
+
+
+def test_ends_soon_while_kafka_is_frozen(desk):
+    """Records that nobody waits for any more do not hold up the end of the process."""
+    begin(desk)
+    desk.servers.kafka.freeze()
+    try:
+        assert desk.webhook(desk.new_address(), "hello").status == 503
+        begun = time.monotonic()
+        desk.terminate("ingress-1")
+        took = time.monotonic() - begun
+    finally:
+        desk.servers.kafka.thaw()
+    assert took < 15, f"it took {took:.1f} s of the drain's 25"
 
 
 def test_statuses_leave_room_for_texts(desk):
