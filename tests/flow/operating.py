@@ -1,0 +1,131 @@
+"""What the tests of deskctl share: running it, and what it is run at."""
+
+import json
+import subprocess
+
+from harness import CHECKOUT
+from service import clean_environment
+
+OK, FAILED, USAGE, DIFFERENT, NOT_FOUND = range(5)
+TENANTS = CHECKOUT / "deploy" / "tenants"
+
+
+class Done:
+    def __init__(self, code, out, said):
+        self.code = code
+        self.out = out
+        self.said = said
+
+    def json(self):
+        return json.loads(self.out)
+
+    def __repr__(self):
+        return f"<exit {self.code}\n{self.out}\n{self.said}>"
+
+
+def run(desk, *words, stdin="", environment=None, binary=None):
+    """One deskctl from its start to its end. No secret of the installation may be printed."""
+    here = desk.installation
+    known = {**here.deskctl_environment(), **(environment or {})}
+    done = subprocess.run([binary or here.bin / "deskctl", *map(str, words)], input=stdin,
+                          env=clean_environment(known), capture_output=True, text=True,
+                          timeout=60, cwd=CHECKOUT)
+    for name, value in here.secrets.items():
+        if "TOKEN" in name or "KEY" in name:
+            assert value not in done.stdout + done.stderr, f"{name} was printed by {words}"
+    assert done.returncode != 99, done.stderr
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def good(desk, *words, **options):
+    done = run(desk, *words, **options)
+    assert done.code == OK, (words, done)
+    return done
+
+
+def expect(code, desk, *words, **options):
+    done = run(desk, *words, **options)
+    assert done.code == code, (words, done)
+    return done
+
+
+def tenant_file(desk, name, *changes):
+    """A tenant file of the examples with some texts replaced, in the test's own folder."""
+    text = (TENANTS / f"{name}.yaml").read_text()
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    path = desk.folder / f"{name}.yaml"
+    path.write_text(text)
+    return path
+
+
+def tenant_row(desk, name):
+    return good(desk, "tenant", "show", name, "--json").json()
+
+
+def services(desk):
+    return desk.start(engines=1, responders=1, config={"engine": {"burst_ms": 300}})
+
+
+def conversation_of(desk, address):
+    rows = good(desk, "conversation", "list", "--limit", "1000", "--json").json()
+    return next(row for row in rows if row["address"] == address)
+
+
+def doctor(desk, code, **options):
+    return {row["check"]: row for row in expect(code, desk, "doctor", "--json", **options).json()}
+
+
+def good_environment(desk):
+    """What doctor finds nothing wrong with, whatever other tests did to the desk's own topics."""
+    prefix = desk.installation.prefix + "doctor."
+    good(desk, "topics", "apply", f"--topic_prefix={prefix}")
+    return {"FRONTDESK_TOPIC_PREFIX": prefix, "FRONTDESK_PUBLIC_URL": "https://desk.example.com"}
+
+
+def add_history(desk, count, address, state="delivered", reason=None, turn="finished",
+                event="answered"):
+    """Rows of `count` customers of the first tenant, the first one at `address`: each a text, its
+    turn, and the reply's delivery. Returns the ids of turn, delivery and text of the first."""
+    tenant = desk.value("SELECT id::text FROM tenants WHERE name = %s", desk.tenants[0]["name"])
+    mark = desk.new_nonce()
+    rows = ("(SELECT n, %s::uuid AS tenant, %s || '-' || n AS mark, CASE n WHEN 0 THEN %s"
+            " ELSE %s || '-' || n END AS address FROM generate_series(0, %s) AS n) r")
+
+    def insert(table, columns, values):
+        desk.sql(f"INSERT INTO {table} (tenant_id, {columns}) SELECT tenant, {values} FROM {rows}",
+                 tenant, mark, address, mark, count - 1)
+
+    def of(kind):
+        return f"md5(mark || '{kind}')::uuid"
+    insert("contacts", "id", of("contact"))
+    insert("contact_addresses", "kind, address, contact_id", f"'phone', address, {of('contact')}")
+    insert("conversations", "id, contact_id, closed_at",
+           f"{of('talk')}, {of('contact')}, clock_timestamp()")
+    insert("channel_sessions", "id, conversation_id, channel_id, kind, remote_address",
+           f"{of('session')}, {of('talk')}, (SELECT c.id FROM channels c WHERE c.tenant_id = tenant"
+           " LIMIT 1), 'sms', address")
+    insert("turns", "id, session_id, conversation_id, number, state, fence, epoch, tries,"
+           " error_code, deadline_at, finished_at", f"{of('turn')}, {of('session')}, {of('talk')},"
+           f" 1, '{turn}', 1, 0, 3, 'engine.lost', now(), clock_timestamp()")
+    insert("llm_calls", "id, turn_id, provider, model, outcome, started_at",
+           f"{of('call')}, {of('turn')}, 'openai', 'm', 'ok', now()")
+    insert("messages", "id, conversation_id, session_id, direction, author, body, provider_id,"
+           " event_time", f"{of('text')}, {of('talk')}, {of('session')}, 'in', 'contact',"
+           " 'text ' || mark, mark, now()")
+    insert("messages", "id, conversation_id, session_id, direction, author, body, turn_id,"
+           " event_time", f"{of('reply')}, {of('talk')}, {of('session')}, 'out', 'ai', 'yes',"
+           f" {of('turn')}, now()")
+    insert("inbox_events", "channel, provider_id, session_id, message_id, address_hash,"
+           " content_hash, state, turn_id, claim_id, event_time", f"'sms', mark, {of('session')},"
+           f" {of('text')}, {of('address')}, '', '{event}', {of('turn')}, {of('claim')}, now()")
+    insert("deliveries", "id, conversation_id, session_id, seq, message_id, turn_id, author, via,"
+           " epoch, state, reason, attempts, answer_by, settled_at",
+           f"{of('delivery')}, {of('talk')}, {of('session')}, 1, {of('reply')}, {of('turn')}, 'ai',"
+           f" 'sms', 0, '{state}', {repr(reason) if reason else 'NULL'}, 1, now(),"
+           " clock_timestamp()")
+    insert("delivery_attempts", "delivery_id, number, worker, outcome",
+           f"{of('delivery')}, 1, {of('worker')}, 'unknown'")
+    return {kind: desk.value("SELECT md5(%s || '-0' || %s)::uuid::text", mark, kind)
+            for kind in ("turn", "delivery", "text", "talk")} | {"mark": mark + "-0"}
