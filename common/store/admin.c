@@ -3,6 +3,7 @@
 #include "store/admin.h"
 
 #include "base/clock.h"
+#include "store/delivery_state.h"
 
 #include <stdio.h>
 
@@ -279,7 +280,7 @@ static const char settle_sent_sql[] =
     " d AS (UPDATE deliveries d SET state = 'suppressed', reason = 'reconciled', worker = NULL,"
     " settled_at = clock_timestamp() FROM s WHERE d.tenant_id = s.tenant_id"
     " AND d.session_id = s.id AND d.turn_id IS NOT NULL"
-    " AND d.state IN ('pending', 'deferred', 'unknown', 'held')"
+    " AND d.state = ANY ('" DELIVERY_UNPROVEN "')"
     " AND NOT EXISTS (SELECT FROM inbox_events e WHERE e.tenant_id = d.tenant_id"
     " AND e.turn_id = d.turn_id AND e.event_time > $5::timestamptz) RETURNING 1),"
     " e AS (UPDATE inbox_events e SET state = 'ended', reason = 'reconciled',"

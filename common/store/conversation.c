@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "store/delivery_state.h"
+
 static const char raise_sql[] =
     "UPDATE conversations SET epoch = epoch + 1, held_by = $3::text, held_at = clock_timestamp()"
     " WHERE tenant_id = $1::uuid AND id = $2::uuid"
@@ -15,11 +17,11 @@ static const char holder_sql[] =
 static const char suppress_sql[] =
     "UPDATE deliveries SET state = 'suppressed', reason = 'takeover', worker = NULL,"
     " settled_at = clock_timestamp() WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
-    " AND author = 'ai' AND state IN ('pending', 'deferred', 'held')";
+    " AND author = 'ai' AND state = ANY ('" DELIVERY_UNSENT "')";
 
 static const char in_flight_sql[] =
     "SELECT count(*) FROM deliveries WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
-    " AND author = 'ai' AND state IN ('sending', 'unknown')";
+    " AND author = 'ai' AND state = ANY ('" DELIVERY_IN_FLIGHT "')";
 
 static const char rest_sql[] =
     "UPDATE channel_sessions SET due_at = NULL, burst_at = NULL, worker = NULL"
@@ -41,9 +43,15 @@ static const char mark_dead_sql[] =
     " ORDER BY w.id FOR UPDATE OF w SKIP LOCKED)";
 
 static const char expire_sql[] =
-    "UPDATE deliveries d SET state = 'unknown', worker = NULL WHERE d.tenant_id = $1::uuid"
-    " AND d.conversation_id = $2::uuid AND d.author = 'ai' AND d.state = 'sending'"
-    " AND NOT EXISTS (SELECT FROM workers w WHERE w.id = d.worker AND NOT w.dead)";
+    "WITH expired AS (UPDATE deliveries d SET state = 'unknown', worker = NULL"
+    " WHERE d.tenant_id = $1::uuid AND d.conversation_id = $2::uuid"
+    " AND d.author = 'ai' AND d.state = 'sending'"
+    " AND NOT EXISTS (SELECT FROM workers w WHERE w.id = d.worker AND NOT w.dead)"
+    " RETURNING d.tenant_id, d.id, d.attempts)"
+    " UPDATE delivery_attempts a SET outcome = 'unknown', finished_at = clock_timestamp()"
+    " FROM expired e"
+    " WHERE a.tenant_id = e.tenant_id AND a.delivery_id = e.id AND a.number = e.attempts"
+    " AND a.outcome IS NULL";
 
 static const char leaving_sql[] =
     "SELECT count(*) FROM deliveries WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
@@ -70,7 +78,7 @@ static const char reopen_sql[] =
 static const char restamp_sql[] =
     "UPDATE deliveries d SET epoch = c.epoch FROM conversations c, messages m"
     " WHERE d.tenant_id = $1::uuid AND d.conversation_id = $2::uuid AND d.author = 'ai'"
-    " AND d.state IN ('pending', 'sending', 'deferred', 'unknown')"
+    " AND d.state = ANY ('" DELIVERY_UNSETTLED "')"
     " AND c.tenant_id = d.tenant_id AND c.id = d.conversation_id"
     " AND m.tenant_id = d.tenant_id AND m.id = d.message_id"
     " AND NOT EXISTS (SELECT FROM messages o WHERE o.tenant_id = d.tenant_id"
@@ -134,24 +142,17 @@ static int run_step(struct pg_session *session, const struct step *step, const s
     return 0;
 }
 
-/* Runs the steps as one transaction; stops at the first that finds nothing it needs. */
+/* Stops at the first step that finds nothing it needs. */
 static int run(struct pg_session *session, const struct step *steps, size_t count,
                const struct texts *texts, struct err *err)
 {
-    struct err ignored;
-    if (pg_session_script(session, "BEGIN", err) != 0)
-        return -1;
     for (size_t i = 0; i < count; i++) {
-        if (run_step(session, &steps[i], texts, err) != 0) {
-            pg_session_script(session, "ROLLBACK", &ignored);
+        if (run_step(session, &steps[i], texts, err) != 0)
             return -1;
-        }
-        if (steps[i].found != NULL && !*steps[i].found) {
-            pg_session_script(session, "ROLLBACK", &ignored);
+        if (steps[i].found != NULL && !*steps[i].found)
             return 0;
-        }
     }
-    return pg_session_script(session, "COMMIT", err);
+    return 0;
 }
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -1,6 +1,7 @@
-/* Takeover and hand-back of a conversation by a person (docs/PROTOCOL.md, takeover). Blocking, over
- * a session of deskctl or the console. The conversation is locked by raising its epoch; what must
- * see the raised epoch is a later statement of the same transaction. */
+/* Takeover and hand-back of a conversation by a person (docs/PROTOCOL.md, takeover). Blocking, in a
+ * transaction of the caller (schema_begin_as_ops), who commits it, or rolls it back after a
+ * failure. The conversation is locked by raising its epoch; what must see the raised epoch is a
+ * later statement of the same transaction. */
 #ifndef DESK_STORE_CONVERSATION_H
 #define DESK_STORE_CONVERSATION_H
 

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define UNKNOWN_MIN_MS "120000" /* of failing look-ups before one parks */
-#define UNSETTLED      "('pending', 'sending', 'deferred', 'unknown', 'held')"
 
 #define LOCK_SQL(table, column, mode)                                                              \
     "SELECT 1 FROM " table " x WHERE (x.tenant_id, x.id) IN (SELECT d.tenant_id, d." column        \
@@ -29,7 +28,7 @@ static const char claim_sql[] =
     " AS t (tenant_id, id, n)),"
     " seen AS (SELECT i.n, d.tenant_id, d.id, d.session_id, d.message_id, d.attempts,"
     " d.traceparent, CASE"
-    " WHEN d.state NOT IN ('pending', 'deferred')"
+    " WHEN NOT d.state = ANY ('" DELIVERY_WAITING "')"
     " OR (d.state = 'deferred' AND d.next_at > clock_timestamp()) THEN 'not_due'"
     " WHEN (SELECT released_for IS DISTINCT FROM database_identity() FROM installation)"
     " THEN 'not_released'"
@@ -38,7 +37,8 @@ static const char claim_sql[] =
     " WHEN o.state = 'opted_out' THEN 'opt_out'"
     " WHEN d.answer_by <= clock_timestamp() THEN 'late'"
     " WHEN EXISTS (SELECT FROM deliveries e WHERE e.tenant_id = d.tenant_id"
-    " AND e.session_id = d.session_id AND e.seq < d.seq AND e.state IN " UNSETTLED ")"
+    " AND e.session_id = d.session_id AND e.seq < d.seq AND e.state = ANY ('" DELIVERY_UNSETTLED
+    "'))"
     " THEN 'not_in_order'"
     " WHEN d.first_attempt_at < clock_timestamp() - $5::bigint * interval '1 ms' THEN 'waiting'"
     " ELSE 'claimed' END AS kind"
@@ -72,8 +72,9 @@ static const char next_sql[] =
     " d.id, d.state, d.next_at FROM deliveries d WHERE (d.tenant_id, d.session_id) IN"
     " (SELECT x.tenant_id, x.session_id FROM deliveries x"
     " JOIN unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, id)"
-    " ON x.tenant_id = i.tenant_id AND x.id = i.id AND x.state NOT IN " UNSETTLED ")"
-    " AND d.state IN " UNSETTLED " ORDER BY d.tenant_id, d.session_id, d.seq) AS f"
+    " ON x.tenant_id = i.tenant_id AND x.id = i.id AND NOT x.state = ANY ('" DELIVERY_UNSETTLED
+    "'))"
+    " AND d.state = ANY ('" DELIVERY_UNSETTLED "') ORDER BY d.tenant_id, d.session_id, d.seq) AS f"
     " WHERE f.state = 'pending' OR (f.state = 'deferred' AND f.next_at <= clock_timestamp())";
 
 /* How far the provider's own word has come: an earlier word never replaces a later one. */
@@ -129,7 +130,7 @@ static const char change_sql[] =
     " next_at = CASE WHEN j.kind = 'changed' AND j.next_ms >= 0"
     " THEN clock_timestamp() + j.next_ms * interval '1 ms' ELSE d.next_at END,"
     " settled_at = CASE WHEN j.kind <> 'changed' THEN d.settled_at"
-    " WHEN j.becomes IN " UNSETTLED " THEN NULL"
+    " WHEN j.becomes = ANY ('" DELIVERY_UNSETTLED "') THEN NULL"
     " ELSE coalesce(d.settled_at, clock_timestamp()) END,"
     " provider_sid = coalesce(d.provider_sid, j.taken_as, j.sid),"
     " provider_status = " LATER_WORD_SQL ","
@@ -187,7 +188,7 @@ static const char expire_sql[] =
 /* An unknown one is not among them: it parks when a look-up failed, never without one. */
 static const char park_sql[] =
     "WITH old AS (SELECT d.tenant_id, d.id FROM deliveries d"
-    " WHERE d.state IN ('pending', 'deferred') AND d.worker IS NULL"
+    " WHERE d.state = ANY ('" DELIVERY_WAITING "') AND d.worker IS NULL"
     " AND d.next_at <= statement_timestamp()"
     " AND d.first_attempt_at < statement_timestamp() - $1::bigint * interval '1 ms'"
     " ORDER BY d.tenant_id, d.id FOR NO KEY UPDATE SKIP LOCKED),"
@@ -198,14 +199,15 @@ static const char park_sql[] =
 
 static const char due_sql[] =
     "SELECT d.tenant_id, d.id FROM deliveries d"
-    " WHERE d.state IN ('pending', 'deferred') AND d.worker IS NULL"
+    " WHERE d.state = ANY ('" DELIVERY_WAITING "') AND d.worker IS NULL"
     " AND d.next_at <= statement_timestamp()"
     " AND (d.state = 'deferred'"
     " OR d.next_at <= statement_timestamp() - $2::bigint * interval '1 ms')"
     " AND d.id NOT IN (SELECT unnest($1::uuid[]))"
     " AND (SELECT released_for = database_identity() FROM installation)"
     " AND NOT EXISTS (SELECT FROM deliveries e WHERE e.tenant_id = d.tenant_id"
-    " AND e.session_id = d.session_id AND e.seq < d.seq AND e.state IN " UNSETTLED ")"
+    " AND e.session_id = d.session_id AND e.seq < d.seq AND e.state = ANY ('" DELIVERY_UNSETTLED
+    "'))"
     " ORDER BY d.next_at LIMIT $3::integer";
 
 /* Who takes one to look it up has a minute; who dies over it gives it up at once. */

@@ -1,5 +1,5 @@
 /* The table of the delivery. Every event leads to one state, whatever it is left from, so a row
- * names its sources as a set; the statements of delivery.c get both from here. */
+ * names its sources as a set; the statements of the store get both from here. */
 #include "store/delivery_state.h"
 
 #include <stddef.h>
@@ -13,17 +13,22 @@ static const struct rule {
     const char *sentence;
     bool latest_only;
 } rules[DELIVERY_EVENTS] = {
-    [DELIVERY_CLAIM] = {"claim", "{pending,deferred}", "sending",
+    [DELIVERY_CLAIM] = {"claim", DELIVERY_WAITING, "sending",
                         "due, allowed and first in line: the attempt is recorded, then sent"},
-    [DELIVERY_REFUSE] = {"refuse", "{pending,deferred}", "suppressed",
-                         "takeover, opt-out, answer-by time or a removed channel: it never leaves"},
-    [DELIVERY_PARK] = {"park", "{pending,deferred,unknown,held}", "parked",
+    [DELIVERY_REFUSE] =
+        {"refuse", DELIVERY_WAITING, "suppressed",
+         "old epoch, opt-out, answer-by time or a removed channel: it never leaves"},
+    [DELIVERY_TAKE_OVER] = {"take_over", DELIVERY_UNSENT, "suppressed",
+                            "a person has the conversation: it never leaves"},
+    [DELIVERY_RECONCILE] = {"reconcile", DELIVERY_UNPROVEN, "suppressed",
+                            "after a restore: the provider shows that an answer left already"},
+    [DELIVERY_PARK] = {"park", DELIVERY_WAITING, "parked",
                        "not settled long after its first attempt: a person decides"},
     [DELIVERY_ACCEPTED] = {"accepted", "{pending,sending,deferred,unknown,held,parked,suppressed}",
                            "sent", "the provider took it, however late we learn it"},
-    [DELIVERY_DECLINED] = {"declined", "{sending,unknown}", "failed",
+    [DELIVERY_DECLINED] = {"declined", DELIVERY_IN_FLIGHT, "failed",
                            "the provider refused it for good", true},
-    [DELIVERY_DEFER] = {"defer", "{sending,unknown}", "deferred",
+    [DELIVERY_DEFER] = {"defer", DELIVERY_IN_FLIGHT, "deferred",
                         "nothing left, or the provider asked to come again: back-off", true},
     [DELIVERY_NO_ANSWER] = {"no_answer", "{sending}", "unknown",
                             "the first byte left and no answer came: the provider is asked later",

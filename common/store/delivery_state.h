@@ -1,5 +1,7 @@
-/* The states of a delivery, what may happen in each and what comes of it: one table, which every
- * change goes through and which prints itself (docs/DELIVERY.md). Status never moves backwards. */
+/* The states of a delivery, what may happen in each and what comes of it: one table, which prints
+ * itself (docs/DELIVERY.md). What a provider or a receipt says goes through it row by row; a
+ * statement that moves many rows takes the event's set of states from here. Status never moves
+ * backwards. */
 #ifndef DESK_STORE_DELIVERY_STATE_H
 #define DESK_STORE_DELIVERY_STATE_H
 
@@ -22,9 +24,18 @@ enum delivery_state {
     DELIVERY_STATES,
 };
 
+/* Sets of states as text[] literals, for the table and for SQL. */
+#define DELIVERY_WAITING   "{pending,deferred}"                      /* claim, refuse, park */
+#define DELIVERY_UNSENT    "{pending,deferred,held}"                 /* take_over */
+#define DELIVERY_UNPROVEN  "{pending,deferred,unknown,held}"         /* reconcile */
+#define DELIVERY_IN_FLIGHT "{sending,unknown}"                       /* may be leaving */
+#define DELIVERY_UNSETTLED "{pending,sending,deferred,unknown,held}" /* later ones wait for it */
+
 enum delivery_event {
     DELIVERY_CLAIM,     /* a responder takes it */
-    DELIVERY_REFUSE,    /* takeover, opt-out, too late, channel gone */
+    DELIVERY_REFUSE,    /* a claim is not allowed: opt-out, too late, channel gone, old epoch */
+    DELIVERY_TAKE_OVER, /* a person takes the conversation */
+    DELIVERY_RECONCILE, /* after a restore: the provider has sent an answer already */
     DELIVERY_PARK,      /* waited too long */
     DELIVERY_ACCEPTED,  /* the provider took it */
     DELIVERY_DECLINED,  /* the provider said no for good */

@@ -106,21 +106,14 @@ int erasure_run(struct pg_session *session, const struct erasure *erasure, int64
                 struct err *err)
 {
     struct texts texts;
-    struct err ignored;
     int64_t erased = 0, affected;
     make_texts(erasure, &texts);
-    if (pg_session_script(session, "BEGIN", err) != 0)
-        return -1;
     for (int i = 0; i < (int)(sizeof steps / sizeof steps[0]); i++) {
-        if (run_step(session, &steps[i], &texts, &affected, err) != 0) {
-            pg_session_script(session, "ROLLBACK", &ignored);
+        if (run_step(session, &steps[i], &texts, &affected, err) != 0)
             return -1;
-        }
         if (i == MESSAGES_STEP)
             erased = affected;
     }
-    if (pg_session_script(session, "COMMIT", err) != 0)
-        return -1;
     *messages = erased;
     return 0;
 }

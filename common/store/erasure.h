@@ -1,5 +1,6 @@
 /* Erasure of a contact (docs/PROTOCOL.md, erasure): rows go at once, the keyed hash of the address
- * stays, so that claims and replays refuse what is older. Blocking, over a session of deskctl. */
+ * stays, so that claims and replays refuse what is older. Blocking, in a transaction of the caller
+ * (schema_begin_as_ops), who commits it, or rolls it back after a failure. */
 #ifndef DESK_STORE_ERASURE_H
 #define DESK_STORE_ERASURE_H
 
