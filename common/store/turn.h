@@ -19,6 +19,9 @@
 #define TURN_TRIES_SUSPECT 2
 #define TURN_TRIES_MAX     3
 
+/* How often a turn begins anew because a text came; then it commits what it has. */
+#define TURN_RECOMPUTES_MAX 2
+
 /* Sessions in hand as array literals of equal length; epochs and fences of sessions without a
  * running turn are -1. */
 struct turn_held {

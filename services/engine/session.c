@@ -1,5 +1,5 @@
-/* Executes the turn table. Everything that happens to a session goes through session_apply; the
- * actions below are the only code that changes timers, lists and places. */
+/* Executes the turn table. What happens to a session goes through session_apply; the actions below
+ * are the only code that changes its timers and places. */
 #include "session.h"
 
 #include "base/clock.h"
@@ -14,7 +14,7 @@
 
 static void drop(struct session *session);
 
-static void unlist(struct session *session)
+void session_unlist(struct session *session)
 {
     struct sessions *all = session->engine->sessions;
     struct session_list *const lists[] = {
@@ -61,14 +61,7 @@ static void end_turn(struct session *session)
 
 static void on_due(void *arg)
 {
-    struct session *session = arg;
-    if (session->state == TURN_COMMITTING) {
-        session->list = LIST_COMMITS;
-        TAILQ_INSERT_TAIL(&session->engine->sessions->commits, session, link);
-        statements_flush(session->engine->sessions);
-        return;
-    }
-    session_apply(session, EVENT_DUE);
+    session_apply(arg, EVENT_DUE);
 }
 
 static void on_deadline(void *arg)
@@ -91,7 +84,7 @@ static struct session *session_new(struct sessions *all, const char *tenant, con
 static void drop(struct session *session)
 {
     struct sessions *all = session->engine->sessions;
-    unlist(session);
+    session_unlist(session);
     end_turn(session);
     arena_free(&session->calls_arena);
     timer_free(&session->timer);
@@ -104,7 +97,7 @@ static void drop(struct session *session)
 
 static void act_wait(struct session *session)
 {
-    unlist(session);
+    session_unlist(session);
     timer_start(session->timer, session->due_in_ms > 0 ? session->due_in_ms : 0, 0);
 }
 
@@ -138,7 +131,7 @@ static void act_stand_by(struct session *session)
 
 static void act_start(struct session *session)
 {
-    unlist(session);
+    session_unlist(session);
     session->list = LIST_STARTS;
     TAILQ_INSERT_TAIL(&session->engine->sessions->starts, session, link);
 }
@@ -164,40 +157,44 @@ static void act_recompute(struct session *session)
     act_wait(session);
 }
 
-static void act_commit(struct session *session, const char *outcome, const char *text)
+static void act_commit_again(struct session *session)
 {
-    timer_stop(session->timer);
-    timer_stop(session->deadline);
-    think_prepare(session, outcome, text);
     session->list = LIST_COMMITS;
     TAILQ_INSERT_TAIL(&session->engine->sessions->commits, session, link);
 }
 
+static void commit(struct session *session, const char *outcome, const char *text)
+{
+    timer_stop(session->timer);
+    timer_stop(session->deadline);
+    think_prepare(session, outcome, text);
+    act_commit_again(session);
+}
+
 static void act_reply(struct session *session)
 {
-    act_commit(session, "reply", session->commit.body);
+    commit(session, "reply", session->commit.body);
 }
 
 static void act_fall_back(struct session *session)
 {
     think_stop(session);
-    act_commit(session, "fallback", NULL);
+    commit(session, "fallback", NULL);
 }
 
-/* A process that was just started has not read the tenant's wording yet: think.c goes on then. */
-static void act_degrade(struct session *session)
+/* A process that was just started has not read the tenant's wording yet. */
+static void act_ask_wording(struct session *session)
 {
     if (think_has_wording(session))
-        act_commit(session, "degraded", NULL);
+        session_apply(session, EVENT_WORDING);
 }
 
-void session_degrade(struct session *session)
+static void act_degrade(struct session *session)
 {
-    act_commit(session, "degraded", NULL);
-    statements_flush(session->engine->sessions);
+    commit(session, "degraded", NULL);
 }
 
-static void act_recommit(struct session *session)
+static void act_back_off(struct session *session)
 {
     timer_start(session->timer, back_off_ms(session), 0);
 }
@@ -260,8 +257,10 @@ static void (*const actions[TURN_ACTIONS])(struct session *session) = {
     [ACTION_RECOMPUTE] = act_recompute,
     [ACTION_REPLY] = act_reply,
     [ACTION_FALL_BACK] = act_fall_back,
+    [ACTION_ASK_WORDING] = act_ask_wording,
     [ACTION_DEGRADE] = act_degrade,
-    [ACTION_RECOMMIT] = act_recommit,
+    [ACTION_BACK_OFF] = act_back_off,
+    [ACTION_COMMIT_AGAIN] = act_commit_again,
     [ACTION_PUBLISH] = act_publish,
     [ACTION_PUBLISH_WAIT] = act_publish_wait,
     [ACTION_DROP] = act_none,
@@ -366,7 +365,7 @@ void sessions_free(struct sessions **sessions)
 /* Two recomputes are the most: then the next texts are the next turn. */
 static bool recomputes_spent(const struct session *session)
 {
-    return session->arena != NULL && session->turn.recomputes >= 2;
+    return session->arena != NULL && session->turn.recomputes >= TURN_RECOMPUTES_MAX;
 }
 
 void sessions_claimed(struct sessions *sessions, const char *tenant, const struct uuid *id,

@@ -99,8 +99,8 @@ void sessions_list(struct sessions *sessions, struct arena *arena, struct sessio
 /* Applies the event by the table; ignored when the table has no rule. The session may be freed. */
 void session_apply(struct session *session, enum turn_event event);
 
-/* Commits the degraded wording of a turn that waited for it, or the last resort. */
-void session_degrade(struct session *session);
+/* Takes the session off the list that it stands in, if any: its statement is on the way. */
+void session_unlist(struct session *session);
 
 /* ---- statements.c ---- */
 

@@ -118,7 +118,8 @@ static void started_one(struct session *session, const struct turn_started *star
     session->db_failures = 0;
     session->conversation = started->conversation;
     bool newer = session->claimed > started->claimed;
-    if (newer && (event == EVENT_NOTHING || (event == EVENT_RUN && started->recomputes < 2)))
+    if (newer && (event == EVENT_NOTHING ||
+                  (event == EVENT_RUN && started->recomputes < TURN_RECOMPUTES_MAX)))
         event = EVENT_STALE;
     if (event == EVENT_RUN || event == EVENT_LOST_OFTEN) {
         keep_turn(session, started);
@@ -155,8 +156,7 @@ static void send_starts(struct sessions *sessions)
     struct session *session;
     bool closed = false;
     while (fits(batch, session = TAILQ_FIRST(&sessions->starts), &closed)) {
-        TAILQ_REMOVE(&sessions->starts, session, link);
-        session->list = LIST_NONE;
+        session_unlist(session);
         starts[batch->count] = (struct turn_start){
             .tenant = arena_strdup(batch->arena, session->tenant),
             .session = session->id,
@@ -258,8 +258,7 @@ static void send_commits(struct sessions *sessions)
     char id[UUID_TEXT_SIZE];
     bool closed = false;
     while (fits(batch, session = TAILQ_FIRST(&sessions->commits), &closed)) {
-        TAILQ_REMOVE(&sessions->commits, session, link);
-        session->list = LIST_NONE;
+        session_unlist(session);
         STOP_POINT("engine.committing", uuid_format(&session->id, id));
         commits[batch->count] = session->commit;
         copy_commit(batch->arena, &commits[batch->count]);

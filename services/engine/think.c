@@ -176,7 +176,7 @@ bool think_has_wording(struct session *session)
 void think_assistant_ready(struct session *session, const struct assistant *assistant)
 {
     if (session->state == TURN_COMMITTING && session->commit.outcome == NULL) {
-        session_degrade(session);
+        session_apply(session, EVENT_WORDING);
         return;
     }
     if (session->state != TURN_THINKING || session->call != NULL)
@@ -214,7 +214,7 @@ void think_prepare(struct session *session, const char *outcome, const char *tex
         .fence = turn->fence,
         .epoch = turn->epoch,
         .claimed = turn->claimed,
-        .final = failed || turn->recomputes >= 2,
+        .final = failed || turn->recomputes >= TURN_RECOMPUTES_MAX,
         .events = turn->events,
         .event_state = failed ? "failed" : "answered",
         .turn_state = failed ? "failed" : "finished",

@@ -25,7 +25,7 @@ static const struct turn_rule rules[] = {
     {TURN_STARTING, EVENT_RUN, TURN_THINKING, ACTION_THINK, "started: the model is asked"},
     {TURN_STARTING, EVENT_STALE, TURN_WAITING, ACTION_RECOMPUTE,
      "a newer text is known already: the burst goes on"},
-    {TURN_STARTING, EVENT_LOST_OFTEN, TURN_COMMITTING, ACTION_DEGRADE,
+    {TURN_STARTING, EVENT_LOST_OFTEN, TURN_COMMITTING, ACTION_ASK_WORDING,
      "lost with three workers: the degraded reply ends it and a person is told"},
     {TURN_STARTING, EVENT_IS_SUSPECT, TURN_SUSPECT, ACTION_STAND_BY,
      "lost with two workers: it runs alone from now on"},
@@ -74,8 +74,12 @@ static const struct turn_rule rules[] = {
      "a person took over or handed back: the reply is discarded, the session given back"},
     {TURN_COMMITTING, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP,
      "another worker has the session: the reply is discarded"},
-    {TURN_COMMITTING, EVENT_DB_AWAY, TURN_COMMITTING, ACTION_RECOMMIT,
-     "the database did not answer: the same commit is sent again"},
+    {TURN_COMMITTING, EVENT_WORDING, TURN_COMMITTING, ACTION_DEGRADE,
+     "the tenant's wording is known: the degraded reply is committed"},
+    {TURN_COMMITTING, EVENT_DB_AWAY, TURN_COMMITTING, ACTION_BACK_OFF,
+     "the database did not answer: the same commit waits a moment"},
+    {TURN_COMMITTING, EVENT_DUE, TURN_COMMITTING, ACTION_COMMIT_AGAIN,
+     "the same commit is sent again"},
 };
 
 const struct turn_rule *turn_rule(enum turn_state from, enum turn_event event)
@@ -96,9 +100,10 @@ const char *turn_state_name(enum turn_state state)
 const char *turn_event_name(enum turn_event event)
 {
     static const char *const names[TURN_EVENTS] = {
-        "due",        "claimed",  "final_text", "place",     "run",      "stale",   "lost_often",
-        "is_suspect", "nothing",  "held",       "moved",     "not_ours", "db_away", "answer",
-        "model_away", "no_model", "deadline",   "committed", "more",     "newer",   "epoch"};
+        "due",        "claimed",    "final_text", "place",    "run",      "stale",
+        "lost_often", "is_suspect", "nothing",    "held",     "moved",    "not_ours",
+        "db_away",    "answer",     "model_away", "no_model", "deadline", "committed",
+        "more",       "newer",      "epoch",      "wording"};
     return names[event];
 }
 

@@ -21,7 +21,7 @@ enum turn_state {
 };
 
 enum turn_event {
-    EVENT_DUE,        /* the timer of WAITING or PAUSED */
+    EVENT_DUE,        /* the timer of WAITING, PAUSED or COMMITTING */
     EVENT_CLAIMED,    /* a newer text of this session was claimed */
     EVENT_FINAL_TEXT, /* the same, after two recomputes */
     EVENT_PLACE,      /* a place is free */
@@ -42,6 +42,7 @@ enum turn_event {
     EVENT_MORE,       /* committed, other texts are open */
     EVENT_NEWER,      /* refused: a text came after the prompt */
     EVENT_EPOCH,      /* refused: a person took over or handed back; given back */
+    EVENT_WORDING,    /* the tenant's wordings are there, or cannot be had */
     TURN_EVENTS,
 };
 
@@ -57,8 +58,10 @@ enum turn_action {
     ACTION_RECOMPUTE,    /* stop the model, wait for the burst to end */
     ACTION_REPLY,        /* commit the model's reply */
     ACTION_FALL_BACK,    /* stop the model, commit the fallback wording */
+    ACTION_ASK_WORDING,  /* get the tenant's wordings */
     ACTION_DEGRADE,      /* commit the degraded wording, the turn is failed */
-    ACTION_RECOMMIT,     /* send the same commit again after a back-off */
+    ACTION_BACK_OFF,     /* arm the timer for the same commit */
+    ACTION_COMMIT_AGAIN, /* send the same commit again */
     ACTION_PUBLISH,      /* wake the responder, forget the session */
     ACTION_PUBLISH_WAIT, /* wake the responder, wait for the next turn */
     ACTION_DROP,         /* stop everything, forget the session */

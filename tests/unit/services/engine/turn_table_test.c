@@ -49,7 +49,10 @@ static void a_lost_commit_is_sent_again(void)
     const struct turn_rule *rule = turn_rule(TURN_COMMITTING, EVENT_DB_AWAY);
     CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
     CU_ASSERT_EQUAL(rule->to, TURN_COMMITTING);
-    CU_ASSERT_EQUAL(rule->action, ACTION_RECOMMIT);
+    CU_ASSERT_EQUAL(rule->action, ACTION_BACK_OFF);
+    rule = turn_rule(TURN_COMMITTING, EVENT_DUE);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
+    CU_ASSERT_EQUAL(rule->action, ACTION_COMMIT_AGAIN);
 }
 
 static void texts_after_two_recomputes_wait(void)
