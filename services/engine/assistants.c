@@ -8,6 +8,7 @@
 #include "crypto/crypto.h"
 #include "service/log.h"
 #include "session.h"
+#include "store/assistant.h"
 #include "store/credential.h"
 #include "json/json.h"
 
@@ -34,11 +35,6 @@ struct assistants {
     struct engine *engine;
     struct map *entries;
 };
-
-static const char read_sql[] =
-    "SELECT t.display_name, t.timezone, t.language, v.config FROM assistant_versions v"
-    " JOIN tenants t ON t.id = v.tenant_id"
-    " WHERE v.tenant_id = $1::uuid AND v.assistant_id = $2::uuid AND v.version = $3::integer";
 
 struct assistants *assistants_new(struct engine *engine)
 {
@@ -140,15 +136,14 @@ static int read_model(struct entry *entry, const struct json *from, struct err *
     return 0;
 }
 
-static int read_config(struct entry *entry, const struct pg_answer *answer, struct err *err)
+static int read_config(struct entry *entry, const struct assistant_row *row, struct err *err)
 {
     struct assistant *a = &entry->assistant;
     struct json *config = NULL;
-    const char *text = pg_text(answer->results, 0, 0, 3);
-    a->business = arena_strdup(entry->arena, pg_text(answer->results, 0, 0, 0));
-    a->timezone = arena_strdup(entry->arena, pg_text(answer->results, 0, 0, 1));
-    a->language = arena_strdup(entry->arena, pg_text(answer->results, 0, 0, 2));
-    if (json_parse(text, strlen(text), &config, err) != 0)
+    a->business = arena_strdup(entry->arena, row->business);
+    a->timezone = arena_strdup(entry->arena, row->timezone);
+    a->language = arena_strdup(entry->arena, row->language);
+    if (json_parse(row->config, strlen(row->config), &config, err) != 0)
         return -1;
     a->persona = text_or(entry->arena, config, "persona", "");
     a->facts = text_or(entry->arena, config, "facts", "");
@@ -170,6 +165,7 @@ static void loaded(void *arg, const struct pg_answer *answer)
 {
     struct entry *entry = arg;
     struct assistants *all = entry->all;
+    struct assistant_row row;
     struct err err;
     bool usable = false;
     if (answer->err != NULL && err_is_retryable(answer->err) && !all->engine->retiring) {
@@ -178,11 +174,11 @@ static void loaded(void *arg, const struct pg_answer *answer)
     }
     if (answer->err != NULL)
         err = *answer->err;
-    else if (pg_rows(answer->results, 0) != 1)
+    else if (!assistant_read(answer, &row))
         err_set(&err, ERR_BUG, "assistant.missing", "the assistant version has no row");
     else {
         entry->arena = arena_new();
-        if (read_config(entry, answer, &err) == 0)
+        if (read_config(entry, &row, &err) == 0)
             err.code[0] = '\0';
         usable = entry->assistant.fallback != NULL;
     }
@@ -211,10 +207,7 @@ static void read_entry(void *arg)
 {
     struct entry *entry = arg;
     struct pg_unit unit = {.deadline_ms = 5000, .done = loaded, .arg = entry};
-    struct pg_statement *statement = pg_add(&unit, read_sql);
-    pg_param(statement, entry->tenant);
-    pg_param(statement, entry->id);
-    pg_param(statement, entry->version);
+    assistant_add_read(&unit, entry->tenant, entry->id, entry->version);
     pg_submit(entry->all->engine->pg, &unit);
 }
 
