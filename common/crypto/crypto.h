@@ -72,4 +72,10 @@ int crypto_unwrap(const struct secret *const *keys, size_t count, const char *co
  * "crypto.key_file" with the path and what to do. Returns an owned secret of the raw bytes. */
 int crypto_read_key_file(const char *path, size_t length, struct secret **key, struct err *err);
 
+/* Reads the files of a list of paths with commas between, the current key first. *count gets how
+ * many keys are owned by the caller, also after a failure. PERMANENT "crypto.key_file", also for
+ * more than `max`. */
+int crypto_read_key_files(const char *paths, size_t length, struct secret **keys, size_t max,
+                          size_t *count, struct err *err);
+
 #endif

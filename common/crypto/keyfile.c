@@ -2,11 +2,13 @@
  * service that holds a key. */
 #include "crypto/crypto.h"
 
+#include "base/mem.h"
 #include "base/text.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define KEY_BYTES_MAX 256
@@ -49,4 +51,22 @@ int crypto_read_key_file(const char *path, size_t length, struct secret **key, s
                        "\"openssl rand -hex %zu\"",
                        path, 2 * length, length);
     return 0;
+}
+
+int crypto_read_key_files(const char *paths, size_t length, struct secret **keys, size_t max,
+                          size_t *count, struct err *err)
+{
+    char *copy = xstrdup(paths), *rest = copy;
+    int rc = 0;
+    *count = 0;
+    for (char *path; rc == 0 && (path = strsep(&rest, ",")) != NULL;) {
+        rc = *count < max ? crypto_read_key_file(path, length, &keys[*count], err)
+                          : err_set(err, ERR_PERMANENT, "crypto.key_file",
+                                    "more than %zu key files; take out those that nothing is "
+                                    "wrapped with any more",
+                                    max);
+        *count += rc == 0;
+    }
+    free(copy);
+    return rc;
 }

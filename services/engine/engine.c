@@ -23,21 +23,12 @@ static struct engine_shared shared;
 
 static int read_keys(struct err *err)
 {
-    struct engine_settings *settings = &shared.settings;
+    const struct engine_settings *settings = &shared.settings;
     if (crypto_read_key_file(settings->id_key_file, CRYPTO_KEY_BYTES, &shared.id_key, err) != 0)
         return -1;
-    struct arena *arena = arena_new();
-    char *rest = arena_strdup(arena, settings->credentials_key_files);
-    int rc = 0;
-    for (char *path; rc == 0 && (path = strsep(&rest, ",")) != NULL;) {
-        if (shared.credential_key_count == ENGINE_KEYS_MAX)
-            break;
-        rc = crypto_read_key_file(path, CRYPTO_KEY_BYTES,
-                                  &shared.credential_keys[shared.credential_key_count], err);
-        shared.credential_key_count += rc == 0;
-    }
-    arena_free(&arena);
-    return rc;
+    return crypto_read_key_files(settings->credentials_key_files, CRYPTO_KEY_BYTES,
+                                 shared.credential_keys, ENGINE_KEYS_MAX,
+                                 &shared.credential_key_count, err);
 }
 
 static int start(struct service *service, bool check_only, struct err *err)

@@ -27,25 +27,6 @@ static struct responder_shared shared;
 
 /* ---- start ---- */
 
-static int read_keys(struct err *err)
-{
-    struct arena *arena = arena_new();
-    char *rest = arena_strdup(arena, shared.settings.credentials_key_files);
-    int rc = 0;
-    for (char *path; rc == 0 && (path = strsep(&rest, ",")) != NULL;) {
-        if (shared.credential_key_count == RESPONDER_KEYS_MAX) {
-            rc = err_set(err, ERR_PERMANENT, "config.keys", "at most %d keys in %s",
-                         RESPONDER_KEYS_MAX, "credentials_key_file");
-            break;
-        }
-        rc = crypto_read_key_file(path, CRYPTO_KEY_BYTES,
-                                  &shared.credential_keys[shared.credential_key_count], err);
-        shared.credential_key_count += rc == 0;
-    }
-    arena_free(&arena);
-    return rc;
-}
-
 /* A public_url with a query would swallow the path of the status callbacks; a look-up before the
  * lease is over would not find what is still being sent, and send it again. */
 static int check_settings(const struct responder_settings *settings, struct err *err)
@@ -67,7 +48,10 @@ static int check_settings(const struct responder_settings *settings, struct err 
 
 static int start(struct service *service, bool check_only, struct err *err)
 {
-    if (check_settings(&shared.settings, err) != 0 || read_keys(err) != 0)
+    if (check_settings(&shared.settings, err) != 0 ||
+        crypto_read_key_files(shared.settings.credentials_key_files, CRYPTO_KEY_BYTES,
+                              shared.credential_keys, RESPONDER_KEYS_MAX,
+                              &shared.credential_key_count, err) != 0)
         return -1;
     if (check_only)
         return 0;

@@ -277,6 +277,36 @@ static void test_key_file(void)
     CU_ASSERT_EQUAL(err.class, ERR_PERMANENT);
 }
 
+static void test_key_files(void)
+{
+    char one[] = "/tmp/keyfile.XXXXXX", two[] = "/tmp/keyfile.XXXXXX", list[100];
+    struct secret *keys[2] = {NULL, NULL};
+    size_t count = 7;
+    struct err err;
+    close(mkstemp(one));
+    close(mkstemp(two));
+    write_file(one, "0011223344556677", 16);
+    write_file(two, "8899aabbccddeeff", 16);
+    snprintf(list, sizeof list, "%s,%s", one, two);
+    CU_ASSERT_EQUAL(crypto_read_key_files(list, 8, keys, 2, &count, &err), 0);
+    CU_ASSERT_EQUAL(count, 2);
+    CU_ASSERT_TRUE(crypto_equal(secret_reveal(keys[1]), "\x88\x99\xaa\xbb\xcc\xdd\xee\xff", 8));
+    secret_free(&keys[0]);
+    secret_free(&keys[1]);
+    /* None is left out silently. */
+    CU_ASSERT_EQUAL(crypto_read_key_files(list, 8, keys, 1, &count, &err), -1);
+    CU_ASSERT_EQUAL(count, 1);
+    CU_ASSERT_STRING_EQUAL(err.code, "crypto.key_file");
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "more than 1"));
+    secret_free(&keys[0]);
+    snprintf(list, sizeof list, "%s,", one);
+    CU_ASSERT_EQUAL(crypto_read_key_files(list, 8, keys, 2, &count, &err), -1);
+    CU_ASSERT_EQUAL(count, 1);
+    secret_free(&keys[0]);
+    unlink(one);
+    unlink(two);
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -290,6 +320,7 @@ int main(void)
     CU_add_test(suite, "wrap", test_wrap);
     CU_add_test(suite, "wrap: rotation, empty", test_wrap_rotation_and_empty);
     CU_add_test(suite, "key file", test_key_file);
+    CU_add_test(suite, "key files", test_key_files);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
