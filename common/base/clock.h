@@ -12,6 +12,10 @@
 int64_t clock_mono_ms(void);
 int64_t clock_mono_us(void);
 
+/* As clock_mono_ms, and goes on while the machine is suspended: for leases, which run out at others
+ * meanwhile. Not to be mixed with it. */
+int64_t clock_lease_ms(void);
+
 /* Milliseconds (microseconds) since 1970-01-01 UTC. */
 int64_t clock_wall_ms(void);
 int64_t clock_wall_us(void);

@@ -56,7 +56,7 @@ static void renew(struct worker *self);
 /* Our copy of the lease counts from before the statement was sent. */
 static void lease_renewed(struct worker *self)
 {
-    int64_t now = clock_mono_ms();
+    int64_t now = clock_lease_ms();
     if (now >= self->lease_end_ms)
         self->gapless_since_ms = now;
     self->lease_end_ms = self->sent_ms + self->options.lease_ms;
@@ -117,7 +117,7 @@ static void renew(struct worker *self)
             self->options.extend(self->options.arg, self->arena, &unit);
     }
     self->in_flight = true;
-    self->sent_ms = clock_mono_ms();
+    self->sent_ms = clock_lease_ms();
     pg_submit(self->pg, &unit);
 }
 
@@ -176,13 +176,13 @@ const char *worker_id(const struct worker *worker)
 
 int64_t worker_lease_left_ms(const struct worker *worker)
 {
-    return worker->id[0] == '\0' ? 0 : worker->lease_end_ms - clock_mono_ms();
+    return worker->id[0] == '\0' ? 0 : worker->lease_end_ms - clock_lease_ms();
 }
 
 bool worker_may_adopt(const struct worker *worker)
 {
     return worker_lease_left_ms(worker) > 0 &&
-           clock_mono_ms() - worker->gapless_since_ms >= worker->options.lease_ms;
+           clock_lease_ms() - worker->gapless_since_ms >= worker->options.lease_ms;
 }
 
 void worker_add_mark_dead(struct pg_unit *unit, struct arena *arena, const char *kind,

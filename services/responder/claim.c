@@ -196,7 +196,7 @@ static void go_on(void *arg)
         refs, self->sent);
     self->in_flight = true;
     self->generation = responder->generation;
-    self->submitted_ms = clock_mono_ms();
+    self->submitted_ms = clock_lease_ms();
     self->submitted_us = clock_mono_us();
     pg_submit(responder->pg, &unit);
 }

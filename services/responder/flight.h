@@ -21,7 +21,7 @@ struct flight {
     struct delivery_route route;
     struct channel *channel; /* borrowed; NULL when its credentials cannot be read */
     uint64_t generation;
-    int64_t claimed_ms; /* monotonic, from before the claim was sent */
+    int64_t claimed_ms; /* clock_lease_ms, from before the claim was sent */
     struct http_transfer *transfer;
     struct delivery_change change; /* once settling */
     struct flight *next;           /* in a queue of its channel or of the outcomes */

@@ -24,7 +24,7 @@ static bool may_send(void *arg)
     STOP_POINT("responder.sending", flight->id);
     return flight->generation == responder->generation &&
            worker_lease_left_ms(responder->worker) > 0 &&
-           clock_mono_ms() - flight->claimed_ms < lease_ms;
+           clock_lease_ms() - flight->claimed_ms < lease_ms;
 }
 
 static void settle_unsent(struct flight *flight, const char *reason, int64_t next_in_ms)
@@ -133,7 +133,7 @@ void send_give_up_waiting(struct responder *responder, bool all)
 {
     int64_t lease_ms = responder->shared->settings.worker_lease_ms;
     struct flight *flight = channels_give_up(responder->channels,
-                                             all ? INT64_MAX : clock_mono_ms() - lease_ms / 2),
+                                             all ? INT64_MAX : clock_lease_ms() - lease_ms / 2),
                   *next;
     for (; flight != NULL; flight = next) {
         next = flight->next;
