@@ -18,7 +18,9 @@ static const struct {
     {"53", ERR_RETRY_LATER},    /* out of disk, memory, connections */
     {"08", ERR_RETRY_LATER},    /* connection, also PgBouncer's own */
     {"25006", ERR_RETRY_LATER}, /* read-only: a fail-over is under way */
+    {"55", ERR_RETRY_LATER},    /* not in the state that this needs */
     {"58", ERR_RETRY_LATER},    /* the server's disk or files */
+    {"XX", ERR_RETRY_LATER},    /* internal error, damaged page or index: no row is to blame */
     {"0A000", ERR_RETRY_NOW},   /* a cached plan whose result type a migration changed */
     {"23", ERR_PERMANENT},      /* constraint */
     {"22", ERR_PERMANENT},      /* data */

@@ -27,6 +27,8 @@ static const char insert_sql[] =
     " judged AS (SELECT i.*, coalesce((SELECT CASE w.word WHEN 'stop' THEN 'opted_out'"
     " ELSE 'opted_in' END FROM input w WHERE w.tenant_id = i.tenant_id AND w.sender = i.sender"
     " AND w.address = i.address AND w.word IN ('stop', 'start') AND w.place < i.place"
+    " AND NOT EXISTS (SELECT FROM inbox_events x WHERE x.tenant_id = w.tenant_id"
+    " AND x.channel = 'sms' AND x.provider_id = w.provider_id)"
     " ORDER BY w.place DESC LIMIT 1), c.state) AS consent, e.erased_at IS NOT NULL AS erased"
     " FROM input i"
     " JOIN channels ch ON ch.tenant_id = i.tenant_id AND ch.kind = 'sms'"
@@ -113,9 +115,12 @@ static const char touch_conversations_sql[] =
     " AND e.provider_id = i.provider_id AND e.claim_id = $1::uuid"
     " AND e.reason IS DISTINCT FROM 'erased')";
 
-/* Everything else, with contact and conversation locked. A conversation that a person holds keeps
- * its events open but arms no session: hand-back does. A redelivered event that is still open
- * re-arms its session and names us. */
+/* Everything else, with contact and conversation locked. A start word is recorded although it opts
+ * nobody in again: the provider may just be telling us of an opt-out that is older. A conversation
+ * that a person holds keeps its events open but arms no session: hand-back does. A redelivered
+ * event that is still open re-arms its session and names us. What insert_sql took is finished also
+ * if its channel has been removed since: the reply is suppressed at its claim, and the text can be
+ * read. */
 static const char arm_sql[] =
     "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[],"
     " $6::text[], $7::jsonb[], $8::uuid[], $9::uuid[], $10::text[], $14::bigint[])"
@@ -128,8 +133,9 @@ static const char arm_sql[] =
     " AND e.reason IS DISTINCT FROM 'erased'"
     " JOIN contact_addresses a ON a.tenant_id = i.tenant_id AND a.kind = 'phone'"
     " AND a.address = i.address"
-    " JOIN channels ch ON ch.tenant_id = i.tenant_id AND ch.kind = 'sms'"
-    " AND ch.address = i.sender AND ch.removed_at IS NULL),"
+    " CROSS JOIN LATERAL (SELECT c.id FROM channels c WHERE c.tenant_id = i.tenant_id"
+    " AND c.kind = 'sms' AND c.address = i.sender"
+    " ORDER BY c.removed_at DESC NULLS FIRST LIMIT 1) ch),"
     " opened AS (INSERT INTO conversations (tenant_id, id, contact_id)"
     " SELECT DISTINCT ON (m.tenant_id, m.contact_id) m.tenant_id, m.conversation_id, m.contact_id"
     " FROM mine m WHERE NOT EXISTS (SELECT FROM conversations c WHERE c.tenant_id = m.tenant_id"
@@ -175,8 +181,9 @@ static const char arm_sql[] =
     " AND NOT EXISTS (SELECT FROM conversations c WHERE c.tenant_id = s.tenant_id"
     " AND c.id = s.conversation_id AND c.held_by IS NOT NULL)),"
     " consent AS (INSERT INTO consents AS c (tenant_id, sender, address, state, source, changed_at)"
-    " SELECT DISTINCT ON (tenant_id, sender, address) tenant_id, sender, address, reason,"
-    " 'customer', event_time FROM mine WHERE reason IN ('opted_out', 'opted_in')"
+    " SELECT DISTINCT ON (tenant_id, sender, address) tenant_id, sender, address,"
+    " CASE word WHEN 'stop' THEN 'opted_out' ELSE 'opted_in' END,"
+    " 'customer', event_time FROM mine WHERE word IN ('stop', 'start')"
     " ORDER BY tenant_id, sender, address, event_time DESC, place DESC"
     " ON CONFLICT (tenant_id, sender, address) DO UPDATE SET state = EXCLUDED.state,"
     " source = EXCLUDED.source, changed_at = EXCLUDED.changed_at"

@@ -59,8 +59,12 @@ static const char lock_sessions_sql[] =
     " (SELECT * FROM unnest($1::uuid[], $2::uuid[]))"
     " ORDER BY s.tenant_id, s.id FOR NO KEY UPDATE";
 
-/* The context: all open texts (50 at most) and the 40 last messages before. A reply that never left
- * is not part of what was said. */
+/* Texts from before it are not answered any more. By the start of the statement, so that all its
+ * parts see the same ones as late. */
+#define OLDEST "(statement_timestamp() - $12::bigint * interval '1 ms')"
+
+/* The context: all texts to be answered (50 at most) and the 40 last messages before. A reply that
+ * never left is not part of what was said. */
 #define CONTEXT_SQL                                                                                \
     "(SELECT json_agg(json_build_object('position', h.position, 'author', h.author,"               \
     " 'text', h.body, 'media', h.media, 'at_ms', (extract(epoch FROM h.event_time) * "             \
@@ -73,7 +77,7 @@ static const char lock_sessions_sql[] =
     " AND m.conversation_id = g.conversation_id"                                                   \
     " AND NOT EXISTS (SELECT FROM inbox_events e WHERE e.tenant_id = m.tenant_id"                  \
     " AND e.channel = 'sms' AND e.provider_id = m.provider_id AND m.direction = 'in'"              \
-    " AND e.state IN ('open', 'failed'))"                                                          \
+    " AND (e.state = 'failed' OR (e.state = 'open' AND e.event_time >= " OLDEST ")))"              \
     " AND NOT EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = m.tenant_id"                    \
     " AND d.message_id = m.id AND d.state = 'suppressed')"                                         \
     " ORDER BY m.position DESC LIMIT 40) AS past) AS h)"
@@ -86,7 +90,7 @@ static const char start_sql[] =
     " AS message_ids, min(e.traceparent) AS traceparent FROM input i CROSS JOIN LATERAL ("
     " SELECT x.provider_id, x.message_id, x.traceparent FROM inbox_events x"
     " WHERE x.tenant_id = i.tenant_id AND x.session_id = i.session_id AND x.state = 'open'"
-    " ORDER BY x.claimed_at LIMIT 50) AS e GROUP BY i.n),"
+    " AND x.event_time >= " OLDEST " ORDER BY x.claimed_at LIMIT 50) AS e GROUP BY i.n),"
     " seen AS (SELECT i.*, s.fence, s.claimed, s.turn_id, s.turn_number, s.worker AS owner,"
     " c.epoch, c.held_by, s.conversation_id AS now_conversation, ch.assistant_id,"
     " a.current_version, o.events, o.message_ids, o.traceparent,"
@@ -108,6 +112,10 @@ static const char start_sql[] =
     " WHEN tries >= $11::integer AND NOT suspect_slot THEN 'suspect'"
     " ELSE 'run' END AS kind FROM seen s),"
     " g AS (SELECT * FROM judged WHERE kind IN ('run', 'fail')),"
+    " late AS (UPDATE inbox_events e SET state = 'late', reason = 'late',"
+    " settled_at = clock_timestamp() FROM judged j WHERE j.kind IN ('run', 'fail', 'nothing')"
+    " AND e.tenant_id = j.tenant_id AND e.session_id = j.session_id AND e.state = 'open'"
+    " AND e.event_time < " OLDEST "),"
     " cleared AS (UPDATE channel_sessions s SET due_at = NULL, burst_at = NULL FROM judged j"
     " WHERE s.tenant_id = j.tenant_id AND s.id = j.session_id AND j.kind IN ('nothing', 'held')),"
     " raised AS (UPDATE channel_sessions s SET fence = s.fence + 1,"
@@ -322,8 +330,7 @@ static void add_locks(struct pg_unit *unit, struct arena *arena, const void *ite
 }
 
 void turn_add_start(struct pg_unit *unit, struct arena *arena, const char *worker,
-                    const struct turn_start *starts, size_t count, int64_t deadline_ms,
-                    int64_t adopter_ms)
+                    const struct turn_start *starts, size_t count, const struct turn_times *times)
 {
     static const struct column_kind kinds[] = {
         {offsetof(struct turn_start, tenant), COLUMN_TEXT},
@@ -340,10 +347,11 @@ void turn_add_start(struct pg_unit *unit, struct arena *arena, const char *worke
     statement = pg_add(unit, start_sql);
     pg_param(statement, worker);
     add_columns(statement, arena, starts, sizeof *starts, count, kinds, COUNT(kinds));
-    pg_param(statement, arena_printf(arena, "%lld", (long long)deadline_ms));
-    pg_param(statement, arena_printf(arena, "%lld", (long long)adopter_ms));
+    pg_param(statement, arena_printf(arena, "%lld", (long long)times->deadline_ms));
+    pg_param(statement, arena_printf(arena, "%lld", (long long)times->adopter_ms));
     pg_param(statement, arena_printf(arena, "%d", TURN_TRIES_MAX));
     pg_param(statement, arena_printf(arena, "%d", TURN_TRIES_SUSPECT));
+    pg_param(statement, arena_printf(arena, "%lld", (long long)times->answer_within_ms));
 }
 
 /* The index of a word in a NULL-terminated list; the last one must match. */

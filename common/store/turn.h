@@ -58,12 +58,16 @@ struct turn_start {
     bool suspect_slot;                 /* the caller holds the process's suspect slot */
 };
 
+struct turn_times {
+    int64_t deadline_ms, adopter_ms; /* of a new turn; at least, of one that is adopted */
+    int64_t answer_within_ms;        /* texts that are older are not answered any more */
+};
+
 /* Adds the start of `count` turns by `worker`: raises the fence of each session that is still ours
- * and due, opens or adopts its turn with deadline_ms (an adopter gets at least adopter_ms) and
- * reads what the prompt needs. Rows: turn_read_started. */
+ * and due, opens or adopts its turn and reads what the prompt needs. Open events that became too
+ * old meanwhile (in a conversation that a person held) end as late. Rows: turn_read_started. */
 void turn_add_start(struct pg_unit *unit, struct arena *arena, const char *worker,
-                    const struct turn_start *starts, size_t count, int64_t deadline_ms,
-                    int64_t adopter_ms);
+                    const struct turn_start *starts, size_t count, const struct turn_times *times);
 
 enum turn_start_kind {
     TURN_START_RUN,     /* think */

@@ -21,7 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLAIM_MS 10000
+#define CLAIM_MS      10000
+#define BUG_TRIES_MAX 5 /* of one event whose error is none of its data's: 3 s */
 
 struct intake {
     struct engine *engine;
@@ -198,13 +199,15 @@ static void report_claims(struct intake *intake, const struct pg_answer *answer)
 }
 
 /* A batch that one event spoils is tried again singly; a single event that PostgreSQL will never
- * take is a dead letter. */
+ * take is a dead letter, at once if its own data are the reason. */
 static void claim_failed(struct intake *intake, const struct err *err)
 {
     metric_add(counters.claim_failures, 1);
     log_warn("claim.failed", LOG_INT("events", (int64_t)intake->claim_count), LOG_ERR(err));
     bool passes = err_is_retryable(err);
-    if (!passes && intake->claim_count == 1) {
+    bool hopeless = err->class == ERR_PERMANENT || intake->failures >= BUG_TRIES_MAX;
+    if (!passes && intake->claim_count == 1 && hopeless) {
+        intake->failures = 0;
         dead_letter(intake, origin(intake, intake->first), err->code);
         intake->first++;
         claim_next(intake);
@@ -213,7 +216,7 @@ static void claim_failed(struct intake *intake, const struct err *err)
     if (!passes || (err->class == ERR_RETRY_NOW && intake->failures >= 2))
         go_singly(intake);
     intake->failures++;
-    bool away = err->class == ERR_RETRY_LATER;
+    bool away = err->class == ERR_RETRY_LATER || err->class == ERR_BUG;
     if (away && !intake->paused) {
         intake->paused = true;
         bus_consumer_pause(intake->consumer, true);

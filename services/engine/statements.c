@@ -169,7 +169,9 @@ static void send_starts(struct sessions *sessions)
     }
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = starts_done, .arg = batch};
     turn_add_start(&unit, batch->arena, arena_strdup(batch->arena, worker_id(engine->worker)),
-                   starts, batch->count, settings->turn_deadline_ms, settings->adopter_deadline_ms);
+                   starts, batch->count,
+                   &(struct turn_times){settings->turn_deadline_ms, settings->adopter_deadline_ms,
+                                        settings->answer_within_ms});
     sessions->starts_in_flight++;
     pg_submit(engine->pg, &unit);
 }

@@ -18,8 +18,9 @@
 #include "service/log.h"
 #include "store/receipt.h"
 
-#define UNIT_MS      10000
-#define RETRY_MAX_MS 2000
+#define UNIT_MS       10000
+#define RETRY_MAX_MS  2000
+#define BUG_TRIES_MAX 5 /* of one receipt whose error is none of its data's */
 
 struct receipts {
     struct responder *responder;
@@ -134,7 +135,8 @@ static void failed(struct receipts *self, const struct err *err)
     log_warn("receipts.failed", LOG_INT("receipts", (int64_t)self->round_count), LOG_ERR(err));
     self->failures++;
     bool locked = strcmp(err->code, PG_LOCKED) == 0;
-    if (!err_is_retryable(err) && self->round_count == 1) {
+    bool hopeless = err->class == ERR_PERMANENT || self->failures > BUG_TRIES_MAX;
+    if (!err_is_retryable(err) && self->round_count == 1 && hopeless) {
         intake_give_up(self->intake, self->round[0].origin, err->code);
         round_over(self);
         return;

@@ -160,6 +160,30 @@ def test_stop_and_start_words(desk):
         [("opted_in",)]
 
 
+def test_start_word_is_recorded_without_an_opt_out(desk):
+    """The provider may be about to tell us of an older opt-out: then the word was newer."""
+    engines(desk)
+    customer = Customer(desk)
+    said = customer.text("START")
+    customer.wait_event(said, "answered")
+    assert desk.sql("SELECT state FROM consents WHERE address = %s AND changed_at > now()"
+                    " - interval '1 minute'", customer.address) == [("opted_in",)]
+
+
+def test_stop_word_that_comes_again_is_an_old_one(desk):
+    """A copy of a STOP that was followed by START, in one batch with a new text."""
+    engines(desk)
+    customer = Customer(desk)
+    stop = customer.text("STOP")
+    customer.wait_event(stop, "ended")
+    customer.wait_event(customer.text("START"), "ended")
+    fresh = customer.make()
+    say(desk, stop, fresh)
+    customer.wait_event(fresh, "answered")
+    assert desk.sql("SELECT state FROM consents WHERE address = %s", customer.address) == \
+        [("opted_in",)]
+
+
 def test_opt_out_type_of_twilio_counts(desk):
     engines(desk)
     customer = Customer(desk)
@@ -294,6 +318,30 @@ def test_held_conversation_arms_nothing(desk):
     customer.wait_event(said, "answered")
     assert said.nonce in oracle.new_nonces(customer.replies()[-1][0])
     assert len(customer.model_calls()) == calls + 1
+
+
+def test_text_that_grew_old_while_a_person_had_it(desk):
+    """At hand-back the old text ends as late and the new one is answered: were both answered by one
+    reply, it would be as late as the older."""
+    engines(desk)
+    customer = Customer(desk)
+    customer.text()
+    customer.wait_replies(1)
+    desk.sql("UPDATE deliveries SET state = 'sent', settled_at = now() WHERE session_id = %s::uuid",
+             customer.session()["id"])
+    take_over(desk, customer)
+    old, fresh = customer.text("is somebody there?"), customer.text("hello?")
+    for said in (old, fresh):
+        customer.wait_event(said, "open")
+    desk.sql("UPDATE inbox_events SET event_time = event_time - interval '25 h'"
+             " WHERE provider_id = %s", old.sid)
+    hand_back(desk, customer)
+    customer.wait_event(fresh, "answered")
+    assert customer.event(old) == ("late", "late")
+    body, _, _ = customer.wait_replies(2)[1]
+    assert fresh.nonce in oracle.new_nonces(body) and old.nonce in body  # read, as what was said
+    assert desk.value("SELECT answer_by > now() FROM deliveries WHERE session_id = %s::uuid"
+                      " ORDER BY seq DESC LIMIT 1", customer.session()["id"])
 
 
 def test_quiet_conversation_is_closed(desk):
@@ -574,6 +622,32 @@ def test_texts_wait_while_the_database_refuses(desk):
                 if said.nonce.encode() in letter.value]
 
 
+def test_text_waits_while_the_database_is_out_of_order(desk):
+    """A damaged page, or an error that nobody thought of, is not the text's fault: it is no dead
+    letter while a moment may help."""
+    engines(desk)
+    customer = Customer(desk)
+    customer.text()
+    customer.wait_replies(1)
+    for number, (code, seconds) in enumerate([("XX001", 4), ("38000", 0.3)]):
+        desk.sql("CREATE FUNCTION out_of_order() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                 f" RAISE EXCEPTION 'out of order' USING ERRCODE = '{code}'; END $$")
+        desk.sql("CREATE TRIGGER out_of_order BEFORE INSERT ON inbox_events"
+                 " FOR EACH ROW EXECUTE FUNCTION out_of_order()")
+        known = len(letters(desk))
+        try:
+            said = customer.text()
+            service = next(iter(desk.services))
+            desk.wait(lambda: any(line.get("event") == "claim.failed" and code in line["err"]["code"]
+                                  for line in desk.log(service)), 10, "a failed claim")
+            quiet(desk, seconds, lambda: len(letters(desk)))
+        finally:
+            desk.sql("DROP FUNCTION out_of_order() CASCADE")
+        customer.wait_event(said, "answered")
+        assert len(letters(desk)) == known
+        assert oracle.new_nonces(customer.wait_replies(2 + number)[-1][0]) == [said.nonce]
+
+
 def test_row_that_nobody_was_told_of(desk):
     """Kafka wakes, PostgreSQL remembers: a claim whose process is gone is found by its row."""
     engines(desk)
@@ -584,6 +658,31 @@ def test_row_that_nobody_was_told_of(desk):
         nonce = claim_by_hand(claim, customer, dead_worker(desk))
         claim.commit()
     assert oracle.new_nonces(customer.wait_replies(2)[1][0]) == [nonce]
+
+
+def test_channel_removed_in_the_middle_of_a_claim(desk):
+    """The claim has taken the text, waits for a lock, and the number is removed meanwhile: no text
+    is left that is open and cannot be read."""
+    engines(desk)
+    customer = Customer(desk, 3)
+    customer.text()
+    customer.wait_replies(1)
+    removed = ("UPDATE channels SET removed_at = %s WHERE address = %s",
+               customer.known["numbers"]["sms"])
+    try:
+        with Held(desk) as other:
+            other.run("SELECT 1 FROM conversations WHERE id = %s::uuid FOR UPDATE",
+                      customer.conversation())
+            said = customer.text("when do you open?")
+            other.wait_blocks("engine", what="the claim to wait for the conversation")
+            desk.sql(removed[0], "now", removed[1])
+            other.commit()
+        customer.wait_event(said, "answered")
+        assert desk.value("SELECT count(*) FROM messages WHERE body LIKE %s",
+                          f"{said.nonce} %") == 1
+        assert oracle.new_nonces(customer.wait_replies(2)[1][0]) == [said.nonce]
+    finally:
+        desk.sql(removed[0], None, removed[1])
 
 
 def test_text_from_our_own_number_ends(desk):

@@ -250,8 +250,7 @@ def test_v1f_redelivered_event_of_an_answered_session(desk):
 def test_v1g_unknown_settled_during_a_takeover(desk):
     """An `unknown` becomes `pending` between takeover's second statement and its COMMIT: refused
     at every claim, for ever. It must end: suppressed or settled.
-    Guard: store/delivery.c change_sql runs after a lock of the conversation, or a claim refused
-    for its epoch suppresses (claim_sql, 'epoch')."""
+    Guard: store/delivery.c claim_sql: a claim refused for its 'epoch' suppresses."""
     customer, _ = met(desk)
     key = conversation_key(customer)
     said = customer.make()

@@ -368,7 +368,8 @@ static void test_classes_from_the_server(void)
          ERR_RETRY_LATER},
         {"do $$ begin raise exception using errcode = 'P0001'; end $$", "pg.P0001", ERR_BUG},
         {"do $$ begin raise exception using errcode = '23514'; end $$", "pg.23514", ERR_PERMANENT},
-        {"do $$ begin raise exception using errcode = 'XX000'; end $$", "pg.XX000", ERR_BUG},
+        {"do $$ begin raise exception using errcode = 'XX000'; end $$", "pg.XX000",
+         ERR_RETRY_LATER},
     };
     open_pool();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
