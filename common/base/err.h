@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What the caller should do. The order is the severity in logs. */
+/* What the caller should do. */
 enum err_class {
     ERR_RETRY_NOW,   /* a race was lost: the same call again, at once */
     ERR_RETRY_LATER, /* a dependency is away: again after retry_after_ms (0: own back-off) */
@@ -23,7 +23,7 @@ enum err_class {
 
 struct err {
     enum err_class class;
-    char code[ERR_CODE_MAX];       /* stable, dotted: "pg.connection", "form.too_many" */
+    char code[ERR_CODE_MAX];       /* stable, dotted: "pg.connection", "bus.timeout" */
     char message[ERR_MESSAGE_MAX]; /* one sentence: what is wrong and what to do; no secrets */
     int provider_status;           /* HTTP or SMTP status of the other side, 0 if none */
     int64_t retry_after_ms;        /* 0: not told */

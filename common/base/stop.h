@@ -1,4 +1,4 @@
-/* Stop points: named places where a crash test may end, freeze or delay this very process.
+/* Stop points: named places where a crash test may end or freeze this very process.
  *
  * Only the test builds have them (FRONTDESK_STOP_POINTS); in the release build STOP_POINT is empty.
  * The environment variable FRONTDESK_STOP_FILE names a file that all processes of a test map

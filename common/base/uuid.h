@@ -1,5 +1,5 @@
 /* UUIDs (RFC 9562). New rows get version 7 (time-ordered, so that index inserts stay local); rows
- * whose identity comes from the provider get a keyed hash as version 8 (crypto/ident.h). */
+ * whose identity comes from the provider get a keyed hash as version 8 (crypto_ident). */
 #ifndef DESK_BASE_UUID_H
 #define DESK_BASE_UUID_H
 

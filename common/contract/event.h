@@ -31,7 +31,7 @@
 struct event {
     const char *id;      /* ce_id: derives from the provider, never random */
     const char *source;  /* ce_source: "twilio/AC..." or "frontdesk/<service>" */
-    const char *type;    /* ce_type; set by the encoder */
+    const char *type;    /* ce_type; read only: the encoder knows its own */
     const char *subject; /* ce_subject: what it is about; "" if nothing */
     int64_t time_ms;     /* ce_time, wall clock */
     const char *tenant;  /* uuid text; "" where there is none (directory complete, quarantine) */
@@ -120,7 +120,7 @@ int directory_complete_decode(struct arena *arena, const struct bus_record *reco
  * it was for, or "unknown". ce_id: sha256 of url, signature and body. */
 struct webhook_quarantined {
     struct event event;
-    const char *reason; /* "signature.wrong", "signature.uncheckable", "form.invalid", ... */
+    const char *reason; /* "signature.wrong", "signature.uncheckable", ... */
     const char *path;   /* "/twilio/sms" */
     const char *url;    /* public URL + raw target, as it was signed */
     const char *signature;

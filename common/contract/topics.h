@@ -1,4 +1,4 @@
-/* Topic names and record keys: the one place that makes them (docs/ARCHITECTURE.md). */
+/* Topic names and record keys: the one place that makes them (docs/INTERFACES.md). */
 #ifndef DESK_CONTRACT_TOPICS_H
 #define DESK_CONTRACT_TOPICS_H
 

@@ -18,8 +18,9 @@ bool twilio_is_public_url(const char *url);
 
 /* True if `signature` (base64) fits the POST form at `url` (public base + raw target) under any of
  * the keys: HMAC-SHA1 over the URL and the parameters sorted by name, repeated names as their
- * distinct sorted values; URL tried as it is, without port and with the default port. Constant time
- * per comparison. Source: Twilio's "Validating requests" and its helper libraries. */
+ * distinct sorted values; the URL is tried as it is and with its port the other way round (taken
+ * out, or the default one put in). Constant time per comparison. Source: Twilio's "Validating
+ * requests" and its helper libraries. */
 bool twilio_signature_fits(struct arena *arena, const char *url, const struct form *form,
                            const char *signature, const struct secret *const *keys, size_t count);
 

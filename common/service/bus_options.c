@@ -38,21 +38,26 @@ static void on_log(void *arg, int syslog_level, const char *facility, const char
         log_debug("kafka.client", LOG_TEXT("facility", facility), LOG_TEXT("message", message));
 }
 
-void service_bus_options(const struct config_kafka *kafka, const struct config_common *common,
-                         const char *name, struct bus_options *options)
+void service_bus_connection(const struct config_kafka *kafka, struct bus_options *options)
 {
-    char id[ID_BYTES_MAX];
-    snprintf(id, sizeof id, "frontdesk-%s-%s", name, common->instance);
     bool plain = strcmp(kafka->security, "plaintext") == 0;
     *options = (struct bus_options){
         .brokers = kafka->brokers,
-        .client_id = intern(id),
         .security = plain ? "" : kafka->security,
         .ca_file = kafka->ca_file,
         .cert_file = kafka->cert_file,
         .key_file = kafka->key_file,
         .sasl_user = kafka->sasl_user,
         .sasl_password = kafka->sasl_password == NULL ? "" : secret_reveal(kafka->sasl_password),
-        .log = on_log,
     };
+}
+
+void service_bus_options(const struct config_kafka *kafka, const struct config_common *common,
+                         const char *name, struct bus_options *options)
+{
+    char id[ID_BYTES_MAX];
+    snprintf(id, sizeof id, "frontdesk-%s-%s", name, common->instance);
+    service_bus_connection(kafka, options);
+    options->client_id = intern(id);
+    options->log = on_log;
 }

@@ -12,9 +12,9 @@
 #include "base/strbuf.h"
 
 enum config_type {
-    CONFIG_TEXT,   /* const char *   (never NULL; "" when empty) */
-    CONFIG_INT,    /* int64_t, min..max */
-    CONFIG_MS,     /* int64_t milliseconds, min..max; takes "250ms", "3s", "10m" or plain ms */
+    CONFIG_TEXT, /* const char *   (never NULL; "" when empty) */
+    CONFIG_INT,  /* int64_t, min..max */
+    CONFIG_MS,   /* int64_t milliseconds, min..max; takes "250ms", "3s", "10m", "24h" or plain ms */
     CONFIG_BYTES,  /* int64_t, min..max; takes "64k", "2m" or plain bytes */
     CONFIG_BOOL,   /* bool; true/false */
     CONFIG_CHOICE, /* const char *, one of `choices` */

@@ -87,7 +87,7 @@ static bool parse_number(const struct config_value *value, void *field, struct s
 {
     static const char *const forms[] = {
         [CONFIG_INT] = "a whole number",
-        [CONFIG_MS] = "a duration such as 250ms, 3s or 10m",
+        [CONFIG_MS] = "a duration such as 250ms, 3s, 10m or 24h",
         [CONFIG_BYTES] = "a size such as 512, 64k or 2m",
     };
     const struct config_spec *spec = value->spec;

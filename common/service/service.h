@@ -71,4 +71,7 @@ bool service_is_draining(const struct service *service);
 void service_bus_options(const struct config_kafka *kafka, const struct config_common *common,
                          const char *name, struct bus_options *options);
 
+/* As above without client id and log, for who has neither name nor log (deskctl). */
+void service_bus_connection(const struct config_kafka *kafka, struct bus_options *options);
+
 #endif

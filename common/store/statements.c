@@ -1,4 +1,5 @@
-/* Which statements become functions of the database (pg/function.c says why). Called by deskctl. */
+/* Which statements become functions of the database (pg/function.c says why): deskctl
+ * makes them, the pools of engine and responder call them. */
 #include "store/statements.h"
 
 #include <assert.h>

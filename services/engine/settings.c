@@ -33,9 +33,9 @@ const struct config_spec engine_config[] = {
         "Model and tools of one turn end by then; after it the fallback wording is the reply."),
     ROW("adopter_deadline_ms", CONFIG_MS, adopter_deadline_ms, "5s", 100, 60000, 0,
         "What an adopter of a turn has at least, however late it is."),
-    ROW("answer_within_ms", CONFIG_MS, answer_within_ms, "1440m", 1000, 2592000000, 0,
+    ROW("answer_within_ms", CONFIG_MS, answer_within_ms, "24h", 1000, 2592000000, 0,
         "Older texts are stored as late and never answered by themselves."),
-    ROW("quiet_ms", CONFIG_MS, quiet_ms, "10080m", 1000, 31536000000, 0,
+    ROW("quiet_ms", CONFIG_MS, quiet_ms, "168h", 1000, 31536000000, 0,
         "A conversation silent for so long is closed; the next text opens another."),
     ROW("loop_replies", CONFIG_INT, loop_replies, "20", 0, 1000, 0,
         "So many replies of the AI to one customer within loop_window_ms, with no person between, "

@@ -47,7 +47,7 @@ void counters_init(void)
                 "Deliveries that waited too long for anybody but a person"),
         COUNTER(adopted, "frontdesk_deliveries_adopted_total", "",
                 "Due deliveries found without a wake-up"),
-        COUNTER(looked_up, look_ups, "outcome=\"failed\"", look_ups_help),
+        COUNTER(look_ups_failed, look_ups, "outcome=\"failed\"", look_ups_help),
         COUNTER(found, look_ups, "outcome=\"found\"", look_ups_help),
         COUNTER(not_found, look_ups, "outcome=\"not_found\"", look_ups_help),
         COUNTER(gave_up, look_ups, "outcome=\"gave_up\"", look_ups_help),

@@ -39,7 +39,7 @@ static void let_go(void *arg, const struct pg_answer *answer)
 static void again(struct flight *flight, int64_t after_ms)
 {
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = let_go, .arg = flight};
-    metric_add(counters.looked_up, 1);
+    metric_add(counters.look_ups_failed, 1);
     delivery_add_look_up_again(&unit, flight->arena, &flight->ref, after_ms,
                                flight->responder->shared->settings.park_after_ms);
     pg_submit(flight->responder->pg, &unit);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "crypto/crypto.h"
+#include "service/service.h"
 #include "store/schema.h"
 #include "json/json.h"
 
@@ -185,16 +186,8 @@ int desk_bus(const struct desk *desk, struct bus_options *options, struct err *e
     if (*kafka->brokers == '\0')
         return err_set(err, ERR_PERMANENT, "desk.config",
                        "no Kafka is configured; set --kafka_brokers=HOST:PORT or start ./run here");
-    *options = (struct bus_options){
-        .brokers = kafka->brokers,
-        .client_id = "frontdesk-deskctl",
-        .security = strcmp(kafka->security, "plaintext") == 0 ? "" : kafka->security,
-        .ca_file = kafka->ca_file,
-        .cert_file = kafka->cert_file,
-        .key_file = kafka->key_file,
-        .sasl_user = kafka->sasl_user,
-        .sasl_password = kafka->sasl_password != NULL ? secret_reveal(kafka->sasl_password) : "",
-    };
+    service_bus_connection(kafka, options);
+    options->client_id = "frontdesk-deskctl";
     return 0;
 }
 

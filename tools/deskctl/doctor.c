@@ -263,6 +263,7 @@ static void check_channels(struct doctor *doctor)
     (void)desk_key(doctor->desk, DESK_KEY_CREDENTIALS, &key, &ignored);
     if (desk_begin(doctor->desk, &session, &err) != 0 ||
         tenant_list(session, doctor->desk->arena, &rows, &count, &err) != 0) {
+        desk_rollback(doctor->desk);
         report(doctor, CHECK_FAIL, "tenants", err.message, "see the lines above");
         return;
     }

@@ -43,11 +43,6 @@ void table_add(struct table *table, const char *const *cells)
     table->row_count++;
 }
 
-size_t table_rows(const struct table *table)
-{
-    return table->row_count;
-}
-
 /* C1 controls and the marks that re-order a line are as good as escapes. */
 static bool is_unsafe(uint32_t point)
 {

@@ -26,9 +26,6 @@ struct table *table_new(struct arena *arena, const struct table_column *columns,
  * decimal numbers, BOOL cells start with 't' when true. */
 void table_add(struct table *table, const char *const *cells);
 
-/* Rows so far. */
-size_t table_rows(const struct table *table);
-
 /* Appends the aligned text, or the JSON array. `empty` is the sentence for people when there is no
  * row. */
 void table_print(const struct table *table, bool json, const char *empty, struct strbuf *out);

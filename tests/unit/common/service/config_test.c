@@ -146,7 +146,7 @@ static void test_problems(void)
         {"--count=99999999999999999999999", "count:"},
         {"--offset=-11", "from -10 to 10"},
         {"--offset=--1", "offset:"},
-        {"--wait_ms=99", "a duration such as 250ms, 3s or 10m from 100ms to 10m"},
+        {"--wait_ms=99", "a duration such as 250ms, 3s, 10m or 24h from 100ms to 10m"},
         {"--wait_ms=3h", "wait_ms:"},
         {"--wait_ms=3S", "wait_ms:"},
         {"--wait_ms=-3s", "wait_ms:"},
