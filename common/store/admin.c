@@ -323,6 +323,30 @@ int admin_settle_sent(struct pg_session *session, const struct admin_sent *sent,
 
 /* ---- periodic work ---- */
 
+/* A channel's audit begins with the channel, and anew with each time that it comes back. */
+static const char window_sql[] =
+    "SELECT (extract(epoch FROM coalesce(j.since, c.created_at)) * 1000)::bigint "
+    "FROM channels c LEFT JOIN jobs j ON j.tenant_id = c.tenant_id AND j.kind = 'gap_audit' "
+    "AND j.subject = c.id::text WHERE c.tenant_id = $1::uuid AND c.id = $2::uuid";
+
+int admin_read_window(struct pg_session *session, const struct uuid *tenant,
+                      const struct uuid *channel, struct admin_window *window, struct err *err)
+{
+    char tenant_text[UUID_TEXT_SIZE], channel_text[UUID_TEXT_SIZE];
+    const struct pg_statement statement = {
+        .sql = window_sql,
+        .params = {uuid_format(tenant, tenant_text), uuid_format(channel, channel_text)},
+        .param_count = 2};
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    bool found = pg_rows(result, 0) > 0;
+    if (found)
+        *window = (struct admin_window){.arrived_ms = pg_int(result, 0, 0, 0)};
+    pg_result_free(&result);
+    return found ? 0 : err_set(err, ERR_PERMANENT, "channel.not_found", "the channel is gone");
+}
+
 int admin_list_jobs(struct pg_session *session, struct arena *arena, const char *kind,
                     struct admin_job **rows, size_t *count, struct err *err)
 {

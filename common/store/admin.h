@@ -68,6 +68,15 @@ struct admin_sent {
 int admin_settle_sent(struct pg_session *session, const struct admin_sent *sent, int64_t *settled,
                       struct err *err);
 
+/* What bounds the listing of a channel's messages at the provider. */
+struct admin_window {
+    int64_t arrived_ms; /* the number is the tenant's since then; what came before is not its own */
+};
+
+/* Reads the bounds of a channel; PERMANENT "channel.not_found". */
+int admin_read_window(struct pg_session *session, const struct uuid *tenant,
+                      const struct uuid *channel, struct admin_window *window, struct err *err);
+
 /* True in *known if the inbox has that event of the tenant. */
 int admin_inbox_knows(struct pg_session *session, const struct uuid *tenant, const char *channel,
                       const char *provider_id, bool *known, struct err *err);

@@ -29,8 +29,8 @@ static const char put_sql[] =
     "INSERT INTO jobs AS j (tenant_id, id, kind, subject, due_at)"
     " VALUES ($1::uuid, $2::uuid, $3::text, $4::text, clock_timestamp())"
     " ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET due_at = EXCLUDED.due_at,"
-    " since = EXCLUDED.since, last_done_at = NULL, tries = 0, last_error = NULL"
-    " WHERE j.due_at IS NULL";
+    " since = EXCLUDED.since, worker = NULL, last_done_at = NULL, tries = 0, last_error = NULL"
+    " WHERE j.due_at IS NULL OR $5::boolean";
 
 static const char *number(struct arena *arena, int64_t value)
 {
@@ -87,16 +87,16 @@ void job_add_release(struct pg_unit *unit, const char *worker)
 }
 
 int job_put(struct pg_session *session, const struct uuid *tenant, const char *kind,
-            const struct uuid *subject, struct err *err)
+            const struct uuid *subject, bool anew, struct err *err)
 {
     char tenant_text[UUID_TEXT_SIZE], id_text[UUID_TEXT_SIZE], subject_text[UUID_TEXT_SIZE];
     struct uuid id = uuid_new();
     struct pg_result *result = NULL;
-    const struct pg_statement statement = {.sql = put_sql,
-                                           .params = {uuid_format(tenant, tenant_text),
-                                                      uuid_format(&id, id_text), kind,
-                                                      uuid_format(subject, subject_text)},
-                                           .param_count = 4};
+    const struct pg_statement statement = {
+        .sql = put_sql,
+        .params = {uuid_format(tenant, tenant_text), uuid_format(&id, id_text), kind,
+                   uuid_format(subject, subject_text), anew ? "t" : "f"},
+        .param_count = 5};
     if (pg_session_query(session, &statement, &result, err) != 0)
         return -1;
     pg_result_free(&result);

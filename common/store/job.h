@@ -49,10 +49,11 @@ void job_add_end(struct pg_unit *unit, struct arena *arena, const struct job *jo
 /* Adds the statement that gives back all jobs of the worker (drain). */
 void job_add_release(struct pg_unit *unit, const char *worker);
 
-/* Makes the job exist and be due, from now on, if it is not going to run anyway. Blocking
- * (deskctl). */
+/* Makes the job exist and be due, from now on. One that is going to run anyway stays as it is,
+ * unless `anew`: what came before now is not its business any more, and a run of it that has not
+ * ended says nothing. Blocking (deskctl). */
 int job_put(struct pg_session *session, const struct uuid *tenant, const char *kind,
-            const struct uuid *subject, struct err *err);
+            const struct uuid *subject, bool anew, struct err *err);
 
 /* Its frequent statements, NULL-terminated, for store/statements.h. */
 extern const char *const job_statements[];

@@ -268,35 +268,56 @@ static int forget_removals(struct pg_session *session, const struct tenant_chann
     return run(session, &statement, err);
 }
 
-int tenant_put_channel(struct pg_session *session, const struct tenant_channel *channel,
-                       const struct uuid *assistant, bool edge_changed, struct err *err)
+/* Its answer: whether the row was there and removed. Another may have had the number meanwhile, so
+ * its audit begins anew. */
+static const char put_channel_sql[] =
+    "WITH was AS (SELECT o.removed_at FROM channels o "
+    "WHERE o.tenant_id = $1::uuid AND o.id = $2::uuid) "
+    "INSERT INTO channels AS c (tenant_id, id, kind, address, account_sid, "
+    "messaging_service_sid, credentials, edge_keys, assistant_id, directory_version) "
+    "VALUES ($1::uuid, $2::uuid, $3::text, $4::text, $5::text, $6::text, "
+    "decode($7::text, 'hex'), $8::jsonb, $9::uuid, "
+    "1 + coalesce((SELECT max(o.directory_version) FROM channels o "
+    "WHERE o.kind = $3::text AND o.address = $4::text), 0)) "
+    "ON CONFLICT (tenant_id, id) DO UPDATE SET account_sid = excluded.account_sid, "
+    "messaging_service_sid = excluded.messaging_service_sid, "
+    "credentials = excluded.credentials, "
+    "credentials_version = c.credentials_version + "
+    "(c.credentials <> excluded.credentials)::integer, "
+    "edge_keys = excluded.edge_keys, assistant_id = excluded.assistant_id, "
+    "removed_at = NULL, directory_version = CASE WHEN $10::boolean "
+    "THEN greatest(c.directory_version + 1, excluded.directory_version) "
+    "ELSE c.directory_version END "
+    "RETURNING coalesce((SELECT was.removed_at IS NOT NULL FROM was), false)";
+
+static int put_channel(struct pg_session *session, const struct tenant_channel *channel,
+                       const struct uuid *assistant, bool edge_changed, bool *revived,
+                       struct err *err)
 {
     char tenant[UUID_TEXT_SIZE], id[UUID_TEXT_SIZE], assistant_id[UUID_TEXT_SIZE];
-    struct err why;
     const struct pg_statement statement = {
-        .sql = "INSERT INTO channels AS c (tenant_id, id, kind, address, account_sid, "
-               "messaging_service_sid, credentials, edge_keys, assistant_id, directory_version) "
-               "VALUES ($1::uuid, $2::uuid, $3::text, $4::text, $5::text, $6::text, "
-               "decode($7::text, 'hex'), $8::jsonb, $9::uuid, "
-               "1 + coalesce((SELECT max(o.directory_version) FROM channels o "
-               "WHERE o.kind = $3::text AND o.address = $4::text), 0)) "
-               "ON CONFLICT (tenant_id, id) DO UPDATE SET account_sid = excluded.account_sid, "
-               "messaging_service_sid = excluded.messaging_service_sid, "
-               "credentials = excluded.credentials, "
-               "credentials_version = c.credentials_version + "
-               "(c.credentials <> excluded.credentials)::integer, "
-               "edge_keys = excluded.edge_keys, assistant_id = excluded.assistant_id, "
-               "removed_at = NULL, directory_version = CASE WHEN $10::boolean "
-               "THEN greatest(c.directory_version + 1, excluded.directory_version) "
-               "ELSE c.directory_version END",
+        .sql = put_channel_sql,
         .params = {uuid_format(&channel->tenant, tenant), uuid_format(&channel->id, id),
                    channel->kind, channel->address, channel->account_sid,
                    channel->messaging_service_sid, channel->credentials_hex, channel->edge_keys,
                    uuid_format(assistant, assistant_id), edge_changed ? "t" : "f"},
         .param_count = 10};
-    if (run(session, &statement, &why) == 0)
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    *revived = pg_bool(result, 0, 0, 0);
+    pg_result_free(&result);
+    return 0;
+}
+
+int tenant_put_channel(struct pg_session *session, const struct tenant_channel *channel,
+                       const struct uuid *assistant, bool edge_changed, struct err *err)
+{
+    struct err why;
+    bool revived = false;
+    if (put_channel(session, channel, assistant, edge_changed, &revived, &why) == 0)
         return forget_removals(session, channel, err) == 0
-                   ? job_put(session, &channel->tenant, JOB_GAP_AUDIT, &channel->id, err)
+                   ? job_put(session, &channel->tenant, JOB_GAP_AUDIT, &channel->id, revived, err)
                    : -1;
     if (strcmp(why.code, "pg.23505") == 0)
         return err_set(err, ERR_PERMANENT, "tenant.address",

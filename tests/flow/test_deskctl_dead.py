@@ -259,9 +259,30 @@ def test_reconcile_finds_what_no_webhook_brought(desk):
     assert good(desk, "reconcile", "--json").json() == []
 
 
+def ours_since(desk, days):
+    """As if the numbers had been the tenants' for so long."""
+    desk.prepare()
+    desk.sql("UPDATE jobs SET since = clock_timestamp() - %s * interval '1 day'", days)
+
+
+def test_reconcile_leaves_alone_what_came_before_the_number_was_ours(desk):
+    """A number moves in: its history is at the provider, and nobody here has to answer it."""
+    services(desk)
+    desk.sql("UPDATE jobs SET since = clock_timestamp() - interval '1 min'")
+    now_ms = int(time.time() * 1000)
+    before, after = (desk.inbound(desk.new_address(), "hello", deliver=False,
+                                  date_sent=now_ms - age_s * 1000)["sid"] for age_s in (90, 30))
+    done = good(desk, "reconcile", "--since", "1d", "--execute", "--json")
+    brought = [row["sid"] for row in done.json()]
+    assert after in brought and before not in brought, done
+    assert "1 texts were left alone: they came before the number was" in done.said, done
+    assert before not in [r.headers["ce_id"].decode() for r in desk.kafka_records("inbound.sms")]
+
+
 def test_reconcile_brings_lost_texts_in_their_order(desk):
     """The provider lists the newest first; the model must read them as they were written."""
     services(desk)
+    ours_since(desk, 1)
     customer = desk.new_address()
     now_ms = int(time.time() * 1000)
     sids = [desk.inbound(customer, f"lost {n}", deliver=False,

@@ -31,6 +31,7 @@ struct reconcile {
     bool execute;
     int64_t since_ms;
     size_t seen, missing, failed;
+    size_t foreign;  /* came in before the number was the tenant's */
     int64_t settled; /* rows that what left has ended */
     bool held;
     const char *base; /* without its last slash */
@@ -39,6 +40,13 @@ struct reconcile {
 static const struct table_column columns[] = {
     {"tenant", TABLE_TEXT}, {"number", TABLE_TEXT}, {"from", TABLE_TEXT},
     {"sid", TABLE_TEXT},    {"at", TABLE_TEXT},     {"outcome", TABLE_TEXT},
+};
+
+/* One number while it is asked about. */
+struct number {
+    const struct tenant_channel *channel;
+    struct secret *token;
+    struct admin_window window;
 };
 
 static void note(struct reconcile *r, const struct tenant_channel *channel,
@@ -51,28 +59,29 @@ static void note(struct reconcile *r, const struct tenant_channel *channel,
     table_add(r->table, cells);
 }
 
-static int add_media(struct reconcile *r, const struct tenant_channel *channel,
-                     const struct secret *token, struct twilio_message *message, struct err *err)
+static int add_media(struct reconcile *r, const struct number *number,
+                     struct twilio_message *message, struct err *err)
 {
+    const char *account_sid = number->channel->account_sid;
     const char *body = NULL;
     size_t length = 0;
     if (message->media == 0)
         return 0;
-    const char *url =
-        twilio_page_media_url(r->desk->arena, r->base, channel->account_sid, message->sid);
-    if (fetch_get(r->fetch, r->desk->arena, url, channel->account_sid, token, &body, &length,
-                  err) != 0)
+    const char *url = twilio_page_media_url(r->desk->arena, r->base, account_sid, message->sid);
+    if (fetch_get(r->fetch, r->desk->arena, url, account_sid, number->token, &body, &length, err) !=
+        0)
         return -1;
     return twilio_page_read_media(r->desk->arena, body, length, r->base, &message->sms, err);
 }
 
-static int inject(struct reconcile *r, const struct tenant_channel *channel,
-                  const struct secret *token, struct twilio_message *message, struct err *err)
+static int inject(struct reconcile *r, const struct number *number, struct twilio_message *message,
+                  struct err *err)
 {
+    const struct tenant_channel *channel = number->channel;
     struct arena *arena = r->desk->arena;
     struct bus_record record;
     char tenant[UUID_TEXT_SIZE];
-    if (add_media(r, channel, token, message, err) != 0)
+    if (add_media(r, number, message, err) != 0)
         return -1;
     if (r->producer == NULL && publish_open(r->desk, TOPIC_INBOUND_SMS, &r->producer, err) != 0)
         return -1;
@@ -82,14 +91,14 @@ static int inject(struct reconcile *r, const struct tenant_channel *channel,
     return bus_produce_wait(r->producer, &record, PUBLISH_WAIT_MS, err);
 }
 
-static int settle_sent(struct reconcile *r, const struct tenant_channel *channel,
-                       const struct secret *token, struct twilio_message *message, struct err *err)
+static int settle_sent(struct reconcile *r, const struct number *number,
+                       struct twilio_message *message, struct err *err)
 {
+    const struct tenant_channel *channel = number->channel;
     struct pg_session *session = NULL;
     const struct admin_sent sent = {channel->tenant, channel->address, message->to, message->sid,
                                     message->at_ms};
     int64_t rows = 0;
-    (void)token;
     if (desk_begin(r->desk, &session, err) != 0 ||
         admin_settle_sent(session, &sent, &rows, err) != 0)
         return -1;
@@ -100,9 +109,10 @@ static int settle_sent(struct reconcile *r, const struct tenant_channel *channel
     return 0;
 }
 
-static int settle(struct reconcile *r, const struct tenant_channel *channel,
-                  const struct secret *token, struct twilio_message *message, struct err *err)
+static int settle(struct reconcile *r, const struct number *number, struct twilio_message *message,
+                  struct err *err)
 {
+    const struct tenant_channel *channel = number->channel;
     struct pg_session *session = NULL;
     bool known = false;
     r->seen++;
@@ -112,6 +122,10 @@ static int settle(struct reconcile *r, const struct tenant_channel *channel,
     desk_rollback(r->desk);
     if (known)
         return 0;
+    if (message->at_ms != 0 && message->at_ms < number->window.arrived_ms) {
+        r->foreign++;
+        return 0;
+    }
     if (*message->error != '\0') {
         r->failed++;
         note(r, channel, message,
@@ -119,7 +133,7 @@ static int settle(struct reconcile *r, const struct tenant_channel *channel,
         return 0;
     }
     r->missing++;
-    if (r->execute && inject(r, channel, token, message, err) != 0)
+    if (r->execute && inject(r, number, message, err) != 0)
         return -1;
     note(r, channel, message, r->execute ? "injected" : "missing");
     return 0;
@@ -128,8 +142,8 @@ static int settle(struct reconcile *r, const struct tenant_channel *channel,
 /* One direction of a number: which of the listed messages count, and what is done with each. */
 struct direction {
     bool outgoing;
-    int (*settle)(struct reconcile *r, const struct tenant_channel *channel,
-                  const struct secret *token, struct twilio_message *message, struct err *err);
+    int (*settle)(struct reconcile *r, const struct number *number, struct twilio_message *message,
+                  struct err *err);
 };
 static const struct direction came_in = {false, settle};
 static const struct direction went_out = {true, settle_sent};
@@ -161,10 +175,10 @@ static void take_page(const struct reconcile *r, const struct tenant_channel *ch
     }
 }
 
-static int read_pages(struct reconcile *r, const struct tenant_channel *channel,
-                      const struct secret *token, const struct direction *direction,
-                      struct twilio_list *list, struct err *err)
+static int read_pages(struct reconcile *r, const struct number *number,
+                      const struct direction *direction, struct twilio_list *list, struct err *err)
 {
+    const struct tenant_channel *channel = number->channel;
     struct arena *arena = r->desk->arena;
     const char *url = first_url(r, channel, direction);
     for (int pages = 0; url != NULL; pages++) {
@@ -174,8 +188,8 @@ static int read_pages(struct reconcile *r, const struct tenant_channel *channel,
         if (pages == PAGES_MAX)
             return err_set(err, ERR_PERMANENT, "reconcile.pages",
                            "more than %d pages; use a later --since", PAGES_MAX);
-        if (fetch_get(r->fetch, arena, url, channel->account_sid, token, &body, &length, err) !=
-                0 ||
+        if (fetch_get(r->fetch, arena, url, channel->account_sid, number->token, &body, &length,
+                      err) != 0 ||
             twilio_page_read(arena, body, length, channel->account_sid, &page, err) != 0)
             return -1;
         take_page(r, channel, direction, &page, list);
@@ -185,34 +199,47 @@ static int read_pages(struct reconcile *r, const struct tenant_channel *channel,
     return 0;
 }
 
-static int reconcile_direction(struct reconcile *r, const struct tenant_channel *channel,
-                               const struct secret *token, const struct direction *direction,
-                               struct err *err)
+static int reconcile_direction(struct reconcile *r, const struct number *number,
+                               const struct direction *direction, struct err *err)
 {
     struct twilio_list list = {.count = 0};
-    if (read_pages(r, channel, token, direction, &list, err) != 0)
+    if (read_pages(r, number, direction, &list, err) != 0)
         return -1;
     twilio_list_sort(&list);
     for (size_t i = 0; i < list.count; i++)
-        if (direction->settle(r, channel, token, list.items[i], err) != 0)
+        if (direction->settle(r, number, list.items[i], err) != 0)
             return -1;
+    return 0;
+}
+
+/* number->token is owned by the caller, also on failure. */
+static int open_number(struct reconcile *r, struct number *number, struct err *err)
+{
+    const struct tenant_channel *channel = number->channel;
+    const struct secret *key = NULL;
+    struct pg_session *session = NULL;
+    if (desk_key(r->desk, DESK_KEY_CREDENTIALS, &key, err) != 0 ||
+        tenant_plan_open_token(channel, key, &number->token, err) != 0 ||
+        desk_begin(r->desk, &session, err) != 0 ||
+        admin_read_window(session, &channel->tenant, &channel->id, &number->window, err) != 0)
+        return -1;
+    desk_rollback(r->desk);
+    number->window.arrived_ms -= number->window.arrived_ms % 1000; /* the list has whole seconds */
     return 0;
 }
 
 static int reconcile_channel(struct reconcile *r, const struct tenant_channel *channel,
                              struct err *err)
 {
-    const struct secret *key = NULL;
-    struct secret *token = NULL;
+    struct number number = {.channel = channel};
     if (channel->removed)
         return 0;
-    if (desk_key(r->desk, DESK_KEY_CREDENTIALS, &key, err) != 0 ||
-        tenant_plan_open_token(channel, key, &token, err) != 0)
-        return -1;
-    int result = reconcile_direction(r, channel, token, &came_in, err);
+    int result = open_number(r, &number, err);
+    if (result == 0)
+        result = reconcile_direction(r, &number, &came_in, err);
     if (result == 0 && r->held)
-        result = reconcile_direction(r, channel, token, &went_out, err);
-    secret_free(&token);
+        result = reconcile_direction(r, &number, &went_out, err);
+    secret_free(&number.token);
     return result;
 }
 
@@ -273,6 +300,9 @@ static int finish(struct reconcile *r)
     int code = desk_print_table(r->desk, r->table, "nothing is missing");
     desk_note("%zu inbound messages looked at, %zu %s, %zu problems", r->seen, r->missing,
               r->execute ? "injected" : "missing", r->failed);
+    if (r->foreign > 0)
+        desk_note("%zu texts were left alone: they came before the number was the tenant's",
+                  r->foreign);
     if (r->held)
         desk_note("the installation is held: %" PRId64 " events and replies %s answered before",
                   r->settled, r->execute ? "were settled as" : "would be settled as");
@@ -331,7 +361,8 @@ const struct command command_reconcile[] = {
     {"reconcile", "", "find texts that the provider has and the inbox has not",
      "Lists the inbound messages of each number at the provider. What no inbox row knows is put\n"
      "into the inbound topic with its usual id; nothing is answered twice. Texts older than the\n"
-     "answer-by time (24 h) are stored and listed, not answered.",
+     "answer-by time (24 h) are stored and listed, not answered; what came before the number was\n"
+     "the tenant's is left alone.",
      options, 0, 0, run},
     {.words = NULL},
 };
