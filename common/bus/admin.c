@@ -257,3 +257,81 @@ int bus_admin_configure(struct bus_admin *admin, const struct bus_topic *topic, 
     rd_kafka_event_destroy(event);
     return 0;
 }
+
+/* ---- groups ---- */
+
+int bus_admin_ends(struct bus_admin *admin, struct arena *arena, const char *topic,
+                   struct bus_ends *ends, struct err *err)
+{
+    struct bus_ends read = {.topic = arena_strdup(arena, topic)};
+    int replication = 0;
+    if (ask_metadata(admin, topic, &read.partitions, &replication, err) != 0)
+        return -1;
+    read.first = arena_alloc(arena, ((size_t)read.partitions + 1) * sizeof *read.first);
+    read.end = arena_alloc(arena, ((size_t)read.partitions + 1) * sizeof *read.end);
+    for (int i = 0; i < read.partitions; i++) {
+        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+            admin->rk, topic, i, &read.first[i], &read.end[i], ADMIN_TIMEOUT_MS);
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+            return fail(err, code, "the end of a partition is not known");
+    }
+    *ends = read;
+    return 0;
+}
+
+static void ask_offsets(struct bus_admin *admin, const char *group, const struct bus_ends *ends)
+{
+    rd_kafka_topic_partition_list_t *asked = rd_kafka_topic_partition_list_new(ends->partitions);
+    for (int i = 0; i < ends->partitions; i++)
+        rd_kafka_topic_partition_list_add(asked, ends->topic, i);
+    rd_kafka_ListConsumerGroupOffsets_t *request =
+        rd_kafka_ListConsumerGroupOffsets_new(group, asked);
+    rd_kafka_topic_partition_list_destroy(asked);
+    rd_kafka_AdminOptions_t *options =
+        make_options(admin, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+    rd_kafka_ListConsumerGroupOffsets(admin->rk, &request, 1, options, admin->queue);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_ListConsumerGroupOffsets_destroy(request);
+}
+
+static int count_behind(const rd_kafka_topic_partition_list_t *offsets, const struct bus_ends *ends,
+                        int64_t *records, struct err *err)
+{
+    int64_t behind = 0;
+    for (int i = 0; i < offsets->cnt; i++) {
+        const rd_kafka_topic_partition_t *at = &offsets->elems[i];
+        if (at->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+            return fail(err, at->err, "a group's offset is not known");
+        if (at->partition < 0 || at->partition >= ends->partitions)
+            continue;
+        int64_t first = ends->first[at->partition], end = ends->end[at->partition];
+        int64_t next = at->offset > first ? at->offset : first; /* none is negative */
+        behind += end > next ? end - next : 0;
+    }
+    *records = behind;
+    return 0;
+}
+
+int bus_admin_behind(struct bus_admin *admin, const char *group, const struct bus_ends *ends,
+                     int64_t *records, struct err *err)
+{
+    rd_kafka_event_t *event;
+    size_t count = 0;
+    ask_offsets(admin, group, ends);
+    if (wait_event(admin, &event, err) != 0)
+        return -1;
+    const rd_kafka_group_result_t **groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
+        rd_kafka_event_ListConsumerGroupOffsets_result(event), &count);
+    const rd_kafka_error_t *error = count == 1 ? rd_kafka_group_result_error(groups[0]) : NULL;
+    const rd_kafka_topic_partition_list_t *offsets =
+        count == 1 ? rd_kafka_group_result_partitions(groups[0]) : NULL;
+    int result;
+    if (error != NULL)
+        result = fail(err, rd_kafka_error_code(error), rd_kafka_error_string(error));
+    else if (offsets == NULL || offsets->cnt != ends->partitions)
+        result = err_set(err, ERR_BUG, "bus.broker", "Kafka answered for other partitions");
+    else
+        result = count_behind(offsets, ends, records, err);
+    rd_kafka_event_destroy(event);
+    return result;
+}

@@ -180,6 +180,22 @@ int bus_admin_grow(struct bus_admin *admin, const char *name, int partitions, st
 /* Replaces the topic's whole override set (Kafka's AlterConfigs replaces, it does not merge). */
 int bus_admin_configure(struct bus_admin *admin, const struct bus_topic *topic, struct err *err);
 
+/* Where a topic begins and ends, by partition: its oldest record, and the first one not written. */
+struct bus_ends {
+    const char *topic;
+    int partitions;
+    int64_t *first, *end;
+};
+
+/* Reads the present ends into *ends (memory of the arena). Fails as bus_admin_describe. */
+int bus_admin_ends(struct bus_admin *admin, struct arena *arena, const char *topic,
+                   struct bus_ends *ends, struct err *err);
+
+/* Counts the records before `ends` that the group has not committed; what the broker has dropped
+ * does not count. A group that never committed has the whole topic before it. */
+int bus_admin_behind(struct bus_admin *admin, const char *group, const struct bus_ends *ends,
+                     int64_t *records, struct err *err);
+
 /* Reads a topic from the beginning to its present end, calling `visit` for each record until it
  * returns false. Blocking, at most deadline_ms. For deskctl's dead, quarantine and directory. */
 int bus_scan(const struct bus_options *options, const char *topic, int64_t deadline_ms,

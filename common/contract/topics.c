@@ -17,6 +17,11 @@ const char *topic_name(struct arena *arena, const char *prefix, enum topic topic
     return arena_printf(arena, "%s%s", prefix, names[topic]);
 }
 
+const char *topic_engine_group(struct arena *arena, const char *prefix)
+{
+    return arena_printf(arena, "%sengine.sms", prefix);
+}
+
 static const char *pair(struct arena *arena, const char *first, const char *second)
 {
     assert(first != NULL && second != NULL);

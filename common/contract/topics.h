@@ -18,6 +18,9 @@ enum topic {
 /* Full name, "<prefix>inbound.sms", in the arena. */
 const char *topic_name(struct arena *arena, const char *prefix, enum topic topic);
 
+/* Consumer group of the engines on TOPIC_INBOUND_SMS, "<prefix>engine.sms", in the arena. */
+const char *topic_engine_group(struct arena *arena, const char *prefix);
+
 /* "tenant:address" for inbound lanes; the address is E.164 or a withheld caller's own id. */
 const char *topic_key_contact(struct arena *arena, const char *tenant, const char *address);
 

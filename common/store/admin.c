@@ -325,7 +325,16 @@ int admin_settle_sent(struct pg_session *session, const struct admin_sent *sent,
 
 /* A channel's audit begins with the channel, and anew with each time that it comes back. */
 static const char window_sql[] =
-    "SELECT (extract(epoch FROM coalesce(j.since, c.created_at)) * 1000)::bigint "
+    "SELECT (extract(epoch FROM coalesce(j.since, c.created_at)) * 1000)::bigint, "
+    "coalesce(extract(epoch FROM j.last_done_at) * 1000, 0)::bigint, "
+    "coalesce(extract(epoch FROM least((SELECT min(e.event_time) FROM inbox_events e "
+    "JOIN channel_sessions s ON s.tenant_id = e.tenant_id AND s.id = e.session_id "
+    "WHERE e.tenant_id = c.tenant_id AND e.state = 'open' AND s.channel_id = c.id), "
+    "(SELECT min(least(d.created_at, e.event_time)) FROM deliveries d "
+    "JOIN channel_sessions s ON s.tenant_id = d.tenant_id AND s.id = d.session_id "
+    "LEFT JOIN inbox_events e ON e.tenant_id = d.tenant_id AND e.turn_id = d.turn_id "
+    "WHERE d.tenant_id = c.tenant_id AND d.state = ANY ('" DELIVERY_UNSETTLED "') "
+    "AND s.channel_id = c.id))) * 1000, 0)::bigint "
     "FROM channels c LEFT JOIN jobs j ON j.tenant_id = c.tenant_id AND j.kind = 'gap_audit' "
     "AND j.subject = c.id::text WHERE c.tenant_id = $1::uuid AND c.id = $2::uuid";
 
@@ -342,7 +351,11 @@ int admin_read_window(struct pg_session *session, const struct uuid *tenant,
         return -1;
     bool found = pg_rows(result, 0) > 0;
     if (found)
-        *window = (struct admin_window){.arrived_ms = pg_int(result, 0, 0, 0)};
+        *window = (struct admin_window){
+            .arrived_ms = pg_int(result, 0, 0, 0),
+            .audited_ms = pg_int(result, 0, 0, 1),
+            .open_ms = pg_int(result, 0, 0, 2),
+        };
     pg_result_free(&result);
     return found ? 0 : err_set(err, ERR_PERMANENT, "channel.not_found", "the channel is gone");
 }

@@ -71,6 +71,8 @@ int admin_settle_sent(struct pg_session *session, const struct admin_sent *sent,
 /* What bounds the listing of a channel's messages at the provider. */
 struct admin_window {
     int64_t arrived_ms; /* the number is the tenant's since then; what came before is not its own */
+    int64_t audited_ms; /* its last good gap audit began; 0: there was none */
+    int64_t open_ms;    /* the oldest text that an answer may still be sent to; 0: none */
 };
 
 /* Reads the bounds of a channel; PERMANENT "channel.not_found". */

@@ -142,7 +142,7 @@ def test_opt_out_between_reply_and_send(desk):
         desk.wait(lambda: desk.value("SELECT state FROM consents WHERE address = %s", customer),
                   10, "the opt-out")
     finally:
-        desk.installation.deskctl("release", "--yes")
+        desk.installation.deskctl("release", "--yes", "--without-reconcile")
     row = wait_state(desk, customer, "suppressed")
     assert row["reason"] == "opt_out" and not quiet(desk, customer)
 

@@ -3,15 +3,18 @@ the provider knows."""
 
 import base64
 import json
+import re
 import time
 import urllib.parse
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from confluent_kafka.admin import AdminClient, ConfigResource
 
-from operating import (DIFFERENT, FAILED, NOT_FOUND, TENANTS, USAGE, add_history, expect, good, run,
-                       services, tenant_file)
+from operating import (DIFFERENT, FAILED, NOT_FOUND, OK, TENANTS, USAGE, add_history, expect, good,
+                       run, services, tenant_file)
+from scripted import Customer
 
 SHARE = True
 DEADLINE_S = 90
@@ -313,6 +316,11 @@ def twilio_takes(desk, tenant, to, body, **sender):
     return message
 
 
+def release(desk):
+    """Whatever happened: the tests that follow need their replies sent."""
+    good(desk, "release", "--yes", "--without-reconcile")
+
+
 def wait_held_reply(desk, customer):
     """The delivery that waits for the release."""
     def row():
@@ -341,8 +349,9 @@ def test_reconcile_of_a_held_database_sees_what_is_still_queued(desk):
         good(desk, "reconcile", "--execute")
         for customer in (plain, pooled):
             assert wait_held_reply(desk, customer)[1:] == ("suppressed", "reconciled"), customer
-    finally:
         good(desk, "release", "--yes")
+    finally:
+        release(desk)
     desk.settled(2, lambda: len(desk.sent()))
     assert [desk.sent_to(customer) for customer in (plain, pooled)] == [["an answer"]] * 2
 
@@ -368,15 +377,153 @@ def test_reconcile_takes_the_turn_that_thinks(desk):
                                            " channel_sessions s ON s.tenant_id = d.tenant_id AND"
                                            " s.id = d.session_id WHERE s.remote_address = %s",
                                            customer))
+        good(desk, "release", "--yes")
     finally:
         desk.faults("model")
-        good(desk, "release", "--yes")
+        release(desk)
     failed = [line for line in desk.log("engine-1") if line.get("event") == "statement.failed"]
     assert not failed, failed
     assert desk.sent_to(customer) == ["an answer"]
     nonce = desk.new_nonce()
     assert desk.webhook(customer, f"and {nonce}", which).status == 200
     desk.wait(lambda: nonce in "".join(desk.sent_to(customer)), 20, "the next answer")
+
+
+def test_reconcile_of_a_held_database_goes_back_as_far_as_it_may_answer(desk):
+    """A restore to a point hours ago: by default, and with a --since that is too short, it looks for
+    what left since the oldest text that would be answered again."""
+    services(desk)
+    dental = "brightwater-dental"
+    which = [t["name"] for t in desk.tenants].index(dental)
+    good(desk, "hold", "a restore")
+    try:
+        replied, thinking = Customer(desk, which), Customer(desk, which)
+        desk.faults("model", {"match": "think", "action": {"type": "delay", "ms": 8000}})
+        thinking.text("think", age_s=5 * 3600)
+        replied.text(age_s=3 * 3600)
+        wait_held_reply(desk, replied.address)
+        now_ms = int(time.time() * 1000)
+        for customer, age_h in ((thinking, 5), (replied, 3)):
+            message = twilio_takes(desk, dental, customer.address, "an answer",
+                                   From=desk.tenant(dental).numbers["sms"])
+            desk.date_back(message["sid"], now_ms - age_h * 3600000 + 20000)
+        desk.wait(lambda: thinking.open_events() == 1, 20, "the claim")
+        found = r"what left since \S+ was looked at, 2 events and replies "
+        done = run(desk, "reconcile", "--since", "10m")
+        assert re.search(found + "would be", done.said), done
+        done = good(desk, "reconcile", "--execute")
+        assert re.search(found + "were", done.said), done
+        assert wait_held_reply(desk, replied.address)[1:] == ("suppressed", "reconciled")
+        assert thinking.open_events() == 0
+        good(desk, "release", "--yes")
+    finally:
+        desk.faults("model")
+        release(desk)
+    desk.settled(3, lambda: len(desk.sent()))
+    for customer in (replied, thinking):
+        assert desk.sent_to(customer.address) == ["an answer"], customer.replies()
+
+
+def test_reconcile_of_a_held_database_brings_what_its_audits_would(desk):
+    """The first audit after the release begins where the last one before the backup was: what it
+    would bring must be there before what left is looked at."""
+    services(desk)
+    dental = "brightwater-dental"
+    which = [t["name"] for t in desk.tenants].index(dental)
+    customer, now_ms = desk.new_address(), int(time.time() * 1000)
+    ours_since(desk, 1)
+    good(desk, "hold", "a restore")
+    try:
+        desk.sql("UPDATE jobs SET last_done_at = clock_timestamp() - interval '5 h'")
+        sid = desk.inbound(customer, "hello", which, deliver=False,
+                           date_sent=now_ms - 4 * 3600000)["sid"]
+        message = twilio_takes(desk, dental, customer, "an answer",
+                               From=desk.tenant(dental).numbers["sms"])
+        desk.date_back(message["sid"], now_ms - 4 * 3600000 + 20000)
+        good(desk, "reconcile", "--execute")
+        assert desk.sql("SELECT state FROM inbox_events WHERE provider_id = %s", sid)
+        good(desk, "release", "--yes")
+    finally:
+        release(desk)
+        desk.sql("UPDATE jobs SET last_done_at = NULL")
+    desk.settled(3, lambda: len(desk.sent()))
+    assert desk.sent_to(customer) == ["an answer"]
+
+
+def test_reconcile_waits_for_what_engines_have_not_claimed(desk):
+    """A text that is in the topic only, because it was injected just now or because the replay is not
+    over, has no row that could be settled: it would be answered again after the release."""
+    services(desk)
+    dental = "brightwater-dental"
+    which = [t["name"] for t in desk.tenants].index(dental)
+    injected, replayed = desk.new_address(), desk.new_address()
+    good(desk, "hold", "a restore")
+    desk.freeze("engine-1")
+    try:
+        sid = desk.inbound(injected, "hello", which, deliver=False)["sid"]
+        assert desk.webhook(replayed, "hello", which).status == 200
+        for customer in (injected, replayed):
+            twilio_takes(desk, dental, customer, "an answer",
+                         From=desk.tenant(dental).numbers["sms"])
+        with ThreadPoolExecutor(1) as pool:
+            command = pool.submit(run, desk, "reconcile", "--execute")
+            desk.wait(lambda: sid in [record.headers["ce_id"].decode() for record
+                                      in desk.kafka_records("inbound.sms")], 30, "the injection")
+            desk.settled(2, command.done)
+            desk.thaw("engine-1")
+            done = command.result()
+        assert done.code == OK, done
+        desk.wait(lambda: desk.value("SELECT count(*) FROM channel_sessions WHERE remote_address"
+                                     " IN (%s, %s)", injected, replayed) == 2, 30, "the claims")
+        good(desk, "release", "--yes")
+    finally:
+        desk.thaw("engine-1")
+        release(desk)
+    desk.settled(4, lambda: len(desk.sent()))
+    assert [desk.sent_to(c) for c in (injected, replayed)] == [["an answer"]] * 2
+    assert "waiting until the engines have claimed" in done.said, done
+
+
+def test_release_needs_a_whole_reconcile(desk):
+    services(desk)
+    good(desk, "hold", "a restore")
+
+    def is_refused():
+        done = expect(FAILED, desk, "release", "--yes")
+        return "hold.not_reconciled" in done.said and "reconcile --execute" in done.said
+    try:
+        assert is_refused()
+        run(desk, "reconcile")
+        assert "not reconciled yet" in good(desk, "reconcile", "--execute", "--tenant",
+                                            desk.tenants[0]["name"]).said
+        assert is_refused()
+        desk.faults("twilio", {"method": "GET", "count": 1,
+                               "action": {"type": "status", "status": 401}})
+        expect(FAILED, desk, "reconcile", "--execute")
+        desk.faults("twilio")
+        assert is_refused()
+        desk.freeze("engine-1")
+        assert desk.webhook(desk.new_address(), "hello").status == 200
+        done = expect(FAILED, desk, "reconcile", "--execute", "--wait", "1s")
+        assert "engines.behind" in done.said and is_refused(), done
+        desk.thaw("engine-1")
+        assert "all numbers are reconciled" in good(desk, "reconcile", "--execute").said
+        good(desk, "hold", "another restore")
+        assert is_refused()
+        good(desk, "reconcile", "--execute")
+        reconciled_for = desk.value("SELECT reconciled_for FROM installation")
+        desk.sql("UPDATE installation SET reconciled_for = '1:1'")  # the database went back again
+        assert is_refused()
+        desk.sql("UPDATE installation SET reconciled_for = %s", reconciled_for)
+        good(desk, "release", "--yes")
+        good(desk, "release", "--yes")
+        good(desk, "hold", "to look at something")
+        assert is_refused()
+    finally:
+        desk.faults("twilio")
+        desk.thaw("engine-1")
+        release(desk)
+    assert desk.value("SELECT released_for = database_identity() FROM installation")
 
 
 def test_reconcile_says_when_the_provider_refuses(desk):

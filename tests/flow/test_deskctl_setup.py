@@ -222,7 +222,7 @@ def test_doctor_looks_at_migrations_and_hold(desk):
         result, what, remedy = diagnosis(desk, "release")
         assert result == "FAIL" and "held" in what and "deskctl release" in remedy
     finally:
-        good(desk, "release", "--yes")
+        good(desk, "release", "--yes", "--without-reconcile")
 
 
 def test_doctor_looks_at_channels_and_their_audits(desk):

@@ -148,13 +148,13 @@ def test_v1c_delivery_claim_during_a_takeover(desk):
         held_back(desk, customer)
         with Held(desk) as takeover:
             takeover.run(RAISE, *key)
-            background(desk.installation.deskctl, "release", "--yes")()
+            background(desk.installation.deskctl, "release", "--yes", "--without-reconcile")()
             blocked_or(desk, takeover, "responder", lambda: len(desk.sent_to(customer.address)) > 1)
             takeover.run(SUPPRESS, *key)
             takeover.run(REST, *key)
             takeover.commit()
     finally:
-        desk.installation.deskctl("release", "--yes")
+        desk.installation.deskctl("release", "--yes", "--without-reconcile")
     quiet(desk, 1.5, lambda: desk.sent_to(customer.address))
     assert len(desk.sent_to(customer.address)) == 1, "a reply passed the takeover"
     assert customer.replies()[1][2] == "suppressed", customer.replies()
@@ -191,7 +191,7 @@ def test_v1d_takeover_lists_what_is_being_claimed(desk):
         assert re.search(r"\b1 may be leaving", said), said
         assert time.monotonic() - begin > 1, '"yours" did not wait for what was being sent'
     finally:
-        desk.installation.deskctl("release", "--yes")
+        desk.installation.deskctl("release", "--yes", "--without-reconcile")
         desk.sql("UPDATE workers SET dead = true WHERE process = 'by hand'")
 
 
@@ -291,7 +291,7 @@ def test_v2_restored_database_sends_nothing(desk):
         assert len(desk.sent_to(customer.address)) == 1, "sent before anybody released it"
         assert customer.replies()[1][2] in ("pending", "held"), customer.replies()
     finally:
-        desk.installation.deskctl("release", "--yes")
+        desk.installation.deskctl("release", "--yes", "--without-reconcile")
     assert oracle.new_nonces(wait_sent(desk, customer, 2)[1]) == [said.nonce]
 
 
@@ -325,8 +325,9 @@ def test_v2_release_after_reconcile_answers_nothing_twice(desk):
         say(desk, said)
         customer.wait_replies(2)
         desk.installation.deskctl("reconcile", "--execute")
-    finally:
         desk.installation.deskctl("release", "--yes")
+    finally:
+        desk.installation.deskctl("release", "--yes", "--without-reconcile")
     quiet(desk, 2.0, lambda: desk.sent_to(customer.address))
     assert len(desk.sent_to(customer.address)) == 2, desk.sent_to(customer.address)
 
@@ -460,7 +461,7 @@ def test_v5d_reply_suppressed_and_handed_back(desk):
                          customer.session()["id"])
             hand_back(desk, customer)
         finally:
-            desk.installation.deskctl("release", "--yes")
+            desk.installation.deskctl("release", "--yes", "--without-reconcile")
         if spoke:
             quiet(desk, 2.0, customer.replies)
             assert len(desk.sent_to(customer.address)) == 1 and len(customer.replies()) == 2

@@ -250,6 +250,10 @@ class Desk:
             request["url"] = self.public_url + "/twilio/sms"
         return self._call("twilio", "/_inbound", request)
 
+    def date_back(self, sid, ms):
+        """As if Twilio had made that message at this time (epoch ms)."""
+        return self._call("twilio", "/_dates", {"sid": sid, "date": ms})
+
     def refuse(self, stand, ms):
         """Closes the stand-in's listening socket for so long."""
         return self._call(stand, "/_refuse", {"ms": ms})

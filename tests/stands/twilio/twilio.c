@@ -216,6 +216,28 @@ static void post_opt_outs(struct twilio *twilio, struct stand_exchange *x)
     cJSON_Delete(json);
 }
 
+/* As if a message had been made, and sent if it is, at another time. */
+static void post_dates(struct twilio *twilio, struct stand_exchange *x)
+{
+    size_t len;
+    const char *body = stand_exchange_body(x, &len);
+    cJSON *json = cJSON_ParseWithLength(body, len);
+    const cJSON *sid = cJSON_GetObjectItemCaseSensitive(json, "sid");
+    const cJSON *date = cJSON_GetObjectItemCaseSensitive(json, "date");
+    struct message *message =
+        cJSON_IsString(sid) ? messages_find(twilio->messages, sid->valuestring) : NULL;
+    if (message && cJSON_IsNumber(date) && date->valuedouble > 0 && date->valuedouble < 1e14) {
+        message->created_ms = (int64_t)date->valuedouble;
+        if (message->sent_ms)
+            message->sent_ms = message->created_ms;
+        stand_control_answer(x, 200, "{\"ok\":true}\n");
+    } else {
+        stand_control_answer(x, 400,
+                             "{\"error\":\"expected sid (a known one) and date (epoch ms)\"}\n");
+    }
+    cJSON_Delete(json);
+}
+
 static bool twilio_control(void *ctx, struct stand_exchange *x)
 {
     struct twilio *twilio = ctx;
@@ -225,6 +247,8 @@ static bool twilio_control(void *ctx, struct stand_exchange *x)
         inbound_post(twilio, x);
     else if (post && strcmp(path, "/_optouts") == 0)
         post_opt_outs(twilio, x);
+    else if (post && strcmp(path, "/_dates") == 0)
+        post_dates(twilio, x);
     else if (!post && strcmp(path, "/_callbacks") == 0)
         stand_control_ledger(x, twilio->sent);
     else

@@ -14,6 +14,7 @@ static void test_names(void)
     for (int i = 0; i < TOPIC_COUNT; i++)
         CU_ASSERT_STRING_EQUAL(topic_name(arena, "desk.", (enum topic)i), expected[i]);
     CU_ASSERT_STRING_EQUAL(topic_name(arena, "", TOPIC_DLQ), "dlq");
+    CU_ASSERT_STRING_EQUAL(topic_engine_group(arena, "desk."), "desk.engine.sms");
     arena_free(&arena);
 }
 
