@@ -1,4 +1,4 @@
-/* Deliveries: claim, change, adoption and look-ups, in batches (docs/PROTOCOL.md, delivery).
+/* Deliveries: claim and change, in batches (docs/PROTOCOL.md, delivery).
  *
  * Each adds its statements to an empty unit: first the locks in id order (conversation FOR SHARE,
  * session, delivery), then, with a snapshot of its own, the statement that compares and writes.
@@ -96,53 +96,6 @@ bool delivery_read_changed(const struct pg_answer *answer, int row, struct deliv
 
 /* After a claim or a change: deliveries of the same sessions that are first in line now. */
 bool delivery_read_next(const struct pg_answer *answer, int row, struct delivery_ref *out);
-
-/* ---- adoption ---- */
-struct delivery_poll {
-    const char *worker;
-    const char *held; /* uuid[] literal: what this worker has in memory */
-    int64_t lease_ms, park_after_ms;
-    int64_t grace_ms; /* pending ones younger than this have a wake-up on its way */
-    int limit, look_up_limit;
-};
-
-/* Marks lapsed responders dead and what they were sending unknown, parks what waited too long
- * (unknown ones only delivery_add_look_up_again does: after an outage they are asked about first),
- * lists what is due, and takes unknown ones that are due for a look-up. */
-void delivery_add_poll(struct pg_unit *unit, struct arena *arena, const struct delivery_poll *poll);
-
-/* Counts of the poll: made unknown, parked. */
-int64_t delivery_poll_expired(const struct pg_answer *answer);
-int64_t delivery_poll_parked(const struct pg_answer *answer);
-
-/* A delivery that is due; false when there is no such row. */
-bool delivery_read_due(const struct pg_answer *answer, int row, struct delivery_ref *out);
-
-struct delivery_look_up {
-    struct delivery_ref ref;
-    int attempt;
-    int64_t attempt_ms; /* wall clock of the database when the attempt was recorded */
-    int64_t unknowns;   /* attempts whose outcome nobody learnt */
-    int64_t since_ms;   /* when the first of those was recorded */
-    const char *body;
-    struct delivery_route route;
-};
-/* Reads an unknown delivery that is due for a look-up; false when there is no such row. */
-bool delivery_read_look_up(const struct pg_answer *answer, int row, struct delivery_look_up *out);
-
-/* Which of the sids (text[] literal) belong to other deliveries of the tenant: one row each. */
-void delivery_add_used_sids(struct pg_unit *unit, struct arena *arena,
-                            const struct delivery_ref *ref, const char *sids);
-
-/* A look-up failed: puts the unknown one back for another in `after_ms`, or parks it when its first
- * attempt is older than park_after_ms and look-ups have been failing for minutes; true then. */
-void delivery_add_look_up_again(struct pg_unit *unit, struct arena *arena,
-                                const struct delivery_ref *ref, int64_t after_ms,
-                                int64_t park_after_ms);
-bool delivery_read_look_up_over(const struct pg_answer *answer);
-
-/* Drain: look-ups in hand become anybody's. */
-void delivery_add_release(struct pg_unit *unit, const char *worker);
 
 /* ---- channels ---- */
 

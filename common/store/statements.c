@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "store/delivery.h"
+#include "store/delivery_due.h"
 #include "store/directory.h"
 #include "store/inbox.h"
 #include "store/job.h"
@@ -16,8 +17,9 @@
 
 static const char *const of_directory[] = {directory_unpublished_sql, NULL};
 
-static const char *const *const lists[] = {worker_statements,   inbox_statements, turn_statements,
-                                           delivery_statements, job_statements,   of_directory};
+static const char *const *const lists[] = {
+    worker_statements,       inbox_statements, turn_statements, delivery_statements,
+    delivery_due_statements, job_statements,   of_directory};
 
 static const char *flat[STATEMENTS_MAX + 1];
 static size_t flat_count;

@@ -14,6 +14,7 @@
 #include "look_up.h"
 #include "send.h"
 #include "service/log.h"
+#include "store/delivery_due.h"
 
 #define UNIT_MS      5000
 #define LIMIT        500

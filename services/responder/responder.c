@@ -19,6 +19,7 @@
 #include "receipts.h"
 #include "send.h"
 #include "service/log.h"
+#include "store/delivery_due.h"
 #include "store/job.h"
 #include "store/statements.h"
 #include "wake.h"
