@@ -67,10 +67,10 @@ static const char look_up_sql[] =
     " next_at = clock_timestamp() + interval '60 s'"
     " FROM (SELECT * FROM free UNION ALL SELECT * FROM orphan LIMIT $3::integer) AS u"
     " WHERE d.tenant_id = u.tenant_id AND d.id = u.id"
-    " RETURNING d.tenant_id, d.id, d.session_id, d.message_id, d.attempts)"
+    " RETURNING d.tenant_id, d.id, d.session_id, d.message_id, d.attempts, d.worker)"
     " SELECT t.tenant_id, t.id, t.attempts, (extract(epoch FROM a.started_at) * 1000)::bigint,"
-    " u.count, (extract(epoch FROM coalesce(u.since, a.started_at)) * 1000)::bigint, m.body,"
-    " " DELIVERY_ROUTE_SQL " FROM taken t"
+    " u.count, (extract(epoch FROM coalesce(u.since, a.started_at)) * 1000)::bigint,"
+    " t.worker::text, m.body, " DELIVERY_ROUTE_SQL " FROM taken t"
     " CROSS JOIN LATERAL (SELECT count(*), min(o.started_at) AS since FROM delivery_attempts o"
     " WHERE o.tenant_id = t.tenant_id AND o.delivery_id = t.id"
     " AND coalesce(o.outcome, 'unknown') = 'unknown') u"
@@ -90,7 +90,9 @@ static const char used_sids_sql[] =
     " WHERE d.tenant_id = $1::uuid AND d.id = $2::uuid AND a.provider_sid = ANY ($3::text[])";
 
 /* It parks when it has waited too long, and been unknown for long enough that the provider's own
- * troubles, and not only our outage, were in its way. */
+ * troubles, and not only our outage, were in its way. Who was given up over its look-up may come
+ * back when the delivery is another worker's to look up, or at its next attempt: that is not its
+ * own. */
 static const char look_up_again_sql[] =
     "WITH seen AS (SELECT d.tenant_id, d.id, d.first_attempt_at < clock_timestamp()"
     " - $4::bigint * interval '1 ms' AND coalesce(a.finished_at, a.started_at) < clock_timestamp()"
@@ -103,6 +105,7 @@ static const char look_up_again_sql[] =
     " settled_at = CASE WHEN v.over THEN clock_timestamp() END,"
     " next_at = clock_timestamp() + $3::bigint * interval '1 ms'"
     " FROM seen v WHERE d.tenant_id = v.tenant_id AND d.id = v.id AND d.state = 'unknown'"
+    " AND d.attempts = $5::integer AND d.worker = $6::uuid"
     " RETURNING d.state = 'parked'";
 
 static const char release_sql[] = "UPDATE deliveries SET worker = NULL, next_at = clock_timestamp()"
@@ -140,14 +143,15 @@ void delivery_add_used_sids(struct pg_unit *unit, struct arena *arena,
 }
 
 void delivery_add_look_up_again(struct pg_unit *unit, struct arena *arena,
-                                const struct delivery_ref *ref, int64_t after_ms,
-                                int64_t park_after_ms)
+                                const struct delivery_again *again)
 {
     struct pg_statement *statement = pg_add(unit, look_up_again_sql);
-    pg_param(statement, delivery_uuid(arena, &ref->tenant));
-    pg_param(statement, delivery_uuid(arena, &ref->id));
-    pg_param(statement, delivery_number(arena, after_ms));
-    pg_param(statement, delivery_number(arena, park_after_ms));
+    pg_param(statement, delivery_uuid(arena, &again->ref.tenant));
+    pg_param(statement, delivery_uuid(arena, &again->ref.id));
+    pg_param(statement, delivery_number(arena, again->after_ms));
+    pg_param(statement, delivery_number(arena, again->park_after_ms));
+    pg_param(statement, delivery_number(arena, again->attempt));
+    pg_param(statement, again->worker);
 }
 
 bool delivery_read_look_up_over(const struct pg_answer *answer)
@@ -190,8 +194,9 @@ bool delivery_read_look_up(const struct pg_answer *answer, int row, struct deliv
                                      .attempt_ms = pg_int(r, statement, row, 3),
                                      .unknowns = pg_int(r, statement, row, 4),
                                      .since_ms = pg_int(r, statement, row, 5),
-                                     .body = pg_text(r, statement, row, 6),
-                                     .route = delivery_read_route(answer, statement, row, 7)};
+                                     .worker = pg_text(r, statement, row, 6),
+                                     .body = pg_text(r, statement, row, 7),
+                                     .route = delivery_read_route(answer, statement, row, 8)};
     delivery_read_ref(answer, statement, row, &out->ref);
     return true;
 }

@@ -39,6 +39,7 @@ struct delivery_look_up {
     int64_t attempt_ms; /* wall clock of the database when the attempt was recorded */
     int64_t unknowns;   /* attempts whose outcome nobody learnt */
     int64_t since_ms;   /* when the first of those was recorded */
+    const char *worker; /* that took it: the poll's */
     const char *body;
     struct delivery_route route;
 };
@@ -49,11 +50,18 @@ bool delivery_read_look_up(const struct pg_answer *answer, int row, struct deliv
 void delivery_add_used_sids(struct pg_unit *unit, struct arena *arena,
                             const struct delivery_ref *ref, const char *sids);
 
-/* A look-up failed: puts the unknown one back for another in `after_ms`, or parks it when its first
- * attempt is older than park_after_ms and look-ups have been failing for minutes; true then. */
+/* A look-up that could not tell; texts are borrowed until the unit is done. */
+struct delivery_again {
+    struct delivery_ref ref;
+    int attempt;        /* that it asked about */
+    const char *worker; /* that took it */
+    int64_t after_ms, park_after_ms;
+};
+/* Puts the unknown one back for another look-up in `after_ms`, or parks it when its first attempt
+ * is older than park_after_ms and look-ups have been failing for minutes; true then. Nothing
+ * happens when it is at another attempt by now, or another worker looks it up. */
 void delivery_add_look_up_again(struct pg_unit *unit, struct arena *arena,
-                                const struct delivery_ref *ref, int64_t after_ms,
-                                int64_t park_after_ms);
+                                const struct delivery_again *again);
 bool delivery_read_look_up_over(const struct pg_answer *answer);
 
 /* Drain: look-ups in hand become anybody's. */

@@ -26,6 +26,7 @@ struct flight {
     struct delivery_change change; /* once settling */
     struct flight *next;           /* in a queue of its channel or of the outcomes */
     struct rest_wanted wanted;     /* of a look-up */
+    const char *worker;            /* that took the look-up */
     struct rest_page *page;
     int64_t unknowns;
     int pages;

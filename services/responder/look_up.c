@@ -40,8 +40,14 @@ static void again(struct flight *flight, int64_t after_ms)
 {
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = let_go, .arg = flight};
     metric_add(counters.look_ups_failed, 1);
-    delivery_add_look_up_again(&unit, flight->arena, &flight->ref, after_ms,
-                               flight->responder->shared->settings.park_after_ms);
+    delivery_add_look_up_again(
+        &unit, flight->arena,
+        &(struct delivery_again){.ref = flight->ref,
+                                 .attempt = flight->attempt,
+                                 .worker = flight->worker,
+                                 .after_ms = after_ms,
+                                 .park_after_ms =
+                                     flight->responder->shared->settings.park_after_ms});
     pg_submit(flight->responder->pg, &unit);
 }
 
@@ -160,6 +166,7 @@ void look_up_start(struct responder *responder, const struct delivery_look_up *l
         flights_add(responder->flights, &look_up->ref, &look_up->route, look_up->body);
     flight->attempt = look_up->attempt;
     flight->unknowns = look_up->unknowns;
+    flight->worker = arena_strdup(flight->arena, look_up->worker);
     flight->page = arena_alloc(flight->arena, sizeof *flight->page);
     flight->wanted = (struct rest_wanted){
         .from = flight->route.from,

@@ -722,6 +722,29 @@ def test_frozen_after_the_answer(desk):
     frozen(desk, "responder.answered")
 
 
+def test_frozen_before_a_look_up(desk):
+    """Who was given up over its look-up wakes when the delivery is at its next attempt: that its own
+    look-up fails says nothing about that one, whose look-up comes when it is due."""
+    responders(desk, 2, lookup_after_ms=6000)
+    customer = Customer(desk)
+    customer.fault(type="cut", count=2)
+    delivery = customer.reply(wake=False)
+    stop = desk.stops.arm("responder.looking", action=FREEZE, match=delivery)
+    desk.wait(lambda: stop.hits, 30, "the look-up")
+    name = next(name for name, service in desk.services.items() if service.pid == stop.pid)
+    desk.wait(lambda: customer.row(delivery)["attempts"] == 2
+              and customer.state(delivery) == "unknown", 20, "the next attempt")
+    due, since = customer.row(delivery)["next_at"], len(desk.log(name))
+    desk.faults("twilio", {"method": "GET", "count": 1, "action": {"type": "status", "status": 503}})
+    desk.thaw(name)
+    desk.wait(lambda: any(line.get("event") == "look_up.failed" for line in desk.log(name)[since:]),
+              15, "its look-up to fail")
+    assert quiet(desk, 1.0, lambda: customer.row(delivery)["next_at"]) == due
+    row = customer.wait_state(delivery, "sent")
+    assert row["attempts"] == 3 and len(customer.sent()) == 1
+    desk.responding = None
+
+
 def test_lost_commit_answer_is_found(desk):
     """V3a: the row names a live worker that does not know of it: unknown, looked up, sent."""
     responders(desk)
