@@ -22,7 +22,7 @@ struct delivery_ref {
 
 /* ---- claim ---- */
 struct delivery_timing {
-    int64_t lookup_after_ms; /* from the claim until an unknown send is looked up */
+    int64_t lookup_after_ms; /* from the claim until a send whose worker died is looked up */
     int64_t park_after_ms;   /* from the first attempt until it parks */
 };
 

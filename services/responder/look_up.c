@@ -168,13 +168,14 @@ void look_up_start(struct responder *responder, const struct delivery_look_up *l
     flight->unknowns = look_up->unknowns;
     flight->worker = arena_strdup(flight->arena, look_up->worker);
     flight->page = arena_alloc(flight->arena, sizeof *flight->page);
-    flight->wanted = (struct rest_wanted){
-        .from = flight->route.from,
-        .to = flight->route.to,
-        .service_sid = flight->route.service_sid,
-        .body = flight->body,
-        .since_ms = look_up->since_ms - CLOCKS_MS,
-        .until_ms = look_up->attempt_ms + settings_lookup_after_ms(settings) + CLOCKS_MS};
+    flight->wanted =
+        (struct rest_wanted){.from = flight->route.from,
+                             .to = flight->route.to,
+                             .service_sid = flight->route.service_sid,
+                             .body = flight->body,
+                             .since_ms = look_up->since_ms - CLOCKS_MS,
+                             .until_ms = look_up->attempt_ms + settings->request_timeout_ms +
+                                         settings_lookup_after_ms(settings) + CLOCKS_MS};
     flight->channel = channels_get(responder->channels, &look_up->ref.tenant, &look_up->route);
     STOP_POINT("responder.looking", flight->id);
     if (flight->channel == NULL)

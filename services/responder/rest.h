@@ -44,7 +44,8 @@ struct rest_verdict {
     bool alert;                    /* tell the operator of the installation */
     const char *meaning;           /* one sentence for the log */
 };
-/* `wait_max_ms` bounds what the answer's Retry-After may ask for: the session waits as long. */
+/* When an unknown one is looked up (next_in_ms -1) is the caller's to say. `wait_max_ms` bounds
+ * what the answer's Retry-After may ask for: the session waits as long. */
 void rest_judge_create(struct arena *arena, const struct http_result *result, int attempt,
                        int64_t wait_max_ms, struct rest_verdict *out);
 

@@ -67,6 +67,8 @@ static void add_segments(struct flight *flight)
     flight->change.encoding = segments_encoding(&segments);
 }
 
+/* The request may have reached the provider at its very end, and what the claim set is counted from
+ * its beginning: the provider gets its whole time to list the message from now on. */
 static void on_done(void *arg, const struct http_result *result)
 {
     struct flight *flight = arg;
@@ -77,6 +79,8 @@ static void on_done(void *arg, const struct http_result *result)
     rest_judge_create(flight->arena, result, flight->attempt,
                       flight->responder->shared->settings.park_after_ms, &verdict);
     flight->change = verdict.change;
+    if (flight->change.event == DELIVERY_NO_ANSWER)
+        flight->change.next_in_ms = settings_lookup_after_ms(&flight->responder->shared->settings);
     add_segments(flight);
     metric_add(counter_of(&flight->change), 1);
     metric_observe_us(counters.request_seconds, result->total_us);

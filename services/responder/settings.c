@@ -27,8 +27,9 @@ const struct config_spec responder_config[] = {
     ROW("adopt_every_ms", CONFIG_MS, adopt_every_ms, "1s", 50, 60000, 0,
         "How often due deliveries without a live owner are looked for."),
     ROW("lookup_after_ms", CONFIG_MS, lookup_after_ms, "0", 0, 3600000, 0,
-        "An unknown send is looked up so long after its claim; 0: the lease and 120 s, which is "
-        "what the provider needs to list a message."),
+        "An unknown send is looked up so long after its request ended, or after its claim if its "
+        "worker died; 0: the lease and 120 s, which is what the provider needs to list a "
+        "message."),
     ROW("park_after_ms", CONFIG_MS, park_after_ms, "10m", 1000, 86400000, 0,
         "A delivery not settled so long after its first attempt waits for a person."),
     ROW("max_attempts", CONFIG_INT, max_attempts, "5", 1, 100, 0,

@@ -24,7 +24,8 @@ struct responder_settings {
 extern const struct config_spec responder_config[];
 extern const size_t responder_config_count;
 
-/* When an unknown send is looked up, from its claim. */
+/* When an unknown send is looked up: from the end of its request, or from its claim if its worker
+ * died. */
 int64_t settings_lookup_after_ms(const struct responder_settings *settings);
 
 #endif

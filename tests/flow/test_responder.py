@@ -302,6 +302,22 @@ def test_time_out_is_unknown(desk):
     assert len(customer.sent()) == 1
 
 
+def test_look_up_waits_from_the_end_of_the_request(desk):
+    """The provider may take the message as late as the request ends: the time that it needs to list
+    one begins there, not at the claim."""
+    responders(desk, request_timeout_ms=3000, lookup_after_ms=4000)
+    customer = Customer(desk)
+    customer.fault(type="hang", count=1)
+    delivery = customer.reply()
+    unknown_then(desk, customer, delivery)
+    assert desk.value(
+        "SELECT d.next_at >= a.finished_at + interval '3.9 s' FROM deliveries d"
+        " JOIN delivery_attempts a ON a.tenant_id = d.tenant_id AND a.delivery_id = d.id"
+        " WHERE d.id = %s::uuid", delivery), (customer.row(delivery), customer.attempts(delivery))
+    customer.wait_state(delivery, "sent")
+    assert len(customer.sent()) == 1
+
+
 def test_nonsense_answer_is_unknown(desk):
     responders(desk)
     customer = Customer(desk)
