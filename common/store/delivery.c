@@ -89,21 +89,32 @@ static const char next_sql[] =
     " AND d.provider_sid IS NULL AND i.target IN ('pending', 'deferred', 'unknown', 'parked',"     \
     " 'failed') ORDER BY a.number LIMIT 1"
 
+/* After a fail-over or a restore the row may not know of an attempt that its process and the
+ * provider do know of. What names a message (the number comes from our own process or from a URL
+ * that we signed) counts all the same, or the text would be sent again; only while a newer history
+ * of the row is being sent it cannot be told apart. Bounded, so that no number uses up those to
+ * come. */
+#define LOST_ATTEMPTS_MAX "1000"
+#define NO_SUCH_ATTEMPT_SQL                                                                        \
+    "i.attempt < 1 OR (i.attempt > d.attempts AND (i.sid IS NULL OR d.state = 'sending'"           \
+    " OR i.attempt > d.attempts + " LOST_ATTEMPTS_MAX "))"
+
 /* Where nothing ever left, the time to wait for the provider has not begun: first_attempt_at goes
  * back to NULL. `tried`: an attempt keeps its first outcome, except that a message which failed
- * while a newer attempt was being sent is no longer one that the customer has. */
+ * while a newer attempt was being sent is no longer one that the customer has. `recalled`: the row
+ * of an attempt that the database had lost. */
 static const char change_sql[] =
     "WITH input AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[],"
     " $5::text[], $6::boolean[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],"
     " $12::integer[], $13::bigint[], $14::text[], $15::integer[]) WITH ORDINALITY"
     " AS t (tenant_id, id, attempt, sources, target, latest_only, reason, error_code, sid,"
     " provider_status, encoding, segments, next_ms, outcome, http_status, n)),"
-    " judged AS (SELECT i.*, d.state AS was, t.provider_sid AS taken_as, CASE WHEN d.id IS NULL "
-    "THEN 'missing'"
-    " WHEN i.attempt < 1 OR i.attempt > d.attempts THEN 'bad_attempt'"
+    " judged AS (SELECT i.*, d.state AS was, d.attempts, t.provider_sid AS taken_as,"
+    " CASE WHEN d.id IS NULL THEN 'missing'"
+    " WHEN " NO_SUCH_ATTEMPT_SQL " THEN 'bad_attempt'"
     " WHEN d.provider_sid <> i.sid THEN 'other_message'"
     " WHEN d.state <> ALL (i.sources::text[]) THEN 'unchanged'"
-    " WHEN i.attempt <> d.attempts AND (d.state = 'sending'"
+    " WHEN i.attempt < d.attempts AND (d.state = 'sending'"
     " OR (i.latest_only AND d.provider_sid IS DISTINCT FROM coalesce(i.sid, ''))) THEN 'unchanged'"
     " ELSE 'changed' END AS kind"
     " FROM input i LEFT JOIN deliveries d ON d.tenant_id = i.tenant_id AND d.id = i.id"
@@ -114,6 +125,8 @@ static const char change_sql[] =
     " written AS (UPDATE deliveries d SET"
     " state = CASE WHEN j.kind = 'changed' THEN j.becomes ELSE d.state END,"
     " worker = CASE WHEN j.kind = 'changed' THEN NULL ELSE d.worker END,"
+    " attempts = CASE WHEN j.kind = 'changed' THEN greatest(d.attempts, j.attempt)"
+    " ELSE d.attempts END,"
     " reason = CASE WHEN j.kind = 'changed' THEN j.why ELSE d.reason END,"
     " error_code = CASE WHEN j.kind = 'changed' THEN j.code ELSE d.error_code END,"
     " first_attempt_at = CASE WHEN j.kind = 'changed' AND j.outcome = 'not_sent'"
@@ -139,7 +152,11 @@ static const char change_sql[] =
     " AND a.tenant_id = j.tenant_id AND a.delivery_id = j.id AND a.number = j.attempt"
     " AND (coalesce(a.outcome, 'unknown') = 'unknown' OR (a.outcome = 'accepted'"
     " AND j.outcome = 'refused' AND j.kind = 'unchanged' AND j.was = 'sending'"
-    " AND a.provider_sid = j.sid)))"
+    " AND a.provider_sid = j.sid))),"
+    " recalled AS (INSERT INTO delivery_attempts (tenant_id, delivery_id, number, worker, outcome,"
+    " http_status, error_code, provider_sid, finished_at) SELECT j.tenant_id, j.id, j.attempt,"
+    " '00000000-0000-0000-0000-000000000000'::uuid, j.outcome, j.http_status, j.error_code, j.sid,"
+    " clock_timestamp() FROM judged j WHERE j.kind = 'changed' AND j.attempt > j.attempts)"
     " SELECT n, kind FROM judged ORDER BY n";
 
 /* As of when we asked, not of when we got to write it: a "START" that came in between is newer. */

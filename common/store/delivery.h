@@ -75,7 +75,8 @@ struct delivery_change {
     bool opted_out;      /* the provider says that the customer opted out: recorded as consent */
 };
 
-/* Applies what the table of states allows, no more. */
+/* Applies what the table of states allows, no more. A change with a sid may name an attempt that
+ * the row has lost (fail-over, restore): it is recorded then. */
 void delivery_add_change(struct pg_unit *unit, struct arena *arena,
                          const struct delivery_change *changes, size_t count);
 
@@ -83,7 +84,7 @@ enum delivery_change_kind {
     DELIVERY_CHANGED,
     DELIVERY_UNCHANGED,     /* its state does not allow it any more, or a newer attempt counts */
     DELIVERY_MISSING,       /* no such delivery */
-    DELIVERY_BAD_ATTEMPT,   /* an attempt that never was */
+    DELIVERY_BAD_ATTEMPT,   /* an attempt that never was, or that cannot be told from another */
     DELIVERY_OTHER_MESSAGE, /* it is known under another sid */
 };
 

@@ -21,7 +21,8 @@ bool receipt_event(const char *status, enum delivery_event *event);
 
 /* Adds the statements that apply up to 500 receipts of different deliveries, all with known words;
  * read the answer with delivery_read_changed and delivery_read_next. A receipt that names an
- * attempt of a delivery without a sid settles it: a late yes. */
+ * attempt of a delivery without a sid settles it: a late yes, also of an attempt that the row has
+ * lost. */
 void receipt_add_apply(struct pg_unit *unit, struct arena *arena, const struct receipt *receipts,
                        size_t count);
 

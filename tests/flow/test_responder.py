@@ -595,12 +595,71 @@ def test_receipt_before_the_answer(desk):
     assert customer.state(delivery) == "delivered"
 
 
+def lost_claim(desk, *statuses, attempt=1, error=None):
+    """A fail-over lost the claim of a reply that the provider has: the row never was sent, the
+    installation is held, and receipts name the attempt. Returns customer, delivery and sid once the
+    receipts are applied."""
+    responders(desk)
+    customer = Customer(desk)
+    desk.installation.deskctl("hold", "test")
+    try:
+        delivery = customer.reply(wake=False)
+        sid = "SM" + uuid.uuid4().hex
+        for status in statuses:
+            customer.receipt(delivery, status, attempt=attempt, sid=sid, error=error)
+        desk.wait(lambda: customer.row(delivery)["provider_status"] == statuses[-1], 10,
+                  lambda: f"the receipts to be applied: {customer.row(delivery)}")
+    finally:
+        desk.sql("UPDATE installation SET released_for = database_identity(), hold_reason = NULL")
+    return customer, delivery, sid
+
+
+def test_receipt_of_a_lost_attempt(desk):
+    customer, delivery, sid = lost_claim(desk, "sent", "delivered")
+    customer.wake(delivery)
+    assert quiet(desk, 1.5, customer.posts) == []
+    row = customer.row(delivery)
+    assert (row["state"], row["attempts"], row["provider_sid"]) == ("delivered", 1, sid)
+    attempt, = customer.attempts(delivery)
+    assert (attempt["number"], attempt["outcome"], attempt["provider_sid"]) == (1, "accepted", sid)
+    customer.wait_state(customer.reply(), "sent")  # and the next one need not wait
+
+
+def test_failed_receipt_of_a_lost_attempt(desk):
+    customer, delivery, _ = lost_claim(desk, "undelivered", attempt=3, error=30003)
+    assert quiet(desk, 1.0, customer.posts) == []
+    row, attempt = customer.row(delivery), customer.attempts(delivery)[-1]
+    assert (row["state"], row["attempts"], row["error_code"]) == ("failed", 3, "30003")
+    assert (attempt["number"], attempt["outcome"]) == (3, "refused")
+
+
+def test_answer_to_a_lost_claim(desk):
+    """The claim is lost while its request is under way: the answer settles the delivery, and it is
+    not claimed anew."""
+    responders(desk, request_timeout_ms=8000)
+    customer = Customer(desk)
+    customer.fault(type="delay", ms=2000)
+    delivery = customer.reply()
+    desk.wait(customer.posts, 10, "the request")
+    desk.installation.deskctl("hold", "test")
+    try:
+        desk.sql("WITH a AS (DELETE FROM delivery_attempts WHERE delivery_id = %s::uuid)"
+                 " UPDATE deliveries SET state = 'pending', attempts = 0, worker = NULL,"
+                 " first_attempt_at = NULL, next_at = clock_timestamp() WHERE id = %s::uuid",
+                 delivery, delivery)
+        row = customer.wait_state(delivery, "sent")
+    finally:
+        desk.sql("UPDATE installation SET released_for = database_identity(), hold_reason = NULL")
+    assert row["attempts"] == 1 and row["provider_sid"] == customer.posts()[0]["sid"]
+    assert len(quiet(desk, 1.0, customer.posts)) == 1
+
+
 def test_receipts_of_nothing_are_dropped(desk):
     responders(desk)
     customer = Customer(desk)
     delivery = customer.reply()
     customer.wait_state(delivery, "sent")
-    customer.receipt(delivery, "delivered", attempt=7)
+    customer.receipt(delivery, "delivered", attempt=1002)  # more than a fail-over could have lost
     customer.receipt(delivery, "delivered", sid="SM" + "0" * 32)
     other = str(uuid.uuid4())
     headers = {"ce_specversion": "1.0", "ce_id": "SM" + "1" * 32 + ":delivered",
