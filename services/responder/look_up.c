@@ -1,7 +1,8 @@
-/* The look-up: lists the messages between the two numbers since the first attempt whose outcome
- * nobody knows (an earlier look-up may have come before its message was listed), takes the oldest
- * with our text that no other delivery owns, and settles by it. Twilio has no idempotency key, so
- * this is what stands between a lost answer and a second copy. */
+/* The look-up: lists the messages to the number since the first attempt whose outcome nobody knows
+ * (an earlier look-up may have come before its message was listed), takes the oldest with our text
+ * that no other delivery owns, and settles by it. Twilio has no idempotency key, so this is what
+ * stands between a lost answer and a second copy: "not found" is said only of a list without any
+ * message that may be ours. */
 #include "look_up.h"
 
 #include <string.h>
@@ -82,6 +83,16 @@ static void settle_found(struct flight *flight, const struct rest_found *found)
     outcomes_add(flight);
 }
 
+/* Nobody's message that went our way with another text: it may be ours, redacted. A receipt may
+ * still tell; after that a person decides. */
+static void settle_unclear(struct flight *flight)
+{
+    log_warn("look_up.unclear", LOG_TEXT("delivery", flight->id),
+             LOG_INT("attempt", flight->attempt),
+             LOG_INT("messages", (int64_t)flight->page->count));
+    again(flight, AGAIN_MS);
+}
+
 static bool is_used(const struct pg_answer *answer, const char *sid)
 {
     for (int row = 0; row < pg_rows(answer->results, 0); row++)
@@ -100,12 +111,21 @@ static void used_known(void *arg, const struct pg_answer *answer)
         again(flight, AGAIN_MS);
         return;
     }
-    for (size_t i = 0; i < flight->page->count; i++)
-        if (!is_used(answer, flight->page->found[i].sid)) {
-            settle_found(flight, &flight->page->found[i]);
+    bool unclear = flight->page->more;
+    for (size_t i = 0; i < flight->page->count; i++) {
+        const struct rest_found *found = &flight->page->found[i];
+        if (is_used(answer, found->sid))
+            continue;
+        if (found->ours) {
+            settle_found(flight, found);
             return;
         }
-    settle_missing(flight);
+        unclear = true;
+    }
+    if (unclear)
+        settle_unclear(flight);
+    else
+        settle_missing(flight);
 }
 
 /* The same words may have been sent before: those messages are other deliveries'. */
@@ -132,12 +152,15 @@ static void on_done(void *arg, const struct http_result *result)
         again(flight, AGAIN_MS);
         return;
     }
-    if (flight->page->next_url != NULL && ++flight->pages < PAGES_MAX)
+    if (flight->page->next_url != NULL && ++flight->pages < PAGES_MAX) {
         ask(flight, flight->page->next_url);
-    else if (flight->page->next_url != NULL && flight->page->count == 0)
-        again(flight, AGAIN_MS); /* not read to the end: "not found" would be a guess */
-    else if (flight->page->count > 0)
+        return;
+    }
+    flight->page->more |= flight->page->next_url != NULL; /* not read to the end */
+    if (flight->page->count > 0)
         ask_used(flight);
+    else if (flight->page->more)
+        settle_unclear(flight);
     else
         settle_missing(flight);
 }

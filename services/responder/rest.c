@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "crypto/crypto.h"
 #include "provider_errors.h"
+#include "same_text.h"
 #include "json/json.h"
 
 #define BACK_OFF_MAX_MS 60000
@@ -91,8 +92,6 @@ const char *rest_list_url(struct arena *arena, const char *base_url, const char 
     struct strbuf query;
     strbuf_init(&query, 1024);
     add_pair(&query, "To", wanted->to);
-    if (wanted->service_sid[0] == '\0')
-        add_pair(&query, "From", wanted->from);
     add_pair(&query, "PageSize", PAGE_SIZE);
     const char *url =
         arena_printf(arena, "%s?%s", rest_messages_url(arena, base_url, account_sid), query.data);
@@ -216,21 +215,42 @@ static bool text_is(const struct json *message, const char *name, const char *te
 static bool is_our_text(const struct json *message, const char *text)
 {
     const char *body = json_member_text(message, "body");
-    if (body != NULL && strncmp(body, TRIAL, strlen(TRIAL)) == 0 && strcmp(body, text) != 0)
+    if (body != NULL && strncmp(body, TRIAL, strlen(TRIAL)) == 0 && !same_text(body, text))
         body += strlen(TRIAL);
-    return body != NULL && strcmp(body, text) == 0;
+    return body != NULL && same_text(body, text);
 }
 
-/* The provider's clock writes whole seconds. */
-static bool fits(const struct json *message, const struct rest_wanted *wanted, int64_t created_ms)
+/* With "XXXX" for the last four digits (twilio.com/docs/messaging, message redaction). */
+static bool is_masked(const struct json *message, const char *name, const char *number)
+{
+    const char *value = json_member_text(message, name);
+    size_t length = strlen(number);
+    return value != NULL && length > 4 && strlen(value) == length &&
+           strncmp(value, number, length - 4) == 0 && strcmp(value + length - 4, "XXXX") == 0;
+}
+
+enum kinship { STRANGER, PERHAPS_OURS, OURS };
+
+/* `tenant apply` may have given the channel a service, or taken it, since the attempt. The
+ * provider's clock writes whole seconds. */
+static enum kinship judge_message(const struct json *message, const struct rest_wanted *wanted,
+                                  int64_t created_ms)
 {
     const char *direction = json_member_text(message, "direction");
-    bool sender = wanted->service_sid[0] != '\0'
-                      ? text_is(message, "messaging_service_sid", wanted->service_sid)
-                      : text_is(message, "from", wanted->from);
-    return sender && text_is(message, "to", wanted->to) && is_our_text(message, wanted->body) &&
-           direction != NULL && strncmp(direction, "outbound", 8) == 0 &&
-           created_ms >= wanted->since_ms && created_ms <= wanted->until_ms;
+    const char *service = json_member_text(message, "messaging_service_sid");
+    bool by_number = text_is(message, "from", wanted->from);
+    bool by_service = service != NULL && service[0] != '\0';
+    bool our_service = by_service && strcmp(service, wanted->service_sid) == 0;
+    bool to = text_is(message, "to", wanted->to);
+    if (direction == NULL || strncmp(direction, "outbound", 8) != 0 ||
+        created_ms < wanted->since_ms || created_ms > wanted->until_ms)
+        return STRANGER;
+    if (to && (by_number || our_service) && is_our_text(message, wanted->body))
+        return OURS;
+    if ((to || is_masked(message, "to", wanted->to)) && (by_number || by_service) &&
+        strcmp(direction, "outbound-api") == 0)
+        return PERHAPS_OURS;
+    return STRANGER;
 }
 
 static const char *error_code_of(struct arena *arena, const struct json *message)
@@ -245,8 +265,10 @@ static const char *error_code_of(struct arena *arena, const struct json *message
 static void keep(struct rest_page *page, const struct rest_found *found)
 {
     size_t at = page->count;
-    if (at == REST_FOUND_MAX)
+    if (at == REST_FOUND_MAX) {
+        page->more = true;
         return;
+    }
     for (; at > 0 && page->found[at - 1].created_ms > found->created_ms; at--)
         page->found[at] = page->found[at - 1];
     page->found[at] = *found;
@@ -263,8 +285,10 @@ static bool look_at(struct arena *arena, const struct json *message,
     int64_t created_ms = 0;
     if (created == NULL || clock_parse_rfc2822(created, &created_ms, NULL) != 0)
         return false;
-    if (is_sid(sid) && status != NULL && fits(message, wanted, created_ms)) {
-        struct rest_found found = {.status = arena_strdup(arena, status),
+    enum kinship kinship = judge_message(message, wanted, created_ms);
+    if (is_sid(sid) && status != NULL && kinship != STRANGER) {
+        struct rest_found found = {.ours = kinship == OURS,
+                                   .status = arena_strdup(arena, status),
                                    .error_code = error_code_of(arena, message),
                                    .created_ms = created_ms};
         snprintf(found.sid, sizeof found.sid, "%s", sid);

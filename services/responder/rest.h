@@ -54,17 +54,22 @@ int64_t rest_back_off_ms(int attempt);
 
 /* ---- look-up ---- */
 struct rest_wanted {
-    const char *from, *to, *service_sid; /* service_sid "": `from` must fit */
+    const char *from, *to, *service_sid; /* the channel's of now; service_sid "" if none */
     const char *body;
     int64_t since_ms, until_ms; /* date_created, by the provider's clock */
 };
 
-/* URL of the first page of messages to (and from) these numbers. In the arena. */
+/* URL of the first page of messages to this number: the sender may be another one by now, and a
+ * service's is any of its numbers. In the arena. */
 const char *rest_list_url(struct arena *arena, const char *base_url, const char *account_sid,
                           const struct rest_wanted *wanted);
 
+/* A message that is ours by address, sender and text; or one that may be: to the same address
+ * (whose last four digits Twilio's Message Redaction may have masked), from the channel's number or
+ * any service, with another text (which redaction empties or replaces). */
 struct rest_found {
     char sid[REST_SID_MAX];
+    bool ours;
     const char *status, *error_code; /* arena's; error_code NULL if none */
     int64_t created_ms;
 };
@@ -72,8 +77,9 @@ struct rest_found {
 #define REST_FOUND_MAX 32
 
 struct rest_page {
-    struct rest_found found[REST_FOUND_MAX]; /* what fits, over all pages so far */
+    struct rest_found found[REST_FOUND_MAX]; /* what fits, over all pages so far; oldest first */
     size_t count;
+    bool more;            /* that fits and had no room */
     const char *next_url; /* of the next page if it may hold more, else NULL; arena's */
 };
 

@@ -354,6 +354,64 @@ def test_look_up_that_fails_is_repeated(desk):
     assert len(customer.sent()) == 1
 
 
+def lost_answer(desk, customer, body=None, redact=None):
+    """A reply that the provider has without our having its answer, nor any callback; redact: how its
+    lists show the message."""
+    rules = [{"match": customer.address, "method": "POST", "action": action} for action in
+             ({"type": "callbacks", "mode": "none"}, {"type": "accepted_but_answer_lost"})]
+    if redact is not None:
+        rules.append({"method": "GET", "action": {"type": "redact", **redact}})
+    desk.faults("twilio", *rules)
+    delivery = customer.reply(body)
+    unknown_then(desk, customer, delivery)
+    return delivery
+
+
+def test_redacted_message_waits_for_a_person(desk):
+    """The account keeps neither texts nor whole numbers (Message Redaction): the look-up cannot tell
+    whether the message is ours, and what cannot be told is not sent again (P7)."""
+    responders(desk, park_after_ms=4000)
+    for redact in ({}, {"text": "[redacted]"}):
+        customer = Customer(desk)
+        delivery = lost_answer(desk, customer, redact=redact)
+        row = customer.wait_state(delivery, *SETTLED, deadline_s=40)
+        assert (row["state"], row["reason"], row["attempts"]) == ("parked", "waiting", 1), row
+        assert customer.lists() and len(quiet(desk, 1.0, customer.posts)) == 1
+    desk.faults("twilio")
+    customer.wait_state(customer.reply(), "sent")  # and the next one need not wait
+
+
+def test_smart_encoded_message_is_found(desk):
+    """The messaging service writes typographic characters plainly: the text is ours all the same."""
+    responders(desk)
+    customer = Customer(desk)
+    delivery = lost_answer(desk, customer, "We’re open – “9 to\u00a05”…",
+                           {"text": "We're open - \"9 to 5\"..."})
+    row = customer.wait_state(delivery, *SETTLED)
+    assert row["state"] in ("sent", "delivered") and row["attempts"] == 1, row
+    assert len(customer.posts()) == 1
+
+
+def test_service_added_since_the_attempt(desk):
+    """`tenant apply` gave the channel a messaging service while a delivery was unknown: its message
+    was sent by the number alone."""
+    responders(desk)
+    tenant = next(number for number, known in enumerate(desk.tenants)
+                  if not known["messaging_service_sid"])
+    customer = Customer(desk, tenant)
+    delivery = lost_answer(desk, customer)
+    channel = desk.value("SELECT channel_id::text FROM channel_sessions WHERE id = %s::uuid",
+                         customer.session)
+    set_service = "UPDATE channels SET messaging_service_sid = %s WHERE id = %s::uuid"
+    desk.sql(set_service, "MG" + uuid.uuid4().hex, channel)
+    try:
+        row = customer.wait_state(delivery, *SETTLED)
+    finally:
+        desk.sql(set_service, None, channel)
+    assert row["state"] in ("sent", "delivered") and row["attempts"] == 1, row
+    assert len(customer.posts()) == 1
+
+
 def test_unknown_too_often_waits_for_a_person(desk):
     responders(desk, max_attempts=2)
     customer = Customer(desk)

@@ -47,6 +47,7 @@ static const char *const type_names[STAND_ACTION_TYPES] = {
     [STAND_HANG] = "hang",
     [STAND_REFUSE] = "refuse",
     [STAND_CALLBACKS] = "callbacks",
+    [STAND_REDACT] = "redact",
 };
 
 const char *stand_action_name(enum stand_action_type type)

@@ -25,6 +25,8 @@
  *   hang                             accept and never answer
  *   refuse (ms)                      close the listening socket and all idle connections for ms
  *   callbacks (mode; ms, error_code) Twilio: see twilio/callbacks.h
+ *   redact (text)                    Twilio: lists messages with this text, as Smart Encoding
+ * rewrites them; without one with no text and the end of their To masked, as Message Redaction does
  */
 #ifndef STANDS_LIB_FAULTS_H
 #define STANDS_LIB_FAULTS_H
@@ -48,6 +50,7 @@ enum stand_action_type {
     STAND_HANG,
     STAND_REFUSE,
     STAND_CALLBACKS,
+    STAND_REDACT,
     STAND_ACTION_TYPES
 };
 

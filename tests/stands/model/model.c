@@ -152,9 +152,10 @@ static void model_handle(void *ctx, struct stand_call *call)
 
 static bool model_check(const struct stand_action *action, struct stand_buf *why)
 {
-    if (action->type == STAND_CALLBACKS)
-        stand_buf_puts(why, "a model makes no callbacks");
-    return action->type != STAND_CALLBACKS;
+    bool known = action->type != STAND_CALLBACKS && action->type != STAND_REDACT;
+    if (!known)
+        stand_buf_puts(why, "a model makes no callbacks and lists no messages");
+    return known;
 }
 
 int model_main(int argc, char **argv)

@@ -130,6 +130,25 @@ static void add_uri(const struct account *account, const struct stand_form *form
     stand_buf_fini(&query);
 }
 
+/* A message as a list shows it, which a rule may have redacted. */
+static void add_message(const struct stand_call *call, const struct message *message,
+                        struct stand_buf *out)
+{
+    const struct stand_action *action = call->plan.main;
+    struct message seen = *message;
+    char nothing[] = "", to[32];
+    size_t length = strlen(message->to);
+    if (action && action->type == STAND_REDACT) {
+        seen.body = action->text ? action->text : nothing;
+        if (!action->text && length > 4 && length < sizeof to) {
+            memcpy(to, message->to, length - 4);
+            memcpy(to + length - 4, "XXXX", sizeof "XXXX");
+            seen.to = to;
+        }
+    }
+    message_json(&seen, out);
+}
+
 void list_messages(struct twilio *twilio, struct stand_call *call, const struct account *account)
 {
     const struct twilio_request *request = call->parsed;
@@ -154,7 +173,7 @@ void list_messages(struct twilio *twilio, struct stand_call *call, const struct 
         if (more)
             break;
         stand_buf_puts(&out, found++ ? "," : "");
-        message_json(message, &out);
+        add_message(call, message, &out);
         last = message->sid;
     }
     size_t start = filter.page * filter.page_size;

@@ -212,10 +212,13 @@ static void test_match(void)
                                                                                                            "{\"sid\":\"SM000none\"},7]}",
                   &wanted, &page),
         0);
-    CU_ASSERT_EQUAL_FATAL(page.count, 2);
-    CU_ASSERT_STRING_EQUAL(page.found[0].sid, "SM00first"); /* the oldest that fits */
-    CU_ASSERT_STRING_EQUAL(page.found[1].sid, "SM000late");
-    CU_ASSERT_STRING_EQUAL(page.found[0].status, "sent");
+    CU_ASSERT_EQUAL_FATAL(page.count, 3);
+    CU_ASSERT_STRING_EQUAL(page.found[0].sid, "SM00other"); /* the oldest first */
+    CU_ASSERT_FALSE(page.found[0].ours);                    /* another text */
+    CU_ASSERT_STRING_EQUAL(page.found[1].sid, "SM00first");
+    CU_ASSERT_STRING_EQUAL(page.found[2].sid, "SM000late");
+    CU_ASSERT_TRUE(page.found[1].ours && page.found[2].ours);
+    CU_ASSERT_STRING_EQUAL(page.found[1].status, "sent");
     CU_ASSERT_PTR_NULL(page.next_url);
 }
 
@@ -231,8 +234,10 @@ static void test_match_trial(void)
                                                   "Oh Hello", WHEN, "") "]}",
                               &wanted, &page),
                     0);
-    CU_ASSERT_EQUAL_FATAL(page.count, 1);
+    CU_ASSERT_EQUAL_FATAL(page.count, 2);
     CU_ASSERT_STRING_EQUAL(page.found[0].sid, "SM000trial");
+    CU_ASSERT_TRUE(page.found[0].ours);
+    CU_ASSERT_FALSE(page.found[1].ours);
 }
 
 static void test_match_service(void)
@@ -248,13 +253,70 @@ static void test_match_service(void)
                                                                             "09:10:00 +0000") "]}",
                   &by_service, &page),
         0);
-    CU_ASSERT_EQUAL_FATAL(page.count, 1);
+    CU_ASSERT_EQUAL_FATAL(page.count, 2); /* the service may be newer than the attempt */
     CU_ASSERT_STRING_EQUAL(page.found[0].sid, "SM000pool");
     CU_ASSERT_STRING_EQUAL(page.found[0].error_code, "30003");
-    CU_ASSERT_PTR_NULL(strstr(rest_list_url(arena, "https://x", "AC01", &by_service), "From="));
-    CU_ASSERT_STRING_EQUAL(rest_list_url(arena, "https://x", "AC01", &wanted),
-                           "https://x/2010-04-01/Accounts/AC01/Messages.json?To=%2B15552223333"
-                           "&From=%2B15550001111&PageSize=1000");
+    CU_ASSERT_STRING_EQUAL(page.found[1].sid, "SM0numbers");
+    CU_ASSERT_TRUE(page.found[0].ours && page.found[1].ours);
+    CU_ASSERT_STRING_EQUAL(
+        rest_list_url(arena, "https://x", "AC01", &wanted),
+        "https://x/2010-04-01/Accounts/AC01/Messages.json?To=%2B15552223333&PageSize=1000");
+}
+
+/* What redaction, Smart Encoding or a changed channel may have made of our message. */
+static const struct {
+    const char *from, *to, *body, *service, *direction;
+    bool kept, ours;
+} kin[] = {
+    {"+15550001111", "+15552223333", "Hello", "", "outbound-api", true, true},
+    {"+15550001111", "+15552223333", "Hello", "", "outbound-reply", true, true},
+    {"+15550001111", "+15552223333", "Hello", "", "inbound", false, false},
+    {"+15550001111", "+15552223333", "", "", "outbound-api", true, false},
+    {"+15550001111", "+1555222XXXX", "", "", "outbound-api", true, false},
+    {"+15550001111", "+1555222XXXX", "Hello", "", "outbound-api", true, false},
+    {"+15550001111", "+1555229XXXX", "", "", "outbound-api", false, false},
+    {"+15550001111", "+155522XXXXX", "", "", "outbound-api", false, false},
+    {"+15550001111", "+15552224444", "Hello", "", "outbound-api", false, false},
+    {"+15550001111", "+15552223333", "", "", "outbound-reply", false, false},
+    {"+15550009999", "+15552223333", "Hello", "MG02", "outbound-api", true, true},
+    {"+15550009999", "+15552223333", "Hello", "MG03", "outbound-api", true, false},
+    {"+15550009999", "+15552223333", "", "MG03", "outbound-api", true, false},
+    {"+15550001111", "+15552223333", "Hello", "MG03", "outbound-api", true, true},
+    {"+15550009999", "+15552223333", "Hello", "", "outbound-api", false, false},
+};
+
+static void test_kinship(void)
+{
+    struct rest_wanted want = wanted;
+    want.service_sid = "MG02";
+    for (size_t i = 0; i < sizeof kin / sizeof *kin; i++) {
+        struct rest_page page = {0};
+        const char *list =
+            arena_printf(arena,
+                         "{\"messages\":[{\"sid\":\"SM000000\",\"status\":\"sent\",\"from\":\"%s\","
+                         "\"to\":\"%s\","
+                         "\"body\":\"%s\",\"messaging_service_sid\":\"%s\",\"direction\":\"%s\","
+                         "\"date_created\":\"" WHEN "\"}]}",
+                         kin[i].from, kin[i].to, kin[i].body, kin[i].service, kin[i].direction);
+        CU_ASSERT_EQUAL(read_page(list, &want, &page), 0);
+        bool good =
+            page.count == kin[i].kept && (page.count == 0 || page.found[0].ours == kin[i].ours);
+        if (!good)
+            printf("\n  case %zu: %zu kept\n", i, page.count);
+        CU_ASSERT_TRUE(good);
+    }
+}
+
+/* More than there is room for: nobody can say that it is not among them. */
+static void test_no_room(void)
+{
+    struct rest_page page = {0};
+    for (int i = 0; i < REST_FOUND_MAX; i++)
+        CU_ASSERT_EQUAL(read_page("{\"messages\":[" OURS("SM000000", WHEN) "]}", &wanted, &page),
+                        0);
+    CU_ASSERT_FALSE(page.more);
+    CU_ASSERT_EQUAL(read_page("{\"messages\":[" OURS("SM000000", WHEN) "]}", &wanted, &page), 0);
+    CU_ASSERT_TRUE(page.more);
 }
 
 static void test_paging(void)
@@ -300,6 +362,8 @@ int main(void)
     CU_add_test(suite, "error table", test_error_table);
     CU_add_test(suite, "match", test_match);
     CU_add_test(suite, "match by service", test_match_service);
+    CU_add_test(suite, "kinship", test_kinship);
+    CU_add_test(suite, "no room", test_no_room);
     CU_add_test(suite, "match of a trial account", test_match_trial);
     CU_add_test(suite, "paging", test_paging);
     CU_add_test(suite, "bad lists", test_bad_lists);
