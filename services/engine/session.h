@@ -28,7 +28,8 @@ struct session {
     int64_t due_in_ms; /* for ACTION_WAIT */
     uint64_t ticket;   /* of the statement in flight; 0: none */
     bool recompute, has_place, has_suspect_place;
-    bool alone; /* a batch with it failed for good: its statements go out singly */
+    bool alone; /* a batch with it failed for good, or on a lock: it goes out singly until it passes
+                 */
     int db_failures;
     struct timer *timer, *deadline;
 

@@ -51,7 +51,8 @@ static void batch_add(struct batch *batch, struct session *session)
     batch->items[batch->count++] = (struct batch_item){session->id, session->ticket};
 }
 
-/* One that was in a batch that failed for good goes out alone: it does not spoil others again. */
+/* One that was in a batch that failed for good, or that somebody's lock held up, goes out alone: it
+ * does not spoil others again. */
 static bool fits(const struct batch *batch, const struct session *next, bool *closed)
 {
     if (next == NULL || *closed || batch->count == BATCH_MAX || (next->alone && batch->count > 0))
@@ -78,7 +79,7 @@ static void batch_failed(struct batch *batch, const struct err *err, const char 
 {
     log_warn("statement.failed", LOG_TEXT("what", what), LOG_INT("turns", (int64_t)batch->count),
              LOG_ERR(err));
-    bool alone = !err_is_retryable(err);
+    bool alone = !err_is_retryable(err) || strcmp(err->code, PG_LOCKED) == 0;
     for (size_t i = 0; i < batch->count; i++) {
         struct session *session = batch_session(batch, i);
         if (session == NULL)
@@ -116,6 +117,7 @@ static void started_one(struct session *session, const struct turn_started *star
     enum turn_event event = events[started->kind];
     char id[UUID_TEXT_SIZE];
     session->db_failures = 0;
+    session->alone = false;
     session->conversation = started->conversation;
     bool newer = session->claimed > started->claimed;
     if (newer && (event == EVENT_NOTHING ||
@@ -198,6 +200,7 @@ static void committed_one(struct session *session, const struct turn_committed *
     enum turn_event event = events[committed->kind];
     char id[UUID_TEXT_SIZE], turn[UUID_TEXT_SIZE];
     session->db_failures = 0;
+    session->alone = false;
     if (event == EVENT_COMMITTED || event == EVENT_MORE) {
         STOP_POINT("engine.committed", uuid_format(&session->id, id));
         count_outcome(session);

@@ -30,7 +30,8 @@ struct claims {
     struct map *known; /* ids in line */
     struct arena *arena;
     struct timer *retry;
-    bool in_flight, singly;
+    bool in_flight;
+    size_t singly; /* so many of the first are tried one by one */
     int failures;
     int64_t submitted_ms, submitted_us;
     uint64_t generation; /* of the worker that the unit in flight names */
@@ -70,6 +71,7 @@ static void forget(struct claims *self, size_t count, bool claimed)
         woken += self->items[i].from_wake;
     }
     self->count -= count;
+    self->singly -= count < self->singly ? count : self->singly;
     if (self->count > 0)
         memmove(self->items, self->items + count, self->count * sizeof *self->items);
     self->sent = 0;
@@ -127,8 +129,9 @@ static void claimed(struct claims *self, const struct pg_answer *answer)
         claims_add(self, &next, false);
 }
 
-/* A batch that one id spoils, or that somebody's lock on one conversation held up, is tried singly;
- * an id that then fails again is dropped: it was a hint, and its row is found when it is due. */
+/* A batch that one id spoils, or that somebody's lock on one conversation held up, is tried singly,
+ * and only what was in it: under load the line is never empty. An id that then fails again is
+ * dropped: it was a hint, and its row is found when it is due. */
 static void failed(struct claims *self, const struct err *err)
 {
     metric_add(counters.claim_failures, 1);
@@ -138,7 +141,7 @@ static void failed(struct claims *self, const struct err *err)
     if (one_spoils && self->sent == 1)
         forget(self, 1, true);
     else if (one_spoils)
-        self->singly = true;
+        self->singly = self->sent;
     self->sent = 0;
     int shift = self->failures < 6 ? self->failures : 6;
     int64_t wait_ms = err->class == ERR_RETRY_NOW ? 1 : (int64_t)25 << shift;
@@ -166,9 +169,7 @@ static size_t slice(struct claims *self)
     const struct responder_settings *settings = &self->responder->shared->settings;
     int64_t room = settings->max_in_flight - (int64_t)flights_count(self->responder->flights);
     size_t most = (size_t)settings->claim_batch;
-    if (self->count == 0)
-        self->singly = false;
-    if (self->singly)
+    if (self->singly > 0)
         most = 1;
     if (room < (int64_t)most)
         most = room > 0 ? (size_t)room : 0;

@@ -24,6 +24,7 @@ struct flight {
     int64_t claimed_ms; /* clock_lease_ms, from before the claim was sent */
     struct http_transfer *transfer;
     struct delivery_change change; /* once settling */
+    bool alone;                    /* a unit with its outcome failed: it is written by itself */
     struct flight *next;           /* in a queue of its channel or of the outcomes */
     struct rest_wanted wanted;     /* of a look-up */
     const char *worker;            /* that took the look-up */

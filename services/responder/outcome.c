@@ -25,7 +25,7 @@ struct outcomes {
     size_t count; /* of the unit in flight, or waiting to be sent again */
     struct arena *arena;
     struct timer *retry;
-    bool in_flight, singly;
+    bool in_flight;
     int failures;
 };
 
@@ -59,8 +59,9 @@ static void put_behind(struct outcomes *self, struct flight *flight)
 }
 
 /* A batch that one change spoils, or that somebody's lock on one delivery held up, goes back and is
- * tried singly. One that is locked still lets the others pass; one that the database never takes is
- * let go: its row is then found as not in memory, and looked up. */
+ * tried singly, and nothing else with it: under load the line is never empty. One that is locked
+ * still lets the others pass; one that the database never takes is let go: its row is then found as
+ * not in memory, and looked up. */
 static void failed(struct outcomes *self, const struct err *err)
 {
     metric_add(counters.settle_failures, 1);
@@ -68,10 +69,11 @@ static void failed(struct outcomes *self, const struct err *err)
     self->failures++;
     bool locked = strcmp(err->code, PG_LOCKED) == 0;
     if (locked || (!err_is_retryable(err) && self->count > 1)) {
+        for (size_t i = 0; i < self->count; i++)
+            self->batch[i]->alone = true;
         for (size_t i = self->count > 1; i < self->count; i++)
             put_behind(self, self->batch[i]);
         self->count = self->count > 1;
-        self->singly = true;
     } else if (!err_is_retryable(err) && self->failures >= SINGLE_TRIES) {
         log_error("settle.given_up", LOG_TEXT("delivery", self->batch[0]->id), LOG_ERR(err));
         flights_remove(self->batch[0]);
@@ -119,17 +121,18 @@ static void done(void *arg, const struct pg_answer *answer)
 
 static void fill_batch(struct outcomes *self)
 {
-    const size_t most = self->singly ? 1 : BATCH_MAX;
-    while (self->first != NULL && self->count < most) {
+    bool closed = false;
+    while (self->first != NULL && self->count < BATCH_MAX && !closed) {
         struct flight *flight = self->first;
+        if (flight->alone && self->count > 0)
+            break;
+        closed = flight->alone;
         self->first = flight->next;
         flight->next = NULL;
         self->batch[self->count++] = flight;
     }
-    if (self->first == NULL) {
+    if (self->first == NULL)
         self->behind = &self->first;
-        self->singly = false;
-    }
 }
 
 static void go_on(void *arg)

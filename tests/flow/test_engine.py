@@ -660,6 +660,52 @@ def test_row_that_nobody_was_told_of(desk):
     assert oracle.new_nonces(customer.wait_replies(2)[1][0]) == [nonce]
 
 
+def lock(held, *customers):
+    """Holds the conversations of these customers, once their first text is claimed."""
+    for customer in customers:
+        customer.desk.wait(customer.session, 10, "the claim")
+        held.run("SELECT 1 FROM conversations WHERE id = %s::uuid FOR NO KEY UPDATE",
+                 customer.conversation())
+
+
+def test_lock_holds_up_one_batch_only(desk):
+    """What shared a batch of starts with a conversation that a client holds is started without it the
+    next time. Three more locks keep the two units busy, so that the others line up with it."""
+    engines(desk, burst_ms=1500, burst_max_ms=3000)
+    since = len(desk.log("engine-1"))
+    one, two, three, stuck, *others = (Customer(desk) for _ in range(10))
+
+    def failed_batches():
+        return [line for line in desk.log("engine-1")[since:]
+                if line.get("event") == "statement.failed" and line["turns"] > 1]
+    with Held(desk) as first, Held(desk) as second, Held(desk) as third, Held(desk) as held:
+        one.text()
+        two.text()
+        lock(first, one)
+        lock(second, two)
+        for customer in (stuck, *others):
+            customer.text()
+        lock(held, stuck)
+        first.wait_blocks("engine")
+        second.wait_blocks("engine")
+        desk.wait(lambda: all(customer.session() and desk.value(
+            "SELECT due_at < clock_timestamp() FROM channel_sessions WHERE id = %s::uuid",
+            customer.session()["id"]) for customer in others), 10, "the others to be due")
+        first.commit()
+        held.wait_blocks("engine", what="the batch")
+        three.text()
+        lock(third, three)
+        desk.wait(failed_batches, 10, "the batch to fail")
+        quiet(desk, 0.5, lambda: len(failed_batches()))  # its sessions line up again
+        second.commit()
+        third.commit()
+        for other in others:
+            other.wait_replies(1)
+        assert not stuck.replies()
+    assert len(failed_batches()) == 1, failed_batches()
+    stuck.wait_replies(1)
+
+
 def test_channel_removed_in_the_middle_of_a_claim(desk):
     """The claim has taken the text, waits for a lock, and the number is removed meanwhile: no text
     is left that is open and cannot be read."""

@@ -542,6 +542,57 @@ def test_somebodys_lock_holds_up_one_conversation_only(desk):
     assert len(stuck.posts()) == 1
 
 
+def test_lock_leaves_no_backlog(desk):
+    """The line of a busy responder is never empty: what was in the unit that somebody's lock held up is
+    claimed one by one, all others in batches as before."""
+    responders(desk, claim_batch=8)
+    first, stuck = Customer(desk), Customer(desk)
+    others = [Customer(desk) for _ in range(48)]
+    service = desk.service("responder-1")
+    lock = "SELECT 1 FROM conversations WHERE id = %s::uuid FOR NO KEY UPDATE"
+    with Held(desk) as held, Held(desk) as begun:
+        held.run(lock, stuck.conversation)
+        begun.run(lock, first.conversation)
+        before = service.metrics()
+        first.reply()
+        begun.wait_blocks("responder")  # while the others line up, the stuck one before them
+        waiting = stuck.reply(wake=False)
+        deliveries = [(other, other.reply(wake=False)) for other in others]
+        adopted = "frontdesk_deliveries_adopted_total"
+        desk.wait(lambda: service.metrics()[adopted] - before[adopted] > len(others), 10, "the line")
+        begun.commit()
+        for other, delivery in deliveries:
+            other.wait_state(delivery, "sent", deadline_s=40)
+        assert stuck.state(waiting) == "pending"
+        units = "frontdesk_claim_seconds_count"
+        claims = service.metrics()[units] - before.get(units, 0)
+    assert claims < 30, f"{claims} units claimed {len(others)} deliveries"
+    stuck.wait_state(waiting, "sent", deadline_s=20)
+    assert len(stuck.posts()) == 1
+
+
+def test_lock_leaves_no_backlog_of_outcomes(desk):
+    """The same of outcomes: while somebody holds one delivery's row, those of the others are written
+    together."""
+    responders(desk, request_timeout_ms=15000)
+    stuck, others = Customer(desk), [Customer(desk) for _ in range(24)]
+    desk.faults("twilio", {"match": stuck.address, "action": {"type": "delay", "ms": 1000}},
+                {"match": "answered late", "action": {"type": "delay", "ms": 3500}})
+    deliveries = [other.reply(f"answered late {number}") for number, other in enumerate(others)]
+    desk.wait(lambda: all(other.posts() for other in others), 20, "the requests")
+    waiting = stuck.reply()
+    desk.wait(stuck.posts, 10, "the request that is answered first")
+    with Held(desk) as held:
+        held.run("SELECT 1 FROM deliveries WHERE id = %s::uuid FOR UPDATE", waiting)
+        held.wait_blocks("responder")
+        for other, delivery in zip(others, deliveries):
+            other.wait_state(delivery, "sent", deadline_s=40)
+    units = desk.value("SELECT count(DISTINCT xmin::text) FROM deliveries WHERE id = ANY (%s::uuid[])",
+                       deliveries)
+    assert units < 12, f"{units} units wrote {len(others)} outcomes"
+    stuck.wait_state(waiting, "sent", deadline_s=20)
+
+
 def test_check_config(desk):
     responders(desk)
     check = desk.services["responder-1"].check_config
