@@ -585,11 +585,13 @@ def test_lock_leaves_no_backlog_of_outcomes(desk):
     with Held(desk) as held:
         held.run("SELECT 1 FROM deliveries WHERE id = %s::uuid FOR UPDATE", waiting)
         held.wait_blocks("responder")
+        left = [delivery for other, delivery in zip(others, deliveries)
+                if other.state(delivery) == "sending"]
         for other, delivery in zip(others, deliveries):
             other.wait_state(delivery, "sent", deadline_s=40)
     units = desk.value("SELECT count(DISTINCT xmin::text) FROM deliveries WHERE id = ANY (%s::uuid[])",
-                       deliveries)
-    assert units < 12, f"{units} units wrote {len(others)} outcomes"
+                       left)
+    assert units < max(3, len(left) / 2), f"{units} units wrote {len(left)} outcomes"
     stuck.wait_state(waiting, "sent", deadline_s=20)
 
 
