@@ -211,6 +211,9 @@ def test_ends_soon_while_kafka_is_frozen(desk):
     finally:
         desk.servers.kafka.thaw()
     assert took < 15, f"it took {took:.1f} s of the drain's 25"
+    desk.services["ingress-1"].start()
+    desk.services["ingress-1"].wait_ready(60)
+    desk.wait(lambda: desk.webhook(desk.new_address(), "after").status == 200, 30, "recovery")
 
 
 def test_statuses_leave_room_for_texts(desk):
