@@ -77,7 +77,7 @@ def test_open_event_redelivered_is_armed_again(desk):
 
 
 def test_burst_is_one_turn(desk):
-    engines(desk, burst_ms=1000, burst_max_ms=4000)
+    engines(desk, burst_ms=3000, burst_max_ms=12000)
     customer = Customer(desk)
     texts = [customer.text() for _ in range(3)]
     (body, _, _), = customer.wait_replies(1)
