@@ -36,7 +36,7 @@ struct intake {
     size_t event_count;
     size_t first, claim_count; /* the slice in flight: all, or one when tried singly */
     bool in_hand, in_flight, singly, paused;
-    int failures;
+    unsigned failures;
     struct dead_letters *letters;
     int64_t sent_us;
 };
@@ -221,7 +221,7 @@ static void claim_failed(struct intake *intake, const struct err *err)
         intake->paused = true;
         bus_consumer_pause(intake->consumer, true);
     }
-    int shift = intake->failures < 5 ? intake->failures : 5;
+    unsigned shift = intake->failures < 5 ? intake->failures : 5;
     timer_start(intake->retry, away ? (int64_t)50 << shift : 5, 0);
 }
 
