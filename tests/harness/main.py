@@ -223,6 +223,7 @@ class Runner:
         folders = CHECKOUT / "tests", CHECKOUT / "deploy" / "local"
         return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders)),
                 "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
+                "TSAN_OPTIONS": f"suppressions={CHECKOUT / 'tests' / 'tsan.supp'}",
                 "FRONTDESK_LONG": "1" if self.given.long else ""}
 
     def _run_ctest(self, suite, preset):
