@@ -8,18 +8,18 @@ static const char read_sql[] =
     " database_identity(), coalesce(released_for, ''), changed_at::text FROM installation";
 
 static const char set_sql[] = "UPDATE installation SET released_for = NULL, hold_reason = $1::text,"
-                              " reconciled_at = NULL, reconciled_for = NULL,"
+                              " reconciled_for = NULL,"
                               " changed_at = clock_timestamp() RETURNING 1";
 
 /* A hold that came while reconcile read must not pass for reconciled. */
 static const char reconciled_sql[] =
-    "UPDATE installation SET reconciled_at = clock_timestamp(), reconciled_for = $1::text"
+    "UPDATE installation SET reconciled_for = $1::text"
     " WHERE released_for IS DISTINCT FROM database_identity()"
     " AND database_identity() = $1::text AND changed_at = $2::timestamptz RETURNING 1";
 
 static const char release_sql[] =
     "UPDATE installation SET released_for = database_identity(), hold_reason = NULL,"
-    " reconciled_at = NULL, reconciled_for = NULL, changed_at = clock_timestamp()"
+    " reconciled_for = NULL, changed_at = clock_timestamp()"
     " WHERE $1::boolean OR database_identity() IN (released_for, reconciled_for) RETURNING 1";
 
 int hold_read(struct pg_session *session, struct hold_state *state, struct err *err)

@@ -16,6 +16,10 @@
 /* Kinds; the subject's meaning. */
 #define JOB_GAP_AUDIT "gap_audit" /* a channel's id */
 
+/* A gap audit looks so far behind the last good one, because Twilio lists a message a little after
+ * its time; a reconcile of what went back must look as far, or the next audit finds more. */
+#define JOB_GAP_AUDIT_OVERLAP_MS 600000
+
 #define JOB_ERROR_MAX 200
 
 struct job {

@@ -24,7 +24,6 @@
 #define MISSING_MAX   5000               /* texts of one run; older ones are the next run's */
 #define ANSWER_MAX    ((size_t)16 << 20) /* a page of 1,000 messages */
 #define UNIT_MS       10000
-#define OVERLAP_MS    600000 /* Twilio lists a message a little after its time */
 #define BEFORE_MAX_MS (90LL * 24 * 3600 * 1000)
 
 /* The messages of a page that the inbox does not know live in the page's arena. */
@@ -382,7 +381,7 @@ static void ask_page(struct gap_audit *audit, const char *url)
 
 static int64_t window_start(const struct gap_audit *audit)
 {
-    const int64_t starts_ms[] = {audit->job.since_ms, audit->job.done_ms - OVERLAP_MS,
+    const int64_t starts_ms[] = {audit->job.since_ms, audit->job.done_ms - JOB_GAP_AUDIT_OVERLAP_MS,
                                  audit->job.now_ms - BEFORE_MAX_MS};
     int64_t latest_ms = starts_ms[0];
     for (size_t i = 1; i < sizeof starts_ms / sizeof starts_ms[0]; i++)

@@ -18,14 +18,14 @@
 #include "publish.h"
 #include "store/admin.h"
 #include "store/hold.h"
+#include "store/job.h"
 #include "store/tenant.h"
 #include "tenant_plan.h"
 
 #define SINCE_DEFAULT_MS (2 * 3600 * 1000)
 #define SINCE_MAX_MS     (90LL * 24 * 3600 * 1000)
 #define WAIT_DEFAULT_MS  60000
-#define AUDIT_OVERLAP_MS 600000 /* that of services/responder/gap_audit.c */
-#define BEFORE_OPEN_MS   60000  /* the provider's clock against that of whoever wrote event_time */
+#define BEFORE_OPEN_MS   60000 /* the provider's clock against that of whoever wrote event_time */
 
 struct reconcile {
     struct desk *desk;
@@ -210,8 +210,8 @@ static int64_t window_start(const struct reconcile *r, const struct admin_window
     if (r->hold.released)
         return r->since_ms;
     if (!direction->outgoing)
-        needed_ms =
-            window->audited_ms > 0 ? window->audited_ms - AUDIT_OVERLAP_MS : window->arrived_ms;
+        needed_ms = window->audited_ms > 0 ? window->audited_ms - JOB_GAP_AUDIT_OVERLAP_MS
+                                           : window->arrived_ms;
     else if (window->open_ms > 0)
         needed_ms = window->open_ms - BEFORE_OPEN_MS;
     if (needed_ms < r->now_ms - SINCE_MAX_MS)
