@@ -266,6 +266,11 @@ def quiet(desk, seconds, check, deadline_s=30):
     return desk.settled(seconds, check, deadline_s)
 
 
+def refusals(desk, name, event, since):
+    """How often a service has logged that event after so many lines of its log."""
+    return sum(line.get("event") == event for line in desk.log(name)[since:])
+
+
 def wait_gone(desk, pid, deadline_s=10):
     """Waits until the service that ran as this process has been seen to be dead."""
     name = service_of(desk, pid)
