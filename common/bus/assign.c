@@ -42,7 +42,7 @@ void bus_part_add(struct bus_consumer *consumer, const char *topic, int32_t part
     pthread_mutex_unlock(&consumer->mutex);
 }
 
-static void forget_parts(struct bus_consumer *consumer)
+void bus_parts_forget(struct bus_consumer *consumer)
 {
     pthread_mutex_lock(&consumer->mutex);
     consumer->part_count = 0;
@@ -109,18 +109,20 @@ static void revoke(struct bus_consumer *consumer)
     bus_held_drop(consumer);
     consumer->pause_stall = false;
     rd_kafka_assign(consumer->rk, NULL);
-    forget_parts(consumer);
+    bus_parts_forget(consumer);
+    consumer->joined = false;
 }
 
 static void assign(struct bus_consumer *consumer, const rd_kafka_topic_partition_list_t *partitions)
 {
-    forget_parts(consumer);
+    bus_parts_forget(consumer);
     for (int i = 0; i < partitions->cnt; i++)
         bus_part_add(consumer, partitions->elems[i].topic, partitions->elems[i].partition);
     rd_kafka_resp_err_t code = rd_kafka_assign(consumer->rk, partitions);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         bus_client_log(&consumer->client, LOG_ERR, "ASSIGN", "%s", rd_kafka_err2str(code));
     bus_parts_apply_pause(consumer);
+    consumer->joined = true;
 }
 
 void bus_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,

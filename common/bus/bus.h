@@ -113,8 +113,9 @@ struct bus_consumer_options {
     void (*on_ready)(void *arg);
     /* The assignment changed (after it took effect); may be NULL. */
     void (*on_assign)(void *arg, int partitions);
-    /* The consumer is of no more use (another process has its instance id): nothing comes any more,
-     * and only a new process can help. Once, loop thread; may be NULL. */
+    /* The consumer is of no more use (another process has taken its instance id): nothing comes any
+     * more, and only a new process can help. Once, loop thread; may be NULL. One that is fenced
+     * while it joins, as after an outage longer than the session, joins anew by itself. */
     void (*on_fatal)(void *arg);
     void *arg;
 };

@@ -56,8 +56,9 @@ static void on_event(struct bus_consumer *consumer, const rd_kafka_message_t *me
     }
     int level = LOG_WARNING;
     if (message->err == RD_KAFKA_RESP_ERR__FATAL) {
-        /* Fenced: another process has our instance id. Nothing comes any more. */
+        /* Fenced. Nothing comes any more from this handle. */
         atomic_store(&consumer->client.fatal, true);
+        consumer->fenced = consumer->joined;
         consumer->assign_changed = true;
         timer_start(consumer->kick, 0, 0);
         level = LOG_CRIT;
@@ -72,7 +73,7 @@ static void on_event(struct bus_consumer *consumer, const rd_kafka_message_t *me
 /* The next record that librdkafka has, or NULL; never waits. Serves the rebalance on the way. */
 static rd_kafka_message_t *poll_record(struct bus_consumer *consumer)
 {
-    for (;;) {
+    while (consumer->rk != NULL) {
         rd_kafka_message_t *message = consumer->whole ? rd_kafka_consume_queue(consumer->queue, 0)
                                                       : rd_kafka_consumer_poll(consumer->rk, 0);
         if (message == NULL || message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -80,6 +81,7 @@ static rd_kafka_message_t *poll_record(struct bus_consumer *consumer)
         on_event(consumer, message);
         rd_kafka_message_destroy(message);
     }
+    return NULL;
 }
 
 static void mark_taken(struct bus_consumer *consumer, struct bus_part *part, int64_t offset)
@@ -135,6 +137,20 @@ void bus_consumer_on_wake(void *arg)
     announce(consumer);
 }
 
+/* A member that has its assignment is fenced by another process with its name only. One that has
+ * lost it in an outage also by itself: the broker has let its new membership in while a commit of
+ * the old one was under way. */
+static void on_fatal(struct bus_consumer *consumer)
+{
+    if (!consumer->fenced) {
+        bus_consumer_rejoin(consumer);
+    } else if (consumer->on_fatal != NULL) {
+        void (*tell)(void *arg) = consumer->on_fatal;
+        consumer->on_fatal = NULL;
+        tell(consumer->arg);
+    }
+}
+
 /* Callbacks to the holder never run inside one of its own calls. */
 void bus_consumer_on_kick(void *arg)
 {
@@ -144,11 +160,8 @@ void bus_consumer_on_kick(void *arg)
         if (consumer->on_assign != NULL)
             consumer->on_assign(consumer->arg, bus_consumer_partitions(consumer));
     }
-    if (atomic_load(&consumer->client.fatal) && consumer->on_fatal != NULL) {
-        void (*tell)(void *arg) = consumer->on_fatal;
-        consumer->on_fatal = NULL;
-        tell(consumer->arg);
-    }
+    if (atomic_load(&consumer->client.fatal) && consumer->rk != NULL)
+        on_fatal(consumer);
     if (consumer->held_count > 0)
         announce(consumer);
 }
@@ -232,6 +245,8 @@ int bus_consumer_partitions(const struct bus_consumer *consumer)
 
 int64_t bus_consumer_lag(struct bus_consumer *consumer)
 {
+    if (consumer->rk == NULL)
+        return -1;
     pthread_mutex_lock(&consumer->mutex);
     int64_t age_ms = clock_mono_ms() - consumer->lag_at_ms;
     bool known = age_ms < LAG_STALE_MS && !atomic_load(&consumer->client.fatal);

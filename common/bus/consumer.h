@@ -22,8 +22,9 @@ struct bus_part {
 };
 
 struct bus_consumer {
-    struct bus_client client; /* first: it is the handle's opaque */
-    rd_kafka_t *rk;
+    struct bus_client client;                  /* first: it is the handle's opaque */
+    rd_kafka_conf_t *conf;                     /* each handle is made from a copy */
+    rd_kafka_t *rk;                            /* NULL, as the queue, before it joins anew */
     rd_kafka_queue_t *queue;                   /* the group's, or with whole_topic one of our own */
     rd_kafka_topic_t *handles[BUS_TOPICS_MAX]; /* whole_topic only */
     char *topics[BUS_TOPICS_MAX];
@@ -31,12 +32,14 @@ struct bus_consumer {
     bool whole, closing;
 
     struct bus_wake wake;
-    struct timer *tick, *kick;
+    struct timer *tick, *kick, *rejoin;
     void (*on_ready)(void *arg);
     void (*on_assign)(void *arg, int partitions);
     void (*on_fatal)(void *arg); /* NULL once called */
     void *arg;
     bool assign_changed;
+    bool joined; /* the group has given us an assignment, perhaps an empty one, and not taken it */
+    bool fenced; /* while joined */
 
     rd_kafka_message_t **held; /* received by a tick, not taken yet; oldest first */
     size_t held_count, held_capacity;
@@ -63,6 +66,7 @@ struct bus_part *bus_part_find(struct bus_consumer *consumer, const char *topic,
 void bus_part_add(struct bus_consumer *consumer, const char *topic, int32_t partition);
 /* Pauses or resumes so that every partition is as pause_asked and pause_stall say. */
 void bus_parts_apply_pause(struct bus_consumer *consumer);
+void bus_parts_forget(struct bus_consumer *consumer);
 /* Starts reading the partitions that the scout has found. whole_topic only. */
 void bus_parts_extend(struct bus_consumer *consumer);
 
@@ -72,6 +76,10 @@ void bus_held_drop(struct bus_consumer *consumer);
 void bus_consumer_on_wake(void *arg);
 void bus_consumer_on_kick(void *arg);
 void bus_consumer_on_tick(void *arg);
+
+/* ---- consumer_open.c ---- */
+/* Gives up a handle with a fatal error, and makes another after a moment. */
+void bus_consumer_rejoin(struct bus_consumer *consumer);
 
 /* ---- scout.c ---- */
 void bus_scout_start(struct bus_consumer *consumer);

@@ -12,11 +12,12 @@
 #define SESSION_TIMEOUT_MS 30000
 #define HEARTBEAT_MS       3000
 #define CLOSE_MS           6000
+#define REJOIN_MS          1000
 
 /* ---- opening ---- */
 
 static int make_conf(const struct bus_consumer_options *options, struct bus_consumer *consumer,
-                     rd_kafka_conf_t **conf, struct err *err)
+                     struct err *err)
 {
     char session[BUS_NUMBER_SIZE], heartbeat[BUS_NUMBER_SIZE];
     bool named = options->instance_id != NULL && options->instance_id[0] != '\0';
@@ -44,10 +45,10 @@ static int make_conf(const struct bus_consumer_options *options, struct bus_cons
         {"queued.max.messages.kbytes", "16384"},
         {NULL, NULL},
     };
-    if (bus_client_conf(&options->client, &consumer->client, settings, conf, err) != 0)
+    if (bus_client_conf(&options->client, &consumer->client, settings, &consumer->conf, err) != 0)
         return -1;
     if (!whole)
-        rd_kafka_conf_set_rebalance_cb(*conf, bus_rebalance);
+        rd_kafka_conf_set_rebalance_cb(consumer->conf, bus_rebalance);
     return 0;
 }
 
@@ -94,7 +95,7 @@ static int make_handles(struct bus_consumer *consumer, struct err *err)
     return 0;
 }
 
-static void release(struct bus_consumer *consumer)
+static void close_handle(struct bus_consumer *consumer)
 {
     bus_held_drop(consumer);
     for (size_t i = 0; i < consumer->topic_count; i++)
@@ -104,12 +105,67 @@ static void release(struct bus_consumer *consumer)
         rd_kafka_queue_destroy(consumer->queue);
     if (consumer->rk != NULL)
         rd_kafka_destroy_flags(consumer->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    consumer->queue = NULL;
+    consumer->rk = NULL;
+}
+
+static void release(struct bus_consumer *consumer)
+{
+    close_handle(consumer);
+    if (consumer->conf != NULL)
+        rd_kafka_conf_destroy(consumer->conf);
     for (size_t i = 0; i < consumer->topic_count; i++)
         free(consumer->topics[i]);
     pthread_mutex_destroy(&consumer->mutex);
     free(consumer->parts);
     free(consumer->held);
     free(consumer);
+}
+
+static int open_handle(struct bus_consumer *consumer, struct err *err)
+{
+    if (bus_client_new(RD_KAFKA_CONSUMER, rd_kafka_conf_dup(consumer->conf), consumer,
+                       &consumer->rk, err) != 0)
+        return -1;
+    return consumer->whole ? make_handles(consumer, err) : subscribe(consumer, err);
+}
+
+static void listen_to_queue(struct bus_consumer *consumer)
+{
+    bus_wake_enable(&consumer->wake, consumer->queue);
+    bus_wake_up(&consumer->wake); /* what came before the queue was enabled */
+    bus_scout_start(consumer);
+}
+
+static void stop_listening(struct bus_consumer *consumer)
+{
+    rd_kafka_queue_io_event_enable(consumer->queue, -1, NULL, 0);
+    bus_scout_stop(consumer);
+}
+
+static void on_rejoin(void *arg)
+{
+    struct bus_consumer *consumer = arg;
+    struct err err;
+    atomic_store(&consumer->client.fatal, false);
+    if (open_handle(consumer, &err) != 0) {
+        bus_client_log(&consumer->client, LOG_ERR, "REJOIN", "%s", err.message);
+        close_handle(consumer);
+        timer_start(consumer->rejoin, REJOIN_MS, 0);
+        return;
+    }
+    listen_to_queue(consumer);
+}
+
+void bus_consumer_rejoin(struct bus_consumer *consumer)
+{
+    bus_client_log(&consumer->client, LOG_WARNING, "REJOIN",
+                   "fenced by our own new membership after an outage: the group is joined anew");
+    stop_listening(consumer);
+    close_handle(consumer);
+    bus_parts_forget(consumer);
+    consumer->pause_stall = false;
+    timer_start(consumer->rejoin, REJOIN_MS, 0);
 }
 
 static void start_serving(struct bus_consumer *consumer, const struct bus_consumer_options *options)
@@ -121,10 +177,9 @@ static void start_serving(struct bus_consumer *consumer, const struct bus_consum
     bus_wake_init(&consumer->wake, options->loop, bus_consumer_on_wake, consumer);
     consumer->kick = timer_new(options->loop, bus_consumer_on_kick, consumer);
     consumer->tick = timer_new(options->loop, bus_consumer_on_tick, consumer);
+    consumer->rejoin = timer_new(options->loop, on_rejoin, consumer);
     timer_start(consumer->tick, TICK_MS, TICK_MS);
-    bus_wake_enable(&consumer->wake, consumer->queue);
-    bus_wake_up(&consumer->wake); /* what came before the queue was enabled */
-    bus_scout_start(consumer);
+    listen_to_queue(consumer);
 }
 
 int bus_consumer_open(const struct bus_consumer_options *options, struct bus_consumer **consumer,
@@ -134,10 +189,8 @@ int bus_consumer_open(const struct bus_consumer_options *options, struct bus_con
     pthread_mutex_init(&made->mutex, NULL);
     made->whole = options->whole_topic;
     made->lag = -1;
-    rd_kafka_conf_t *conf;
-    if (copy_topics(options, made, err) != 0 || make_conf(options, made, &conf, err) != 0 ||
-        bus_client_new(RD_KAFKA_CONSUMER, conf, made, &made->rk, err) != 0 ||
-        (made->whole ? make_handles(made, err) : subscribe(made, err)) != 0) {
+    if (copy_topics(options, made, err) != 0 || make_conf(options, made, err) != 0 ||
+        open_handle(made, err) != 0) {
         release(made);
         return -1;
     }
@@ -184,14 +237,15 @@ void bus_consumer_close(struct bus_consumer **consumer)
         return;
     *consumer = NULL;
     closing->closing = true;
-    rd_kafka_queue_io_event_enable(closing->queue, -1, NULL, 0);
     timer_free(&closing->tick);
     timer_free(&closing->kick);
-    bus_scout_stop(closing);
+    timer_free(&closing->rejoin);
+    if (closing->rk != NULL)
+        stop_listening(closing);
     bus_wake_fini(&closing->wake);
-    if (closing->whole)
+    if (closing->rk != NULL && closing->whole)
         stop_reading(closing);
-    else
+    else if (closing->rk != NULL)
         leave_group(closing);
     release(closing);
 }

@@ -175,6 +175,7 @@ void bus_scout_start(struct bus_consumer *consumer)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&consumer->scout_cond, &attributes);
     pthread_condattr_destroy(&attributes);
+    consumer->scout_stop = false;
     consumer->scout = thread_start(run, consumer);
 }
 

@@ -21,6 +21,23 @@ def stuck(desk):
                     " AND datname = current_database() ORDER BY xact_start LIMIT 8")
 
 
+def whereabouts(desk, texts):
+    """How far the first texts without an answer came: records, event, session, deliveries."""
+    records = desk.kafka_records("inbound.sms")
+    letters = desk.kafka_records("dlq")
+    found = [f"not alive: {[n for n, service in desk.services.items() if not service.alive()]}"]
+    for text in desk.open_texts(texts)[:3]:
+        dead = sum(text.nonce.encode() in (r.value or b"") for r in letters)
+        known = [f"{r.partition}/{r.offset}" for r in records if text.nonce.encode() in r.value]
+        rows = desk.sql(
+            "SELECT e.state, s.due_at::text, s.worker::text, (SELECT json_agg(json_build_array(d.seq,"
+            " d.state, d.worker, d.next_at, d.attempts) ORDER BY d.seq) FROM deliveries d"
+            " WHERE d.session_id = s.id) FROM inbox_events e JOIN channel_sessions s"
+            " ON s.tenant_id = e.tenant_id AND s.id = e.session_id WHERE e.provider_id = %s", text.sid)
+        found.append(f"{text.sid} in {known}, {dead} dead letters: {rows}")
+    return "; ".join(found)
+
+
 def never_accepted(result):
     """The tries of a text that ingress never took: when, for how long, with which answer."""
     sids = {text.sid for text in result.texts if text not in result.accepted}
@@ -40,7 +57,8 @@ def load_with(desk, kill_and_start, times, seconds):
         desk.wait(lambda: len(load.result.accepted) >= wanted, 60, "texts before the kill")
         kill_and_start()
     result = load.join(240)
-    desk.wait_answers(result.texts, more=lambda: f"; open transactions: {stuck(desk)}")
+    desk.wait_answers(result.texts, more=lambda: f"; open transactions: {stuck(desk)};"
+                                                 f" {whereabouts(desk, result.texts)}")
     desk.settled(4, lambda: len(desk.sent()), 40)
     verdict = desk.judge(result.texts)
     print(f"  {verdict}")

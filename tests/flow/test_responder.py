@@ -989,6 +989,12 @@ def test_gives_way_to_its_own_name(desk):
     """Another process takes its instance name: its consumers are dead for good, so it ends, with an
     exit code that has it started again."""
     responders(desk)
+    customer = Customer(desk)
+    delivery = customer.reply()
+    customer.wait_state(delivery, "sent")
+    customer.receipt(delivery, "delivered")
+    customer.wait_state(delivery, "delivered")  # it has joined both groups
+    wait_listening(desk, customer)
     first = desk.service("responder-1").child
     other = desk.add("responder", 2, {"responder": {**QUICK, "instance": "responder-1"}})
     desk.responding = None
@@ -996,7 +1002,6 @@ def test_gives_way_to_its_own_name(desk):
     assert first.process.returncode == 1, desk.last_words()
     assert any(line.get("event") == "consumer.fenced" for line in desk.log("responder-1"))
     other.wait_ready()
-    customer = Customer(desk)
     customer.wait_state(customer.reply(), "sent")
 
 

@@ -146,6 +146,11 @@ static inline bool is_assigned(void *arg)
     return ((struct member *)arg)->assigned > 0;
 }
 
+static inline bool has_lost_all(void *arg)
+{
+    return ((struct member *)arg)->assigned == 0;
+}
+
 static inline bool is_fatal(void *arg)
 {
     return ((struct member *)arg)->fatal_calls > 0;
