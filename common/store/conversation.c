@@ -1,4 +1,4 @@
-/* SQL of takeover and hand-back. deskctl calls it; the console will. */
+/* SQL of takeover, reply and hand-back. deskctl calls it; the console will. */
 #include "store/conversation.h"
 
 #include <string.h>
@@ -100,6 +100,34 @@ static const char rearm_sql[] =
     " WHERE s.tenant_id = $1::uuid AND s.conversation_id = $2::uuid"
     " AND EXISTS (SELECT FROM inbox_events e WHERE e.tenant_id = s.tenant_id"
     " AND e.session_id = s.id AND e.state = 'open')";
+
+/* In the order of all locks: the conversation, then the session. */
+static const char hold_sql[] =
+    "SELECT held_by = $3::text FROM conversations WHERE tenant_id = $1::uuid AND id = $2::uuid"
+    " FOR NO KEY UPDATE";
+
+static const char where_sql[] =
+    "SELECT s.id, EXISTS (SELECT FROM consents n WHERE n.tenant_id = s.tenant_id"
+    " AND n.sender = ch.address AND n.address = s.remote_address AND n.state = 'opted_out')"
+    " FROM channel_sessions s JOIN channels ch ON ch.tenant_id = s.tenant_id"
+    " AND ch.id = s.channel_id AND ch.removed_at IS NULL"
+    " WHERE s.tenant_id = $1::uuid AND s.conversation_id = $2::uuid AND s.kind = 'sms'"
+    " AND s.id = (SELECT m.session_id FROM messages m WHERE m.tenant_id = $1::uuid"
+    " AND m.conversation_id = $2::uuid AND m.direction = 'in' ORDER BY m.position DESC LIMIT 1)"
+    " FOR NO KEY UPDATE OF s";
+
+static const char say_sql[] =
+    "WITH place AS (UPDATE channel_sessions SET delivery_seq = delivery_seq + 1"
+    " WHERE tenant_id = $1::uuid AND id = $3::uuid RETURNING delivery_seq),"
+    " said AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author,"
+    " body, event_time) VALUES ($1::uuid, $4::uuid, $2::uuid, $3::uuid, 'out', 'operator',"
+    " $6::text, clock_timestamp())),"
+    " active AS (UPDATE conversations SET last_activity_at = clock_timestamp()"
+    " WHERE tenant_id = $1::uuid AND id = $2::uuid RETURNING epoch)"
+    " INSERT INTO deliveries (tenant_id, id, conversation_id, session_id, seq, message_id, author,"
+    " via, epoch, state, answer_by) SELECT $1::uuid, $5::uuid, $2::uuid, $3::uuid,"
+    " p.delivery_seq, $4::uuid, 'operator', 'sms', a.epoch, 'pending',"
+    " clock_timestamp() + interval '24 hours' FROM place p, active a";
 
 struct step {
     const char *sql;
@@ -230,4 +258,68 @@ int conversation_hand_back(struct pg_session *session, const struct conversation
         return -1;
     return found ? err_set(err, ERR_PERMANENT, "conversation.not_held", "nobody holds it")
                  : err_set(err, ERR_PERMANENT, "conversation.missing", "no such conversation");
+}
+
+/* ---- reply ---- */
+
+static int check_holder(struct pg_session *session, const struct texts *texts, struct err *err)
+{
+    const struct pg_statement statement = {
+        .sql = hold_sql,
+        .params = {texts->params[0], texts->params[1], texts->params[2]},
+        .param_count = 3};
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    bool found = pg_rows(result, 0) > 0, yours = found && pg_bool(result, 0, 0, 0);
+    pg_result_free(&result);
+    if (!found)
+        return err_set(err, ERR_PERMANENT, "conversation.missing", "no such conversation");
+    return yours ? 0
+                 : err_set(err, ERR_PERMANENT, "conversation.not_yours",
+                           "you do not hold the conversation; `deskctl takeover` makes it yours");
+}
+
+static int find_way(struct pg_session *session, const struct texts *texts, struct uuid *out,
+                    struct err *err)
+{
+    const struct pg_statement statement = {
+        .sql = where_sql, .params = {texts->params[0], texts->params[1]}, .param_count = 2};
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    bool found = pg_rows(result, 0) > 0, out_of_bounds = found && pg_bool(result, 0, 0, 1);
+    if (found)
+        *out = pg_uuid(result, 0, 0, 0);
+    pg_result_free(&result);
+    if (!found)
+        return err_set(err, ERR_PERMANENT, "conversation.no_channel",
+                       "the number that the customer wrote to is not this business's any more");
+    return out_of_bounds ? err_set(err, ERR_PERMANENT, "conversation.opted_out",
+                                   "the customer has opted out: nothing may be sent")
+                         : 0;
+}
+
+int conversation_reply(struct pg_session *session, const struct conversation_ref *ref,
+                       struct conversation_reply *reply, struct err *err)
+{
+    struct texts texts;
+    struct uuid way;
+    char text[3][UUID_TEXT_SIZE];
+    make_texts(ref, "conversation.replied", &texts);
+    const struct step steps[] = {{audit_sql, 5, NULL, NULL}};
+    if (check_holder(session, &texts, err) != 0 || find_way(session, &texts, &way, err) != 0)
+        return -1;
+    const struct pg_statement say = {
+        .sql = say_sql,
+        .params = {texts.params[0], texts.params[1], uuid_format(&way, text[0]),
+                   uuid_format(&reply->message, text[1]), uuid_format(&reply->delivery, text[2]),
+                   reply->body},
+        .param_count = 6};
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, &say, &result, err) != 0)
+        return -1;
+    pg_result_free(&result);
+    reply->session = way;
+    return run(session, steps, COUNT(steps), &texts, err);
 }

@@ -1,5 +1,5 @@
-/* Takeover and hand-back of a conversation by a person (docs/PROTOCOL.md, takeover). Blocking, in a
- * transaction of the caller (schema_begin_as_ops), who commits it, or rolls it back after a
+/* A conversation and a person: takeover, reply, hand-back (docs/PROTOCOL.md, takeover). Blocking,
+ * in a transaction of the caller (schema_begin_as_ops), who commits it, or rolls it back after a
  * failure. The conversation is locked by raising its epoch; what must see the raised epoch is a
  * later statement of the same transaction. */
 #ifndef DESK_STORE_CONVERSATION_H
@@ -33,6 +33,19 @@ int conversation_take_over(struct pg_session *session, const struct conversation
  * worker's lease is over (that worker is then marked dead and the reply unknown). */
 int conversation_is_yours(struct pg_session *session, const struct conversation_ref *ref,
                           bool *yours, struct err *err);
+
+struct conversation_reply {
+    const char *body;              /* UTF-8, not empty */
+    struct uuid message, delivery; /* fresh ids */
+    struct uuid session;           /* out: where it leaves */
+};
+
+/* Stores what the holder says and the delivery that takes it there: by the number that the customer
+ * wrote to last. A responder finds the row also if nobody wakes it. PERMANENT
+ * "conversation.missing", "conversation.not_yours", "conversation.no_channel" (the number was
+ * removed, or nothing came by text), "conversation.opted_out". */
+int conversation_reply(struct pg_session *session, const struct conversation_ref *ref,
+                       struct conversation_reply *reply, struct err *err);
 
 /* Raises the epoch, frees the conversation, re-opens events whose reply was suppressed and that no
  * person answered, and makes every session with open events due. *due gets how many. PERMANENT

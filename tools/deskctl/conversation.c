@@ -1,4 +1,4 @@
-/* `deskctl conversation list|show`, `takeover`, `handback`, `erase`. */
+/* `deskctl conversation list|show`, `takeover`, `reply`, `handback`, `erase`. */
 #include <inttypes.h>
 #include <poll.h>
 #include <string.h>
@@ -6,7 +6,9 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "command.h"
+#include "contract/event.h"
 #include "crypto/crypto.h"
+#include "publish.h"
 #include "store/admin.h"
 #include "store/conversation.h"
 #include "store/erasure.h"
@@ -117,8 +119,9 @@ static int run_show(struct desk *desk, const struct words *words)
     return code >= 0 ? code : desk_fail(&err);
 }
 
-/* ---- takeover and handback ---- */
+/* ---- takeover ---- */
 
+#define WAKE_WAIT_MS  5000
 #define YOURS_WAIT_MS 15000 /* a lease is 4 s; longer means that something is wrong */
 
 static int find_ref(struct desk *desk, struct pg_session *session, const char *text,
@@ -186,6 +189,86 @@ static int run_takeover(struct desk *desk, const struct words *words)
     desk_note("yours: no reply of the assistant can leave any more");
     return desk_print_facts(desk, facts, sizeof facts / sizeof facts[0]);
 }
+
+/* ---- reply ---- */
+
+#define REPLY_CHARACTERS_MAX 1600 /* one message at Twilio */
+
+/* NULL, or what is wrong with it. */
+static const char *check_reply(const char *text)
+{
+    size_t characters = 0;
+    if (!text_is_utf8(text, strlen(text)))
+        return "the text is not UTF-8";
+    for (const char *at = text; *at != '\0'; characters++) {
+        uint32_t c = text_next_code_point(&at);
+        if ((c < ' ' && c != '\n') || c == 0x7F)
+            return "the text holds a control character";
+    }
+    return characters > REPLY_CHARACTERS_MAX   ? "a message has at most 1,600 characters"
+           : text[strspn(text, " \n")] == '\0' ? "the text is empty"
+                                               : NULL;
+}
+
+static int reply(struct desk *desk, const char *id, struct conversation_ref *ref,
+                 struct conversation_reply *said, struct err *err)
+{
+    struct pg_session *session = NULL;
+    if (desk_begin(desk, &session, err) != 0 || find_ref(desk, session, id, ref, err) != 0 ||
+        conversation_reply(session, ref, said, err) != 0)
+        return -1;
+    return desk_commit(desk, err);
+}
+
+/* Only a wake-up: without it a responder finds the row by itself. */
+static int wake_responder(struct desk *desk, const struct conversation_ref *ref,
+                          const struct conversation_reply *said, struct err *err)
+{
+    struct bus_producer *producer = NULL;
+    struct bus_record record;
+    char id[UUID_TEXT_SIZE], tenant[UUID_TEXT_SIZE];
+    const struct delivery_requested event = {
+        .event = {.id = uuid_format(&said->delivery, id),
+                  .source = "frontdesk/deskctl",
+                  .subject = "",
+                  .time_ms = clock_wall_ms(),
+                  .tenant = uuid_format(&ref->tenant, tenant),
+                  .traceparent = ""},
+        .delivery = said->delivery,
+        .session = said->session,
+    };
+    if (publish_open(desk, TOPIC_OUTBOUND_SMS, &producer, err) != 0)
+        return -1;
+    delivery_requested_encode(desk->arena, desk->settings.kafka.topic_prefix, &event, &record);
+    int result = bus_produce_wait(producer, &record, WAKE_WAIT_MS, err);
+    bus_producer_close(&producer, 0);
+    return result;
+}
+
+static int run_reply(struct desk *desk, const struct words *words)
+{
+    const char *problem = check_reply(words->operands[1]);
+    struct conversation_reply said = {
+        .body = words->operands[1], .message = uuid_new(), .delivery = uuid_new()};
+    struct conversation_ref ref;
+    char id[UUID_TEXT_SIZE];
+    struct err err;
+    if (problem != NULL)
+        return desk_usage("%s", problem);
+    if (reply(desk, words->operands[0], &ref, &said, &err) != 0) {
+        desk_rollback(desk);
+        return desk_fail(&err);
+    }
+    if (wake_responder(desk, &ref, &said, &err) != 0)
+        desk_note("stored, but Kafka was not reached (%s); a responder finds it by itself",
+                  err.message);
+    const struct desk_fact facts[] = {{"state", "pending", 0},
+                                      {"delivery", uuid_format(&said.delivery, id), 0}};
+    desk_note("on its way; `deskctl conversation show` tells when it has arrived");
+    return desk_print_facts(desk, facts, sizeof facts / sizeof facts[0]);
+}
+
+/* ---- handback ---- */
 
 static int run_handback(struct desk *desk, const struct words *words)
 {
@@ -268,6 +351,9 @@ const struct command command_conversation[] = {
     {"takeover", "CONVERSATION", "hold a conversation: the assistant says nothing more",
      "Waits until no reply of the assistant can leave (at most the lease of a responder).", NULL, 1,
      1, run_takeover},
+    {"reply", "CONVERSATION TEXT", "answer a customer whose conversation you hold",
+     "Leaves by the number that the customer wrote to last, as one message.", NULL, 2, 2,
+     run_reply},
     {"handback", "CONVERSATION", "give a conversation back to the assistant",
      "What the customer wrote meanwhile and nobody answered is answered then.", NULL, 1, 1,
      run_handback},

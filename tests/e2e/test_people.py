@@ -1,0 +1,104 @@
+"""A person takes a conversation, answers in it, and gives it back."""
+
+import subprocess
+
+from harness import CHECKOUT, oracle
+from service import clean_environment
+from texts import accepted, delivery, quiet, up, wait_state
+
+SHARE = True
+OK, FAILED, USAGE, DIFFERENT, NOT_FOUND = range(5)
+
+
+def deskctl(desk, *words, **environment):
+    """(exit code, what was said on stderr) of one deskctl."""
+    here = desk.installation
+    known = {**here.deskctl_environment(), **environment}
+    done = subprocess.run([here.bin / "deskctl", *map(str, words)], env=clean_environment(known),
+                          capture_output=True, text=True, timeout=60, cwd=CHECKOUT)
+    return done.returncode, done.stderr
+
+
+def good(desk, *words, **options):
+    code, said = deskctl(desk, *words, **options)
+    assert code == OK, (words, code, said)
+    return said
+
+
+def talk(desk):
+    """(address, conversation) of a customer who was answered once."""
+    up(desk)
+    customer = desk.new_address()
+    accepted(desk, customer, f"hello {desk.new_nonce()}")
+    desk.wait_replies(customer, 1)
+    wait_state(desk, customer, "delivered")
+    return customer, delivery(desk, customer)["conversation_id"]
+
+
+def event(desk, sid):
+    return desk.value("SELECT state FROM inbox_events WHERE provider_id = %s", sid)
+
+
+def test_person_answers_and_hands_back(desk):
+    customer, conversation = talk(desk)
+    good(desk, "takeover", conversation)
+    asked = accepted(desk, customer, f"is a person there? {desk.new_nonce()}")
+    desk.wait(lambda: event(desk, asked) == "open", 10, "the text")
+    by_person = desk.new_nonce()
+    good(desk, "reply", conversation, f"Yes, this is Ann. {by_person}")
+    row = wait_state(desk, customer, "delivered")
+    assert row["author"] == "operator" and desk.sent_to(customer)[1] == \
+        f"Yes, this is Ann. {by_person}"
+    assert len(quiet(desk, customer)) == 2, "the assistant answered too"
+    good(desk, "handback", conversation)
+    assert event(desk, asked) == "human"
+    assert len(quiet(desk, customer)) == 2, "what the person had answered was answered again"
+    follow = desk.new_nonce()
+    accepted(desk, customer, f"thanks {follow}")
+    last = desk.wait_replies(customer, 3)[2]
+    assert oracle.new_nonces(last) == [follow]
+    assert desk.value("SELECT count(*) FROM audit_log WHERE action = 'conversation.replied'"
+                      " AND subject = %s", conversation) == 1
+
+
+def test_reply_leaves_without_kafka(desk):
+    """Kafka wakes, PostgreSQL remembers: the responder finds the row."""
+    customer, conversation = talk(desk)
+    good(desk, "takeover", conversation)
+    said = good(desk, "reply", conversation, "We close at five.",
+                FRONTDESK_KAFKA_BROKERS="127.0.0.1:1")
+    assert "a responder finds it by itself" in said
+    assert desk.wait_replies(customer, 2)[1] == "We close at five."
+    good(desk, "handback", conversation)
+
+
+def test_reply_is_the_holder_s(desk):
+    customer, conversation = talk(desk)
+    code, said = deskctl(desk, "reply", conversation, "hello")
+    assert code == FAILED and "deskctl takeover" in said
+    good(desk, "takeover", conversation)
+    desk.sql("UPDATE conversations SET held_by = 'deskctl:' || held_by WHERE id = %s::uuid",
+             conversation)
+    code, said = deskctl(desk, "reply", conversation, "hello")
+    assert code == FAILED and "do not hold" in said
+    assert len(quiet(desk, customer)) == 1
+    good(desk, "handback", conversation)
+    nobody = "00000000-0000-7000-8000-000000000000"
+    assert deskctl(desk, "reply", nobody, "hello")[0] == NOT_FOUND
+
+
+def test_reply_that_cannot_be_sent_is_refused(desk):
+    customer, conversation = talk(desk)
+    good(desk, "takeover", conversation)
+    for text, why in [("", "empty"), (" \n", "empty"), ("a\tb", "control"),
+                      ("x" * 1601, "1,600"), (b"\xff\xfe", "UTF-8")]:
+        code, said = deskctl(desk, "reply", conversation, text if isinstance(text, str)
+                             else text.decode("utf-8", "surrogateescape"))
+        assert code == USAGE and why in said, (text, code, said)
+    accepted(desk, customer, "STOP")
+    desk.wait(lambda: desk.value("SELECT count(*) FROM consents WHERE address = %s AND state ="
+                                 " 'opted_out'", customer) == 1, 10, "the opt-out")
+    code, said = deskctl(desk, "reply", conversation, "please stay")
+    assert code == FAILED and "opted out" in said
+    assert len(quiet(desk, customer)) == 1
+    good(desk, "handback", conversation)
