@@ -35,7 +35,7 @@ struct http_result {
     bool body_sent;           /* a byte of the request body may have left: without a status the
                                  outcome at the other side is unknown */
     const char *retry_after;  /* raw Retry-After header or NULL */
-    const char *request_id;   /* x-request-id or NULL */
+    const char *request_id;   /* x-request-id, request-id or NULL */
     const char *content_type; /* or NULL */
     const char *body;         /* collected body (only without on_data), NUL behind it */
     size_t body_length;
@@ -53,7 +53,8 @@ struct http_call {
     const char *const *headers; /* "Name: value" lines, NULL-terminated; may be NULL */
     const char *user;           /* Basic auth, or NULL */
     const struct secret *password;
-    const struct secret *bearer; /* Authorization: Bearer, or NULL */
+    const struct secret *bearer; /* or NULL */
+    const char *bearer_header;   /* holds it alone; NULL: Authorization: Bearer */
     const char *body;            /* copied; NULL: none */
     size_t body_length;
     size_t answer_max_bytes; /* collected body above this ends with "http.too_large" */

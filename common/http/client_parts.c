@@ -48,6 +48,7 @@ void http_answer_headers_add(struct http_answer_headers *headers, const char *li
     }
     keep(&headers->retry_after, value_of(line, length, "retry-after"));
     keep(&headers->request_id, value_of(line, length, "x-request-id"));
+    keep(&headers->request_id, value_of(line, length, "request-id"));
 }
 
 void http_answer_headers_fini(struct http_answer_headers *headers)
@@ -60,7 +61,10 @@ void http_answer_headers_fini(struct http_answer_headers *headers)
 bool http_authorization(const struct http_call *call, struct strbuf *out)
 {
     if (call->bearer != NULL) {
-        strbuf_add_text(out, "Authorization: Bearer ");
+        if (call->bearer_header != NULL)
+            strbuf_printf(out, "%s: ", call->bearer_header);
+        else
+            strbuf_add_text(out, "Authorization: Bearer ");
         strbuf_add_text(out, secret_reveal(call->bearer));
         return true;
     }

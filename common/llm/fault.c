@@ -2,10 +2,13 @@
  * (docs/MODELS.md, "Failures"). Words count before statuses, because a 429 can mean "too fast" as
  * well as "no money". llm.c calls it for whole error answers, chat.c for errors inside streams. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "llm/llm_inside.h"
+
+#define RETRY_SECONDS_MAX 86400
 
 struct verdict {
     enum err_class class;
@@ -24,7 +27,7 @@ static const struct verdict verdicts[] = {
     [OURS] = {ERR_PERMANENT, "llm.bad_request", "the provider calls the request malformed"},
 };
 
-/* error.code, error.type or metadata.error_type, exactly. */
+/* error.code, error.type (Gemini: error.status) or a detail's word, exactly. */
 static const struct {
     const char *word;
     int verdict;
@@ -33,6 +36,7 @@ static const struct {
     {"exceed_context_size_error", TOO_LONG},
     {"token_limit_exceeded", TOO_LONG},
     {"max_tokens_exceeded", TOO_LONG},
+    {"request_too_large", TOO_LONG},
     {"credit_balance_exhausted", EXHAUSTED},
     {"organization_spend_limit_exceeded", EXHAUSTED},
     {"project_spend_limit_exceeded", EXHAUSTED},
@@ -40,6 +44,8 @@ static const struct {
     {"insufficient_quota", EXHAUSTED},
     {"payment_required", EXHAUSTED},
     {"billing_error", EXHAUSTED},
+    {"enforced_spend_limit_reached", EXHAUSTED},
+    {LLM_QUOTA_PER_DAY, EXHAUSTED},
     {"content_policy_violation", FILTERED},
     {"content_filter", FILTERED},
     {"invalid_prompt", FILTERED},
@@ -51,6 +57,9 @@ static const struct {
     {"invalid_api_key", CONFIG},
     {"authentication_error", CONFIG},
     {"permission_error", CONFIG},
+    {"API_KEY_INVALID", CONFIG},
+    {"FAILED_PRECONDITION", CONFIG}, /* Gemini: not in this region, or no billing */
+    {"not_found_error", CONFIG},
     {"model_not_found", CONFIG},
     {"unsupported_parameter", CONFIG},
     {"unsupported_value", CONFIG},
@@ -61,6 +70,8 @@ static const struct {
     {"provider_unavailable", TRANSIENT},
     {"overloaded_error", TRANSIENT},
     {"timeout", TRANSIENT},
+    {"timeout_error", TRANSIENT},
+    {"api_error", TRANSIENT},
 };
 
 /* Parts of the message of a 400 or 413 whose words say nothing. NULL verdict ends the search. */
@@ -137,6 +148,23 @@ int llm_classify(const struct llm_fault *fault, struct err *err)
     return -1;
 }
 
+static const struct {
+    const char *code;
+    enum llm_health health;
+} healths[] = {
+    {"llm.config", LLM_SHUT},         {"llm.exhausted", LLM_SHUT},
+    {"llm.too_long", LLM_HEALTHY},    {"llm.too_long_answer", LLM_HEALTHY},
+    {"llm.bad_request", LLM_HEALTHY}, {"llm.filtered", LLM_HEALTHY},
+};
+
+enum llm_health llm_health(const struct err *err)
+{
+    for (size_t i = 0; i < sizeof healths / sizeof *healths; i++)
+        if (strcmp(healths[i].code, err->code) == 0)
+            return healths[i].health;
+    return LLM_TROUBLED;
+}
+
 /* Keeps a provider's word only if it is one: it goes into logs and rows. */
 static void copy_word(char out[LLM_NAME_MAX], const char *word)
 {
@@ -147,8 +175,49 @@ static void copy_word(char out[LLM_NAME_MAX], const char *word)
         memcpy(out, word, length + 1);
 }
 
+static int64_t read_seconds(const char *text)
+{
+    char *end = NULL;
+    double seconds = text != NULL ? strtod(text, &end) : 0;
+    bool good = end != NULL && end != text && strcmp(end, "s") == 0 && seconds > 0 &&
+                seconds < RETRY_SECONDS_MAX;
+    return good ? (int64_t)(seconds * 1000) : 0;
+}
+
+static bool is_of_a_day(const struct json *violation)
+{
+    const char *quota = json_member_text(violation, "quotaId");
+    return quota != NULL && (strstr(quota, "PerDay") != NULL || strstr(quota, "Daily") != NULL);
+}
+
+/* Google's details: an array of typed objects. A day's quota stands above the time to wait that
+ * comes with it. */
+static void read_details(const struct json *details, struct llm_fault *fault)
+{
+    copy_word(fault->code, json_member_text(details, "error_code")); /* Anthropic's is one object */
+    if (details == NULL || json_type(details) != JSON_ARRAY)
+        return;
+    for (const struct json *detail = json_first(details); detail != NULL;
+         detail = json_next(detail)) {
+        int64_t wait_ms = read_seconds(json_member_text(detail, "retryDelay"));
+        if (wait_ms > 0)
+            fault->retry_after_ms = wait_ms;
+        copy_word(fault->code, json_member_text(detail, "reason"));
+    }
+    for (const struct json *detail = json_first(details); detail != NULL;
+         detail = json_next(detail)) {
+        const struct json *violations = json_member(detail, "violations");
+        if (violations != NULL && json_type(violations) == JSON_ARRAY)
+            for (const struct json *v = json_first(violations); v != NULL; v = json_next(v))
+                if (is_of_a_day(v))
+                    copy_word(fault->code, LLM_QUOTA_PER_DAY);
+    }
+}
+
 bool llm_fault_read(const struct json *document, struct llm_fault *fault)
 {
+    if (document != NULL && json_type(document) == JSON_ARRAY)
+        document = json_first(document);
     const struct json *error = json_member(document, "error");
     const char *object = json_member_text(document, "object");
     bool flat = object != NULL && strcmp(object, "error") == 0;
@@ -161,6 +230,8 @@ bool llm_fault_read(const struct json *document, struct llm_fault *fault)
     int64_t status;
     copy_word(fault->code, json_member_text(from, "code"));
     copy_word(fault->type, json_member_text(from, "type"));
+    copy_word(fault->type, json_member_text(from, "status"));
+    read_details(json_member(from, "details"), fault);
     const char *kind = json_member_text(json_member(from, "metadata"), "error_type");
     if (kind != NULL)
         copy_word(fault->type, kind);

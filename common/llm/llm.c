@@ -20,6 +20,7 @@
 #define FIRST_TOKEN_DEFAULT_MS 20000
 #define IDLE_DEFAULT_MS        60000
 #define TOTAL_DEFAULT_MS       90000
+#define HEADERS_MAX            4   /* of a request */
 #define AFTER_DONE_MS          250 /* for the transport's end, so that the connection can be kept */
 
 struct llm {
@@ -33,13 +34,14 @@ enum body_kind { BODY_UNSEEN, BODY_EVENTS, BODY_JSON };
 
 struct llm_call {
     struct llm *llm;
+    const struct llm_wire *wire;
     struct llm_call *prev, *next;
     struct http_transfer *transfer;
     struct llm_callbacks callbacks;
     struct timer *timer; /* first token, later the wait after the end marker; else NULL */
     struct sse sse;
     struct strbuf whole; /* an unstreamed answer */
-    struct chat_answer answer;
+    struct llm_answer answer;
     struct err err; /* what was found inside the answer */
     enum body_kind kind;
     bool failed, inside, cancelled;
@@ -64,21 +66,22 @@ static void destroy(struct llm_call *call)
     timer_free(&call->timer);
     sse_fini(&call->sse);
     strbuf_fini(&call->whole);
-    chat_answer_fini(&call->answer);
+    llm_answer_fini(&call->answer);
     free(call);
 }
 
 /* Tells the caller, who may start or cancel other calls from there, and ends. */
 static void report(struct llm_call *call, const struct http_result *http, const struct err *err)
 {
-    const struct chat_answer *answer = &call->answer;
+    const struct llm_answer *answer = &call->answer;
     struct llm_result result = {
         .err = err,
         .text = answer->text.data,
         .text_length = answer->text.length,
         .finish = answer->tools ? LLM_TOOL_CALLS : answer->finish,
         .model = answer->model,
-        .request_id = http != NULL && http->request_id != NULL ? http->request_id : "",
+        .request_id =
+            http != NULL && http->request_id != NULL ? http->request_id : answer->request_id,
         .tokens_in = answer->tokens_in,
         .tokens_out = answer->tokens_out,
         .tokens_cached = answer->tokens_cached,
@@ -108,7 +111,7 @@ static void on_after_done(void *arg)
     struct llm_call *call = arg;
     struct err err;
     http_cancel(call->llm->http, call->transfer);
-    report(call, NULL, chat_answer_judge(&call->answer, false, &err) == 0 ? NULL : &err);
+    report(call, NULL, llm_answer_judge(&call->answer, false, &err) == 0 ? NULL : &err);
 }
 
 /* ---- reading ---- */
@@ -127,7 +130,7 @@ static bool take(struct llm_call *call, const char *data, size_t length)
     size_t before = call->answer.text.length;
     if (call->answer.done)
         return true; /* whatever follows the end marker */
-    if (chat_answer_take(&call->answer, data, length, &call->err) != 0)
+    if (llm_answer_take(&call->answer, call->wire, data, length, &call->err) != 0)
         call->failed = true;
     tell_text(call, before);
     if (call->failed || call->cancelled)
@@ -233,9 +236,9 @@ static int judge(struct llm_call *call, const struct http_result *http, struct e
         call->answer.finished = call->answer.recognised; /* it came whole */
     }
     if (call->answer.finished || call->answer.done || http->err == NULL)
-        return chat_answer_judge(&call->answer, http->err != NULL, err);
+        return llm_answer_judge(&call->answer, http->err != NULL, err);
     if (call->answer.text.length > 0)
-        return chat_answer_judge(&call->answer, true, err);
+        return llm_answer_judge(&call->answer, true, err);
     return classify_transport(http->err, err);
 }
 
@@ -258,16 +261,28 @@ static void on_http_done(void *arg, const struct http_result *http)
 
 /* ---- public ---- */
 
-static char *endpoint(const char *base_url)
+static char *endpoint(const struct llm_call *call, const struct llm_request *request)
 {
     struct strbuf url;
     strbuf_init(&url, 4096);
-    size_t length = strlen(base_url);
-    while (length > 0 && base_url[length - 1] == '/')
+    size_t length = strlen(request->base_url);
+    while (length > 0 && request->base_url[length - 1] == '/')
         length--;
-    strbuf_add(&url, base_url, length);
-    strbuf_add_text(&url, "/chat/completions");
+    strbuf_add(&url, request->base_url, length);
+    call->wire->write_path(request, &url);
     return strbuf_take(&url);
+}
+
+/* Ours, then the request's as far as there is room. */
+static void list_headers(const struct llm_request *request, const char *lines[HEADERS_MAX + 3])
+{
+    size_t count = 0;
+    lines[count++] = "Content-Type: application/json";
+    lines[count++] = "Accept: text/event-stream";
+    for (size_t i = 0; request->headers != NULL && request->headers[i] != NULL && i < HEADERS_MAX;
+         i++)
+        lines[count++] = request->headers[i];
+    lines[count] = NULL;
 }
 
 static int64_t limit(int64_t value_ms, int64_t fallback_ms)
@@ -277,17 +292,18 @@ static int64_t limit(int64_t value_ms, int64_t fallback_ms)
 
 static void send_request(struct llm_call *call, const struct llm_request *request)
 {
-    static const char *const headers[] = {"Content-Type: application/json",
-                                          "Accept: text/event-stream", NULL};
-    char *url = endpoint(request->base_url);
+    const char *headers[HEADERS_MAX + 3];
+    char *url = endpoint(call, request);
     struct strbuf body;
     strbuf_init(&body, REQUEST_MAX_BYTES);
-    chat_request_write(request, &body);
+    llm_request_write(request, &body);
+    list_headers(request, headers);
     struct http_call http = {
         .method = "POST",
         .url = url,
         .headers = headers,
         .bearer = request->key,
+        .bearer_header = request->key_header,
         .body = body.data,
         .body_length = body.length,
         .connect_ms = limit(request->connect_ms, CONNECT_DEFAULT_MS),
@@ -307,13 +323,14 @@ struct llm_call *llm_start(struct llm *llm, const struct llm_request *request,
 {
     struct llm_call *call = xcalloc(1, sizeof *call);
     call->llm = llm;
+    call->wire = llm_wire_of(request->dialect);
     call->callbacks = *callbacks;
     call->started_us = clock_mono_us();
     call->first_token_us = -1;
     sse_init(&call->sse, on_event, call);
     strbuf_init(&call->whole, BODY_MAX_BYTES);
-    chat_answer_init(&call->answer, request->answer_max_bytes > 0 ? request->answer_max_bytes
-                                                                  : ANSWER_DEFAULT_BYTES);
+    llm_answer_init(&call->answer, request->answer_max_bytes > 0 ? request->answer_max_bytes
+                                                                 : ANSWER_DEFAULT_BYTES);
     call->timer = timer_new(llm->loop, on_first_token_limit, call);
     timer_start(call->timer, limit(request->first_token_ms, FIRST_TOKEN_DEFAULT_MS), 0);
     call->next = llm->first;

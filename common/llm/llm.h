@@ -1,4 +1,5 @@
-/* A chat model behind the OpenAI Chat Completions dialect, streamed (SSE), against any base URL.
+/* A chat model behind one of three dialects, streamed (SSE), against any base URL. What vendors of
+ * one dialect do differently is data of the request.
  *
  * One client per loop; calls and callbacks on the loop's thread. Outcomes carry a class: transient
  * and throttled are RETRY_LATER, exhausted, too long and configuration are FALL_BACK, filtered and
@@ -30,15 +31,29 @@ struct llm_message {
     const char *text; /* UTF-8 */
 };
 
+enum llm_dialect {
+    LLM_CHAT,      /* OpenAI Chat Completions: <base_url>/chat/completions */
+    LLM_GEMINI,    /* Gemini's own: <base_url>/models/<model>:streamGenerateContent */
+    LLM_ANTHROPIC, /* Anthropic Messages: <base_url>/messages */
+};
+
+/* The dialect of that name ("openai", "gemini", "anthropic"); false if there is none. */
+bool llm_dialect_named(const char *name, enum llm_dialect *dialect);
+
 struct llm_request {
-    const char *base_url;     /* "https://api.openai.com/v1" */
-    const struct secret *key; /* NULL: no Authorization */
+    enum llm_dialect dialect;
+    const char *base_url;       /* "https://api.openai.com/v1" */
+    const struct secret *key;   /* NULL: none is sent */
+    const char *key_header;     /* "x-api-key"; NULL: Authorization: Bearer */
+    const char *const *headers; /* at most 4 further lines, NULL-terminated; may be NULL */
+    const char *extra;          /* a JSON object whose members join the request's; may be NULL */
     const char *model;
     const struct llm_message *messages;
     size_t message_count;
     double temperature;         /* < 0: not sent */
-    int max_tokens;             /* 0: not sent */
-    bool max_completion_tokens; /* name of the limit's member for this vendor */
+    int max_tokens;             /* 0: not sent; Anthropic: 1,024 */
+    bool max_completion_tokens; /* LLM_CHAT: name of the limit's member for this vendor */
+    bool no_stream_usage;       /* LLM_CHAT: the vendor does not know stream_options */
     size_t answer_max_bytes;    /* text beyond this ends the call: "llm.too_long_answer" */
     int64_t connect_ms, first_token_ms, idle_ms, total_ms; /* 0: 3 s, 20 s, 60 s, 90 s */
 };
@@ -51,11 +66,19 @@ struct llm_result {
     size_t text_length;
     enum llm_finish finish;
     const char *model;                            /* as the provider names it, or "" */
-    const char *request_id;                       /* or "" */
+    const char *request_id;                       /* of a header, else of the answer, or "" */
     int64_t tokens_in, tokens_out, tokens_cached; /* -1: not told */
     int64_t connect_us, first_token_us, total_us; /* from start; -1: not reached */
     int status;                                   /* HTTP status, 0 if none */
 };
+
+/* What a failure says about the model, for its breaker. */
+enum llm_health {
+    LLM_HEALTHY,  /* it works; this prompt or answer was the trouble */
+    LLM_TROUBLED, /* it may pass by itself */
+    LLM_SHUT,     /* key, model or credit: a person has to mend it */
+};
+enum llm_health llm_health(const struct err *err);
 
 struct llm_call;
 

@@ -1,13 +1,6 @@
 /* The model client against a scripted server: what is shown, what is refused, and the class of each
  * failure. The request's path names the script. */
-#include "llm/llm.h"
-
-#include <CUnit/Basic.h>
-#include <poll.h>
-#include <signal.h>
-
-#include "unit/common/http/fake_server.h"
-#include "json/json.h"
+#include "unit/common/llm/llm_rig.h"
 
 #define CHUNK(delta) "data: {\"model\":\"m-1\",\"choices\":[{\"index\":0,\"delta\":" delta "}]}\n\n"
 #define TEXT(text)   CHUNK("{\"content\":\"" text "\"}")
@@ -16,13 +9,6 @@
     "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":3,"               \
     "\"prompt_tokens_details\":{\"cached_tokens\":4}}}\n\n"
 #define DONE "data: [DONE]\n\n"
-
-struct script {
-    const char *name, *status, *headers, *body;
-    const char *text, *code; /* expected; code "" is success */
-    enum err_class class;
-    enum llm_finish finish;
-};
 
 static const struct script scripts[] = {
     {"usual", "200 OK", "",
@@ -140,21 +126,6 @@ static const struct script scripts[] = {
      LLM_OTHER},
 };
 
-struct outcome {
-    bool done, cancel_on_text;
-    char code[ERR_CODE_MAX], text[256], streamed[256], model[64];
-    enum err_class class;
-    enum llm_finish finish;
-    int status, provider_status;
-    int64_t tokens_in, tokens_out, tokens_cached, first_token_us, retry_after_ms;
-    struct llm_call *call;
-};
-
-static struct loop *loop;
-static struct llm *llm;
-static struct fake_server *server;
-static int waiting;
-
 static void wait_for_client(int fd)
 {
     char byte;
@@ -162,7 +133,7 @@ static void wait_for_client(int fd)
         ;
 }
 
-static bool serve_slow(int fd, const char *name)
+static bool answer_slowly(int fd, const char *name)
 {
     fake_send(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
     if (strncmp(name, "stalls", 6) == 0)
@@ -183,103 +154,9 @@ static bool serve_slow(int fd, const char *name)
     return false;
 }
 
-static bool serve(struct fake_server *s, int fd, const struct fake_request *request)
-{
-    (void)s;
-    const char *name = strchr(request->head, '/') + 1;
-    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
-        size_t length = strlen(scripts[i].name);
-        if (strncmp(name, scripts[i].name, length) == 0 && name[length] == '/')
-            return fake_answer(fd, scripts[i].status, scripts[i].headers, scripts[i].body);
-    }
-    return serve_slow(fd, name);
-}
-
-static void on_text(void *arg, const char *bytes, size_t length)
-{
-    struct outcome *o = arg;
-    strncat(o->streamed, bytes, length);
-    if (o->cancel_on_text) {
-        llm_cancel(llm, o->call);
-        if (--waiting == 0)
-            loop_stop(loop);
-    }
-}
-
-static void on_done(void *arg, const struct llm_result *result)
-{
-    struct outcome *o = arg;
-    CU_ASSERT_FALSE(o->done);
-    o->done = true;
-    if (result->err != NULL) {
-        snprintf(o->code, sizeof o->code, "%s", result->err->code);
-        o->class = result->err->class;
-        o->provider_status = result->err->provider_status;
-        o->retry_after_ms = result->err->retry_after_ms;
-    }
-    CU_ASSERT_EQUAL(result->text_length, strlen(result->text));
-    snprintf(o->text, sizeof o->text, "%s", result->text);
-    snprintf(o->model, sizeof o->model, "%s", result->model);
-    o->finish = result->finish;
-    o->status = result->status;
-    o->tokens_in = result->tokens_in;
-    o->tokens_out = result->tokens_out;
-    o->tokens_cached = result->tokens_cached;
-    o->first_token_us = result->first_token_us;
-    if (--waiting == 0)
-        loop_stop(loop);
-}
-
-static void give_up(void *arg)
-{
-    (void)arg;
-    CU_FAIL("the loop did not end in time");
-    loop_stop(loop);
-}
-
-static void run(void)
-{
-    struct timer *watchdog = timer_new(loop, give_up, NULL);
-    timer_start(watchdog, 20000, 0);
-    if (waiting > 0)
-        loop_run(loop);
-    timer_free(&watchdog);
-}
-
-static void start(struct outcome *o, const char *name, struct llm_request request)
-{
-    static const struct llm_message messages[] = {{LLM_SYSTEM, "You are \"kind\"."},
-                                                  {LLM_USER, "Gr\xC3\xBC\xC3\x9F\n"},
-                                                  {LLM_ASSISTANT, "Hi"}};
-    char base[200];
-    snprintf(base, sizeof base, "http://127.0.0.1:%d/%s/", server->port, name);
-    request.base_url = base;
-    request.model = "m-1";
-    request.messages = messages;
-    request.message_count = 3;
-    if (request.answer_max_bytes == 0)
-        request.answer_max_bytes = 20;
-    struct llm_callbacks callbacks = {.on_text = on_text, .on_done = on_done, .arg = o};
-    waiting++;
-    o->call = llm_start(llm, &request, &callbacks);
-    CU_ASSERT_FALSE(o->done);
-}
-
 static void test_scripts(void)
 {
-    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
-        struct outcome o = {0};
-        start(&o, scripts[i].name, (struct llm_request){.temperature = -1});
-        run();
-        bool good = o.done && strcmp(o.code, scripts[i].code) == 0 &&
-                    strcmp(o.text, scripts[i].text) == 0 && o.finish == scripts[i].finish &&
-                    (o.code[0] == '\0' || o.class == scripts[i].class) &&
-                    strcmp(o.streamed, o.text) == 0;
-        if (!good)
-            printf("\n  %s: code \"%s\" text \"%s\" streamed \"%s\" finish %d class %d\n",
-                   scripts[i].name, o.code, o.text, o.streamed, (int)o.finish, (int)o.class);
-        CU_ASSERT_TRUE(good);
-    }
+    play_scripts(LLM_CHAT);
 }
 
 static void test_facts(void)
@@ -335,10 +212,7 @@ static void test_request(void)
         CU_ASSERT_PTR_NOT_NULL(strstr(head, "Authorization: Bearer sk-test\r\n"));
         CU_ASSERT_PTR_NOT_NULL(strstr(head, "Content-Type: application/json\r\n"));
         free(head);
-        struct json *body = NULL;
-        pthread_mutex_lock(&server->lock);
-        CU_ASSERT_EQUAL(json_parse(server->last_body, strlen(server->last_body), &body, NULL), 0);
-        pthread_mutex_unlock(&server->lock);
+        struct json *body = last_body();
         check_body(body, newer == 1);
         CU_ASSERT_EQUAL(json_number(json_member(body, "temperature")), 0.5);
         json_free(&body);
@@ -413,27 +287,11 @@ static void test_free_in_flight(void)
     llm = llm_new(loop);
 }
 
-static int set_up(void)
-{
-    signal(SIGPIPE, SIG_IGN);
-    loop = loop_new();
-    server = fake_server_start(serve);
-    llm = llm_new(loop);
-    return 0;
-}
-
-static int tear_down(void)
-{
-    llm_free(&llm);
-    for (int i = 0; i < 5; i++)
-        loop_pass(loop);
-    loop_free(&loop);
-    fake_server_stop(server);
-    return 0;
-}
-
 int main(void)
 {
+    script_list = scripts;
+    script_count = sizeof scripts / sizeof *scripts;
+    serve_slow = answer_slowly;
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("llm", set_up, tear_down);
     CU_add_test(suite, "every script", test_scripts);
@@ -443,9 +301,5 @@ int main(void)
     CU_add_test(suite, "unreachable", test_unreachable);
     CU_add_test(suite, "cancel", test_cancel);
     CU_add_test(suite, "free with a call in flight", test_free_in_flight);
-    CU_basic_set_mode(CU_BRM_VERBOSE);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures > 0 ? 1 : 0;
+    return run_tests();
 }

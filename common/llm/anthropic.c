@@ -1,0 +1,153 @@
+/* Anthropic's Messages dialect: the system's text apart, content of blocks, and a stream of named
+ * events, whose names are also the objects' `type`. answer.c calls it; source of the wire facts:
+ * docs/MODELS.md, "Anthropic". */
+#include <string.h>
+
+#include "llm/llm_inside.h"
+
+#define MAX_TOKENS_DEFAULT 1024 /* the member is required */
+
+/* ---- request ---- */
+
+static void write_path(const struct llm_request *request, struct strbuf *url)
+{
+    (void)request;
+    strbuf_add_text(url, "/messages");
+}
+
+static void write_members(const struct llm_request *request, const struct json *extra,
+                          struct json_writer *w)
+{
+    (void)extra;
+    static const struct llm_turns names = {"messages", "assistant", "content", "text"};
+    json_add_text(w, "model", request->model);
+    json_add_int(w, "max_tokens",
+                 request->max_tokens > 0 ? request->max_tokens : MAX_TOKENS_DEFAULT);
+    llm_system_write(request, "system", "text", w);
+    llm_turns_write(request, &names, w);
+    if (request->temperature >= 0)
+        json_add_double(w, "temperature", request->temperature);
+    json_add_bool(w, "stream", true);
+}
+
+/* ---- answer ---- */
+
+static const struct llm_finish_word finishes[] = {
+    {"end_turn", LLM_STOP, FINISH_PLAIN},
+    {"stop_sequence", LLM_STOP, FINISH_PLAIN},
+    {"max_tokens", LLM_LENGTH, FINISH_PLAIN},
+    {"tool_use", LLM_TOOL_CALLS, FINISH_PLAIN},
+    {"refusal", LLM_FILTERED, FINISH_PLAIN},
+    {"model_context_window_exceeded", LLM_OTHER, FINISH_TOO_LONG},
+};
+
+static int finish(struct llm_answer *answer, const struct json *from, struct err *err)
+{
+    return llm_answer_finish(answer, finishes, sizeof finishes / sizeof *finishes,
+                             json_member_text(from, "stop_reason"), err);
+}
+
+/* All of the input is what was read from the cache, what was written to it, and the rest. Later
+ * events repeat the counts, some of them only. */
+static void take_usage(struct llm_answer *answer, const struct json *usage)
+{
+    int64_t fresh = 0, made = 0, cached = 0;
+    if (json_member_int(usage, "input_tokens", 0, INT64_MAX / 4, &fresh)) {
+        json_member_int(usage, "cache_creation_input_tokens", 0, INT64_MAX / 4, &made);
+        json_member_int(usage, "cache_read_input_tokens", 0, INT64_MAX / 4, &cached);
+        answer->tokens_in = fresh + made + cached;
+        answer->tokens_cached = cached;
+    }
+    json_member_int(usage, "output_tokens", 0, INT64_MAX / 2, &answer->tokens_out);
+}
+
+static bool is_type(const struct json *object, const char *type)
+{
+    const char *given = json_member_text(object, "type");
+    return given != NULL && strcmp(given, type) == 0;
+}
+
+static int take_block(struct llm_answer *answer, const struct json *block, struct err *err)
+{
+    answer->tools |= is_type(block, "tool_use");
+    answer->alive |= block != NULL && !is_type(block, "text");
+    return is_type(block, "text")
+               ? llm_answer_add_text(answer, json_member_text(block, "text"), err)
+               : 0;
+}
+
+static int take_delta(struct llm_answer *answer, const struct json *delta, struct err *err)
+{
+    answer->alive = true;
+    return is_type(delta, "text_delta")
+               ? llm_answer_add_text(answer, json_member_text(delta, "text"), err)
+               : 0;
+}
+
+static int take_message(struct llm_answer *answer, const struct json *message, struct err *err)
+{
+    llm_answer_keep(answer->model, json_member_text(message, "model"));
+    llm_answer_keep(answer->request_id, json_member_text(message, "id"));
+    take_usage(answer, json_member(message, "usage"));
+    const struct json *content = json_member(message, "content");
+    if (content != NULL && json_type(content) == JSON_ARRAY)
+        for (const struct json *block = json_first(content); block != NULL;
+             block = json_next(block))
+            if (take_block(answer, block, err) != 0)
+                return -1;
+    return finish(answer, message, err);
+}
+
+static int take_start(struct llm_answer *answer, const struct json *event, struct err *err)
+{
+    return take_message(answer, json_member(event, "message"), err);
+}
+
+static int take_block_start(struct llm_answer *answer, const struct json *event, struct err *err)
+{
+    return take_block(answer, json_member(event, "content_block"), err);
+}
+
+static int take_block_delta(struct llm_answer *answer, const struct json *event, struct err *err)
+{
+    return take_delta(answer, json_member(event, "delta"), err);
+}
+
+static int take_message_delta(struct llm_answer *answer, const struct json *event, struct err *err)
+{
+    take_usage(answer, json_member(event, "usage"));
+    return finish(answer, json_member(event, "delta"), err);
+}
+
+static int take_stop(struct llm_answer *answer, const struct json *event, struct err *err)
+{
+    (void)event, (void)err;
+    answer->done = true;
+    return 0;
+}
+
+/* Others ("ping", "content_block_stop", and those to come) tell nothing. */
+static const struct {
+    const char *type;
+    int (*take)(struct llm_answer *answer, const struct json *event, struct err *err);
+} events[] = {
+    {"message_start", take_start},
+    {"content_block_start", take_block_start},
+    {"content_block_delta", take_block_delta},
+    {"message_delta", take_message_delta},
+    {"message_stop", take_stop},
+    {"message", take_message}, /* a whole answer */
+};
+
+static int take(struct llm_answer *answer, const struct json *document, struct err *err)
+{
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        if (is_type(document, events[i].type)) {
+            answer->recognised = true;
+            return events[i].take(answer, document, err);
+        }
+    return 0;
+}
+
+const struct llm_wire llm_wire_anthropic = {
+    .name = "anthropic", .write_path = write_path, .write_members = write_members, .take = take};
