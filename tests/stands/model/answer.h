@@ -1,4 +1,4 @@
-/* The good answer to a chat completion: as one object or as a stream. */
+/* The good answer to a request for one: as one object or as a stream, in the request's format. */
 #ifndef STANDS_MODEL_ANSWER_H
 #define STANDS_MODEL_ANSWER_H
 

@@ -1,82 +1,67 @@
 /*
- * Reading a chat completion request. The JSON lives only while it is read: an open stream keeps its
- * reply and a few numbers. Called by model.c for every POST.
+ * Reading a request for an answer: the part that all formats share. The JSON lives only while it is
+ * read: an open stream keeps its reply and a few numbers. Called by model.c for every such POST.
  */
 #include "stands/model/chat.h"
 
 #include <cjson/cJSON.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "stands/lib/nonce.h"
+#include "stands/model/wire.h"
 
-enum { MESSAGES_MAX = 10000, REPLY_MAX = 64 * 1024, LEDGER_NONCES = 10 };
+enum { REPLY_MAX = 64 * 1024, LEDGER_NONCES = 10, PROBLEM_MAX = 512 };
 
-/* Joins the text parts of a content array; NULL when it is neither text, null nor such an array. */
-static char *content_text(const cJSON *content)
+bool chat_refuse(struct chat *chat, const char *param, const char *format, ...)
 {
-    struct stand_buf text;
-    stand_buf_init(&text, STAND_HTTP_BODY_MAX);
-    stand_buf_puts(&text, "");
-    const cJSON *part;
-    if (cJSON_IsString(content))
-        stand_buf_puts(&text, content->valuestring);
-    else if (cJSON_IsArray(content))
-        cJSON_ArrayForEach(part, content)
-        {
-            const cJSON *words = cJSON_GetObjectItemCaseSensitive(part, "text");
-            if (cJSON_IsString(words))
-                stand_buf_puts(&text, words->valuestring);
-        }
-    else if (content && !cJSON_IsNull(content))
-        stand_buf_fini(&text);
-    return text.data;
+    char problem[PROBLEM_MAX];
+    va_list list;
+    if (chat->problem)
+        return false;
+    va_start(list, format);
+    vsnprintf(problem, sizeof problem, format, list);
+    va_end(list);
+    chat->problem = stand_copy(problem, strlen(problem));
+    chat->param = param ? stand_copy(param, strlen(param)) : NULL;
+    return false;
 }
 
-static int role_of(const cJSON *message, enum stand_role *role)
+void chat_set_model(struct chat *chat, const char *name, size_t len)
 {
-    static const struct {
-        const char *name;
-        enum stand_role role;
-    } roles[] = {{"user", STAND_USER},     {"assistant", STAND_ASSISTANT}, {"tool", STAND_TOOL},
-                 {"function", STAND_TOOL}, {"developer", STAND_OTHER},     {"system", STAND_OTHER}};
-    const cJSON *name = cJSON_GetObjectItemCaseSensitive(message, "role");
-    for (size_t i = 0; cJSON_IsString(name) && i < sizeof roles / sizeof roles[0]; i++) {
-        if (strcmp(name->valuestring, roles[i].name) == 0) {
-            *role = roles[i].role;
-            return 0;
-        }
-    }
-    return -1;
+    len = stand_utf8_prefix(name, len, CHAT_MODEL_MAX);
+    if (len > CHAT_MODEL_MAX)
+        len = CHAT_MODEL_MAX;
+    memcpy(chat->model, name, len);
 }
 
-/* Reads one message; its text, which is returned owned, is NULL when it is refused. */
-static char *read_message(struct chat *chat, const cJSON *json, struct stand_message *message)
+static void *grown(void *old, size_t count, size_t room, size_t size)
 {
-    chat->param = "messages";
-    if (!cJSON_IsObject(json) || role_of(json, &message->role) != 0) {
-        chat->problem = "Invalid value for 'role': supported values are 'system', 'developer', "
-                        "'assistant', 'user', 'function', and 'tool'.";
-        return NULL;
+    void *more = stand_alloc(room * size);
+    if (count)
+        memcpy(more, old, count * size);
+    free(old);
+    return more;
+}
+
+void chat_say(struct chat *chat, enum stand_role role, bool calls_tools, char *text)
+{
+    if (chat->count == chat->room) {
+        chat->room = chat->room ? chat->room * 2 : 16;
+        chat->messages = grown(chat->messages, chat->count, chat->room, sizeof chat->messages[0]);
+        chat->texts = grown(chat->texts, chat->count, chat->room, sizeof chat->texts[0]);
     }
-    char *text = content_text(cJSON_GetObjectItemCaseSensitive(json, "content"));
-    if (!text) {
-        chat->problem = "Invalid type for 'content': expected a string or an array of parts.";
-        return NULL;
-    }
-    message->text = text;
-    message->calls_tools =
-        cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "tool_calls")) > 0;
+    chat->texts[chat->count] = text;
+    chat->messages[chat->count++] =
+        (struct stand_message){.role = role, .calls_tools = calls_tools, .text = text};
     chat->prompt_chars += strlen(text);
-    chat->has_tool_result = message->role == STAND_TOOL;
-    chat->param = NULL;
-    return text;
+    chat->has_tool_result = role == STAND_TOOL;
 }
 
-static void write_params(const struct chat *chat, const struct stand_message *messages,
-                         size_t count, struct stand_buf *params)
+static void write_params(const struct chat *chat, struct stand_buf *params)
 {
-    const char *last = stand_last_user(messages, count);
+    const char *last = stand_last_user(chat->messages, chat->count);
     size_t shown = strlen(last);
     if (shown > CHAT_LAST_MAX) {
         shown = CHAT_LAST_MAX;
@@ -85,80 +70,54 @@ static void write_params(const struct chat *chat, const struct stand_message *me
     }
     stand_buf_puts(params, "{\"model\":");
     stand_buf_json_text(params, chat->model);
-    stand_buf_printf(params, ",\"messages\":%zu,\"last_user\":", count);
+    stand_buf_printf(params, ",\"messages\":%zu,\"last_user\":", chat->turns);
     stand_buf_json(params, last, shown);
     stand_buf_puts(params, ",\"nonces\":");
-    stand_nonce_json(messages, count, LEDGER_NONCES, params);
-    stand_buf_puts(params, "}");
+    stand_nonce_json(chat->messages, chat->count, LEDGER_NONCES, params);
+    stand_buf_printf(params, ",\"dialect\":\"%s\"}", chat->wire->name);
 }
 
-static void read_messages(struct chat *chat, const cJSON *list, struct stand_buf *params)
+static void make_reply(struct chat *chat)
 {
-    int size = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 0;
-    if (size < 1 || size > MESSAGES_MAX) {
-        chat->problem = "Invalid 'messages': an array of 1 to 10000 messages is required.";
-        chat->param = "messages";
-        return;
-    }
-    struct stand_message *messages = stand_alloc((size_t)size * sizeof *messages);
-    char **texts = stand_alloc((size_t)size * sizeof(char *));
-    size_t count = 0;
-    const cJSON *item;
-    cJSON_ArrayForEach(item, list)
-    {
-        texts[count] = read_message(chat, item, &messages[count]);
-        if (!texts[count])
-            break;
-        count++;
-    }
-    if (!chat->problem) {
-        struct stand_buf reply;
-        stand_buf_init(&reply, REPLY_MAX);
-        stand_nonce_reply(messages, count, &reply);
-        chat->reply = reply.data;
-        chat->directive = stand_faults_directive(stand_last_user(messages, count));
-        write_params(chat, messages, count, params);
-    }
-    for (size_t i = 0; i < count; i++)
-        free(texts[i]);
-    free(texts);
-    free(messages);
+    struct stand_buf reply;
+    stand_buf_init(&reply, REPLY_MAX);
+    stand_nonce_reply(chat->messages, chat->count, &reply);
+    chat->reply = reply.data;
+    chat->directive = stand_faults_directive(stand_last_user(chat->messages, chat->count));
 }
 
-static void read_members(struct chat *chat, const cJSON *root, struct stand_buf *params)
+static void forget_messages(struct chat *chat)
 {
-    const cJSON *model = cJSON_GetObjectItemCaseSensitive(root, "model");
-    const cJSON *options = cJSON_GetObjectItemCaseSensitive(root, "stream_options");
-    chat->stream = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "stream"));
-    chat->usage = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(options, "include_usage"));
-    if (!cJSON_IsString(model) || !*model->valuestring) {
-        chat->problem = "you must provide a model parameter";
-        return;
-    }
-    size_t len = stand_utf8_prefix(model->valuestring, strlen(model->valuestring), CHAT_MODEL_MAX);
-    if (len > CHAT_MODEL_MAX)
-        len = CHAT_MODEL_MAX;
-    memcpy(chat->model, model->valuestring, len);
-    if (options && !cJSON_IsNull(options) && !chat->stream) {
-        chat->problem = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
-        chat->param = "stream_options";
-        return;
-    }
-    read_messages(chat, cJSON_GetObjectItemCaseSensitive(root, "messages"), params);
+    for (size_t i = 0; i < chat->count; i++)
+        free(chat->texts[i]);
+    free(chat->texts);
+    free(chat->messages);
+    chat->texts = NULL;
+    chat->messages = NULL;
+    chat->count = chat->room = 0;
 }
 
-struct chat *chat_parse(const char *body, size_t len, struct stand_buf *params)
+struct chat *chat_parse(const struct wire *wire, const struct stand_exchange *x,
+                        struct stand_buf *params)
 {
     struct chat *chat = stand_alloc(sizeof *chat);
+    size_t len;
+    const char *body = stand_exchange_body(x, &len);
     const char *end = NULL;
     cJSON *root = cJSON_ParseWithLengthOpts(body, len, &end, false);
     while (root && end < body + len && strchr(" \t\r\n", *end) && *end)
         end++;
+    chat->wire = wire;
     if (cJSON_IsObject(root) && end == body + len)
-        read_members(chat, root, params);
+        wire->read(chat, x, root);
     else
-        chat->problem = "We could not parse the JSON body of your request.";
+        chat_refuse(chat, NULL, "%s", wire->not_json);
     cJSON_Delete(root);
+    if (!chat->problem) {
+        make_reply(chat);
+        write_params(chat, params);
+    }
+    forget_messages(chat);
     return chat;
 }
 
@@ -167,6 +126,8 @@ void chat_free(struct chat *chat)
     if (!chat)
         return;
     stand_action_release(chat->directive);
+    free(chat->problem);
+    free(chat->param);
     free(chat->reply);
     free(chat);
 }

@@ -1,6 +1,6 @@
 /*
- * The model stand-in: routes, keys and errors of an OpenAI-compatible server. Called by main.c; its
- * hooks are called by the frame (lib/app.c).
+ * The model stand-in: routes, keys and errors of the providers whose formats it speaks (wire.h).
+ * Called by main.c; its hooks are called by the frame (lib/app.c).
  */
 #include "stands/model/model.h"
 
@@ -10,72 +10,41 @@
 #include "stands/lib/args.h"
 #include "stands/lib/ids.h"
 #include "stands/model/answer.h"
-#include "stands/model/chat.h"
+#include "stands/model/wire.h"
 
 enum { BODY_MAX = 64 * 1024 };
 
 static struct model_options options = {.listen = "127.0.0.1:0", .chunks = 20};
 
-void model_error_body(const char *message, const char *type, const char *param, const char *code,
-                      struct stand_buf *out)
-{
-    stand_buf_puts(out, "{\"error\":{\"message\":");
-    stand_buf_json_text(out, message);
-    stand_buf_puts(out, ",\"type\":");
-    stand_buf_json_text(out, type);
-    stand_buf_puts(out, ",\"param\":");
-    stand_buf_json_text(out, param);
-    stand_buf_puts(out, ",\"code\":");
-    stand_buf_json_text(out, code);
-    stand_buf_puts(out, "}}");
-}
+/* The format of the request read last. The frame asks for an error's text with the action alone,
+ * but always before it reads another request. */
+static const struct wire *asked = &wire_openai;
 
-/* What OpenAI says with a status unless the rule says otherwise. */
-static const struct {
-    int64_t status;
-    const char *message, *type, *code;
-} usual_errors[] = {
-    {400, "Invalid request.", "invalid_request_error", NULL},
-    {401, "Incorrect API key provided.", "invalid_request_error", "invalid_api_key"},
-    {403, "Country, region, or territory not supported", "request_forbidden",
-     "unsupported_country_region_territory"},
-    {404, "The model does not exist or you do not have access to it.", "invalid_request_error",
-     "model_not_found"},
-    {429, "Rate limit reached for requests", "requests", "rate_limit_exceeded"},
-    {503, "The server is currently overloaded.", "service_unavailable_error",
-     "server_is_overloaded"},
-    {500, "The server had an error while processing your request.", "server_error", NULL},
-};
-
-static void add_request_id(struct stand_buf *headers)
+static void render_error(const struct wire *wire, const struct wire_error *error,
+                         struct stand_buf *body, struct stand_buf *headers)
 {
-    char id[33];
-    stand_hex(id, 32);
-    stand_buf_printf(headers, "x-request-id: req_%s\r\nopenai-version: 2020-10-01\r\n", id);
+    char request[WIRE_ID_BYTES] = "req_";
+    stand_hex(request + 4, 32);
+    wire->error(error, request, body);
+    stand_buf_puts(headers, "");
+    wire->headers(request, true, headers);
 }
 
 static void model_error(const struct stand_action *action, struct stand_buf *body,
                         struct stand_buf *headers)
 {
-    size_t i = 0;
-    size_t last = sizeof usual_errors / sizeof usual_errors[0] - 1;
-    while (i < last && usual_errors[i].status != action->status)
-        i++;
-    model_error_body(action->message ? action->message : usual_errors[i].message,
-                     action->error_type ? action->error_type : usual_errors[i].type, NULL,
-                     action->code ? action->code : usual_errors[i].code, body);
-    add_request_id(headers);
+    struct wire_error error = wire_status_error(asked, action);
+    render_error(asked, &error, body, headers);
 }
 
-static void refuse(struct stand_call *call, int status, const char *message, const char *param,
-                   const char *code)
+static void refuse(struct stand_call *call, const struct wire *wire, enum wire_refusal why)
 {
     struct stand_buf body, headers;
+    struct wire_error error = wire_refusal_error(wire, why, call->parsed);
     stand_buf_init(&body, BODY_MAX);
     stand_buf_init(&headers, BODY_MAX);
-    model_error_body(message, "invalid_request_error", param, code, &body);
-    add_request_id(&headers);
-    struct stand_answer answer = {.status = status,
+    render_error(wire, &error, &body, &headers);
+    struct stand_answer answer = {.status = error.words.status,
                                   .content_type = "application/json",
                                   .headers = headers.data,
                                   .body = body.data,
@@ -85,18 +54,17 @@ static void refuse(struct stand_call *call, int status, const char *message, con
     stand_buf_fini(&headers);
 }
 
-static bool is_chat(const struct stand_exchange *x)
+static bool is_method(const struct stand_exchange *x, const char *method)
 {
-    return strcmp(stand_exchange_path(x), "/v1/chat/completions") == 0 &&
-           strcmp(stand_exchange_method(x), "POST") == 0;
+    return strcmp(stand_exchange_method(x), method) == 0;
 }
 
 static void *model_parse(void *ctx, struct stand_exchange *x, struct stand_buf *params)
 {
     (void)ctx;
-    size_t len;
-    const char *body = stand_exchange_body(x, &len);
-    return is_chat(x) ? chat_parse(body, len, params) : NULL;
+    asked = wire_of(x);
+    bool asks = is_method(x, "POST") && asked->is_chat_path(stand_exchange_path(x));
+    return asks ? chat_parse(asked, x, params) : NULL;
 }
 
 static struct stand_action *model_directive(const struct stand_call *call)
@@ -114,40 +82,37 @@ static void model_release(struct stand_call *call)
     answer_free(call->user);
 }
 
-static void list_models(struct stand_call *call)
+static void list_models(struct stand_call *call, const struct wire *wire)
 {
-    static const char list[] = "{\"object\":\"list\",\"data\":[{\"id\":\"stand-1\",\"object\":"
-                               "\"model\",\"created\":1700000000,\"owned_by\":\"stand\"}]}";
-    struct stand_answer answer = {
-        .status = 200, .content_type = "application/json", .body = list, .len = sizeof list - 1};
+    struct stand_answer answer = {.status = 200,
+                                  .content_type = "application/json",
+                                  .body = wire->models,
+                                  .len = strlen(wire->models)};
     stand_call_reply(call, &answer);
-}
-
-static bool key_is_good(const struct stand_exchange *x)
-{
-    const char *given = stand_exchange_header(x, "Authorization");
-    return !options.key ||
-           (given && strncmp(given, "Bearer ", 7) == 0 && strcmp(given + 7, options.key) == 0);
 }
 
 static void model_handle(void *ctx, struct stand_call *call)
 {
     (void)ctx;
     const struct chat *chat = call->parsed;
-    const char *method = stand_exchange_method(call->x);
+    const struct wire *wire = wire_of(call->x);
     const char *path = stand_exchange_path(call->x);
-    if (!key_is_good(call->x))
-        refuse(call, 401, "Incorrect API key provided.", NULL, "invalid_api_key");
+    const char *key = wire->key(call->x);
+    bool lists = strcmp(path, wire->models_path) == 0;
+    if (options.key && !key)
+        refuse(call, wire, WIRE_NO_KEY);
+    else if (options.key && strcmp(key, options.key) != 0)
+        refuse(call, wire, WIRE_WRONG_KEY);
     else if (chat && chat->problem)
-        refuse(call, 400, chat->problem, chat->param, NULL);
+        refuse(call, wire, WIRE_BAD_REQUEST);
     else if (chat)
         answer_start(&options, call);
-    else if (strcmp(method, "GET") == 0 && strcmp(path, "/v1/models") == 0)
-        list_models(call);
-    else if (strcmp(path, "/v1/models") == 0 || strcmp(path, "/v1/chat/completions") == 0)
-        refuse(call, 405, "Not allowed by this method.", NULL, NULL);
+    else if (lists && is_method(call->x, "GET"))
+        list_models(call, wire);
+    else if (lists || wire->is_chat_path(path))
+        refuse(call, wire, WIRE_BAD_METHOD);
     else
-        refuse(call, 404, "Invalid URL", NULL, NULL);
+        refuse(call, wire, WIRE_UNKNOWN_PATH);
 }
 
 static bool model_check(const struct stand_action *action, struct stand_buf *why)
@@ -165,7 +130,7 @@ int model_main(int argc, char **argv)
         {"delay-ms", STAND_ARG_NUMBER, &options.delay_ms, "pause between two content deltas"},
         {"first-token-ms", STAND_ARG_NUMBER, &options.first_token_ms, "wait before an answer"},
         {"chunks", STAND_ARG_NUMBER, &options.chunks, "content deltas per answer (20)"},
-        {"key", STAND_ARG_TEXT, &options.key, "the bearer token to demand"},
+        {"key", STAND_ARG_TEXT, &options.key, "the key to demand"},
         {"die-with-parent", STAND_ARG_FLAG, &options.die_with_parent, "end with the parent"},
         {0},
     };

@@ -7,7 +7,7 @@
 /* How it behaves without faults. */
 struct model_options {
     const char *listen;
-    const char *key;        /* the bearer token wanted; NULL: any or none */
+    const char *key;        /* the key wanted; NULL: any or none */
     int64_t chunks;         /* content deltas per answer, at most */
     int64_t first_token_ms; /* wait before the first byte of an answer */
     int64_t delay_ms;       /* wait between two content deltas */
@@ -16,9 +16,5 @@ struct model_options {
 
 /* Reads the command line, serves until a signal, returns the exit status. */
 int model_main(int argc, char **argv);
-
-/* Appends the body `{"error":{...}}` with its four members; NULL texts become null. */
-void model_error_body(const char *message, const char *type, const char *param, const char *code,
-                      struct stand_buf *out);
 
 #endif
