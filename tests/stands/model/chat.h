@@ -16,7 +16,7 @@ struct chat {
     char *param;   /* the parameter at fault, owned, or NULL */
     char model[CHAT_MODEL_MAX + 1];
     bool stream, usage, has_tool_result;
-    bool array; /* the stream is one JSON array instead of events */
+    bool array; /* Gemini: the stream is one JSON array instead of events */
     size_t prompt_chars;
     char *reply;
     struct stand_action *directive;

@@ -1,4 +1,4 @@
-/* The OpenAI-compatible model stand-in; everything is in model.c. */
+/* The model stand-in; everything is in model.c. */
 #include "stands/model/model.h"
 
 int main(int argc, char **argv)

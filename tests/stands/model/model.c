@@ -1,6 +1,6 @@
 /*
- * The model stand-in: routes, keys and errors of the providers whose formats it speaks (wire.h).
- * Called by main.c; its hooks are called by the frame (lib/app.c).
+ * The model stand-in: routes, keys and errors of three providers on one port; the path tells which
+ * one is meant (wire.h). Called by main.c; its hooks are called by the frame (lib/app.c).
  */
 #include "stands/model/model.h"
 

@@ -1,4 +1,4 @@
-/* The model stand-in: OpenAI's Chat Completions over HTTP. */
+/* The model stand-in: OpenAI's, Gemini's and Anthropic's text models over HTTP. */
 #ifndef STANDS_MODEL_MODEL_H
 #define STANDS_MODEL_MODEL_H
 

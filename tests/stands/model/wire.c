@@ -8,7 +8,11 @@
 
 const struct wire *wire_of(const struct stand_exchange *x)
 {
-    (void)x;
+    static const struct wire *const others[] = {&wire_gemini, &wire_anthropic};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (others[i]->owns(x))
+            return others[i];
+    }
     return &wire_openai;
 }
 

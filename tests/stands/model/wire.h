@@ -1,7 +1,7 @@
 /*
- * The wire formats that the model stand-in speaks, one file each behind one table of functions;
- * today openai.c. What is said, in which pieces, when, and which fault strikes is decided elsewhere
- * (chat.c, answer.c, model.c); a format only reads and writes.
+ * The wire formats that the model stand-in speaks, one file each behind one table of functions:
+ * openai.c, gemini.c, anthropic.c. What is said, in which pieces, when, and which fault strikes is
+ * decided elsewhere (chat.c, answer.c, model.c); a format only reads and writes.
  */
 #ifndef STANDS_MODEL_WIRE_H
 #define STANDS_MODEL_WIRE_H
@@ -17,8 +17,8 @@ enum { WIRE_ID_BYTES = 48 }; /* of any id with its NUL */
 struct wire_words {
     int status;
     const char *message;
-    const char *type; /* the provider's word for the kind of error */
-    const char *code; /* the format's file says where this goes */
+    const char *type; /* OpenAI's and Anthropic's error type, Gemini's status word */
+    const char *code; /* openai.c, gemini.c and anthropic.c say where this goes */
 };
 
 /* What it says this time. */
@@ -93,7 +93,7 @@ struct wire {
     void (*close)(struct answer *answer, struct stand_buf *out);
 };
 
-extern const struct wire wire_openai;
+extern const struct wire wire_openai, wire_gemini, wire_anthropic;
 
 /* The format of a request; OpenAI's when no other one owns it. */
 const struct wire *wire_of(const struct stand_exchange *x);
