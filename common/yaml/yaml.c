@@ -1,5 +1,5 @@
-/* Builds the tree from libyaml's events. The tenant and topic files need a small part of YAML, and
- * what they do not need (aliases, tags, several documents, keys that are not text) only serves
+/* Builds the tree from libyaml's events. Tenant, vendor and topic files need a small part of YAML,
+ * and what they do not need (aliases, tags, several documents, keys that are not text) only serves
  * surprises, so it is refused with its line. deskctl calls it. */
 #include "yaml/yaml.h"
 
@@ -115,6 +115,7 @@ static int on_scalar(struct builder *b)
     node->kind = YAML_SCALAR;
     node->line = line_of(b);
     node->text = text;
+    node->quoted = b->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     return attach(b, node);
 }
 

@@ -1,8 +1,9 @@
-/* YAML for tenant and topic files (libyaml): a bounded tree that knows its lines, without aliases,
- * anchors, tags or doubled keys. Any thread. */
+/* YAML for tenant, vendor and topic files (libyaml): a bounded tree that knows its lines, without
+ * aliases, anchors, tags or doubled keys. Any thread. */
 #ifndef DESK_YAML_YAML_H
 #define DESK_YAML_YAML_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
@@ -15,6 +16,7 @@ struct yaml_node {
     int line;                /* from 1 */
     const char *key;         /* name inside a mapping; NULL otherwise */
     const char *text;        /* scalar's text; NULL otherwise */
+    bool quoted;             /* scalar in quotes or as a block: text, whatever it looks like */
     struct yaml_node *first; /* children of a sequence or mapping */
     struct yaml_node *next;  /* sibling */
     size_t count;            /* children */

@@ -56,6 +56,22 @@ static void test_tree(void)
     CU_ASSERT_STRING_EQUAL(yaml_get_text(root, "quoted"), "x\ty");
 }
 
+/* Who gives a value a kind by how it looks must know that it stands there without quotes. */
+static void test_quotes(void)
+{
+    static const struct {
+        const char *value;
+        bool quoted;
+    } cases[] = {
+        {"1", false},     {"true", false},  {"two words", false}, {"", false},    {"\"1\"", true},
+        {"'true'", true}, {"|\n  1", true}, {">-\n  1", true},    {"\"\"", true}, {"''", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct yaml_node *root = good(arena_printf(arena, "v: %s\n", cases[i].value));
+        CU_ASSERT_EQUAL(yaml_get(root, "v")->quoted, cases[i].quoted);
+    }
+}
+
 static void test_lookups_of_nothing(void)
 {
     const struct yaml_node *root = good("a: 1\nb: [1]\n");
@@ -199,6 +215,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("yaml", NULL, NULL);
     CU_add_test(suite, "tree", test_tree);
+    CU_add_test(suite, "quotes", test_quotes);
     CU_add_test(suite, "lookups of nothing", test_lookups_of_nothing);
     CU_add_test(suite, "plain values stay text", test_plain_values_stay_text);
     CU_add_test(suite, "refusals", test_refusals);
