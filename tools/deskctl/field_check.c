@@ -88,6 +88,18 @@ static const char *check_name(const char *text)
                : "must be a name of 1-100 characters without spaces, like gpt-4o-mini";
 }
 
+static const char *check_date(const char *text)
+{
+    static const char shape[] = "0000-00-00", hint[] = "must be a date, like 2026-09-23";
+    size_t length = strlen(text);
+    for (size_t i = 0; i <= length; i++)
+        if (i >= sizeof shape ||
+            (shape[i] == '0' ? !isdigit((unsigned char)text[i]) : text[i] != shape[i]))
+            return hint;
+    int month = (text[5] - '0') * 10 + text[6] - '0', day = (text[8] - '0') * 10 + text[9] - '0';
+    return month >= 1 && month <= 12 && day >= 1 && day <= 31 ? NULL : hint;
+}
+
 static const char *check_url(const char *text)
 {
     const char *host = strncmp(text, "https://", 8) == 0  ? text + 8
@@ -110,7 +122,7 @@ static const char *check_url(const char *text)
 static const char *(*const checks[])(const char *text) = {
     [FIELD_SLUG] = check_slug, [FIELD_ZONE] = check_zone,       [FIELD_LANGUAGE] = check_language,
     [FIELD_E164] = check_e164, [FIELD_ACCOUNT] = check_account, [FIELD_SERVICE] = check_service,
-    [FIELD_NAME] = check_name, [FIELD_URL] = check_url,
+    [FIELD_NAME] = check_name, [FIELD_DATE] = check_date,       [FIELD_URL] = check_url,
 };
 
 const char *field_check_text(enum field_kind kind, const char *text)

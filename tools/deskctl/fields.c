@@ -1,4 +1,4 @@
-/* The reader behind tenant and topic files. tenant_file.c and topic_file.c bring the tables. */
+/* The reader behind tenant, vendor and topic files. Each *_file.c brings its tables. */
 #include "fields.h"
 
 #include <ctype.h>
@@ -36,6 +36,27 @@ void problems_add(struct problems *problems, int line, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     strbuf_printf(&problems->text, "%s:%d: %s\n", problems->file, line, text);
+}
+
+const struct yaml_node *fields_read_file(struct problems *problems, const char *path)
+{
+    struct yaml_node *root = NULL;
+    char *bytes = NULL;
+    size_t length = 0;
+    struct err err;
+    problems->file = path;
+    if (files_read(problems->arena, path, YAML_BYTES_MAX, &bytes, &length, &err) != 0) {
+        problems_add(problems, 0, "%s", err.message);
+        return NULL;
+    }
+    if (yaml_parse(problems->arena, bytes, length, &root, &err) == 0)
+        return root;
+    /* "line 12: what" becomes "file:12: what", as all others. */
+    int line = 0, used = 0;
+    if (sscanf(err.message, "line %d: %n", &line, &used) != 1)
+        used = 0;
+    problems_add(problems, line, "%s", err.message + used);
+    return NULL;
 }
 
 /* ---- references ---- */
@@ -267,41 +288,42 @@ static void read_ms(struct problems *problems, const struct yaml_node *node,
         *(int64_t *)target = value;
 }
 
-static bool parse_hundredths(const char *text, int64_t *value)
+/* The number times 10^places; false if it is none or has more decimal places. */
+static bool parse_decimal(const char *text, size_t places, int64_t *value)
 {
-    size_t whole = strspn(text, "0123456789");
+    static const char digits[] = "0123456789";
+    size_t whole = strspn(text, digits), count = 0;
     int64_t result = 0;
     if (whole == 0 || whole > 6)
         return false;
+    if (text[whole] == '.' && (count = strspn(text + whole + 1, digits)) == 0)
+        return false;
+    if (count > places || text[whole + (count > 0 ? count + 1 : 0)] != '\0')
+        return false;
     for (size_t i = 0; i < whole; i++)
         result = result * 10 + (text[i] - '0');
-    const char *places = text + whole;
-    size_t count = *places == '.' ? strspn(places + 1, "0123456789") : 0;
-    if ((*places == '.' && (count == 0 || count > 2)) || (*places != '.' && *places != '\0') ||
-        (*places == '.' && places[1 + count] != '\0'))
-        return false;
-    result *= 100;
-    if (count > 0)
-        result += (places[1] - '0') * 10;
-    if (count > 1)
-        result += places[2] - '0';
+    for (size_t i = 0; i < places; i++)
+        result = result * 10 + (i < count ? text[whole + 1 + i] - '0' : 0);
     *value = result;
     return true;
 }
 
-static void read_hundredths(struct problems *problems, const struct yaml_node *node,
-                            const struct field *field, void *target)
+static void read_decimal(struct problems *problems, const struct yaml_node *node,
+                         const struct field *field, void *target)
 {
-    int64_t value;
-    if (parse_hundredths(node->text, &value) && value >= field->min && value <= field->max)
+    bool price = field->kind == FIELD_PRICE;
+    int places = price ? 4 : 2;
+    int64_t value, unit = price ? 10000 : 100;
+    if (parse_decimal(node->text, (size_t)places, &value) && value >= field->min &&
+        value <= field->max)
         *(int64_t *)target = value;
     else
         problems_add(problems, node->line,
-                     "%s: \"%.40s\" must be a number from %lld.%02lld to %lld.%02lld with at most "
-                     "two decimal places",
-                     node->key, node->text, (long long)(field->min / 100),
-                     (long long)(field->min % 100), (long long)(field->max / 100),
-                     (long long)(field->max % 100));
+                     "%s: \"%.40s\" must be a number from %lld.%0*lld to %lld.%0*lld with at most "
+                     "%s decimal places",
+                     node->key, node->text, (long long)(field->min / unit), places,
+                     (long long)(field->min % unit), (long long)(field->max / unit), places,
+                     (long long)(field->max % unit), price ? "four" : "two");
 }
 
 static void read_bool(struct problems *problems, const struct yaml_node *node,
@@ -343,22 +365,15 @@ typedef void read_fn(struct problems *problems, const struct yaml_node *node,
                      const struct field *field, void *target);
 
 static read_fn *const readers[] = {
-    [FIELD_TEXT] = read_text,
-    [FIELD_SLUG] = read_checked,
-    [FIELD_ZONE] = read_checked,
-    [FIELD_LANGUAGE] = read_checked,
-    [FIELD_E164] = read_checked,
-    [FIELD_ACCOUNT] = read_checked,
-    [FIELD_SERVICE] = read_checked,
-    [FIELD_NAME] = read_checked,
-    [FIELD_URL] = read_checked,
-    [FIELD_CHOICE] = read_choice,
-    [FIELD_INT] = read_int,
-    [FIELD_MS] = read_ms,
-    [FIELD_HUNDREDTHS] = read_hundredths,
-    [FIELD_BOOL] = read_bool,
-    [FIELD_SECRET] = read_secret,
-    [FIELD_MAPPING] = read_collection,
+    [FIELD_TEXT] = read_text,       [FIELD_SLUG] = read_checked,
+    [FIELD_ZONE] = read_checked,    [FIELD_LANGUAGE] = read_checked,
+    [FIELD_E164] = read_checked,    [FIELD_ACCOUNT] = read_checked,
+    [FIELD_SERVICE] = read_checked, [FIELD_NAME] = read_checked,
+    [FIELD_DATE] = read_checked,    [FIELD_URL] = read_checked,
+    [FIELD_CHOICE] = read_choice,   [FIELD_INT] = read_int,
+    [FIELD_MS] = read_ms,           [FIELD_HUNDREDTHS] = read_decimal,
+    [FIELD_PRICE] = read_decimal,   [FIELD_BOOL] = read_bool,
+    [FIELD_SECRET] = read_secret,   [FIELD_MAPPING] = read_collection,
     [FIELD_LIST] = read_collection,
 };
 

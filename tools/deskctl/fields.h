@@ -28,6 +28,10 @@ void problems_init(struct problems *problems, struct arena *arena, const char *f
 void problems_add(struct problems *problems, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Reads a file of fields, which becomes problems->file; its tree lives in the arena. NULL after
+ * adding a problem. */
+const struct yaml_node *fields_read_file(struct problems *problems, const char *path);
+
 enum field_kind {
     FIELD_TEXT,       /* const char *, min..max characters */
     FIELD_SLUG,       /* const char *, a-z 0-9 - */
@@ -37,11 +41,13 @@ enum field_kind {
     FIELD_ACCOUNT,    /* const char *, AC + 32 hex, or a compatible carrier's UUID */
     FIELD_SERVICE,    /* const char *, MG + 32 hex */
     FIELD_NAME,       /* const char *, printable ASCII without spaces, at most 100 */
+    FIELD_DATE,       /* const char *, 2026-09-23 */
     FIELD_URL,        /* const char *, http(s) base without its last slash */
     FIELD_CHOICE,     /* const char *, one of `choices` */
     FIELD_INT,        /* int64_t, min..max */
     FIELD_MS,         /* int64_t milliseconds, min..max */
     FIELD_HUNDREDTHS, /* int64_t hundredths of a decimal number with at most two places, min..max */
+    FIELD_PRICE,      /* int64_t ten-thousandths of one with at most four places, min..max */
     FIELD_BOOL,       /* bool */
     FIELD_SECRET,     /* struct secret *, owned by the one who reads: "env:NAME" or "file:PATH" */
     FIELD_MAPPING,    /* const struct yaml_node * */

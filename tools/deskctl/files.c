@@ -98,32 +98,57 @@ int files_create_key(const char *path, const char *text, struct err *err)
     return err_set(err, ERR_PERMANENT, "file.write", "%s: %s", path, strerror(why));
 }
 
-static const char *schema_under(struct arena *arena, const char *folder)
+/* A folder of the checkout or the installation, and what it must hold to be the right one. */
+struct wanted {
+    const char *folder, *inside;
+};
+
+static const char *look_under(struct arena *arena, const char *base, const struct wanted *wanted)
 {
-    const char *dir = arena_printf(arena, "%s/schema", folder);
-    const char *migrations = arena_printf(arena, "%s/migrations", dir);
-    return access(migrations, R_OK | X_OK) == 0 ? dir : NULL;
+    const char *dir = arena_printf(arena, "%s/%s", base, wanted->folder);
+    const char *inside = arena_printf(arena, "%s/%s", dir, wanted->inside);
+    return access(inside, R_OK | X_OK) == 0 ? dir : NULL;
 }
 
-int files_schema_dir(struct arena *arena, const char *configured, const char **dir, struct err *err)
+/* `configured` if not empty, else what lies here or above the program; NULL if nothing does. */
+static const char *find_folder(struct arena *arena, const char *configured,
+                               const struct wanted *wanted)
 {
-    if (*configured != '\0') {
-        *dir = configured;
-        return 0;
-    }
-    const char *found = schema_under(arena, ".");
+    if (*configured != '\0')
+        return configured;
+    const char *found = look_under(arena, ".", wanted);
     char program[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     program[length > 0 ? length : 0] = '\0';
     for (char *slash = strrchr(program, '/'); found == NULL && slash != NULL && slash != program;
          slash = strrchr(program, '/')) {
         *slash = '\0';
-        found = schema_under(arena, program);
+        found = look_under(arena, program, wanted);
     }
+    return found;
+}
+
+int files_schema_dir(struct arena *arena, const char *configured, const char **dir, struct err *err)
+{
+    static const struct wanted wanted = {"schema", "migrations"};
+    const char *found = find_folder(arena, configured, &wanted);
     if (found == NULL)
         return err_set(err, ERR_PERMANENT, "file.schema",
                        "no folder schema/migrations here or above the program; give "
                        "--schema_dir=DIR");
+    *dir = found;
+    return 0;
+}
+
+int files_vendors_dir(struct arena *arena, const char *configured, const char **dir,
+                      struct err *err)
+{
+    static const struct wanted wanted = {"deploy/vendors", "."};
+    const char *found = find_folder(arena, configured, &wanted);
+    if (found == NULL)
+        return err_set(err, ERR_PERMANENT, "file.vendors",
+                       "no folder deploy/vendors here or above the program; give "
+                       "--vendors_dir=DIR");
     *dir = found;
     return 0;
 }

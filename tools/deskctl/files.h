@@ -1,4 +1,4 @@
-/* Small files of deskctl: reading whole, writing keys, finding the schema folder. Any thread. */
+/* Small files of deskctl: reading whole, writing keys, finding its folders. Any thread. */
 #ifndef DESKCTL_FILES_H
 #define DESKCTL_FILES_H
 
@@ -20,5 +20,10 @@ int files_create_key(const char *path, const char *text, struct err *err);
  * working directory or in a folder above this program. PERMANENT "file.schema" if there is none. */
 int files_schema_dir(struct arena *arena, const char *configured, const char **dir,
                      struct err *err);
+
+/* The folder of the vendors' files: `configured` if not empty, else deploy/vendors/ in the working
+ * directory or in a folder above this program. PERMANENT "file.vendors" if there is none. */
+int files_vendors_dir(struct arena *arena, const char *configured, const char **dir,
+                      struct err *err);
 
 #endif

@@ -43,6 +43,9 @@ static const struct config_spec specs[] = {
     TEXT_ROW("public_url", public_url, "", "Base of the webhook addresses, as Twilio signs them."),
     TEXT_ROW("schema_dir", schema_dir, "",
              "Folder with migrations/ and topics.yaml; empty: schema/ here or beside the program."),
+    TEXT_ROW("vendors_dir", vendors_dir, "",
+             "Folder of the model vendors' files; empty: deploy/vendors/ here or beside the "
+             "program."),
 };
 
 #define SPEC_COUNT (sizeof specs / sizeof specs[0])

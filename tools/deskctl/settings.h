@@ -16,7 +16,7 @@ struct settings {
     const char *keys_dir;
     const char *edge_public_key_file, *edge_secret_key_file, *credentials_key_file, *id_key_file;
     const char *twilio_base_url, *public_url;
-    const char *schema_dir;
+    const char *schema_dir, *vendors_dir;
 };
 
 /* Takes over the environment that a running ./run left in `path` (its member "deskctl"), unless one
