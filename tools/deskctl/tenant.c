@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "command.h"
+#include "files.h"
 #include "store/schema.h"
 #include "store/tenant.h"
 #include "tenant_file.h"
@@ -220,11 +221,24 @@ static int say_problems(const struct problems *problems)
     return DESK_FAILED;
 }
 
+/* Without the folder no vendor is known, which only matters to a tenant file that names one. */
+static int read_files(struct batch *batch, const struct words *words, struct problems *problems)
+{
+    const struct desk *desk = batch->desk;
+    struct vendors vendors = {.count = 0};
+    const char *dir = NULL;
+    struct err err;
+    if (files_vendors_dir(desk->arena, desk->settings.vendors_dir, &dir, &err) == 0)
+        vendor_file_read(problems, dir, &vendors);
+    if (problems->count == 0)
+        tenant_file_read(problems, &vendors, words->operands, batch->count, batch->files);
+    return say_problems(problems);
+}
+
 static int apply(struct batch *batch, const struct words *words, struct problems *problems)
 {
     struct err err;
-    tenant_file_read(problems, words->operands, batch->count, batch->files);
-    int code = say_problems(problems);
+    int code = read_files(batch, words, problems);
     if (code != 0)
         return code;
     if (plan_all(batch, problems, &err) == 0) {
@@ -265,6 +279,7 @@ const struct command command_tenant[] = {
      "nothing is changed while there is one. Then the differences are shown and, after a yes,\n"
      "applied in one transaction. A channel that is no longer in its file is removed. A changed\n"
      "assistant becomes a new version. Applying a file twice changes nothing the second time.\n"
+     "An entry of models: may name a vendor; `deskctl vendor list` shows whose files there are.\n"
      "Secrets are named in the file (env:NAME, file:PATH), stored encrypted and never shown.",
      apply_options, 1, COMMAND_WORDS_MAX, run_apply},
     {"tenant list", "", "all tenants with their numbers", NULL, NULL, 0, 0, tenant_show_list},

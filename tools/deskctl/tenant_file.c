@@ -2,14 +2,11 @@
  * problems of all files are found in one go. */
 #include "tenant_file.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/map.h"
-#include "files.h"
 
 static const char *const channel_kinds[] = {"sms", NULL};
-static const char *const dialects[] = {"openai", NULL};
 
 #define AT(type, member) offsetof(struct type, member)
 
@@ -24,21 +21,6 @@ static const struct field channel_fields[] = {
      false, NULL},
 };
 
-static const struct field model_fields[] = {
-    {"dialect", FIELD_CHOICE, AT(tenant_file_model, dialect), 0, 0, false, dialects},
-    {"base_url", FIELD_URL, AT(tenant_file_model, base_url), 0, 0, true, NULL},
-    {"model", FIELD_NAME, AT(tenant_file_model, model), 0, 0, true, NULL},
-    {"key", FIELD_SECRET, AT(tenant_file_model, key), 0, 0, false, NULL},
-    {"temperature", FIELD_HUNDREDTHS, AT(tenant_file_model, temperature_hundredths), 0, 200, false,
-     NULL},
-    {"max_tokens", FIELD_INT, AT(tenant_file_model, max_tokens), 16, 4096, false, NULL},
-    {"max_completion_tokens", FIELD_BOOL, AT(tenant_file_model, max_completion_tokens), 0, 0, false,
-     NULL},
-    /* A turn on a text has 30 s in all. */
-    {"first_token", FIELD_MS, AT(tenant_file_model, first_token_ms), 100, 30000, false, NULL},
-    {"total", FIELD_MS, AT(tenant_file_model, total_ms), 500, 30000, false, NULL},
-};
-
 /* One text message is at most 1,600 characters; these two are sent as they stand. */
 #define SMS_CHARACTERS_MAX 1600
 
@@ -48,7 +30,7 @@ struct assistant_block {
 };
 
 static const struct field assistant_fields[] = {
-    {"models", FIELD_LIST, AT(assistant_block, models), 1, 1, true, NULL},
+    {"models", FIELD_LIST, AT(assistant_block, models), 1, TENANT_MODELS_MAX, true, NULL},
     {"persona", FIELD_TEXT, AT(assistant_block, persona), 20, 8000, true, NULL},
     {"facts", FIELD_TEXT, AT(assistant_block, facts), 1, 16000, true, NULL},
     {"tone", FIELD_TEXT, AT(assistant_block, tone), 1, 500, false, NULL},
@@ -91,23 +73,8 @@ static void read_channel(struct problems *problems, const struct yaml_node *node
     channel->keys = NULL; /* the tree goes away */
 }
 
-static void check_model(struct problems *problems, const struct yaml_node *node,
-                        const struct tenant_file_model *model)
-{
-    if (model->total_ms < model->first_token_ms)
-        problems_add(problems, node->line,
-                     "total is shorter than first_token; make total the longer one");
-    if (model->base_url != NULL && strncmp(model->base_url, "http://", 7) == 0 &&
-        model->key != NULL && strchr(model->base_url + 7, '.') != NULL &&
-        strncmp(model->base_url + 7, "127.", 4) != 0 &&
-        strncmp(model->base_url + 7, "10.", 3) != 0 &&
-        strncmp(model->base_url + 7, "192.168.", 8) != 0)
-        problems_add(problems, node->line,
-                     "base_url would send the key unencrypted; use https:// or leave key out");
-}
-
-static void read_assistant(struct problems *problems, const struct yaml_node *node,
-                           struct tenant_file *file)
+static void read_assistant(struct problems *problems, const struct vendors *vendors,
+                           const struct yaml_node *node, struct tenant_file *file)
 {
     struct assistant_block block = {.tone = ""};
     fields_read(problems, node, "assistant", assistant_fields, COUNT(assistant_fields), &block);
@@ -116,20 +83,13 @@ static void read_assistant(struct problems *problems, const struct yaml_node *no
     file->tone = block.tone;
     file->fallback = block.fallback;
     file->degraded = block.degraded;
-    file->model = (struct tenant_file_model){.dialect = "openai",
-                                             .temperature_hundredths = -1,
-                                             .max_tokens = 300,
-                                             .first_token_ms = 8000,
-                                             .total_ms = 25000};
-    if (block.models != NULL) {
-        fields_read(problems, block.models->first, "a model", model_fields, COUNT(model_fields),
-                    &file->model);
-        check_model(problems, block.models->first, &file->model);
-    }
+    const struct yaml_node *model = block.models != NULL ? block.models->first : NULL;
+    for (; model != NULL; model = model->next)
+        tenant_file_model_read(problems, vendors, model, &file->models[file->model_count++]);
 }
 
-static void read_tree(struct problems *problems, const struct yaml_node *root,
-                      struct tenant_file *file)
+static void read_tree(struct problems *problems, const struct vendors *vendors,
+                      const struct yaml_node *root, struct tenant_file *file)
 {
     struct head head = {.language = "en"};
     fields_read(problems, root, "a tenant file", head_fields, COUNT(head_fields), &head);
@@ -141,32 +101,9 @@ static void read_tree(struct problems *problems, const struct yaml_node *root,
     for (; channel != NULL; channel = channel->next)
         read_channel(problems, channel, &file->channels[file->channel_count++]);
     if (head.assistant != NULL)
-        read_assistant(problems, head.assistant, file);
+        read_assistant(problems, vendors, head.assistant, file);
     if (head.policy != NULL)
         fields_read(problems, head.policy, "policy", policy_fields, COUNT(policy_fields), file);
-}
-
-static void read_one(struct problems *problems, const char *path, struct tenant_file *file)
-{
-    struct yaml_node *root = NULL;
-    char *bytes = NULL;
-    size_t length = 0;
-    struct err err;
-    *file = (struct tenant_file){.path = path, .retention_days = 730};
-    problems->file = path;
-    if (files_read(problems->arena, path, YAML_BYTES_MAX, &bytes, &length, &err) != 0) {
-        problems_add(problems, 0, "%s", err.message);
-        return;
-    }
-    if (yaml_parse(problems->arena, bytes, length, &root, &err) == 0) {
-        read_tree(problems, root, file);
-        return;
-    }
-    /* "line 12: what" becomes "file:12: what", as all others. */
-    int line = 0, used = 0;
-    if (sscanf(err.message, "line %d: %n", &line, &used) != 1)
-        used = 0;
-    problems_add(problems, line, "%s", err.message + used);
 }
 
 /* ---- over all files ---- */
@@ -196,11 +133,15 @@ static void check_unique(struct problems *problems, struct tenant_file *files, s
     map_free(&numbers);
 }
 
-void tenant_file_read(struct problems *problems, const char *const *paths, size_t count,
-                      struct tenant_file *files)
+void tenant_file_read(struct problems *problems, const struct vendors *vendors,
+                      const char *const *paths, size_t count, struct tenant_file *files)
 {
-    for (size_t i = 0; i < count; i++)
-        read_one(problems, paths[i], &files[i]);
+    for (size_t i = 0; i < count; i++) {
+        files[i] = (struct tenant_file){.path = paths[i], .retention_days = 730};
+        const struct yaml_node *root = fields_read_file(problems, paths[i]);
+        if (root != NULL)
+            read_tree(problems, vendors, root, &files[i]);
+    }
     check_unique(problems, files, count);
 }
 
@@ -211,5 +152,6 @@ void tenant_file_fini(struct tenant_file *file)
         for (size_t j = 0; j < file->channels[i].signing_key_count; j++)
             secret_free(&file->channels[i].signing_keys[j]);
     }
-    secret_free(&file->model.key);
+    for (size_t i = 0; i < file->model_count; i++)
+        secret_free(&file->models[i].key);
 }

@@ -7,8 +7,10 @@
 
 #include "base/secret.h"
 #include "fields.h"
+#include "tenant_file_model.h"
 
 #define TENANT_CHANNELS_MAX 32
+#define TENANT_MODELS_MAX   8
 #define TENANT_KEYS_MAX     8 /* signing keys of a channel, the auth token among them */
 
 struct tenant_file_channel {
@@ -21,30 +23,22 @@ struct tenant_file_channel {
     int line;
 };
 
-struct tenant_file_model {
-    const char *dialect, *base_url, *model;
-    struct secret *key;             /* NULL: the endpoint needs none */
-    int64_t temperature_hundredths; /* -1: not sent */
-    int64_t max_tokens;
-    int64_t first_token_ms, total_ms;
-    bool max_completion_tokens; /* the vendor calls the limit so */
-};
-
 struct tenant_file {
     const char *path;
     const char *name, *display_name, *timezone, *language;
     struct tenant_file_channel channels[TENANT_CHANNELS_MAX];
     size_t channel_count;
     const char *persona, *facts, *tone, *fallback, *degraded;
-    struct tenant_file_model model;
+    struct tenant_file_model models[TENANT_MODELS_MAX]; /* the first is asked first */
+    size_t model_count;
     int64_t retention_days;
 };
 
-/* Reads `count` files. Everything that is wrong is in `problems`; files[i] is usable only if there
- * is none. Numbers and names must be unique over all files. Each files[i] must be given to
- * tenant_file_fini in any case. */
-void tenant_file_read(struct problems *problems, const char *const *paths, size_t count,
-                      struct tenant_file *files);
+/* Reads `count` files, which may name these vendors. Everything that is wrong is in `problems`;
+ * files[i] is usable only if there is none. Numbers and names must be unique over all files. Each
+ * files[i] must be given to tenant_file_fini in any case. */
+void tenant_file_read(struct problems *problems, const struct vendors *vendors,
+                      const char *const *paths, size_t count, struct tenant_file *files);
 
 /* Wipes the secrets. */
 void tenant_file_fini(struct tenant_file *file);

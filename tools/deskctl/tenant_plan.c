@@ -5,16 +5,13 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "canonical.h"
 #include "crypto/crypto.h"
-#include "store/credential.h"
-#include "json/json.h"
 
-#define FIELDS_MAX  24
-#define CHANGES_MAX (FIELDS_MAX * 2 + TENANT_CHANNELS_MAX * 8 + 256)
+#define CHANGES_MAX (TENANT_MODELS_MAX * MAKER_MODEL_CHANGES_MAX + TENANT_CHANNELS_MAX * 8 + 256)
 
 void maker_note(struct maker *m, enum tenant_action action, const char *what, const char *field,
                 const char *const pair[2])
@@ -45,19 +42,6 @@ bool maker_same_secret(const struct secret *a, const struct secret *b)
 {
     return secret_length(a) == secret_length(b) &&
            crypto_equal(secret_reveal(a), secret_reveal(b), secret_length(a));
-}
-
-/* True if the wrapped bytes open to that secret. */
-static bool opens_to(const struct secret *key, const char *context, const struct strbuf *wrapped,
-                     const struct secret *wanted)
-{
-    struct secret *opened = NULL;
-    struct err err;
-    if (crypto_unwrap(&key, 1, context, wrapped->data, wrapped->length, &opened, &err) != 0)
-        return false;
-    bool same = maker_same_secret(opened, wanted);
-    secret_free(&opened);
-    return same;
 }
 
 const char *maker_encode(struct arena *arena, const struct strbuf *bytes, bool base64)
@@ -92,55 +76,22 @@ static void compare_tenant(struct maker *m)
         maker_differs(m, "tenant", "language", old != NULL ? old->language : NULL, row->language);
 }
 
-/* ---- assistant ---- */
-
-struct config_field {
-    const char *name;
-    const char *value; /* as text; NULL: absent */
-    bool in_model, number;
-};
+/* ---- fields of the assistant's config ---- */
 
 const char *maker_number(struct arena *arena, int64_t value)
 {
     return arena_printf(arena, "%" PRId64, value);
 }
 
-static const char *hundredths_text(struct arena *arena, int64_t value)
+const char *maker_hundredths(struct arena *arena, int64_t value)
 {
     return value < 0 ? NULL
                      : arena_printf(arena, "%" PRId64 ".%02" PRId64, value / 100, value % 100);
 }
 
-/* The config as a list of fields, in the order in which it is written. */
-static size_t config_of_file(struct arena *arena, const struct tenant_file *file,
-                             struct config_field *fields)
+const char *maker_stored(struct arena *arena, const struct json *object, const char *name)
 {
-    const struct tenant_file_model *model = &file->model;
-    const struct config_field list[] = {
-        {"persona", file->persona, false, false},
-        {"facts", file->facts, false, false},
-        {"tone", file->tone, false, false},
-        {"language", file->language, false, false},
-        {"fallback", file->fallback, false, false},
-        {"degraded", file->degraded, false, false},
-        {"dialect", model->dialect, true, false},
-        {"base_url", model->base_url, true, false},
-        {"model", model->model, true, false},
-        {"temperature", hundredths_text(arena, model->temperature_hundredths), true, true},
-        {"max_tokens", maker_number(arena, model->max_tokens), true, true},
-        {"max_completion_tokens", model->max_completion_tokens ? "true" : "false", true, true},
-        {"first_token_ms", maker_number(arena, model->first_token_ms), true, true},
-        {"total_ms", maker_number(arena, model->total_ms), true, true},
-    };
-    memcpy(fields, list, sizeof list);
-    return sizeof list / sizeof list[0];
-}
-
-/* The stored member in the same notation, NULL if it is absent. */
-static const char *stored_value(struct arena *arena, const struct json *object,
-                                const struct config_field *field)
-{
-    const struct json *value = json_member(object, field->name);
+    const struct json *value = json_member(object, name);
     if (value == NULL)
         return NULL;
     switch (json_type(value)) {
@@ -149,85 +100,61 @@ static const char *stored_value(struct arena *arena, const struct json *object,
     case JSON_BOOL:
         return json_bool(value) ? "true" : "false";
     case JSON_NUMBER:
-        return strcmp(field->name, "temperature") == 0
-                   ? hundredths_text(arena, (int64_t)llround(json_number(value) * 100))
+        return strcmp(name, "temperature") == 0
+                   ? maker_hundredths(arena, (int64_t)llround(json_number(value) * 100))
                    : maker_number(arena, (int64_t)json_number(value));
     default:
-        return "(another kind)";
+        return canonical_json(arena, value);
     }
 }
 
-/* The wrapped model key for the new version: the stored one if it opens to the file's key. */
-static const char *plan_model_key(struct maker *m, const struct json *stored, bool *changed)
+void maker_add_fields(struct json_writer *writer, const struct maker_field *fields, size_t count)
 {
-    const struct secret *key = m->file->model.key;
-    const char *context =
-        credential_model_context(m->arena, &m->plan->row.id, &m->plan->row.assistant);
-    const char *text = stored != NULL ? json_member_text(stored, "key_wrapped") : NULL;
-    struct strbuf bytes;
-    strbuf_init(&bytes, 16 * 1024);
-    const char *result = NULL;
-    if (text != NULL && *text == '\0')
-        text = NULL;
-    if (key != NULL && text != NULL && text_decode_base64(text, strlen(text), &bytes) &&
-        opens_to(m->keys->credentials, context, &bytes, key)) {
-        result = arena_strdup(m->arena, text);
-    } else if (key != NULL) {
-        strbuf_clear(&bytes);
-        crypto_wrap(m->keys->credentials, context, secret_reveal(key), secret_length(key), &bytes);
-        result = maker_encode(m->arena, &bytes, true);
+    for (size_t i = 0; i < count; i++) {
+        if (fields[i].value == NULL)
+            continue;
+        if (fields[i].raw)
+            json_add_raw(writer, fields[i].name, fields[i].value);
+        else
+            json_add_text(writer, fields[i].name, fields[i].value);
     }
-    strbuf_fini(&bytes);
-    if ((text == NULL) != (result == NULL) || (result != NULL && strcmp(result, text) != 0)) {
-        maker_note(m,
-                   text == NULL     ? TENANT_ADD
-                   : result == NULL ? TENANT_REMOVE
-                                    : TENANT_CHANGE,
-                   "assistant", "model.key",
-                   (const char *const[]){text != NULL ? SECRET_SHOWN : NULL,
-                                         result != NULL ? SECRET_SHOWN : NULL});
-        *changed = true;
-    }
-    return result;
 }
 
-static void add_fields(struct json_writer *writer, const struct config_field *fields, size_t count,
-                       bool in_model)
+/* ---- assistant ---- */
+
+#define WORDING_COUNT 6
+
+/* What the assistant is told and says, in the order in which it is written. */
+static void wording_of(const struct tenant_file *file, struct maker_field fields[WORDING_COUNT])
 {
-    for (size_t i = 0; i < count; i++)
-        if (fields[i].in_model == in_model && fields[i].value != NULL) {
-            if (fields[i].number)
-                json_add_raw(writer, fields[i].name, fields[i].value);
-            else
-                json_add_text(writer, fields[i].name, fields[i].value);
-        }
+    const struct maker_field list[WORDING_COUNT] = {
+        {"persona", file->persona, false},   {"facts", file->facts, false},
+        {"tone", file->tone, false},         {"language", file->language, false},
+        {"fallback", file->fallback, false}, {"degraded", file->degraded, false},
+    };
+    memcpy(fields, list, sizeof list);
 }
 
-static const char *write_config(struct arena *arena, const struct config_field *fields,
-                                size_t count, const char *key_wrapped)
+static const char *write_config(struct maker *m, const struct maker_field *wording,
+                                const char *const *keys)
 {
     struct strbuf out;
     struct json_writer writer;
-    strbuf_init(&out, 256 * 1024);
+    strbuf_init(&out, 512 * 1024);
     json_writer_init(&writer, &out);
     json_open_object(&writer, NULL);
-    add_fields(&writer, fields, count, false);
-    json_open_array(&writer, "models");
-    json_open_object(&writer, NULL);
-    add_fields(&writer, fields, count, true);
-    if (key_wrapped != NULL)
-        json_add_text(&writer, "key_wrapped", key_wrapped);
+    maker_add_fields(&writer, wording, WORDING_COUNT);
+    maker_write_models(m, keys, &writer);
     json_close_object(&writer);
-    json_close_array(&writer);
-    json_close_object(&writer);
-    const char *text = arena_strdup(arena, out.data);
+    const char *text = arena_strdup(m->arena, out.data);
     strbuf_fini(&out);
     return text;
 }
 
 static void compare_assistant(struct maker *m)
 {
-    struct config_field fields[FIELDS_MAX];
+    struct maker_field wording[WORDING_COUNT];
+    const char *keys[TENANT_MODELS_MAX] = {NULL};
     struct tenant_row *row = &m->plan->row;
     struct json *stored = NULL;
     struct err err;
@@ -236,23 +163,17 @@ static void compare_assistant(struct maker *m)
     row->version = had ? m->existing->version : 0;
     if (had && m->existing->config != NULL)
         (void)json_parse(m->existing->config, strlen(m->existing->config), &stored, &err);
-    const struct json *models = stored != NULL ? json_member(stored, "models") : NULL;
-    const struct json *model = models != NULL ? json_first(models) : NULL;
-    size_t count = config_of_file(m->arena, m->file, fields);
     bool changed = stored == NULL;
-    for (size_t i = 0; i < count; i++) {
-        const char *before =
-            stored_value(m->arena, fields[i].in_model ? model : stored, &fields[i]);
-        const char *name = fields[i].in_model ? arena_printf(m->arena, "model.%s", fields[i].name)
-                                              : fields[i].name;
-        changed |= maker_differs(m, "assistant", name, before, fields[i].value);
-    }
-    const char *key = plan_model_key(m, model, &changed);
+    wording_of(m->file, wording);
+    for (size_t i = 0; i < WORDING_COUNT; i++)
+        changed |= maker_differs(m, "assistant", wording[i].name,
+                                 maker_stored(m->arena, stored, wording[i].name), wording[i].value);
+    changed |= maker_compare_models(m, json_member(stored, "models"), keys);
     json_free(&stored);
     m->plan->assistant_changed = changed;
     if (changed)
         row->version++;
-    row->config = write_config(m->arena, fields, count, key);
+    row->config = write_config(m, wording, keys);
 }
 
 void tenant_plan_make(struct arena *arena, const struct tenant_file *file,

@@ -2,6 +2,7 @@
 #include "tenant_show.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "store/tenant.h"
@@ -52,6 +53,19 @@ int tenant_show_list(struct desk *desk, const struct words *words)
     return desk_print_table(desk, table, "no tenants yet: deskctl tenant apply FILE...");
 }
 
+static void print_value(const struct json *value, const char *name, int depth, struct strbuf *out);
+
+/* The items of an array are named by their position, as `tenant apply` names what changes. */
+static void print_children(const struct json *value, int depth, struct strbuf *out)
+{
+    size_t position = 1;
+    for (const struct json *item = json_first(value); item != NULL; item = json_next(item)) {
+        char number[24];
+        snprintf(number, sizeof number, "[%zu]", position++);
+        print_value(item, json_name(item) != NULL ? json_name(item) : number, depth, out);
+    }
+}
+
 static void print_value(const struct json *value, const char *name, int depth, struct strbuf *out)
 {
     bool secret = strcmp(name, "key_wrapped") == 0 || strcmp(name, "edge_marks") == 0;
@@ -62,8 +76,7 @@ static void print_value(const struct json *value, const char *name, int depth, s
     }
     if (json_type(value) == JSON_OBJECT || json_type(value) == JSON_ARRAY) {
         strbuf_add_char(out, '\n');
-        for (const struct json *item = json_first(value); item != NULL; item = json_next(item))
-            print_value(item, json_name(item) != NULL ? json_name(item) : "-", depth + 1, out);
+        print_children(value, depth + 1, out);
         return;
     }
     struct strbuf text;

@@ -15,6 +15,7 @@
 
 static char folder[64];
 static struct arena *arena;
+static const struct vendors vendors; /* none: tenant_file_model_test.c has some */
 
 /* Lines are numbered from 1 here. */
 static const char good[] =
@@ -70,7 +71,7 @@ static void read_text(struct problems *problems, const char *text, struct tenant
 {
     const char *path = write_file("tenant.yaml", text, strlen(text));
     problems_init(problems, arena, "");
-    tenant_file_read(problems, &path, 1, file);
+    tenant_file_read(problems, &vendors, &path, 1, file);
 }
 
 static void test_good(void)
@@ -88,11 +89,16 @@ static void test_good(void)
     CU_ASSERT_EQUAL(file.channels[0].signing_key_count, 1);
     CU_ASSERT_STRING_EQUAL(file.channels[0].messaging_service_sid,
                            "MG000000000000000000000000000001ab");
-    CU_ASSERT_STRING_EQUAL(file.model.base_url, "https://api.example.com/v1");
-    CU_ASSERT_EQUAL(file.model.temperature_hundredths, 30);
-    CU_ASSERT_EQUAL(file.model.first_token_ms, 8000);
-    CU_ASSERT_EQUAL(file.model.total_ms, 25000);
-    CU_ASSERT_FALSE(file.model.max_completion_tokens);
+    CU_ASSERT_EQUAL_FATAL(file.model_count, 1);
+    CU_ASSERT_PTR_NULL(file.models[0].vendor);
+    CU_ASSERT_STRING_EQUAL(file.models[0].base_url, "https://api.example.com/v1");
+    CU_ASSERT_STRING_EQUAL(file.models[0].auth, "bearer");
+    CU_ASSERT_EQUAL(file.models[0].temperature_hundredths, 30);
+    CU_ASSERT_EQUAL(file.models[0].first_token_ms, 8000);
+    CU_ASSERT_EQUAL(file.models[0].total_ms, 25000);
+    CU_ASSERT_FALSE(file.models[0].max_completion_tokens);
+    CU_ASSERT_TRUE(file.models[0].stream_usage);
+    CU_ASSERT_EQUAL(file.models[0].price_in, -1);
     CU_ASSERT_STRING_EQUAL(file.facts, "Open from 8 to 5.");
     CU_ASSERT_EQUAL(file.retention_days, 365);
     tenant_file_fini(&file);
@@ -114,8 +120,11 @@ static void test_defaults(void)
     CU_ASSERT_STRING_EQUAL(file.language, "en");
     CU_ASSERT_STRING_EQUAL(file.tone, "");
     CU_ASSERT_EQUAL(file.channel_count, 0);
-    CU_ASSERT_PTR_NULL(file.model.key);
-    CU_ASSERT_EQUAL(file.model.temperature_hundredths, -1);
+    CU_ASSERT_STRING_EQUAL(file.models[0].dialect, "openai");
+    CU_ASSERT_PTR_NULL(file.models[0].key);
+    CU_ASSERT_EQUAL(file.models[0].temperature_hundredths, -1);
+    CU_ASSERT_PTR_NULL(file.models[0].extra);
+    CU_ASSERT_EQUAL(file.models[0].header_count, 0);
     CU_ASSERT_EQUAL(file.retention_days, 730);
     tenant_file_fini(&file);
     strbuf_fini(&problems.text);
@@ -225,9 +234,16 @@ static const struct mistake mistakes[] = {
     {"first_token: 8s", "first_token: 99999999999999999999s", 21, "with its unit", "8s"},
     {"total: 25s", "total: 2m", 22, "must be from 500ms", "30000ms"},
     {"total: 25s", "total: 5s", 14, "shorter than first_token", "longer"},
-    {"    - dialect: openai\n",
-     "    - {base_url: \"https://a\", model: b}\n    - dialect: openai\n", 14, "has 2 entries",
-     "1 to 1"},
+    {"  models:\n    - dialect: openai\n",
+     "  models: [1, 2, 3, 4, 5, 6, 7, 8, 9]\n  models_:\n    - dialect: openai\n", 13,
+     "has 9 entries", "1 to 8"},
+    {"  models:\n", "  models: []\n  models_:\n", 13, "has 0 entries", "1 to 8"},
+    {"    - dialect: openai\n", "    - text\n    - dialect: openai\n", 14,
+     "a model must be a block", "name: value"},
+    {"      base_url: https://api.example.com/v1/\n", "", 14,
+     "a model needs base_url:", "name a vendor:"},
+    {"      max_tokens: 300\n", "      extra: {a: 1}\n", 19, "no \"extra\"", "remove it"},
+    {"dialect: openai", "dialect: gemni", 14, "not known", "write gemini"},
     /* wording */
     {"  persona: You are the front desk of a clinic.\n", "", 13, "needs persona:", "add it"},
     {"You are the front desk of a clinic.", "Hi.", 23, "shorter than 20", "say more"},
@@ -299,7 +315,7 @@ static void test_several_files(void)
     struct problems problems;
     struct tenant_file files[3];
     problems_init(&problems, arena, "");
-    tenant_file_read(&problems, paths, 3, files);
+    tenant_file_read(&problems, &vendors, paths, 3, files);
     CU_ASSERT_EQUAL(problems.count, 3);
     CU_ASSERT_TRUE(names(problems.text.data, 1, "is also in", "one file"));
     CU_ASSERT_TRUE(names(problems.text.data, 6, "taken already", "one channel"));
