@@ -204,18 +204,19 @@ static const char commit_sql[] =
 static const char calls_sql[] =
     "INSERT INTO llm_calls (tenant_id, id, turn_id, provider, model, outcome, error_code, finish,"
     " tokens_in, tokens_out, tokens_cached, connect_ms, first_token_ms, total_ms, request_id,"
-    " started_at)"
+    " started_at, cost)"
     " SELECT i.tenant_id, i.id, i.turn_id, i.provider, i.model, i.outcome, nullif(i.error_code, "
     "''),"
     " i.finish, nullif(i.tokens_in, -1), nullif(i.tokens_out, -1), nullif(i.tokens_cached, -1),"
     " nullif(i.connect_ms, -1), nullif(i.first_token_ms, -1), nullif(i.total_ms, -1),"
-    " nullif(i.request_id, ''), i.started_at"
+    " nullif(i.request_id, ''), i.started_at, nullif(i.cost, -1)"
     " FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[],"
     " $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::integer[],"
-    " $14::integer[], $15::integer[], $16::text[], $17::timestamptz[], $18::bigint[])"
+    " $14::integer[], $15::integer[], $16::text[], $17::timestamptz[], $18::bigint[],"
+    " $19::bigint[])"
     " AS i (tenant_id, id, turn_id, provider, model, outcome, error_code, finish, tokens_in,"
     " tokens_out, tokens_cached, connect_ms, first_token_ms, total_ms, request_id, started_at,"
-    " fence)"
+    " cost, fence)"
     " JOIN turns t ON t.tenant_id = i.tenant_id AND t.id = i.turn_id AND t.fence = i.fence"
     " AND t.worker = $1::uuid"
     " ON CONFLICT DO NOTHING";
@@ -419,6 +420,7 @@ static void add_calls(struct pg_unit *unit, struct arena *arena, const char *wor
         {offsetof(struct call_row, call.total_ms), COLUMN_INT},
         {offsetof(struct call_row, call.request_id), COLUMN_TEXT},
         {offsetof(struct call_row, call.started_ms), COLUMN_TIME},
+        {offsetof(struct call_row, call.cost), COLUMN_INT},
         {offsetof(struct call_row, fence), COLUMN_INT},
     };
     size_t total = 0;

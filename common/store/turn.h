@@ -102,10 +102,11 @@ struct turn_llm_call {
     const char *provider, *model, *outcome, *error_code, *finish, *request_id;
     int64_t tokens_in, tokens_out, tokens_cached; /* -1: not told */
     int64_t connect_ms, first_token_ms, total_ms; /* -1: not reached */
+    int64_t cost;                                 /* billionths of a dollar; -1: not known */
     int64_t started_ms;                           /* wall clock */
 };
 
-#define TURN_CALLS_MAX 8
+#define TURN_CALLS_MAX 64
 
 struct turn_commit {
     const char *tenant;
@@ -121,8 +122,8 @@ struct turn_commit {
     struct uuid message, delivery; /* fresh ids */
     int64_t answer_within_ms;
     const char *traceparent;
-    struct turn_llm_call calls[TURN_CALLS_MAX];
-    size_t call_count;
+    const struct turn_llm_call *calls;
+    size_t call_count; /* at most TURN_CALLS_MAX */
 };
 
 /* Adds the commit of `count` turns, guarded by worker, fence, epoch and `claimed`: reply, delivery,

@@ -18,6 +18,8 @@
 
 #define WAITERS_MAX   20000
 #define READ_AGAIN_MS 200
+#define EXTRA_MAX     8192
+#define PRICE_MAX     100000000 /* a tenth of a dollar a token */
 #define KEY_SIZE      (2 * UUID_TEXT_SIZE + 12)
 
 struct entry {
@@ -99,7 +101,7 @@ static int open_key(struct entry *entry, const char *wrapped, struct secret **ke
 /* Who answers, for people who read records: the file's word, else host and port of the URL. */
 static const char *provider_of(struct entry *entry, const struct json *from)
 {
-    const char *given = json_member_text(from, "provider");
+    const char *given = json_member_text(from, "vendor");
     const char *url = json_member_text(from, "base_url");
     const char *host = url != NULL ? strstr(url, "://") : NULL;
     if (given != NULL && given[0] != '\0')
@@ -108,6 +110,37 @@ static const char *provider_of(struct entry *entry, const struct json *from)
         return "unknown";
     host += strlen("://");
     return arena_printf(entry->arena, "%.*s", (int)strcspn(host, "/?#"), host);
+}
+
+/* How this vendor's endpoint differs from its dialect. Versions from before it was written have
+ * none of it: OpenAI's way. */
+static int read_quirks(struct entry *entry, const struct json *from, struct assistant_model *model,
+                       struct err *err)
+{
+    const char *dialect = json_member_text(from, "dialect");
+    const char *auth = json_member_text(from, "auth");
+    const struct json *extra = json_member(from, "extra");
+    size_t count = 0;
+    if (dialect != NULL && !llm_dialect_named(dialect, &model->dialect))
+        return err_set(err, ERR_PERMANENT, "assistant.dialect",
+                       "no dialect is called \"%s\": this engine is older than the tenant's file",
+                       dialect);
+    if (auth != NULL && strcmp(auth, "bearer") != 0)
+        model->key_header = arena_strdup(entry->arena, auth);
+    for (const struct json *h = json_first(json_member(from, "headers"));
+         h != NULL && count < ASSISTANT_HEADERS_MAX; h = json_next(h))
+        if (json_text(h) != NULL)
+            model->headers[count++] = arena_strdup(entry->arena, json_text(h));
+    if (extra != NULL && json_type(extra) == JSON_OBJECT) {
+        struct strbuf text;
+        strbuf_init(&text, EXTRA_MAX);
+        json_print(extra, &text);
+        model->extra = text.overflow ? NULL : arena_strdup(entry->arena, text.data);
+        strbuf_fini(&text);
+    }
+    model->max_completion_tokens = json_member_bool(from, "max_completion_tokens", false);
+    model->no_stream_usage = !json_member_bool(from, "stream_usage", true);
+    return 0;
 }
 
 static int read_model(struct entry *entry, const struct json *from, struct err *err)
@@ -120,15 +153,22 @@ static int read_model(struct entry *entry, const struct json *from, struct err *
         .base_url = text_or(entry->arena, from, "base_url", ""),
         .model = text_or(entry->arena, from, "model", ""),
         .temperature = -1,
-        .max_completion_tokens = json_member_bool(from, "max_completion_tokens", false),
+        .price_in = -1,
+        .price_cached = -1,
+        .price_out = -1,
     };
     int64_t number = 0;
+    if (read_quirks(entry, from, &model, err) != 0)
+        return -1;
     if (json_member(from, "temperature") != NULL)
         model.temperature = json_number(json_member(from, "temperature"));
     if (json_member_int(from, "max_tokens", 1, 100000, &number))
         model.max_tokens = (int)number;
     json_member_int(from, "first_token_ms", 100, 600000, &model.first_token_ms);
     json_member_int(from, "total_ms", 100, 600000, &model.total_ms);
+    json_member_int(from, "price_in", 0, PRICE_MAX, &model.price_in);
+    json_member_int(from, "price_cached", 0, PRICE_MAX, &model.price_cached);
+    json_member_int(from, "price_out", 0, PRICE_MAX, &model.price_out);
     const char *wrapped = json_member_text(from, "key_wrapped");
     if (wrapped != NULL && wrapped[0] != '\0' && open_key(entry, wrapped, &model.key, err) != 0)
         return -1;

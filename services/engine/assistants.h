@@ -9,16 +9,24 @@
 #include "base/secret.h"
 #include "base/uuid.h"
 #include "engine.h"
+#include "llm/llm.h"
 
-#define ASSISTANT_MODELS_MAX 8
+#define ASSISTANT_MODELS_MAX  8
+#define ASSISTANT_HEADERS_MAX 4
 
 struct assistant_model {
-    const char *provider, *base_url, *model;
-    struct secret *key; /* NULL: none */
-    double temperature; /* < 0: not sent */
+    const char *provider; /* the vendor, or the host of its URL */
+    enum llm_dialect dialect;
+    const char *base_url, *model;
+    struct secret *key;                             /* NULL: none */
+    const char *key_header;                         /* NULL: Authorization */
+    const char *headers[ASSISTANT_HEADERS_MAX + 1]; /* NULL-terminated */
+    const char *extra;                              /* a JSON object, or NULL */
+    double temperature;                             /* < 0: not sent */
     int max_tokens;
-    bool max_completion_tokens;
+    bool max_completion_tokens, no_stream_usage;
     int64_t first_token_ms, total_ms;
+    int64_t price_in, price_cached, price_out; /* billionths of a dollar a token; -1: not known */
 };
 
 struct assistant {

@@ -41,6 +41,8 @@ void counters_init(void)
          "outcome=\"answered\"", "Model calls"},
         {&counters.model_calls_failed, metric_counter, "frontdesk_model_calls_total",
          "outcome=\"failed\"", "Model calls"},
+        {&counters.models_troubled, metric_gauge, "frontdesk_models_troubled", "",
+         "Models of tenants whose last calls failed"},
         {&counters.first_token_seconds, metric_histogram, "frontdesk_model_first_token_seconds", "",
          "From request to first token"},
         {&counters.workers_lost, metric_counter, "frontdesk_workers_lost_total", "",

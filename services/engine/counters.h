@@ -7,7 +7,7 @@
 struct counters {
     struct metric *claimed, *duplicates, *dead_letters, *claim_failures, *claim_seconds;
     struct metric *replies, *fallbacks, *degraded, *recomputes, *refused, *adopted;
-    struct metric *in_flight, *turn_seconds, *model_calls_ok, *model_calls_failed,
+    struct metric *in_flight, *models_troubled, *turn_seconds, *model_calls_ok, *model_calls_failed,
         *first_token_seconds;
     struct metric *dead_letters_lost, *workers_lost, *directory_published;
 };

@@ -3,7 +3,9 @@
 
 #include "adopt.h"
 #include "assistants.h"
+#include "base/clock.h"
 #include "base/mem.h"
+#include "breaker.h"
 #include "contract/topics.h"
 #include "counters.h"
 #include "crypto/crypto.h"
@@ -146,9 +148,18 @@ static void close_loop(void *state)
     adopt_free(&engine->adopt);
     relay_free(&engine->relay);
     assistants_free(&engine->assistants);
+    breakers_free(&engine->breakers);
     llm_free(&engine->llm);
     free(engine->last_id);
     free(engine);
+}
+
+static void count_troubled(struct engine *engine)
+{
+    breakers_forget(engine->breakers, clock_mono_ms());
+    int64_t now = (int64_t)breakers_count(engine->breakers);
+    metric_add(counters.models_troubled, now - engine->models_troubled);
+    engine->models_troubled = now;
 }
 
 /* The consumer's readiness has no event of its own: intake looks again when the producer is ready.
@@ -162,6 +173,7 @@ static void on_bus_tick(void *arg)
         return;
     intake_wake(engine->intake);
     sessions_tick(engine->sessions);
+    count_troubled(engine);
 }
 
 static int open_loop(struct service_loop *self, void **state, struct err *err)
@@ -172,6 +184,7 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     engine->loop = service_loop_of(self);
     engine->sessions = sessions_new(engine);
     engine->assistants = assistants_new(engine);
+    engine->breakers = breakers_new();
     engine->llm = llm_new(engine->loop);
     open_database(engine);
     if (open_producer(engine, err) != 0 || intake_open(engine, &engine->intake, err) != 0) {

@@ -19,6 +19,7 @@
 struct sessions;
 struct intake;
 struct assistants;
+struct breakers;
 struct adopt;
 struct relay;
 
@@ -45,6 +46,8 @@ struct engine {
     struct sessions *sessions;
     struct intake *intake;
     struct assistants *assistants;
+    struct breakers *breakers;
+    int64_t models_troubled; /* as the metric has it */
     struct adopt *adopt;
     struct relay *relay;
     struct timer *tick;

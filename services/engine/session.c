@@ -235,7 +235,7 @@ static void act_publish_wait(struct session *session)
     publish(session);
     end_turn(session);
     arena_free(&session->calls_arena);
-    session->call_count = 0;
+    session->call_count = session->call_room = 0;
     session->recompute = false;
     act_wait(session);
 }

@@ -38,6 +38,7 @@ struct session {
     struct arena *arena;
     struct llm_call *call;
     int model_index, model_tries;
+    bool is_probe;           /* of the model's breaker */
     int64_t model_retry_ms;  /* the model asked for so much patience */
     int64_t started_ms;      /* monotonic: the turn */
     int64_t call_started_ms; /* wall clock: the model call */
@@ -45,8 +46,8 @@ struct session {
 
     /* Model calls made for the next commit; they outlive a recompute. */
     struct arena *calls_arena;
-    struct turn_llm_call calls[TURN_CALLS_MAX];
-    size_t call_count;
+    struct turn_llm_call *calls;
+    size_t call_count, call_room;
 };
 TAILQ_HEAD(session_list, session);
 
@@ -108,13 +109,21 @@ void session_unlist(struct session *session);
 /* Send waiting starts and commits in batches; called after each change. */
 void statements_flush(struct sessions *sessions);
 
+/* ---- calls.c ---- */
+
+/* Notes a model call that ended, or was stopped, for the commit; `assistant` NULL: not known. */
+struct assistant;
+struct llm_result;
+void calls_record(struct session *session, const struct assistant *assistant,
+                  const struct llm_result *result);
+void calls_record_stopped(struct session *session, const struct assistant *assistant);
+
 /* ---- think.c ---- */
 
 /* Asks the model; the outcome comes as EVENT_ANSWER, _MODEL_AWAY, _NO_MODEL. */
 void think_start(struct session *session);
 
 /* The assistant version that the session waited for is there; NULL: it cannot be had. */
-struct assistant;
 void think_assistant_ready(struct session *session, const struct assistant *assistant);
 
 /* Whether the tenant's wordings are in memory; if not, think_assistant_ready comes. */

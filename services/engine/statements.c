@@ -245,13 +245,16 @@ static void copy_commit(struct arena *arena, struct turn_commit *commit)
     commit->body = arena_strdup(arena, commit->body);
     commit->error_code = arena_strdup(arena, commit->error_code);
     commit->traceparent = arena_strdup(arena, commit->traceparent);
+    struct turn_llm_call *calls = arena_alloc(arena, commit->call_count * sizeof *calls);
     for (size_t i = 0; i < commit->call_count; i++) {
-        struct turn_llm_call *call = &commit->calls[i];
+        struct turn_llm_call *call = &calls[i];
+        *call = commit->calls[i];
         call->provider = arena_strdup(arena, call->provider);
         call->model = arena_strdup(arena, call->model);
         call->error_code = arena_strdup(arena, call->error_code);
         call->request_id = arena_strdup(arena, call->request_id);
     }
+    commit->calls = calls;
 }
 
 static void send_commits(struct sessions *sessions)

@@ -3,7 +3,7 @@
 #include "assistants.h"
 #include "base/clock.h"
 #include "base/stop.h"
-#include "counters.h"
+#include "breaker.h"
 #include "prompt.h"
 #include "reply.h"
 #include "service/log.h"
@@ -11,43 +11,11 @@
 
 #include <string.h>
 
-#define MODEL_TRIES_MAX  3
+#define TRIES_MAX        3    /* of the last model of a chain */
+#define FAST_TRIES_MAX   2    /* of one that another stands behind: */
+#define FAST_MS          1000 /* it must fail, and be back, within this */
+#define PATIENCE_MS      10000
 #define ANSWER_BYTES_MAX (64 * 1024)
-
-static struct turn_llm_call *record_call(struct session *session, const char *outcome)
-{
-    if (session->call_count == TURN_CALLS_MAX)
-        return NULL;
-    if (session->calls_arena == NULL)
-        session->calls_arena = arena_new();
-    struct turn_llm_call *call = &session->calls[session->call_count++];
-    *call = (struct turn_llm_call){.id = uuid_new(),
-                                   .provider = "",
-                                   .model = "",
-                                   .outcome = outcome,
-                                   .error_code = "",
-                                   .finish = "",
-                                   .request_id = "",
-                                   .tokens_in = -1,
-                                   .tokens_out = -1,
-                                   .tokens_cached = -1,
-                                   .connect_ms = -1,
-                                   .first_token_ms = -1,
-                                   .total_ms = -1,
-                                   .started_ms = session->call_started_ms};
-    return call;
-}
-
-static int64_t to_ms(int64_t microseconds)
-{
-    return microseconds < 0 ? -1 : microseconds / 1000;
-}
-
-static const char *finish_name(enum llm_finish finish)
-{
-    static const char *const names[] = {"stop", "length", "filtered", "tool_calls", "other"};
-    return names[finish];
-}
 
 static const struct assistant *assistant_of(struct session *session)
 {
@@ -55,50 +23,82 @@ static const struct assistant *assistant_of(struct session *session)
                           session->turn.assistant_version, &session->id);
 }
 
-static void name_call(struct session *session, struct turn_llm_call *call, const char *model)
+/* ---- which model, and whether again ---- */
+
+static int64_t time_left_ms(const struct session *session)
 {
-    const struct assistant *assistant = assistant_of(session);
-    if (call == NULL || assistant == NULL)
-        return;
-    const struct assistant_model *used = &assistant->models[session->model_index];
-    call->provider = arena_strdup(session->calls_arena, used->provider);
-    call->model = arena_strdup(session->calls_arena, model[0] != '\0' ? model : used->model);
+    return session->started_ms + session->turn.deadline_ms - clock_mono_ms();
 }
 
-static void record_result(struct session *session, const struct llm_result *result)
+/* A breaker is a tenant's, and ends with the version of its assistant: a key that was mended is
+ * tried at once. */
+static const char *breaker_key(struct session *session, int index)
 {
-    struct turn_llm_call *call = record_call(session, result->err == NULL ? "answered" : "failed");
-    metric_add(result->err == NULL ? counters.model_calls_ok : counters.model_calls_failed, 1);
-    if (result->first_token_us >= 0)
-        metric_observe_us(counters.first_token_seconds, result->first_token_us);
-    if (call == NULL)
-        return;
-    name_call(session, call, result->model);
-    call->error_code =
-        arena_strdup(session->calls_arena, result->err != NULL ? result->err->code : "");
-    call->finish = result->err == NULL ? finish_name(result->finish) : "";
-    call->request_id = arena_strdup(session->calls_arena, result->request_id);
-    call->tokens_in = result->tokens_in;
-    call->tokens_out = result->tokens_out;
-    call->tokens_cached = result->tokens_cached;
-    call->connect_ms = to_ms(result->connect_us);
-    call->first_token_ms = to_ms(result->first_token_us);
-    call->total_ms = to_ms(result->total_us);
+    return arena_printf(session->arena, "%s/%s/%d/%d", session->tenant, session->turn.assistant,
+                        session->turn.assistant_version, index);
+}
+
+/* The first model from model_index on that may be called becomes it, and 0 is returned; else for
+ * how long all are left alone. */
+static int64_t choose_model(struct session *session, const struct assistant *assistant)
+{
+    int64_t least_ms = INT64_MAX;
+    for (int i = session->model_index; i < (int)assistant->model_count; i++) {
+        int64_t wait_ms = breaker_wait_ms(session->engine->breakers, breaker_key(session, i),
+                                          clock_mono_ms(), &session->is_probe);
+        if (wait_ms == 0) {
+            session->model_index = i;
+            return 0;
+        }
+        least_ms = wait_ms < least_ms ? wait_ms : least_ms;
+    }
+    return least_ms;
+}
+
+static void tell_breaker(struct session *session, const struct err *err)
+{
+    struct breakers *breakers = session->engine->breakers;
+    int64_t alone_ms = breaker_report(breakers, breaker_key(session, session->model_index),
+                                      session->is_probe, err, clock_mono_ms());
+    session->is_probe = false;
+    if (alone_ms > 0)
+        log_warn("model.left_alone", LOG_TEXT("tenant", session->tenant),
+                 LOG_INT("model", session->model_index + 1), LOG_INT("ms", alone_ms), LOG_ERR(err));
+}
+
+static void let_probe_go(struct session *session)
+{
+    if (session->is_probe)
+        breaker_let_go(session->engine->breakers, breaker_key(session, session->model_index));
+    session->is_probe = false;
+}
+
+/* Whether the same model gets another call after `wait_ms`: the customer waits, so that one with a
+ * substitute has to be quick; the last one has what is left of the turn's time. */
+static bool is_worth_another(const struct session *session, const struct err *err, bool is_last,
+                             int64_t wait_ms)
+{
+    int64_t took_ms = clock_wall_ms() - session->call_started_ms;
+    if (!err_is_retryable(err))
+        return false;
+    return is_last ? session->model_tries < TRIES_MAX && wait_ms < time_left_ms(session)
+                   : session->model_tries < FAST_TRIES_MAX && took_ms + wait_ms <= FAST_MS;
 }
 
 /* Decides what a failed call means for the turn. */
 static enum turn_event after_failure(struct session *session, const struct assistant *assistant,
                                      const struct err *err)
 {
+    bool is_last = session->model_index + 1 >= (int)assistant->model_count;
     session->model_tries++;
-    bool passes = err->class == ERR_RETRY_LATER || err->class == ERR_RETRY_NOW;
-    if (passes && session->model_tries < MODEL_TRIES_MAX) {
-        int64_t back_off = (int64_t)300 << session->model_tries;
-        session->model_retry_ms = err->retry_after_ms > 0 ? err->retry_after_ms : back_off;
+    int64_t back_off_ms = (int64_t)300 << session->model_tries;
+    int64_t wait_ms = err->retry_after_ms > 0 ? err->retry_after_ms : back_off_ms;
+    if (is_worth_another(session, err, is_last, wait_ms)) {
+        session->model_retry_ms = wait_ms;
         return EVENT_MODEL_AWAY;
     }
     session->model_tries = 0;
-    if (err->class != ERR_PERMANENT && session->model_index + 1 < (int)assistant->model_count) {
+    if (err->class != ERR_PERMANENT && !is_last) {
         session->model_index++;
         session->model_retry_ms = 0;
         return EVENT_MODEL_AWAY;
@@ -110,8 +110,9 @@ static void on_done(void *arg, const struct llm_result *result)
 {
     struct session *session = arg;
     session->call = NULL;
-    record_result(session, result);
     const struct assistant *assistant = assistant_of(session);
+    calls_record(session, assistant, result);
+    tell_breaker(session, result->err);
     char id[UUID_TEXT_SIZE];
     STOP_POINT("engine.answered", uuid_format(&session->id, id));
     struct err empty;
@@ -131,8 +132,21 @@ static void on_done(void *arg, const struct llm_result *result)
                                                : after_failure(session, assistant, err));
 }
 
+/* All models of the chain are left alone: a moment is waited for, an outage is not. */
+static void wait_for_model(struct session *session, int64_t wait_ms)
+{
+    bool soon = wait_ms <= PATIENCE_MS && wait_ms < time_left_ms(session);
+    session->model_retry_ms = wait_ms;
+    session_apply(session, soon ? EVENT_MODEL_AWAY : EVENT_NO_MODEL);
+}
+
 static void ask(struct session *session, const struct assistant *assistant)
 {
+    int64_t wait_ms = choose_model(session, assistant);
+    if (wait_ms > 0) {
+        wait_for_model(session, wait_ms);
+        return;
+    }
     struct prompt prompt;
     struct err err;
     char id[UUID_TEXT_SIZE];
@@ -140,6 +154,7 @@ static void ask(struct session *session, const struct assistant *assistant)
     if (prompt_build(session->arena, assistant, session->turn.context, &prompt, &err) != 0) {
         log_error("prompt.not_built", LOG_TEXT("session", uuid_format(&session->id, id)),
                   LOG_ERR(&err));
+        let_probe_go(session);
         session_apply(session, EVENT_NO_MODEL);
         return;
     }
@@ -147,14 +162,19 @@ static void ask(struct session *session, const struct assistant *assistant)
     STOP_POINT("engine.thinking", uuid_format(&session->id, id));
     session->call =
         llm_start(session->engine->llm,
-                  &(struct llm_request){.base_url = model->base_url,
+                  &(struct llm_request){.dialect = model->dialect,
+                                        .base_url = model->base_url,
                                         .key = model->key,
+                                        .key_header = model->key_header,
+                                        .headers = model->headers,
+                                        .extra = model->extra,
                                         .model = model->model,
                                         .messages = prompt.messages,
                                         .message_count = prompt.count,
                                         .temperature = model->temperature,
                                         .max_tokens = model->max_tokens,
                                         .max_completion_tokens = model->max_completion_tokens,
+                                        .no_stream_usage = model->no_stream_usage,
                                         .answer_max_bytes = ANSWER_BYTES_MAX,
                                         .first_token_ms = model->first_token_ms,
                                         .total_ms = model->total_ms},
@@ -193,7 +213,8 @@ void think_stop(struct session *session)
         return;
     llm_cancel(session->engine->llm, session->call);
     session->call = NULL;
-    name_call(session, record_call(session, "stopped"), "");
+    let_probe_go(session);
+    calls_record_stopped(session, assistant_of(session));
 }
 
 /* Wording for a tenant whose assistant could not be read: said in no one's name. */
@@ -225,7 +246,7 @@ void think_prepare(struct session *session, const char *outcome, const char *tex
         .delivery = uuid_new(),
         .answer_within_ms = session->engine->shared->settings.answer_within_ms,
         .traceparent = turn->traceparent,
+        .calls = session->calls,
         .call_count = session->call_count,
     };
-    memcpy(session->commit.calls, session->calls, session->call_count * sizeof session->calls[0]);
 }

@@ -55,7 +55,7 @@ static void add_span(const struct json *object, const char *from, const char *to
 
 static void add_call(const struct json *call, struct strbuf *out)
 {
-    int64_t in = -1, tokens_out = -1;
+    int64_t in = -1, tokens_out = -1, cost = -1;
     strbuf_printf(out, "%*smodel ", INDENT, "");
     table_add_safe(out, text_of(call, "provider"), false, 0);
     strbuf_add_char(out, ' ');
@@ -64,6 +64,9 @@ static void add_call(const struct json *call, struct strbuf *out)
     add_text(call, "error_code", "", out);
     if (number_of(call, "tokens_in", &in) && number_of(call, "tokens_out", &tokens_out))
         strbuf_printf(out, ", tokens %" PRId64 " in %" PRId64 " out", in, tokens_out);
+    if (number_of(call, "cost", &cost)) /* in billionths */
+        strbuf_printf(out, ", some $%" PRId64 ".%06" PRId64, cost / 1000000000,
+                      cost % 1000000000 / 1000);
     add_number(call, "first_token_ms", "first token ", " ms", out);
     add_number(call, "total_ms", "total ", " ms", out);
     strbuf_add_char(out, '\n');

@@ -3,6 +3,8 @@
 #ifndef DESK_TESTS_TURN_RIG_H
 #define DESK_TESTS_TURN_RIG_H
 
+#include <glob.h>
+
 #include "unit/common/pg/rig.h"
 
 #include "base/arena.h"
@@ -182,20 +184,23 @@ static inline struct turn_commit commit_of(const struct inbox_claimed *claimed,
         .traceparent = "",
         .call_count = 1,
     };
-    commit.calls[0] = (struct turn_llm_call){.id = uuid_new(),
-                                             .provider = "p",
-                                             .model = "m",
-                                             .outcome = "answered",
-                                             .error_code = "",
-                                             .finish = "stop",
-                                             .request_id = "",
-                                             .tokens_in = 5,
-                                             .tokens_out = -1,
-                                             .tokens_cached = -1,
-                                             .connect_ms = -1,
-                                             .first_token_ms = 3,
-                                             .total_ms = 9,
-                                             .started_ms = clock_wall_ms()};
+    struct turn_llm_call *call = arena_alloc(arena, sizeof *call);
+    *call = (struct turn_llm_call){.id = uuid_new(),
+                                   .provider = "p",
+                                   .model = "m",
+                                   .outcome = "answered",
+                                   .error_code = "",
+                                   .finish = "stop",
+                                   .request_id = "",
+                                   .tokens_in = 5,
+                                   .tokens_out = -1,
+                                   .tokens_cached = -1,
+                                   .connect_ms = -1,
+                                   .first_token_ms = 3,
+                                   .total_ms = 9,
+                                   .cost = 1500,
+                                   .started_ms = clock_wall_ms()};
+    commit.calls = call;
     return commit;
 }
 
@@ -251,21 +256,30 @@ static inline void end_test(void)
     arena_free(&arena);
 }
 
-static inline int open_server(void)
+static inline bool migrate(const char *path)
 {
     char *sql = NULL;
-    if (rig_start_server() != 0)
-        return 1;
-    FILE *file = fopen("schema/migrations/0001_sms.sql", "r");
-    if (file == NULL)
-        return 1;
     size_t size = 0;
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return false;
     ssize_t length = getdelim(&sql, &size, '\0', file);
     fclose(file);
-    bool good = length > 0 && test_server_sql(&rig_server, sql) &&
-                test_server_sql(&rig_server, "ALTER ROLE frontdesk_engine LOGIN");
+    bool good = length > 0 && test_server_sql(&rig_server, sql);
     free(sql);
-    return good ? 0 : 1;
+    return good;
+}
+
+static inline int open_server(void)
+{
+    glob_t files;
+    if (rig_start_server() != 0 || glob("schema/migrations/*.sql", 0, NULL, &files) != 0)
+        return 1;
+    bool good = true;
+    for (size_t i = 0; i < files.gl_pathc; i++)
+        good = good && migrate(files.gl_pathv[i]);
+    globfree(&files);
+    return good && test_server_sql(&rig_server, "ALTER ROLE frontdesk_engine LOGIN") ? 0 : 1;
 }
 
 #endif

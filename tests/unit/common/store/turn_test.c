@@ -26,9 +26,9 @@ static void a_burst_is_one_turn(void)
                                  " FROM inbox_events WHERE state = 'answered'"),
                            "SM001 SM002");
     CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM deliveries WHERE state = 'pending'"), "1");
-    CU_ASSERT_STRING_EQUAL(value("SELECT tokens_in || ' ' || coalesce(tokens_out, 0)"
+    CU_ASSERT_STRING_EQUAL(value("SELECT tokens_in || ' ' || coalesce(tokens_out, 0) || ' ' || cost"
                                  " FROM llm_calls"),
-                           "5 0");
+                           "5 0 1500");
     CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM channel_sessions WHERE due_at IS NULL"),
                            "1");
     end_test();

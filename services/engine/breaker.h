@@ -1,0 +1,38 @@
+/* Circuit breakers of models, one per tenant and entry of a chain: one that keeps failing is left
+ * alone for a while, then tried with a single call. Only troubled ones take memory. They belong to
+ * a loop and are used on its thread. Times are clock_mono_ms. */
+#ifndef DESK_ENGINE_BREAKER_H
+#define DESK_ENGINE_BREAKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct breakers;
+
+/* Returns owned; frees and sets to NULL. */
+struct breakers *breakers_new(void);
+void breakers_free(struct breakers **breakers);
+
+/* How long the model is left alone: 0 if it may be called now. *probe: the call is the only one
+ * until it is reported, let go, or 2 min have passed. */
+int64_t breaker_wait_ms(struct breakers *breakers, const char *key, int64_t now_ms, bool *probe);
+
+/* Tells how a call ended; NULL: well. What began before it opened, and fails, tells nothing new.
+ * Returns for how long the model is left alone because of this one, 0 if it is not. */
+int64_t breaker_report(struct breakers *breakers, const char *key, bool probe,
+                       const struct err *err, int64_t now_ms);
+
+/* A probe was stopped and says nothing: the next call is one. */
+void breaker_let_go(struct breakers *breakers, const char *key);
+
+/* Forgets those that nobody has called for 10 min after their time, as when the assistant has a new
+ * version: they would count as troubled for ever. */
+void breakers_forget(struct breakers *breakers, int64_t now_ms);
+
+/* How many are troubled. */
+size_t breakers_count(const struct breakers *breakers);
+
+#endif

@@ -1,0 +1,109 @@
+/* The record of a turn's model calls: one row each, written with the commit. They outlive a
+ * recompute of the turn. think.c calls it. */
+#include "assistants.h"
+#include "counters.h"
+#include "session.h"
+
+#include <string.h>
+
+#define TOKENS_MAX 1000000000 /* of a call, so that no product overflows */
+
+static void make_room(struct session *session)
+{
+    if (session->calls_arena == NULL)
+        session->calls_arena = arena_new();
+    size_t room = session->call_room > 0 ? 2 * session->call_room : 2;
+    struct turn_llm_call *calls = arena_alloc(session->calls_arena, room * sizeof *calls);
+    if (session->call_count > 0)
+        memcpy(calls, session->calls, session->call_count * sizeof *calls);
+    session->calls = calls;
+    session->call_room = room;
+}
+
+static struct turn_llm_call *record_call(struct session *session, const char *outcome)
+{
+    if (session->call_count == TURN_CALLS_MAX)
+        return NULL;
+    if (session->call_count == session->call_room)
+        make_room(session);
+    struct turn_llm_call *call = &session->calls[session->call_count++];
+    *call = (struct turn_llm_call){.id = uuid_new(),
+                                   .provider = "",
+                                   .model = "",
+                                   .outcome = outcome,
+                                   .error_code = "",
+                                   .finish = "",
+                                   .request_id = "",
+                                   .tokens_in = -1,
+                                   .tokens_out = -1,
+                                   .tokens_cached = -1,
+                                   .connect_ms = -1,
+                                   .first_token_ms = -1,
+                                   .total_ms = -1,
+                                   .cost = -1,
+                                   .started_ms = session->call_started_ms};
+    return call;
+}
+
+static int64_t to_ms(int64_t microseconds)
+{
+    return microseconds < 0 ? -1 : microseconds / 1000;
+}
+
+static const char *finish_name(enum llm_finish finish)
+{
+    static const char *const names[] = {"stop", "length", "filtered", "tool_calls", "other"};
+    return names[finish];
+}
+
+/* In billionths of a dollar; -1 while a count or a price is not known. */
+static int64_t cost_of(const struct assistant_model *model, const struct turn_llm_call *call)
+{
+    int64_t cached = call->tokens_cached > 0 ? call->tokens_cached : 0;
+    if (call->tokens_in < cached || call->tokens_out < 0 || model->price_in < 0 ||
+        model->price_out < 0 || call->tokens_in > TOKENS_MAX || call->tokens_out > TOKENS_MAX)
+        return -1;
+    int64_t price_cached = model->price_cached >= 0 ? model->price_cached : model->price_in;
+    return (call->tokens_in - cached) * model->price_in + cached * price_cached +
+           call->tokens_out * model->price_out;
+}
+
+static void name_call(struct session *session, const struct assistant *assistant,
+                      struct turn_llm_call *call, const char *model)
+{
+    if (assistant == NULL)
+        return;
+    const struct assistant_model *used = &assistant->models[session->model_index];
+    call->provider = arena_strdup(session->calls_arena, used->provider);
+    call->model = arena_strdup(session->calls_arena, model[0] != '\0' ? model : used->model);
+    call->cost = cost_of(used, call);
+}
+
+void calls_record(struct session *session, const struct assistant *assistant,
+                  const struct llm_result *result)
+{
+    struct turn_llm_call *call = record_call(session, result->err == NULL ? "answered" : "failed");
+    metric_add(result->err == NULL ? counters.model_calls_ok : counters.model_calls_failed, 1);
+    if (result->first_token_us >= 0)
+        metric_observe_us(counters.first_token_seconds, result->first_token_us);
+    if (call == NULL)
+        return;
+    call->error_code =
+        arena_strdup(session->calls_arena, result->err != NULL ? result->err->code : "");
+    call->finish = result->err == NULL ? finish_name(result->finish) : "";
+    call->request_id = arena_strdup(session->calls_arena, result->request_id);
+    call->tokens_in = result->tokens_in;
+    call->tokens_out = result->tokens_out;
+    call->tokens_cached = result->tokens_cached;
+    call->connect_ms = to_ms(result->connect_us);
+    call->first_token_ms = to_ms(result->first_token_us);
+    call->total_ms = to_ms(result->total_us);
+    name_call(session, assistant, call, result->model);
+}
+
+void calls_record_stopped(struct session *session, const struct assistant *assistant)
+{
+    struct turn_llm_call *call = record_call(session, "stopped");
+    if (call != NULL)
+        name_call(session, assistant, call, "");
+}

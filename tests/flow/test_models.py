@@ -1,0 +1,217 @@
+"""The engine and a tenant's chain of models: the three dialects, who is asked next, and who is left
+alone. The stand-in speaks all dialects; each entry of a chain is told apart by its path.
+"""
+
+import contextlib
+
+import yaml
+
+from harness import oracle
+from operating import TENANTS, good
+from scripted import Customer, engines, refusals, say
+
+SHARE = True
+DEADLINE_S = 90
+
+GARAGE = 1  # of desk.tenants, in the order of the files
+
+# What of the stand-in's URL is the base of each vendor's endpoint.
+BASES = {"openai": "/v1", "deepseek": "/v1", "gemini": "/v1beta", "anthropic": "/v1"}
+DIALECTS = {"openai": "openai", "deepseek": "openai", "gemini": "gemini", "anthropic": "anthropic"}
+PATHS = {"openai": "/chat/completions", "gemini": ":streamGenerateContent", "anthropic": "/messages"}
+
+
+def entry(desk, vendor, **more):
+    return {"vendor": vendor, "base_url": desk.installation.model.url + BASES[vendor],
+            "model": "stand-1", "key": "env:OPENAI_API_KEY", "first_token": "1s", "total": "2s",
+            **more}
+
+
+def apply(desk, *entries):
+    document = yaml.safe_load((TENANTS / "garage.yaml").read_text())
+    document["assistant"]["models"] = list(entries)
+    path = desk.folder / "chain.yaml"
+    path.write_text(yaml.safe_dump(document))
+    good(desk, "tenant", "apply", path, "--yes")
+
+
+@contextlib.contextmanager
+def chain(desk, *entries):
+    """The garage has these models; afterwards its own again."""
+    engines(desk)
+    apply(desk, *entries)
+    try:
+        yield Customer(desk, GARAGE)
+    finally:
+        desk.faults("model")
+        good(desk, "tenant", "apply", TENANTS / "garage.yaml", "--yes")
+
+
+def calls(customer):
+    """[(provider, outcome, error code)] of all model calls for the customer, in order."""
+    return customer.desk.sql(
+        "SELECT l.provider, l.outcome, coalesce(l.error_code, '') FROM llm_calls l"
+        " JOIN turns t ON t.tenant_id = l.tenant_id AND t.id = l.turn_id"
+        " JOIN channel_sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id"
+        " WHERE s.tenant_id = %s::uuid AND s.remote_address = %s ORDER BY l.started_at, l.id",
+        customer.tenant_id, customer.address)
+
+
+def status(code, **more):
+    return {"type": "status", "status": code, **more}
+
+
+def test_every_dialect_answers_and_remembers(desk):
+    for vendor in BASES:
+        with chain(desk, entry(desk, vendor)) as customer:
+            first = customer.text()
+            (body, outcome, _), = customer.wait_replies(1)
+            assert outcome == "reply" and oracle.new_nonces(body) == [first.nonce], (vendor, body)
+            second = customer.text()
+            body, outcome, _ = customer.wait_replies(2)[1]
+            assert outcome == "reply", (vendor, calls(customer))
+            assert oracle.new_nonces(body) == [second.nonce] and first.nonce in body, (vendor, body)
+            assert calls(customer) == [(vendor, "answered", "")] * 2
+            asked = [call["params"]["dialect"] for call in customer.model_calls()]
+            assert asked == [DIALECTS[vendor]] * 2
+            assert desk.value(
+                "SELECT bool_and(l.tokens_in > 0 AND l.tokens_out > 0 AND l.finish = 'stop'"
+                " AND l.model = 'stand-1' AND l.request_id IS NOT NULL) FROM llm_calls l JOIN turns t"
+                " ON t.tenant_id = l.tenant_id AND t.id = l.turn_id WHERE t.session_id = %s::uuid",
+                customer.session()["id"])
+
+
+# What the first model of the chain does, and what of it is recorded.
+FAULTS = [
+    (status(401), "llm.config"),
+    (status(404), "llm.config"),
+    (status(500), "llm.unavailable"),
+    (status(429), "llm.throttled"),
+    (status(429, retry_after=60), "llm.throttled"),
+    ({"type": "hang"}, "llm.first_token"),
+    ({"type": "stall", "chunks": 3}, "llm.truncated"),
+    ({"type": "cut", "chunks": 3}, "llm.truncated"),
+    ({"type": "truncate", "chunks": 3}, "llm.truncated"),
+    ({"type": "error_in_stream", "chunks": 3}, "llm.unavailable"),
+    ({"type": "wrong_json", "chunks": 3}, "llm.nonsense"),
+    ({"type": "empty"}, "llm.empty"),
+    ({"type": "huge"}, "llm.too_long_answer"),
+]
+
+
+def test_every_fault_in_every_dialect_goes_on_to_the_next(desk):
+    for vendor, substitute in [("openai", "gemini"), ("gemini", "anthropic"),
+                               ("anthropic", "openai")]:
+        with chain(desk, entry(desk, vendor)):
+            for number, (action, code) in enumerate(FAULTS):
+                apply(desk, entry(desk, vendor, max_tokens=100 + number), entry(desk, substitute))
+                customer = Customer(desk, GARAGE)
+                said = customer.make()
+                desk.faults("model", {"match": said.nonce, "path": PATHS[vendor], "action": action})
+                say(desk, said)
+                (body, outcome, _), = customer.wait_replies(1)
+                assert outcome == "reply" and oracle.new_nonces(body) == [said.nonce]
+                *failed, last = calls(customer)
+                assert last == (substitute, "answered", ""), (vendor, action, last)
+                assert failed and set(failed) == {(vendor, "failed", code)}, (action, failed)
+
+
+test_every_fault_in_every_dialect_goes_on_to_the_next.deadline_s = 200
+
+
+def test_next_in_the_chain_answers(desk):
+    with chain(desk, entry(desk, "openai", base_url="http://127.0.0.1:1"), entry(desk, "gemini"),
+               entry(desk, "anthropic")) as customer:
+        desk.faults("model", {"path": PATHS["gemini"], "action": status(500)})
+        said = customer.text()
+        (body, outcome, _), = customer.wait_replies(1)
+        assert outcome == "reply" and oracle.new_nonces(body) == [said.nonce]
+        assert calls(customer) == [("openai", "failed", "http.connect"),
+                                   ("openai", "failed", "http.connect"),
+                                   ("gemini", "failed", "llm.unavailable"),
+                                   ("gemini", "failed", "llm.unavailable"),
+                                   ("anthropic", "answered", "")]
+
+
+def test_slow_model_is_not_asked_again_while_another_waits(desk):
+    with chain(desk, entry(desk, "openai"), entry(desk, "gemini")) as customer:
+        desk.faults("model", {"path": PATHS["openai"], "action": {"type": "hang"}})
+        customer.text()
+        (_, outcome, _), = customer.wait_replies(1)
+        assert outcome == "reply"
+        assert calls(customer) == [("openai", "failed", "llm.first_token"),
+                                   ("gemini", "answered", "")]
+
+
+def test_wrong_key_is_left_alone_until_a_new_version(desk):
+    entries = [entry(desk, "openai"), entry(desk, "gemini")]
+    with chain(desk, *entries) as customer:
+        desk.faults("model", {"path": PATHS["openai"], "action": status(401)})
+        for count in range(1, 4):
+            customer.text()
+            assert customer.wait_replies(count)[-1][1] == "reply"
+        assert calls(customer) == [("openai", "failed", "llm.config")] + \
+            [("gemini", "answered", "")] * 3
+        desk.wait(lambda: desk.service("engine-1").metrics()["frontdesk_models_troubled"] == 1, 5,
+                  "the metric")
+        desk.faults("model")
+        customer.text()
+        customer.wait_replies(4)
+        assert calls(customer)[-1][0] == "gemini"
+    entries[0]["max_tokens"] = 200
+    with chain(desk, *entries) as customer:
+        customer.text()
+        customer.wait_replies(1)
+        assert calls(customer) == [("openai", "answered", "")]
+
+
+def test_model_that_keeps_failing_is_left_alone_and_tried_again(desk):
+    """Three tries of each turn; the fifth failure in a row opens the breaker for 5 s: longer than this
+    turn has, so the fallback comes at once and the model is not called."""
+    with chain(desk, entry(desk, "openai")):
+        desk.faults("model", {"path": PATHS["openai"], "action": status(503)})
+        since = len(desk.log("engine-1"))
+        for expected in (3, 2, 0):
+            customer = Customer(desk, GARAGE)
+            customer.text()
+            (_, outcome, _), = customer.wait_replies(1)
+            assert outcome == "fallback" and len(calls(customer)) == expected, calls(customer)
+        assert refusals(desk, "engine-1", "model.left_alone", since) == 1
+        desk.faults("model")
+
+        def answered():
+            customer = Customer(desk, GARAGE)
+            customer.text()
+            return customer.wait_replies(1)[0][1] == "reply"
+        desk.wait(answered, 20, "the model to be tried again")
+
+
+def test_prompt_that_is_refused_says_nothing_about_the_model(desk):
+    """A filter's refusal is final for this prompt, for the whole chain; another customer is answered."""
+    with chain(desk, entry(desk, "openai"), entry(desk, "gemini")):
+        for _ in range(6):
+            customer = Customer(desk, GARAGE)
+            said = customer.make()
+            desk.faults("model", {"match": said.nonce, "action": {
+                "type": "reply", "text": "half", "finish_reason": "content_filter"}})
+            say(desk, said)
+            (_, outcome, _), = customer.wait_replies(1)
+            assert outcome == "fallback" and calls(customer) == [("openai", "failed", "llm.filtered")]
+        other = Customer(desk, GARAGE)
+        other.text()
+        other.wait_replies(1)
+        assert calls(other) == [("openai", "answered", "")]
+
+
+def test_cost_is_recorded(desk):
+    """By the prices of the vendor's file for the model that the tenant chose."""
+    with chain(desk, entry(desk, "openai", model="gpt-5.4-mini")) as customer:
+        customer.text()
+        customer.wait_replies(1)
+        tokens_in, tokens_out, cost = desk.sql(
+            "SELECT l.tokens_in, l.tokens_out, l.cost FROM llm_calls l JOIN turns t"
+            " ON t.tenant_id = l.tenant_id AND t.id = l.turn_id WHERE t.session_id = %s::uuid",
+            customer.session()["id"])[0]
+        assert cost == tokens_in * 750 + tokens_out * 4500
+        shown = good(desk, "conversation", "show", customer.conversation()).out
+        assert f"some $0.{cost // 1000:06d}" in shown, shown
