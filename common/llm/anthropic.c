@@ -149,5 +149,8 @@ static int take(struct llm_answer *answer, const struct json *document, struct e
     return 0;
 }
 
-const struct llm_wire llm_wire_anthropic = {
-    .name = "anthropic", .write_path = write_path, .write_members = write_members, .take = take};
+const struct llm_wire llm_wire_anthropic = {.name = "anthropic",
+                                            .write_path = write_path,
+                                            .write_members = write_members,
+                                            .take = take,
+                                            .usual_header = "anthropic-version: 2023-06-01"};

@@ -27,6 +27,8 @@ static void write_members(const struct llm_request *request, const struct json *
         json_open_object(w, NULL);
         json_add_text(w, "role", roles[request->messages[i].role]);
         json_add_text(w, "content", request->messages[i].text);
+        if (request->echo_reasoning && request->messages[i].role == LLM_ASSISTANT)
+            json_add_text(w, "reasoning_content", ""); /* we keep none */
         json_close_object(w);
     }
     json_close_array(w);

@@ -162,6 +162,20 @@ static enum body_kind kind_of(const char *bytes, size_t length)
     return BODY_UNSEEN;
 }
 
+/* Gemini can end a stream with an error object that is no event. A chunk that only happens to begin
+ * like one is read as part of the stream. */
+static bool find_bare_fault(struct llm_call *call, const char *bytes, size_t length)
+{
+    struct llm_fault fault = {.status = 200};
+    struct json *document = NULL;
+    bool found =
+        json_parse(bytes, length, &document, NULL) == 0 && llm_fault_read(document, &fault);
+    if (found)
+        llm_classify(&fault, &call->err);
+    json_free(&document);
+    return found;
+}
+
 static int read_on(struct llm_call *call, const char *bytes, size_t length)
 {
     if (call->kind == BODY_UNSEEN)
@@ -172,6 +186,8 @@ static int read_on(struct llm_call *call, const char *bytes, size_t length)
                    ? err_set(&call->err, ERR_FALL_BACK, "llm.nonsense", "a huge answer")
                    : 0;
     }
+    if (length > 0 && bytes[0] == '{' && find_bare_fault(call, bytes, length))
+        return -1;
     if (sse_push(&call->sse, bytes, length) == SSE_TOO_LONG)
         return err_set(&call->err, ERR_FALL_BACK, "llm.nonsense", "a line without end");
     return 0;
@@ -276,12 +292,15 @@ static char *endpoint(const struct llm_call *call, const struct llm_request *req
 /* Ours, then the request's as far as there is room. */
 static void list_headers(const struct llm_request *request, const char *lines[HEADERS_MAX + 3])
 {
+    const char *usual = llm_wire_of(request->dialect)->usual_header;
     size_t count = 0;
     lines[count++] = "Content-Type: application/json";
     lines[count++] = "Accept: text/event-stream";
     for (size_t i = 0; request->headers != NULL && request->headers[i] != NULL && i < HEADERS_MAX;
          i++)
         lines[count++] = request->headers[i];
+    if (usual != NULL && count == 2)
+        lines[count++] = usual;
     lines[count] = NULL;
 }
 

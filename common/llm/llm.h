@@ -34,7 +34,7 @@ struct llm_message {
 enum llm_dialect {
     LLM_CHAT,      /* OpenAI Chat Completions: <base_url>/chat/completions */
     LLM_GEMINI,    /* Gemini's own: <base_url>/models/<model>:streamGenerateContent */
-    LLM_ANTHROPIC, /* Anthropic Messages: <base_url>/messages */
+    LLM_ANTHROPIC, /* Anthropic Messages: <base_url>/messages; without `headers`, of 2023-06-01 */
 };
 
 /* The dialect of that name ("openai", "gemini", "anthropic"); false if there is none. */
@@ -54,6 +54,7 @@ struct llm_request {
     int max_tokens;             /* 0: not sent; Anthropic: 1,024 */
     bool max_completion_tokens; /* LLM_CHAT: name of the limit's member for this vendor */
     bool no_stream_usage;       /* LLM_CHAT: the vendor does not know stream_options */
+    bool echo_reasoning;        /* LLM_CHAT: the model's turns need a reasoning_content */
     size_t answer_max_bytes;    /* text beyond this ends the call: "llm.too_long_answer" */
     int64_t connect_ms, first_token_ms, idle_ms, total_ms; /* 0: 3 s, 20 s, 60 s, 90 s */
 };

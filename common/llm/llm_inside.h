@@ -56,6 +56,7 @@ struct llm_wire {
                           struct json_writer *w);
     /* Takes one chunk of a stream, or a whole unstreamed answer, that is no error and an object. */
     int (*take)(struct llm_answer *answer, const struct json *document, struct err *err);
+    const char *usual_header; /* sent if the request has no headers of its own; or NULL */
     const char *own_extra; /* the member of `extra` that write_members has merged itself, or NULL */
 };
 

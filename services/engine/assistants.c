@@ -140,6 +140,7 @@ static int read_quirks(struct entry *entry, const struct json *from, struct assi
     }
     model->max_completion_tokens = json_member_bool(from, "max_completion_tokens", false);
     model->no_stream_usage = !json_member_bool(from, "stream_usage", true);
+    model->echo_reasoning = json_member_bool(from, "echo_reasoning", false);
     return 0;
 }
 

@@ -24,7 +24,7 @@ struct assistant_model {
     const char *extra;                              /* a JSON object, or NULL */
     double temperature;                             /* < 0: not sent */
     int max_tokens;
-    bool max_completion_tokens, no_stream_usage;
+    bool max_completion_tokens, no_stream_usage, echo_reasoning;
     int64_t first_token_ms, total_ms;
     int64_t price_in, price_cached, price_out; /* billionths of a dollar a token; -1: not known */
 };

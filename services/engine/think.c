@@ -175,6 +175,7 @@ static void ask(struct session *session, const struct assistant *assistant)
                                         .max_tokens = model->max_tokens,
                                         .max_completion_tokens = model->max_completion_tokens,
                                         .no_stream_usage = model->no_stream_usage,
+                                        .echo_reasoning = model->echo_reasoning,
                                         .answer_max_bytes = ANSWER_BYTES_MAX,
                                         .first_token_ms = model->first_token_ms,
                                         .total_ms = model->total_ms},

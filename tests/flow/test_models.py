@@ -22,9 +22,9 @@ PATHS = {"openai": "/chat/completions", "gemini": ":streamGenerateContent", "ant
 
 
 def entry(desk, vendor, **more):
-    return {"vendor": vendor, "base_url": desk.installation.model.url + BASES[vendor],
-            "model": "stand-1", "key": "env:OPENAI_API_KEY", "first_token": "1s", "total": "2s",
-            **more}
+    stand = desk.installation.model_url.removesuffix("/v1")
+    return {"vendor": vendor, "base_url": stand + BASES[vendor], "model": "stand-1",
+            "key": "env:OPENAI_API_KEY", "first_token": "1s", "total": "2s", **more}
 
 
 def apply(desk, *entries):
@@ -57,6 +57,10 @@ def calls(customer):
         customer.tenant_id, customer.address)
 
 
+def troubled(desk):
+    return desk.service("engine-1").metrics()["frontdesk_models_troubled"]
+
+
 def status(code, **more):
     return {"type": "status", "status": code, **more}
 
@@ -84,12 +88,7 @@ def test_every_dialect_answers_and_remembers(desk):
 # What the first model of the chain does, and what of it is recorded.
 FAULTS = [
     (status(401), "llm.config"),
-    (status(404), "llm.config"),
-    (status(500), "llm.unavailable"),
-    (status(429), "llm.throttled"),
     (status(429, retry_after=60), "llm.throttled"),
-    ({"type": "hang"}, "llm.first_token"),
-    ({"type": "stall", "chunks": 3}, "llm.truncated"),
     ({"type": "cut", "chunks": 3}, "llm.truncated"),
     ({"type": "truncate", "chunks": 3}, "llm.truncated"),
     ({"type": "error_in_stream", "chunks": 3}, "llm.unavailable"),
@@ -116,7 +115,7 @@ def test_every_fault_in_every_dialect_goes_on_to_the_next(desk):
                 assert failed and set(failed) == {(vendor, "failed", code)}, (action, failed)
 
 
-test_every_fault_in_every_dialect_goes_on_to_the_next.deadline_s = 200
+test_every_fault_in_every_dialect_goes_on_to_the_next.deadline_s = 150
 
 
 def test_next_in_the_chain_answers(desk):
@@ -146,14 +145,14 @@ def test_slow_model_is_not_asked_again_while_another_waits(desk):
 def test_wrong_key_is_left_alone_until_a_new_version(desk):
     entries = [entry(desk, "openai"), entry(desk, "gemini")]
     with chain(desk, *entries) as customer:
+        before = troubled(desk)
         desk.faults("model", {"path": PATHS["openai"], "action": status(401)})
         for count in range(1, 4):
             customer.text()
             assert customer.wait_replies(count)[-1][1] == "reply"
         assert calls(customer) == [("openai", "failed", "llm.config")] + \
             [("gemini", "answered", "")] * 3
-        desk.wait(lambda: desk.service("engine-1").metrics()["frontdesk_models_troubled"] == 1, 5,
-                  "the metric")
+        desk.wait(lambda: troubled(desk) == before + 1, 5, "the metric")
         desk.faults("model")
         customer.text()
         customer.wait_replies(4)

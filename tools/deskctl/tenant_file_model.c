@@ -98,6 +98,7 @@ static void take_vendor(const struct yaml_node *node, const struct vendor *vendo
     model->header_count = vendor->header_count;
     model->extra = vendor->extra;
     model->stream_usage = vendor->stream_usage;
+    model->echo_reasoning = vendor->echo_reasoning;
     if (yaml_get(node, "max_completion_tokens") == NULL)
         model->max_completion_tokens = vendor->max_completion_tokens;
     take_prices(vendor, model);

@@ -24,7 +24,7 @@ struct tenant_file_model {
     int64_t first_token_ms, total_ms;
     int64_t price_in, price_cached, price_out; /* billionths of a dollar per token; -1: unknown */
     bool max_completion_tokens;                /* the vendor calls the limit so */
-    bool stream_usage;
+    bool stream_usage, echo_reasoning;
 };
 
 /* Reads an entry, which may name one of these vendors. What is wrong is in `problems`. The key is

@@ -8,7 +8,7 @@
 #include "crypto/crypto.h"
 #include "store/credential.h"
 
-#define FIELDS_COUNT 16
+#define FIELDS_COUNT 17
 
 /* ---- fields ---- */
 
@@ -47,6 +47,7 @@ static void fields_of(struct arena *arena, const struct tenant_file_model *model
         {"headers", headers_text(arena, model), true},
         {"extra", model->extra, true},
         {"stream_usage", model->stream_usage ? NULL : "false", true},
+        {"echo_reasoning", model->echo_reasoning ? "true" : NULL, true},
         {"temperature", maker_hundredths(arena, model->temperature_hundredths), true},
         {"max_tokens", maker_number(arena, model->max_tokens), true},
         {"max_completion_tokens", model->max_completion_tokens ? "true" : "false", true},

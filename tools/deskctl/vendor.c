@@ -106,9 +106,10 @@ static void print_vendor(struct desk *desk, const struct vendor *vendor, struct 
     for (size_t i = 0; i < vendor->header_count; i++)
         strbuf_printf(out, "  header %s\n", vendor->headers[i]);
     if (openai)
-        strbuf_printf(out, "  limit %s%s\n",
+        strbuf_printf(out, "  limit %s%s%s\n",
                       vendor->max_completion_tokens ? "max_completion_tokens" : "max_tokens",
-                      vendor->stream_usage ? "" : ", asked for no usage");
+                      vendor->stream_usage ? "" : ", asked for no usage",
+                      vendor->echo_reasoning ? ", gets reasoning_content back" : "");
     if (!vendor->temperature)
         strbuf_add_text(out, "  takes no temperature\n");
     if (vendor->extra != NULL)
@@ -160,6 +161,7 @@ static void write_vendor(struct desk *desk, const struct vendor *vendor, struct 
     json_add_bool(&writer, "max_completion_tokens", vendor->max_completion_tokens);
     json_add_bool(&writer, "temperature", vendor->temperature);
     json_add_bool(&writer, "stream_usage", vendor->stream_usage);
+    json_add_bool(&writer, "echo_reasoning", vendor->echo_reasoning);
     json_add_raw(&writer, "extra", vendor->extra != NULL ? vendor->extra : "null");
     json_add_text(&writer, "default_model", vendor->default_model);
     json_add_text(&writer, "priced", vendor->priced);

@@ -40,6 +40,7 @@ static const struct field vendor_fields[] = {
     {"limit", FIELD_CHOICE, AT(draft, limit), 0, 0, false, limits},
     {"temperature", FIELD_BOOL, AT(draft, vendor.temperature), 0, 0, false, NULL},
     {"stream_usage", FIELD_BOOL, AT(draft, vendor.stream_usage), 0, 0, false, NULL},
+    {"echo_reasoning", FIELD_BOOL, AT(draft, vendor.echo_reasoning), 0, 0, false, NULL},
     {"extra", FIELD_MAPPING, AT(draft, extra), 0, 0, false, NULL},
     {"default_model", FIELD_NAME, AT(draft, vendor.default_model), 0, 0, false, NULL},
     {"priced", FIELD_DATE, AT(draft, vendor.priced), 0, 0, false, NULL},
@@ -159,7 +160,7 @@ static void check_name(struct problems *problems, const struct vendor *vendor, c
 static void check_rules(struct problems *problems, const struct yaml_node *root,
                         const struct vendor *vendor)
 {
-    static const char *const openai_only[] = {"limit", "stream_usage"};
+    static const char *const openai_only[] = {"limit", "stream_usage", "echo_reasoning"};
     bool openai = vendor->dialect == NULL || strcmp(vendor->dialect, "openai") == 0;
     for (size_t i = 0; i < COUNT(openai_only); i++) {
         const struct yaml_node *node = yaml_get(root, openai_only[i]);

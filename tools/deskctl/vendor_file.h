@@ -36,6 +36,7 @@ struct vendor {
     bool max_completion_tokens; /* the limit's name; only the openai dialect has a choice */
     bool temperature;           /* the vendor takes one */
     bool stream_usage;          /* stream_options.include_usage is sent; openai dialect only */
+    bool echo_reasoning;        /* the model's turns come back with reasoning_content; the same */
 };
 
 struct vendors {

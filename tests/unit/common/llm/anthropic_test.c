@@ -160,15 +160,16 @@ static void test_request(void)
                                                   {LLM_USER, "When?"},
                                                   {LLM_USER, "And where?"},
                                                   {LLM_ASSISTANT, "Soon."}};
-    static const char *const headers[] = {"anthropic-version: 2023-06-01", NULL};
+    static const char *const headers[] = {"anthropic-version: 2026-10-21", NULL};
     struct secret *key = secret_new("c-key", 5);
-    for (int limit = 0; limit <= 300; limit += 300) {
+    for (int limit = 0; limit <= 300;
+         limit += 300) { /* with the usual header, and with a given one */
         struct outcome o = {0};
         start(&o, "usual",
               (struct llm_request){.dialect = LLM_ANTHROPIC,
                                    .key = key,
                                    .key_header = "x-api-key",
-                                   .headers = headers,
+                                   .headers = limit > 0 ? headers : NULL,
                                    .messages = messages,
                                    .message_count = 4,
                                    .temperature = -1,
@@ -178,7 +179,8 @@ static void test_request(void)
         char *head = fake_last_head(server);
         CU_ASSERT_PTR_NOT_NULL(strstr(head, "POST /usual/messages HTTP/1.1\r\n"));
         CU_ASSERT_PTR_NOT_NULL(strstr(head, "x-api-key: c-key\r\n"));
-        CU_ASSERT_PTR_NOT_NULL(strstr(head, "anthropic-version: 2023-06-01\r\n"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(head, limit > 0 ? "anthropic-version: 2026-10-21\r\n"
+                                                      : "anthropic-version: 2023-06-01\r\n"));
         CU_ASSERT_PTR_NULL(strstr(head, "Authorization"));
         free(head);
         check_body(limit > 0 ? limit : 1024);

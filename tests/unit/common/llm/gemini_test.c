@@ -1,6 +1,8 @@
 /* Gemini's dialect against a scripted server: its request, what is shown, what is refused. */
 #include "unit/common/llm/llm_rig.h"
 
+#include <poll.h>
+
 #define EVENT(members) "data: {" members ",\"modelVersion\":\"g-1\",\"responseId\":\"r-1\"}\r\n\r\n"
 #define PARTS(parts)                                                                               \
     "\"candidates\":[{\"index\":0,\"content\":{\"role\":\"model\",\"parts\":[" parts "]}}]"
@@ -85,10 +87,34 @@ static const struct script scripts[] = {
      ERR_RETRY_LATER, LLM_OTHER},
 };
 
-static bool answer_nothing(int fd, const char *name)
+static void send_chunk(int fd, const char *text)
 {
-    (void)fd, (void)name;
-    return false;
+    char head[20];
+    snprintf(head, sizeof head, "%zx\r\n", strlen(text));
+    fake_send(fd, head);
+    fake_send(fd, text);
+    fake_send(fd, "\r\n");
+}
+
+/* An event, and later an error that is none. */
+static bool answer_and_fail(int fd, const char *name)
+{
+    (void)name;
+    fake_send(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    send_chunk(fd, TEXT("half"));
+    poll(NULL, 0, 50);
+    send_chunk(fd, ERROR(429, "RESOURCE_EXHAUSTED", "m", QUOTA));
+    fake_send(fd, "0\r\n\r\n");
+    return true;
+}
+
+static void test_bare_error(void)
+{
+    struct outcome o = {0};
+    start(&o, "bare-error", (struct llm_request){.dialect = LLM_GEMINI});
+    run();
+    CU_ASSERT_STRING_EQUAL(o.text, "half");
+    CU_ASSERT_STRING_EQUAL(o.code, "llm.exhausted");
 }
 
 static void test_scripts(void)
@@ -179,11 +205,12 @@ int main(void)
 {
     script_list = scripts;
     script_count = sizeof scripts / sizeof *scripts;
-    serve_slow = answer_nothing;
+    serve_slow = answer_and_fail;
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("gemini", set_up, tear_down);
     CU_add_test(suite, "every script", test_scripts);
     CU_add_test(suite, "tokens, model, time to wait", test_facts);
     CU_add_test(suite, "the request", test_request);
+    CU_add_test(suite, "an error that is no event", test_bare_error);
     return run_tests();
 }

@@ -182,12 +182,15 @@ static void check_body(struct json *body, bool newer)
 {
     CU_ASSERT_STRING_EQUAL(json_member_text(body, "model"), "m-1");
     CU_ASSERT_TRUE(json_member_bool(body, "stream", false));
-    CU_ASSERT_TRUE(json_member_bool(json_member(body, "stream_options"), "include_usage", false));
+    CU_ASSERT_EQUAL(json_member_bool(json_member(body, "stream_options"), "include_usage", false),
+                    !newer);
     const struct json *message = json_first(json_member(body, "messages"));
     CU_ASSERT_STRING_EQUAL(json_member_text(message, "role"), "system");
     CU_ASSERT_STRING_EQUAL(json_member_text(message, "content"), "You are \"kind\".");
+    CU_ASSERT_PTR_NULL(json_member(message, "reasoning_content"));
     message = json_next(json_next(message));
     CU_ASSERT_STRING_EQUAL(json_member_text(message, "role"), "assistant");
+    CU_ASSERT_EQUAL(json_member(message, "reasoning_content") != NULL, newer);
     CU_ASSERT_PTR_NULL(json_next(message));
     int64_t limit = 0;
     CU_ASSERT_TRUE(
@@ -205,7 +208,9 @@ static void test_request(void)
               (struct llm_request){.key = key,
                                    .temperature = 0.5,
                                    .max_tokens = 99,
-                                   .max_completion_tokens = newer == 1});
+                                   .max_completion_tokens = newer == 1,
+                                   .echo_reasoning = newer == 1,
+                                   .no_stream_usage = newer == 1});
         run();
         char *head = fake_last_head(server);
         CU_ASSERT_PTR_NOT_NULL(strstr(head, "POST /usual/chat/completions HTTP/1.1\r\n"));

@@ -320,7 +320,7 @@ static void test_each_member_counts(void)
         "vendor",       "dialect",        "base_url",    "model",      "auth",
         "headers",      "extra",          "temperature", "max_tokens", "max_completion_tokens",
         "stream_usage", "first_token_ms", "total_ms",    "price_in",   "price_cached",
-        "price_out",
+        "price_out",    "echo_reasoning",
     };
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         struct tenant_plan plan;
@@ -345,6 +345,8 @@ static void test_each_member_counts(void)
             model->max_completion_tokens = false;
         else if (i == 10)
             model->stream_usage = true;
+        else if (i == 16)
+            model->echo_reasoning = true;
         else
             ++*(int64_t *[]){&model->first_token_ms, &model->total_ms, &model->price_in,
                              &model->price_cached, &model->price_out}[i - 11];

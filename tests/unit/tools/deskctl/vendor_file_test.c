@@ -184,6 +184,7 @@ static const struct mistake mistakes[] = {
     {"limit: max_completion_tokens", "limit: max_token", 9, "not known", "write max_tokens"},
     {"dialect: openai", "dialect: gemini", 9, "limit: only the openai dialect", "remove it"},
     {"dialect: openai", "dialect: anthropic", 11, "stream_usage: only the openai", "remove it"},
+    {"stream_usage: false", "echo_reasoning: 1", 11, "\"1\"", "true or false"},
     {"temperature: true", "temperature: 1", 10, "\"1\"", "true or false"},
     {"stream_usage: false", "stream_usage: no", 11, "\"no\"", "true or false"},
     /* extra */
