@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 
 from procs import Failure, Deadline, give_file, own_dir, private_root, raise_file_limit
+from tenants import vendors_with_keys
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ENDPOINTS = CHECKOUT / ".run" / "endpoints.json"
@@ -62,14 +63,18 @@ class Steps:
         return result
 
 
+MODEL_URLS = ("FRONTDESK_MODEL_BASE_URL", "DESK_MODEL_URL", "OPENAI_BASE_URL")
+
+
 def outside_settings():
     """What replaces the stand-ins, from the environment."""
     outside = {}
-    base_url = os.environ.get("FRONTDESK_MODEL_BASE_URL") or os.environ.get("OPENAI_BASE_URL")
-    if base_url:
-        outside["model_base_url"] = base_url
-    elif os.environ.get("OPENAI_API_KEY"):
-        outside["model_base_url"] = "https://api.openai.com/v1"
+    base_url = next(filter(None, map(os.environ.get, MODEL_URLS)), None)
+    vendors = vendors_with_keys()
+    if base_url or vendors:
+        outside["model_base_url"] = base_url or "https://api.openai.com/v1"
+    if not base_url and vendors not in ([], ["openai"]):
+        outside["vendors"] = vendors
     given = [name for name in TWILIO_SETTINGS if os.environ.get(name)]
     if os.environ.get("TWILIO_ACCOUNT_SID"):
         missing = [name for name in TWILIO_SETTINGS if name not in given]

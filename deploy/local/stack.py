@@ -15,7 +15,7 @@ from pgbouncer import PgBouncer
 from postgres import Postgres
 from procs import Failure, fixed_port, free_port, give_file, own_dir
 from service import Service, Stand, deskctl
-from tenants import load_tenants
+from tenants import load_tenants, with_chain
 
 PORTS = {
     "public": 18080, "ingress": 18081, "admin": 18090, "kafka": 19092, "kafka_controller": 19093,
@@ -77,7 +77,8 @@ class Servers:
 
 class Installation:
     """One Frontdesk on some servers. `ports` gives a port for a name, `direct` by-passes PgBouncer,
-    `outside` holds what replaces a stand-in: twilio_base_url, model_base_url, public_url."""
+    `outside` holds what replaces a stand-in: twilio_base_url, model_base_url, public_url; and vendors,
+    whose models then stand in the tenant files instead of the one that is there."""
 
     def __init__(self, servers, folder, bin_dir, ports, database="frontdesk", prefix="desk.",
                  direct=False, outside=None):
@@ -178,6 +179,8 @@ class Installation:
 
     def load_tenants(self, files):
         """Reads the tenant files and makes up the secrets that they name and nobody has set."""
+        if "vendors" in self.outside:
+            files = with_chain(files, self.outside["vendors"], own_dir(self.folder / "tenants"))
         self.tenant_files = files
         known = {"OPENAI_BASE_URL": self.model_url}
         self.tenants, self.secrets = load_tenants(files, known, self.outside)

@@ -13,6 +13,11 @@ import yaml
 
 from procs import Failure
 
+# The vendors of deploy/vendors whose own keys ./run takes, in the order in which they are asked.
+VENDOR_KEYS = {"openai": "OPENAI_API_KEY", "gemini": "GEMINI_API_KEY", "deepseek": "DEEPSEEK_API_KEY",
+               "groq": "GROQ_API_KEY", "mistral": "MISTRAL_API_KEY", "xai": "XAI_API_KEY",
+               "anthropic": "ANTHROPIC_API_KEY"}
+
 REFERENCE = re.compile(r"^env:([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$", re.S)
 
 
@@ -46,7 +51,27 @@ def environment_for(documents, known, outside):
 def allowed(name, outside):
     """Whether a variable of the caller's applies: the model's with a real model, Twilio's with a
     real Twilio."""
-    return ("model_base_url" if name.startswith("OPENAI_") else "twilio_base_url") in outside
+    models = name.startswith("OPENAI_") or name in VENDOR_KEYS.values()
+    return ("model_base_url" if models else "twilio_base_url") in outside
+
+
+def vendors_with_keys():
+    """The vendors whose keys are in the caller's environment."""
+    return [vendor for vendor, key in VENDOR_KEYS.items() if os.environ.get(key)]
+
+
+def with_chain(files, vendors, folder):
+    """Copies of the tenant files in the folder, whose models are these vendors' usual ones."""
+    copies = []
+    for path in files:
+        document = yaml.safe_load(Path(path).read_text())
+        document["assistant"]["models"] = [
+            {"vendor": vendor, "key": f"env:{VENDOR_KEYS[vendor]}",
+             **({"model": "env:OPENAI_MODEL"} if vendor == "openai" and os.environ.get("OPENAI_MODEL")
+                else {})} for vendor in vendors]
+        copies.append(folder / Path(path).name)
+        copies[-1].write_text(yaml.safe_dump(document, sort_keys=False))
+    return copies
 
 
 def resolve(value, environment):

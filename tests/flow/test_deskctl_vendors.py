@@ -4,6 +4,7 @@ import json
 
 from harness import CHECKOUT
 from operating import DIFFERENT, FAILED, NOT_FOUND, TENANTS, expect, good, tenant_file, tenant_row
+from tenants import VENDOR_KEYS, with_chain
 
 SHARE = True
 VENDORS = CHECKOUT / "deploy" / "vendors"
@@ -106,3 +107,16 @@ def test_vendor_mistakes_of_a_tenant_are_named(desk):
     path = tenant_file(desk, "garage", (CHAIN[0], CHAIN[0] + "    - vendor: gemni\n"))
     done = expect(FAILED, desk, "tenant", "apply", path, "--yes")
     assert "did you mean gemini?" in done.said and "openrouter" in done.said
+
+
+def test_chain_of_the_keys_that_run_finds(desk):
+    """What ./run makes of the example tenants when vendors' keys are set is taken as it is."""
+    desk.prepare()
+    folder = desk.folder / "chains"
+    folder.mkdir()
+    files = with_chain(sorted(TENANTS.glob("*.yaml")), list(VENDOR_KEYS), folder)
+    keys = {key: f"{vendor}-key" for vendor, key in VENDOR_KEYS.items()}
+    done = expect(DIFFERENT, desk, "tenant", "apply", *files, "--dry-run", environment=keys)
+    for number, vendor in enumerate(VENDOR_KEYS, 1):
+        base_url = good(desk, "vendor", "show", vendor, "--json").json()["base_url"]
+        assert f"models[{number}]" in done.said and base_url in done.said, (vendor, done.said)
