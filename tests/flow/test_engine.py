@@ -560,6 +560,20 @@ def unanswered(desk):
         " LIMIT 3")
 
 
+def astray(desk, texts):
+    """Where the first texts are that have no answer: in the topic, a dead letter, an event."""
+    states = dict(desk.sql("SELECT provider_id, state FROM inbox_events WHERE provider_id = ANY (%s)",
+                           [text.sid for text in texts]))
+    left = [text for text in texts if states.get(text.sid) != "answered"][:3]
+    records = desk.kafka_records("inbound.sms")
+    dead = letters(desk)
+    return "; ".join(
+        f"{text.sid} {states.get(text.sid)} in"
+        f" {[f'{r.partition}/{r.offset}' for r in records if text.nonce.encode() in r.value]},"
+        f" {sum(text.nonce.encode() in (r.value or b'') for r in dead)} dead letters"
+        for text in left)
+
+
 def test_turn_that_kills_its_engine(desk):
     """One poisoned turn among a thousand: its customer gets the degraded wording, after three
     processes died of it; all others get real replies."""
@@ -597,7 +611,7 @@ def test_turn_that_kills_its_engine(desk):
             " AND s.tenant_id = t.tenant_id WHERE s.remote_address = ANY (%s) GROUP BY 1",
             addresses))
     desk.wait(lambda: outcomes() == {"reply": 999}, 60,
-              lambda: f"999 replies: {outcomes()}, open: {unanswered(desk)}")
+              lambda: f"999 replies: {outcomes()}, open: {unanswered(desk)}; {astray(desk, texts)}")
     last = poison.text()
     assert oracle.new_nonces(poison.wait_replies(3, 20)[2][0])[-1] == last.nonce
 

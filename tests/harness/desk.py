@@ -7,7 +7,7 @@ import urllib.request
 from types import SimpleNamespace
 
 from harness import CHECKOUT, oracle
-from harness.load import Load
+from harness.load import Load, addresses_of
 from harness.stops import Stops
 
 import webhook
@@ -36,6 +36,7 @@ class Desk:
         self.name = name
         self.options = options
         self.folder = own_dir(folder)
+        self._addresses = addresses_of("+1555")
         self.bin = bin_dir(options["BUILD"])
         mark = f"{name}-{secrets.token_hex(3)}"
         self.installation = Installation(
@@ -189,7 +190,7 @@ class Desk:
         return f"http://127.0.0.1:{self.installation.ingress_ports[number - 1]}"
 
     def new_address(self):
-        return f"+1555{secrets.randbelow(10**7):07d}"
+        return next(self._addresses)
 
     def new_nonce(self):
         return "n-" + secrets.token_hex(5)
