@@ -81,7 +81,7 @@ def test_chain_of_vendors(desk):
     assert chain[0] == {
         "vendor": "deepseek", "dialect": "openai", "base_url": "https://api.deepseek.com",
         "model": "deepseek-v4-flash", "auth": "bearer", "extra": {"thinking": {"type": "disabled"}},
-        "max_tokens": 300, "max_completion_tokens": False, "first_token_ms": 8000,
+        "echo_reasoning": True, "max_tokens": 300, "max_completion_tokens": False, "first_token_ms": 8000,
         "total_ms": 25000, "price_in": 440, "price_cached": 14, "price_out": 1320}
     assert chain[1]["headers"] == ["anthropic-version: 2023-06-01"]
     assert chain[1]["auth"] == "x-api-key" and chain[1]["total_ms"] == 20000
@@ -118,5 +118,5 @@ def test_chain_of_the_keys_that_run_finds(desk):
     keys = {key: f"{vendor}-key" for vendor, key in VENDOR_KEYS.items()}
     done = expect(DIFFERENT, desk, "tenant", "apply", *files, "--dry-run", environment=keys)
     for number, vendor in enumerate(VENDOR_KEYS, 1):
-        base_url = good(desk, "vendor", "show", vendor, "--json").json()["base_url"]
-        assert f"models[{number}]" in done.said and base_url in done.said, (vendor, done.said)
+        model = good(desk, "vendor", "show", vendor, "--json").json()["default_model"]
+        assert f"models[{number}]" in done.said and model in done.said, (vendor, done.said)

@@ -145,7 +145,7 @@ def test_slow_model_is_not_asked_again_while_another_waits(desk):
 def test_wrong_key_is_left_alone_until_a_new_version(desk):
     entries = [entry(desk, "openai"), entry(desk, "gemini")]
     with chain(desk, *entries) as customer:
-        before = troubled(desk)
+        before = desk.settled(1.5, lambda: troubled(desk), 20)
         desk.faults("model", {"path": PATHS["openai"], "action": status(401)})
         for count in range(1, 4):
             customer.text()
