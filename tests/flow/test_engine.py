@@ -100,8 +100,8 @@ def test_burst_ends_at_its_longest(desk):
 def test_text_while_the_model_works(desk):
     """Each of two texts that come while the model works starts the turn anew; the fourth text is
     the next turn."""
-    engines(desk)
-    hold_model(desk, 1200)
+    engines(desk, turn_deadline_ms=20000)
+    hold_model(desk, 3000)  # longer than a busy machine needs to produce the next text
     try:
         customer = Customer(desk)
         texts = []
