@@ -1,28 +1,10 @@
 """A person takes a conversation, answers in it, and gives it back."""
 
-import subprocess
-
-from harness import CHECKOUT, oracle
-from service import clean_environment
+from harness import oracle
+from harness.deskctl import FAILED, NOT_FOUND, USAGE, good, run
 from texts import accepted, delivery, quiet, up, wait_state
 
 SHARE = True
-OK, FAILED, USAGE, DIFFERENT, NOT_FOUND = range(5)
-
-
-def deskctl(desk, *words, **environment):
-    """(exit code, what was said on stderr) of one deskctl."""
-    here = desk.installation
-    known = {**here.deskctl_environment(), **environment}
-    done = subprocess.run([here.bin / "deskctl", *map(str, words)], env=clean_environment(known),
-                          capture_output=True, text=True, timeout=60, cwd=CHECKOUT)
-    return done.returncode, done.stderr
-
-
-def good(desk, *words, **options):
-    code, said = deskctl(desk, *words, **options)
-    assert code == OK, (words, code, said)
-    return said
 
 
 def talk(desk):
@@ -65,26 +47,26 @@ def test_reply_leaves_without_kafka(desk):
     """Kafka wakes, PostgreSQL remembers: the responder finds the row."""
     customer, conversation = talk(desk)
     good(desk, "takeover", conversation)
-    said = good(desk, "reply", conversation, "We close at five.",
-                FRONTDESK_KAFKA_BROKERS="127.0.0.1:1")
-    assert "a responder finds it by itself" in said
+    done = good(desk, "reply", conversation, "We close at five.",
+                environment={"FRONTDESK_KAFKA_BROKERS": "127.0.0.1:1"})
+    assert "a responder finds it by itself" in done.said
     assert desk.wait_replies(customer, 2)[1] == "We close at five."
     good(desk, "handback", conversation)
 
 
 def test_reply_is_the_holder_s(desk):
     customer, conversation = talk(desk)
-    code, said = deskctl(desk, "reply", conversation, "hello")
-    assert code == FAILED and "deskctl takeover" in said
+    done = run(desk, "reply", conversation, "hello")
+    assert done.code == FAILED and "deskctl takeover" in done.said
     good(desk, "takeover", conversation)
     desk.sql("UPDATE conversations SET held_by = 'deskctl:' || held_by WHERE id = %s::uuid",
              conversation)
-    code, said = deskctl(desk, "reply", conversation, "hello")
-    assert code == FAILED and "do not hold" in said
+    done = run(desk, "reply", conversation, "hello")
+    assert done.code == FAILED and "do not hold" in done.said
     assert len(quiet(desk, customer)) == 1
     good(desk, "handback", conversation)
     nobody = "00000000-0000-7000-8000-000000000000"
-    assert deskctl(desk, "reply", nobody, "hello")[0] == NOT_FOUND
+    assert run(desk, "reply", nobody, "hello").code == NOT_FOUND
 
 
 def test_reply_that_cannot_be_sent_is_refused(desk):
@@ -92,13 +74,13 @@ def test_reply_that_cannot_be_sent_is_refused(desk):
     good(desk, "takeover", conversation)
     for text, why in [("", "empty"), (" \n", "empty"), ("a\tb", "control"),
                       ("x" * 1601, "1,600"), (b"\xff\xfe", "UTF-8")]:
-        code, said = deskctl(desk, "reply", conversation, text if isinstance(text, str)
-                             else text.decode("utf-8", "surrogateescape"))
-        assert code == USAGE and why in said, (text, code, said)
+        done = run(desk, "reply", conversation, text if isinstance(text, str)
+                   else text.decode("utf-8", "surrogateescape"))
+        assert done.code == USAGE and why in done.said, (text, done)
     accepted(desk, customer, "STOP")
     desk.wait(lambda: desk.value("SELECT count(*) FROM consents WHERE address = %s AND state ="
                                  " 'opted_out'", customer) == 1, 10, "the opt-out")
-    code, said = deskctl(desk, "reply", conversation, "please stay")
-    assert code == FAILED and "opted out" in said
+    done = run(desk, "reply", conversation, "please stay")
+    assert done.code == FAILED and "opted out" in done.said
     assert len(quiet(desk, customer)) == 1
     good(desk, "handback", conversation)
