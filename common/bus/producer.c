@@ -71,21 +71,35 @@ static void doubt(struct bus_producer *producer, int64_t since_ms)
     bus_prime_request(producer);
 }
 
+/* Once a later record of its partition is confirmed, librdkafka takes a record for written whose
+ * own answer was lost: the broker would have refused the later one for its sequence. But a broker
+ * that does not know the producer in that partition, as after a restart without a record of it
+ * there, takes whatever sequence comes first, and the earlier record exists nowhere. Only the
+ * broker's own answer has an offset. */
+static bool is_confirmed(const rd_kafka_message_t *message)
+{
+    return message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset >= 0;
+}
+
 void bus_flight_landed(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
     (void)rk;
     struct bus_link *link = opaque;
     struct bus_producer *producer = link->producer;
     struct bus_flight *flight = message->_private;
-    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (is_confirmed(message)) {
         atomic_store(&producer->confirmed_ms, clock_mono_ms());
         atomic_store(&producer->healthy, true);
         flight_finish(producer, flight, NULL);
         return;
     }
     struct err err;
-    bus_client_fail(&err, message->err, "the record was not confirmed");
-    if (err_is_retryable(&err))
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        err_set(&err, ERR_RETRY_LATER, "bus.unconfirmed",
+                "a later record was confirmed, this one was not; it may be missing");
+    else
+        bus_client_fail(&err, message->err, "the record was not confirmed");
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && err_is_retryable(&err))
         doubt(producer, flight->since_ms);
     flight_finish(producer, flight, &err);
 }
