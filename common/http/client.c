@@ -109,6 +109,8 @@ static void on_limit(void *arg)
 static void complete(struct http_transfer *t, CURLcode curl)
 {
     struct err err;
+    if (curl != CURLE_OK && t->address_refused && !t->address_tried)
+        t->stop = HTTP_STOP_ADDRESS;
     if (t->stop != HTTP_STOP_NONE)
         http_stop_error(t->stop, &err);
     else if (curl != CURLE_OK)
@@ -163,6 +165,7 @@ struct http_transfer *http_start(struct http_client *client, const struct http_c
     t->on_done = call->on_done;
     t->arg = call->arg;
     t->is_get = strcmp(call->method, "GET") == 0;
+    t->public_only = call->public_only;
     strbuf_init(&t->answer,
                 call->answer_max_bytes > 0 ? call->answer_max_bytes : ANSWER_DEFAULT_BYTES);
     if (call->body_length > 0) {
@@ -216,6 +219,7 @@ struct http_client *http_client_new(const struct http_client_options *options)
     pthread_once(&curl_once, init_curl);
     struct http_client *client = xcalloc(1, sizeof *client);
     client->loop = options->loop;
+    client->exceptions = options->exceptions;
     client->max_connections =
         options->max_connections > 0 ? (size_t)options->max_connections : MAX_CONNECTIONS_DEFAULT;
     client->shard_max = (client->max_connections + HTTP_SHARD_TRANSFERS - 1) / HTTP_SHARD_TRANSFERS;

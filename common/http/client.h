@@ -4,7 +4,12 @@
  * Transfers are spread over many multi handles (about 640 each): one handle with 10,000 connections
  * to one host costs 2.7 times the CPU. A request body is never re-sent by curl itself: when a
  * reused connection dies, the caller learns whether a byte of the body had left. Redirects are not
- * followed. TLS is verified against the system's bundle. */
+ * followed. TLS is verified against the system's bundle. No proxy, no .netrc and no cookies,
+ * whatever the environment says.
+ *
+ * A call to a host that a tenant chose sets `public_only`: each address that it would connect to is
+ * judged after names are resolved (http/address.h). It has a connection of its own, opened for it
+ * and closed after it, so that it can never run over one that a call without this guard opened. */
 #ifndef DESK_HTTP_CLIENT_H
 #define DESK_HTTP_CLIENT_H
 
@@ -14,6 +19,7 @@
 
 #include "base/err.h"
 #include "base/secret.h"
+#include "http/address.h"
 #include "loop/loop.h"
 
 struct http_client;
@@ -21,6 +27,9 @@ struct http_client;
 struct http_client_options {
     struct loop *loop;   /* borrowed */
     int max_connections; /* per host over all multis; 0: 20,000 */
+    /* What public_only calls may reach besides public addresses; borrowed for the client's life;
+     * NULL: nothing. */
+    const struct address_list *exceptions;
 };
 
 /* Returns an owned client. */
@@ -41,7 +50,9 @@ struct http_result {
     size_t body_length;
     const struct err *err; /* NULL when a complete answer was read (of any status); else why
                               not: "http.connect", "http.timeout", "http.tls", "http.reset",
-                              "http.too_large", "http.gate" (may_send said no) ... */
+                              "http.too_large", "http.gate" (may_send said no), PERMANENT
+                              "http.address" (public_only, and no address of the host was
+                              allowed) ... */
     int64_t connect_us, first_byte_us, total_us; /* from the start of the transfer */
 };
 
@@ -58,6 +69,7 @@ struct http_call {
     const char *body;            /* copied; NULL: none */
     size_t body_length;
     size_t answer_max_bytes; /* collected body above this ends with "http.too_large" */
+    bool public_only;        /* see the top */
     int64_t connect_ms;      /* time limits; 0: 5,000 / none / none / 30,000 */
     int64_t first_byte_ms;   /* until the first byte of the answer's body or its end */
     int64_t idle_ms;         /* between bytes of the answer */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -42,6 +43,20 @@ static size_t on_read(char *buffer, size_t size, size_t count, void *arg)
     if (t->next_upload != NULL)
         t->next_upload->upload_at = &t->next_upload;
     return part;
+}
+
+/* Called for each address that curl is about to connect to, also when it tries the next one of a
+ * host. */
+static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    (void)purpose;
+    struct http_transfer *t = arg;
+    if (t->public_only && !address_is_public(&address->addr, t->client->exceptions)) {
+        t->address_refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    t->address_tried = true;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 /* A body can never be rewound: that is what keeps curl from sending it twice. */
@@ -126,6 +141,7 @@ static CURL *easy_new(const struct http_client *client)
     /* With a CA path curl parses the whole store for each connection: 926 kB and 30 ms. */
     http_must(curl_easy_setopt(easy, CURLOPT_CAPATH, NULL));
     http_must(curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file));
+    http_must(curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket));
     http_must(curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read));
     http_must(curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek));
     http_must(curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request));
@@ -187,7 +203,11 @@ void http_easy_prepare(struct http_transfer *t, const struct http_call *call)
     http_must(
         curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS,
                          (long)(call->connect_ms > 0 ? call->connect_ms : CONNECT_DEFAULT_MS)));
+    /* curl keeps connections by the host's name, not by who was allowed to open them. */
+    http_must(curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, call->public_only ? 1L : 0L));
+    http_must(curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, call->public_only ? 1L : 0L));
     http_must(curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t));
+    http_must(curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETDATA, t));
     http_must(curl_easy_setopt(t->easy, CURLOPT_READDATA, t));
     http_must(curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t));
     http_must(curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t));

@@ -16,7 +16,8 @@ enum http_stop {
     HTTP_STOP_GATE,
     HTTP_STOP_LARGE,
     HTTP_STOP_ABORTED,
-    HTTP_STOP_DIED
+    HTTP_STOP_DIED,
+    HTTP_STOP_ADDRESS
 };
 
 /* curl's set-up calls fail only for want of memory or by our own mistake. */
@@ -78,6 +79,7 @@ struct http_shard {
 struct http_client {
     struct loop *loop;
     size_t max_connections, shard_max, shard_count;
+    const struct address_list *exceptions;
     struct http_shard **shards;
     void *idle[HTTP_IDLE_HANDLES_MAX]; /* CURL */
     size_t idle_count;
@@ -110,6 +112,7 @@ struct http_transfer {
     void *arg;
     enum http_stop stop;
     bool is_get, body_sent, sent_once, cancelled;
+    bool public_only, address_refused, address_tried; /* tried: at least one was allowed */
 };
 
 /* ---- client_shard.c: multi handles on the loop ---- */

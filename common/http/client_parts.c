@@ -94,6 +94,9 @@ static const struct {
     [HTTP_STOP_ABORTED] = {ERR_PERMANENT, "http.aborted", "the caller ended the transfer"},
     [HTTP_STOP_DIED] = {ERR_RETRY_LATER, "http.reset",
                         "a kept connection died under the request, which is not sent twice"},
+    [HTTP_STOP_ADDRESS] = {ERR_PERMANENT, "http.address",
+                           "the address of this host is not a public one; allow its network with "
+                           "tool_networks"},
 };
 
 void http_stop_error(enum http_stop stop, struct err *err)
