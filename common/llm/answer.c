@@ -1,5 +1,5 @@
-/* What all dialects share: the request's frame, and an answer as it grows, from the bytes of an
- * event to the verdict. llm.c calls it; chat.c, gemini.c and anthropic.c know the members. */
+/* What all dialects share of an answer as it grows, from the bytes of an event to the verdict.
+ * llm.c calls it; chat.c, gemini.c and anthropic.c know the members. */
 #include <string.h>
 
 #include "base/text.h"
@@ -23,109 +23,6 @@ bool llm_dialect_named(const char *name, enum llm_dialect *dialect)
         }
     return false;
 }
-
-/* ---- request ---- */
-
-static void add_value(struct json_writer *w, const struct json *member)
-{
-    struct strbuf text;
-    strbuf_init(&text, 64 * 1024);
-    json_print(member, &text);
-    json_add_raw(w, json_name(member), text.data);
-    strbuf_fini(&text);
-}
-
-void llm_extra_write(const struct json *extra, const char *except, struct json_writer *w)
-{
-    for (const struct json *m = json_first(extra); m != NULL; m = json_next(m))
-        if (except == NULL || strcmp(json_name(m), except) != 0)
-            add_value(w, m);
-}
-
-void llm_request_write(const struct llm_request *request, struct strbuf *out)
-{
-    const struct llm_wire *wire = llm_wire_of(request->dialect);
-    struct json *extra = NULL;
-    struct json_writer w;
-    if (request->extra != NULL)
-        (void)json_parse(request->extra, strlen(request->extra), &extra, NULL);
-    json_writer_init(&w, out);
-    json_open_object(&w, NULL);
-    wire->write_members(request, extra, &w);
-    llm_extra_write(extra, wire->own_extra, &w);
-    json_close_object(&w);
-    json_free(&extra);
-}
-
-static void add_part(const char *type, const char *text, struct json_writer *w)
-{
-    json_open_object(w, NULL);
-    if (type != NULL)
-        json_add_text(w, "type", type);
-    json_add_text(w, "text", text);
-    json_close_object(w);
-}
-
-void llm_system_write(const struct llm_request *request, const char *name, const char *type,
-                      struct json_writer *w)
-{
-    bool open = false;
-    for (size_t i = 0; i < request->message_count; i++) {
-        if (request->messages[i].role != LLM_SYSTEM)
-            continue;
-        if (!open)
-            json_open_array(w, name);
-        open = true;
-        add_part(type, request->messages[i].text, w);
-    }
-    if (open)
-        json_close_array(w);
-}
-
-/* Stands where a conversation was begun by the business. */
-static const char nobody_asked[] = "(The business wrote first.)";
-
-static void open_turn(const struct llm_turns *names, enum llm_role role, struct json_writer *w)
-{
-    json_open_object(w, NULL);
-    json_add_text(w, "role", role == LLM_USER ? "user" : names->assistant);
-    json_open_array(w, names->parts);
-}
-
-static void close_turn(struct json_writer *w)
-{
-    json_close_array(w);
-    json_close_object(w);
-}
-
-void llm_turns_write(const struct llm_request *request, const struct llm_turns *names,
-                     struct json_writer *w)
-{
-    enum llm_role last = LLM_SYSTEM;
-    json_open_array(w, names->array);
-    for (size_t i = 0; i < request->message_count; i++) {
-        const struct llm_message *message = &request->messages[i];
-        if (message->role == LLM_SYSTEM)
-            continue;
-        if (last == LLM_SYSTEM && message->role == LLM_ASSISTANT) {
-            open_turn(names, LLM_USER, w);
-            add_part(names->type, nobody_asked, w);
-            last = LLM_USER;
-        }
-        if (message->role != last) {
-            if (last != LLM_SYSTEM)
-                close_turn(w);
-            open_turn(names, message->role, w);
-            last = message->role;
-        }
-        add_part(names->type, message->text, w);
-    }
-    if (last != LLM_SYSTEM)
-        close_turn(w);
-    json_close_array(w);
-}
-
-/* ---- answer ---- */
 
 void llm_answer_init(struct llm_answer *answer, size_t text_max_bytes)
 {

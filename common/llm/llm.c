@@ -20,7 +20,6 @@
 #define FIRST_TOKEN_DEFAULT_MS 20000
 #define IDLE_DEFAULT_MS        60000
 #define TOTAL_DEFAULT_MS       90000
-#define HEADERS_MAX            4   /* of a request */
 #define AFTER_DONE_MS          250 /* for the transport's end, so that the connection can be kept */
 
 struct llm {
@@ -277,33 +276,6 @@ static void on_http_done(void *arg, const struct http_result *http)
 
 /* ---- public ---- */
 
-static char *endpoint(const struct llm_call *call, const struct llm_request *request)
-{
-    struct strbuf url;
-    strbuf_init(&url, 4096);
-    size_t length = strlen(request->base_url);
-    while (length > 0 && request->base_url[length - 1] == '/')
-        length--;
-    strbuf_add(&url, request->base_url, length);
-    call->wire->write_path(request, &url);
-    return strbuf_take(&url);
-}
-
-/* Ours, then the request's as far as there is room. */
-static void list_headers(const struct llm_request *request, const char *lines[HEADERS_MAX + 3])
-{
-    const char *usual = llm_wire_of(request->dialect)->usual_header;
-    size_t count = 0;
-    lines[count++] = "Content-Type: application/json";
-    lines[count++] = "Accept: text/event-stream";
-    for (size_t i = 0; request->headers != NULL && request->headers[i] != NULL && i < HEADERS_MAX;
-         i++)
-        lines[count++] = request->headers[i];
-    if (usual != NULL && count == 2)
-        lines[count++] = usual;
-    lines[count] = NULL;
-}
-
 static int64_t limit(int64_t value_ms, int64_t fallback_ms)
 {
     return value_ms > 0 ? value_ms : fallback_ms;
@@ -311,12 +283,12 @@ static int64_t limit(int64_t value_ms, int64_t fallback_ms)
 
 static void send_request(struct llm_call *call, const struct llm_request *request)
 {
-    const char *headers[HEADERS_MAX + 3];
-    char *url = endpoint(call, request);
+    const char *headers[LLM_HEADERS_MAX + 3];
+    char *url = llm_request_url(request);
     struct strbuf body;
     strbuf_init(&body, REQUEST_MAX_BYTES);
     llm_request_write(request, &body);
-    list_headers(request, headers);
+    llm_request_headers(request, headers);
     struct http_call http = {
         .method = "POST",
         .url = url,

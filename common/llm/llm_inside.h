@@ -65,6 +65,11 @@ extern const struct llm_wire llm_wire_chat, llm_wire_gemini, llm_wire_anthropic;
 /* The table's row. */
 const struct llm_wire *llm_wire_of(enum llm_dialect dialect);
 
+/* Returns the owned URL, and lists the header lines: ours, then the request's. */
+#define LLM_HEADERS_MAX 4 /* of a request */
+char *llm_request_url(const struct llm_request *request);
+void llm_request_headers(const struct llm_request *request, const char *lines[LLM_HEADERS_MAX + 3]);
+
 /* Writes the members of `extra` (may be NULL) but the one named `except` (may be NULL). */
 void llm_extra_write(const struct json *extra, const char *except, struct json_writer *w);
 
