@@ -1,5 +1,7 @@
 /* What all dialects share of an answer as it grows, from the bytes of an event to the verdict.
- * llm.c calls it; chat.c, gemini.c and anthropic.c know the members. */
+ * llm.c calls it; chat.c, gemini.c and anthropic.c know the members, calls.c keeps the calls of
+ * tools. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -26,14 +28,19 @@ bool llm_dialect_named(const char *name, enum llm_dialect *dialect)
 
 void llm_answer_init(struct llm_answer *answer, size_t text_max_bytes)
 {
-    *answer = (struct llm_answer){
-        .finish = LLM_OTHER, .tokens_in = -1, .tokens_out = -1, .tokens_cached = -1};
+    *answer = (struct llm_answer){.finish = LLM_OTHER,
+                                  .tokens_in = -1,
+                                  .tokens_out = -1,
+                                  .tokens_cached = -1,
+                                  .other_block = INT64_MIN};
     strbuf_init(&answer->text, text_max_bytes);
 }
 
 void llm_answer_fini(struct llm_answer *answer)
 {
     strbuf_fini(&answer->text);
+    free(answer->signer);
+    llm_calls_free(&answer->calls);
 }
 
 int llm_answer_add_text(struct llm_answer *answer, const char *text, struct err *err)
@@ -99,13 +106,19 @@ int llm_answer_take(struct llm_answer *answer, const struct llm_wire *wire, cons
     return result;
 }
 
-static bool is_blank(const struct strbuf *text)
+enum llm_finish llm_answer_finish_of(const struct llm_answer *answer)
 {
-    return text->length == 0 || strspn(text->data, " \t\r\n") == text->length;
+    size_t calls;
+    (void)llm_calls_complete(answer, &calls);
+    bool cut_call = answer->offered && answer->finish == LLM_LENGTH && calls == 0;
+    if (answer->refused)
+        return LLM_FILTERED;
+    return answer->tools && !cut_call ? LLM_TOOL_CALLS : answer->finish;
 }
 
-int llm_answer_judge(const struct llm_answer *answer, bool cut, struct err *err)
+int llm_answer_judge(struct llm_answer *answer, bool cut, struct err *err)
 {
+    size_t calls;
     if (answer->refused || answer->finish == LLM_FILTERED)
         return err_set(err, ERR_PERMANENT, "llm.filtered", "the model declined to answer");
     if (!answer->finished && !answer->done) {
@@ -113,7 +126,15 @@ int llm_answer_judge(const struct llm_answer *answer, bool cut, struct err *err)
             return err_set(err, ERR_FALL_BACK, "llm.nonsense", "the answer holds no chunk");
         return err_set(err, ERR_RETRY_LATER, "llm.truncated", "the answer ended in the middle");
     }
-    if (is_blank(&answer->text))
+    if (llm_calls_settle(answer, err) != 0)
+        return -1;
+    (void)llm_calls_complete(answer, &calls);
+    if (answer->offered && calls > 0)
+        return 0;
+    if (answer->offered && llm_calls_begun(answer) > 0) /* its text only announces the call */
+        return err_set(err, ERR_FALL_BACK, "llm.empty",
+                       "the limit of its length cut the answer inside a call: raise max_tokens");
+    if (llm_is_blank(answer->text.data))
         return err_set(err, ERR_FALL_BACK, "llm.empty", "the answer holds no text");
     return 0;
 }

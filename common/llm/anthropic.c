@@ -15,16 +15,61 @@ static void write_path(const struct llm_request *request, struct strbuf *url)
     strbuf_add_text(url, "/messages");
 }
 
+static void write_tools(const struct llm_request *request, struct json_writer *w)
+{
+    if (request->tool_count == 0)
+        return;
+    json_open_array(w, "tools");
+    for (size_t i = 0; i < request->tool_count; i++) {
+        json_open_object(w, NULL);
+        json_add_text(w, "name", request->tools[i].name);
+        llm_tool_describe(&request->tools[i], w);
+        json_add_raw(w, "input_schema", llm_tool_parameters(&request->tools[i]));
+        json_close_object(w);
+    }
+    json_close_array(w);
+}
+
+static void write_call(const struct llm_request *request, const struct llm_asked *asked,
+                       struct json_writer *w)
+{
+    (void)request;
+    json_open_object(w, NULL);
+    json_add_text(w, "type", "tool_use");
+    json_add_text(w, "id", asked->id);
+    json_add_text(w, "name", asked->name);
+    json_add_raw(w, "input", asked->object);
+    json_close_object(w);
+}
+
+static void write_result(const struct llm_asked *asked, struct json_writer *w)
+{
+    json_open_object(w, NULL);
+    json_add_text(w, "type", "tool_result");
+    json_add_text(w, "tool_use_id", asked->id);
+    json_add_text(w, "content", asked->result);
+    if (asked->is_error)
+        json_add_bool(w, "is_error", true);
+    json_close_object(w);
+}
+
 static void write_members(const struct llm_request *request, const struct json *extra,
                           struct json_writer *w)
 {
     (void)extra;
-    static const struct llm_turns names = {"messages", "assistant", "content", "text"};
+    static const struct llm_turns names = {"messages", "assistant", "content",
+                                           "text",     write_call,  write_result};
     json_add_text(w, "model", request->model);
     json_add_int(w, "max_tokens",
                  request->max_tokens > 0 ? request->max_tokens : MAX_TOKENS_DEFAULT);
+    write_tools(request, w);
     llm_system_write(request, "system", "text", w);
     llm_turns_write(request, &names, w);
+    if (request->tool_count > 0 && request->no_more_tools) {
+        json_open_object(w, "tool_choice");
+        json_add_text(w, "type", "none");
+        json_close_object(w);
+    }
     if (request->temperature >= 0)
         json_add_double(w, "temperature", request->temperature);
     json_add_bool(w, "stream", true);
@@ -67,18 +112,49 @@ static bool is_type(const struct json *object, const char *type)
     return given != NULL && strcmp(given, type) == 0;
 }
 
-static int take_block(struct llm_answer *answer, const struct json *block, struct err *err)
+/* The input is whole in an unstreamed answer, and {} before the pieces of a streamed one. */
+static int take_tool_use(struct llm_answer *answer, const struct json *block, int64_t index,
+                         struct err *err)
 {
-    answer->tools |= is_type(block, "tool_use");
+    const struct json *input = json_member(block, "input");
+    bool is_empty = input != NULL && json_type(input) == JSON_OBJECT && json_first(input) == NULL;
+    struct llm_piece piece = {.how = LLM_PIECE_BEGINS,
+                              .index = index,
+                              .id = json_member_text(block, "id"),
+                              .name = json_member_text(block, "name"),
+                              .value = is_empty ? NULL : input};
+    answer->other_block = INT64_MIN;
+    return llm_calls_take(answer, &piece, err);
+}
+
+static int take_block(struct llm_answer *answer, const struct json *block, int64_t index,
+                      struct err *err)
+{
+    if (is_type(block, "tool_use"))
+        return take_tool_use(answer, block, index, err);
+    answer->other_block = index;
     answer->alive |= block != NULL && !is_type(block, "text");
     return is_type(block, "text")
                ? llm_answer_add_text(answer, json_member_text(block, "text"), err)
                : 0;
 }
 
-static int take_delta(struct llm_answer *answer, const struct json *delta, struct err *err)
+/* Blocks that are the provider's own business can have an input, too. */
+static int take_input(struct llm_answer *answer, const struct json *delta, int64_t index,
+                      struct err *err)
+{
+    struct llm_piece piece = {.how = LLM_PIECE_FOLLOWS,
+                              .index = index,
+                              .arguments = json_member_text(delta, "partial_json")};
+    return index == answer->other_block ? 0 : llm_calls_take(answer, &piece, err);
+}
+
+static int take_delta(struct llm_answer *answer, const struct json *delta, int64_t index,
+                      struct err *err)
 {
     answer->alive = true;
+    if (is_type(delta, "input_json_delta"))
+        return take_input(answer, delta, index, err);
     return is_type(delta, "text_delta")
                ? llm_answer_add_text(answer, json_member_text(delta, "text"), err)
                : 0;
@@ -93,7 +169,7 @@ static int take_message(struct llm_answer *answer, const struct json *message, s
     if (content != NULL && json_type(content) == JSON_ARRAY)
         for (const struct json *block = json_first(content); block != NULL;
              block = json_next(block))
-            if (take_block(answer, block, err) != 0)
+            if (take_block(answer, block, LLM_INDEX_NONE, err) != 0)
                 return -1;
     return finish(answer, message, err);
 }
@@ -105,12 +181,12 @@ static int take_start(struct llm_answer *answer, const struct json *event, struc
 
 static int take_block_start(struct llm_answer *answer, const struct json *event, struct err *err)
 {
-    return take_block(answer, json_member(event, "content_block"), err);
+    return take_block(answer, json_member(event, "content_block"), llm_piece_index(event), err);
 }
 
 static int take_block_delta(struct llm_answer *answer, const struct json *event, struct err *err)
 {
-    return take_delta(answer, json_member(event, "delta"), err);
+    return take_delta(answer, json_member(event, "delta"), llm_piece_index(event), err);
 }
 
 static int take_message_delta(struct llm_answer *answer, const struct json *event, struct err *err)

@@ -17,21 +17,98 @@ static void write_path(const struct llm_request *request, struct strbuf *url)
     strbuf_add_text(url, "/chat/completions");
 }
 
+static void write_tools(const struct llm_request *request, struct json_writer *w)
+{
+    if (request->tool_count == 0)
+        return;
+    json_open_array(w, "tools");
+    for (size_t i = 0; i < request->tool_count; i++) {
+        json_open_object(w, NULL);
+        json_add_text(w, "type", "function");
+        json_open_object(w, "function");
+        json_add_text(w, "name", request->tools[i].name);
+        llm_tool_describe(&request->tools[i], w);
+        json_add_raw(w, "parameters", llm_tool_parameters(&request->tools[i]));
+        json_close_object(w);
+        json_close_object(w);
+    }
+    json_close_array(w);
+}
+
+static void write_call(const struct llm_asked *asked, struct json_writer *w)
+{
+    json_open_object(w, NULL);
+    json_add_text(w, "id", asked->id);
+    json_add_text(w, "type", "function");
+    json_open_object(w, "function");
+    json_add_text(w, "name", asked->name);
+    json_add_text(w, "arguments", asked->arguments);
+    json_close_object(w);
+    json_close_object(w);
+}
+
+static void write_result(const struct llm_asked *asked, struct json_writer *w)
+{
+    json_open_object(w, NULL);
+    json_add_text(w, "role", "tool");
+    json_add_text(w, "tool_call_id", asked->id);
+    json_add_text(w, "content", asked->result);
+    json_close_object(w);
+}
+
+/* One message, with its calls but without what came back; `before` calls stand in front of it. */
+static void write_message(const struct llm_request *request, size_t at, size_t before,
+                          struct json_writer *w)
+{
+    const struct llm_message *message = &request->messages[at];
+    size_t calls = message->role == LLM_ASSISTANT ? message->call_count : 0;
+    bool wordless = calls > 0 && llm_is_blank(message->text);
+    struct llm_asked asked;
+    json_open_object(w, NULL);
+    json_add_text(w, "role", roles[message->role]);
+    json_add_text(w, "content", wordless ? NULL : message->text);
+    if (request->echo_reasoning && message->role == LLM_ASSISTANT)
+        json_add_text(w, "reasoning_content", ""); /* we keep none */
+    if (calls > 0)
+        json_open_array(w, "tool_calls");
+    for (size_t i = 0; i < calls; i++) {
+        llm_asked_fill(request, at, i, before, &asked);
+        write_call(&asked, w);
+    }
+    if (calls > 0)
+        json_close_array(w);
+    json_close_object(w);
+}
+
+static void write_messages(const struct llm_request *request, struct json_writer *w)
+{
+    size_t before = 0;
+    struct llm_asked asked;
+    json_open_array(w, "messages");
+    for (size_t at = 0; at < request->message_count; at++) {
+        const struct llm_message *message = &request->messages[at];
+        if (message->role == LLM_TOOL)
+            continue; /* written with its call */
+        write_message(request, at, before, w);
+        size_t calls = message->role == LLM_ASSISTANT ? message->call_count : 0;
+        for (size_t i = 0; i < calls; i++) {
+            llm_asked_fill(request, at, i, before, &asked);
+            write_result(&asked, w);
+        }
+        before += calls;
+    }
+    json_close_array(w);
+}
+
 static void write_members(const struct llm_request *request, const struct json *extra,
                           struct json_writer *w)
 {
     (void)extra;
     json_add_text(w, "model", request->model);
-    json_open_array(w, "messages");
-    for (size_t i = 0; i < request->message_count; i++) {
-        json_open_object(w, NULL);
-        json_add_text(w, "role", roles[request->messages[i].role]);
-        json_add_text(w, "content", request->messages[i].text);
-        if (request->echo_reasoning && request->messages[i].role == LLM_ASSISTANT)
-            json_add_text(w, "reasoning_content", ""); /* we keep none */
-        json_close_object(w);
-    }
-    json_close_array(w);
+    write_tools(request, w);
+    write_messages(request, w);
+    if (request->tool_count > 0 && request->no_more_tools)
+        json_add_text(w, "tool_choice", "none");
     if (request->temperature >= 0)
         json_add_double(w, "temperature", request->temperature);
     if (request->max_tokens > 0)
@@ -78,6 +155,25 @@ static int take_content(struct llm_answer *answer, const struct json *content, s
     return result;
 }
 
+/* Arguments are a text; a value in their place is kept as its JSON. */
+static int take_calls(struct llm_answer *answer, const struct json *calls, struct err *err)
+{
+    if (calls == NULL || json_type(calls) != JSON_ARRAY)
+        return 0;
+    for (const struct json *call = json_first(calls); call != NULL; call = json_next(call)) {
+        const struct json *function = json_member(call, "function");
+        const struct json *arguments = json_member(function, "arguments");
+        struct llm_piece piece = {.index = llm_piece_index(call),
+                                  .id = json_member_text(call, "id"),
+                                  .name = json_member_text(function, "name"),
+                                  .arguments = json_text(arguments),
+                                  .value = json_text(arguments) == NULL ? arguments : NULL};
+        if (llm_calls_take(answer, &piece, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static const char *const reasoning[] = {"reasoning", "reasoning_content", "reasoning_details",
                                         "thinking"};
 
@@ -92,7 +188,8 @@ static int take_choice(struct llm_answer *answer, const struct json *choice, str
                      json_member(delta, "function_call") != NULL;
     for (size_t i = 0; i < sizeof reasoning / sizeof *reasoning; i++)
         answer->alive |= json_member(delta, reasoning[i]) != NULL;
-    if (take_content(answer, json_member(delta, "content"), err) != 0)
+    if (take_content(answer, json_member(delta, "content"), err) != 0 ||
+        take_calls(answer, json_member(delta, "tool_calls"), err) != 0)
         return -1;
     return llm_answer_finish(answer, finishes, sizeof finishes / sizeof *finishes,
                              json_member_text(choice, "finish_reason"), err);

@@ -32,14 +32,103 @@ static void write_config(const struct llm_request *request, const struct json *e
     json_close_object(w);
 }
 
+static void write_tools(const struct llm_request *request, struct json_writer *w)
+{
+    if (request->tool_count == 0)
+        return;
+    json_open_array(w, "tools");
+    json_open_object(w, NULL);
+    json_open_array(w, "functionDeclarations");
+    for (size_t i = 0; i < request->tool_count; i++) {
+        json_open_object(w, NULL);
+        json_add_text(w, "name", request->tools[i].name);
+        llm_tool_describe(&request->tools[i], w);
+        json_add_raw(w, "parametersJsonSchema", llm_tool_parameters(&request->tools[i]));
+        json_close_object(w);
+    }
+    json_close_array(w);
+    json_close_object(w);
+    json_close_array(w);
+}
+
+/* What Google gives for calls that its model did not write: from Gemini 3 on the first call of a
+ * round needs a signature. */
+static const char no_signature[] = "skip_thought_signature_validator";
+
+static void write_signature(const struct llm_request *request, const struct llm_asked *asked,
+                            struct json_writer *w)
+{
+    struct strbuf signer;
+    strbuf_init(&signer, 8192);
+    llm_signer_write(request, &signer);
+    bool is_own =
+        asked->signature != NULL && strncmp(asked->signature, signer.data, signer.length) == 0;
+    const char *bare = is_own ? asked->signature + signer.length : "";
+    if (bare[0] != '\0')
+        json_add_text(w, "thoughtSignature", bare);
+    else if (!is_own && asked->first)
+        json_add_text(w, "thoughtSignature", no_signature);
+    strbuf_fini(&signer);
+}
+
+/* Without ids: calls and results are matched by their order, and not every version knows ids. */
+static void write_call(const struct llm_request *request, const struct llm_asked *asked,
+                       struct json_writer *w)
+{
+    json_open_object(w, NULL);
+    json_open_object(w, "functionCall");
+    json_add_text(w, "name", asked->name);
+    json_add_raw(w, "args", asked->object);
+    json_close_object(w);
+    write_signature(request, asked, w);
+    json_close_object(w);
+}
+
+/* The response has to be an object. */
+static void write_response(const struct llm_asked *asked, struct json_writer *w)
+{
+    enum json_type type;
+    const char *name = asked->is_error ? "error" : "result";
+    bool is_json = llm_is_json(asked->result, &type);
+    if (is_json && type == JSON_OBJECT && !asked->is_error) {
+        json_add_raw(w, "response", asked->result);
+        return;
+    }
+    json_open_object(w, "response");
+    if (is_json)
+        json_add_raw(w, name, asked->result);
+    else
+        json_add_text(w, name, asked->result);
+    json_close_object(w);
+}
+
+static void write_result(const struct llm_asked *asked, struct json_writer *w)
+{
+    json_open_object(w, NULL);
+    json_open_object(w, "functionResponse");
+    json_add_text(w, "name", asked->result_name);
+    write_response(asked, w);
+    json_close_object(w);
+    json_close_object(w);
+}
+
 static void write_members(const struct llm_request *request, const struct json *extra,
                           struct json_writer *w)
 {
-    static const struct llm_turns names = {"contents", "model", "parts", NULL};
+    static const struct llm_turns names = {"contents", "model",    "parts",
+                                           NULL,       write_call, write_result};
     json_open_object(w, "systemInstruction");
     llm_system_write(request, "parts", NULL, w);
     json_close_object(w);
+    write_tools(request, w);
     llm_turns_write(request, &names, w);
+    if (request->tool_count > 0 && request->no_more_tools) {
+        json_open_object(w, "toolConfig");
+        json_open_object(w, "functionCallingConfig");
+        json_add_text(w, "mode", "NONE");
+        json_close_object(w);
+        json_close_object(w);
+    }
     write_config(request, extra, w);
 }
 
@@ -56,11 +145,25 @@ static const struct llm_finish_word finishes[] = {
     {"MALFORMED_FUNCTION_CALL", LLM_OTHER, FINISH_BROKEN},
 };
 
+/* Calls come whole, but for their signature without anything to know them by. */
+static int take_call(struct llm_answer *answer, const struct json *part, struct err *err)
+{
+    const struct json *call = json_member(part, "functionCall");
+    struct llm_piece piece = {.how = LLM_PIECE_BEGINS,
+                              .index = LLM_INDEX_NONE,
+                              .id = json_member_text(call, "id"),
+                              .name = json_member_text(call, "name"),
+                              .value = json_member(call, "args"),
+                              .signature = json_member_text(part, "thoughtSignature")};
+    return call != NULL ? llm_calls_take(answer, &piece, err) : 0;
+}
+
 /* Thoughts are a sign of life and never text. */
 static int take_part(struct llm_answer *answer, const struct json *part, struct err *err)
 {
-    answer->tools |= json_member(part, "functionCall") != NULL;
     answer->alive = true;
+    if (take_call(answer, part, err) != 0)
+        return -1;
     if (json_member_bool(part, "thought", false))
         return 0;
     return llm_answer_add_text(answer, json_member_text(part, "text"), err);
@@ -112,4 +215,5 @@ const struct llm_wire llm_wire_gemini = {.name = "gemini",
                                          .write_path = write_path,
                                          .write_members = write_members,
                                          .take = take,
+                                         .signs = true,
                                          .own_extra = CONFIG};

@@ -73,11 +73,15 @@ static void destroy(struct llm_call *call)
 static void report(struct llm_call *call, const struct http_result *http, const struct err *err)
 {
     const struct llm_answer *answer = &call->answer;
+    size_t call_count;
+    const struct llm_tool_call *calls = llm_calls_complete(answer, &call_count);
     struct llm_result result = {
         .err = err,
         .text = answer->text.data,
         .text_length = answer->text.length,
-        .finish = answer->tools ? LLM_TOOL_CALLS : answer->finish,
+        .finish = llm_answer_finish_of(answer),
+        .calls = calls,
+        .call_count = call_count,
         .model = answer->model,
         .request_id =
             http != NULL && http->request_id != NULL ? http->request_id : answer->request_id,
@@ -89,8 +93,6 @@ static void report(struct llm_call *call, const struct http_result *http, const 
         .total_us = clock_mono_us() - call->started_us,
         .status = http != NULL ? http->status : 200,
     };
-    if (answer->refused)
-        result.finish = LLM_FILTERED;
     unlist(call);
     call->callbacks.on_done(call->callbacks.arg, &result);
     destroy(call);
@@ -313,6 +315,7 @@ struct llm_call *llm_start(struct llm *llm, const struct llm_request *request,
                            const struct llm_callbacks *callbacks)
 {
     struct llm_call *call = xcalloc(1, sizeof *call);
+    assert(request->tool_count <= LLM_TOOLS_MAX);
     call->llm = llm;
     call->wire = llm_wire_of(request->dialect);
     call->callbacks = *callbacks;
@@ -322,6 +325,7 @@ struct llm_call *llm_start(struct llm *llm, const struct llm_request *request,
     strbuf_init(&call->whole, BODY_MAX_BYTES);
     llm_answer_init(&call->answer, request->answer_max_bytes > 0 ? request->answer_max_bytes
                                                                  : ANSWER_DEFAULT_BYTES);
+    llm_calls_expect(&call->answer, request);
     call->timer = timer_new(llm->loop, on_first_token_limit, call);
     timer_start(call->timer, limit(request->first_token_ms, FIRST_TOKEN_DEFAULT_MS), 0);
     call->next = llm->first;

@@ -24,11 +24,49 @@ struct llm *llm_new(struct loop *loop);
 /* Cancels all calls without callbacks; frees; sets to NULL; accepts NULL. */
 void llm_free(struct llm **llm);
 
-enum llm_role { LLM_SYSTEM, LLM_USER, LLM_ASSISTANT };
+#define LLM_TOOLS_MAX     64                 /* offered by a request */
+#define LLM_CALLS_MAX     16                 /* of one answer */
+#define LLM_ARGUMENTS_MAX ((size_t)32 << 10) /* of all calls of one answer, in bytes */
 
+/* What a model may ask for. Nothing is checked or changed: the same tools give the same bytes, in
+ * front of the messages, so that providers' prompt caches hit. */
+struct llm_tool {
+    const char *name;        /* a letter or "_", then letters, digits, "_", "-"; 1 to 64 of them */
+    const char *description; /* UTF-8; NULL: none */
+    const char *parameters;  /* a JSON object: JSON Schema of an object; NULL: takes nothing */
+};
+
+/* What a model asks for. */
+struct llm_tool_call {
+    /* The provider's, cut to 95 bytes; "call-<place>" where it gives none, or one twice: distinct
+     * within an answer. Providers never get it back, see llm_message. */
+    const char *id;
+    const char *name; /* the model's word, 1 to 95 bytes: perhaps of no tool that was offered */
+    /* The model's text as it came, perhaps no JSON; "{}" where it said nothing. */
+    const char *arguments;
+    /* What the provider wants back with the call, to be kept as it is; NULL: nothing. It names
+     * whom it came from: sent to another model or base URL it is left out by itself. */
+    const char *signature;
+};
+
+enum llm_role { LLM_SYSTEM, LLM_USER, LLM_ASSISTANT, LLM_TOOL };
+
+/* One utterance. The results of a round are LLM_TOOL messages straight behind the assistant's
+ * message with the calls; they are sent in the order of the calls. A call without a result gets one
+ * that says so, a result without a call is left out: providers refuse both. Ids are sent as
+ * "call00001" and so on by the call's place in the request, since vendors refuse each other's. A
+ * name that no vendor would take is sent with "_" for its bad characters; arguments that are no
+ * JSON object are sent as they are (LLM_CHAT) or as {}. */
 struct llm_message {
     enum llm_role role;
-    const char *text; /* UTF-8 */
+    const char *text; /* UTF-8; LLM_TOOL: the result, JSON or plain */
+
+    const struct llm_tool_call *calls; /* LLM_ASSISTANT; `text` may then be "" */
+    size_t call_count;
+
+    const char *call_id;   /* LLM_TOOL: the call's id */
+    const char *tool_name; /* LLM_TOOL: the call's name, or NULL */
+    bool is_error;         /* LLM_TOOL: the tool failed */
 };
 
 enum llm_dialect {
@@ -50,6 +88,10 @@ struct llm_request {
     const char *model;
     const struct llm_message *messages;
     size_t message_count;
+    const struct llm_tool *tools;
+    size_t tool_count;          /* 0: none are offered; at most LLM_TOOLS_MAX */
+    bool no_more_tools;         /* the tools stay described, for caches and earlier calls, but the
+                                 * model is told to answer in text */
     double temperature;         /* < 0: not sent */
     int max_tokens;             /* 0: not sent; Anthropic: 1,024 */
     bool max_completion_tokens; /* LLM_CHAT: name of the limit's member for this vendor */
@@ -62,14 +104,18 @@ struct llm_request {
 enum llm_finish { LLM_STOP, LLM_LENGTH, LLM_FILTERED, LLM_TOOL_CALLS, LLM_OTHER };
 
 struct llm_result {
-    const struct err *err; /* NULL: a complete answer with text */
+    const struct err *err; /* NULL: a complete answer: text, or calls if tools were offered */
     const char *text;      /* all text so far (also on failure); "" if none; borrowed */
     size_t text_length;
-    enum llm_finish finish;
+    enum llm_finish finish; /* LLM_TOOL_CALLS can stand without calls: `call_count` decides */
+    /* The complete calls of an answer that came to its end, in the order of their beginning;
+     * borrowed. Also those that nobody offered: such an answer without text is "llm.empty". */
+    const struct llm_tool_call *calls;
+    size_t call_count;
     const char *model;                            /* as the provider names it, or "" */
     const char *request_id;                       /* of a header, else of the answer, or "" */
     int64_t tokens_in, tokens_out, tokens_cached; /* -1: not told */
-    int64_t connect_us, first_token_us, total_us; /* from start; -1: not reached */
+    int64_t connect_us, first_token_us, total_us; /* from start; -1: not reached, or no text */
     int status;                                   /* HTTP status, 0 if none */
 };
 

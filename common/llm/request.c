@@ -87,45 +87,80 @@ void llm_system_write(const struct llm_request *request, const char *name, const
         json_close_array(w);
 }
 
+/* ---- messages as turns of parts ---- */
+
 /* Stands where a conversation was begun by the business. */
 static const char nobody_asked[] = "(The business wrote first.)";
 
-static void open_turn(const struct llm_turns *names, enum llm_role role, struct json_writer *w)
+struct turns {
+    const struct llm_request *request;
+    const struct llm_turns *names;
+    struct json_writer *w;
+    enum llm_role last; /* whose turn is open; LLM_SYSTEM: nobody's */
+    size_t calls;       /* written so far */
+};
+
+static void close_turn(struct turns *turns)
 {
-    json_open_object(w, NULL);
-    json_add_text(w, "role", role == LLM_USER ? "user" : names->assistant);
-    json_open_array(w, names->parts);
+    if (turns->last == LLM_SYSTEM)
+        return;
+    json_close_array(turns->w);
+    json_close_object(turns->w);
 }
 
-static void close_turn(struct json_writer *w)
+static void open_turn(struct turns *turns, enum llm_role role)
 {
-    json_close_array(w);
-    json_close_object(w);
+    close_turn(turns);
+    json_open_object(turns->w, NULL);
+    json_add_text(turns->w, "role", role == LLM_USER ? "user" : turns->names->assistant);
+    json_open_array(turns->w, turns->names->parts);
+    turns->last = role;
+}
+
+/* Makes `role` the one that speaks. */
+static void turn_to(struct turns *turns, enum llm_role role)
+{
+    if (turns->last == LLM_SYSTEM && role == LLM_ASSISTANT) {
+        open_turn(turns, LLM_USER);
+        add_part(turns->names->type, nobody_asked, turns->w);
+    }
+    if (turns->last != role)
+        open_turn(turns, role);
+}
+
+/* The calls of a message, and what came back as the user's next words. */
+static void write_round(struct turns *turns, size_t at)
+{
+    const struct llm_message *message = &turns->request->messages[at];
+    struct llm_asked asked;
+    for (size_t i = 0; i < message->call_count; i++) {
+        llm_asked_fill(turns->request, at, i, turns->calls, &asked);
+        turns->names->write_call(turns->request, &asked, turns->w);
+    }
+    turn_to(turns, LLM_USER);
+    for (size_t i = 0; i < message->call_count; i++) {
+        llm_asked_fill(turns->request, at, i, turns->calls, &asked);
+        turns->names->write_result(&asked, turns->w);
+    }
+    turns->calls += message->call_count;
 }
 
 void llm_turns_write(const struct llm_request *request, const struct llm_turns *names,
                      struct json_writer *w)
 {
-    enum llm_role last = LLM_SYSTEM;
+    struct turns turns = {.request = request, .names = names, .w = w, .last = LLM_SYSTEM};
     json_open_array(w, names->array);
     for (size_t i = 0; i < request->message_count; i++) {
         const struct llm_message *message = &request->messages[i];
-        if (message->role == LLM_SYSTEM)
-            continue;
-        if (last == LLM_SYSTEM && message->role == LLM_ASSISTANT) {
-            open_turn(names, LLM_USER, w);
-            add_part(names->type, nobody_asked, w);
-            last = LLM_USER;
-        }
-        if (message->role != last) {
-            if (last != LLM_SYSTEM)
-                close_turn(w);
-            open_turn(names, message->role, w);
-            last = message->role;
-        }
-        add_part(names->type, message->text, w);
+        bool calls = message->role == LLM_ASSISTANT && message->call_count > 0;
+        if (message->role == LLM_SYSTEM || message->role == LLM_TOOL)
+            continue; /* written apart, or with its call */
+        turn_to(&turns, message->role);
+        if (!calls || !llm_is_blank(message->text))
+            add_part(names->type, message->text, w);
+        if (calls)
+            write_round(&turns, i);
     }
-    if (last != LLM_SYSTEM)
-        close_turn(w);
+    close_turn(&turns);
     json_close_array(w);
 }

@@ -50,9 +50,9 @@ static bool add_message(struct arena *arena, const struct json *item, struct pro
     if (media != NULL && json_count(media) > 0)
         text = arena_printf(arena, "%s\n[%zu attachment(s) that you cannot see]", text,
                             json_count(media));
-    prompt->messages[prompt->count++] =
-        (struct llm_message){customer ? LLM_USER : LLM_ASSISTANT,
-                             text[0] != '\0' ? arena_strdup(arena, text) : "[empty message]"};
+    prompt->messages[prompt->count++] = (struct llm_message){
+        .role = customer ? LLM_USER : LLM_ASSISTANT,
+        .text = text[0] != '\0' ? arena_strdup(arena, text) : "[empty message]"};
     return true;
 }
 
@@ -83,7 +83,7 @@ int prompt_build(struct arena *arena, const struct assistant *assistant, const c
     }
     prompt->count = 0;
     prompt->messages[prompt->count++] =
-        (struct llm_message){LLM_SYSTEM, system_text(arena, assistant)};
+        (struct llm_message){.role = LLM_SYSTEM, .text = system_text(arena, assistant)};
     size_t index = 0, start = history_start(items);
     bool ok = true;
     for (const struct json *i = json_first(items); i != NULL && ok; i = json_next(i), index++)

@@ -156,10 +156,10 @@ static void check_body(int64_t max_tokens)
 
 static void test_request(void)
 {
-    static const struct llm_message messages[] = {{LLM_SYSTEM, "rules"},
-                                                  {LLM_USER, "When?"},
-                                                  {LLM_USER, "And where?"},
-                                                  {LLM_ASSISTANT, "Soon."}};
+    static const struct llm_message messages[] = {{.role = LLM_SYSTEM, .text = "rules"},
+                                                  {.role = LLM_USER, .text = "When?"},
+                                                  {.role = LLM_USER, .text = "And where?"},
+                                                  {.role = LLM_ASSISTANT, .text = "Soon."}};
     static const char *const headers[] = {"anthropic-version: 2026-10-21", NULL};
     struct secret *key = secret_new("c-key", 5);
     for (int limit = 0; limit <= 300;

@@ -154,8 +154,9 @@ static void check_content(const struct json *content, const char *role, const ch
 static void test_request(void)
 {
     static const struct llm_message messages[] = {
-        {LLM_SYSTEM, "rules"},    {LLM_ASSISTANT, "We moved."}, {LLM_USER, "When?"},
-        {LLM_USER, "And where?"}, {LLM_ASSISTANT, "Soon."},     {LLM_USER, "Ok"}};
+        {.role = LLM_SYSTEM, .text = "rules"},    {.role = LLM_ASSISTANT, .text = "We moved."},
+        {.role = LLM_USER, .text = "When?"},      {.role = LLM_USER, .text = "And where?"},
+        {.role = LLM_ASSISTANT, .text = "Soon."}, {.role = LLM_USER, .text = "Ok"}};
     struct secret *key = secret_new("g-key", 5);
     struct outcome o = {0};
     start(&o, "usual",

@@ -103,11 +103,12 @@ static void run(void)
     timer_free(&watchdog);
 }
 
-static void start(struct outcome *o, const char *name, struct llm_request request)
+static inline void start(struct outcome *o, const char *name, struct llm_request request)
 {
-    static const struct llm_message messages[] = {{LLM_SYSTEM, "You are \"kind\"."},
-                                                  {LLM_USER, "Gr\xC3\xBC\xC3\x9F\n"},
-                                                  {LLM_ASSISTANT, "Hi"}};
+    static const struct llm_message messages[] = {
+        {.role = LLM_SYSTEM, .text = "You are \"kind\"."},
+        {.role = LLM_USER, .text = "Gr\xC3\xBC\xC3\x9F\n"},
+        {.role = LLM_ASSISTANT, .text = "Hi"}};
     char base[200];
     snprintf(base, sizeof base, "http://127.0.0.1:%d/%s/", server->port, name);
     request.base_url = base;
@@ -126,7 +127,7 @@ static void start(struct outcome *o, const char *name, struct llm_request reques
 }
 
 /* Plays every script in this dialect. */
-static void play_scripts(enum llm_dialect dialect)
+static inline void play_scripts(enum llm_dialect dialect)
 {
     for (size_t i = 0; i < script_count; i++) {
         struct outcome o = {0};
@@ -162,7 +163,7 @@ static int tear_down(void)
     return 0;
 }
 /* The body of the last request, parsed; owned. */
-static struct json *last_body(void)
+static inline struct json *last_body(void)
 {
     struct json *body = NULL;
     pthread_mutex_lock(&server->lock);

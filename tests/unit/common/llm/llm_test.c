@@ -247,7 +247,7 @@ static void test_slow(void)
 static void test_unreachable(void)
 {
     struct outcome o = {0}, url = {0};
-    struct llm_message message = {LLM_USER, "x"};
+    struct llm_message message = {.role = LLM_USER, .text = "x"};
     struct llm_callbacks callbacks = {.on_done = on_done, .arg = &o};
     struct llm_request request = {
         .base_url = "http://127.0.0.1:1", .model = "m", .messages = &message, .message_count = 1};
