@@ -2,6 +2,6 @@
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(desk_pkg REQUIRED IMPORTED_TARGET
-    rdkafka libpq libcurl libcjson openssl libsodium libuv yaml-0.1)
+    rdkafka libpq libcurl libcjson openssl libsodium libuv yaml-0.1 libxml-2.0)
 add_library(desk_libraries INTERFACE)
 target_link_libraries(desk_libraries INTERFACE PkgConfig::desk_pkg civetweb Threads::Threads m)
