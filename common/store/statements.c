@@ -10,6 +10,7 @@
 #include "store/directory.h"
 #include "store/inbox.h"
 #include "store/job.h"
+#include "store/knowledge.h"
 #include "store/turn.h"
 #include "store/worker.h"
 
@@ -18,8 +19,8 @@
 static const char *const of_directory[] = {directory_unpublished_sql, NULL};
 
 static const char *const *const lists[] = {
-    worker_statements,       inbox_statements, turn_statements, delivery_statements,
-    delivery_due_statements, job_statements,   of_directory};
+    worker_statements,       inbox_statements, turn_statements,      delivery_statements,
+    delivery_due_statements, job_statements,   knowledge_statements, of_directory};
 
 static const char *flat[STATEMENTS_MAX + 1];
 static size_t flat_count;

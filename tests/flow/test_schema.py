@@ -17,6 +17,8 @@ WHOLE = {
     "workers": "a row per process", "workers_pkey": "a row per process",
     "installation": "one row",
     "channels_unpublished": "only what is to be published",
+    "kb_documents_pkey": "500 documents of a tenant at most",
+    "kb_documents_tenant_id_name_key": "500 documents of a tenant at most",
 }
 
 
@@ -120,7 +122,7 @@ def test_every_reference_is_a_key_with_its_tenant(desk):
 # One row of each table for two tenants, in a transaction that is rolled back.
 
 OF_TYPE = {"text": "x", "bigint": 1, "integer": 1, "boolean": False, "jsonb": "{}", "bytea": b"x",
-           "timestamp with time zone": "2026-11-23T00:00:00Z"}
+           "timestamp with time zone": "2026-11-23T00:00:00Z", "tsvector": "x"}
 
 
 def allowed_words(cursor, name):
@@ -245,7 +247,8 @@ def of_row(column, kind, needed, words):
         return f"CASE WHEN n % 8 = 0 THEN {of_row(column, kind, True, words)} END"
     return {"uuid": f"md5('{column}' || n)::uuid", "text": "'x' || n", "bigint": "n",
             "integer": "n % 1000", "boolean": "false", "jsonb": "'{}'", "bytea": "md5('' || n)::bytea",
-            "timestamp with time zone": "now() - n * interval '1 s'"}[kind]
+            "timestamp with time zone": "now() - n * interval '1 s'",
+            "tsvector": "to_tsvector('simple', 'x' || n % 500)"}[kind]
 
 
 def fill(cursor, name, rows):
