@@ -1,7 +1,12 @@
 """What the tests of deskctl share: running it, and what it is run at."""
 
+import contextlib
+import os
+import subprocess
+
 from harness import CHECKOUT
 from harness.deskctl import DIFFERENT, FAILED, NOT_FOUND, OK, USAGE, expect, good, run  # noqa: F401
+from service import clean_environment
 
 TENANTS = CHECKOUT / "deploy" / "tenants"
 
@@ -15,6 +20,24 @@ def tenant_file(desk, name, *changes):
     path = desk.folder / f"{name}.yaml"
     path.write_text(text)
     return path
+
+
+def answer_on_terminal(desk, answer, *words, after_s=0):
+    """The exit code of a deskctl that asks a person, who takes so long to answer."""
+    here = desk.installation
+    master, slave = os.openpty()
+    try:
+        child = subprocess.Popen([here.bin / "deskctl", *map(str, words)], stdin=slave,
+                                 stderr=slave, stdout=subprocess.DEVNULL, cwd=CHECKOUT,
+                                 env=clean_environment(here.deskctl_environment()))
+        if after_s:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(after_s)
+        os.write(master, answer)
+        return child.wait(60)
+    finally:
+        os.close(slave)
+        os.close(master)
 
 
 def tenant_row(desk, name):

@@ -4,11 +4,13 @@ import json
 import re
 import subprocess
 
+from harness import CHECKOUT
 from operating import (FAILED, NOT_FOUND, OK, TENANTS, USAGE, add_history, conversation_of,
                        expect, good, good_environment, run, services)
 from service import clean_environment
 
 SHARE = True
+KNOWLEDGE = CHECKOUT / "deploy" / "knowledge"
 DEADLINE_S = 90
 
 
@@ -38,6 +40,7 @@ def test_usage(desk):
         (["reconcile", "--since", "2 weeks"], "like 90m"),
         (["quarantine", "release"], "name ids"),
         (["erase", "--tenant", "a"], "needs --tenant NAME and --address"),
+        (["kb", "import", "a"], "usage: deskctl kb import TENANT FILE..."),
     ]:
         done = expect(USAGE, desk, *words)
         assert hint in done.said, (words, done)
@@ -111,6 +114,9 @@ def test_json_of_every_command_is_one_document(desk):
             (OK, ["takeover", row["talk"]]), (OK, ["reply", row["talk"], "hello", prefix]),
             (OK, ["handback", row["talk"]]), (OK, ["dead", "list"]),
             (OK, ["vendor", "list"]), (OK, ["vendor", "show", "openai"]),
+            (OK, ["kb", "import", name, KNOWLEDGE / "dental.md"]), (OK, ["kb", "list", name]),
+            (OK, ["kb", "show", name, "dental.md"]), (OK, ["kb", "search", name, "whitening"]),
+            (OK, ["kb", "remove", name, "dental.md", "--yes"]),
             (OK, ["dead", "show", row["delivery"]]), (OK, ["quarantine", "list"]),
             (NOT_FOUND, ["quarantine", "release", "0:999999"]), (OK, ["reconcile"]),
             (OK, ["hold", "for a test"]), (OK, ["release", "--yes", "--without-reconcile"]),

@@ -1,18 +1,15 @@
 """deskctl against real servers: tenants, their channels, and the directory."""
 
 import base64
-import contextlib
 import json
-import os
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg2
 
 from harness import CHECKOUT
-from operating import DIFFERENT, FAILED, OK, TENANTS, expect, good, run, tenant_file, tenant_row
-from service import clean_environment
+from operating import (DIFFERENT, FAILED, OK, TENANTS, answer_on_terminal, expect, good, run,
+                       tenant_file, tenant_row)
 
 SHARE = True
 DEADLINE_S = 90
@@ -48,24 +45,6 @@ def test_tenant_change_is_shown_asked_and_applied(desk):
     good(desk, "tenant", "apply", TENANTS / "garage.yaml", "--yes")
     assert desk.value("SELECT count(*) FROM audit_log WHERE action = 'tenant.apply'"
                       " AND subject = 'hillcrest-garage'") == 3
-
-
-def answer_on_terminal(desk, answer, *words, after_s=0):
-    """The exit code of a deskctl that asks a person, who takes so long to answer."""
-    here = desk.installation
-    master, slave = os.openpty()
-    try:
-        child = subprocess.Popen([here.bin / "deskctl", *map(str, words)], stdin=slave,
-                                 stderr=slave, stdout=subprocess.DEVNULL, cwd=CHECKOUT,
-                                 env=clean_environment(here.deskctl_environment()))
-        if after_s:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(after_s)
-        os.write(master, answer)
-        return child.wait(60)
-    finally:
-        os.close(slave)
-        os.close(master)
 
 
 def test_tenant_apply_asks_a_person(desk):
