@@ -30,9 +30,10 @@ static int find_document(struct desk *desk, struct pg_session *session,
         return -1;
     if (*document != NULL)
         return 0;
-    return err_set(err, ERR_PERMANENT, "knowledge.not_found",
-                   "%s has no document \"%.60s\"; `deskctl kb list %s` shows all", tenant->name,
-                   name, tenant->name);
+    err_set(err, ERR_PERMANENT, "knowledge.not_found",
+            "%s has no document \"%.60s\"; `deskctl kb list %s` shows all", tenant->name, name,
+            tenant->name);
+    return -1;
 }
 
 /* ---- list ---- */

@@ -116,14 +116,13 @@ static const char *hash_of(struct arena *arena, const struct item *item)
 {
     const struct knowledge_document *document = &item->document;
     uint8_t digest[CRYPTO_SHA256_BYTES];
-    struct strbuf hex;
-    const char *head = arena_printf(arena, "%d %s %s\n", CHUNKER, document->config,
-                                    knowledge_kind_name(document->kind));
-    size_t length = strlen(head);
-    char *all = arena_alloc(arena, length + item->length + 1);
-    memcpy(all, head, length);
-    memcpy(all + length, item->bytes, item->length);
-    crypto_sha256(all, length + item->length, digest);
+    struct strbuf all, hex;
+    strbuf_init(&all, item->length + 200);
+    strbuf_printf(&all, "%d %s %s\n", CHUNKER, document->config,
+                  knowledge_kind_name(document->kind));
+    strbuf_add(&all, item->bytes, item->length);
+    crypto_sha256(all.data, all.length, digest);
+    strbuf_fini(&all);
     strbuf_init(&hex, 2 * sizeof digest);
     text_add_hex(&hex, digest, sizeof digest);
     const char *text = arena_strdup(arena, hex.data);
