@@ -26,6 +26,15 @@ static const char *check_slug(const char *text)
                   "brightwater-dental";
 }
 
+static const char *check_ident(const char *text)
+{
+    bool fits = islower((unsigned char)*text) &&
+                text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
+    return fits ? NULL
+                : "must be small letters, digits and _, starting with a letter, like "
+                  "insurance_card";
+}
+
 static const char *check_zone(const char *text)
 {
     static const char hint[] = "must be a time zone name of the IANA list, like America/New_York";
@@ -44,15 +53,19 @@ static const char *check_zone(const char *text)
     return NULL;
 }
 
+/* Of BCP 47 what names a spoken language: its letters, a script, a region. */
 static const char *check_language(const char *text)
 {
-    size_t letters = strspn(text, "abcdefghijklmnopqrstuvwxyz");
-    const char *rest = text + letters;
-    bool region = rest[0] == '-' && isupper((unsigned char)rest[1]) &&
-                  isupper((unsigned char)rest[2]) && rest[3] == '\0';
-    return (letters == 2 || letters == 3) && (*rest == '\0' || region)
-               ? NULL
-               : "must be a language tag, like en or en-US";
+    static const char small[] = "abcdefghijklmnopqrstuvwxyz", digits[] = "0123456789";
+    const char *rest = text + strspn(text, small);
+    bool known = rest - text == 2 || rest - text == 3;
+    if (rest[0] == '-' && isupper((unsigned char)rest[1]) && strspn(rest + 2, small) == 3)
+        rest += 5;
+    if (rest[0] == '-' && isupper((unsigned char)rest[1]) && isupper((unsigned char)rest[2]))
+        rest += 3;
+    else if (rest[0] == '-' && strspn(rest + 1, digits) == 3)
+        rest += 4;
+    return known && *rest == '\0' ? NULL : "must be a language tag, like en or en-US";
 }
 
 static const char *check_e164(const char *text)
@@ -88,16 +101,46 @@ static const char *check_name(const char *text)
                : "must be a name of 1-100 characters without spaces, like gpt-4o-mini";
 }
 
+static int days_of(int year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return month == 2 && leap ? 29 : days[month - 1];
+}
+
 static const char *check_date(const char *text)
 {
     static const char shape[] = "0000-00-00", hint[] = "must be a date, like 2026-09-23";
-    size_t length = strlen(text);
-    for (size_t i = 0; i <= length; i++)
-        if (i >= sizeof shape ||
-            (shape[i] == '0' ? !isdigit((unsigned char)text[i]) : text[i] != shape[i]))
+    int year = 0, month = 0, day = 0;
+    for (size_t i = 0; i < sizeof shape; i++)
+        if (shape[i] == '0' ? !isdigit((unsigned char)text[i]) : text[i] != shape[i])
             return hint;
-    int month = (text[5] - '0') * 10 + text[6] - '0', day = (text[8] - '0') * 10 + text[9] - '0';
-    return month >= 1 && month <= 12 && day >= 1 && day <= 31 ? NULL : hint;
+    for (size_t i = 0; i < 4; i++)
+        year = year * 10 + text[i] - '0';
+    month = (text[5] - '0') * 10 + text[6] - '0';
+    day = (text[8] - '0') * 10 + text[9] - '0';
+    return month >= 1 && month <= 12 && day >= 1 && day <= days_of(year, month) ? NULL : hint;
+}
+
+/* An address as it is called: what check_url forbids a base may be there, a user and a fragment may
+ * not. */
+static const char *check_endpoint(const char *text)
+{
+    const char *host = strncmp(text, "https://", 8) == 0  ? text + 8
+                       : strncmp(text, "http://", 7) == 0 ? text + 7
+                                                          : NULL;
+    if (host == NULL)
+        return "must start with https:// (or http:// inside your own network)";
+    if (strlen(text) > 400)
+        return "is longer than 400 characters";
+    if (*host == '\0' || strchr("/:?#", *host) != NULL)
+        return "names no host";
+    for (const char *c = text; *c != '\0'; c++)
+        if (*c <= ' ' || (unsigned char)*c >= 0x7f)
+            return "must be plain ASCII without spaces";
+    if (strpbrk(host, "#\\") != NULL || memchr(host, '@', strcspn(host, "/?")) != NULL)
+        return "must have no user and no fragment (a key goes into secret:)";
+    return NULL;
 }
 
 static const char *check_url(const char *text)
@@ -120,9 +163,10 @@ static const char *check_url(const char *text)
 }
 
 static const char *(*const checks[])(const char *text) = {
-    [FIELD_SLUG] = check_slug, [FIELD_ZONE] = check_zone,       [FIELD_LANGUAGE] = check_language,
-    [FIELD_E164] = check_e164, [FIELD_ACCOUNT] = check_account, [FIELD_SERVICE] = check_service,
-    [FIELD_NAME] = check_name, [FIELD_DATE] = check_date,       [FIELD_URL] = check_url,
+    [FIELD_SLUG] = check_slug,         [FIELD_IDENT] = check_ident, [FIELD_ZONE] = check_zone,
+    [FIELD_LANGUAGE] = check_language, [FIELD_E164] = check_e164,   [FIELD_ACCOUNT] = check_account,
+    [FIELD_SERVICE] = check_service,   [FIELD_NAME] = check_name,   [FIELD_DATE] = check_date,
+    [FIELD_ENDPOINT] = check_endpoint, [FIELD_URL] = check_url,
 };
 
 const char *field_check_text(enum field_kind kind, const char *text)

@@ -2,7 +2,6 @@
 #include "fields.h"
 
 #include <ctype.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "base/text.h"
 #include "base/uuid.h"
 #include "field_check.h"
+#include "field_number.h"
 #include "files.h"
 
 #define SECRET_BYTES_MAX 2048
@@ -69,7 +69,7 @@ static bool is_env_name(const char *name)
 }
 
 /* The text, or what "env:NAME[:-DEFAULT]" stands for; NULL after a problem. */
-static const char *resolve(struct problems *problems, const struct yaml_node *node)
+static const char *resolve(struct problems *problems, const struct yaml_node *node, const char *key)
 {
     if (strncmp(node->text, "env:", 4) != 0)
         return node->text;
@@ -80,7 +80,7 @@ static const char *resolve(struct problems *problems, const struct yaml_node *no
         problems_add(problems, node->line,
                      "%s: \"%.60s\" is no name of an environment variable; write env:NAME or "
                      "env:NAME:-DEFAULT",
-                     node->key, name);
+                     key, name);
         return NULL;
     }
     const char *value = getenv(name);
@@ -90,7 +90,7 @@ static const char *resolve(struct problems *problems, const struct yaml_node *no
         return fallback + 2;
     problems_add(problems, node->line,
                  "%s: the environment variable %s is not set; set it, or write env:%s:-DEFAULT",
-                 node->key, name, name);
+                 key, name, name);
     return NULL;
 }
 
@@ -200,12 +200,12 @@ static void read_text(struct problems *problems, const struct yaml_node *node,
     size_t length = code_points(text);
     if (length == 0 && field->min > 0)
         problems_add(problems, node->line, "%s: is empty; write something or remove the line",
-                     node->key);
+                     field->key);
     else if ((int64_t)length < field->min)
         problems_add(problems, node->line, "%s: is shorter than %lld characters; say more",
-                     node->key, (long long)field->min);
+                     field->key, (long long)field->min);
     else if ((int64_t)length > field->max)
-        problems_add(problems, node->line, "%s: has %zu characters; shorten it to %lld", node->key,
+        problems_add(problems, node->line, "%s: has %zu characters; shorten it to %lld", field->key,
                      length, (long long)field->max);
     else
         *(const char **)target = text;
@@ -214,15 +214,20 @@ static void read_text(struct problems *problems, const struct yaml_node *node,
 static void read_checked(struct problems *problems, const struct yaml_node *node,
                          const struct field *field, void *target)
 {
-    const char *text = resolve(problems, node);
+    const char *text = resolve(problems, node, field->key);
     if (text == NULL)
         return;
     const char *hint = field_check_text(field->kind, text);
+    size_t length = strlen(text);
     if (hint != NULL) {
-        problems_add(problems, node->line, "%s: \"%.80s\" %s", node->key, text, hint);
+        problems_add(problems, node->line, "%s: \"%.80s\" %s", field->key, text, hint);
         return;
     }
-    size_t length = strlen(text);
+    if (field->max > 0 && (int64_t)length > field->max) {
+        problems_add(problems, node->line, "%s: has %zu characters; shorten it to %lld", field->key,
+                     length, (long long)field->max);
+        return;
+    }
     while (field->kind == FIELD_URL && length > 8 && text[length - 1] == '/')
         length--;
     *(const char **)target = arena_strndup(problems->arena, text, length);
@@ -237,93 +242,8 @@ static void read_choice(struct problems *problems, const struct yaml_node *node,
             return;
         }
     const char *near = suggest(node->text, field->choices);
-    problems_add(problems, node->line, "%s: \"%.40s\" is not known; write %s", node->key,
+    problems_add(problems, node->line, "%s: \"%.40s\" is not known; write %s", field->key,
                  node->text, near != NULL ? near : field->choices[0]);
-}
-
-static void read_int(struct problems *problems, const struct yaml_node *node,
-                     const struct field *field, void *target)
-{
-    int64_t value;
-    if (text_parse_int(node->text, field->min, field->max, &value))
-        *(int64_t *)target = value;
-    else
-        problems_add(problems, node->line, "%s: \"%.40s\" must be a whole number from %lld to %lld",
-                     node->key, node->text, (long long)field->min, (long long)field->max);
-}
-
-static bool parse_ms(const char *text, int64_t *value)
-{
-    static const struct {
-        const char *unit;
-        int64_t factor;
-    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
-    size_t digits = strspn(text, "0123456789");
-    char number[16];
-    if (digits == 0 || digits >= sizeof number - 1)
-        return false;
-    memcpy(number, text, digits);
-    number[digits] = '\0';
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-        if (strcmp(text + digits, units[i].unit) == 0 &&
-            text_parse_int(number, 0, INT64_MAX / 3600000, value)) {
-            *value *= units[i].factor;
-            return true;
-        }
-    return false;
-}
-
-static void read_ms(struct problems *problems, const struct yaml_node *node,
-                    const struct field *field, void *target)
-{
-    int64_t value;
-    if (!parse_ms(node->text, &value))
-        problems_add(problems, node->line,
-                     "%s: \"%.40s\" must be a time with its unit, like 500ms or 8s", node->key,
-                     node->text);
-    else if (value < field->min || value > field->max)
-        problems_add(problems, node->line, "%s: \"%.40s\" must be from %lldms to %lldms", node->key,
-                     node->text, (long long)field->min, (long long)field->max);
-    else
-        *(int64_t *)target = value;
-}
-
-/* The number times 10^places; false if it is none or has more decimal places. */
-static bool parse_decimal(const char *text, size_t places, int64_t *value)
-{
-    static const char digits[] = "0123456789";
-    size_t whole = strspn(text, digits), count = 0;
-    int64_t result = 0;
-    if (whole == 0 || whole > 6)
-        return false;
-    if (text[whole] == '.' && (count = strspn(text + whole + 1, digits)) == 0)
-        return false;
-    if (count > places || text[whole + (count > 0 ? count + 1 : 0)] != '\0')
-        return false;
-    for (size_t i = 0; i < whole; i++)
-        result = result * 10 + (text[i] - '0');
-    for (size_t i = 0; i < places; i++)
-        result = result * 10 + (i < count ? text[whole + 1 + i] - '0' : 0);
-    *value = result;
-    return true;
-}
-
-static void read_decimal(struct problems *problems, const struct yaml_node *node,
-                         const struct field *field, void *target)
-{
-    bool price = field->kind == FIELD_PRICE;
-    int places = price ? 4 : 2;
-    int64_t value, unit = price ? 10000 : 100;
-    if (parse_decimal(node->text, (size_t)places, &value) && value >= field->min &&
-        value <= field->max)
-        *(int64_t *)target = value;
-    else
-        problems_add(problems, node->line,
-                     "%s: \"%.40s\" must be a number from %lld.%0*lld to %lld.%0*lld with at most "
-                     "%s decimal places",
-                     node->key, node->text, (long long)(field->min / unit), places,
-                     (long long)(field->min % unit), (long long)(field->max / unit), places,
-                     (long long)(field->max % unit), price ? "four" : "two");
 }
 
 static void read_bool(struct problems *problems, const struct yaml_node *node,
@@ -333,7 +253,7 @@ static void read_bool(struct problems *problems, const struct yaml_node *node,
     if (strcmp(node->text, "true") == 0 || strcmp(node->text, "false") == 0)
         *(bool *)target = *node->text == 't';
     else
-        problems_add(problems, node->line, "%s: \"%.40s\" must be true or false", node->key,
+        problems_add(problems, node->line, "%s: \"%.40s\" must be true or false", field->key,
                      node->text);
 }
 
@@ -341,7 +261,14 @@ static void read_secret(struct problems *problems, const struct yaml_node *node,
                         const struct field *field, void *target)
 {
     (void)field;
-    *(struct secret **)target = fields_read_secret(problems, node, node->key);
+    *(struct secret **)target = fields_read_secret(problems, node, field->key);
+}
+
+static void read_node(struct problems *problems, const struct yaml_node *node,
+                      const struct field *field, void *target)
+{
+    (void)problems, (void)field;
+    *(const struct yaml_node **)target = node;
 }
 
 static void read_collection(struct problems *problems, const struct yaml_node *node,
@@ -352,11 +279,11 @@ static void read_collection(struct problems *problems, const struct yaml_node *n
         problems_add(problems, node->line,
                      wanted == YAML_SEQUENCE ? "%s: must be a list: lines that start with \"- \""
                                              : "%s: must be a block of indented name: value lines",
-                     node->key);
+                     field->key);
     else if (wanted == YAML_SEQUENCE &&
              ((int64_t)node->count < field->min || (int64_t)node->count > field->max))
         problems_add(problems, node->line, "%s: has %zu entries; it must have %lld to %lld",
-                     node->key, node->count, (long long)field->min, (long long)field->max);
+                     field->key, node->count, (long long)field->min, (long long)field->max);
     else
         *(const struct yaml_node **)target = node;
 }
@@ -365,17 +292,43 @@ typedef void read_fn(struct problems *problems, const struct yaml_node *node,
                      const struct field *field, void *target);
 
 static read_fn *const readers[] = {
-    [FIELD_TEXT] = read_text,       [FIELD_SLUG] = read_checked,
-    [FIELD_ZONE] = read_checked,    [FIELD_LANGUAGE] = read_checked,
-    [FIELD_E164] = read_checked,    [FIELD_ACCOUNT] = read_checked,
-    [FIELD_SERVICE] = read_checked, [FIELD_NAME] = read_checked,
-    [FIELD_DATE] = read_checked,    [FIELD_URL] = read_checked,
-    [FIELD_CHOICE] = read_choice,   [FIELD_INT] = read_int,
-    [FIELD_MS] = read_ms,           [FIELD_HUNDREDTHS] = read_decimal,
-    [FIELD_PRICE] = read_decimal,   [FIELD_BOOL] = read_bool,
-    [FIELD_SECRET] = read_secret,   [FIELD_MAPPING] = read_collection,
+    [FIELD_TEXT] = read_text,
+    [FIELD_SLUG] = read_checked,
+    [FIELD_IDENT] = read_checked,
+    [FIELD_ZONE] = read_checked,
+    [FIELD_LANGUAGE] = read_checked,
+    [FIELD_E164] = read_checked,
+    [FIELD_ACCOUNT] = read_checked,
+    [FIELD_SERVICE] = read_checked,
+    [FIELD_NAME] = read_checked,
+    [FIELD_DATE] = read_checked,
+    [FIELD_ENDPOINT] = read_checked,
+    [FIELD_URL] = read_checked,
+    [FIELD_CHOICE] = read_choice,
+    [FIELD_INT] = field_number_read_int,
+    [FIELD_MS] = field_number_read_ms,
+    [FIELD_MINUTES] = field_number_read_minutes,
+    [FIELD_DAYS] = field_number_read_days,
+    [FIELD_HUNDREDTHS] = field_number_read_decimal,
+    [FIELD_PRICE] = field_number_read_decimal,
+    [FIELD_BOOL] = read_bool,
+    [FIELD_SECRET] = read_secret,
+    [FIELD_MAPPING] = read_collection,
     [FIELD_LIST] = read_collection,
+    [FIELD_NODE] = read_node,
 };
+
+bool fields_read_one(struct problems *problems, const struct yaml_node *node,
+                     const struct field *field, void *target)
+{
+    size_t before = problems->count;
+    if (field->kind < FIELD_SECRET && node->kind != YAML_SCALAR)
+        problems_add(problems, node->line, "%s: must be one value, not a list or block",
+                     field->key);
+    else
+        readers[field->kind](problems, node, field, target);
+    return problems->count == before;
+}
 
 /* ---- the mapping ---- */
 
@@ -412,11 +365,8 @@ void fields_read(struct problems *problems, const struct yaml_node *mapping, con
         const struct field *field = find(fields, count, node->key);
         if (field == NULL)
             unknown_key(problems, node, what, fields, count);
-        else if (field->kind < FIELD_SECRET && node->kind != YAML_SCALAR)
-            problems_add(problems, node->line, "%s: must be one value, not a list or block",
-                         node->key);
         else
-            readers[field->kind](problems, node, field, (char *)out + field->offset);
+            (void)fields_read_one(problems, node, field, (char *)out + field->offset);
     }
     for (size_t i = 0; i < count; i++)
         if (fields[i].required && yaml_get(mapping, fields[i].key) == NULL)

@@ -35,6 +35,7 @@ const struct yaml_node *fields_read_file(struct problems *problems, const char *
 enum field_kind {
     FIELD_TEXT,       /* const char *, min..max characters */
     FIELD_SLUG,       /* const char *, a-z 0-9 - */
+    FIELD_IDENT,      /* const char *, a-z 0-9 _ */
     FIELD_ZONE,       /* const char *, IANA time zone */
     FIELD_LANGUAGE,   /* const char *, "en" or "en-US" */
     FIELD_E164,       /* const char * */
@@ -42,19 +43,24 @@ enum field_kind {
     FIELD_SERVICE,    /* const char *, MG + 32 hex */
     FIELD_NAME,       /* const char *, printable ASCII without spaces, at most 100 */
     FIELD_DATE,       /* const char *, 2026-09-23 */
+    FIELD_ENDPOINT,   /* const char *, http(s) URL that may have a query */
     FIELD_URL,        /* const char *, http(s) base without its last slash */
     FIELD_CHOICE,     /* const char *, one of `choices` */
     FIELD_INT,        /* int64_t, min..max */
     FIELD_MS,         /* int64_t milliseconds, min..max */
+    FIELD_MINUTES,    /* int64_t minutes, min..max; written in m, h or d */
+    FIELD_DAYS,       /* int64_t days, min..max */
     FIELD_HUNDREDTHS, /* int64_t hundredths of a decimal number with at most two places, min..max */
     FIELD_PRICE,      /* int64_t ten-thousandths of one with at most four places, min..max */
     FIELD_BOOL,       /* bool */
     FIELD_SECRET,     /* struct secret *, owned by the one who reads: "env:NAME" or "file:PATH" */
     FIELD_MAPPING,    /* const struct yaml_node * */
     FIELD_LIST,       /* const struct yaml_node *, min..max items */
+    FIELD_NODE,       /* const struct yaml_node *, whatever it is */
 };
 
-/* Kinds from FIELD_SLUG to FIELD_URL also take "env:NAME" and "env:NAME:-DEFAULT". */
+/* Kinds from FIELD_SLUG to FIELD_URL also take "env:NAME" and "env:NAME:-DEFAULT"; a `max` other
+ * than 0 bounds their characters. */
 struct field {
     const char *key;
     enum field_kind kind;
@@ -68,6 +74,11 @@ struct field {
  * kinds and bad values are problems. `what` names the mapping in messages ("a channel"). */
 void fields_read(struct problems *problems, const struct yaml_node *mapping, const char *what,
                  const struct field *fields, size_t count, void *out);
+
+/* Reads one value that stands by itself, such as an item of a list; messages call it field->key.
+ * False after adding a problem. */
+bool fields_read_one(struct problems *problems, const struct yaml_node *node,
+                     const struct field *field, void *target);
 
 /* Reads one secret reference; NULL after adding a problem. Returns owned. */
 struct secret *fields_read_secret(struct problems *problems, const struct yaml_node *node,
