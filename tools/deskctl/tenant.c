@@ -1,9 +1,9 @@
-/* `deskctl tenant apply|list|show`. Everything is checked before anything is asked, everything is
- * shown before anything is written, and all files are one transaction. */
+/* `deskctl tenant apply|list|show`. Everything is checked before
+ * anything is asked, everything is shown before anything is written, and all files are one
+ * transaction. */
 #include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "command.h"
 #include "files.h"
 #include "store/schema.h"
@@ -12,6 +12,8 @@
 #include "tenant_plan.h"
 #include "tenant_show.h"
 #include "json/json.h"
+
+#define AUDIT_BYTES_MAX (2 * 1024 * 1024)
 
 struct batch {
     struct desk *desk;
@@ -54,31 +56,6 @@ static int plan_all(struct batch *batch, struct problems *problems, struct err *
 
 /* ---- showing ---- */
 
-static const char *clipped(struct arena *arena, const char *text)
-{
-    size_t length = text_utf8_prefix(text, 60);
-    const char *line = arena_strndup(arena, text, length);
-    size_t end = strcspn(line, "\n");
-    return text[length] == '\0' && line[end] == '\0'
-               ? line
-               : arena_printf(arena, "%.*s...", (int)end, line);
-}
-
-static void show_change(struct arena *arena, const struct tenant_change *change, struct strbuf *out)
-{
-    strbuf_printf(out, "  %c %s", "+~-"[change->action], change -> what);
-    if (*change->field != '\0')
-        strbuf_printf(out, " %s", change->field);
-    strbuf_add_text(out, ": ");
-    if (change->before != NULL)
-        table_add_safe(out, clipped(arena, change->before), false, 0);
-    if (change->before != NULL && change->after != NULL)
-        strbuf_add_text(out, " -> ");
-    if (change->after != NULL)
-        table_add_safe(out, clipped(arena, change->after), false, 0);
-    strbuf_add_char(out, '\n');
-}
-
 static void show_plans(const struct batch *batch)
 {
     struct strbuf out;
@@ -87,8 +64,8 @@ static void show_plans(const struct batch *batch)
         const struct tenant_plan *plan = &batch->plans[i];
         strbuf_printf(&out, "%s (%s): %zu change%s\n", plan->row.name, batch->files[i].path,
                       plan->change_count, plan->change_count == 1 ? "" : "s");
-        for (size_t j = 0; j < plan->change_count; j++)
-            show_change(batch->desk->arena, &plan->changes[j], &out);
+        const struct tenant_changes changes = tenant_plan_changes(batch->desk->arena, plan);
+        tenant_changes_print(&changes, &out);
     }
     fputs(out.data, stderr);
     strbuf_fini(&out);
@@ -96,7 +73,6 @@ static void show_plans(const struct batch *batch)
 
 static int print_plans(const struct batch *batch, const char *result)
 {
-    static const char *const actions[] = {"add", "change", "remove"};
     struct strbuf out;
     struct json_writer writer;
     strbuf_init(&out, DESK_OUTPUT_MAX);
@@ -104,18 +80,11 @@ static int print_plans(const struct batch *batch, const char *result)
     json_open_object(&writer, NULL);
     json_add_text(&writer, "result", result);
     json_open_array(&writer, "changes");
-    for (size_t i = 0; i < batch->count; i++)
-        for (size_t j = 0; j < batch->plans[i].change_count; j++) {
-            const struct tenant_change *change = &batch->plans[i].changes[j];
-            json_open_object(&writer, NULL);
-            json_add_text(&writer, "tenant", batch->plans[i].row.name);
-            json_add_text(&writer, "action", actions[change->action]);
-            json_add_text(&writer, "what", change->what);
-            json_add_text(&writer, "field", change->field);
-            json_add_text(&writer, "before", change->before);
-            json_add_text(&writer, "after", change->after);
-            json_close_object(&writer);
-        }
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct tenant_changes changes =
+            tenant_plan_changes(batch->desk->arena, &batch->plans[i]);
+        tenant_changes_write(&changes, batch->plans[i].row.name, &writer);
+    }
     json_close_array(&writer);
     json_close_object(&writer);
     strbuf_add_char(&out, '\n');
@@ -128,15 +97,11 @@ static int write_audit(struct batch *batch, const struct tenant_plan *plan, stru
 {
     struct strbuf detail;
     struct json_writer writer;
-    strbuf_init(&detail, 64 * 1024);
+    const struct tenant_changes changes = tenant_plan_changes(batch->desk->arena, plan);
+    strbuf_init(&detail, AUDIT_BYTES_MAX);
     json_writer_init(&writer, &detail);
     json_open_object(&writer, NULL);
-    json_open_array(&writer, "fields");
-    for (size_t j = 0; j < plan->change_count; j++)
-        json_add_text(&writer, NULL,
-                      arena_printf(batch->desk->arena, "%s %s", plan->changes[j].what,
-                                   plan->changes[j].field));
-    json_close_array(&writer);
+    tenant_changes_write_fields(&changes, &writer);
     json_close_object(&writer);
     int result = tenant_audit(batch->session, &plan->row.id, desk_actor(batch->desk),
                               "tenant.apply", plan->row.name, detail.data, err);

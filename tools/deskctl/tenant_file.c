@@ -45,6 +45,7 @@ static const struct field policy_fields[] = {
 struct head {
     const char *name, *display_name, *timezone, *language;
     const struct yaml_node *channels, *assistant, *policy;
+    const struct yaml_node *sections[TENANT_SECTIONS];
 };
 
 static const struct field head_fields[] = {
@@ -88,11 +89,19 @@ static void read_assistant(struct problems *problems, const struct vendors *vend
         tenant_file_model_read(problems, vendors, model, &file->models[file->model_count++]);
 }
 
+static void read_head(struct problems *problems, const struct yaml_node *root, struct head *head)
+{
+    struct field fields[COUNT(head_fields) + TENANT_SECTIONS];
+    memcpy(fields, head_fields, sizeof head_fields);
+    tenant_section_fields(AT(head, sections), fields + COUNT(head_fields));
+    fields_read(problems, root, "a tenant file", fields, COUNT(fields), head);
+}
+
 static void read_tree(struct problems *problems, const struct vendors *vendors,
                       const struct yaml_node *root, struct tenant_file *file)
 {
     struct head head = {.language = "en"};
-    fields_read(problems, root, "a tenant file", head_fields, COUNT(head_fields), &head);
+    read_head(problems, root, &head);
     file->name = head.name;
     file->display_name = head.display_name;
     file->timezone = head.timezone;
@@ -104,6 +113,7 @@ static void read_tree(struct problems *problems, const struct vendors *vendors,
         read_assistant(problems, vendors, head.assistant, file);
     if (head.policy != NULL)
         fields_read(problems, head.policy, "policy", policy_fields, COUNT(policy_fields), file);
+    tenant_section_read(problems, root, head.sections, file);
 }
 
 /* ---- over all files ---- */

@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "fields.h"
 #include "tenant_file_model.h"
+#include "tenant_section.h"
 
 #define TENANT_CHANNELS_MAX 32
 #define TENANT_MODELS_MAX   8
@@ -32,6 +33,7 @@ struct tenant_file {
     struct tenant_file_model models[TENANT_MODELS_MAX]; /* the first is asked first */
     size_t model_count;
     int64_t retention_days;
+    const char *sections[TENANT_SECTIONS]; /* JSON, as tenant_sections has them; NULL: absent */
 };
 
 /* Reads `count` files, which may name these vendors. Everything that is wrong is in `problems`;

@@ -7,15 +7,13 @@
 #include "base/strbuf.h"
 #include "json/json.h"
 
-#define SECRET_SHOWN "(secret)"
-
 struct maker {
     struct arena *arena;
     const struct tenant_file *file;
     const struct tenant_row *existing;
     const struct tenant_keys *keys;
     struct tenant_plan *plan;
-    size_t change_max;
+    struct tenant_changes changes;
 };
 
 /* Adds a change to the plan; texts are borrowed. */
@@ -45,21 +43,16 @@ const char *maker_number(struct arena *arena, int64_t value);
 /* "0.30" for 30, in the arena; NULL for a negative one, which is "absent". */
 const char *maker_hundredths(struct arena *arena, int64_t value);
 
-/* The stored member in the same spelling, in the arena; NULL if it is absent. */
-const char *maker_stored(struct arena *arena, const struct json *object, const char *name);
-
 /* Writes those that are not absent. */
 void maker_add_fields(struct json_writer *writer, const struct maker_field *fields, size_t count);
 
-#define MAKER_MODEL_CHANGES_MAX 20 /* of one entry of the chain */
+/* The wrapped key for a new version in base64, in the arena: the stored one (NULL: none) if it
+ * opens to the secret, else newly wrapped; NULL for no secret. */
+const char *maker_wrap_key(struct maker *m, const char *stored, const struct secret *secret);
 
-/* Compares the chain of models with the stored array (NULL: none); true if they differ. keys[i]
- * becomes the wrapped key of the file's entry i in base64, NULL for none; in the arena. */
-bool maker_compare_models(struct maker *m, const struct json *stored,
-                          const char *keys[TENANT_MODELS_MAX]);
-
-/* Writes the member "models" with these wrapped keys. */
-void maker_write_models(struct maker *m, const char *const *keys, struct json_writer *writer);
+/* Writes the member "models"; keys are taken from the stored array (NULL: none) where they are the
+ * same. */
+void maker_write_models(struct maker *m, const struct json *stored, struct json_writer *writer);
 
 /* Compares channels and writes the settings, which hold their marks beside the policy. */
 void maker_compare_channels(struct maker *m);

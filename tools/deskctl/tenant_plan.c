@@ -4,36 +4,21 @@
 #include "tenant_maker.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "canonical.h"
 #include "crypto/crypto.h"
-
-#define CHANGES_MAX (TENANT_MODELS_MAX * MAKER_MODEL_CHANGES_MAX + TENANT_CHANNELS_MAX * 8 + 256)
 
 void maker_note(struct maker *m, enum tenant_action action, const char *what, const char *field,
                 const char *const pair[2])
 {
-    if (m->plan->change_count < m->change_max)
-        m->plan->changes[m->plan->change_count++] =
-            (struct tenant_change){action, what, field, pair[0], pair[1]};
+    tenant_changes_add(&m->changes, (struct tenant_change){action, what, field, pair[0], pair[1]});
 }
 
-/* Notes the difference of one field, if there is one. */
 bool maker_differs(struct maker *m, const char *what, const char *field, const char *before,
                    const char *after)
 {
-    if (before == NULL && after == NULL)
-        return false;
-    if (before != NULL && after != NULL && strcmp(before, after) == 0)
-        return false;
-    enum tenant_action action = before == NULL  ? TENANT_ADD
-                                : after == NULL ? TENANT_REMOVE
-                                                : TENANT_CHANGE;
-    maker_note(m, action, what, field, (const char *const[]){before, after});
-    return true;
+    return tenant_changes_add_text(&m->changes, what, field, before, after);
 }
 
 /* ---- secrets ---- */
@@ -76,7 +61,7 @@ static void compare_tenant(struct maker *m)
         maker_differs(m, "tenant", "language", old != NULL ? old->language : NULL, row->language);
 }
 
-/* ---- fields of the assistant's config ---- */
+/* ---- values of the assistant's config ---- */
 
 const char *maker_number(struct arena *arena, int64_t value)
 {
@@ -87,25 +72,6 @@ const char *maker_hundredths(struct arena *arena, int64_t value)
 {
     return value < 0 ? NULL
                      : arena_printf(arena, "%" PRId64 ".%02" PRId64, value / 100, value % 100);
-}
-
-const char *maker_stored(struct arena *arena, const struct json *object, const char *name)
-{
-    const struct json *value = json_member(object, name);
-    if (value == NULL)
-        return NULL;
-    switch (json_type(value)) {
-    case JSON_STRING:
-        return arena_strdup(arena, json_text(value));
-    case JSON_BOOL:
-        return json_bool(value) ? "true" : "false";
-    case JSON_NUMBER:
-        return strcmp(name, "temperature") == 0
-                   ? maker_hundredths(arena, (int64_t)llround(json_number(value) * 100))
-                   : maker_number(arena, (int64_t)json_number(value));
-    default:
-        return canonical_json(arena, value);
-    }
 }
 
 void maker_add_fields(struct json_writer *writer, const struct maker_field *fields, size_t count)
@@ -122,7 +88,8 @@ void maker_add_fields(struct json_writer *writer, const struct maker_field *fiel
 
 /* ---- assistant ---- */
 
-#define WORDING_COUNT 6
+#define WORDING_COUNT    6
+#define CONFIG_BYTES_MAX (2 * 1024 * 1024)
 
 /* What the assistant is told and says, in the order in which it is written. */
 static void wording_of(const struct tenant_file *file, struct maker_field fields[WORDING_COUNT])
@@ -135,45 +102,48 @@ static void wording_of(const struct tenant_file *file, struct maker_field fields
     memcpy(fields, list, sizeof list);
 }
 
-static const char *write_config(struct maker *m, const struct maker_field *wording,
-                                const char *const *keys)
+static const char *write_config(struct maker *m, const struct json *stored)
 {
+    struct maker_field wording[WORDING_COUNT];
     struct strbuf out;
     struct json_writer writer;
-    strbuf_init(&out, 512 * 1024);
+    strbuf_init(&out, CONFIG_BYTES_MAX);
     json_writer_init(&writer, &out);
+    wording_of(m->file, wording);
     json_open_object(&writer, NULL);
     maker_add_fields(&writer, wording, WORDING_COUNT);
-    maker_write_models(m, keys, &writer);
+    maker_write_models(m, json_member(stored, "models"), &writer);
+    for (size_t i = 0; i < TENANT_SECTIONS; i++)
+        if (m->file->sections[i] != NULL)
+            json_add_raw(&writer, tenant_sections[i].name, m->file->sections[i]);
     json_close_object(&writer);
     const char *text = arena_strdup(m->arena, out.data);
     strbuf_fini(&out);
     return text;
 }
 
+static struct json *parse_config(const char *text)
+{
+    struct json *config = NULL;
+    struct err err;
+    if (text != NULL)
+        (void)json_parse(text, strlen(text), &config, &err);
+    return config;
+}
+
 static void compare_assistant(struct maker *m)
 {
-    struct maker_field wording[WORDING_COUNT];
-    const char *keys[TENANT_MODELS_MAX] = {NULL};
     struct tenant_row *row = &m->plan->row;
-    struct json *stored = NULL;
-    struct err err;
     bool had = m->existing != NULL && !uuid_is_nil(&m->existing->assistant);
+    struct json *stored = parse_config(had ? m->existing->config : NULL);
     row->assistant = had ? m->existing->assistant : uuid_new();
-    row->version = had ? m->existing->version : 0;
-    if (had && m->existing->config != NULL)
-        (void)json_parse(m->existing->config, strlen(m->existing->config), &stored, &err);
-    bool changed = stored == NULL;
-    wording_of(m->file, wording);
-    for (size_t i = 0; i < WORDING_COUNT; i++)
-        changed |= maker_differs(m, "assistant", wording[i].name,
-                                 maker_stored(m->arena, stored, wording[i].name), wording[i].value);
-    changed |= maker_compare_models(m, json_member(stored, "models"), keys);
+    row->config = write_config(m, stored);
+    struct json *config = parse_config(row->config);
+    bool changed = tenant_diff_config(&m->changes, stored, config) || stored == NULL;
+    json_free(&config);
     json_free(&stored);
     m->plan->assistant_changed = changed;
-    if (changed)
-        row->version++;
-    row->config = write_config(m, wording, keys);
+    row->version = (had ? m->existing->version : 0) + (changed ? 1 : 0);
 }
 
 void tenant_plan_make(struct arena *arena, const struct tenant_file *file,
@@ -187,11 +157,17 @@ void tenant_plan_make(struct arena *arena, const struct tenant_file *file,
                       .existing = existing,
                       .keys = keys,
                       .plan = plan,
-                      .change_max = CHANGES_MAX + old_channels};
-    plan->changes = arena_alloc(arena, m.change_max * sizeof *plan->changes);
+                      .changes = {.arena = arena}};
     plan->channels =
         arena_alloc(arena, (file->channel_count + old_channels + 1) * sizeof *plan->channels);
     compare_tenant(&m);
     compare_assistant(&m);
     maker_compare_channels(&m);
+    plan->changes = m.changes.items;
+    plan->change_count = m.changes.count;
+}
+
+struct tenant_changes tenant_plan_changes(struct arena *arena, const struct tenant_plan *plan)
+{
+    return (struct tenant_changes){arena, plan->changes, plan->change_count, plan->change_count};
 }

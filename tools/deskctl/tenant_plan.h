@@ -10,16 +10,8 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "store/tenant.h"
+#include "tenant_diff.h"
 #include "tenant_file.h"
-
-enum tenant_action { TENANT_ADD, TENANT_CHANGE, TENANT_REMOVE };
-
-struct tenant_change {
-    enum tenant_action action;
-    const char *what;           /* "tenant", "assistant", "channel +1555..." */
-    const char *field;          /* "" for the whole */
-    const char *before, *after; /* NULL when there is none; "(secret)" for a secret */
-};
 
 struct tenant_channel_plan {
     struct tenant_channel row; /* as it shall be */
@@ -46,6 +38,9 @@ struct tenant_keys {
 void tenant_plan_make(struct arena *arena, const struct tenant_file *file,
                       const struct tenant_row *existing, const struct tenant_keys *keys,
                       struct tenant_plan *plan);
+
+/* The plan's changes as a list to be shown; borrowed. */
+struct tenant_changes tenant_plan_changes(struct arena *arena, const struct tenant_plan *plan);
 
 /* Opens a channel's auth token. Returns an owned secret; PERMANENT "crypto.wrap". */
 int tenant_plan_open_token(const struct tenant_channel *channel, const struct secret *key,

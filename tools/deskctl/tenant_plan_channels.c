@@ -148,7 +148,7 @@ static void compare_channel(struct maker *m, const struct tenant_file_channel *c
     bool service =
         maker_differs(m, what, "messaging_service_sid", alive ? old->messaging_service_sid : NULL,
                       channel->messaging_service_sid);
-    const char *const shown[] = {alive ? SECRET_SHOWN : NULL, SECRET_SHOWN};
+    const char *const shown[] = {alive ? TENANT_SECRET_SHOWN : NULL, TENANT_SECRET_SHOWN};
     if (!same_token)
         maker_note(m, alive ? TENANT_CHANGE : TENANT_ADD, what, "auth_token", shown);
     if (!same_edge)
