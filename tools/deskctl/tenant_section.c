@@ -12,11 +12,20 @@
 #define SECTION_BYTES_MAX (512 * 1024)
 
 const struct tenant_section tenant_sections[] = {
+    {"greeting", FIELD_NODE, 0, section_read_greeting, NULL},
+    {"languages", FIELD_LIST, 10, section_read_languages, NULL},
     {"hours", FIELD_MAPPING, 0, section_read_hours, NULL},
     {"holidays", FIELD_LIST, 200, section_read_holidays, "name"},
+    {"after_hours", FIELD_MAPPING, 0, section_read_after_hours, NULL},
     {"resources", FIELD_LIST, 100, section_read_resources, NULL},
     {"intake", FIELD_LIST, 20, section_read_intake, "ask"},
     {"services", FIELD_LIST, 50, section_read_services, "duration_min"},
+    {"intents", FIELD_LIST, 30, section_read_intents, "action"},
+    {"escalation", FIELD_MAPPING, 0, section_read_escalation, "sms"},
+    {"tools", FIELD_LIST, 8, section_read_tools, NULL},
+    {"budgets", FIELD_MAPPING, 0, section_read_budgets, NULL},
+    {"knowledge", FIELD_MAPPING, 0, section_read_knowledge, NULL},
+    {"recover", FIELD_MAPPING, 0, section_read_recover, NULL},
 };
 
 _Static_assert(sizeof tenant_sections / sizeof tenant_sections[0] == TENANT_SECTIONS,

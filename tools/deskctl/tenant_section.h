@@ -10,7 +10,7 @@
 #include "fields.h"
 #include "json/json.h"
 
-#define TENANT_SECTIONS 5
+#define TENANT_SECTIONS 14
 
 struct tenant_file;
 
@@ -80,7 +80,12 @@ void section_check_unique(struct section *section, const struct yaml_node *list,
 /* Opening hours of a week, as the section `hours` has them, under this name (NULL: none). */
 void section_write_week(struct section *section, const char *name, const struct yaml_node *node);
 
-section_read_fn section_read_hours, section_read_holidays, section_read_resources,
-    section_read_intake, section_read_services;
+/* The tools that every assistant can have; NULL ends them. */
+extern const char *const section_tools[];
+
+section_read_fn section_read_greeting, section_read_languages, section_read_hours,
+    section_read_holidays, section_read_after_hours, section_read_resources, section_read_intake,
+    section_read_services, section_read_intents, section_read_escalation, section_read_tools,
+    section_read_budgets, section_read_knowledge, section_read_recover;
 
 #endif

@@ -18,6 +18,8 @@ static const struct {
     {"{\"hours\":{\"mon\":[[\"08:00\",\"17:00\"]]},\"tone\":\"x\"}",
      "{\"tone\": \"x\", \"hours\": {\"mon\": [[\"08:00\", \"17:00\"]]}}", ""},
     /* wording, and members that this release does not know */
+    {NULL, "{\"tone\":\"warm\",\"greeting\":\"Hi\"}",
+     "  + assistant tone: warm\n  + greeting: Hi\n"},
     {"{\"tone\":\"warm\"}", "{\"tone\":\"cool\"}", "  ~ assistant tone: warm -> cool\n"},
     {"{\"facts\":\"a\\nb\"}", "{}", "  - assistant facts: a...\n"},
     {"{\"later\":{\"a\":1}}", "{}", "  - assistant later: {\"a\":1}\n"},
@@ -71,6 +73,24 @@ static const struct {
      "  ~ resources order: A, B -> B, A\n"},
     {"{\"intake\":[]}", "{\"intake\":[{\"field\":\"who\",\"ask\":\"your name\"}]}",
      "  + intake: who your name\n"},
+    {"{\"intents\":[{\"name\":\"a\",\"action\":\"book\"}]}",
+     "{\"intents\":[{\"name\":\"a\",\"action\":\"end\"}]}", "  ~ intents a action: book -> end\n"},
+    /* blocks */
+    {"{\"escalation\":{\"on\":[\"anger\"],\"rota\":[{\"name\":\"front desk\",\"sms\":\"+1\"}],"
+     "\"accept_within_min\":5}}",
+     "{\"escalation\":{\"on\":[\"anger\",\"customer_asks\"],"
+     "\"rota\":[{\"name\":\"front desk\",\"sms\":\"+2\"},{\"name\":\"owner\",\"sms\":\"+3\"}],"
+     "\"accept_within_min\":10}}",
+     "  + escalation on: customer_asks\n"
+     "  ~ escalation rota front desk sms: +1 -> +2\n"
+     "  + escalation rota: owner +3\n"
+     "  ~ escalation accept_within: 5 min -> 10 min\n"},
+    {"{}", "{\"budgets\":{\"day\":{\"cost\":5250000000,\"tokens\":1000}}}",
+     "  + budgets day.cost: 5.25 dollars\n  + budgets day.tokens: 1000\n"},
+    {"{\"recover\":{\"answer\":false}}", "{\"recover\":{\"answer\":true}}",
+     "  ~ recover answer: false -> true\n"},
+    {"{\"tools\":[\"book\"]}", "{\"tools\":[]}", "  - tools: book\n"},
+    {"{}", "{\"tools\":[]}", "  + tools: []\n"},
     /* what no file can bring about is shown as a whole */
     {"{\"resources\":[\"A\",\"A\"]}", "{\"resources\":[\"A\"]}", "  ~ resources: A, A -> A\n"},
     {"{\"services\":[{\"x\":1}]}", "{\"services\":5}", "  ~ services: [{\"x\":1}] -> 5\n"},

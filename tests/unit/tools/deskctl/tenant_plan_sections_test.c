@@ -33,16 +33,16 @@ static void test_sections(void)
     secret_free(&file.models[0].key);
     struct tenant_row before = first();
     *section("hours") = "{\"mon\":[[\"08:00\",\"17:00\"]]}";
-    *section("resources") = "[\"escalate\"]";
+    *section("tools") = "[\"escalate\"]";
     second(&before, &plan);
     CU_ASSERT_TRUE(has(&plan, TENANT_ADD, "hours", "mon"));
-    CU_ASSERT_TRUE(has(&plan, TENANT_ADD, "resources", ""));
+    CU_ASSERT_TRUE(has(&plan, TENANT_ADD, "tools", ""));
     CU_ASSERT_EQUAL(plan.change_count, 2);
     CU_ASSERT_TRUE(plan.assistant_changed);
     CU_ASSERT_FALSE(plan.tenant_changed);
     CU_ASSERT_EQUAL(plan.row.version, 2);
     CU_ASSERT_PTR_NOT_NULL(strstr(plan.row.config, ",\"hours\":{\"mon\":[[\"08:00\",\"17:00\"]]},"
-                                                   "\"resources\":[\"escalate\"]}"));
+                                                   "\"tools\":[\"escalate\"]}"));
     struct tenant_row row = stored(&plan);
     second(&row, &plan);
     CU_ASSERT_EQUAL(plan.change_count, 0);

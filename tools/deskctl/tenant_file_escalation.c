@@ -1,0 +1,108 @@
+/* `escalation:` of a tenant file: when a person is called, who, and what the customer is told. */
+#include <string.h>
+
+#include "tenant_file.h"
+#include "tenant_section.h"
+
+#define COUNT(table)     (sizeof(table) / sizeof((table)[0]))
+#define AT(type, member) offsetof(struct type, member)
+#define ROTA_MAX         10
+#define WORDS_MAX        50
+#define REASONS          6
+
+static const char *const reasons[REASONS + 1] = {"customer_asks", "policy_word", "repeated_failure",
+                                                 "low_grounding", "anger",       "provider_outage"};
+
+struct escalation {
+    const struct yaml_node *on, *words, *rota;
+    int64_t accept_within, rounds;
+    const char *tell;
+};
+
+static const struct field escalation_fields[] = {
+    {"on", FIELD_LIST, AT(escalation, on), 1, REASONS, true, NULL},
+    {"words", FIELD_LIST, AT(escalation, words), 1, WORDS_MAX, false, NULL},
+    {"rota", FIELD_LIST, AT(escalation, rota), 0, ROTA_MAX, false, NULL},
+    {"accept_within", FIELD_MINUTES, AT(escalation, accept_within), 1, 60, false, NULL},
+    {"rounds", FIELD_INT, AT(escalation, rounds), 1, 5, false, NULL},
+    {"tell", FIELD_TEXT, AT(escalation, tell), 1, 320, false, NULL},
+};
+
+/* ---- the rota ---- */
+
+struct turn {
+    const char *name, *sms;
+    const struct yaml_node *hours;
+};
+
+static const struct field turn_fields[] = {
+    {"name", FIELD_TEXT, AT(turn, name), 1, 60, true, NULL},
+    {"sms", FIELD_E164, AT(turn, sms), 0, 0, true, NULL},
+    {"hours", FIELD_NODE, AT(turn, hours), 0, 0, false, NULL},
+};
+
+/* A text to one's own number would come back as a customer's. */
+static void check_number(struct section *section, const struct yaml_node *entry, const char *number)
+{
+    for (size_t i = 0; i < section->file->channel_count; i++) {
+        const char *own = section->file->channels[i].number;
+        if (own != NULL && strcmp(own, number) == 0)
+            problems_add(section->problems, yaml_get(entry, "sms")->line,
+                         "sms: %s is the number of a channel here; write a person's", number);
+    }
+}
+
+static void write_rota(struct section *section, const struct yaml_node *rota)
+{
+    json_open_array(section->writer, "rota");
+    for (const struct yaml_node *entry = rota->first; entry != NULL; entry = entry->next) {
+        struct turn turn = {.name = NULL};
+        fields_read(section->problems, entry, "an entry of the rota", turn_fields,
+                    COUNT(turn_fields), &turn);
+        section_check_unique(section, rota, entry, "name", "name");
+        if (turn.sms != NULL)
+            check_number(section, entry, turn.sms);
+        json_open_object(section->writer, NULL);
+        section_write_fields(section, turn_fields, COUNT(turn_fields), &turn);
+        if (turn.hours != NULL)
+            section_write_week(section, "hours", turn.hours);
+        json_close_object(section->writer);
+    }
+    json_close_array(section->writer);
+}
+
+/* ---- the whole ---- */
+
+static void check_words(struct section *section, const struct yaml_node *node,
+                        const struct escalation *escalation)
+{
+    bool looked_for = false;
+    const struct yaml_node *reason = escalation->on != NULL ? escalation->on->first : NULL;
+    for (; reason != NULL; reason = reason->next)
+        looked_for |= reason->kind == YAML_SCALAR && strcmp(reason->text, "policy_word") == 0;
+    if (escalation->on == NULL || looked_for == (escalation->words != NULL))
+        return;
+    if (looked_for && yaml_get(node, "words") == NULL)
+        problems_add(section->problems, escalation->on->line,
+                     "on: policy_word needs words:; add them");
+    else if (!looked_for)
+        problems_add(section->problems, escalation->words->line,
+                     "words: nothing looks for them; add policy_word to on:, or remove them");
+}
+
+void section_read_escalation(struct section *section, const struct yaml_node *node)
+{
+    static const struct section_words on = {.key = "on", .known = reasons};
+    static const struct section_words words = {.key = "words", .max = 60};
+    struct escalation escalation = {.accept_within = 5, .rounds = 2};
+    fields_read(section->problems, node, "escalation", escalation_fields, COUNT(escalation_fields),
+                &escalation);
+    json_open_object(section->writer, NULL);
+    section_write_words(section, "on", escalation.on, &on);
+    section_write_words(section, "words", escalation.words, &words);
+    if (escalation.rota != NULL)
+        write_rota(section, escalation.rota);
+    section_write_fields(section, escalation_fields, COUNT(escalation_fields), &escalation);
+    check_words(section, node, &escalation);
+    json_close_object(section->writer);
+}

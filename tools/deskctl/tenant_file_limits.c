@@ -1,0 +1,111 @@
+/* `tools:`, `budgets:`, `knowledge:` and `recover:` of a tenant file: what the assistant may use.
+ */
+#include <string.h>
+
+#include "tenant_section.h"
+
+#define COUNT(table)     (sizeof(table) / sizeof((table)[0]))
+#define AT(type, member) offsetof(struct type, member)
+
+/* ---- tools ---- */
+
+const char *const section_tools[] = {
+    "take_message", "escalate",   "end_conversation", "check_availability",
+    "book",         "reschedule", "cancel",           "search_knowledge",
+    NULL,
+};
+
+static bool needs_services(const char *tool)
+{
+    static const char *const booking[] = {"check_availability", "book", "reschedule", "cancel"};
+    for (size_t i = 0; i < COUNT(booking); i++)
+        if (strcmp(booking[i], tool) == 0)
+            return true;
+    return false;
+}
+
+void section_read_tools(struct section *section, const struct yaml_node *node)
+{
+    static const struct section_words tools = {.key = "tools", .known = section_tools};
+    bool services = section_names(section, "services", "name")[0] != NULL;
+    section_write_words(section, NULL, node, &tools);
+    for (const struct yaml_node *entry = node->first; entry != NULL; entry = entry->next)
+        if (!services && entry->kind == YAML_SCALAR && needs_services(entry->text))
+            problems_add(section->problems, entry->line,
+                         "tools: %s needs services:; add them, or remove it", entry->text);
+}
+
+/* ---- budgets ---- */
+
+#define TOKENS_MAX        1000000000
+#define CENTS_MAX         10000000
+#define SEGMENTS_MAX      1000000
+#define BILLIONTHS_A_CENT 10000000
+
+struct budgets {
+    const struct yaml_node *day, *month;
+};
+
+static const struct field budgets_fields[] = {
+    {"day", FIELD_MAPPING, AT(budgets, day), 0, 0, false, NULL},
+    {"month", FIELD_MAPPING, AT(budgets, month), 0, 0, false, NULL},
+};
+
+struct amounts {
+    int64_t tokens, cents, segments; /* -1: no limit */
+};
+
+static const struct field amount_fields[] = {
+    {"tokens", FIELD_INT, AT(amounts, tokens), 1, TOKENS_MAX, false, NULL},
+    {"dollars", FIELD_HUNDREDTHS, AT(amounts, cents), 1, CENTS_MAX, false, NULL},
+    {"sms_segments", FIELD_INT, AT(amounts, segments), 1, SEGMENTS_MAX, false, NULL},
+};
+
+static void write_amounts(struct section *section, const char *name, const struct yaml_node *node)
+{
+    struct amounts amounts = {-1, -1, -1};
+    if (node == NULL)
+        return;
+    fields_read(section->problems, node, name, amount_fields, COUNT(amount_fields), &amounts);
+    json_open_object(section->writer, name);
+    if (amounts.tokens >= 0)
+        json_add_int(section->writer, "tokens", amounts.tokens);
+    if (amounts.cents >= 0)
+        json_add_int(section->writer, "cost", amounts.cents * BILLIONTHS_A_CENT);
+    if (amounts.segments >= 0)
+        json_add_int(section->writer, "segments", amounts.segments);
+    json_close_object(section->writer);
+}
+
+void section_read_budgets(struct section *section, const struct yaml_node *node)
+{
+    struct budgets budgets = {NULL, NULL};
+    fields_read(section->problems, node, "budgets", budgets_fields, COUNT(budgets_fields),
+                &budgets);
+    json_open_object(section->writer, NULL);
+    write_amounts(section, "day", budgets.day);
+    write_amounts(section, "month", budgets.month);
+    json_close_object(section->writer);
+}
+
+/* ---- knowledge and recovery ---- */
+
+void section_read_knowledge(struct section *section, const struct yaml_node *node)
+{
+    static const struct field passages = {"passages", FIELD_INT, 0, 0, 8, false, NULL};
+    int64_t count = 4;
+    fields_read(section->problems, node, "knowledge", &passages, 1, &count);
+    json_open_object(section->writer, NULL);
+    section_write_fields(section, &passages, 1, &count);
+    json_close_object(section->writer);
+}
+
+void section_read_recover(struct section *section, const struct yaml_node *node)
+{
+    static const struct field answer = {"answer", FIELD_BOOL, 0, 0, 0, false, NULL};
+    bool may = false;
+    fields_read(section->problems, node, "recover", &answer, 1, &may);
+    json_open_object(section->writer, NULL);
+    section_write_fields(section, &answer, 1, &may);
+    json_close_object(section->writer);
+}
