@@ -164,4 +164,6 @@ void tenant_file_fini(struct tenant_file *file)
     }
     for (size_t i = 0; i < file->model_count; i++)
         secret_free(&file->models[i].key);
+    for (size_t i = 0; i < file->tool_count; i++)
+        secret_free(&file->tool_secrets[i]);
 }

@@ -10,9 +10,10 @@
 #include "tenant_file_model.h"
 #include "tenant_section.h"
 
-#define TENANT_CHANNELS_MAX 32
-#define TENANT_MODELS_MAX   8
-#define TENANT_KEYS_MAX     8 /* signing keys of a channel, the auth token among them */
+#define TENANT_CHANNELS_MAX   32
+#define TENANT_MODELS_MAX     8
+#define TENANT_HTTP_TOOLS_MAX 16
+#define TENANT_KEYS_MAX       8 /* signing keys of a channel, the auth token among them */
 
 struct tenant_file_channel {
     const char *kind, *number, *account_sid;
@@ -34,6 +35,9 @@ struct tenant_file {
     size_t model_count;
     int64_t retention_days;
     const char *sections[TENANT_SECTIONS]; /* JSON, as tenant_sections has them; NULL: absent */
+    /* Of the entries of http_tools; NULL: none. */
+    struct secret *tool_secrets[TENANT_HTTP_TOOLS_MAX];
+    size_t tool_count;
 };
 
 /* Reads `count` files, which may name these vendors. Everything that is wrong is in `problems`;

@@ -54,6 +54,11 @@ const char *maker_wrap_key(struct maker *m, const char *stored, const struct sec
  * same. */
 void maker_write_models(struct maker *m, const struct json *stored, struct json_writer *writer);
 
+/* Writes the member "http_tools": the section with the secrets, taken from the stored array (NULL:
+ * none) where they are the same. */
+void maker_write_tools(struct maker *m, const char *section, const struct json *stored,
+                       struct json_writer *writer);
+
 /* Compares channels and writes the settings, which hold their marks beside the policy. */
 void maker_compare_channels(struct maker *m);
 

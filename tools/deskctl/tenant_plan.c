@@ -102,6 +102,16 @@ static void wording_of(const struct tenant_file *file, struct maker_field fields
     memcpy(fields, list, sizeof list);
 }
 
+static void write_section(struct maker *m, size_t index, const struct json *stored,
+                          struct json_writer *writer)
+{
+    const char *name = tenant_sections[index].name, *text = m->file->sections[index];
+    if (text != NULL && strcmp(name, "http_tools") == 0)
+        maker_write_tools(m, text, json_member(stored, name), writer);
+    else if (text != NULL)
+        json_add_raw(writer, name, text);
+}
+
 static const char *write_config(struct maker *m, const struct json *stored)
 {
     struct maker_field wording[WORDING_COUNT];
@@ -114,8 +124,7 @@ static const char *write_config(struct maker *m, const struct json *stored)
     maker_add_fields(&writer, wording, WORDING_COUNT);
     maker_write_models(m, json_member(stored, "models"), &writer);
     for (size_t i = 0; i < TENANT_SECTIONS; i++)
-        if (m->file->sections[i] != NULL)
-            json_add_raw(&writer, tenant_sections[i].name, m->file->sections[i]);
+        write_section(m, i, stored, &writer);
     json_close_object(&writer);
     const char *text = arena_strdup(m->arena, out.data);
     strbuf_fini(&out);

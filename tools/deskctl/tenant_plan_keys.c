@@ -1,4 +1,4 @@
-/* Keys of models in a plan: wrapped when they are new, kept as they are stored
+/* Keys of models and secrets of tools in a plan: wrapped when they are new, kept as they are stored
  * when they open to the same. */
 #include "tenant_maker.h"
 

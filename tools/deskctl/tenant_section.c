@@ -23,6 +23,7 @@ const struct tenant_section tenant_sections[] = {
     {"intents", FIELD_LIST, 30, section_read_intents, "action"},
     {"escalation", FIELD_MAPPING, 0, section_read_escalation, "sms"},
     {"tools", FIELD_LIST, 8, section_read_tools, NULL},
+    {"http_tools", FIELD_LIST, TENANT_HTTP_TOOLS_MAX, section_read_http_tools, "url"},
     {"budgets", FIELD_MAPPING, 0, section_read_budgets, NULL},
     {"knowledge", FIELD_MAPPING, 0, section_read_knowledge, NULL},
     {"recover", FIELD_MAPPING, 0, section_read_recover, NULL},

@@ -91,6 +91,17 @@ static const struct {
      "  ~ recover answer: false -> true\n"},
     {"{\"tools\":[\"book\"]}", "{\"tools\":[]}", "  - tools: book\n"},
     {"{}", "{\"tools\":[]}", "  + tools: []\n"},
+    /* HTTP tools */
+    {"{\"http_tools\":[{\"name\":\"t\",\"url\":\"u\",\"key_wrapped\":\"AA==\",\"timeout_ms\":1000,"
+     "\"parameters\":{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"string\"}}}}]}",
+     "{\"http_tools\":[{\"name\":\"t\",\"url\":\"u\",\"timeout_ms\":2000,"
+     "\"parameters\":{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"},"
+     "\"m\":{}}},\"result\":{\"type\":\"object\"}}]}",
+     "  ~ http_tools t timeout: 1000 ms -> 2000 ms\n"
+     "  ~ http_tools t parameters.properties.n.type: string -> integer\n"
+     "  + http_tools t parameters.properties.m: {}\n"
+     "  + http_tools t result: {\"type\":\"object\"}\n"
+     "  - http_tools t key: (secret)\n"},
     /* what no file can bring about is shown as a whole */
     {"{\"resources\":[\"A\",\"A\"]}", "{\"resources\":[\"A\"]}", "  ~ resources: A, A -> A\n"},
     {"{\"services\":[{\"x\":1}]}", "{\"services\":5}", "  ~ services: [{\"x\":1}] -> 5\n"},

@@ -1,6 +1,9 @@
 /* Unit tests of the sections' part of a plan. */
 #include "plan_rig.h"
 
+#include "base/text.h"
+#include "store/credential.h"
+
 static const char **section(const char *name)
 {
     for (size_t i = 0; i < TENANT_SECTIONS; i++)
@@ -54,11 +57,82 @@ static void test_sections(void)
     tear_down();
 }
 
+#define TOOL(name, url)                                                                            \
+    "{\"name\":\"" name "\",\"url\":\"" url "\",\"timeout_ms\":1000,\"changes\":false,"            \
+    "\"parameters\":{\"type\":\"object\",\"maximum\":1.5}}"
+
+/* Whether a tool's stored key opens to the secret. */
+static bool key_opens(const struct tenant_row *row, const char *tool, const char *secret)
+{
+    struct json *config = NULL;
+    struct secret *opened = NULL;
+    struct strbuf bytes;
+    struct err err;
+    bool same = false;
+    CU_ASSERT_EQUAL_FATAL(json_parse(row->config, strlen(row->config), &config, &err), 0);
+    const struct json *entry = json_first(json_member(config, "http_tools"));
+    while (entry != NULL && strcmp(json_member_text(entry, "name"), tool) != 0)
+        entry = json_next(entry);
+    const char *wrapped = json_member_text(entry, "key_wrapped");
+    const char *context = credential_model_context(arena, &row->id, &row->assistant);
+    strbuf_init(&bytes, 65536);
+    if (wrapped != NULL && text_decode_base64(wrapped, strlen(wrapped), &bytes) &&
+        crypto_unwrap((const struct secret *const *)&credentials, 1, context, bytes.data,
+                      bytes.length, &opened, &err) == 0)
+        same = strcmp(secret_reveal(opened), secret) == 0;
+    secret_free(&opened);
+    strbuf_fini(&bytes);
+    json_free(&config);
+    return same;
+}
+
+/* Secrets of tools are wrapped like models' keys, and follow their tool by its name. */
+static void test_tool_secrets(void)
+{
+    struct tenant_plan plan;
+    set_up();
+    secret_free(&file.models[0].key);
+    *section("http_tools") = "[" TOOL("a", "u") "," TOOL("b", "u") "]";
+    file.tool_secrets[1] = text_secret("secret-b");
+    file.tool_count = 2;
+    struct tenant_row row = first();
+    CU_ASSERT_PTR_NULL(strstr(row.config, "secret-b"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(row.config, "\"http_tools\":[" TOOL("a", "u") ",{"));
+    CU_ASSERT_TRUE(key_opens(&row, "b", "secret-b"));
+    second(&row, &plan);
+    CU_ASSERT_EQUAL(plan.change_count, 0);
+    /* another place: only the order changed */
+    *section("http_tools") = "[" TOOL("b", "u") "," TOOL("a", "u") "]";
+    file.tool_secrets[0] = file.tool_secrets[1];
+    file.tool_secrets[1] = NULL;
+    second(&row, &plan);
+    CU_ASSERT_EQUAL(plan.change_count, 1);
+    CU_ASSERT_TRUE(has(&plan, TENANT_CHANGE, "http_tools", "order"));
+    CU_ASSERT_TRUE(key_opens(&plan.row, "b", "secret-b"));
+    /* another secret */
+    secret_free(&file.tool_secrets[0]);
+    file.tool_secrets[0] = text_secret("secret-c");
+    row = stored(&plan);
+    second(&row, &plan);
+    CU_ASSERT_EQUAL(plan.change_count, 1);
+    CU_ASSERT_TRUE(has(&plan, TENANT_CHANGE, "http_tools", "b key"));
+    CU_ASSERT_STRING_EQUAL(plan.changes[0].after, "(secret)");
+    CU_ASSERT_TRUE(key_opens(&plan.row, "b", "secret-c"));
+    /* none */
+    secret_free(&file.tool_secrets[0]);
+    row = stored(&plan);
+    second(&row, &plan);
+    CU_ASSERT_TRUE(has(&plan, TENANT_REMOVE, "http_tools", "b key"));
+    CU_ASSERT_PTR_NULL(strstr(plan.row.config, "key_wrapped"));
+    tear_down();
+}
+
 int main(void)
 {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("tenant_plan_sections", NULL, NULL);
     CU_add_test(suite, "no sections", test_no_sections);
     CU_add_test(suite, "sections", test_sections);
+    CU_add_test(suite, "tool secrets", test_tool_secrets);
     return rig_run();
 }

@@ -1,0 +1,90 @@
+/* `http_tools:` of a tenant file: what the assistant may ask or do at the business's own services.
+ */
+#include <string.h>
+
+#include "tenant_file.h"
+#include "tenant_section.h"
+#include "yaml_json.h"
+
+#define AT(member)       offsetof(struct tool, member)
+#define TOOL_NAME_MAX    41
+#define SCHEMA_BYTES_MAX 8000
+#define SCHEMA_DEPTH_MAX 10
+
+struct tool {
+    const char *name, *description, *url;
+    struct secret *secret;
+    int64_t timeout;
+    bool changes;
+    const struct yaml_node *parameters, *result;
+};
+
+static const struct field tool_fields[] = {
+    {"name", FIELD_IDENT, AT(name), 0, TOOL_NAME_MAX, true, NULL},
+    {"description", FIELD_TEXT, AT(description), 1, 500, true, NULL},
+    {"url", FIELD_ENDPOINT, AT(url), 0, 0, true, NULL},
+    {"secret", FIELD_SECRET, AT(secret), 0, 0, false, NULL},
+    {"timeout", FIELD_MS, AT(timeout), 1000, 30000, false, NULL},
+    {"changes", FIELD_BOOL, AT(changes), 0, 0, true, NULL},
+    {"parameters", FIELD_MAPPING, AT(parameters), 0, 0, true, NULL},
+    {"result", FIELD_MAPPING, AT(result), 0, 0, false, NULL},
+};
+
+#define FIELD_COUNT (sizeof tool_fields / sizeof tool_fields[0])
+
+/* A model calls a tool with an object and is told one. */
+static void check_schema(struct section *section, const struct yaml_node *schema)
+{
+    const char *type = yaml_get_text(schema, "type");
+    if (type == NULL || strcmp(type, "object") != 0)
+        problems_add(section->problems, schema->line,
+                     "%s: must be a JSON Schema of an object; add type: object", schema->key);
+}
+
+static void write_schema(struct section *section, const struct yaml_node *schema)
+{
+    struct json_writer writer;
+    const struct yaml_json to = {section->problems, schema != NULL ? schema->key : "",
+                                 SCHEMA_DEPTH_MAX, &writer};
+    struct strbuf text;
+    if (schema == NULL)
+        return;
+    strbuf_init(&text, SCHEMA_BYTES_MAX);
+    json_writer_init(&writer, &text);
+    check_schema(section, schema);
+    (void)yaml_json_write(&to, NULL, schema);
+    if (text.overflow)
+        problems_add(section->problems, schema->line,
+                     "%s: is more than %d bytes as JSON; shorten it", schema->key,
+                     SCHEMA_BYTES_MAX);
+    json_add_raw(section->writer, schema->key, text.data);
+    strbuf_fini(&text);
+}
+
+static void check_name(struct section *section, const struct yaml_node *entry, const char *name)
+{
+    for (const char *const *own = section_tools; name != NULL && *own != NULL; own++)
+        if (strcmp(*own, name) == 0)
+            problems_add(section->problems, yaml_get(entry, "name")->line,
+                         "name: %s is a tool of Frontdesk's own; name this one otherwise", name);
+}
+
+/* The secret is wrapped when it is known for whom: tenant_plan writes it. */
+void section_read_http_tools(struct section *section, const struct yaml_node *node)
+{
+    struct tenant_file *file = section->file;
+    json_open_array(section->writer, NULL);
+    for (const struct yaml_node *entry = node->first; entry != NULL; entry = entry->next) {
+        struct tool tool = {.timeout = 10000};
+        fields_read(section->problems, entry, "an HTTP tool", tool_fields, FIELD_COUNT, &tool);
+        file->tool_secrets[file->tool_count++] = tool.secret;
+        section_check_unique(section, node, entry, "name", "name");
+        check_name(section, entry, tool.name);
+        json_open_object(section->writer, NULL);
+        section_write_fields(section, tool_fields, FIELD_COUNT, &tool);
+        write_schema(section, tool.parameters);
+        write_schema(section, tool.result);
+        json_close_object(section->writer);
+    }
+    json_close_array(section->writer);
+}
