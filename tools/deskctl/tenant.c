@@ -1,4 +1,4 @@
-/* `deskctl tenant apply|list|show`. Everything is checked before
+/* `deskctl tenant apply`, and the table of all of `deskctl tenant`. Everything is checked before
  * anything is asked, everything is shown before anything is written, and all files are one
  * transaction. */
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "store/schema.h"
 #include "store/tenant.h"
 #include "tenant_file.h"
+#include "tenant_history.h"
 #include "tenant_plan.h"
 #include "tenant_show.h"
 #include "json/json.h"
@@ -238,6 +239,17 @@ static const struct option apply_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct option history_options[] = {
+    {"limit", "N", "at most so many versions, the newest (default 20)"},
+    {NULL, NULL, NULL},
+};
+
+static const struct option rollback_options[] = {
+    {"yes", NULL, "go back without asking"},
+    {"dry-run", NULL, "only show (exit 3 if something would change)"},
+    {NULL, NULL, NULL},
+};
+
 const struct command command_tenant[] = {
     {"tenant apply", "FILE...", "bring tenants in line with their files",
      "All files are checked first; every problem is named with file, line and how to mend it, and\n"
@@ -250,5 +262,13 @@ const struct command command_tenant[] = {
     {"tenant list", "", "all tenants with their numbers", NULL, NULL, 0, 0, tenant_show_list},
     {"tenant show", "NAME", "one tenant with channels and assistant", NULL, NULL, 1, 1,
      tenant_show_one},
+    {"tenant history", "NAME", "the versions of its assistant: by whom, when, what changed", NULL,
+     history_options, 1, 1, tenant_history_list},
+    {"tenant rollback", "NAME [VERSION]", "go back to an older version of its assistant",
+     "Makes a new version with the content of that one (default: the one before the current), "
+     "after\n"
+     "showing what would change and a yes. Name, zone, channels and retention are no part of a\n"
+     "version and stay. The tenant's file does not change: applying it goes forward again.",
+     rollback_options, 1, 2, tenant_history_rollback},
     {.words = NULL},
 };

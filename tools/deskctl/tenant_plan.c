@@ -176,6 +176,27 @@ void tenant_plan_make(struct arena *arena, const struct tenant_file *file,
     plan->change_count = m.changes.count;
 }
 
+void tenant_plan_compare(struct tenant_changes *changes, const char *before, const char *after)
+{
+    struct json *was = parse_config(before), *is = parse_config(after);
+    (void)tenant_diff_config(changes, was, is);
+    json_free(&was);
+    json_free(&is);
+}
+
+void tenant_plan_rollback(struct arena *arena, const struct tenant_row *existing,
+                          const char *config, struct tenant_plan *plan)
+{
+    struct tenant_changes changes = {.arena = arena};
+    tenant_plan_compare(&changes, existing->config, config);
+    *plan = (struct tenant_plan){.row = *existing,
+                                 .assistant_changed = changes.count > 0,
+                                 .changes = changes.items,
+                                 .change_count = changes.count};
+    plan->row.config = config;
+    plan->row.version++;
+}
+
 struct tenant_changes tenant_plan_changes(struct arena *arena, const struct tenant_plan *plan)
 {
     return (struct tenant_changes){arena, plan->changes, plan->change_count, plan->change_count};

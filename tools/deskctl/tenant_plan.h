@@ -39,6 +39,19 @@ void tenant_plan_make(struct arena *arena, const struct tenant_file *file,
                       const struct tenant_row *existing, const struct tenant_keys *keys,
                       struct tenant_plan *plan);
 
+/* Adds what differs between two versions' configs (JSON texts). */
+void tenant_plan_compare(struct tenant_changes *changes, const char *before, const char *after);
+
+/* The way back: a version after the current one, with an older version's config (borrowed).
+ * `existing` has an assistant. Nothing else of the tenant changes. */
+void tenant_plan_rollback(struct arena *arena, const struct tenant_row *existing,
+                          const char *config, struct tenant_plan *plan);
+
+/* How many keys in the row's config do not open with this credentials key: what is wrapped for
+ * another, or damaged. */
+size_t tenant_plan_count_closed(struct arena *arena, const struct tenant_row *row,
+                                const struct secret *key);
+
 /* The plan's changes as a list to be shown; borrowed. */
 struct tenant_changes tenant_plan_changes(struct arena *arena, const struct tenant_plan *plan);
 

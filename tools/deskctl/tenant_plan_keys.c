@@ -45,3 +45,31 @@ const char *maker_wrap_key(struct maker *m, const char *stored, const struct sec
     secret_free(&opened);
     return same ? arena_strdup(m->arena, stored) : wrap(m, context, secret);
 }
+
+/* ---- an older version's ---- */
+
+static size_t count_closed(const struct json *list, const struct secret *key, const char *context)
+{
+    size_t closed = 0;
+    for (const struct json *entry = json_first(list); entry != NULL; entry = json_next(entry)) {
+        const char *stored = json_member_text(entry, "key_wrapped");
+        struct secret *opened = stored != NULL ? open_key(key, context, stored) : NULL;
+        closed += stored != NULL && opened == NULL;
+        secret_free(&opened);
+    }
+    return closed;
+}
+
+size_t tenant_plan_count_closed(struct arena *arena, const struct tenant_row *row,
+                                const struct secret *key)
+{
+    struct json *config = NULL;
+    struct err err;
+    const char *context = credential_model_context(arena, &row->id, &row->assistant);
+    if (json_parse(row->config, strlen(row->config), &config, &err) != 0)
+        return 0;
+    size_t closed = count_closed(json_member(config, "models"), key, context) +
+                    count_closed(json_member(config, "http_tools"), key, context);
+    json_free(&config);
+    return closed;
+}

@@ -1,4 +1,4 @@
-/* Unit tests of the sections' part of a plan. */
+/* Unit tests of the sections' part of a plan, and of the way back to an older version. */
 #include "plan_rig.h"
 
 #include "base/text.h"
@@ -127,6 +127,77 @@ static void test_tool_secrets(void)
     tear_down();
 }
 
+/* ---- the way back ---- */
+
+static void test_rollback(void)
+{
+    struct tenant_plan plan;
+    struct tenant_changes changes = {.arena = arena};
+    set_up();
+    *section("services") = "[{\"name\":\"Filling\",\"duration_min\":60}]";
+    struct tenant_row row = first();
+    const char *old = row.config;
+    file.display_name = "B";
+    *section("services") = "[{\"name\":\"Filling\",\"duration_min\":45}]";
+    second(&row, &plan);
+    struct tenant_row newer = stored(&plan);
+    tenant_plan_rollback(arena, &newer, old, &plan);
+    CU_ASSERT_EQUAL_FATAL(plan.change_count, 1);
+    CU_ASSERT_TRUE(has(&plan, TENANT_CHANGE, "services", "Filling duration"));
+    CU_ASSERT_STRING_EQUAL(plan.changes[0].before, "45 min");
+    CU_ASSERT_STRING_EQUAL(plan.changes[0].after, "60 min");
+    CU_ASSERT_EQUAL(plan.row.version, 3);
+    CU_ASSERT_STRING_EQUAL(plan.row.config, old);
+    CU_ASSERT_STRING_EQUAL(plan.row.display_name, "B"); /* no part of a version */
+    CU_ASSERT_TRUE(plan.assistant_changed);
+    CU_ASSERT_FALSE(plan.tenant_changed);
+    CU_ASSERT_EQUAL(plan.channel_count, 0);
+    /* back to the same is nothing */
+    row = newer;
+    row.config = plan.row.config;
+    tenant_plan_rollback(arena, &row, old, &plan);
+    CU_ASSERT_EQUAL(plan.change_count, 0);
+    CU_ASSERT_FALSE(plan.assistant_changed);
+    tenant_plan_compare(&changes, old, newer.config);
+    CU_ASSERT_STRING_EQUAL(tenant_changes_line(&changes, 80), "~ services Filling duration");
+    tear_down();
+}
+
+/* Keys of an older version may be wrapped for a key that is gone. */
+static void test_closed_keys(void)
+{
+    set_up();
+    *section("http_tools") = "[" TOOL("a", "u") "," TOOL("b", "u") "]";
+    file.tool_secrets[1] = text_secret("secret-b");
+    file.tool_count = 2;
+    struct tenant_row row = first();
+    CU_ASSERT_EQUAL(tenant_plan_count_closed(arena, &row, credentials), 0);
+    CU_ASSERT_EQUAL(tenant_plan_count_closed(arena, &row, other_credentials), 2);
+    row.config = "{\"models\":[{\"key_wrapped\":\"?\"},{}]}";
+    CU_ASSERT_EQUAL(tenant_plan_count_closed(arena, &row, credentials), 1);
+    tear_down();
+}
+
+/* A version's file that is applied again after a way back goes forward again. */
+static void test_apply_after_rollback(void)
+{
+    struct tenant_plan plan;
+    set_up();
+    struct tenant_row row = first();
+    const char *old = row.config;
+    file.persona = "q";
+    second(&row, &plan);
+    row = stored(&plan);
+    tenant_plan_rollback(arena, &row, old, &plan);
+    row.config = plan.row.config;
+    row.version = plan.row.version;
+    second(&row, &plan);
+    CU_ASSERT_EQUAL(plan.change_count, 1);
+    CU_ASSERT_TRUE(has(&plan, TENANT_CHANGE, "assistant", "persona"));
+    CU_ASSERT_EQUAL(plan.row.version, 4);
+    tear_down();
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -134,5 +205,8 @@ int main(void)
     CU_add_test(suite, "no sections", test_no_sections);
     CU_add_test(suite, "sections", test_sections);
     CU_add_test(suite, "tool secrets", test_tool_secrets);
+    CU_add_test(suite, "rollback", test_rollback);
+    CU_add_test(suite, "closed keys", test_closed_keys);
+    CU_add_test(suite, "apply after rollback", test_apply_after_rollback);
     return rig_run();
 }
