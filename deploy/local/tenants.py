@@ -18,6 +18,17 @@ VENDOR_KEYS = {"openai": "OPENAI_API_KEY", "gemini": "GEMINI_API_KEY", "deepseek
                "groq": "GROQ_API_KEY", "mistral": "MISTRAL_API_KEY", "xai": "XAI_API_KEY",
                "anthropic": "ANTHROPIC_API_KEY"}
 
+
+class TenantLoader(yaml.SafeLoader):
+    """YAML as deskctl reads it: `on`, `yes` and `no` are words, and a +1555... is one too."""
+
+
+TenantLoader.yaml_implicit_resolvers = {
+    first: [rule for rule in rules if rule[0] != "tag:yaml.org,2002:bool"]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items() if first != "+"}
+TenantLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"),
+                                   list("tf"))
+
 REFERENCE = re.compile(r"^env:([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$", re.S)
 
 
@@ -60,11 +71,16 @@ def vendors_with_keys():
     return [vendor for vendor, key in VENDOR_KEYS.items() if os.environ.get(key)]
 
 
+def read_document(path):
+    """A tenant file as data that yaml.safe_dump writes back with the same meaning."""
+    return yaml.load(Path(path).read_text(), Loader=TenantLoader)
+
+
 def with_chain(files, vendors, folder):
     """Copies of the tenant files in the folder, whose models are these vendors' usual ones."""
     copies = []
     for path in files:
-        document = yaml.safe_load(Path(path).read_text())
+        document = read_document(path)
         document["assistant"]["models"] = [
             {"vendor": vendor, "key": f"env:{VENDOR_KEYS[vendor]}",
              **({"model": "env:OPENAI_MODEL"} if vendor == "openai" and os.environ.get("OPENAI_MODEL")
@@ -95,7 +111,7 @@ def sms_channel(document, path):
 
 def load_tenants(files, known, outside):
     """([entry of endpoints.json], {environment variable: secret}) of the tenant files."""
-    documents = [yaml.safe_load(Path(path).read_text()) for path in files]
+    documents = [read_document(path) for path in files]
     if not documents:
         raise Failure("deploy/tenants holds no tenant file")
     environment = environment_for(documents, known, outside)

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from procs import Child, Failure, free_port, own_dir, port_open
+from tenants import read_document
 
 TICK = os.sysconf("SC_CLK_TCK")
 SYSTEM_CPU, LOAD_CPU = {0}, {1}
@@ -68,8 +69,7 @@ def write_tenants(folder, pattern, count):
     """So many businesses like the one of the file `pattern`, each with a number, an account and
     secrets of its own. Returns the files."""
     own_dir(folder)
-    text = pattern.read_text()
-    base = yaml.safe_load(text)
+    base = read_document(pattern)
     files = []
     for number in range(1, count + 1):
         tenant = dict(base, name=f"bench-{number:03d}")

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg2
 
 from harness import CHECKOUT
-from operating import (DIFFERENT, FAILED, OK, TENANTS, answer_on_terminal, expect, good, run,
-                       tenant_file, tenant_row)
+from operating import (DIFFERENT, FAILED, NOT_FOUND, OK, TENANTS, USAGE, answer_on_terminal, expect,
+                       good, run, tenant_file, tenant_row)
 
 SHARE = True
 DEADLINE_S = 90
@@ -45,6 +45,55 @@ def test_tenant_change_is_shown_asked_and_applied(desk):
     good(desk, "tenant", "apply", TENANTS / "garage.yaml", "--yes")
     assert desk.value("SELECT count(*) FROM audit_log WHERE action = 'tenant.apply'"
                       " AND subject = 'hillcrest-garage'") == 3
+
+
+def test_sections_of_the_examples(desk):
+    """What the files say of the reception is in the version, and nothing secret is shown."""
+    desk.prepare()
+    config = tenant_row(desk, "brightwater-dental")["config"]
+    assert config["hours"]["fri"] == [["08:00", "14:00"]] and "sat" not in config["hours"]
+    assert config["resources"] == ["Chair 1", "Chair 2"]
+    assert {service["name"]: service["duration_min"] for service in config["services"]} == {
+        "Check-up with cleaning": 60, "Filling": 45, "Whitening": 90}
+    assert [turn["sms"] for turn in config["escalation"]["rota"]] == ["+15550100901", "+15550100902"]
+    assert "services" not in tenant_row(desk, "northpine-outfitters")["config"]
+
+
+def test_history_and_the_way_back(desk):
+    desk.prepare()
+    name = "hillcrest-garage"
+    before = tenant_row(desk, name)
+    path = tenant_file(desk, "garage", ("duration: 30m", "duration: 40m"))
+    done = good(desk, "tenant", "apply", path, "--yes", "--json").json()
+    assert done["changes"] == [{"tenant": name, "action": "change", "what": "services",
+                                "field": "Oil change duration", "before": "30 min",
+                                "after": "40 min"}]
+    newest, older = good(desk, "tenant", "history", name, "--limit", "2", "--json").json()
+    assert newest["version"] == before["assistant_version"] + 1 == older["version"] + 1
+    assert newest["changes"] == "~ services Oil change duration"
+    assert newest["current"] and not older["current"]
+    assert newest["created_by"].startswith("deskctl:") and newest["created_at"].endswith("Z")
+
+    done = expect(DIFFERENT, desk, "tenant", "rollback", name)
+    assert "~ services Oil change duration: 40 min -> 30 min" in done.said and "--yes" in done.said
+    expect(DIFFERENT, desk, "tenant", "rollback", name, "--dry-run", "--yes")
+    assert tenant_row(desk, name)["assistant_version"] == newest["version"]
+    done = good(desk, "tenant", "rollback", name, str(older["version"]), "--yes", "--json").json()
+    assert (done["result"], done["from"], done["version"]) == (
+        "applied", older["version"], newest["version"] + 1)
+    after = tenant_row(desk, name)
+    assert after["assistant_version"] == newest["version"] + 1
+    assert after["config"] == before["config"] and after["channels"] == before["channels"]
+    assert desk.value("SELECT detail->>'from' FROM audit_log WHERE action = 'tenant.rollback'"
+                      " AND subject = %s", name) == str(older["version"])
+    again = good(desk, "tenant", "rollback", name, str(older["version"]), "--yes", "--json").json()
+    assert again["result"] == "unchanged" and again["changes"] == []
+    done = good(desk, "tenant", "apply", TENANTS / "garage.yaml", "--yes", "--json").json()
+    assert done["result"] == "unchanged"
+
+    expect(NOT_FOUND, desk, "tenant", "rollback", name, "9999", "--yes")
+    expect(NOT_FOUND, desk, "tenant", "history", "nobody")
+    expect(USAGE, desk, "tenant", "rollback", name, "first")
 
 
 def test_tenant_apply_asks_a_person(desk):

@@ -9,6 +9,7 @@ import yaml
 from harness import oracle
 from operating import TENANTS, good
 from scripted import Customer, engines, say
+from tenants import read_document
 
 SHARE = True
 DEADLINE_S = 90
@@ -28,7 +29,7 @@ def entry(desk, vendor, **more):
 
 
 def apply(desk, *entries):
-    document = yaml.safe_load((TENANTS / "garage.yaml").read_text())
+    document = read_document(TENANTS / "garage.yaml")
     document["assistant"]["models"] = list(entries)
     path = desk.folder / "chain.yaml"
     path.write_text(yaml.safe_dump(document))
