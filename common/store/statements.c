@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <pthread.h>
 
+#include "store/booking.h"
+#include "store/booking_look.h"
 #include "store/delivery.h"
 #include "store/delivery_due.h"
 #include "store/directory.h"
@@ -19,8 +21,9 @@
 static const char *const of_directory[] = {directory_unpublished_sql, NULL};
 
 static const char *const *const lists[] = {
-    worker_statements,       inbox_statements, turn_statements,      delivery_statements,
-    delivery_due_statements, job_statements,   knowledge_statements, of_directory};
+    worker_statements,       inbox_statements,     turn_statements,     booking_statements,
+    booking_look_statements, knowledge_statements, delivery_statements, delivery_due_statements,
+    job_statements,          of_directory};
 
 static const char *flat[STATEMENTS_MAX + 1];
 static size_t flat_count;

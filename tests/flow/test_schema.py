@@ -100,6 +100,7 @@ WITHOUT_KEY = {
     ("inbox_events", "provider_id"): "the provider's",
     ("messages", "provider_id"): "the provider's",
     ("llm_calls", "request_id"): "the provider's",
+    ("tool_calls", "provider_id"): "the provider's",
 }
 
 
@@ -122,7 +123,8 @@ def test_every_reference_is_a_key_with_its_tenant(desk):
 # One row of each table for two tenants, in a transaction that is rolled back.
 
 OF_TYPE = {"text": "x", "bigint": 1, "integer": 1, "boolean": False, "jsonb": "{}", "bytea": b"x",
-           "timestamp with time zone": "2026-11-23T00:00:00Z", "tsvector": "x"}
+           "timestamp with time zone": "2026-11-23T00:00:00Z", "tsvector": "x",
+           "tstzrange": "[2026-11-23T00:00:00Z,2026-11-24T00:00:00Z)"}
 
 
 def allowed_words(cursor, name):
@@ -248,7 +250,9 @@ def of_row(column, kind, needed, words):
     return {"uuid": f"md5('{column}' || n)::uuid", "text": "'x' || n", "bigint": "n",
             "integer": "n % 1000", "boolean": "false", "jsonb": "'{}'", "bytea": "md5('' || n)::bytea",
             "timestamp with time zone": "now() - n * interval '1 s'",
-            "tsvector": "to_tsvector('simple', 'x' || n % 500)"}[kind]
+            "tsvector": "to_tsvector('simple', 'x' || n % 500)",
+            "tstzrange": "tstzrange(now() - n * interval '1 h', now() - (n - 1) * interval '1 h')",
+            }[kind]
 
 
 def fill(cursor, name, rows):
