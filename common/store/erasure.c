@@ -10,6 +10,7 @@
     " AND address = $2::text)"
 #define TALKS                                                                                      \
     "(SELECT id FROM conversations WHERE tenant_id = $1::uuid AND contact_id IN " PERSON ")"
+#define TURNS "(SELECT id FROM turns WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS ")"
 
 /* `params` are the statement's parameters in order: t tenant, a address, h address hash, k lock
  * key, c actor, i fresh id. */
@@ -17,8 +18,14 @@ static const struct step {
     const char *sql, *params;
 } steps[] = {
     {"SELECT pg_advisory_xact_lock($1::bigint)", "k"},
-    {"SELECT 1 FROM contacts WHERE tenant_id = $1::uuid AND id IN " PERSON " FOR UPDATE", "ta"},
+    /* Not FOR UPDATE: who holds a conversation may still make an appointment of its contact, whose
+     * foreign key locks the contact for as long as we wait for that conversation. */
+    {"SELECT 1 FROM contacts WHERE tenant_id = $1::uuid AND id IN " PERSON " FOR NO KEY UPDATE",
+     "ta"},
     {"SELECT 1 FROM conversations WHERE tenant_id = $1::uuid AND contact_id IN " PERSON
+     " ORDER BY id FOR UPDATE",
+     "ta"},
+    {"SELECT 1 FROM appointments WHERE tenant_id = $1::uuid AND contact_id IN " PERSON
      " ORDER BY id FOR UPDATE",
      "ta"},
     {"INSERT INTO erasures (tenant_id, address_hash, erased_at)"
@@ -32,9 +39,13 @@ static const struct step {
      " (SELECT id FROM deliveries WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS ")",
      "ta"},
     {"DELETE FROM deliveries WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
-    {"DELETE FROM llm_calls WHERE tenant_id = $1::uuid AND turn_id IN"
-     " (SELECT id FROM turns WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS ")",
+    {"DELETE FROM appointment_changes WHERE tenant_id = $1::uuid AND appointment_id IN"
+     " (SELECT id FROM appointments WHERE tenant_id = $1::uuid AND contact_id IN " PERSON ")",
      "ta"},
+    {"DELETE FROM appointments WHERE tenant_id = $1::uuid AND contact_id IN " PERSON, "ta"},
+    {"DELETE FROM tool_calls WHERE tenant_id = $1::uuid AND turn_id IN " TURNS, "ta"},
+    {"DELETE FROM turn_rounds WHERE tenant_id = $1::uuid AND turn_id IN " TURNS, "ta"},
+    {"DELETE FROM llm_calls WHERE tenant_id = $1::uuid AND turn_id IN " TURNS, "ta"},
     {"DELETE FROM turns WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
     {"DELETE FROM messages WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
     {"DELETE FROM channel_sessions WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
@@ -50,7 +61,7 @@ static const struct step {
      " VALUES ($1::uuid, $2::text, $3::uuid, 'contact.erased', $4::text)",
      "tcih"},
 };
-enum { MESSAGES_STEP = 9 };
+enum { MESSAGES_STEP = 14 };
 
 struct texts {
     char tenant[UUID_TEXT_SIZE], hash[UUID_TEXT_SIZE], id[UUID_TEXT_SIZE], lock[24];
