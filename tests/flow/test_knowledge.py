@@ -40,7 +40,7 @@ def test_examples_answer_questions(desk):
     good(desk, "kb", "import", DENTAL, KNOWLEDGE / "dental.md")
     done = good(desk, "kb", "import", DENTAL, KNOWLEDGE / "dental-faq.md", "--faq")
     assert "dental-faq.md: added, 10 chunks, english" in done.said
-    assert {name: row["kind"] for name, row in documents(desk, DENTAL).items()} >= {
+    assert {name: row["kind"] for name, row in documents(desk, DENTAL).items()}.items() >= {
         "dental.md": "text", "dental-faq.md": "faq"}.items()
     for question, wanted, price in [
             ("Hi! How much would whitening be for me?", "whitening", "350"),
