@@ -11,6 +11,7 @@
 #include "tenant_file.h"
 #include "tenant_history.h"
 #include "tenant_plan.h"
+#include "tenant_resources.h"
 #include "tenant_show.h"
 #include "json/json.h"
 
@@ -129,7 +130,8 @@ static int write_plan(struct batch *batch, const struct tenant_plan *plan, struc
         return 0;
     if ((plan->tenant_changed && tenant_put(batch->session, &plan->row, err) != 0) ||
         (plan->assistant_changed &&
-         tenant_put_assistant(batch->session, &plan->row, desk_actor(batch->desk), err) != 0) ||
+         (tenant_put_assistant(batch->session, &plan->row, desk_actor(batch->desk), err) != 0 ||
+          tenant_resources_write(batch->session, batch->desk->arena, &plan->row, err) != 0)) ||
         write_channels(batch, plan, err) != 0)
         return -1;
     return write_audit(batch, plan, err);

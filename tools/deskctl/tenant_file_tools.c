@@ -5,6 +5,7 @@
 #include "tenant_file.h"
 #include "tenant_section.h"
 #include "yaml_json.h"
+#include "json/schema.h"
 
 #define AT(member)       offsetof(struct tool, member)
 #define TOOL_NAME_MAX    41
@@ -32,13 +33,22 @@ static const struct field tool_fields[] = {
 
 #define FIELD_COUNT (sizeof tool_fields / sizeof tool_fields[0])
 
-/* A model calls a tool with an object and is told one. */
-static void check_schema(struct section *section, const struct yaml_node *schema)
+/* A model calls a tool with an object and is told one; what the schema says must be what the engine
+ * checks by. */
+static void check_schema(struct section *section, const struct yaml_node *schema, const char *text)
 {
     const char *type = yaml_get_text(schema, "type");
+    struct json_schema *read = NULL;
+    struct json *json = NULL;
+    struct err err;
     if (type == NULL || strcmp(type, "object") != 0)
         problems_add(section->problems, schema->line,
                      "%s: must be a JSON Schema of an object; add type: object", schema->key);
+    else if (json_parse(text, strlen(text), &json, &err) == 0 &&
+             json_schema_read(json, &read, &err) != 0)
+        problems_add(section->problems, schema->line, "%s: %s", schema->key, err.message);
+    json_schema_free(&read);
+    json_free(&json);
 }
 
 static void write_schema(struct section *section, const struct yaml_node *schema)
@@ -51,8 +61,9 @@ static void write_schema(struct section *section, const struct yaml_node *schema
         return;
     strbuf_init(&text, SCHEMA_BYTES_MAX);
     json_writer_init(&writer, &text);
-    check_schema(section, schema);
-    (void)yaml_json_write(&to, NULL, schema);
+    bool whole = yaml_json_write(&to, NULL, schema);
+    if (whole && !text.overflow)
+        check_schema(section, schema, text.data);
     if (text.overflow)
         problems_add(section->problems, schema->line,
                      "%s: is more than %d bytes as JSON; shorten it", schema->key,

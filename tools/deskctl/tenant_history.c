@@ -10,6 +10,7 @@
 #include "store/schema.h"
 #include "store/tenant_version.h"
 #include "tenant_plan.h"
+#include "tenant_resources.h"
 #include "json/json.h"
 
 #define LIST_DEFAULT    20
@@ -199,6 +200,7 @@ static int write_audit(struct back *back, struct err *err)
 static int write_back(struct back *back, struct err *err)
 {
     if (tenant_put_assistant(back->session, &back->plan.row, desk_actor(back->desk), err) != 0 ||
+        tenant_resources_write(back->session, back->desk->arena, &back->plan.row, err) != 0 ||
         write_audit(back, err) != 0 || desk_commit(back->desk, err) != 0)
         return -1;
     desk_note(

@@ -19,7 +19,7 @@ static const struct good_section good[] = {
      "    parameters:\n"
      "      type: object\n"
      "      properties:\n"
-     "        number: {type: string, pattern: \"^[0-9]+$\", maxLength: 10}\n"
+     "        number: {type: string, minLength: 4, maxLength: 10}\n"
      "        \"on\": {enum: [yes, \"1\", 2, -1.5, true]}\n"
      "      required: [number]\n"
      "    result:\n"
@@ -28,7 +28,7 @@ static const struct good_section good[] = {
      "[{\"name\":\"order_status\",\"description\":\"Where an order is.\","
      "\"url\":\"http://10.0.0.7:8080/orders?v=2&to=a@b\",\"timeout_ms\":30000,\"changes\":true,"
      "\"parameters\":{\"type\":\"object\",\"properties\":{\"number\":{\"type\":\"string\","
-     "\"pattern\":\"^[0-9]+$\",\"maxLength\":10},\"on\":{\"enum\":[\"yes\",\"1\",2,-1.5,true]}},"
+     "\"minLength\":4,\"maxLength\":10},\"on\":{\"enum\":[\"yes\",\"1\",2,-1.5,true]}},"
      "\"required\":[\"number\"]},\"result\":{\"type\":\"object\"}}]"},
     {"http_tools: []\n", "http_tools", "[]"},
 };
@@ -77,6 +77,8 @@ static const struct bad_section bad[] = {
      "7: secret: the environment variable DESK_TEST_NONE is not set; set it\n"},
     {TOOL("a", URL, SCHEMA) "    methd: GET\n", "7: an HTTP tool has no \"methd\"; remove it\n"},
     /* schemas */
+    {TOOL("a", URL, "{type: object, properties: {n: {type: string, pattern: x}}}"),
+     "6: parameters: properties.n.pattern: not in the subset; use enum or bounds\n"},
     {TOOL("a", URL, "[a]"), "6: parameters: must be a block of indented name: value lines\n"},
     {TOOL("a", URL, "{properties: {}}"),
      "6: parameters: must be a JSON Schema of an object; add type: object\n"},

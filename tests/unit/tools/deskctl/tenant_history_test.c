@@ -27,7 +27,8 @@ static char folder[64], path[96], output[96];
     "intents: [{name: i, when: w, action: book, service: S}]\n"                                    \
     "escalation: {on: [anger], rota: [{name: r, sms: \"+15550100901\"}]}\ntools: [book]\n"         \
     "http_tools: [{name: t, description: d, url: \"http://a\", changes: true, secret: "            \
-    "env:DESK_TEST_KEY, parameters: {type: object, maximum: 1.5}}]\n"                              \
+    "env:DESK_TEST_KEY, parameters: {type: object, properties: {n: {type: number, maximum: "       \
+    "1.5}}}}]\n"                                                                                   \
     "budgets: {day: {dollars: 12.34}, month: {dollars: 100000}}\nknowledge: {}\nrecover: {}\n"
 
 static void write_file(const char *text)
