@@ -90,7 +90,8 @@ int admin_list_conversations(struct pg_session *session, struct arena *arena, co
 
 #define TURN_JSON                                                                                  \
     "jsonb_build_object('id', u.id, 'number', u.number, 'state', u.state, 'outcome', "             \
-    "u.outcome, 'tries', u.tries, 'recomputes', u.recomputes, 'assistant_version', "               \
+    "u.outcome, 'tries', u.tries, 'recomputes', u.recomputes, 'passages', u.passages, "            \
+    "'assistant_version', "                                                                        \
     "u.assistant_version, 'error_code', u.error_code, 'started_at', to_char(u.started_at, " ISO    \
     "), 'finished_at', to_char(u.finished_at, " ISO "), 'traceparent', u.traceparent, "            \
     "'calls', coalesce((SELECT jsonb_agg(jsonb_build_object('provider', l.provider, "              \
@@ -100,7 +101,13 @@ int admin_list_conversations(struct pg_session *session, struct arena *arena, co
     "l.total_ms, 'request_id', l.request_id, 'started_at', to_char(l.started_at, " ISO             \
     ")) ORDER BY "                                                                                 \
     "l.started_at) FROM llm_calls l WHERE l.tenant_id = u.tenant_id AND l.turn_id = u.id), "       \
-    "'[]'))"
+    "'[]'), 'tools', coalesce((SELECT jsonb_agg(jsonb_build_object('round', k.round, 'name', "     \
+    "k.name, 'arguments', k.arguments, 'state', CASE WHEN r.dropped_at IS NULL THEN k.state "      \
+    "ELSE 'dropped' END, 'outcome', k.outcome, 'result', k.result, 'started_at', "                 \
+    "to_char(k.started_at, " ISO "), 'finished_at', to_char(k.finished_at, " ISO                   \
+    ")) ORDER BY k.round, k.place) FROM tool_calls k JOIN turn_rounds r "                          \
+    "ON r.tenant_id = k.tenant_id AND r.turn_id = k.turn_id AND r.number = k.round "               \
+    "WHERE k.tenant_id = u.tenant_id AND k.turn_id = u.id), '[]'))"
 
 static const char show_sql[] =
     "SELECT jsonb_build_object('id', c.id, 'tenant', t.name, 'epoch', c.epoch, 'held_by', "
@@ -122,7 +129,13 @@ static const char show_sql[] =
     "s.channel_id WHERE m.tenant_id = c.tenant_id AND m.conversation_id = c.id ORDER BY "
     "m.position DESC LIMIT 1000) x), '[]'), 'failed_turns', coalesce((SELECT jsonb_agg(" TURN_JSON
     " ORDER BY u.started_at) FROM turns u WHERE u.tenant_id = c.tenant_id AND "
-    "u.conversation_id = c.id AND u.state = 'failed'), '[]'))::text FROM conversations c JOIN "
+    "u.conversation_id = c.id AND u.state = 'failed'), '[]'), 'escalations', coalesce((SELECT "
+    "jsonb_agg(jsonb_build_object('id', e.id, 'reason', e.reason, 'summary', e.summary, 'caller', "
+    "e.caller, 'call_back', e.call_back, 'promised', e.promised, 'state', e.state, 'accepted_by', "
+    "e.accepted_by, 'created_at', to_char(e.created_at, " ISO "), 'accepted_at', "
+    "to_char(e.accepted_at, " ISO "), 'closed_at', to_char(e.closed_at, " ISO
+    ")) ORDER BY e.created_at, e.id) FROM escalations e WHERE e.tenant_id = c.tenant_id AND "
+    "e.conversation_id = c.id), '[]'))::text FROM conversations c JOIN "
     "tenants t ON t.id = c.tenant_id WHERE c.id = $1::uuid";
 
 /* The one text of a statement with one id, NULL without a row. */

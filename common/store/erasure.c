@@ -43,6 +43,7 @@ static const struct step {
      " (SELECT id FROM appointments WHERE tenant_id = $1::uuid AND contact_id IN " PERSON ")",
      "ta"},
     {"DELETE FROM appointments WHERE tenant_id = $1::uuid AND contact_id IN " PERSON, "ta"},
+    {"DELETE FROM escalations WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
     {"DELETE FROM tool_calls WHERE tenant_id = $1::uuid AND turn_id IN " TURNS, "ta"},
     {"DELETE FROM turn_rounds WHERE tenant_id = $1::uuid AND turn_id IN " TURNS, "ta"},
     {"DELETE FROM llm_calls WHERE tenant_id = $1::uuid AND turn_id IN " TURNS, "ta"},
@@ -61,7 +62,7 @@ static const struct step {
      " VALUES ($1::uuid, $2::text, $3::uuid, 'contact.erased', $4::text)",
      "tcih"},
 };
-enum { MESSAGES_STEP = 14 };
+enum { MESSAGES_STEP = 15 };
 
 struct texts {
     char tenant[UUID_TEXT_SIZE], hash[UUID_TEXT_SIZE], id[UUID_TEXT_SIZE], lock[24];

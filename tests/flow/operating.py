@@ -107,5 +107,10 @@ def add_history(desk, count, address, state="delivered", reason=None, turn="fini
            " clock_timestamp()")
     insert("delivery_attempts", "delivery_id, number, worker, outcome",
            f"{of('delivery')}, 1, {of('worker')}, 'unknown'")
+    insert("turn_rounds", "turn_id, number, after_position, claimed, said", f"{of('turn')}, 1, 1, 1, ''")
+    insert("tool_calls", "id, turn_id, round, place, provider_id, name, arguments",
+           f"{of('tool')}, {of('turn')}, 1, 1, 'c', 'take_message', '{{}}'")
+    insert("escalations", "id, conversation_id, turn_id, reason, summary",
+           f"{of('wish')}, {of('talk')}, {of('turn')}, 'message', 'call ' || mark")
     return {kind: desk.value("SELECT md5(%s || '-0' || %s)::uuid::text", mark, kind)
-            for kind in ("turn", "delivery", "text", "talk")} | {"mark": mark + "-0"}
+            for kind in ("turn", "delivery", "text", "talk", "wish")} | {"mark": mark + "-0"}

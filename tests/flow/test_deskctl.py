@@ -104,6 +104,8 @@ def test_json_of_every_command_is_one_document(desk):
     row = add_history(desk, 1, desk.new_address(), "parked", "unknown")
     desk.sql("UPDATE conversations SET closed_at = NULL WHERE id = %s", row["talk"])
     name = desk.tenants[0]["name"]
+    version = desk.value("SELECT a.current_version::text FROM assistants a JOIN tenants t"
+                         " ON t.id = a.tenant_id WHERE t.name = %s", name)
     seen = {}
     for code, words in [
             (OK, ["keys", "generate", "--dir", desk.folder / "json-keys"]),
@@ -113,6 +115,9 @@ def test_json_of_every_command_is_one_document(desk):
             (OK, ["conversation", "list"]), (OK, ["conversation", "show", row["talk"]]),
             (OK, ["takeover", row["talk"]]), (OK, ["reply", row["talk"], "hello", prefix]),
             (OK, ["handback", row["talk"]]), (OK, ["dead", "list"]),
+            (OK, ["escalation", "list"]), (OK, ["escalation", "accept", row["wish"]]),
+            (OK, ["escalation", "close", row["wish"]]), (OK, ["tenant", "history", name]),
+            (OK, ["tenant", "rollback", name, version, "--yes"]),
             (OK, ["vendor", "list"]), (OK, ["vendor", "show", "openai"]),
             (OK, ["kb", "import", name, KNOWLEDGE / "dental.md"]), (OK, ["kb", "list", name]),
             (OK, ["kb", "show", name, "dental.md"]), (OK, ["kb", "search", name, "whitening"]),
@@ -136,6 +141,8 @@ def test_json_of_every_command_is_one_document(desk):
     assert seen["release --yes --without-reconcile"]["state"] == "released"
     assert seen[f"takeover {row['talk']}"]["state"] == "yours"
     assert seen[f"handback {row['talk']}"]["sessions_due"] == 0
+    assert seen[f"escalation close {row['wish']}"]["state"] == "closed"
+    assert seen[f"tenant rollback {name} {version} --yes"]["result"] == "unchanged"
 
 
 # What was said
@@ -219,3 +226,27 @@ def test_erase(desk):
     rows = good(desk, "conversation", "list", "--limit", "1000", "--json").json()
     assert customer not in [row["address"] for row in rows]
     expect(NOT_FOUND, desk, "erase", "--tenant", "nobody", "--address", customer, "--yes")
+
+
+def test_escalations(desk):
+    """Who accepts one has it; nobody else does, and what is closed stays closed."""
+    desk.prepare()
+    wish = add_history(desk, 1, desk.new_address())["wish"]
+    name = desk.tenants[0]["name"]
+
+    def listed(*words):
+        rows = good(desk, "escalation", "list", *words, "--json").json()
+        return next((row for row in rows if row["id"] == wish), None)
+
+    assert listed("--tenant", name)["state"] == "open" and not listed("--tenant", "hillcrest-garage")
+    good(desk, "escalation", "accept", wish, "--as", "front desk")
+    good(desk, "escalation", "accept", wish, "--as", "front desk")
+    done = expect(FAILED, desk, "escalation", "accept", wish, "--as", "workshop")
+    assert "front desk has accepted it" in done.said
+    assert listed()["accepted_by"] == "front desk" and listed()["summary"].startswith("call ")
+    good(desk, "escalation", "close", wish, "--as", "front desk")
+    assert not listed() and listed("--all")["state"] == "closed"
+    assert "has closed it" in expect(FAILED, desk, "escalation", "accept", wish).said
+    expect(NOT_FOUND, desk, "escalation", "close", "00000000-0000-7000-8000-000000000001")
+    expect(USAGE, desk, "escalation", "close", "nonsense")
+    assert desk.value("SELECT count(*) FROM audit_log WHERE subject = %s", wish) == 3

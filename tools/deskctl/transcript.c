@@ -72,6 +72,29 @@ static void add_call(const struct json *call, struct strbuf *out)
     strbuf_add_char(out, '\n');
 }
 
+/* What the model asked of a tool, and what it was answered. */
+static void add_tool(const struct json *tool, struct strbuf *out)
+{
+    const char *outcome = json_member_text(tool, "outcome");
+    strbuf_printf(out, "%*stool ", INDENT, "");
+    table_add_safe(out, text_of(tool, "name"), false, 0);
+    strbuf_add_char(out, ' ');
+    table_add_safe(out, text_of(tool, "arguments"), false, 0);
+    strbuf_printf(out, ": %s", outcome != NULL ? outcome : text_of(tool, "state"));
+    add_span(tool, "started_at", "finished_at", "", out);
+    add_text(tool, "result", "", out);
+    strbuf_add_char(out, '\n');
+}
+
+/* A passage of the tenant's knowledge that the prompt held. */
+static void add_passage(const struct json *passage, struct strbuf *out)
+{
+    strbuf_printf(out, "%*sknew ", INDENT, "");
+    table_add_safe(out, text_of(passage, "document"), false, 0);
+    add_text(passage, "heading", "", out);
+    strbuf_add_char(out, '\n');
+}
+
 void transcript_add_turn(const struct json *turn, struct strbuf *out)
 {
     int64_t number = 0, count = 0;
@@ -87,9 +110,15 @@ void transcript_add_turn(const struct json *turn, struct strbuf *out)
     if (number_of(turn, "tries", &count) && count > 0)
         strbuf_printf(out, ", lost %" PRId64 " times", count);
     strbuf_add_char(out, '\n');
+    for (const struct json *passage = json_first(json_member(turn, "passages")); passage != NULL;
+         passage = json_next(passage))
+        add_passage(passage, out);
     for (const struct json *call = json_first(json_member(turn, "calls")); call != NULL;
          call = json_next(call))
         add_call(call, out);
+    for (const struct json *tool = json_first(json_member(turn, "tools")); tool != NULL;
+         tool = json_next(tool))
+        add_tool(tool, out);
 }
 
 static void add_attempt(const struct json *attempt, struct strbuf *out)
@@ -147,6 +176,18 @@ void transcript_add_message(const struct json *message, struct strbuf *out)
         transcript_add_delivery(delivery, out);
 }
 
+static void add_escalation(const struct json *escalation, struct strbuf *out)
+{
+    strbuf_printf(out, "%-24s  for a person (%s, %s): ", text_of(escalation, "created_at"),
+                  text_of(escalation, "reason"), text_of(escalation, "state"));
+    table_add_safe(out, text_of(escalation, "summary"), true, INDENT + 3);
+    add_text(escalation, "caller", "from ", out);
+    add_text(escalation, "call_back", "call back ", out);
+    add_text(escalation, "promised", "promised ", out);
+    add_text(escalation, "accepted_by", "accepted by ", out);
+    strbuf_add_char(out, '\n');
+}
+
 void transcript_print(const struct json *conversation, struct strbuf *out)
 {
     strbuf_printf(out, "conversation %s of %s, opened %s", text_of(conversation, "id"),
@@ -161,4 +202,7 @@ void transcript_print(const struct json *conversation, struct strbuf *out)
     for (const struct json *turn = json_first(json_member(conversation, "failed_turns"));
          turn != NULL; turn = json_next(turn))
         transcript_add_turn(turn, out);
+    for (const struct json *escalation = json_first(json_member(conversation, "escalations"));
+         escalation != NULL; escalation = json_next(escalation))
+        add_escalation(escalation, out);
 }

@@ -1,0 +1,35 @@
+/* Escalations for people who work them off: deskctl. Blocking, inside a transaction that
+ * schema_begin_as_ops opened. Texts are in the arena. One thread. */
+#ifndef DESK_STORE_ESCALATION_ADMIN_H
+#define DESK_STORE_ESCALATION_ADMIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/uuid.h"
+#include "pg/pg.h"
+
+#define ESCALATION_ROWS_MAX 1000
+
+struct escalation_row {
+    const char *id, *tenant, *conversation, *reason, *state, *summary, *created_at;
+    const char *caller, *call_back, *accepted_by; /* NULL if not known */
+};
+
+/* Those that are not closed (`all`: every one) of a tenant (NULL: all), the oldest first, at most
+ * `limit` (1-ESCALATION_ROWS_MAX). */
+int escalation_admin_list(struct pg_session *session, struct arena *arena, const char *tenant,
+                          bool all, int64_t limit, struct escalation_row **rows, size_t *count,
+                          struct err *err);
+
+enum escalation_step { ESCALATION_ACCEPT, ESCALATION_CLOSE };
+
+/* Takes the step as `actor` and writes the audit row. An accepted one stays with who accepted it.
+ * PERMANENT "escalation.not_found", "escalation.taken" (accepted by somebody else, or closed). */
+int escalation_admin_step(struct pg_session *session, const struct uuid *id, const char *actor,
+                          enum escalation_step step, struct err *err);
+
+#endif
