@@ -25,3 +25,12 @@ bool assistant_read(const struct pg_answer *answer, struct assistant_row *out)
                                   .config = pg_text(answer->results, 0, 0, 3)};
     return true;
 }
+
+static const char clock_sql[] =
+    "SELECT to_char(n.at, 'YYYY-MM-DD\"T\"HH24:MI'), lower(to_char(n.at, 'Dy'))"
+    " FROM (SELECT clock_timestamp() AT TIME ZONE $1::text AS at) AS n";
+
+void assistant_add_clock(struct pg_unit *unit, const char *timezone)
+{
+    pg_param(pg_add(unit, clock_sql), timezone);
+}

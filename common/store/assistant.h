@@ -21,4 +21,8 @@ struct assistant_row {
 /* Reads the answer to the unit's first statement; false: there is no such version. */
 bool assistant_read(const struct pg_answer *answer, struct assistant_row *out);
 
+/* Adds the statement that reads a zone's clock. Its row: "2026-12-01T09:00", "tue". A zone that the
+ * database does not know fails the unit. */
+void assistant_add_clock(struct pg_unit *unit, const char *timezone);
+
 #endif

@@ -5,14 +5,17 @@
 #include <assert.h>
 #include <pthread.h>
 
+#include "store/adoption.h"
 #include "store/booking.h"
 #include "store/booking_look.h"
 #include "store/delivery.h"
 #include "store/delivery_due.h"
 #include "store/directory.h"
+#include "store/escalation.h"
 #include "store/inbox.h"
 #include "store/job.h"
 #include "store/knowledge.h"
+#include "store/round.h"
 #include "store/turn.h"
 #include "store/worker.h"
 
@@ -21,9 +24,10 @@
 static const char *const of_directory[] = {directory_unpublished_sql, NULL};
 
 static const char *const *const lists[] = {
-    worker_statements,       inbox_statements,     turn_statements,     booking_statements,
-    booking_look_statements, knowledge_statements, delivery_statements, delivery_due_statements,
-    job_statements,          of_directory};
+    worker_statements,    inbox_statements,      turn_statements,         adoption_statements,
+    round_statements,     escalation_statements, booking_statements,      booking_look_statements,
+    knowledge_statements, delivery_statements,   delivery_due_statements, job_statements,
+    of_directory};
 
 static const char *flat[STATEMENTS_MAX + 1];
 static size_t flat_count;

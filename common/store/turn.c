@@ -3,7 +3,7 @@
  * as committed. */
 #include "store/turn.h"
 
-#include "base/clock.h"
+#include "store/turn_inside.h"
 #include "store/worker.h"
 
 #include <string.h>
@@ -17,26 +17,6 @@ static const char moved_sql[] =
     " ON s.tenant_id = i.tenant_id AND s.id = i.session_id"
     " WHERE s.worker IS DISTINCT FROM $1::uuid OR (i.fence >= 0 AND s.fence <> i.fence)"
     " OR (i.epoch >= 0 AND c.epoch <> i.epoch)";
-
-static const char adopt_sql[] =
-    "WITH free AS (SELECT s.tenant_id, s.id, s.due_at FROM channel_sessions s"
-    " WHERE s.due_at <= statement_timestamp() AND s.worker IS NULL"
-    " ORDER BY s.due_at LIMIT $2::integer FOR UPDATE SKIP LOCKED),"
-    " orphan AS (SELECT s.tenant_id, s.id, s.due_at FROM channel_sessions s"
-    " WHERE s.due_at <= statement_timestamp()"
-    " AND s.worker = ANY (ARRAY(SELECT id FROM workers WHERE dead))"
-    " ORDER BY s.due_at LIMIT $2::integer FOR UPDATE SKIP LOCKED),"
-    " due AS (SELECT tenant_id, id FROM (SELECT * FROM free UNION ALL SELECT * FROM orphan) AS u"
-    " ORDER BY due_at LIMIT $2::integer)"
-    " UPDATE channel_sessions s SET worker = $1::uuid FROM due d"
-    " WHERE s.tenant_id = d.tenant_id AND s.id = d.id"
-    " RETURNING s.tenant_id, s.id, s.conversation_id, s.claimed";
-
-static const char mine_sql[] =
-    "SELECT tenant_id, id, conversation_id, claimed FROM channel_sessions"
-    " WHERE worker = $1::uuid AND due_at <= statement_timestamp() AND id NOT IN (SELECT "
-    "unnest($2::uuid[]))"
-    " ORDER BY due_at LIMIT $3::integer";
 
 /* Whether a start was lost with its worker shows only once that worker is marked: those behind the
  * turns that are taken up here, and no others, who may just be coming back from an outage. Waits
@@ -82,6 +62,23 @@ static const char lock_sessions_sql[] =
     " AND d.message_id = m.id AND d.state = 'suppressed')"                                         \
     " ORDER BY m.position DESC LIMIT 40) AS past) AS h)"
 
+/* A round is told again unless a newer text was claimed before any of its calls started. */
+#define ROUND_STANDS                                                                               \
+    "(r.claimed = j.claimed OR EXISTS (SELECT FROM tool_calls k WHERE k.tenant_id = r.tenant_id"   \
+    " AND k.turn_id = r.turn_id AND k.round = r.number AND k.started_at IS NOT NULL))"
+
+#define ROUNDS_SQL                                                                                 \
+    "(SELECT json_agg(json_build_object('number', r.number, 'after', r.after_position, 'claimed'," \
+    " r.claimed, 'said', r.said, 'calls', (SELECT "                                                \
+    "json_agg(json_build_object("                                                                  \
+    "'id', k.id, 'provider_id', k.provider_id, 'name', k.name, 'arguments', k.arguments,"          \
+    " 'signature', k.signature, 'state', k.state, 'outcome', k.outcome, 'result', k.result)"       \
+    " ORDER BY k.place) FROM tool_calls k WHERE k.tenant_id = r.tenant_id AND k.turn_id = "        \
+    "r.turn_id"                                                                                    \
+    " AND k.round = r.number)) ORDER BY r.number) FROM turn_rounds r"                              \
+    " WHERE r.tenant_id = j.tenant_id AND r.turn_id = j.turn_id AND r.dropped_at IS NULL"          \
+    " AND " ROUND_STANDS ")"
+
 static const char start_sql[] =
     "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[],"
     " $6::boolean[], $7::boolean[]) WITH ORDINALITY"
@@ -92,7 +89,7 @@ static const char start_sql[] =
     " WHERE x.tenant_id = i.tenant_id AND x.session_id = i.session_id AND x.state = 'open'"
     " AND x.event_time >= " OLDEST " ORDER BY x.claimed_at LIMIT 50) AS e GROUP BY i.n),"
     " seen AS (SELECT i.*, s.fence, s.claimed, s.turn_id, s.turn_number, s.worker AS owner,"
-    " c.epoch, c.held_by, s.conversation_id AS now_conversation, ch.assistant_id,"
+    " c.epoch, c.held_by, c.contact_id, s.conversation_id AS now_conversation, ch.assistant_id,"
     " a.current_version, o.events, o.message_ids, o.traceparent,"
     " t.deadline_at, t.worker AS turn_worker, t.recomputes, coalesce(t.tries, 0)"
     " + (t.id IS NOT NULL AND t.worker IS NOT NULL AND t.worker <> $1::uuid AND NOT EXISTS"
@@ -136,7 +133,10 @@ static const char start_sql[] =
     " fence, epoch, assistant_id, assistant_version, deadline_at, traceparent)"
     " SELECT tenant_id, new_turn_id, session_id, conversation_id, turn_number + 1, 'running',"
     " $1::uuid, fence + 1, epoch, assistant_id, current_version,"
-    " clock_timestamp() + $8::bigint * interval '1 ms', traceparent FROM g WHERE NOT again)"
+    " clock_timestamp() + $8::bigint * interval '1 ms', traceparent FROM g WHERE NOT again),"
+    " dropped AS (UPDATE turn_rounds r SET dropped_at = clock_timestamp() FROM judged j"
+    " WHERE j.kind = 'run' AND j.again AND r.tenant_id = j.tenant_id AND r.turn_id = j.turn_id"
+    " AND r.dropped_at IS NULL AND NOT " ROUND_STANDS ")"
     " SELECT j.n, j.kind, CASE WHEN j.again THEN j.turn_id ELSE j.new_turn_id END,"
     " j.now_conversation, j.fence + 1, j.epoch, j.claimed,"
     " CASE WHEN j.again AND j.turn_worker IS NOT NULL THEN greatest($9::bigint,"
@@ -144,16 +144,19 @@ static const char start_sql[] =
     " ELSE $8::bigint END, j.tries, coalesce(j.recomputes, 0)"
     " + (j.recompute AND j.again)::integer, j.events,"
     " (SELECT " CONTEXT_SQL " FROM g WHERE g.n = j.n), j.assistant_id, j.current_version,"
-    " j.traceparent"
+    " j.traceparent, CASE WHEN j.again AND j.kind = 'run' THEN " ROUNDS_SQL " END,"
+    " CASE WHEN j.again THEN (SELECT max(r.number) FROM turn_rounds r"
+    " WHERE r.tenant_id = j.tenant_id AND r.turn_id = j.turn_id) END, j.contact_id"
     " FROM judged j ORDER BY j.n";
 
 static const char commit_sql[] =
     "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[],"
     " $6::bigint[], $7::bigint[], $8::bigint[], $9::boolean[], $10::text[], $11::text[],"
     " $12::text[], $13::text[], $14::text[], $15::text[], $16::uuid[], $17::uuid[], $18::bigint[],"
-    " $19::text[]) WITH ORDINALITY AS t (tenant_id, session_id, conversation_id, turn_id, fence,"
-    " epoch, claimed, final, events, event_state, turn_state, outcome, error_code, body,"
-    " message_id, delivery_id, answer_ms, traceparent, n)),"
+    " $19::text[], $20::boolean[], $21::text[]) WITH ORDINALITY AS t (tenant_id, session_id, "
+    "conversation_id,"
+    " turn_id, fence, epoch, claimed, final, events, event_state, turn_state, outcome, error_code,"
+    " body, message_id, delivery_id, answer_ms, traceparent, ends, passages, n)),"
     " judged AS (SELECT i.*, s.due_at, s.delivery_seq, s.remote_address, c.held_by,"
     " c.epoch AS now_epoch, s.claimed AS now_claimed,"
     " CASE WHEN s.worker IS DISTINCT FROM $1::uuid OR s.fence <> i.fence THEN 'lost'"
@@ -183,10 +186,13 @@ static const char commit_sql[] =
     " AND e.state = 'open' AND e.provider_id = ANY (g.answered))"
     " + g.answer_ms * interval '1 ms', g.traceparent FROM g ORDER BY g.n),"
     " over AS (UPDATE turns t SET state = g.turn_state, outcome = g.outcome,"
-    " error_code = g.error_code, finished_at = clock_timestamp()"
+    " error_code = g.error_code, passages = g.passages::jsonb, finished_at = clock_timestamp()"
     " FROM g WHERE t.tenant_id = g.tenant_id AND t.id = g.turn_id),"
     " flag AS (UPDATE conversations c SET flagged = 'turn_failed' FROM g"
     " WHERE g.turn_state = 'failed' AND c.tenant_id = g.tenant_id AND c.id = g.conversation_id),"
+    " closed AS (UPDATE conversations c SET closed_at = clock_timestamp() FROM g"
+    " WHERE g.ends AND NOT g.more AND c.tenant_id = g.tenant_id AND c.id = g.conversation_id"
+    " AND c.closed_at IS NULL),"
     " free AS (UPDATE channel_sessions s SET turn_id = NULL, delivery_seq = s.delivery_seq + 1,"
     " due_at = CASE WHEN g.more THEN s.due_at END, burst_at = CASE WHEN g.more THEN s.burst_at END"
     " FROM g WHERE s.tenant_id = g.tenant_id AND s.id = g.session_id),"
@@ -234,106 +240,21 @@ void turn_add_moved(struct pg_unit *unit, const char *worker, const struct turn_
     pg_param(statement, held->tenants);
 }
 
-void turn_add_adopt(struct pg_unit *unit, struct arena *arena, const char *worker, int64_t lease_ms,
-                    const char *held, int limit)
+/* ---- start ---- */
+
+void turn_add_locks(struct pg_unit *unit, struct arena *arena, const struct column_rows *rows,
+                    const struct column columns[3])
 {
-    const char *limit_text = arena_printf(arena, "%d", limit);
-    worker_add_mark_dead(unit, arena, "engine", worker, lease_ms);
-    struct pg_statement *statement = pg_add(unit, mine_sql); /* first: not those just adopted */
-    pg_param(statement, worker);
-    pg_param(statement, held);
-    pg_param(statement, limit_text);
-    statement = pg_add(unit, adopt_sql);
-    pg_param(statement, worker);
-    pg_param(statement, limit_text);
-}
-
-bool turn_read_adopted(const struct pg_answer *answer, int row, struct turn_adopted *out)
-{
-    int statement = 1;
-    if (row >= pg_rows(answer->results, 1)) {
-        row -= pg_rows(answer->results, 1);
-        statement = 2;
-        if (row >= pg_rows(answer->results, 2))
-            return false;
-    }
-    struct uuid tenant = pg_uuid(answer->results, statement, row, 0);
-    uuid_format(&tenant, out->tenant);
-    out->session = pg_uuid(answer->results, statement, row, 1);
-    out->conversation = pg_uuid(answer->results, statement, row, 2);
-    out->claimed = pg_int(answer->results, statement, row, 3);
-    return true;
-}
-
-/* ---- arrays ---- */
-
-struct column_kind {
-    size_t offset;
-    enum { COLUMN_TEXT, COLUMN_UUID, COLUMN_INT, COLUMN_BOOL, COLUMN_TIME } kind;
-};
-
-static void add_cell(struct pg_array *array, const char *item, const struct column_kind *kind)
-{
-    const char *at = item + kind->offset;
-    const char *text;
-    struct uuid id;
-    int64_t number;
-    bool truth;
-    char time[CLOCK_RFC3339_SIZE];
-    switch (kind->kind) {
-    case COLUMN_TEXT:
-        memcpy(&text, at, sizeof text);
-        pg_array_add(array, text);
-        break;
-    case COLUMN_UUID:
-        memcpy(&id, at, sizeof id);
-        pg_array_add_uuid(array, &id);
-        break;
-    case COLUMN_INT:
-        memcpy(&number, at, sizeof number);
-        pg_array_add_int(array, number);
-        break;
-    case COLUMN_BOOL:
-        memcpy(&truth, at, sizeof truth);
-        pg_array_add_bool(array, truth);
-        break;
-    case COLUMN_TIME:
-        memcpy(&number, at, sizeof number);
-        clock_format_rfc3339(number, time);
-        pg_array_add(array, time);
-        break;
-    }
-}
-
-/* One array parameter per column of `count` structs of `size` bytes at `items`. */
-static void add_columns(struct pg_statement *statement, struct arena *arena, const void *items,
-                        size_t size, size_t count, const struct column_kind *kinds, size_t columns)
-{
-    for (size_t c = 0; c < columns; c++) {
-        struct pg_array array;
-        pg_array_init(&array);
-        for (size_t i = 0; i < count; i++)
-            add_cell(&array, (const char *)items + i * size, &kinds[c]);
-        pg_param(statement, pg_array_take(&array, arena));
-        pg_array_fini(&array);
-    }
-}
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static void add_locks(struct pg_unit *unit, struct arena *arena, const void *items, size_t size,
-                      size_t count, const struct column_kind kinds[3])
-{
-    const struct column_kind conversation[] = {kinds[0], kinds[2]};
-    const struct column_kind session[] = {kinds[0], kinds[1]};
-    add_columns(pg_add(unit, lock_conversations_sql), arena, items, size, count, conversation, 2);
-    add_columns(pg_add(unit, lock_sessions_sql), arena, items, size, count, session, 2);
+    const struct column conversation[] = {columns[0], columns[2]};
+    const struct column session[] = {columns[0], columns[1]};
+    columns_add(pg_add(unit, lock_conversations_sql), arena, rows, conversation, 2);
+    columns_add(pg_add(unit, lock_sessions_sql), arena, rows, session, 2);
 }
 
 void turn_add_start(struct pg_unit *unit, struct arena *arena, const char *worker,
                     const struct turn_start *starts, size_t count, const struct turn_times *times)
 {
-    static const struct column_kind kinds[] = {
+    static const struct column kinds[] = {
         {offsetof(struct turn_start, tenant), COLUMN_TEXT},
         {offsetof(struct turn_start, session), COLUMN_UUID},
         {offsetof(struct turn_start, conversation), COLUMN_UUID},
@@ -343,11 +264,12 @@ void turn_add_start(struct pg_unit *unit, struct arena *arena, const char *worke
     };
     struct pg_statement *statement = pg_add(unit, mark_before_sql);
     pg_param(statement, worker);
-    add_columns(statement, arena, starts, sizeof *starts, count, kinds, 2);
-    add_locks(unit, arena, starts, sizeof *starts, count, kinds);
+    const struct column_rows rows = {starts, sizeof *starts, count};
+    columns_add(statement, arena, &rows, kinds, 2);
+    turn_add_locks(unit, arena, &rows, kinds);
     statement = pg_add(unit, start_sql);
     pg_param(statement, worker);
-    add_columns(statement, arena, starts, sizeof *starts, count, kinds, COUNT(kinds));
+    columns_add(statement, arena, &rows, kinds, COLUMNS(kinds));
     pg_param(statement, arena_printf(arena, "%lld", (long long)times->deadline_ms));
     pg_param(statement, arena_printf(arena, "%lld", (long long)times->adopter_ms));
     pg_param(statement, arena_printf(arena, "%d", TURN_TRIES_MAX));
@@ -355,8 +277,7 @@ void turn_add_start(struct pg_unit *unit, struct arena *arena, const char *worke
     pg_param(statement, arena_printf(arena, "%lld", (long long)times->answer_within_ms));
 }
 
-/* The index of a word in a NULL-terminated list; the last one must match. */
-static int word_index(const char *const *words, const char *word)
+int turn_word_index(const char *const *words, const char *word)
 {
     int i = 0;
     while (words[i + 1] != NULL && strcmp(words[i], word) != 0)
@@ -374,7 +295,7 @@ bool turn_read_started(const struct pg_answer *answer, int row, struct turn_star
         return false;
     *out = (struct turn_started){
         .index = (size_t)pg_int(r, s, row, 0) - 1,
-        .kind = (enum turn_start_kind)word_index(kinds, pg_text(r, s, row, 1)),
+        .kind = (enum turn_start_kind)turn_word_index(kinds, pg_text(r, s, row, 1)),
         .turn = pg_uuid(r, s, row, 2),
         .conversation = pg_uuid(r, s, row, 3),
         .fence = pg_int(r, s, row, 4),
@@ -388,6 +309,9 @@ bool turn_read_started(const struct pg_answer *answer, int row, struct turn_star
         .assistant = pg_text(r, s, row, 12),
         .assistant_version = (int)pg_int(r, s, row, 13),
         .traceparent = pg_text(r, s, row, 14),
+        .rounds = pg_text(r, s, row, 15),
+        .last_round = (int)pg_int(r, s, row, 16),
+        .contact = pg_uuid(r, s, row, 17),
     };
     return true;
 }
@@ -403,7 +327,7 @@ struct call_row {
 static void add_calls(struct pg_unit *unit, struct arena *arena, const char *worker,
                       const struct turn_commit *commits, size_t count)
 {
-    static const struct column_kind kinds[] = {
+    static const struct column kinds[] = {
         {offsetof(struct call_row, tenant), COLUMN_TEXT},
         {offsetof(struct call_row, call.id), COLUMN_UUID},
         {offsetof(struct call_row, turn), COLUMN_UUID},
@@ -438,13 +362,14 @@ static void add_calls(struct pg_unit *unit, struct arena *arena, const char *wor
                                              .call = commits[i].calls[k]};
     struct pg_statement *statement = pg_add(unit, calls_sql);
     pg_param(statement, worker);
-    add_columns(statement, arena, rows, sizeof *rows, total, kinds, COUNT(kinds));
+    columns_add(statement, arena, &(struct column_rows){rows, sizeof *rows, total}, kinds,
+                COLUMNS(kinds));
 }
 
 void turn_add_commit(struct pg_unit *unit, struct arena *arena, const char *worker,
                      const struct turn_commit *commits, size_t count)
 {
-    static const struct column_kind kinds[] = {
+    static const struct column kinds[] = {
         {offsetof(struct turn_commit, tenant), COLUMN_TEXT},
         {offsetof(struct turn_commit, session), COLUMN_UUID},
         {offsetof(struct turn_commit, conversation), COLUMN_UUID},
@@ -463,11 +388,14 @@ void turn_add_commit(struct pg_unit *unit, struct arena *arena, const char *work
         {offsetof(struct turn_commit, delivery), COLUMN_UUID},
         {offsetof(struct turn_commit, answer_within_ms), COLUMN_INT},
         {offsetof(struct turn_commit, traceparent), COLUMN_TEXT},
+        {offsetof(struct turn_commit, ends), COLUMN_BOOL},
+        {offsetof(struct turn_commit, passages), COLUMN_TEXT},
     };
-    add_locks(unit, arena, commits, sizeof *commits, count, kinds);
+    const struct column_rows rows = {commits, sizeof *commits, count};
+    turn_add_locks(unit, arena, &rows, kinds);
     struct pg_statement *statement = pg_add(unit, commit_sql);
     pg_param(statement, worker);
-    add_columns(statement, arena, commits, sizeof *commits, count, kinds, COUNT(kinds));
+    columns_add(statement, arena, &rows, kinds, COLUMNS(kinds));
     add_calls(unit, arena, worker, commits, count);
 }
 
@@ -485,7 +413,7 @@ bool turn_read_committed(const struct pg_answer *answer, int row, struct turn_co
     if (strcmp(word, "already") == 0)
         out->kind = due ? TURN_COMMITTED_MORE : TURN_COMMITTED;
     else
-        out->kind = (enum turn_commit_kind)word_index(words, word);
+        out->kind = (enum turn_commit_kind)turn_word_index(words, word);
     return true;
 }
 
@@ -495,6 +423,11 @@ void turn_add_give_back(struct pg_unit *unit, const char *worker)
     worker_add_retire(unit, worker);
 }
 
-const char *const turn_statements[] = {
-    moved_sql,         adopt_sql, mine_sql,   mark_before_sql, lock_conversations_sql,
-    lock_sessions_sql, start_sql, commit_sql, calls_sql,       NULL};
+const char *const turn_statements[] = {moved_sql,
+                                       mark_before_sql,
+                                       lock_conversations_sql,
+                                       lock_sessions_sql,
+                                       start_sql,
+                                       commit_sql,
+                                       calls_sql,
+                                       NULL};

@@ -1,4 +1,4 @@
-/* Turns: start, commit, adoption and giving back, in batches (docs/PROTOCOL.md, turn).
+/* Turns: start, commit and giving back, in batches (docs/PROTOCOL.md, turn).
  *
  * Each adds its statements to an empty unit: first the locks in id order (conversation FOR SHARE,
  * session), then, with a snapshot of its own, the statement that compares and writes. Arrays are
@@ -31,23 +31,6 @@ struct turn_held {
 /* Adds to a renewal: which of the sessions in hand moved on (other worker, fence or epoch)? Rows:
  * session id and the fence that was given (the caller's own start may have raised it meanwhile). */
 void turn_add_moved(struct pg_unit *unit, const char *worker, const struct turn_held *held);
-
-/* ---- adoption ---- */
-
-/* Marks lapsed engines dead, then names `worker` on up to `limit` due sessions that nobody alive
- * owns, and lists those already ours that are not among `held` (an array literal of session ids).
- */
-void turn_add_adopt(struct pg_unit *unit, struct arena *arena, const char *worker, int64_t lease_ms,
-                    const char *held, int limit);
-
-struct turn_adopted {
-    struct uuid session, conversation;
-    char tenant[UUID_TEXT_SIZE];
-    int64_t claimed;
-};
-
-/* Reads row `row` over both lists; false when there is none. */
-bool turn_read_adopted(const struct pg_answer *answer, int row, struct turn_adopted *out);
 
 /* ---- start ---- */
 struct turn_start {
@@ -82,7 +65,7 @@ enum turn_start_kind {
 struct turn_started {
     size_t index; /* into the starts given */
     enum turn_start_kind kind;
-    struct uuid turn, conversation;
+    struct uuid turn, conversation, contact;
     int64_t fence, epoch, claimed;
     int64_t deadline_ms; /* left */
     int tries, recomputes;
@@ -91,6 +74,8 @@ struct turn_started {
     const char *assistant; /* assistant id */
     int assistant_version;
     const char *traceparent;
+    const char *rounds; /* JSON: the rounds that stand (docs/PROTOCOL.md, rounds); "" if none */
+    int last_round;     /* the highest number given, dropped ones included */
 };
 
 /* Reads row `row`, texts borrowed from the answer; false when there is none. */
@@ -113,6 +98,7 @@ struct turn_commit {
     struct uuid session, conversation, turn;
     int64_t fence, epoch, claimed;
     bool final;                    /* recomputed twice already: newer events do not matter */
+    bool ends;                     /* the conversation closes, unless other events are open */
     const char *events;            /* text[] literal from the start */
     const char *event_state;       /* "answered" or "failed" */
     const char *turn_state;        /* "finished" or "failed" */
@@ -122,6 +108,7 @@ struct turn_commit {
     struct uuid message, delivery; /* fresh ids */
     int64_t answer_within_ms;
     const char *traceparent;
+    const char *passages; /* JSON: what the prompt held of the tenant's knowledge; or NULL */
     const struct turn_llm_call *calls;
     size_t call_count; /* at most TURN_CALLS_MAX */
 };

@@ -5,6 +5,7 @@
 #include "counters.h"
 #include "service/log.h"
 #include "session.h"
+#include "store/adoption.h"
 
 #include <stdlib.h>
 
@@ -21,7 +22,7 @@ struct adopt {
 static void adopted(void *arg, const struct pg_answer *answer)
 {
     struct adopt *self = arg;
-    struct turn_adopted row;
+    struct adopted row;
     self->in_flight = false;
     if (answer->err != NULL)
         log_warn("adopt.failed", LOG_ERR(answer->err));
@@ -30,7 +31,7 @@ static void adopted(void *arg, const struct pg_answer *answer)
         return;
     }
     int count = 0;
-    for (; turn_read_adopted(answer, count, &row); count++)
+    for (; adoption_read(answer, count, &row); count++)
         sessions_claimed(self->engine->sessions, row.tenant, &row.session, &row.conversation,
                          row.claimed, 0);
     if (count > 0) {
@@ -54,9 +55,12 @@ static void look(void *arg)
     arena_reset(self->arena);
     sessions_list(engine->sessions, self->arena, &held);
     struct pg_unit unit = {.deadline_ms = ADOPT_MS, .done = adopted, .arg = self};
-    turn_add_adopt(&unit, self->arena, arena_strdup(self->arena, worker_id(engine->worker)),
-                   engine->shared->settings.worker_lease_ms, held.ids,
-                   room < ADOPT_LIMIT ? (int)room : ADOPT_LIMIT);
+    adoption_add(&unit, self->arena,
+                 &(struct adoption){.worker = arena_strdup(self->arena, worker_id(engine->worker)),
+                                    .lease_ms = engine->shared->settings.worker_lease_ms,
+                                    .held = held.ids,
+                                    .full = shares_full(engine->sessions->shares, self->arena),
+                                    .limit = room < ADOPT_LIMIT ? (int)room : ADOPT_LIMIT});
     self->in_flight = true;
     pg_submit(engine->pg, &unit);
 }

@@ -10,6 +10,7 @@
 #include "session.h"
 #include "store/assistant.h"
 #include "store/credential.h"
+#include "tools.h"
 #include "json/json.h"
 
 #include <stdio.h>
@@ -177,6 +178,29 @@ static int read_model(struct entry *entry, const struct json *from, struct err *
     return 0;
 }
 
+/* Tools that this engine does not know are those of a newer one: left out. */
+static void read_tools(struct entry *entry, const struct json *names)
+{
+    struct assistant *assistant = &entry->assistant;
+    for (const struct json *n = json_first(names);
+         n != NULL && assistant->tool_count < ASSISTANT_TOOLS_MAX; n = json_next(n)) {
+        const struct tool *tool = json_text(n) != NULL ? tools_named(json_text(n)) : NULL;
+        if (tool == NULL)
+            log_warn("assistant.tool_unknown", LOG_TEXT("assistant", entry->id));
+        else
+            assistant->tools[assistant->tool_count++] =
+                (struct llm_tool){tool->name, tool->description, tool->parameters};
+    }
+}
+
+bool assistant_may_use(const struct assistant *assistant, const char *tool)
+{
+    for (size_t i = 0; i < assistant->tool_count; i++)
+        if (strcmp(assistant->tools[i].name, tool) == 0)
+            return true;
+    return false;
+}
+
 static int read_config(struct entry *entry, const struct assistant_row *row, struct err *err)
 {
     struct assistant *a = &entry->assistant;
@@ -192,6 +216,8 @@ static int read_config(struct entry *entry, const struct assistant_row *row, str
     a->fallback = text_or(entry->arena, config, "fallback",
                           "Thank you for your message. We will get back to you shortly.");
     a->degraded = text_or(entry->arena, config, "degraded", a->fallback);
+    read_tools(entry, json_member(config, "tools"));
+    workflow_read(entry->arena, config, a->timezone, &a->workflow);
     int rc = 0;
     for (const struct json *m = json_first(json_member(config, "models")); m != NULL && rc == 0;
          m = json_next(m))

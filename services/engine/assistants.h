@@ -10,9 +10,11 @@
 #include "base/uuid.h"
 #include "engine.h"
 #include "llm/llm.h"
+#include "workflow.h"
 
 #define ASSISTANT_MODELS_MAX  8
 #define ASSISTANT_HEADERS_MAX 4
+#define ASSISTANT_TOOLS_MAX   32
 
 struct assistant_model {
     const char *provider; /* the vendor, or the host of its URL */
@@ -36,7 +38,13 @@ struct assistant {
     const char *fallback, *degraded;    /* never "" */
     struct assistant_model models[ASSISTANT_MODELS_MAX];
     size_t model_count;
+    struct llm_tool tools[ASSISTANT_TOOLS_MAX]; /* what its models may call */
+    size_t tool_count;
+    struct workflow workflow;
 };
+
+/* Whether the tool of that name is among its tools. */
+bool assistant_may_use(const struct assistant *assistant, const char *tool);
 
 struct assistants;
 

@@ -14,6 +14,7 @@
 #include "service/log.h"
 #include "session.h"
 #include "store/statements.h"
+#include "tools.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,6 +150,7 @@ static void close_loop(void *state)
     relay_free(&engine->relay);
     assistants_free(&engine->assistants);
     breakers_free(&engine->breakers);
+    tools_free(&engine->tools);
     llm_free(&engine->llm);
     free(engine->last_id);
     free(engine);
@@ -185,6 +187,7 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     engine->sessions = sessions_new(engine);
     engine->assistants = assistants_new(engine);
     engine->breakers = breakers_new();
+    engine->tools = tools_new();
     engine->llm = llm_new(engine->loop);
     open_database(engine);
     if (open_producer(engine, err) != 0 || intake_open(engine, &engine->intake, err) != 0) {
@@ -223,8 +226,8 @@ void engine_drain(void *state)
 void engine_drain_step(struct engine *engine)
 {
     if (!engine->draining || engine->retiring || sessions_at_work(engine->sessions) > 0 ||
-        engine->sessions->starts_in_flight > 0 || engine->sessions->commits_in_flight > 0 ||
-        !intake_idle(engine->intake) || (engine->adopt != NULL && adopt_in_flight(engine->adopt)) ||
+        statements_in_flight(engine->sessions) || !intake_idle(engine->intake) ||
+        (engine->adopt != NULL && adopt_in_flight(engine->adopt)) ||
         (engine->relay != NULL && !relay_idle(engine->relay)))
         return;
     engine->retiring = true;

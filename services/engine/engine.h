@@ -20,6 +20,7 @@ struct sessions;
 struct intake;
 struct assistants;
 struct breakers;
+struct tools;
 struct adopt;
 struct relay;
 
@@ -47,6 +48,7 @@ struct engine {
     struct intake *intake;
     struct assistants *assistants;
     struct breakers *breakers;
+    struct tools *tools;
     int64_t models_troubled; /* as the metric has it */
     struct adopt *adopt;
     struct relay *relay;

@@ -189,7 +189,7 @@ static void report_claims(struct intake *intake, const struct pg_answer *answer)
         found[claimed.index] = true;
         metric_add(claimed.fresh ? counters.claimed : counters.duplicates, 1);
         STOP_POINT("engine.claimed", event->provider_id);
-        if (claimed.mine && sessions_have_room(engine->sessions, &claimed.session))
+        if (claimed.mine && sessions_have_room(engine->sessions, event->tenant, &claimed.session))
             sessions_claimed(engine->sessions, event->tenant, &claimed.session,
                              &claimed.conversation, claimed.claimed, claimed.due_in_ms);
     }

@@ -18,10 +18,11 @@ static const char sms_rules[] =
     "The channel is text messages: plain text without markup, at most 320 characters, one reply to "
     "all that the customer just wrote.";
 
-static const char *system_text(struct arena *arena, const struct assistant *a)
+static const char *system_text(struct arena *arena, const struct prompt_parts *parts)
 {
+    const struct assistant *a = parts->assistant;
     struct strbuf out;
-    strbuf_init(&out, 64 * 1024);
+    strbuf_init(&out, 256 * 1024);
     strbuf_add_text(&out, platform_rules);
     strbuf_printf(&out, "\n\nBusiness: %s\nTime zone: %s\nLanguage of the house: %s\n", a->business,
                   a->timezone, a->language);
@@ -31,7 +32,10 @@ static const char *system_text(struct arena *arena, const struct assistant *a)
         strbuf_printf(&out, "Tone: %s\n", a->tone);
     if (a->facts[0] != '\0')
         strbuf_printf(&out, "Facts:\n%s\n", a->facts);
+    workflow_describe(&a->workflow, &out);
     strbuf_printf(&out, "\n%s", sms_rules);
+    if (parts->briefing != NULL && parts->briefing[0] != '\0')
+        strbuf_printf(&out, "\n\n%s", parts->briefing);
     const char *text = arena_strndup(arena, out.data, out.length);
     strbuf_fini(&out);
     return text;
@@ -73,22 +77,62 @@ static size_t history_start(const struct json *items)
     return start < count ? start : count > 0 ? count - 1 : 0;
 }
 
-int prompt_build(struct arena *arena, const struct assistant *assistant, const char *context,
-                 struct prompt *prompt, struct err *err)
+/* A round is told behind the messages that its prompt held: what was asked for, then the results.
+ */
+static void add_round(struct arena *arena, const struct rounds_round *round, struct prompt *prompt)
+{
+    struct llm_tool_call *calls = arena_alloc(arena, round->call_count * sizeof *calls);
+    for (size_t i = 0; i < round->call_count; i++)
+        calls[i] = (struct llm_tool_call){round->calls[i].provider_id, round->calls[i].name,
+                                          round->calls[i].arguments, round->calls[i].signature};
+    prompt->messages[prompt->count++] = (struct llm_message){.role = LLM_ASSISTANT,
+                                                             .text = round->said,
+                                                             .calls = calls,
+                                                             .call_count = round->call_count};
+    for (size_t i = 0; i < round->call_count; i++)
+        prompt->messages[prompt->count++] =
+            (struct llm_message){.role = LLM_TOOL,
+                                 .text = round->calls[i].result,
+                                 .call_id = round->calls[i].provider_id,
+                                 .tool_name = round->calls[i].name,
+                                 .is_error = strcmp(round->calls[i].outcome, "ok") != 0};
+}
+
+static bool add_all(struct arena *arena, const struct json *items, const struct rounds *rounds,
+                    struct prompt *prompt)
+{
+    size_t index = 0, start = history_start(items), next = 0;
+    for (const struct json *i = json_first(items); i != NULL; i = json_next(i), index++) {
+        int64_t position = 0;
+        if (index < start)
+            continue;
+        json_member_int(i, "position", 0, INT64_MAX, &position);
+        while (next < rounds->count && rounds->items[next]->after_position < position)
+            add_round(arena, rounds->items[next++], prompt);
+        if (!add_message(arena, i, prompt))
+            return false;
+        prompt->position = position;
+    }
+    while (next < rounds->count)
+        add_round(arena, rounds->items[next++], prompt);
+    return true;
+}
+
+int prompt_build(struct arena *arena, const struct prompt_parts *parts, struct prompt *prompt,
+                 struct err *err)
 {
     struct json *items = NULL;
-    if (json_parse(context, strlen(context), &items, err) != 0 || json_type(items) != JSON_ARRAY) {
+    const struct rounds *rounds = parts->rounds;
+    if (json_parse(parts->context, strlen(parts->context), &items, err) != 0 ||
+        json_type(items) != JSON_ARRAY) {
         json_free(&items);
         return err_set(err, ERR_BUG, "prompt.context", "the context is not a JSON array");
     }
-    prompt->count = 0;
+    const size_t room = PROMPT_MESSAGES_MAX + rounds->count * (1 + ROUND_CALLS_MAX);
+    *prompt = (struct prompt){.messages = arena_alloc(arena, room * sizeof *prompt->messages)};
     prompt->messages[prompt->count++] =
-        (struct llm_message){.role = LLM_SYSTEM, .text = system_text(arena, assistant)};
-    size_t index = 0, start = history_start(items);
-    bool ok = true;
-    for (const struct json *i = json_first(items); i != NULL && ok; i = json_next(i), index++)
-        if (index >= start)
-            ok = add_message(arena, i, prompt);
+        (struct llm_message){.role = LLM_SYSTEM, .text = system_text(arena, parts)};
+    bool ok = add_all(arena, items, rounds, prompt);
     json_free(&items);
     return ok ? 0 : err_set(err, ERR_BUG, "prompt.context", "a context item lacks author or text");
 }

@@ -9,20 +9,31 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "llm/llm.h"
+#include "rounds.h"
 
-#define PROMPT_MESSAGES_MAX 128
+#define PROMPT_MESSAGES_MAX 128 /* the rules and what was said; rounds come on top */
 /* Older messages beyond this are left out; 50 open texts of the greatest length always fit, because
  * all that the start lists is answered. */
 #define PROMPT_HISTORY_BYTES (512 * 1024)
 
 struct prompt {
-    struct llm_message messages[PROMPT_MESSAGES_MAX];
+    struct llm_message *messages; /* in the arena */
     size_t count;
+    int64_t position; /* of the newest message in it */
 };
 
-/* Builds the prompt from the start's context JSON into the arena. BUG "prompt.context" if it is not
- * what turn_add_start makes. */
-int prompt_build(struct arena *arena, const struct assistant *assistant, const char *context,
-                 struct prompt *prompt, struct err *err);
+struct prompt_parts {
+    const struct assistant *assistant;
+    const char *context;         /* the start's JSON */
+    const struct rounds *rounds; /* all calls done, or passed over */
+    const char *briefing;        /* or NULL */
+};
+
+/* Builds the prompt into the arena; texts of rounds are borrowed. What changes from turn to turn
+ * stands behind what does not. BUG "prompt.context" if the context is not what turn_add_start
+ * makes.
+ */
+int prompt_build(struct arena *arena, const struct prompt_parts *parts, struct prompt *prompt,
+                 struct err *err);
 
 #endif

@@ -18,11 +18,13 @@ void session_unlist(struct session *session)
 {
     struct sessions *all = session->engine->sessions;
     struct session_list *const lists[] = {
-        [LIST_QUEUE] = &all->queue,
         [LIST_SUSPECTS] = &all->suspects,
         [LIST_STARTS] = &all->starts,
+        [LIST_ROUNDS] = &all->rounds,
         [LIST_COMMITS] = &all->commits,
     };
+    if (session->entry.share != NULL)
+        shares_leave(all->shares, &session->entry);
     if (session->list == LIST_NONE)
         return;
     TAILQ_REMOVE(lists[session->list], session, link);
@@ -41,7 +43,7 @@ static void give_place_back(struct session *session)
 {
     struct sessions *all = session->engine->sessions;
     if (session->has_place)
-        all->places--;
+        shares_give_back(all->shares, session->share);
     if (session->has_suspect_place)
         leave_suspect_place(all);
     session->has_place = session->has_suspect_place = false;
@@ -52,8 +54,11 @@ static void end_turn(struct session *session)
 {
     think_stop(session);
     timer_stop(session->deadline);
+    session->ticket = 0;
     arena_free(&session->arena);
     memset(&session->turn, 0, sizeof session->turn);
+    memset(&session->rounds, 0, sizeof session->rounds);
+    memset(&session->briefing, 0, sizeof session->briefing);
     memset(&session->commit, 0, sizeof session->commit);
     session->model_index = session->model_tries = 0;
     give_place_back(session);
@@ -75,6 +80,7 @@ static struct session *session_new(struct sessions *all, const char *tenant, con
     session->engine = all->engine;
     memcpy(session->tenant, tenant, sizeof session->tenant);
     session->id = *id;
+    session->share = shares_join(all->shares, tenant);
     session->timer = timer_new(all->engine->loop, on_due, session);
     session->deadline = timer_new(all->engine->loop, on_deadline, session);
     map_put(all->by_id, id->bytes, sizeof id->bytes, session);
@@ -90,6 +96,7 @@ static void drop(struct session *session)
     timer_free(&session->timer);
     timer_free(&session->deadline);
     map_remove(all->by_id, session->id.bytes, sizeof session->id.bytes);
+    shares_part(all->shares, session->share);
     free(session);
 }
 
@@ -118,8 +125,7 @@ static void act_retry(struct session *session)
 
 static void act_queue(struct session *session)
 {
-    session->list = LIST_QUEUE;
-    TAILQ_INSERT_TAIL(&session->engine->sessions->queue, session, link);
+    shares_wait(session->engine->sessions->shares, session->share, &session->entry);
 }
 
 static void act_stand_by(struct session *session)
@@ -136,11 +142,22 @@ static void act_start(struct session *session)
     TAILQ_INSERT_TAIL(&session->engine->sessions->starts, session, link);
 }
 
-static void act_think(struct session *session)
+static void run_clock(struct session *session)
 {
     if (!timer_is_active(session->deadline))
         timer_start(session->deadline, session->turn.deadline_ms, 0);
+}
+
+static void act_think(struct session *session)
+{
+    run_clock(session);
     think_start(session);
+}
+
+static void act_run_tools(struct session *session)
+{
+    run_clock(session);
+    effects_run(session);
 }
 
 static void act_pause(struct session *session)
@@ -157,14 +174,22 @@ static void act_recompute(struct session *session)
     act_wait(session);
 }
 
+static void act_store(struct session *session)
+{
+    session->list = LIST_ROUNDS;
+    TAILQ_INSERT_TAIL(&session->engine->sessions->rounds, session, link);
+}
+
 static void act_commit_again(struct session *session)
 {
+    session_unlist(session); /* a round may have stood in line */
     session->list = LIST_COMMITS;
     TAILQ_INSERT_TAIL(&session->engine->sessions->commits, session, link);
 }
 
 static void commit(struct session *session, const char *outcome, const char *text)
 {
+    session->ticket = 0; /* whatever is on its way comes too late */
     timer_stop(session->timer);
     timer_stop(session->deadline);
     think_prepare(session, outcome, text);
@@ -254,6 +279,8 @@ static void (*const actions[TURN_ACTIONS])(struct session *session) = {
     [ACTION_START] = act_start,
     [ACTION_THINK] = act_think,
     [ACTION_PAUSE] = act_pause,
+    [ACTION_STORE] = act_store,
+    [ACTION_ACT] = act_run_tools,
     [ACTION_RECOMPUTE] = act_recompute,
     [ACTION_REPLY] = act_reply,
     [ACTION_FALL_BACK] = act_fall_back,
@@ -276,14 +303,15 @@ static void log_rule(const struct session *session, const struct turn_rule *rule
               LOG_TEXT("to", turn_state_name(rule->to)), LOG_TEXT("why", rule->sentence));
 }
 
-/* Free places go to those in line; the suspect place to one of its line. */
+/* Free places go to those in line, in the order of shares.h; the suspect place to one of its line.
+ */
 static void fill_places(struct sessions *all)
 {
-    const size_t max = (size_t)all->engine->shared->settings.max_in_flight;
-    while (all->places < max && !TAILQ_EMPTY(&all->queue)) {
-        struct session *session = TAILQ_FIRST(&all->queue);
+    struct share_entry *entry;
+    while ((entry = shares_next(all->shares)) != NULL) {
+        struct session *session =
+            (struct session *)((char *)entry - offsetof(struct session, entry));
         session->has_place = true;
-        all->places++;
         session_apply(session, EVENT_PLACE);
     }
     bool busy = false;
@@ -310,7 +338,7 @@ void session_apply(struct session *session, enum turn_event event)
     if (event != EVENT_PLACE) {
         fill_places(all);
         statements_flush(all);
-        metric_set(counters.in_flight, (int64_t)all->places);
+        metric_set(counters.in_flight, (int64_t)shares_at_work(all->shares));
         engine_drain_step(all->engine);
     }
 }
@@ -322,9 +350,11 @@ struct sessions *sessions_new(struct engine *engine)
     struct sessions *all = xcalloc(1, sizeof *all);
     all->engine = engine;
     all->by_id = map_new();
-    TAILQ_INIT(&all->queue);
+    const size_t places = (size_t)engine->shared->settings.max_in_flight;
+    all->shares = shares_new(places, places * 2);
     TAILQ_INIT(&all->suspects);
     TAILQ_INIT(&all->starts);
+    TAILQ_INIT(&all->rounds);
     TAILQ_INIT(&all->commits);
     return all;
 }
@@ -358,6 +388,7 @@ void sessions_free(struct sessions **sessions)
         return;
     sessions_drop_all(*sessions);
     map_free(&(*sessions)->by_id);
+    shares_free(&(*sessions)->shares);
     free(*sessions);
     *sessions = NULL;
 }
@@ -407,13 +438,12 @@ size_t sessions_count(const struct sessions *sessions)
 
 size_t sessions_at_work(const struct sessions *sessions)
 {
-    return sessions->places + sessions->suspects_at_work;
+    return shares_at_work(sessions->shares) + sessions->suspects_at_work;
 }
 
-bool sessions_have_room(const struct sessions *sessions, const struct uuid *id)
+bool sessions_have_room(const struct sessions *sessions, const char *tenant, const struct uuid *id)
 {
-    const size_t most = (size_t)sessions->engine->shared->settings.max_in_flight * 2;
-    return map_count(sessions->by_id) < most ||
+    return shares_have_room(sessions->shares, tenant) ||
            map_get(sessions->by_id, id->bytes, sizeof id->bytes) != NULL;
 }
 

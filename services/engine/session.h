@@ -12,14 +12,19 @@
 
 #include "base/arena.h"
 #include "base/uuid.h"
+#include "briefing.h"
 #include "engine.h"
 #include "pg/pg.h"
+#include "rounds.h"
+#include "shares.h"
 #include "store/turn.h"
 #include "turn_table.h"
 
 struct session {
-    TAILQ_ENTRY(session) link; /* in exactly one list: queue, suspects, starts or commits */
-    enum { LIST_NONE, LIST_QUEUE, LIST_SUSPECTS, LIST_STARTS, LIST_COMMITS } list;
+    struct share *share;       /* its tenant's */
+    struct share_entry entry;  /* in line for a place */
+    TAILQ_ENTRY(session) link; /* in one list at most */
+    enum { LIST_NONE, LIST_SUSPECTS, LIST_STARTS, LIST_ROUNDS, LIST_COMMITS } list;
     struct engine *engine;
     enum turn_state state;
     char tenant[UUID_TEXT_SIZE];
@@ -36,6 +41,9 @@ struct session {
     /* the running turn; valid from THINKING to COMMITTING */
     struct turn_started turn; /* its texts live in `arena` */
     struct arena *arena;
+    struct rounds rounds;
+    struct briefing briefing;
+    int64_t prompt_position; /* of the newest message that the model was told */
     struct llm_call *call;
     int model_index, model_tries;
     bool is_probe;           /* of the model's breaker */
@@ -54,10 +62,10 @@ TAILQ_HEAD(session_list, session);
 struct sessions {
     struct engine *engine;
     struct map *by_id;
-    struct session_list queue, suspects, starts, commits;
-    size_t places;           /* turns at work */
+    struct shares *shares;
+    struct session_list suspects, starts, rounds, commits;
     size_t suspects_at_work; /* 0 or 1 */
-    int starts_in_flight, commits_in_flight;
+    int starts_in_flight, rounds_in_flight, commits_in_flight, acts_in_flight;
     uint64_t next_ticket;
 };
 
@@ -69,9 +77,9 @@ void sessions_free(struct sessions **sessions);
 void sessions_claimed(struct sessions *sessions, const char *tenant, const struct uuid *id,
                       const struct uuid *conversation, int64_t claimed, int64_t due_in_ms);
 
-/* True when the session is in memory or there is room for it: beyond twice the turns at work, what
- * is due waits in the database, where adoption finds it. */
-bool sessions_have_room(const struct sessions *sessions, const struct uuid *id);
+/* True when the session is in memory or there is room for it: beyond twice the turns at work, or
+ * its tenant's share of that, what is due waits in the database, where adoption finds it. */
+bool sessions_have_room(const struct sessions *sessions, const char *tenant, const struct uuid *id);
 
 /* A renewal says that another worker, fence or epoch has it; `fence` is what sessions_list gave.
  * Ignored for unknown ids and when we started it anew since. */
@@ -106,8 +114,20 @@ void session_unlist(struct session *session);
 
 /* ---- statements.c ---- */
 
-/* Send waiting starts and commits in batches; called after each change. */
+/* Send waiting starts, rounds and commits in batches; called after each change. */
 void statements_flush(struct sessions *sessions);
+
+/* Units on their way that would write. */
+bool statements_in_flight(const struct sessions *sessions);
+
+/* The turn as statements about its rounds name it. */
+struct round_turn statements_turn(const struct session *session);
+
+/* ---- effects.c ---- */
+
+/* Goes on with the first call of the turn's rounds that is not done; the outcome comes as
+ * EVENT_ACTED, _NEWER, _EPOCH, _NOT_OURS or _DB_AWAY, perhaps from inside. */
+void effects_run(struct session *session);
 
 /* ---- calls.c ---- */
 
@@ -120,11 +140,17 @@ void calls_record_stopped(struct session *session, const struct assistant *assis
 
 /* ---- think.c ---- */
 
-/* Asks the model; the outcome comes as EVENT_ANSWER, _MODEL_AWAY, _NO_MODEL. */
+/* The assistant's version of the turn; NULL while it is being read (assistants.h). */
+const struct assistant *think_assistant(struct session *session);
+
+/* Asks the model; the outcome comes as EVENT_ANSWER, _TOOLS, _MODEL_AWAY, _NO_MODEL. */
 void think_start(struct session *session);
 
 /* The assistant version that the session waited for is there; NULL: it cannot be had. */
 void think_assistant_ready(struct session *session, const struct assistant *assistant);
+
+/* What the model is to be told was read, or the database did not answer (briefing.h). */
+void think_briefed(struct session *session);
 
 /* Whether the tenant's wordings are in memory; if not, think_assistant_ready comes. */
 bool think_has_wording(struct session *session);

@@ -1,5 +1,5 @@
-/* Start and commit statements in batches: what waits is sent as one unit when at most one other
- * unit of its kind is in flight, so a lone turn never waits and under load many share one
+/* Start, round and commit statements in batches: what waits is sent as one unit when at most one
+ * other unit of its kind is in flight, so a lone turn never waits and under load many share one
  * statement. An answer finds its session by ticket: one that was dropped or moved on meanwhile is
  * not touched. */
 #include "session.h"
@@ -93,6 +93,8 @@ static void batch_failed(struct batch *batch, const struct err *err, const char 
 
 static void keep_turn(struct session *session, const struct turn_started *started)
 {
+    struct err err;
+    char id[UUID_TEXT_SIZE];
     arena_free(&session->arena);
     session->arena = arena_new();
     session->turn = *started;
@@ -100,7 +102,15 @@ static void keep_turn(struct session *session, const struct turn_started *starte
     session->turn.context = arena_strdup(session->arena, started->context);
     session->turn.assistant = arena_strdup(session->arena, started->assistant);
     session->turn.traceparent = arena_strdup(session->arena, started->traceparent);
+    session->turn.rounds = NULL; /* read below, and borrowed */
     session->started_ms = clock_mono_ms();
+    session->briefing = (struct briefing){.ready = false};
+    session->rounds = (struct rounds){.last_number = started->last_round};
+    if (rounds_read(session->arena, started->rounds, &session->rounds, &err) != 0) {
+        log_error("rounds.not_read", LOG_TEXT("session", uuid_format(&session->id, id)),
+                  LOG_ERR(&err));
+        session->rounds.count = 0;
+    }
 }
 
 static void started_one(struct session *session, const struct turn_started *started)
@@ -125,6 +135,8 @@ static void started_one(struct session *session, const struct turn_started *star
         event = EVENT_STALE;
     if (event == EVENT_RUN || event == EVENT_LOST_OFTEN) {
         keep_turn(session, started);
+        if (event == EVENT_RUN && rounds_next(&session->rounds, started->claimed) != NULL)
+            event = EVENT_RESUME;
         session->recompute = false;
         STOP_POINT("engine.started", uuid_format(&session->id, id));
     }
@@ -175,6 +187,88 @@ static void send_starts(struct sessions *sessions)
                    &(struct turn_times){settings->turn_deadline_ms, settings->adopter_deadline_ms,
                                         settings->answer_within_ms});
     sessions->starts_in_flight++;
+    pg_submit(engine->pg, &unit);
+}
+
+/* ---- rounds ---- */
+
+struct round_turn statements_turn(const struct session *session)
+{
+    const struct turn_started *turn = &session->turn;
+    return (struct round_turn){.tenant = session->tenant,
+                               .session = session->id,
+                               .conversation = session->conversation,
+                               .turn = turn->turn,
+                               .fence = turn->fence,
+                               .epoch = turn->epoch,
+                               .claimed = turn->claimed,
+                               .final = turn->recomputes >= TURN_RECOMPUTES_MAX};
+}
+
+static void rounds_done(void *arg, const struct pg_answer *answer)
+{
+    static const enum turn_event events[] = {[ROUND_OK] = EVENT_STORED,
+                                             [ROUND_NEWER] = EVENT_NEWER,
+                                             [ROUND_EPOCH] = EVENT_EPOCH,
+                                             [ROUND_LOST] = EVENT_NOT_OURS};
+    struct batch *batch = arg;
+    struct sessions *sessions = batch->sessions;
+    size_t index;
+    enum round_kind kind;
+    sessions->rounds_in_flight--;
+    if (answer->err != NULL)
+        batch_failed(batch, answer->err, "round");
+    for (int row = 0; answer->err == NULL && round_read(answer, row, &index, &kind); row++) {
+        struct session *session = batch_session(batch, index);
+        if (session == NULL)
+            continue;
+        session->db_failures = 0;
+        session->alone = false;
+        session_apply(session, events[kind]);
+    }
+    batch_free(batch);
+    statements_flush(sessions);
+    engine_drain_step(sessions->engine);
+}
+
+/* The session may be dropped while the unit is on its way: its texts are copied. */
+static struct round copy_round(struct arena *arena, const struct session *session)
+{
+    const struct rounds_round *from = session->rounds.items[session->rounds.count - 1];
+    struct round_call *calls = arena_alloc(arena, from->call_count * sizeof *calls);
+    for (size_t i = 0; i < from->call_count; i++)
+        calls[i] =
+            (struct round_call){.id = from->calls[i].id,
+                                .provider_id = arena_strdup(arena, from->calls[i].provider_id),
+                                .name = arena_strdup(arena, from->calls[i].name),
+                                .arguments = arena_strdup(arena, from->calls[i].arguments),
+                                .signature = arena_strdup(arena, from->calls[i].signature)};
+    struct round round = {.of = statements_turn(session),
+                          .number = from->number,
+                          .after_position = from->after_position,
+                          .said = arena_strdup(arena, from->said),
+                          .calls = calls,
+                          .call_count = from->call_count};
+    round.of.tenant = arena_strdup(arena, session->tenant);
+    return round;
+}
+
+static void send_rounds(struct sessions *sessions)
+{
+    struct engine *engine = sessions->engine;
+    struct batch *batch = batch_new(sessions);
+    struct round *rounds = arena_alloc(batch->arena, BATCH_MAX * sizeof *rounds);
+    struct session *session;
+    bool closed = false;
+    while (fits(batch, session = TAILQ_FIRST(&sessions->rounds), &closed)) {
+        session_unlist(session);
+        rounds[batch->count] = copy_round(batch->arena, session);
+        batch_add(batch, session);
+    }
+    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = rounds_done, .arg = batch};
+    round_add_store(&unit, batch->arena, arena_strdup(batch->arena, worker_id(engine->worker)),
+                    rounds, batch->count);
+    sessions->rounds_in_flight++;
     pg_submit(engine->pg, &unit);
 }
 
@@ -245,6 +339,7 @@ static void copy_commit(struct arena *arena, struct turn_commit *commit)
     commit->body = arena_strdup(arena, commit->body);
     commit->error_code = arena_strdup(arena, commit->error_code);
     commit->traceparent = arena_strdup(arena, commit->traceparent);
+    commit->passages = arena_strdup(arena, commit->passages);
     struct turn_llm_call *calls = arena_alloc(arena, commit->call_count * sizeof *calls);
     for (size_t i = 0; i < commit->call_count; i++) {
         struct turn_llm_call *call = &calls[i];
@@ -286,6 +381,15 @@ void statements_flush(struct sessions *sessions)
         return; /* at the end, or between two names: nothing may be written */
     while (!TAILQ_EMPTY(&sessions->commits) && sessions->commits_in_flight < UNITS_IN_FLIGHT)
         send_commits(sessions);
+    while (!TAILQ_EMPTY(&sessions->rounds) && sessions->rounds_in_flight < UNITS_IN_FLIGHT)
+        send_rounds(sessions);
     while (!TAILQ_EMPTY(&sessions->starts) && sessions->starts_in_flight < UNITS_IN_FLIGHT)
         send_starts(sessions);
+}
+
+bool statements_in_flight(const struct sessions *sessions)
+{
+    return sessions->starts_in_flight + sessions->rounds_in_flight + sessions->commits_in_flight +
+               sessions->acts_in_flight >
+           0;
 }

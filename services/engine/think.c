@@ -8,6 +8,7 @@
 #include "reply.h"
 #include "service/log.h"
 #include "session.h"
+#include "tools.h"
 
 #include <string.h>
 
@@ -15,9 +16,10 @@
 #define FAST_TRIES_MAX   2    /* of one that another stands behind: */
 #define FAST_MS          1000 /* it must fail, and be back, within this */
 #define PATIENCE_MS      10000
+#define BRIEF_AGAIN_MS   200
 #define ANSWER_BYTES_MAX (64 * 1024)
 
-static const struct assistant *assistant_of(struct session *session)
+const struct assistant *think_assistant(struct session *session)
 {
     return assistants_get(session->engine->assistants, session->tenant, session->turn.assistant,
                           session->turn.assistant_version, &session->id);
@@ -106,33 +108,48 @@ static enum turn_event after_failure(struct session *session, const struct assis
     return EVENT_NO_MODEL;
 }
 
+/* What an answer without failure is for the turn: its reply, or a round of tool calls. */
+static enum turn_event read_answer(struct session *session, const struct assistant *assistant,
+                                   const struct llm_result *result)
+{
+    if (result->call_count > 0 && assistant != NULL) {
+        const struct rounds_said said = {.result = result,
+                                         .after_position = session->prompt_position,
+                                         .claimed = session->turn.claimed};
+        session->model_tries = 0;
+        return rounds_add(session->arena, &session->rounds, &said) != NULL ? EVENT_TOOLS
+                                                                           : TURN_EVENTS;
+    }
+    session->commit.body = reply_clean(session->arena, result->text);
+    return session->commit.body[0] != '\0' ? EVENT_ANSWER : TURN_EVENTS;
+}
+
 static void on_done(void *arg, const struct llm_result *result)
 {
     struct session *session = arg;
     session->call = NULL;
-    const struct assistant *assistant = assistant_of(session);
+    const struct assistant *assistant = think_assistant(session);
     calls_record(session, assistant, result);
     tell_breaker(session, result->err);
     char id[UUID_TEXT_SIZE];
     STOP_POINT("engine.answered", uuid_format(&session->id, id));
     struct err empty;
     const struct err *err = result->err;
-    if (err == NULL) {
-        session->commit.body = reply_clean(session->arena, result->text);
-        if (session->commit.body[0] == '\0') {
-            err_set(&empty, ERR_FALL_BACK, "llm.empty", "nothing speakable in the answer");
-            err = &empty;
-        }
+    enum turn_event event = err == NULL ? read_answer(session, assistant, result) : TURN_EVENTS;
+    if (err == NULL && event == TURN_EVENTS) {
+        err_set(&empty, ERR_FALL_BACK, "llm.empty", "nothing speakable in the answer");
+        err = &empty;
     }
     if (err != NULL)
         log_warn("model.failed", LOG_TEXT("session", uuid_format(&session->id, id)),
                  LOG_INT("status", result->status), LOG_ERR(err));
-    session_apply(session, err == NULL         ? EVENT_ANSWER
+    session_apply(session, err == NULL         ? event
                            : assistant == NULL ? EVENT_NO_MODEL
                                                : after_failure(session, assistant, err));
 }
 
-/* All models of the chain are left alone: a moment is waited for, an outage is not. */
+/* All models of the chain are left alone, or nothing could be read for the prompt: a moment is
+ * waited for, an outage is not. */
 static void wait_for_model(struct session *session, int64_t wait_ms)
 {
     bool soon = wait_ms <= PATIENCE_MS && wait_ms < time_left_ms(session);
@@ -151,7 +168,11 @@ static void ask(struct session *session, const struct assistant *assistant)
     struct err err;
     char id[UUID_TEXT_SIZE];
     const struct assistant_model *model = &assistant->models[session->model_index];
-    if (prompt_build(session->arena, assistant, session->turn.context, &prompt, &err) != 0) {
+    const struct prompt_parts parts = {.assistant = assistant,
+                                       .context = session->turn.context,
+                                       .rounds = &session->rounds,
+                                       .briefing = session->briefing.text};
+    if (prompt_build(session->arena, &parts, &prompt, &err) != 0) {
         log_error("prompt.not_built", LOG_TEXT("session", uuid_format(&session->id, id)),
                   LOG_ERR(&err));
         let_probe_go(session);
@@ -159,6 +180,7 @@ static void ask(struct session *session, const struct assistant *assistant)
         return;
     }
     session->call_started_ms = clock_wall_ms();
+    session->prompt_position = prompt.position;
     STOP_POINT("engine.thinking", uuid_format(&session->id, id));
     session->call =
         llm_start(session->engine->llm,
@@ -171,6 +193,9 @@ static void ask(struct session *session, const struct assistant *assistant)
                                         .model = model->model,
                                         .messages = prompt.messages,
                                         .message_count = prompt.count,
+                                        .tools = assistant->tools,
+                                        .tool_count = assistant->tool_count,
+                                        .no_more_tools = !rounds_have_room(&session->rounds),
                                         .temperature = model->temperature,
                                         .max_tokens = model->max_tokens,
                                         .max_completion_tokens = model->max_completion_tokens,
@@ -184,14 +209,14 @@ static void ask(struct session *session, const struct assistant *assistant)
 
 void think_start(struct session *session)
 {
-    const struct assistant *assistant = assistant_of(session);
+    const struct assistant *assistant = think_assistant(session);
     if (assistant != NULL)
         think_assistant_ready(session, assistant);
 }
 
 bool think_has_wording(struct session *session)
 {
-    return assistant_of(session) != NULL;
+    return think_assistant(session) != NULL;
 }
 
 void think_assistant_ready(struct session *session, const struct assistant *assistant)
@@ -200,12 +225,29 @@ void think_assistant_ready(struct session *session, const struct assistant *assi
         session_apply(session, EVENT_WORDING);
         return;
     }
+    if (session->state == TURN_ACTING && session->ticket == 0) {
+        if (assistant != NULL)
+            effects_run(session);
+        else
+            session_apply(session, EVENT_NO_MODEL);
+        return;
+    }
     if (session->state != TURN_THINKING || session->call != NULL)
         return;
     if (assistant == NULL || assistant->model_count == 0)
         session_apply(session, EVENT_NO_MODEL);
+    else if (briefing_is_needed(assistant) && !session->briefing.ready)
+        briefing_read(session, assistant);
     else
         ask(session, assistant);
+}
+
+void think_briefed(struct session *session)
+{
+    if (session->briefing.ready)
+        think_start(session);
+    else
+        wait_for_model(session, BRIEF_AGAIN_MS);
 }
 
 void think_stop(struct session *session)
@@ -215,7 +257,7 @@ void think_stop(struct session *session)
     llm_cancel(session->engine->llm, session->call);
     session->call = NULL;
     let_probe_go(session);
-    calls_record_stopped(session, assistant_of(session));
+    calls_record_stopped(session, think_assistant(session));
 }
 
 /* Wording for a tenant whose assistant could not be read: said in no one's name. */
@@ -224,7 +266,7 @@ static const char last_resort[] = "Thank you for your message. We will get back 
 void think_prepare(struct session *session, const char *outcome, const char *text)
 {
     const struct turn_started *turn = &session->turn;
-    const struct assistant *assistant = assistant_of(session);
+    const struct assistant *assistant = think_assistant(session);
     bool failed = strcmp(outcome, "degraded") == 0;
     if (text == NULL)
         text = assistant == NULL ? last_resort : failed ? assistant->degraded : assistant->fallback;
@@ -237,6 +279,8 @@ void think_prepare(struct session *session, const char *outcome, const char *tex
         .epoch = turn->epoch,
         .claimed = turn->claimed,
         .final = failed || turn->recomputes >= TURN_RECOMPUTES_MAX,
+        .ends = strcmp(outcome, "reply") == 0 &&
+                rounds_have_done(&session->rounds, tool_end_conversation.name),
         .events = turn->events,
         .event_state = failed ? "failed" : "answered",
         .turn_state = failed ? "failed" : "finished",
@@ -247,6 +291,7 @@ void think_prepare(struct session *session, const char *outcome, const char *tex
         .delivery = uuid_new(),
         .answer_within_ms = session->engine->shared->settings.answer_within_ms,
         .traceparent = turn->traceparent,
+        .passages = session->briefing.passages,
         .calls = session->calls,
         .call_count = session->call_count,
     };

@@ -23,6 +23,8 @@ static const struct turn_rule rules[] = {
     {TURN_STARTING, EVENT_FINAL_TEXT, TURN_STARTING, ACTION_NONE,
      "another text came: it is for the next turn"},
     {TURN_STARTING, EVENT_RUN, TURN_THINKING, ACTION_THINK, "started: the model is asked"},
+    {TURN_STARTING, EVENT_RESUME, TURN_ACTING, ACTION_ACT,
+     "started again: the tools of the stored round go on"},
     {TURN_STARTING, EVENT_STALE, TURN_WAITING, ACTION_RECOMPUTE,
      "a newer text is known already: the burst goes on"},
     {TURN_STARTING, EVENT_LOST_OFTEN, TURN_COMMITTING, ACTION_ASK_WORDING,
@@ -42,6 +44,8 @@ static const struct turn_rule rules[] = {
     {TURN_THINKING, EVENT_FINAL_TEXT, TURN_THINKING, ACTION_NONE,
      "texts kept coming: this reply is finished, the rest is the next turn"},
     {TURN_THINKING, EVENT_ANSWER, TURN_COMMITTING, ACTION_REPLY, "the model answered"},
+    {TURN_THINKING, EVENT_TOOLS, TURN_STORING, ACTION_STORE,
+     "the model asked for tools: its round is stored first"},
     {TURN_THINKING, EVENT_MODEL_AWAY, TURN_PAUSED, ACTION_PAUSE,
      "the model failed: it is asked again in a moment"},
     {TURN_THINKING, EVENT_NO_MODEL, TURN_COMMITTING, ACTION_FALL_BACK,
@@ -59,6 +63,42 @@ static const struct turn_rule rules[] = {
     {TURN_PAUSED, EVENT_DEADLINE, TURN_COMMITTING, ACTION_FALL_BACK,
      "the turn's time is over: the fallback wording is the reply"},
     {TURN_PAUSED, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP, "the session moved on"},
+
+    {TURN_STORING, EVENT_CLAIMED, TURN_STORING, ACTION_NONE,
+     "a text came: the store will show whether it was first"},
+    {TURN_STORING, EVENT_FINAL_TEXT, TURN_STORING, ACTION_NONE,
+     "a text came: it is for the next turn"},
+    {TURN_STORING, EVENT_STORED, TURN_ACTING, ACTION_ACT, "stored: its tools work"},
+    {TURN_STORING, EVENT_NEWER, TURN_WAITING, ACTION_RECOMPUTE,
+     "a text came before the round: the turn starts anew with it"},
+    {TURN_STORING, EVENT_EPOCH, TURN_GONE, ACTION_DROP,
+     "a person took over or handed back: no tool works, the session is given back"},
+    {TURN_STORING, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP,
+     "another worker has the session: the round is discarded"},
+    {TURN_STORING, EVENT_DB_AWAY, TURN_STORING, ACTION_BACK_OFF,
+     "the database did not answer: the same round waits a moment"},
+    {TURN_STORING, EVENT_DUE, TURN_STORING, ACTION_STORE, "the same round is sent again"},
+    {TURN_STORING, EVENT_DEADLINE, TURN_COMMITTING, ACTION_FALL_BACK,
+     "the turn's time is over: the fallback wording is the reply"},
+
+    {TURN_ACTING, EVENT_CLAIMED, TURN_ACTING, ACTION_NONE,
+     "a text came: what has begun ends first"},
+    {TURN_ACTING, EVENT_FINAL_TEXT, TURN_ACTING, ACTION_NONE,
+     "a text came: it is for the next turn"},
+    {TURN_ACTING, EVENT_ACTED, TURN_THINKING, ACTION_THINK,
+     "the tools answered: the model goes on"},
+    {TURN_ACTING, EVENT_NEWER, TURN_WAITING, ACTION_RECOMPUTE,
+     "a text came: the turn starts anew with it, and with what has begun"},
+    {TURN_ACTING, EVENT_EPOCH, TURN_GONE, ACTION_DROP,
+     "a person took over or handed back: no further tool works, the session is given back"},
+    {TURN_ACTING, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP, "another worker has the session"},
+    {TURN_ACTING, EVENT_DB_AWAY, TURN_ACTING, ACTION_BACK_OFF,
+     "the database did not answer: the same call waits a moment"},
+    {TURN_ACTING, EVENT_DUE, TURN_ACTING, ACTION_ACT, "the same call goes on"},
+    {TURN_ACTING, EVENT_NO_MODEL, TURN_COMMITTING, ACTION_FALL_BACK,
+     "the assistant cannot be read: the fallback wording is the reply"},
+    {TURN_ACTING, EVENT_DEADLINE, TURN_COMMITTING, ACTION_FALL_BACK,
+     "the turn's time is over: the fallback wording is the reply"},
 
     {TURN_COMMITTING, EVENT_CLAIMED, TURN_COMMITTING, ACTION_NONE,
      "a text came: the commit will show whether it was first"},
@@ -92,18 +132,19 @@ const struct turn_rule *turn_rule(enum turn_state from, enum turn_event event)
 
 const char *turn_state_name(enum turn_state state)
 {
-    static const char *const names[TURN_STATES] = {"waiting",  "queued", "suspect",    "starting",
-                                                   "thinking", "paused", "committing", "gone"};
+    static const char *const names[TURN_STATES] = {"waiting",    "queued", "suspect", "starting",
+                                                   "thinking",   "paused", "storing", "acting",
+                                                   "committing", "gone"};
     return names[state];
 }
 
 const char *turn_event_name(enum turn_event event)
 {
     static const char *const names[TURN_EVENTS] = {
-        "due",        "claimed",    "final_text", "place",    "run",      "stale",
-        "lost_often", "is_suspect", "nothing",    "held",     "moved",    "not_ours",
-        "db_away",    "answer",     "model_away", "no_model", "deadline", "committed",
-        "more",       "newer",      "epoch",      "wording"};
+        "due",        "claimed",    "final_text", "place", "run",        "resume",   "stale",
+        "lost_often", "is_suspect", "nothing",    "held",  "moved",      "not_ours", "db_away",
+        "answer",     "tools",      "stored",     "acted", "model_away", "no_model", "deadline",
+        "committed",  "more",       "newer",      "epoch", "wording"};
     return names[event];
 }
 

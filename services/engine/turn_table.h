@@ -15,17 +15,20 @@ enum turn_state {
     TURN_STARTING,   /* the start statement is on its way */
     TURN_THINKING,   /* the model works */
     TURN_PAUSED,     /* the model is asked again in a moment */
+    TURN_STORING,    /* a round that calls tools is on its way to the database */
+    TURN_ACTING,     /* the tools of a stored round work */
     TURN_COMMITTING, /* the commit is on its way */
     TURN_GONE,       /* nothing in memory any more */
     TURN_STATES,
 };
 
 enum turn_event {
-    EVENT_DUE,        /* the timer of WAITING, PAUSED or COMMITTING */
+    EVENT_DUE,        /* the timer of WAITING, PAUSED, STORING, ACTING or COMMITTING */
     EVENT_CLAIMED,    /* a newer text of this session was claimed */
     EVENT_FINAL_TEXT, /* the same, after two recomputes */
     EVENT_PLACE,      /* a place is free */
     EVENT_RUN,        /* started */
+    EVENT_RESUME,     /* started again: a stored round has calls that are not done */
     EVENT_STALE,      /* started or found empty, but a newer text is known already */
     EVENT_LOST_OFTEN, /* started for the last time: lost with three workers */
     EVENT_IS_SUSPECT, /* not started: needs the suspect place */
@@ -35,6 +38,9 @@ enum turn_event {
     EVENT_NOT_OURS,   /* another worker or a newer fence has the session */
     EVENT_DB_AWAY,    /* the statement failed in a way that passes */
     EVENT_ANSWER,     /* the model gave a reply */
+    EVENT_TOOLS,      /* the model asked for tools */
+    EVENT_STORED,     /* the round is stored */
+    EVENT_ACTED,      /* all calls of the round are done */
     EVENT_MODEL_AWAY, /* the model failed in a way that passes, with time left */
     EVENT_NO_MODEL,   /* no model of the chain can answer */
     EVENT_DEADLINE,   /* the turn's time is over */
@@ -55,12 +61,14 @@ enum turn_action {
     ACTION_START,        /* send the start statement */
     ACTION_THINK,        /* ask the model */
     ACTION_PAUSE,        /* arm the timer for the next try of the model */
+    ACTION_STORE,        /* send the round */
+    ACTION_ACT,          /* go on with the first call that is not done */
     ACTION_RECOMPUTE,    /* stop the model, wait for the burst to end */
     ACTION_REPLY,        /* commit the model's reply */
     ACTION_FALL_BACK,    /* stop the model, commit the fallback wording */
     ACTION_ASK_WORDING,  /* get the tenant's wordings */
     ACTION_DEGRADE,      /* commit the degraded wording, the turn is failed */
-    ACTION_BACK_OFF,     /* arm the timer for the same commit */
+    ACTION_BACK_OFF,     /* arm the timer for the same statement */
     ACTION_COMMIT_AGAIN, /* send the same commit again */
     ACTION_PUBLISH,      /* wake the responder, forget the session */
     ACTION_PUBLISH_WAIT, /* wake the responder, wait for the next turn */

@@ -372,8 +372,7 @@ def test_model_that_fails_gets_the_tenants_wording(desk):
     actions = ("hang", "cut", "cut chunks=2", "stall chunks=3", "empty", "huge", "nonsense",
                "wrong_json", "error_in_stream chunks=2", "truncate chunks=4",
                "status status=429", "status status=429 retry_after=1", "status status=500",
-               "status status=503", "status status=401", "status status=400",
-               "tool_call name=book")
+               "status status=503", "status status=401", "status status=400")
     customers = []
     for number, action in enumerate(actions):
         customer = Customer(desk, number % len(desk.tenants))

@@ -121,6 +121,7 @@ static inline void on_started(void *arg, const struct pg_answer *answer)
         row->events = arena_strdup(arena, row->events);
         row->context = arena_strdup(arena, row->context);
         row->traceparent = arena_strdup(arena, row->traceparent);
+        row->rounds = arena_strdup(arena, row->rounds);
     }
     rig_count_down();
 }

@@ -2,6 +2,8 @@
  * decides, and the races that broke the first wording of the protocol (docs/PROTOCOL.md). */
 #include "unit/common/store/turn_rig.h"
 
+#include "store/adoption.h"
+
 static void a_burst_is_one_turn(void)
 {
     begin_test();
@@ -201,7 +203,7 @@ static void an_older_fence_or_another_worker_is_refused(void)
 
 struct adoptions {
     int count;
-    struct turn_adopted rows[ROWS_MAX];
+    struct adopted rows[ROWS_MAX];
 };
 
 static void on_adopted(void *arg, const struct pg_answer *answer)
@@ -210,16 +212,21 @@ static void on_adopted(void *arg, const struct pg_answer *answer)
     if (answer->err != NULL)
         printf("    %s: %s\n", answer->err->code, answer->err->message);
     while (answer->err == NULL && out->count < ROWS_MAX &&
-           turn_read_adopted(answer, out->count, &out->rows[out->count]))
+           adoption_read(answer, out->count, &out->rows[out->count]))
         out->count++;
     rig_count_down();
 }
+
+/* Of all but one tenant, or of all. */
+static const char *full = "{}";
 
 static int adopt(const char *worker, const char *held)
 {
     struct adoptions out = {.count = 0};
     struct pg_unit unit = {.done = on_adopted, .arg = &out};
-    turn_add_adopt(&unit, arena, worker, 4000, held, 100);
+    adoption_add(&unit, arena,
+                 &(struct adoption){
+                     .worker = worker, .lease_ms = 4000, .held = held, .full = full, .limit = 4});
     rig_waiting++;
     pg_submit(rig_pg, &unit);
     rig_run();
@@ -237,6 +244,53 @@ static void who_is_about_to_lapse_marks_nobody(void)
     run("UPDATE workers SET lease_until = clock_timestamp() + interval '3 s' WHERE process = 'b'");
     adopt(WORKER_B, "{}");
     CU_ASSERT_STRING_EQUAL(value("SELECT process FROM workers WHERE dead"), "a");
+    end_test();
+}
+
+#define OTHER "00000000-0000-7000-8000-000000000002"
+
+/* A second tenant: a copy of the first with one due session. */
+static void add_other_tenant(void)
+{
+    run("INSERT INTO tenants (id, name, display_name, timezone) VALUES ('" OTHER "', 'other', 'O',"
+        " 'UTC');"
+        "INSERT INTO assistants VALUES ('" OTHER
+        "', '00000000-0000-7000-8000-0000000000a2', 'd', 1);"
+        "INSERT INTO channels (tenant_id, id, kind, address, account_sid, credentials, edge_keys,"
+        " assistant_id) VALUES ('" OTHER "', '00000000-0000-7000-8000-0000000000c2', 'sms',"
+        " '+15550002', 'AC2', '', '[]', '00000000-0000-7000-8000-0000000000a2');"
+        "INSERT INTO contacts (tenant_id, id) VALUES ('" OTHER
+        "', '00000000-0000-7000-8000-0000000000d2');"
+        "INSERT INTO conversations (tenant_id, id, contact_id) VALUES ('" OTHER
+        "', '00000000-0000-7000-8000-0000000000e2', '00000000-0000-7000-8000-0000000000d2');"
+        "INSERT INTO channel_sessions (tenant_id, id, conversation_id, channel_id, kind,"
+        " remote_address, due_at) VALUES ('" OTHER "', '00000000-0000-7000-8000-0000000000f2', '"
+        "00000000-0000-7000-8000-0000000000e2', '00000000-0000-7000-8000-0000000000c2', 'sms',"
+        " '+15559999', clock_timestamp())");
+}
+
+/* One tenant's backlog is older and larger than what may be adopted at once; the other's only
+ * session is among the first all the same, when nobody has them and when they are ours. */
+static void adoption_is_fair_by_tenant(void)
+{
+    begin_test();
+    for (int who = 1; who <= 7; who++)
+        claim_one(WORKER_A, who, who, "flood");
+    run("UPDATE channel_sessions SET worker = NULL, due_at = clock_timestamp() - interval '1 h'");
+    add_other_tenant();
+    CU_ASSERT_EQUAL(adopt(WORKER_B, "{}"), 4);
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM channel_sessions WHERE tenant_id = '" OTHER
+                                 "' AND worker = '" WORKER_B "'"),
+                           "1");
+    run("UPDATE channel_sessions SET worker = '" WORKER_B "'");
+    const char *held = value("SELECT coalesce(array_agg(id), '{}') FROM channel_sessions"
+                             " WHERE tenant_id = '" TENANT "' AND remote_address < '+15559003'");
+    CU_ASSERT_EQUAL(adopt(WORKER_B, arena_strdup(arena, held)), 4);
+    full = "{" TENANT "}";
+    CU_ASSERT_EQUAL(adopt(WORKER_B, "{}"), 1);
+    full = "{" OTHER "," TENANT "}";
+    CU_ASSERT_EQUAL(adopt(WORKER_B, "{}"), 0);
+    full = "{}";
     end_test();
 }
 
@@ -474,6 +528,7 @@ int main(void)
     CU_add_test(suite, "fences and workers", an_older_fence_or_another_worker_is_refused);
     CU_add_test(suite, "a stall marks nobody", who_is_about_to_lapse_marks_nobody);
     CU_add_test(suite, "adoption", only_due_sessions_of_the_dead_are_adopted);
+    CU_add_test(suite, "fair adoption", adoption_is_fair_by_tenant);
     CU_add_test(suite, "tries", tries_count_lost_starts_only);
     CU_add_test(suite, "tries while another marks", start_waits_for_who_marks_the_dead);
     CU_add_test(suite, "a start marks only who it follows", start_marks_only_who_it_follows);

@@ -124,6 +124,8 @@ static void long_replies_are_cut(void)
     arena_free(&arena);
 }
 
+static const struct rounds no_rounds = {.count = 0};
+
 static const struct assistant dentist = {
     .business = "Dental",
     .timezone = "Europe/Berlin",
@@ -134,6 +136,16 @@ static const struct assistant dentist = {
     .fallback = "f",
     .degraded = "d",
 };
+
+static int build(struct arena *arena, const char *context, const struct rounds *rounds,
+                 struct prompt *prompt, struct err *err)
+{
+    const struct prompt_parts parts = {.assistant = &dentist,
+                                       .context = context,
+                                       .rounds = rounds,
+                                       .briefing = "It is now Tuesday."};
+    return prompt_build(arena, &parts, prompt, err);
+}
 
 static void the_prompt_keeps_roles_apart(void)
 {
@@ -146,15 +158,56 @@ static void the_prompt_keeps_roles_apart(void)
     struct arena *arena = arena_new();
     struct prompt prompt;
     struct err err;
-    CU_ASSERT_EQUAL_FATAL(prompt_build(arena, &dentist, context, &prompt, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(build(arena, context, &no_rounds, &prompt, &err), 0);
     CU_ASSERT_EQUAL_FATAL(prompt.count, 5);
     CU_ASSERT_EQUAL(prompt.messages[0].role, LLM_SYSTEM);
     CU_ASSERT_PTR_NOT_NULL(strstr(prompt.messages[0].text, "Open 9-17"));
     CU_ASSERT_PTR_NULL(strstr(prompt.messages[0].text, "ignore your rules"));
+    const char *now = strstr(prompt.messages[0].text, "It is now Tuesday.");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(now);
+    CU_ASSERT_STRING_EQUAL(now, "It is now Tuesday."); /* at the end: what is in front is cached */
     CU_ASSERT_EQUAL(prompt.messages[1].role, LLM_USER);
     CU_ASSERT_EQUAL(prompt.messages[2].role, LLM_ASSISTANT);
     CU_ASSERT_EQUAL(prompt.messages[3].role, LLM_ASSISTANT);
     CU_ASSERT_PTR_NOT_NULL(strstr(prompt.messages[4].text, "attachment"));
+    arena_free(&arena);
+}
+
+/* A round is told behind what its prompt held, and before what was written later. */
+static void rounds_are_told_in_their_place(void)
+{
+    static const char context[] =
+        "[{\"position\":4,\"author\":\"contact\",\"text\":\"book me\"},"
+        "{\"position\":9,\"author\":\"contact\",\"text\":\"and my wife\"}]";
+    struct rounds_round first = {.number = 1, .after_position = 4, .said = "One moment."};
+    struct rounds_round second = {.number = 3, .after_position = 9, .said = ""};
+    first.calls[0] = (struct rounds_call){.provider_id = "p-1",
+                                          .name = "book",
+                                          .arguments = "{}",
+                                          .done = true,
+                                          .outcome = "ok",
+                                          .result = "{\"booked\":1}"};
+    first.calls[1] = first.calls[0];
+    first.calls[1].outcome = "refused";
+    second.calls[0] = first.calls[0];
+    first.call_count = 2;
+    second.call_count = 1;
+    const struct rounds rounds = {.items = {&first, &second}, .count = 2, .last_number = 3};
+    static const enum llm_role roles[] = {LLM_SYSTEM, LLM_USER, LLM_ASSISTANT, LLM_TOOL,
+                                          LLM_TOOL,   LLM_USER, LLM_ASSISTANT, LLM_TOOL};
+    struct arena *arena = arena_new();
+    struct prompt prompt;
+    struct err err;
+    CU_ASSERT_EQUAL_FATAL(build(arena, context, &rounds, &prompt, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(prompt.count, sizeof roles / sizeof *roles);
+    for (size_t i = 0; i < prompt.count; i++)
+        CU_ASSERT_EQUAL(prompt.messages[i].role, roles[i]);
+    CU_ASSERT_EQUAL(prompt.position, 9);
+    CU_ASSERT_EQUAL(prompt.messages[2].call_count, 2);
+    CU_ASSERT_STRING_EQUAL(prompt.messages[2].text, "One moment.");
+    CU_ASSERT_STRING_EQUAL(prompt.messages[3].text, "{\"booked\":1}");
+    CU_ASSERT_FALSE(prompt.messages[3].is_error);
+    CU_ASSERT_TRUE(prompt.messages[4].is_error);
     arena_free(&arena);
 }
 
@@ -170,7 +223,7 @@ static void the_prompt_is_bounded(void)
     struct arena *arena = arena_new();
     struct prompt prompt;
     struct err err;
-    CU_ASSERT_EQUAL_FATAL(prompt_build(arena, &dentist, context.data, &prompt, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(build(arena, context.data, &no_rounds, &prompt, &err), 0);
     CU_ASSERT(prompt.count <= PROMPT_MESSAGES_MAX && prompt.count > 50);
     CU_ASSERT_PTR_NOT_NULL(strstr(prompt.messages[prompt.count - 1].text, "299"));
     arena_free(&arena);
@@ -184,7 +237,7 @@ static void nonsense_contexts_are_errors(void)
     struct prompt prompt;
     struct err err;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        CU_ASSERT_EQUAL(prompt_build(arena, &dentist, cases[i], &prompt, &err), -1);
+        CU_ASSERT_EQUAL(build(arena, cases[i], &no_rounds, &prompt, &err), -1);
         CU_ASSERT_EQUAL(err.class, ERR_BUG);
     }
     arena_free(&arena);
@@ -195,6 +248,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("text", NULL, NULL);
     CU_add_test(suite, "consent words", consent_words);
+    CU_add_test(suite, "rounds in their place", rounds_are_told_in_their_place);
     CU_add_test(suite, "replies are cleaned", replies_are_cleaned);
     CU_add_test(suite, "long replies are cut", long_replies_are_cut);
     CU_add_test(suite, "the prompt keeps roles apart", the_prompt_keeps_roles_apart);

@@ -28,8 +28,9 @@ static void another_worker_ends_every_state(void)
 
 static void the_deadline_always_ends_in_a_reply(void)
 {
-    static const enum turn_state thinking[] = {TURN_THINKING, TURN_PAUSED};
-    for (int i = 0; i < 2; i++) {
+    static const enum turn_state thinking[] = {TURN_THINKING, TURN_PAUSED, TURN_STORING,
+                                               TURN_ACTING};
+    for (int i = 0; i < 4; i++) {
         const struct turn_rule *rule = turn_rule(thinking[i], EVENT_DEADLINE);
         CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
         CU_ASSERT_EQUAL(rule->to, TURN_COMMITTING);
@@ -55,11 +56,42 @@ static void a_lost_commit_is_sent_again(void)
     CU_ASSERT_EQUAL(rule->action, ACTION_COMMIT_AGAIN);
 }
 
+/* A round and a call in doubt are sent again with the same ids. */
+static void lost_rounds_and_calls_are_sent_again(void)
+{
+    static const struct {
+        enum turn_state state;
+        enum turn_action again;
+    } cases[] = {{TURN_STORING, ACTION_STORE}, {TURN_ACTING, ACTION_ACT}};
+    for (int i = 0; i < 2; i++) {
+        const struct turn_rule *rule = turn_rule(cases[i].state, EVENT_DB_AWAY);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
+        CU_ASSERT_EQUAL(rule->to, cases[i].state);
+        CU_ASSERT_EQUAL(rule->action, ACTION_BACK_OFF);
+        rule = turn_rule(cases[i].state, EVENT_DUE);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
+        CU_ASSERT_EQUAL(rule->to, cases[i].state);
+        CU_ASSERT_EQUAL(rule->action, cases[i].again);
+    }
+}
+
+/* What has begun ends before the turn starts anew: the store and the calls decide, not the text. */
+static void a_text_stops_no_tool(void)
+{
+    static const enum turn_state busy[] = {TURN_STORING, TURN_ACTING};
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL(turn_rule(busy[i], EVENT_CLAIMED)->to, busy[i]);
+        CU_ASSERT_EQUAL(turn_rule(busy[i], EVENT_NEWER)->to, TURN_WAITING);
+        CU_ASSERT_EQUAL(turn_rule(busy[i], EVENT_NEWER)->action, ACTION_RECOMPUTE);
+        CU_ASSERT_EQUAL(turn_rule(busy[i], EVENT_EPOCH)->to, TURN_GONE);
+    }
+}
+
 static void texts_after_two_recomputes_wait(void)
 {
     static const enum turn_state busy[] = {TURN_STARTING, TURN_THINKING, TURN_PAUSED,
-                                           TURN_COMMITTING};
-    for (int i = 0; i < 4; i++) {
+                                           TURN_STORING,  TURN_ACTING,   TURN_COMMITTING};
+    for (int i = 0; i < 6; i++) {
         const struct turn_rule *rule = turn_rule(busy[i], EVENT_FINAL_TEXT);
         CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
         CU_ASSERT_EQUAL(rule->to, busy[i]);
@@ -98,6 +130,16 @@ static void walks(void)
          {EVENT_DUE, EVENT_PLACE, EVENT_RUN, EVENT_ANSWER, EVENT_EPOCH},
          5,
          TURN_GONE},
+        {"a tool, then the reply",
+         {EVENT_DUE, EVENT_PLACE, EVENT_RUN, EVENT_TOOLS, EVENT_STORED, EVENT_ACTED, EVENT_ANSWER,
+          EVENT_COMMITTED},
+         8,
+         TURN_GONE},
+        {"adopted while a tool worked",
+         {EVENT_DUE, EVENT_PLACE, EVENT_RESUME, EVENT_DB_AWAY, EVENT_DUE, EVENT_ACTED, EVENT_ANSWER,
+          EVENT_MORE},
+         8,
+         TURN_WAITING},
         {"lost often", {EVENT_DUE, EVENT_PLACE, EVENT_LOST_OFTEN, EVENT_COMMITTED}, 4, TURN_GONE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -132,6 +174,8 @@ int main(void)
     CU_add_test(suite, "the deadline ends in a reply", the_deadline_always_ends_in_a_reply);
     CU_add_test(suite, "nothing happens when gone", nothing_happens_when_gone);
     CU_add_test(suite, "a lost commit is sent again", a_lost_commit_is_sent_again);
+    CU_add_test(suite, "lost rounds and calls", lost_rounds_and_calls_are_sent_again);
+    CU_add_test(suite, "a text stops no tool", a_text_stops_no_tool);
     CU_add_test(suite, "texts after two recomputes wait", texts_after_two_recomputes_wait);
     CU_add_test(suite, "walks", walks);
     CU_add_test(suite, "prints every rule", prints_every_rule_and_a_diagram);

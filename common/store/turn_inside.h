@@ -1,0 +1,15 @@
+/* What the statements of turns and of their rounds share. Private to common/store. */
+#ifndef DESK_STORE_TURN_INSIDE_H
+#define DESK_STORE_TURN_INSIDE_H
+
+#include "store/columns.h"
+
+/* Adds the locks of a turn's unit: conversations FOR SHARE, then sessions, each in id order. The
+ * columns are the row's tenant, session and conversation. */
+void turn_add_locks(struct pg_unit *unit, struct arena *arena, const struct column_rows *rows,
+                    const struct column columns[3]);
+
+/* The index of a word in a NULL-terminated list; the last one must match. */
+int turn_word_index(const char *const *words, const char *word);
+
+#endif

@@ -1,0 +1,308 @@
+/* Tools about appointments. Which services there are, when and for how long comes from the tenant's
+ * workflow; whose appointment it is from the conversation: never from the model. */
+#include "store/booking.h"
+#include "store/booking_look.h"
+#include "tools.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RESULT_MAX (16 * 1024)
+#define SLOTS      8
+
+/* ---- what all share ---- */
+
+static int find_service(const struct tool_call *call, const struct workflow_service **service,
+                        struct err *err)
+{
+    const struct workflow *workflow = &call->assistant->workflow;
+    const char *name = json_member_text(call->arguments, "service");
+    struct strbuf names;
+    *service = workflow_find(workflow, name);
+    if (*service != NULL)
+        return 0;
+    strbuf_init(&names, 300);
+    for (size_t i = 0; i < workflow->service_count; i++)
+        strbuf_printf(&names, "%s%s", i > 0 ? ", " : "", workflow->services[i].rules.service);
+    err_set(err, ERR_PERMANENT, "tool.service", "arguments.service: must be one of %s", names.data);
+    strbuf_fini(&names);
+    return -1;
+}
+
+static void add_moment(struct json_writer *w, const char *name, const struct booking_moment *moment)
+{
+    char text[64];
+    if (moment->date[0] == '\0')
+        return;
+    snprintf(text, sizeof text, "%s %s %s", moment->weekday, moment->date, moment->time);
+    json_add_text(w, name, text);
+}
+
+static void add_appointment(struct json_writer *w, const struct booking_appointment *appointment)
+{
+    char id[UUID_TEXT_SIZE];
+    if (uuid_is_nil(&appointment->id))
+        return;
+    json_open_object(w, "appointment");
+    json_add_text(w, "id", uuid_format(&appointment->id, id));
+    json_add_text(w, "state", appointment->state);
+    json_add_text(w, "service", appointment->service);
+    json_add_text(w, "with", appointment->resource);
+    add_moment(w, "start", &appointment->start);
+    add_moment(w, "end", &appointment->end);
+    add_moment(w, "held_until", &appointment->hold_until);
+    json_close_object(w);
+}
+
+static const char *take(const struct tool_call *call, struct strbuf *out)
+{
+    const char *text = arena_strndup(call->arena, out->data, out->length);
+    strbuf_fini(out);
+    return text;
+}
+
+/* ---- check_availability ---- */
+
+static int add_availability(const struct tool_call *call, struct pg_unit *unit, struct err *err)
+{
+    const struct workflow_service *service;
+    const char *from = json_member_text(call->arguments, "from_day");
+    const char *to = json_member_text(call->arguments, "to_day");
+    if (find_service(call, &service, err) != 0)
+        return -1;
+    return booking_look_add_slots(unit, call->arena, &service->rules,
+                                  &(struct booking_search){.tenant = call->tenant,
+                                                           .contact = call->contact,
+                                                           .from_day = from,
+                                                           .to_day = to != NULL ? to : from,
+                                                           .limit = SLOTS},
+                                  err);
+}
+
+static void read_availability(const struct tool_call *call, const struct pg_answer *answer,
+                              int first, struct tool_result *out)
+{
+    struct booking_slot slot;
+    struct strbuf text;
+    struct json_writer w;
+    strbuf_init(&text, RESULT_MAX);
+    json_writer_init(&w, &text);
+    json_open_object(&w, NULL);
+    json_open_array(&w, "free");
+    for (int row = 0; booking_look_read_slot(answer, first, row, &slot); row++) {
+        json_open_object(&w, NULL);
+        add_moment(&w, "start", &slot.start);
+        json_close_object(&w);
+    }
+    json_close_array(&w);
+    json_close_object(&w);
+    out->outcome = "ok";
+    out->text = take(call, &text);
+}
+
+#define DAY(about)                                                                                 \
+    "{\"type\":\"string\",\"minLength\":10,\"maxLength\":10,\"description\":\"" about              \
+    ", like 2026-12-01\"}"
+#define SERVICE "{\"type\":\"string\",\"maxLength\":60,\"description\":\"its name as listed\"}"
+#define START                                                                                      \
+    "{\"type\":\"string\",\"minLength\":16,\"maxLength\":30,\"description\":\"local time, like "   \
+    "2026-12-01T09:00\"}"
+#define APPOINTMENT                                                                                \
+    "{\"type\":\"string\",\"minLength\":36,\"maxLength\":36,\"description\":\"the id of the "      \
+    "customer's appointment\"}"
+
+const struct tool tool_check_availability = {
+    .name = "check_availability",
+    .description = "Finds free times of a service between two days. Offer only times that it "
+                   "returned.",
+    .parameters =
+        "{\"type\":\"object\",\"properties\":{\"service\":" SERVICE
+        ",\"from_day\":" DAY("first day") ",\"to_day\":" DAY(
+            "last day") "},"
+                        "\"required\":[\"service\",\"from_day\"],\"additionalProperties\":false}",
+    .add = add_availability,
+    .read = read_availability};
+
+/* ---- book ---- */
+
+static bool is_answered(const struct json *details, const char *field)
+{
+    const struct json *given = json_member(details, field);
+    return given != NULL && (json_text(given) == NULL || json_text(given)[0] != '\0');
+}
+
+static bool misses_fields(const struct workflow_service *service, const struct json *details)
+{
+    for (size_t i = 0; i < service->field_count; i++)
+        if (service->fields[i].required && !is_answered(details, service->fields[i].name))
+            return true;
+    return false;
+}
+
+static const char *details_text(const struct tool_call *call)
+{
+    const struct json *details = json_member(call->arguments, "details");
+    struct strbuf text;
+    if (details == NULL)
+        return NULL;
+    strbuf_init(&text, BOOKING_DETAILS_MAX);
+    json_print(details, &text);
+    return take(call, &text);
+}
+
+/* What is asked for has to be known before anything is booked: until then the time is held. */
+static int add_book(const struct tool_call *call, struct pg_unit *unit, struct err *err)
+{
+    const struct workflow_service *service;
+    if (find_service(call, &service, err) != 0)
+        return -1;
+    bool misses = misses_fields(service, json_member(call->arguments, "details"));
+    return booking_add_book(
+        unit, call->arena, &service->rules,
+        &(struct booking_request){.tenant = call->tenant,
+                                  .call = call->id,
+                                  .contact = call->contact,
+                                  .conversation = call->conversation,
+                                  .start = json_member_text(call->arguments, "start"),
+                                  .confirm = !misses,
+                                  .details = details_text(call)},
+        err);
+}
+
+static const char *limit_text(enum booking_limit limit)
+{
+    static const char *const texts[] = {
+        [BOOKING_LIMIT_NONE] = "",
+        [BOOKING_LIMIT_LEAD] = "too soon",
+        [BOOKING_LIMIT_HORIZON] = "too far ahead",
+        [BOOKING_LIMIT_HOLIDAY] = "a holiday",
+        [BOOKING_LIMIT_HOURS] = "outside the opening hours",
+        [BOOKING_LIMIT_GRID] = "no beginning is possible at that minute",
+    };
+    return texts[limit];
+}
+
+static const struct {
+    bool done;
+    const char *said;
+} kinds[] = {
+    [BOOKING_BOOKED] = {true, "booked"},
+    [BOOKING_HELD] = {true, "held, not booked yet: ask for what is missing, then call book again"},
+    [BOOKING_MOVED] = {true, "moved"},
+    [BOOKING_CANCELLED] = {true, "cancelled"},
+    [BOOKING_ALREADY] = {true, "done already"},
+    [BOOKING_TAKEN] = {false, "that time is taken: offer another one"},
+    [BOOKING_OUTSIDE] = {false, "that time cannot be had"},
+    [BOOKING_TOO_LATE] = {false, "it is too late to change it: take a message instead"},
+    [BOOKING_NOT_FOUND] = {false, "the customer has no such appointment"},
+    [BOOKING_NOT_STARTED] = {false, "nothing was done"},
+};
+
+static void add_missing(const struct tool_call *call, struct json_writer *w)
+{
+    const char *name = json_member_text(call->arguments, "service");
+    const struct workflow_service *service =
+        name != NULL ? workflow_find(&call->assistant->workflow, name) : NULL;
+    const struct json *details = json_member(call->arguments, "details");
+    json_open_array(w, "missing");
+    for (size_t i = 0; service != NULL && i < service->field_count; i++)
+        if (service->fields[i].required && !is_answered(details, service->fields[i].name))
+            json_add_text(w, NULL, service->fields[i].name);
+    json_close_array(w);
+}
+
+static void read_booking(const struct tool_call *call, const struct pg_answer *answer, int first,
+                         struct tool_result *out)
+{
+    struct booking_result result;
+    struct strbuf text;
+    struct json_writer w;
+    (void)first;
+    booking_read_result(answer, answer->count - 1, &result);
+    strbuf_init(&text, RESULT_MAX);
+    json_writer_init(&w, &text);
+    json_open_object(&w, NULL);
+    json_add_text(&w, "result", kinds[result.kind].said);
+    if (result.kind == BOOKING_OUTSIDE)
+        json_add_text(&w, "why", limit_text(result.limit));
+    if (result.limit == BOOKING_LIMIT_HOLIDAY)
+        json_add_text(&w, "holiday", result.holiday);
+    add_appointment(&w, &result.appointment);
+    if (result.kind == BOOKING_HELD)
+        add_missing(call, &w);
+    json_close_object(&w);
+    out->outcome = kinds[result.kind].done ? "ok" : "refused";
+    out->text = take(call, &text);
+}
+
+const struct tool tool_book = {
+    .name = "book",
+    .description = "Books a free time of a service for this customer. Call it once the customer "
+                   "has chosen a time, with all answers that you have; while one is missing the "
+                   "time is only held.",
+    .parameters = "{\"type\":\"object\",\"properties\":{\"service\":" SERVICE ",\"start\":" START
+                  ",\"details\":{\"type\":\"object\",\"description\":\"the answers to what the "
+                  "service asks for, by field name\"}},\"required\":[\"service\",\"start\"],"
+                  "\"additionalProperties\":false}",
+    .changes = true,
+    .add = add_book,
+    .read = read_booking};
+
+/* ---- reschedule and cancel ---- */
+
+static int read_appointment_id(const struct tool_call *call, struct uuid *id, struct err *err)
+{
+    if (uuid_parse(json_member_text(call->arguments, "appointment"), id))
+        return 0;
+    return err_set(err, ERR_PERMANENT, "tool.appointment",
+                   "arguments.appointment: not the id of an appointment");
+}
+
+static int add_reschedule(const struct tool_call *call, struct pg_unit *unit, struct err *err)
+{
+    const struct workflow_service *service;
+    struct booking_request request = {.tenant = call->tenant,
+                                      .call = call->id,
+                                      .contact = call->contact,
+                                      .conversation = call->conversation,
+                                      .start = json_member_text(call->arguments, "start")};
+    if (find_service(call, &service, err) != 0 ||
+        read_appointment_id(call, &request.appointment, err) != 0)
+        return -1;
+    return booking_add_move(unit, call->arena, &service->rules, &request, err);
+}
+
+const struct tool tool_reschedule = {
+    .name = "reschedule",
+    .description = "Moves an appointment of this customer to another free time.",
+    .parameters = "{\"type\":\"object\",\"properties\":{\"appointment\":" APPOINTMENT
+                  ",\"service\":" SERVICE ",\"start\":" START "},\"required\":[\"appointment\","
+                  "\"service\",\"start\"],\"additionalProperties\":false}",
+    .changes = true,
+    .add = add_reschedule,
+    .read = read_booking};
+
+static int add_cancel(const struct tool_call *call, struct pg_unit *unit, struct err *err)
+{
+    const struct workflow_service *service;
+    struct booking_request request = {.tenant = call->tenant,
+                                      .call = call->id,
+                                      .contact = call->contact,
+                                      .conversation = call->conversation};
+    if (find_service(call, &service, err) != 0 ||
+        read_appointment_id(call, &request.appointment, err) != 0)
+        return -1;
+    booking_add_cancel(unit, call->arena, &service->rules, &request);
+    return 0;
+}
+
+const struct tool tool_cancel = {
+    .name = "cancel",
+    .description = "Cancels an appointment of this customer. Call it only after the customer has "
+                   "confirmed that it shall be cancelled.",
+    .parameters = "{\"type\":\"object\",\"properties\":{\"appointment\":" APPOINTMENT
+                  ",\"service\":" SERVICE "},\"required\":[\"appointment\",\"service\"],"
+                  "\"additionalProperties\":false}",
+    .changes = true,
+    .add = add_cancel,
+    .read = read_booking};

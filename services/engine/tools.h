@@ -1,0 +1,63 @@
+/* The tools that an assistant may use: what the model is told of each, and its effect as statements
+ * of one unit. act.c runs them; one registry per loop. */
+#ifndef DESK_ENGINE_TOOLS_H
+#define DESK_ENGINE_TOOLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "assistants.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/uuid.h"
+#include "pg/pg.h"
+#include "json/json.h"
+
+/* What an effect may know: the model's arguments, and nothing that the model chose about whom. */
+struct tool_call {
+    struct arena *arena; /* of the unit */
+    const struct assistant *assistant;
+    const char *tenant;
+    struct uuid id, contact, conversation;
+    const struct json *arguments; /* checked against the tool's parameters */
+};
+
+/* What the model is answered: JSON in the arena. */
+struct tool_result {
+    const char *outcome; /* "ok", "refused", "failed" */
+    const char *text;
+};
+
+struct tool {
+    const char *name, *description;
+    const char *parameters; /* JSON Schema, the subset of json/schema.h */
+    bool changes;           /* its call begins before its effect, in the same unit */
+    /* Adds the effect's statements; NULL: it has none. -1: refused, with a message that the model
+     * can mend by. */
+    int (*add)(const struct tool_call *call, struct pg_unit *unit, struct err *err);
+    /* Reads the answer, whose results of `add` start at statement `first`. */
+    void (*read)(const struct tool_call *call, const struct pg_answer *answer, int first,
+                 struct tool_result *out);
+};
+
+extern const struct tool tool_take_message, tool_escalate, tool_end_conversation,
+    tool_check_availability, tool_book, tool_reschedule, tool_cancel, tool_search_knowledge;
+
+struct tools;
+
+/* Returns owned; frees and sets to NULL. */
+struct tools *tools_new(void);
+void tools_free(struct tools **tools);
+
+/* The tool of that name; NULL if there is none. */
+const struct tool *tools_named(const char *name);
+
+/* Checks arguments that a model wrote against the tool's parameters and returns them owned. -1
+ * PERMANENT, with a message that the model can mend by. */
+int tools_read_arguments(const struct tools *tools, const struct tool *tool, const char *text,
+                         struct json **arguments, struct err *err);
+
+/* A result of one text: {"error":"..."} or the like. */
+const char *tools_text(struct arena *arena, const char *name, const char *text);
+
+#endif

@@ -1,0 +1,229 @@
+/* Reading the reception workflow, and telling it to the model. assistants.c reads it once for each
+ * version; prompt.c and the tools use it. */
+#include "workflow.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+#define SECTION_MAX  (64 * 1024)
+#define PASSAGES_MAX 8
+
+static const struct {
+    const char *key, *name;
+} days[] = {{"mon", "Monday"}, {"tue", "Tuesday"},  {"wed", "Wednesday"}, {"thu", "Thursday"},
+            {"fri", "Friday"}, {"sat", "Saturday"}, {"sun", "Sunday"}};
+
+/* ---- reading ---- */
+
+static const char *copy_json(struct arena *arena, const struct json *value)
+{
+    struct strbuf text;
+    if (value == NULL)
+        return NULL;
+    strbuf_init(&text, SECTION_MAX);
+    json_print(value, &text);
+    const char *copy = text.overflow ? NULL : arena_strndup(arena, text.data, text.length);
+    strbuf_fini(&text);
+    return copy;
+}
+
+static const char *copy_text(struct arena *arena, const struct json *object, const char *name)
+{
+    const char *text = json_member_text(object, name);
+    return text != NULL ? arena_strdup(arena, text) : "";
+}
+
+static void read_number(const struct json *object, const char *name, int max, int *out)
+{
+    int64_t number;
+    if (json_member_int(object, name, 0, max, &number))
+        *out = (int)number;
+}
+
+static void read_resources(struct arena *arena, const struct json *names,
+                           struct booking_rules *rules)
+{
+    const char **list = arena_alloc(arena, BOOKING_RESOURCES_MAX * sizeof *list);
+    size_t count = 0;
+    for (const struct json *n = json_first(names); n != NULL && count < BOOKING_RESOURCES_MAX;
+         n = json_next(n))
+        if (json_text(n) != NULL)
+            list[count++] = arena_strdup(arena, json_text(n));
+    rules->resources = list;
+    rules->resource_count = count;
+}
+
+/* The fields of the service's list, with what `intake` says of them. */
+static void read_fields(struct arena *arena, const struct json *names, const struct json *intake,
+                        struct workflow_service *service)
+{
+    for (const struct json *n = json_first(names);
+         n != NULL && service->field_count < WORKFLOW_FIELDS_MAX; n = json_next(n))
+        for (const struct json *f = json_first(intake); f != NULL; f = json_next(f)) {
+            const char *name = json_member_text(f, "field");
+            if (name == NULL || json_text(n) == NULL || strcmp(name, json_text(n)) != 0)
+                continue;
+            service->fields[service->field_count++] =
+                (struct workflow_field){.name = arena_strdup(arena, name),
+                                        .ask = copy_text(arena, f, "ask"),
+                                        .required = json_member_bool(f, "required", true)};
+            break;
+        }
+}
+
+static struct workflow_service read_service(struct arena *arena, const struct json *from,
+                                            const struct json *config,
+                                            const struct workflow *workflow)
+{
+    struct workflow_service service = {
+        .rules = {.timezone = workflow->timezone,
+                  .hours = workflow->hours != NULL ? workflow->hours : "{}",
+                  .holidays = workflow->holidays != NULL ? workflow->holidays : "[]",
+                  .service = copy_text(arena, from, "name")},
+        .price = copy_text(arena, from, "price"),
+        .description = copy_text(arena, from, "description")};
+    struct booking_rules *rules = &service.rules;
+    read_number(from, "duration_min", 1440, &rules->duration_min);
+    read_number(from, "buffer_before_min", 240, &rules->buffer_before_min);
+    read_number(from, "buffer_after_min", 240, &rules->buffer_after_min);
+    read_number(from, "step_min", 240, &rules->step_min);
+    read_number(from, "lead_min", 527040, &rules->lead_min);
+    read_number(from, "horizon_days", 366, &rules->horizon_days);
+    read_number(from, "hold_min", 10080, &rules->hold_min);
+    read_number(from, "change_min", 527040, &rules->change_min);
+    read_resources(arena, json_member(from, "resources"), rules);
+    read_fields(arena, json_member(from, "intake"), json_member(config, "intake"), &service);
+    return service;
+}
+
+void workflow_read(struct arena *arena, const struct json *config, const char *timezone,
+                   struct workflow *out)
+{
+    const struct json *services = json_member(config, "services");
+    *out = (struct workflow){.timezone = timezone,
+                             .hours = copy_json(arena, json_member(config, "hours")),
+                             .holidays = copy_json(arena, json_member(config, "holidays")),
+                             .tell = copy_text(arena, json_member(config, "escalation"), "tell")};
+    out->services = arena_alloc(arena, WORKFLOW_SERVICES_MAX * sizeof *out->services);
+    for (const struct json *s = json_first(services);
+         s != NULL && out->service_count < WORKFLOW_SERVICES_MAX; s = json_next(s))
+        out->services[out->service_count++] = read_service(arena, s, config, out);
+    read_number(json_member(config, "knowledge"), "passages", PASSAGES_MAX, &out->passages);
+}
+
+const struct workflow_service *workflow_find(const struct workflow *workflow, const char *name)
+{
+    for (size_t i = 0; i < workflow->service_count; i++)
+        if (strcasecmp(workflow->services[i].rules.service, name) == 0)
+            return &workflow->services[i];
+    return NULL;
+}
+
+/* ---- telling ---- */
+
+static void describe_spans(const struct json *spans, struct strbuf *out)
+{
+    const char *between = " ";
+    if (json_first(spans) == NULL)
+        strbuf_add_text(out, " closed");
+    for (const struct json *s = json_first(spans); s != NULL; s = json_next(s)) {
+        const struct json *from = json_first(s);
+        const struct json *to = from != NULL ? json_next(from) : NULL;
+        if (to == NULL || json_text(from) == NULL || json_text(to) == NULL)
+            continue;
+        strbuf_printf(out, "%s%s-%s", between, json_text(from), json_text(to));
+        between = " and ";
+    }
+}
+
+static void describe_hours(const struct json *hours, struct strbuf *out)
+{
+    strbuf_add_text(out, "Opening hours:\n");
+    for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
+        strbuf_printf(out, "- %s", days[i].name);
+        describe_spans(json_member(hours, days[i].key), out);
+        strbuf_add_char(out, '\n');
+    }
+}
+
+static void describe_holidays(const struct json *holidays, struct strbuf *out)
+{
+    if (json_first(holidays) != NULL)
+        strbuf_add_text(out, "Other hours:\n");
+    for (const struct json *h = json_first(holidays); h != NULL; h = json_next(h)) {
+        const char *day = json_member_text(h, "day"), *name = json_member_text(h, "name");
+        strbuf_printf(out, "- %s %s:", day != NULL ? day : "", name != NULL ? name : "");
+        describe_spans(json_member(h, "hours"), out);
+        strbuf_add_char(out, '\n');
+    }
+}
+
+static void describe_service(const struct workflow_service *service, struct strbuf *out)
+{
+    strbuf_printf(out, "- %s: %d minutes", service->rules.service, service->rules.duration_min);
+    if (service->price[0] != '\0')
+        strbuf_printf(out, ", %s", service->price);
+    if (service->description[0] != '\0')
+        strbuf_printf(out, "; %s", service->description);
+    for (size_t i = 0; i < service->field_count; i++)
+        strbuf_printf(out, "%s %s (%s%s)", i == 0 ? "; to book it ask for" : ",",
+                      service->fields[i].ask, service->fields[i].name,
+                      service->fields[i].required ? "" : ", optional");
+    strbuf_add_char(out, '\n');
+}
+
+/* Sections are our own text: one that cannot be read is left out. */
+static struct json *parse(const char *text)
+{
+    struct json *value = NULL;
+    struct err err;
+    return text != NULL && json_parse(text, strlen(text), &value, &err) == 0 ? value : NULL;
+}
+
+void workflow_describe(const struct workflow *workflow, struct strbuf *out)
+{
+    struct json *hours = parse(workflow->hours), *holidays = parse(workflow->holidays);
+    if (hours != NULL)
+        describe_hours(hours, out);
+    if (holidays != NULL)
+        describe_holidays(holidays, out);
+    if (workflow->service_count > 0)
+        strbuf_add_text(out, "Services that can be booked:\n");
+    for (size_t i = 0; i < workflow->service_count; i++)
+        describe_service(&workflow->services[i], out);
+    json_free(&hours);
+    json_free(&holidays);
+}
+
+/* ---- open or not ---- */
+
+static bool is_within(const struct json *spans, const char *time)
+{
+    for (const struct json *s = json_first(spans); s != NULL; s = json_next(s)) {
+        const struct json *from = json_first(s);
+        const struct json *to = from != NULL ? json_next(from) : NULL;
+        if (to != NULL && json_text(from) != NULL && json_text(to) != NULL &&
+            strncmp(json_text(from), time, 5) <= 0 && strncmp(time, json_text(to), 5) < 0)
+            return true;
+    }
+    return false;
+}
+
+int workflow_is_open(const struct workflow *workflow, const char *weekday, const char *local)
+{
+    struct json *hours = parse(workflow->hours), *holidays = parse(workflow->holidays);
+    int open = -1;
+    if (hours != NULL && strlen(local) >= 16) {
+        const struct json *spans = json_member(hours, weekday);
+        for (const struct json *h = json_first(holidays); h != NULL; h = json_next(h)) {
+            const char *day = json_member_text(h, "day");
+            if (day != NULL && strncmp(day, local, 10) == 0)
+                spans = json_member(h, "hours");
+        }
+        open = is_within(spans, local + 11) ? 1 : 0;
+    }
+    json_free(&hours);
+    json_free(&holidays);
+    return open;
+}

@@ -1,0 +1,26 @@
+"""Fair shares: one tenant's flood takes no place, no memory and no adoption from the others."""
+
+from scripted import Customer, engines, say
+
+SHARE = True
+DEADLINE_S = 60
+
+FLOOD = 40
+PLACES = 9  # of which a flooder may have eight
+
+
+def test_flooder_does_not_hold_up_others(desk):
+    engines(desk, max_in_flight=PLACES, turn_deadline_ms=10000)
+    desk.faults("model", {"match": "flood", "action": {"type": "delay", "ms": 1000}})
+    flood = [Customer(desk, 0) for _ in range(FLOOD)]
+    say(desk, *[customer.make("flood") for customer in flood])
+    desk.wait(lambda: desk.service("engine-1").metrics()["frontdesk_turns_in_flight"] == PLACES - 1,
+              15, "the flood")
+    other = Customer(desk, 1)
+    other.text()
+    other.wait_replies(1)
+    answered = sum(len(customer.replies()) for customer in flood)
+    assert answered < FLOOD // 2, answered
+    for customer in flood:
+        customer.wait_replies(1, 30)
+    desk.faults("model")

@@ -1,0 +1,259 @@
+/* Rounds and tool calls on a real PostgreSQL, as the engine's role: what is stored before an
+ * effect, what a rerun finds, and who is refused (docs/PROTOCOL.md, rounds and tools). */
+#include "unit/common/store/turn_rig.h"
+
+#include "store/round.h"
+
+struct kinds {
+    enum round_kind kind;
+    bool answered, failed;
+};
+
+static void on_stored(void *arg, const struct pg_answer *answer)
+{
+    struct kinds *out = arg;
+    size_t index;
+    out->failed = answer->err != NULL;
+    if (answer->err != NULL)
+        printf("    %s: %s\n", answer->err->code, answer->err->message);
+    else
+        out->answered = round_read(answer, 0, &index, &out->kind) && index == 0;
+    rig_count_down();
+}
+
+static void on_call(void *arg, const struct pg_answer *answer)
+{
+    struct kinds *out = arg;
+    out->failed = answer->err != NULL;
+    if (answer->err != NULL)
+        printf("    %s: %s\n", answer->err->code, answer->err->message);
+    else
+        out->kind = round_read_call(answer);
+    out->answered = true;
+    rig_count_down();
+}
+
+static enum round_kind submit(struct pg_unit *unit, struct kinds *out)
+{
+    unit->arg = out;
+    rig_waiting++;
+    pg_submit(rig_pg, unit);
+    rig_run();
+    CU_ASSERT_FALSE(out->failed);
+    CU_ASSERT_TRUE(out->answered);
+    return out->kind;
+}
+
+static struct round_turn turn_of(const struct inbox_claimed *claimed,
+                                 const struct turn_started *turn)
+{
+    return (struct round_turn){.tenant = TENANT,
+                               .session = claimed->session,
+                               .conversation = turn->conversation,
+                               .turn = turn->turn,
+                               .fence = turn->fence,
+                               .epoch = turn->epoch,
+                               .claimed = turn->claimed};
+}
+
+/* Two calls, whose ids are 9...1 and 9...2 of the round's number. */
+static enum round_kind store(const char *worker, const struct round_turn *turn, int number)
+{
+    struct round_call calls[] = {
+        {number_id(9 + number, 1), "p-1", "book", "{\"day\":\"mon\"}", "sig"},
+        {number_id(9 + number, 2), "p-2", "broken", "{\"day", NULL},
+    };
+    struct round round = {.of = *turn,
+                          .number = number,
+                          .after_position = 7,
+                          .said = "One moment.",
+                          .calls = calls,
+                          .call_count = 2};
+    struct kinds out = {.kind = ROUND_LOST};
+    struct pg_unit unit = {.done = on_stored};
+    round_add_store(&unit, arena, worker, &round, 1);
+    return submit(&unit, &out);
+}
+
+static enum round_kind begin(const char *worker, const struct round_turn *turn, struct uuid call)
+{
+    struct kinds out = {.kind = ROUND_LOST};
+    struct pg_unit unit = {.done = on_call};
+    round_add_begin(&unit, arena, worker, turn, &call);
+    CU_ASSERT_EQUAL(unit.count, ROUND_CALL_STATEMENTS);
+    return submit(&unit, &out);
+}
+
+static enum round_kind finish(const char *worker, const struct round_turn *turn, struct uuid call,
+                              const char *outcome)
+{
+    struct kinds out = {.kind = ROUND_LOST};
+    struct pg_unit unit = {.done = on_call};
+    round_add_finish(&unit, arena, worker, turn, &call, outcome, "{\"ok\":true}");
+    return submit(&unit, &out);
+}
+
+static const char *calls(void)
+{
+    return value("SELECT string_agg(state || ':' || coalesce(outcome, '-'), ' ' ORDER BY round,"
+                 " place) FROM tool_calls");
+}
+
+/* What a start with the same session finds. */
+static struct turn_started rerun(const char *worker, const struct inbox_claimed *claimed)
+{
+    struct turn_started again = start(worker, claimed);
+    CU_ASSERT_EQUAL(again.kind, TURN_START_RUN);
+    return again;
+}
+
+static void a_round_and_its_calls(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "book me");
+    struct turn_started started = start(WORKER_A, &claimed.rows[0]);
+    CU_ASSERT_STRING_EQUAL(started.rounds, "");
+    struct round_turn turn = turn_of(&claimed.rows[0], &started);
+    CU_ASSERT_EQUAL(store(WORKER_A, &turn, 1), ROUND_OK);
+    CU_ASSERT_EQUAL(store(WORKER_A, &turn, 1), ROUND_OK); /* its answer was lost */
+    CU_ASSERT_STRING_EQUAL(calls(), "asked:- asked:-");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM turn_rounds"), "1");
+    CU_ASSERT_EQUAL(begin(WORKER_A, &turn, number_id(10, 1)), ROUND_OK);
+    CU_ASSERT_STRING_EQUAL(calls(), "started:- asked:-");
+    CU_ASSERT_EQUAL(finish(WORKER_A, &turn, number_id(10, 1), "ok"), ROUND_OK);
+    CU_ASSERT_EQUAL(finish(WORKER_A, &turn, number_id(10, 1), "failed"), ROUND_OK);
+    CU_ASSERT_EQUAL(finish(WORKER_A, &turn, number_id(10, 2), "refused"), ROUND_OK);
+    CU_ASSERT_STRING_EQUAL(calls(), "done:ok done:refused");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM tool_calls WHERE started_at IS NULL"), "1");
+    end_test();
+}
+
+static void a_rerun_goes_on_from_the_stored_round(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "book me");
+    struct turn_started started = start(WORKER_A, &claimed.rows[0]);
+    struct round_turn turn = turn_of(&claimed.rows[0], &started);
+    store(WORKER_A, &turn, 1);
+    begin(WORKER_A, &turn, number_id(10, 1));
+    finish(WORKER_A, &turn, number_id(10, 1), "ok");
+    run("UPDATE workers SET dead = true WHERE id = '" WORKER_A "';"
+        "UPDATE channel_sessions SET worker = '" WORKER_B "'");
+    struct turn_started again = rerun(WORKER_B, &claimed.rows[0]);
+    CU_ASSERT_EQUAL(again.last_round, 1);
+    static const char *const parts[] = {"\"number\" : 1",
+                                        "\"after\" : 7",
+                                        "\"said\" : \"One moment.\"",
+                                        "\"signature\" : \"sig\"",
+                                        "\"arguments\" : \"{\\\"day\"",
+                                        "\"state\" : \"done\"",
+                                        "\"state\" : \"asked\"",
+                                        "\"provider_id\" : \"p-2\""};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strstr(again.rounds, parts[i]) == NULL)
+            CU_FAIL(parts[i]);
+    end_test();
+}
+
+/* A newer text: a round that has begun stands, one that has not is dropped, and its number is not
+ * given again. */
+static void a_newer_text_drops_what_has_not_begun(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "book me");
+    struct turn_started started = start(WORKER_A, &claimed.rows[0]);
+    struct round_turn turn = turn_of(&claimed.rows[0], &started);
+    store(WORKER_A, &turn, 1);
+    begin(WORKER_A, &turn, number_id(10, 1));
+    store(WORKER_A, &turn, 2);
+    finish(WORKER_A, &turn, number_id(11, 2), "refused"); /* without effect: it has not begun */
+    claim_one(WORKER_A, 1, 2, "rather not");
+    CU_ASSERT_EQUAL(begin(WORKER_A, &turn, number_id(11, 1)), ROUND_NEWER);
+    CU_ASSERT_EQUAL(finish(WORKER_A, &turn, number_id(11, 1), "refused"), ROUND_NEWER);
+    CU_ASSERT_EQUAL(store(WORKER_A, &turn, 3), ROUND_NEWER);
+    CU_ASSERT_STRING_EQUAL(value("SELECT max(number) FROM turn_rounds"), "2");
+    CU_ASSERT_EQUAL(finish(WORKER_A, &turn, number_id(10, 1), "ok"), ROUND_OK);
+    struct turn_started again = rerun(WORKER_A, &claimed.rows[0]);
+    CU_ASSERT_EQUAL(again.last_round, 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(again.rounds, "\"number\" : 1"));
+    CU_ASSERT_PTR_NULL(strstr(again.rounds, "\"number\" : 2"));
+    CU_ASSERT_STRING_EQUAL(value("SELECT string_agg(number::text, ' ') FROM turn_rounds"
+                                 " WHERE dropped_at IS NOT NULL"),
+                           "2");
+    end_test();
+}
+
+static void a_final_turn_does_not_mind_newer_texts(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "book me");
+    struct turn_started started = start(WORKER_A, &claimed.rows[0]);
+    struct round_turn turn = turn_of(&claimed.rows[0], &started);
+    turn.final = true;
+    claim_one(WORKER_A, 1, 2, "and");
+    CU_ASSERT_EQUAL(store(WORKER_A, &turn, 1), ROUND_OK);
+    CU_ASSERT_EQUAL(begin(WORKER_A, &turn, number_id(10, 1)), ROUND_OK);
+    CU_ASSERT_EQUAL(finish(WORKER_A, &turn, number_id(10, 1), "ok"), ROUND_OK);
+    CU_ASSERT_EQUAL(finish(WORKER_A, &turn, number_id(10, 2), "refused"), ROUND_OK);
+    end_test();
+}
+
+/* V7: who froze while it thought stores no round and begins no call once another took up the turn.
+ */
+static void v7_a_zombie_begins_nothing(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "book me");
+    struct turn_started started = start(WORKER_A, &claimed.rows[0]);
+    struct round_turn zombie = turn_of(&claimed.rows[0], &started);
+    store(WORKER_A, &zombie, 1);
+    run("UPDATE workers SET dead = true WHERE id = '" WORKER_A "';"
+        "UPDATE channel_sessions SET worker = '" WORKER_B "'");
+    struct turn_started again = rerun(WORKER_B, &claimed.rows[0]);
+    struct round_turn turn = turn_of(&claimed.rows[0], &again);
+    CU_ASSERT_EQUAL(begin(WORKER_A, &zombie, number_id(10, 1)), ROUND_LOST);
+    CU_ASSERT_EQUAL(store(WORKER_A, &zombie, 2), ROUND_LOST);
+    CU_ASSERT_STRING_EQUAL(calls(), "asked:- asked:-");
+    CU_ASSERT_EQUAL(begin(WORKER_B, &turn, number_id(10, 1)), ROUND_OK);
+    CU_ASSERT_EQUAL(finish(WORKER_A, &zombie, number_id(10, 1), "ok"), ROUND_LOST);
+    CU_ASSERT_STRING_EQUAL(calls(), "started:- asked:-");
+    CU_ASSERT_EQUAL(begin(WORKER_B, &turn, number_id(10, 1)), ROUND_OK); /* its answer was lost */
+    CU_ASSERT_EQUAL(finish(WORKER_B, &turn, number_id(10, 1), "ok"), ROUND_OK);
+    end_test();
+}
+
+/* A takeover: nothing begins any more, the session is given back; what has begun is written down.
+ */
+static void a_takeover_stops_what_has_not_begun(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "book me");
+    struct turn_started started = start(WORKER_A, &claimed.rows[0]);
+    struct round_turn turn = turn_of(&claimed.rows[0], &started);
+    store(WORKER_A, &turn, 1);
+    begin(WORKER_A, &turn, number_id(10, 1));
+    run("UPDATE conversations SET held_by = 'operator', epoch = epoch + 1");
+    CU_ASSERT_EQUAL(finish(WORKER_A, &turn, number_id(10, 1), "ok"), ROUND_OK);
+    CU_ASSERT_EQUAL(begin(WORKER_A, &turn, number_id(10, 2)), ROUND_EPOCH);
+    CU_ASSERT_STRING_EQUAL(calls(), "done:ok asked:-");
+    CU_ASSERT_STRING_EQUAL(value("SELECT (worker IS NULL) || ' ' || (due_at IS NULL)"
+                                 " FROM channel_sessions"),
+                           "true true");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM turns WHERE worker IS NULL"), "1");
+    CU_ASSERT_EQUAL(store(WORKER_A, &turn, 2), ROUND_LOST);
+    end_test();
+}
+
+int main(void)
+{
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("round", open_server, rig_end_server);
+    CU_add_test(suite, "a round and its calls", a_round_and_its_calls);
+    CU_add_test(suite, "a rerun", a_rerun_goes_on_from_the_stored_round);
+    CU_add_test(suite, "a newer text", a_newer_text_drops_what_has_not_begun);
+    CU_add_test(suite, "a final turn", a_final_turn_does_not_mind_newer_texts);
+    CU_add_test(suite, "V7", v7_a_zombie_begins_nothing);
+    CU_add_test(suite, "a takeover", a_takeover_stops_what_has_not_begun);
+    CU_basic_run_tests();
+    return CU_get_number_of_failures() != 0;
+}
