@@ -13,8 +13,20 @@
 /* ---- what the dialects write themselves (common/llm) ---- */
 
 static const char *const taken[] = {
-    "model", "messages",    "contents",       "system",     "systemInstruction",     "stream",
-    "tools", "temperature", "stream_options", "max_tokens", "max_completion_tokens", NULL,
+    "model",
+    "messages",
+    "contents",
+    "system",
+    "systemInstruction",
+    "stream",
+    "tools",
+    "tool_choice",
+    "toolConfig",
+    "temperature",
+    "stream_options",
+    "max_tokens",
+    "max_completion_tokens",
+    NULL,
 };
 /* Gemini's dialect joins this block with its own. */
 static const char *const taken_of_gemini[] = {"temperature", "maxOutputTokens", NULL};

@@ -197,6 +197,8 @@ static const struct mistake mistakes[] = {
     {"  depth: 1.50\n", "  stream: true\n", 14, "extra: stream is set", "remove it"},
     {"  depth: 1.50\n", "  stream_options: {}\n", 14, "stream_options is set", "remove it"},
     {"  depth: 1.50\n", "  tools: []\n", 14, "extra: tools is set", "remove it"},
+    {"  depth: 1.50\n", "  tool_choice: auto\n", 14, "extra: tool_choice is set", "remove it"},
+    {"  depth: 1.50\n", "  toolConfig: {}\n", 14, "extra: toolConfig is set", "remove it"},
     {"  depth: 1.50\n", "  max_tokens: 1\n", 14, "max_tokens is set", "remove it"},
     {"  depth: 1.50\n", "  max_completion_tokens: 1\n", 14, "max_completion_tokens is set", ""},
     {"  depth: 1.50\n", "  temperature: 1\n", 14, "temperature is set", "remove it"},
