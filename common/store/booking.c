@@ -22,9 +22,11 @@
  * buffers; of what judges: $13 hours, $14 holidays, $15 step, $16 lead, $17 horizon. */
 enum { SUBJECT_PARAMS = 5, BUSY_PARAMS = 12, RULES_PARAMS = 17, PARAMS_MAX = 22 };
 
+/* By this very transaction (round.h): that an earlier one started the call does not do, since this
+ * one's begin may have been refused. */
 #define STARTED_SQL                                                                                \
     "(SELECT FROM tool_calls c WHERE c.tenant_id = $1::uuid AND c.id = $3::uuid"                   \
-    " AND c.state = 'started')"
+    " AND c.state = 'started' AND c.xmin = pg_current_xact_id_if_assigned()::xid)"
 
 #define WANTED_SQL   "coalesce($8::timestamptz, $9::timestamp AT TIME ZONE $2::text)"
 #define DURATION_SQL "make_interval(mins => $10::integer)"
@@ -141,7 +143,8 @@ static const char book_sql[] =
     " kept AS (UPDATE appointments a SET resource_id = p.id, starts_at = p.at,"
     " ends_at = p.at + " DURATION_SQL ", busy = " BUSY_SQL ", state = " STATE_SQL ","
     " hold_until = " HOLD_SQL ", conversation_id = $21::uuid,"
-    " details = coalesce($22::jsonb, a.details), changed_at = clock_timestamp() FROM pick p, own o"
+    " details = a.details || coalesce($22::jsonb, '{}'), changed_at = clock_timestamp() FROM pick "
+    "p, own o"
     " WHERE a.tenant_id = $1::uuid AND a.id = o.id RETURNING " ROW_SQL "),"
     " made AS (INSERT INTO appointments AS a (tenant_id, id, resource_id, contact_id,"
     " conversation_id, call_id, service, starts_at, ends_at, busy, state, hold_until, details)"

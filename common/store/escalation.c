@@ -7,6 +7,7 @@ static const char open_sql[] =
     " $4::text, $5::text, $6::text, $7::text FROM tool_calls k"
     " JOIN turns t ON t.tenant_id = k.tenant_id AND t.id = k.turn_id"
     " WHERE k.tenant_id = $1::uuid AND k.id = $2::uuid AND k.state = 'started'"
+    " AND k.xmin = pg_current_xact_id_if_assigned()::xid" /* begun in this transaction: round.h */
     " ON CONFLICT DO NOTHING";
 
 void escalation_add_open(struct pg_unit *unit, struct arena *arena,

@@ -64,10 +64,11 @@ static const char begin_sql[] = CALL_INPUT_SQL
     " WHERE j.kind = 'ok' AND k.tenant_id = j.tenant_id AND k.id = $10::uuid"
     " AND k.state <> 'done')," GIVEN_BACK_SQL " SELECT 1, kind FROM judged";
 
-/* What has begun ends whatever happened meanwhile, unless another worker repeats it. */
+/* What has begun ends whatever happened meanwhile, a takeover included, unless another worker or
+ * fence has begun it anew. */
 static const char finish_sql[] = CALL_INPUT_SQL
     " judged AS (SELECT i.*, c.held_by, CASE WHEN k.started_at IS NOT NULL"
-    " AND s.worker = $1::uuid AND s.fence = i.fence THEN 'ok' ELSE " JUDGED_SQL
+    " AND k.worker = $1::uuid AND k.fence = i.fence THEN 'ok' ELSE " JUDGED_SQL
     " WHEN k.state = 'asked' AND s.claimed <> i.claimed AND NOT i.final THEN 'newer'"
     " ELSE 'ok' END END AS kind" CALL_FROM_SQL "),"
     " ended AS (UPDATE tool_calls k SET state = 'done', worker = $1::uuid, fence = j.fence,"

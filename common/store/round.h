@@ -58,7 +58,9 @@ void round_add_store(struct pg_unit *unit, struct arena *arena, const char *work
 bool round_read(const struct pg_answer *answer, int row, size_t *index, enum round_kind *kind);
 
 /* Adds the begin of a call: it is `started` if nothing newer came. The statements of its effect
- * come behind it, and have one only for a call in that state. */
+ * come behind it in the unit, and have one only for a call in that state whose row this very
+ * transaction has written: a begin that is refused writes nothing, and the call may be `started`
+ * from an earlier try. */
 void round_add_begin(struct pg_unit *unit, struct arena *arena, const char *worker,
                      const struct round_turn *turn, const struct uuid *call);
 

@@ -32,8 +32,9 @@ static void adopted(void *arg, const struct pg_answer *answer)
     }
     int count = 0;
     for (; adoption_read(answer, count, &row); count++)
-        sessions_claimed(self->engine->sessions, row.tenant, &row.session, &row.conversation,
-                         row.claimed, 0);
+        if (sessions_have_room(self->engine->sessions, row.tenant, &row.session)) /* else later */
+            sessions_claimed(self->engine->sessions, row.tenant, &row.session, &row.conversation,
+                             row.claimed, 0);
     if (count > 0) {
         metric_add(counters.adopted, count);
         log_info("sessions.adopted", LOG_INT("count", count));

@@ -27,7 +27,7 @@ struct effect {
     struct tool_call call;
     struct json *arguments;
     const char *outcome, *result; /* of the finish */
-    bool begins;
+    bool begins, was_begun;
 };
 
 static struct rounds_call *next_call(struct session *session)
@@ -41,12 +41,13 @@ static struct effect *effect_new(struct session *session, const struct rounds_ca
     effect->sessions = session->engine->sessions;
     effect->arena = arena_new();
     effect->session_id = session->id;
+    effect->was_begun = call->begun;
     effect->call = (struct tool_call){.arena = effect->arena,
                                       .assistant = think_assistant(session),
                                       .tenant = arena_strdup(effect->arena, session->tenant),
                                       .id = call->id,
                                       .contact = session->turn.contact,
-                                      .conversation = session->conversation};
+                                      .conversation = session->turn.conversation};
     return effect;
 }
 
@@ -95,11 +96,13 @@ static struct round_turn turn_of(struct session *session, struct effect *effect)
 static const enum turn_event refusals[] = {
     [ROUND_NEWER] = EVENT_NEWER, [ROUND_EPOCH] = EVENT_EPOCH, [ROUND_LOST] = EVENT_NOT_OURS};
 
-static void log_call(const struct session *session, const struct rounds_call *call)
+/* `tool` is the tool's own name: what the model wrote may quote the customer. */
+static void log_call(const struct session *session, const struct rounds_call *call,
+                     const char *tool)
 {
     char id[UUID_TEXT_SIZE], turn[UUID_TEXT_SIZE];
     log_info("tool.done", LOG_TEXT("session", uuid_format(&session->id, id)),
-             LOG_TEXT("turn", uuid_format(&session->turn.turn, turn)), LOG_TEXT("tool", call->name),
+             LOG_TEXT("turn", uuid_format(&session->turn.turn, turn)), LOG_TEXT("tool", tool),
              LOG_TEXT("outcome", call->outcome));
 }
 
@@ -111,7 +114,9 @@ static void mark_done(struct session *session, const struct effect *effect)
     call->done = true;
     call->outcome = arena_strdup(session->arena, effect->outcome);
     call->result = arena_strdup(session->arena, effect->result);
-    log_call(session, call);
+    if (effect->begins) /* what was told before it is not true any more */
+        session->briefing.ready = false;
+    log_call(session, call, effect->tool != NULL ? effect->tool->name : "unknown");
 }
 
 static void finished(void *arg, const struct pg_answer *answer)
@@ -123,7 +128,7 @@ static void finished(void *arg, const struct pg_answer *answer)
     if (answer->err != NULL)
         log_warn("statement.failed", LOG_TEXT("what", "tool_end"), LOG_ERR(answer->err));
     if (session != NULL && answer->err != NULL)
-        session_apply(session, EVENT_DB_AWAY);
+        session_apply(session, err_is_retryable(answer->err) ? EVENT_DB_AWAY : EVENT_NO_MODEL);
     else if (session != NULL && round_read_call(answer) != ROUND_OK)
         session_apply(session, refusals[round_read_call(answer)]);
     else if (session != NULL) {
@@ -150,10 +155,16 @@ static void finish(struct session *session, struct effect *effect, const char *o
     submit(session, effect, &unit);
 }
 
-/* Takes the effect. */
+/* Takes the effect. What has begun before may have happened: it is not refused. */
 static void refuse(struct session *session, struct effect *effect, const char *why)
 {
-    finish(session, effect, "refused", tools_text(effect->arena, "error", why));
+    if (effect->was_begun)
+        finish(session, effect, "failed",
+               tools_text(effect->arena, "error",
+                          "it may have been done before: look before you "
+                          "call it again"));
+    else
+        finish(session, effect, "refused", tools_text(effect->arena, "error", why));
 }
 
 /* ---- the effect ---- */
@@ -185,8 +196,11 @@ static void took_effect(void *arg, const struct pg_answer *answer)
     struct sessions *sessions = effect->sessions;
     struct session *session = session_of(effect);
     bool over = true;
+    struct err err;
     sessions->acts_in_flight--;
-    if (session != NULL && answer->err != NULL)
+    if (session != NULL && effect->tool->check != NULL && effect->tool->check(answer, &err) != 0)
+        over = failed(session, effect, &err);
+    else if (session != NULL && answer->err != NULL)
         over = failed(session, effect, answer->err);
     else if (session != NULL && effect->begins && round_read_call(answer) != ROUND_OK)
         session_apply(session, refusals[round_read_call(answer)]);

@@ -22,7 +22,7 @@ static const char *system_text(struct arena *arena, const struct prompt_parts *p
 {
     const struct assistant *a = parts->assistant;
     struct strbuf out;
-    strbuf_init(&out, 256 * 1024);
+    strbuf_init(&out, 1024 * 1024);
     strbuf_add_text(&out, platform_rules);
     strbuf_printf(&out, "\n\nBusiness: %s\nTime zone: %s\nLanguage of the house: %s\n", a->business,
                   a->timezone, a->language);
@@ -32,10 +32,10 @@ static const char *system_text(struct arena *arena, const struct prompt_parts *p
         strbuf_printf(&out, "Tone: %s\n", a->tone);
     if (a->facts[0] != '\0')
         strbuf_printf(&out, "Facts:\n%s\n", a->facts);
+    strbuf_printf(&out, "\n%s\n\n", sms_rules);
     workflow_describe(&a->workflow, &out);
-    strbuf_printf(&out, "\n%s", sms_rules);
     if (parts->briefing != NULL && parts->briefing[0] != '\0')
-        strbuf_printf(&out, "\n\n%s", parts->briefing);
+        strbuf_printf(&out, "\n%s", parts->briefing);
     const char *text = arena_strndup(arena, out.data, out.length);
     strbuf_fini(&out);
     return text;

@@ -103,12 +103,13 @@ struct rounds_call *rounds_next(struct rounds *rounds, int64_t claimed)
     return NULL;
 }
 
-bool rounds_have_done(const struct rounds *rounds, const char *tool)
+bool rounds_have_done(const struct rounds *rounds, int64_t claimed, const char *tool)
 {
     for (size_t i = 0; i < rounds->count; i++)
         for (size_t k = 0; k < rounds->items[i]->call_count; k++) {
             const struct rounds_call *call = &rounds->items[i]->calls[k];
-            if (call->done && strcmp(call->name, tool) == 0 && strcmp(call->outcome, "ok") == 0)
+            if (rounds->items[i]->claimed == claimed && call->done &&
+                strcmp(call->name, tool) == 0 && strcmp(call->outcome, "ok") == 0)
                 return true;
         }
     return false;

@@ -56,8 +56,8 @@ struct rounds_round *rounds_add(struct arena *arena, struct rounds *rounds,
  * begun is passed over: it ends, in memory, as refused, since the customer wrote again. */
 struct rounds_call *rounds_next(struct rounds *rounds, int64_t claimed);
 
-/* Whether a call of that tool is done and went well. */
-bool rounds_have_done(const struct rounds *rounds, const char *tool);
+/* Whether a call of that tool is done and went well, with nothing newer claimed since its round. */
+bool rounds_have_done(const struct rounds *rounds, int64_t claimed, const char *tool);
 
 /* Whether another round with tools may follow. */
 bool rounds_have_room(const struct rounds *rounds);

@@ -133,6 +133,8 @@ static void started_one(struct session *session, const struct turn_started *star
     if (newer && (event == EVENT_NOTHING ||
                   (event == EVENT_RUN && started->recomputes < TURN_RECOMPUTES_MAX)))
         event = EVENT_STALE;
+    if (event == EVENT_IS_SUSPECT)
+        session->recompute = false; /* it is counted */
     if (event == EVENT_RUN || event == EVENT_LOST_OFTEN) {
         keep_turn(session, started);
         if (event == EVENT_RUN && rounds_next(&session->rounds, started->claimed) != NULL)
@@ -197,7 +199,7 @@ struct round_turn statements_turn(const struct session *session)
     const struct turn_started *turn = &session->turn;
     return (struct round_turn){.tenant = session->tenant,
                                .session = session->id,
-                               .conversation = session->conversation,
+                               .conversation = turn->conversation,
                                .turn = turn->turn,
                                .fence = turn->fence,
                                .epoch = turn->epoch,

@@ -273,14 +273,14 @@ void think_prepare(struct session *session, const char *outcome, const char *tex
     session->commit = (struct turn_commit){
         .tenant = session->tenant,
         .session = session->id,
-        .conversation = session->conversation,
+        .conversation = turn->conversation,
         .turn = turn->turn,
         .fence = turn->fence,
         .epoch = turn->epoch,
         .claimed = turn->claimed,
         .final = failed || turn->recomputes >= TURN_RECOMPUTES_MAX,
         .ends = strcmp(outcome, "reply") == 0 &&
-                rounds_have_done(&session->rounds, tool_end_conversation.name),
+                rounds_have_done(&session->rounds, turn->claimed, tool_end_conversation.name),
         .events = turn->events,
         .event_state = failed ? "failed" : "answered",
         .turn_state = failed ? "failed" : "finished",

@@ -1,5 +1,6 @@
 /* Tools about appointments. Which services there are, when and for how long comes from the tenant's
  * workflow; whose appointment it is from the conversation: never from the model. */
+#include "base/text.h"
 #include "store/booking.h"
 #include "store/booking_look.h"
 #include "tools.h"
@@ -7,8 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RESULT_MAX (16 * 1024)
-#define SLOTS      8
+#define RESULT_MAX  (16 * 1024)
+#define SLOTS       8
+#define NAMES_SHOWN 200 /* bytes */
 
 /* ---- what all share ---- */
 
@@ -24,7 +26,8 @@ static int find_service(const struct tool_call *call, const struct workflow_serv
     strbuf_init(&names, 300);
     for (size_t i = 0; i < workflow->service_count; i++)
         strbuf_printf(&names, "%s%s", i > 0 ? ", " : "", workflow->services[i].rules.service);
-    err_set(err, ERR_PERMANENT, "tool.service", "arguments.service: must be one of %s", names.data);
+    err_set(err, ERR_PERMANENT, "tool.service", "arguments.service: must be one of %.*s",
+            (int)text_utf8_prefix(names.data, NAMES_SHOWN), names.data);
     strbuf_fini(&names);
     return -1;
 }
@@ -121,6 +124,7 @@ const struct tool tool_check_availability = {
             "last day") "},"
                         "\"required\":[\"service\",\"from_day\"],\"additionalProperties\":false}",
     .add = add_availability,
+    .check = booking_check_answer,
     .read = read_availability};
 
 /* ---- book ---- */
@@ -187,14 +191,16 @@ static const struct {
     const char *said;
 } kinds[] = {
     [BOOKING_BOOKED] = {true, "booked"},
-    [BOOKING_HELD] = {true, "held, not booked yet: ask for what is missing, then call book again"},
+    [BOOKING_HELD] =
+        {true,
+         "held, not booked yet: ask for what is missing, then call book again with all answers"},
     [BOOKING_MOVED] = {true, "moved"},
     [BOOKING_CANCELLED] = {true, "cancelled"},
     [BOOKING_ALREADY] = {true, "done already"},
     [BOOKING_TAKEN] = {false, "that time is taken: offer another one"},
     [BOOKING_OUTSIDE] = {false, "that time cannot be had"},
     [BOOKING_TOO_LATE] = {false, "it is too late to change it: take a message instead"},
-    [BOOKING_NOT_FOUND] = {false, "the customer has no such appointment"},
+    [BOOKING_NOT_FOUND] = {false, "the customer has no such appointment of that service"},
     [BOOKING_NOT_STARTED] = {false, "nothing was done"},
 };
 
@@ -246,6 +252,7 @@ const struct tool tool_book = {
                   "\"additionalProperties\":false}",
     .changes = true,
     .add = add_book,
+    .check = booking_check_answer,
     .read = read_booking};
 
 /* ---- reschedule and cancel ---- */
@@ -280,6 +287,7 @@ const struct tool tool_reschedule = {
                   "\"service\",\"start\"],\"additionalProperties\":false}",
     .changes = true,
     .add = add_reschedule,
+    .check = booking_check_answer,
     .read = read_booking};
 
 static int add_cancel(const struct tool_call *call, struct pg_unit *unit, struct err *err)
@@ -305,4 +313,5 @@ const struct tool tool_cancel = {
                   "\"additionalProperties\":false}",
     .changes = true,
     .add = add_cancel,
+    .check = booking_check_answer,
     .read = read_booking};

@@ -35,6 +35,8 @@ struct tool {
     /* Adds the effect's statements; NULL: it has none. -1: refused, with a message that the model
      * can mend by. */
     int (*add)(const struct tool_call *call, struct pg_unit *unit, struct err *err);
+    /* Classes the answer's error otherwise than by its SQLSTATE; may be NULL. */
+    int (*check)(const struct pg_answer *answer, struct err *err);
     /* Reads the answer, whose results of `add` start at statement `first`. */
     void (*read)(const struct tool_call *call, const struct pg_answer *answer, int first,
                  struct tool_result *out);

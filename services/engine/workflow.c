@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define SECTION_MAX  (64 * 1024)
+#define SECTION_MAX  (512 * 1024)
 #define PASSAGES_MAX 8
 
 static const struct {
@@ -114,10 +114,15 @@ void workflow_read(struct arena *arena, const struct json *config, const char *t
 
 const struct workflow_service *workflow_find(const struct workflow *workflow, const char *name)
 {
-    for (size_t i = 0; i < workflow->service_count; i++)
-        if (strcasecmp(workflow->services[i].rules.service, name) == 0)
-            return &workflow->services[i];
-    return NULL;
+    const struct workflow_service *close = NULL;
+    for (size_t i = 0; i < workflow->service_count; i++) {
+        const struct workflow_service *service = &workflow->services[i];
+        if (strcmp(service->rules.service, name) == 0)
+            return service;
+        if (close == NULL && strcasecmp(service->rules.service, name) == 0)
+            close = service;
+    }
+    return close;
 }
 
 /* ---- telling ---- */

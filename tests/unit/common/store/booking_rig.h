@@ -204,11 +204,23 @@ static inline struct booking_request request_of(int who, int call_number, const 
 
 enum what { BOOK, MOVE, CANCEL };
 
+/* What round_add_begin does to a call in front of its effect, without its judgement. */
+static const char begun_sql[] = "UPDATE tool_calls SET state = state WHERE tenant_id = $1::uuid"
+                                " AND id = $2::uuid AND state = 'started'";
+
+static inline void add_begun(struct pg_unit *unit, const struct booking_request *request)
+{
+    struct pg_statement *begun = pg_add(unit, begun_sql);
+    pg_param(begun, request->tenant);
+    pg_param(begun, uuid_format(&request->call, arena_alloc(arena, UUID_TEXT_SIZE)));
+}
+
 static inline void submit(enum what what, const struct booking_rules *rules,
                           const struct booking_request *request, struct done *out)
 {
     struct pg_unit unit = {.done = on_done, .arg = out};
     int rc = 0;
+    add_begun(&unit, request);
     *out = (struct done){.failed = false};
     if (what == BOOK)
         rc = booking_add_book(&unit, arena, rules, request, &out->err);

@@ -72,6 +72,7 @@ static void a_booking_that_erasure_waits_for(void)
     pg_add(&unit, "SELECT 1 FROM conversations WHERE id = '05000000-0000-0000-0000-000000000001'"
                   " FOR SHARE");
     pg_add(&unit, until_waited_for_sql);
+    add_begun(&unit, &request);
     CU_ASSERT_EQUAL_FATAL(booking_add_book(&unit, arena, &rules, &request, &out.err), 0);
     rig_waiting++;
     pg_submit(rig_pg, &unit);

@@ -2,6 +2,7 @@
  * effect, what a rerun finds, and who is refused (docs/PROTOCOL.md, rounds and tools). */
 #include "unit/common/store/turn_rig.h"
 
+#include "store/escalation.h"
 #include "store/round.h"
 
 struct kinds {
@@ -233,7 +234,9 @@ static void a_takeover_stops_what_has_not_begun(void)
     store(WORKER_A, &turn, 1);
     begin(WORKER_A, &turn, number_id(10, 1));
     run("UPDATE conversations SET held_by = 'operator', epoch = epoch + 1");
+    run("UPDATE channel_sessions SET worker = NULL"); /* as a takeover does */
     CU_ASSERT_EQUAL(finish(WORKER_A, &turn, number_id(10, 1), "ok"), ROUND_OK);
+    run("UPDATE channel_sessions SET worker = '" WORKER_A "'");
     CU_ASSERT_EQUAL(begin(WORKER_A, &turn, number_id(10, 2)), ROUND_EPOCH);
     CU_ASSERT_STRING_EQUAL(calls(), "done:ok asked:-");
     CU_ASSERT_STRING_EQUAL(value("SELECT (worker IS NULL) || ' ' || (due_at IS NULL)"
@@ -241,6 +244,42 @@ static void a_takeover_stops_what_has_not_begun(void)
                            "true true");
     CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM turns WHERE worker IS NULL"), "1");
     CU_ASSERT_EQUAL(store(WORKER_A, &turn, 2), ROUND_LOST);
+    end_test();
+}
+
+static enum round_kind open_escalation(const char *worker, const struct round_turn *turn,
+                                       struct uuid call)
+{
+    struct kinds out = {.kind = ROUND_LOST};
+    struct pg_unit unit = {.done = on_call};
+    round_add_begin(&unit, arena, worker, turn, &call);
+    escalation_add_open(&unit, arena,
+                        &(struct escalation_opening){
+                            .tenant = TENANT, .id = call, .reason = "message", .summary = "s"});
+    return submit(&unit, &out);
+}
+
+/* An earlier try has begun and had no effect; the next one is refused, and has none either. */
+static void a_refused_begin_stops_the_effect(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "call me");
+    struct turn_started started = start(WORKER_A, &claimed.rows[0]);
+    struct round_turn turn = turn_of(&claimed.rows[0], &started);
+    store(WORKER_A, &turn, 1);
+    begin(WORKER_A, &turn, number_id(10, 1));
+    run("UPDATE conversations SET held_by = 'operator', epoch = epoch + 1");
+    CU_ASSERT_EQUAL(open_escalation(WORKER_A, &turn, number_id(10, 1)), ROUND_EPOCH);
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM escalations"), "0");
+    run("UPDATE conversations SET held_by = NULL, epoch = epoch + 1");
+    run("UPDATE channel_sessions SET worker = '" WORKER_B "'");
+    struct turn_started again = rerun(WORKER_B, &claimed.rows[0]);
+    struct round_turn second = turn_of(&claimed.rows[0], &again);
+    CU_ASSERT_EQUAL(open_escalation(WORKER_A, &turn, number_id(10, 1)), ROUND_LOST);
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM escalations"), "0");
+    CU_ASSERT_EQUAL(open_escalation(WORKER_B, &second, number_id(10, 1)), ROUND_OK);
+    CU_ASSERT_EQUAL(open_escalation(WORKER_B, &second, number_id(10, 1)), ROUND_OK);
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM escalations"), "1");
     end_test();
 }
 
@@ -254,6 +293,7 @@ int main(void)
     CU_add_test(suite, "a final turn", a_final_turn_does_not_mind_newer_texts);
     CU_add_test(suite, "V7", v7_a_zombie_begins_nothing);
     CU_add_test(suite, "a takeover", a_takeover_stops_what_has_not_begun);
+    CU_add_test(suite, "a refused begin", a_refused_begin_stops_the_effect);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }
