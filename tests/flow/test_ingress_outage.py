@@ -161,13 +161,19 @@ def test_started_without_kafka(desk):
     """Comes up unready, answers, and is ready by itself when Kafka is there."""
     begin(desk)
     desk.servers.kafka.kill()
-    service = desk.services["ingress-1"]
-    desk.terminate("ingress-1")
-    service.start()
-    desk.wait(lambda: get(service.admin_port, "/healthz")[0] == 200, 20, "life")
-    assert get(service.admin_port, "/readyz")[0] == 503
-    assert desk.webhook(desk.new_address(), "early").status == 503
-    desk.servers.kafka.start()
+    try:
+        service = desk.services["ingress-1"]
+        desk.terminate("ingress-1")
+        since = len(desk.log("ingress-1"))
+        service.start()
+        desk.wait(lambda: get(service.admin_port, "/healthz")[0] == 200, 20, "life")
+        # The admin listener is there first: until the other one is, nginx answers 502 by itself.
+        desk.wait(lambda: any(line.get("event") == "ingress.listening"
+                              for line in desk.log("ingress-1")[since:]), 20, "its listener")
+        assert get(service.admin_port, "/readyz")[0] == 503
+        assert desk.webhook(desk.new_address(), "early").status == 503
+    finally:
+        desk.servers.kafka.start()
     service.wait_ready(60)
     assert desk.webhook(desk.new_address(), "now").status == 200
 
