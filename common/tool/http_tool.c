@@ -63,25 +63,30 @@ struct header_lines {
     const char *list[6];
 };
 
-static void write_headers(const struct http_tool_request *request, const struct strbuf *body,
-                          struct header_lines *lines)
+static void sign(const struct http_tool_request *request, const struct strbuf *body,
+                 struct header_lines *lines)
 {
-    char id[UUID_TEXT_SIZE];
     int64_t timestamp = clock_wall_ms() / 1000;
     struct strbuf signature;
     strbuf_init(&signature, HEADER_SIZE);
     http_tool_sign(request->key, timestamp, body->data, body->length, &signature);
-    snprintf(lines->id, HEADER_SIZE, "Idempotency-Key: %s", uuid_format(&request->call, id));
     snprintf(lines->timestamp, HEADER_SIZE, "Frontdesk-Timestamp: %lld", (long long)timestamp);
     snprintf(lines->signature, HEADER_SIZE, "Frontdesk-Signature: %s", signature.data);
     strbuf_fini(&signature);
-    const char *const list[] = {"Content-Type: application/json",
-                                "Accept: application/json",
-                                lines->id,
-                                lines->timestamp,
-                                lines->signature,
-                                NULL};
+    lines->list[3] = lines->timestamp;
+    lines->list[4] = lines->signature;
+}
+
+static void write_headers(const struct http_tool_request *request, const struct strbuf *body,
+                          struct header_lines *lines)
+{
+    char id[UUID_TEXT_SIZE];
+    snprintf(lines->id, HEADER_SIZE, "Idempotency-Key: %s", uuid_format(&request->call, id));
+    const char *const list[] = {
+        "Content-Type: application/json", "Accept: application/json", lines->id, NULL, NULL, NULL};
     memcpy(lines->list, list, sizeof list);
+    if (request->key != NULL)
+        sign(request, body, lines);
 }
 
 /* ---- the answer ---- */

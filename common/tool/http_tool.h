@@ -35,7 +35,7 @@ struct http_tool_result {
 
 struct http_tool_request {
     const char *url;          /* http:// or https:// */
-    const struct secret *key; /* signs the request */
+    const struct secret *key; /* signs the request; NULL: it carries no signature */
     const char *name;         /* of the tool */
     struct uuid call;         /* the call's id: the same for each try of it */
     struct uuid conversation;

@@ -261,6 +261,22 @@ static void test_signature(void)
     free(body);
 }
 
+/* A tool without a secret: nothing that looks like a signature. */
+static void test_unsigned(void)
+{
+    static struct tool_outcome o;
+    struct http_tool_request request = request_to(&o, "/good");
+    o.done = false;
+    request.key = NULL;
+    begin(client, &request);
+    run();
+    CU_ASSERT_TRUE(o.good);
+    char *head = fake_last_head(server);
+    CU_ASSERT_PTR_NULL(strcasestr(head, "\r\nFrontdesk-"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(head, "\r\nIdempotency-Key: "));
+    free(head);
+}
+
 /* Made with another program. */
 static void test_signature_by_the_letter(void)
 {
@@ -486,6 +502,7 @@ int main(void)
     CU_add_test(suite, "a good call", test_good_call);
     CU_add_test(suite, "the signature verifies", test_signature);
     CU_add_test(suite, "and is what the page says", test_signature_by_the_letter);
+    CU_add_test(suite, "a tool without a secret", test_unsigned);
     CU_add_test(suite, "statuses", test_statuses);
     CU_add_test(suite, "content types", test_content_types);
     CU_add_test(suite, "bodies", test_bodies);
