@@ -13,7 +13,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 PROGRAMS = ("frontdesk-ingress", "frontdesk-engine", "frontdesk-responder", "deskctl",
-            "stand-twilio", "stand-model")
+            "stand-twilio", "stand-model", "stand-tool")
 
 
 def jobs():

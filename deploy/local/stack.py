@@ -20,6 +20,7 @@ from tenants import load_tenants, with_chain
 PORTS = {
     "public": 18080, "ingress": 18081, "admin": 18090, "kafka": 19092, "kafka_controller": 19093,
     "postgres": 15432, "pgbouncer": 16432, "twilio": 18100, "model": 18101,
+    "tool": 18102,
 }
 ROLES = {"engine": "frontdesk_engine", "responder": "frontdesk_responder",
          "deskctl": "frontdesk_ops", "console": "frontdesk_console"}
@@ -95,7 +96,7 @@ class Installation:
         self.stand_ports = {name: ports(name) for name in ("twilio", "model")
                             if f"{name}_base_url" not in self.outside}
         self.services = {}
-        self.twilio = self.model = self.nginx = None
+        self.twilio = self.model = self.tool = self.nginx = None
         self.tenants = []
         self.tenant_files = []
         self.secrets = {}
@@ -170,6 +171,15 @@ class Installation:
                                self.stand_ports["model"], *model_options, "--die-with-parent")
             self.model.start().wait_ready()
 
+    def start_tool(self, key):
+        """The stand-in of a tenant's own tool, which demands signatures by this key; only who asks
+        for it gets one."""
+        if self.tool is None:
+            self.tool = Stand("stand-tool", self.bin / "stand-tool", own_dir(self.folder / "log"),
+                              self.ports("tool"), "--key", key, "--die-with-parent")
+            self.tool.start().wait_ready()
+        return self.tool
+
     def accounts(self):
         """The Twilio stand-in's accounts file."""
         return [{"account_sid": tenant["account_sid"], "auth_token": tenant["auth_token"],
@@ -231,7 +241,7 @@ class Installation:
 
     def stop(self):
         codes = self.stop_services()
-        for part in (self.nginx, self.twilio, self.model):
+        for part in (self.nginx, self.twilio, self.model, self.tool):
             if part:
                 part.stop()
         return codes

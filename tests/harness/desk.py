@@ -220,8 +220,16 @@ class Desk:
 
     # Stand-ins
 
+    def start_tool(self):
+        """Brings up the stand-in of a tenant's own tool; a tenant file names its secret as
+        env:TOOL_SECRET. Returns its URL."""
+        self.prepare()
+        here = self.installation
+        return here.start_tool(here.secrets.setdefault("TOOL_SECRET", secrets.token_hex(16))).url
+
     def stand_url(self, stand):
-        return {"twilio": self.installation.twilio, "model": self.installation.model}[stand].url
+        here = self.installation
+        return {"twilio": here.twilio, "model": here.model, "tool": here.tool}[stand].url
 
     def _call(self, stand, path, data=None):
         body = None if data is None else json.dumps(data).encode()
@@ -262,8 +270,9 @@ class Desk:
         return self._call(stand, "/_refuse", {"ms": ms})
 
     def reset(self, stand=None):
-        """Empties ledger and faults of one stand-in, or of both."""
-        for name in [stand] if stand else ["twilio", "model"]:
+        """Empties ledger and faults of one stand-in, or of all that are up."""
+        tool = ["tool"] if self.installation.tool else []
+        for name in [stand] if stand else ["twilio", "model", *tool]:
             self._call(name, "/_reset", {})
 
     def sent_to(self, address):

@@ -1,7 +1,7 @@
 /*
- * The frame of both stand-ins: accepts requests, keeps the ledger, lets the fault rules decide and
+ * The frame of the stand-ins: accepts requests, keeps the ledger, lets the fault rules decide and
  * carries their general part out, so that the programs only do their provider's work. Called by the
- * two main programs.
+ * main programs.
  */
 #include "stands/lib/app.h"
 

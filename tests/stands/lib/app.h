@@ -1,5 +1,5 @@
 /*
- * What both stand-ins are: an HTTP server whose requests are recorded in a ledger, weighed by fault
+ * What every stand-in is: an HTTP server whose requests are recorded in a ledger, weighed by fault
  * rules and then handled by the program's hooks, plus the control paths:
  *
  *   POST /_faults          replaces the fault rules (faults.h); GET shows how often each fired

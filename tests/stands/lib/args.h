@@ -1,4 +1,4 @@
-/* Command-line options and process set-up, shared by both stand-ins. */
+/* Command-line options and process set-up, shared by the stand-ins. */
 #ifndef STANDS_LIB_ARGS_H
 #define STANDS_LIB_ARGS_H
 

@@ -1,6 +1,6 @@
 /*
  * Answering a request: writing without copies where the socket takes it at once, framing, timers,
- * and what a handler may ask about its request. Called by app.c and the two programs.
+ * and what a handler may ask about its request. Called by app.c and the programs.
  */
 #include "stands/lib/exchange.h"
 

@@ -1,6 +1,7 @@
 /*
- * HMAC-SHA1 and Base64 for the stand-ins: the only file of tests/stands that touches cryptography.
- * Called by form.c (signatures) and by the Twilio stand-in's accounts (Basic credentials).
+ * HMAC and Base64 for the stand-ins: the only file of tests/stands that touches cryptography.
+ * Called by form.c (signatures), by the Twilio stand-in's accounts (Basic credentials) and by the
+ * tool stand-in.
  */
 #include "stands/lib/hmac.h"
 
@@ -29,4 +30,12 @@ void stand_hmac_sha1_base64(const char *key, const char *data, size_t len, struc
     uint8_t mac[CRYPTO_SHA1_BYTES];
     crypto_hmac_sha1(key, strlen(key), data, len, mac);
     stand_base64(mac, sizeof mac, out);
+}
+
+void stand_hmac_sha256_hex(const char *key, const char *data, size_t len, struct stand_buf *out)
+{
+    uint8_t mac[CRYPTO_SHA256_BYTES];
+    crypto_hmac_sha256(key, strlen(key), data, len, mac);
+    for (size_t i = 0; i < sizeof mac; i++)
+        stand_buf_printf(out, "%02x", mac[i]);
 }
