@@ -1,5 +1,5 @@
-/* The cache of assistant versions, and reading one from its JSON. Model keys are opened once, here.
- */
+/* The cache of assistant versions, and reading one from its JSON. Keys of models and tools are
+ * opened once, here. */
 #include "assistants.h"
 
 #include "base/map.h"
@@ -51,6 +51,8 @@ static void entry_free(struct entry *entry)
 {
     for (size_t i = 0; i < entry->assistant.model_count; i++)
         secret_free(&entry->assistant.models[i].key);
+    for (size_t i = 0; i < entry->assistant.http_tool_count; i++)
+        tenant_tool_fini(&entry->assistant.http_tools[i]);
     arena_free(&entry->arena);
     timer_free(&entry->retry);
     free(entry->waiters);
@@ -201,6 +203,52 @@ bool assistant_may_use(const struct assistant *assistant, const char *tool)
     return false;
 }
 
+static int read_http_tool(struct entry *entry, const struct json *from, struct tenant_tool *tool,
+                          struct err *err)
+{
+    const char *wrapped = json_member_text(from, "key_wrapped");
+    if (tenant_tool_read(entry->arena, from, tool, err) != 0)
+        return -1;
+    bool taken =
+        tools_named(tool->name) != NULL || assistant_may_use(&entry->assistant, tool->name);
+    int rc = taken ? err_set(err, ERR_PERMANENT, "assistant.http_tool", "its name is taken") : 0;
+    if (rc == 0 && wrapped != NULL && wrapped[0] != '\0')
+        rc = open_key(entry, wrapped, &tool->key, err);
+    if (rc != 0)
+        tenant_tool_fini(tool);
+    return rc;
+}
+
+/* One that cannot be used is left out, for the operator to mend: the others still work. */
+static void read_http_tools(struct entry *entry, const struct json *list)
+{
+    struct assistant *assistant = &entry->assistant;
+    int64_t number = 1; /* of the entry: the name may be what is wrong */
+    for (const struct json *t = json_first(list); t != NULL; t = json_next(t), number++) {
+        struct tenant_tool tool;
+        struct err err;
+        if (assistant->http_tool_count == TENANT_TOOLS_MAX ||
+            assistant->tool_count == ASSISTANT_TOOLS_MAX)
+            return;
+        if (read_http_tool(entry, t, &tool, &err) != 0) {
+            log_error("assistant.tool_not_read", LOG_TEXT("assistant", entry->id),
+                      LOG_INT("tool", number), LOG_ERR(&err));
+            continue;
+        }
+        assistant->http_tools[assistant->http_tool_count++] = tool;
+        assistant->tools[assistant->tool_count++] =
+            (struct llm_tool){tool.name, tool.description, tool.parameters};
+    }
+}
+
+const struct tenant_tool *assistant_http_tool(const struct assistant *assistant, const char *tool)
+{
+    for (size_t i = 0; i < assistant->http_tool_count; i++)
+        if (strcmp(assistant->http_tools[i].name, tool) == 0)
+            return &assistant->http_tools[i];
+    return NULL;
+}
+
 static int read_config(struct entry *entry, const struct assistant_row *row, struct err *err)
 {
     struct assistant *a = &entry->assistant;
@@ -217,6 +265,7 @@ static int read_config(struct entry *entry, const struct assistant_row *row, str
                           "Thank you for your message. We will get back to you shortly.");
     a->degraded = text_or(entry->arena, config, "degraded", a->fallback);
     read_tools(entry, json_member(config, "tools"));
+    read_http_tools(entry, json_member(config, "http_tools"));
     workflow_read(entry->arena, config, a->timezone, &a->workflow);
     int rc = 0;
     for (const struct json *m = json_first(json_member(config, "models")); m != NULL && rc == 0;

@@ -10,6 +10,7 @@
 #include "base/uuid.h"
 #include "engine.h"
 #include "llm/llm.h"
+#include "tenant_tools.h"
 #include "workflow.h"
 
 #define ASSISTANT_MODELS_MAX  8
@@ -40,11 +41,16 @@ struct assistant {
     size_t model_count;
     struct llm_tool tools[ASSISTANT_TOOLS_MAX]; /* what its models may call */
     size_t tool_count;
+    struct tenant_tool http_tools[TENANT_TOOLS_MAX]; /* those of them that are the tenant's */
+    size_t http_tool_count;
     struct workflow workflow;
 };
 
 /* Whether the tool of that name is among its tools. */
 bool assistant_may_use(const struct assistant *assistant, const char *tool);
+
+/* The tenant's own tool of that name; NULL if it is none. */
+const struct tenant_tool *assistant_http_tool(const struct assistant *assistant, const char *tool);
 
 struct assistants;
 

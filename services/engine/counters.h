@@ -9,6 +9,7 @@ struct counters {
     struct metric *replies, *fallbacks, *degraded, *recomputes, *refused, *adopted;
     struct metric *in_flight, *models_troubled, *turn_seconds, *model_calls_ok, *model_calls_failed,
         *first_token_seconds;
+    struct metric *tool_calls_ok, *tool_calls_failed, *tool_requests, *tool_seconds;
     struct metric *dead_letters_lost, *workers_lost, *directory_published;
 };
 extern struct counters counters;

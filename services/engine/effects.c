@@ -1,6 +1,7 @@
 /* The effects of a turn's tools, one call after another: each begins and ends in the database under
  * the turn's worker, fence and epoch (store/round.h), so that a rerun repeats none and a takeover
- * stops the rest. A call whose answer was lost is repeated with its id. session.c starts it. */
+ * stops the rest. A call whose answer was lost is repeated with its id. A tenant's own tool has its
+ * effect outside, between its begin and its end (tool_http.h). session.c starts it. */
 #include "assistants.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -9,6 +10,7 @@
 #include "service/log.h"
 #include "session.h"
 #include "store/round.h"
+#include "tool_http.h"
 #include "tools.h"
 #include "json/json.h"
 
@@ -17,15 +19,21 @@
 
 #define UNIT_MS 10000
 
-/* One unit of one call. It outlives a session that is dropped meanwhile. */
+/* One unit of one call. It outlives a session that is dropped meanwhile; only while a request is on
+ * its way it does not, and is the session's. */
 struct effect {
     struct sessions *sessions;
     struct arena *arena;
     struct uuid session_id;
     uint64_t ticket;
-    const struct tool *tool;
+    const char *name;                  /* the tool's own; "unknown" */
+    const struct tool *tool;           /* one of ours, or */
+    const struct tenant_tool *outside; /* the tenant's, or neither */
+    struct session *session;           /* that waits for the request */
+    struct tool_http_call *request;
     struct tool_call call;
     struct json *arguments;
+    const char *arguments_text;
     const char *outcome, *result; /* of the finish */
     bool begins, was_begun;
 };
@@ -39,6 +47,7 @@ static struct effect *effect_new(struct session *session, const struct rounds_ca
 {
     struct effect *effect = xcalloc(1, sizeof *effect);
     effect->sessions = session->engine->sessions;
+    effect->name = "unknown";
     effect->arena = arena_new();
     effect->session_id = session->id;
     effect->was_begun = call->begun;
@@ -116,7 +125,7 @@ static void mark_done(struct session *session, const struct effect *effect)
     call->result = arena_strdup(session->arena, effect->result);
     if (effect->begins) /* what was told before it is not true any more */
         session->briefing.ready = false;
-    log_call(session, call, effect->tool != NULL ? effect->tool->name : "unknown");
+    log_call(session, call, effect->name);
 }
 
 static void finished(void *arg, const struct pg_answer *answer)
@@ -180,7 +189,7 @@ static void read_result(struct session *session, struct effect *effect,
 /* What failed in a way that does not pass is told to the model: it can still take a message. */
 static bool failed(struct session *session, struct effect *effect, const struct err *err)
 {
-    log_warn("statement.failed", LOG_TEXT("what", effect->tool->name), LOG_ERR(err));
+    log_warn("statement.failed", LOG_TEXT("what", effect->name), LOG_ERR(err));
     if (err_is_retryable(err)) {
         session_apply(session, EVENT_DB_AWAY);
         return true;
@@ -188,6 +197,102 @@ static bool failed(struct session *session, struct effect *effect, const struct 
     finish(session, effect, "failed",
            tools_text(effect->arena, "error", "the tool does not work at the moment"));
     return false;
+}
+
+/* ---- the effect of a tenant's own tool, outside ---- */
+
+/* The row says what the model was told; why is in the log. */
+static void count_outside(const struct session *session, const struct effect *effect,
+                          const struct tool_http_answer *answer)
+{
+    char id[UUID_TEXT_SIZE];
+    metric_add(answer->err == NULL ? counters.tool_calls_ok : counters.tool_calls_failed, 1);
+    metric_observe_us(counters.tool_seconds, answer->took_ms * 1000);
+    if (answer->err != NULL)
+        log_warn("tool.failed", LOG_TEXT("session", uuid_format(&session->id, id)),
+                 LOG_TEXT("tenant", session->tenant), LOG_TEXT("tool", effect->name),
+                 LOG_INT("tries", answer->tries), LOG_INT("ms", answer->took_ms),
+                 LOG_INT("status", answer->err->provider_status), LOG_ERR(answer->err));
+}
+
+/* If its end cannot be written now, the answer is kept for the next try: it is not asked for again.
+ */
+static void keep_answer(struct session *session, const struct effect *effect)
+{
+    struct rounds_call *call = next_call(session);
+    if (call == NULL || !uuid_equal(&call->id, &effect->call.id))
+        return;
+    call->outcome = arena_strdup(session->arena, effect->outcome);
+    call->result = arena_strdup(session->arena, effect->result);
+}
+
+static void answered(void *arg, const struct tool_http_answer *answer)
+{
+    struct effect *effect = arg;
+    struct session *session = effect->session;
+    char id[UUID_TEXT_SIZE];
+    effect->request = NULL;
+    effect->session = NULL;
+    session->outside = NULL;
+    STOP_POINT("engine.tool_answered", uuid_format(&session->id, id));
+    count_outside(session, effect, answer);
+    effect->outcome = arena_strdup(effect->arena, answer->outcome);
+    effect->result = arena_strdup(effect->arena, answer->text);
+    keep_answer(session, effect);
+    finish(session, effect, effect->outcome, effect->result);
+}
+
+/* All tries end within two thirds of the turn's time left, so that the model can still answer.
+ * Takes the effect. */
+static void call_outside(struct session *session, struct effect *effect)
+{
+    effect->session = session;
+    session->outside = effect;
+    effect->request = tool_http_start(
+        session->engine->tool_http,
+        &(struct tool_http_request){.tool = effect->outside,
+                                    .tenant = effect->call.tenant,
+                                    .call = effect->call.id,
+                                    .conversation = effect->call.conversation,
+                                    .arguments = effect->arguments_text,
+                                    .budget_ms = think_time_left_ms(session) * 2 / 3,
+                                    .was_begun = effect->was_begun,
+                                    .on_done = answered,
+                                    .arg = effect});
+}
+
+void effects_stop(struct session *session)
+{
+    struct effect *effect = session->outside;
+    if (effect == NULL)
+        return;
+    session->outside = NULL;
+    tool_http_stop(&effect->request);
+    effect_free(effect);
+}
+
+bool effects_only_ask(const struct session *session)
+{
+    return session->outside != NULL && !session->outside->begins;
+}
+
+/* ---- the effect of one of ours, in the same unit ---- */
+
+/* The statements of the call have passed: what it did is in the answer, or is to be done outside.
+ * Takes the effect. */
+static void go_on(struct session *session, struct effect *effect, const struct pg_answer *answer)
+{
+    if (effect->outside != NULL)
+        call_outside(session, effect);
+    else
+        read_result(session, effect, answer);
+}
+
+static int check_answer(const struct effect *effect, const struct pg_answer *answer,
+                        struct err *err)
+{
+    bool own = effect->tool != NULL && effect->tool->check != NULL;
+    return own ? effect->tool->check(answer, err) : 0;
 }
 
 static void took_effect(void *arg, const struct pg_answer *answer)
@@ -198,7 +303,7 @@ static void took_effect(void *arg, const struct pg_answer *answer)
     bool over = true;
     struct err err;
     sessions->acts_in_flight--;
-    if (session != NULL && effect->tool->check != NULL && effect->tool->check(answer, &err) != 0)
+    if (session != NULL && check_answer(effect, answer, &err) != 0)
         over = failed(session, effect, &err);
     else if (session != NULL && answer->err != NULL)
         over = failed(session, effect, answer->err);
@@ -207,7 +312,7 @@ static void took_effect(void *arg, const struct pg_answer *answer)
     else if (session != NULL) {
         char id[UUID_TEXT_SIZE];
         STOP_POINT("engine.tool_begun", uuid_format(&session->id, id));
-        read_result(session, effect, answer);
+        go_on(session, effect, answer);
         over = false;
     }
     if (over)
@@ -221,27 +326,51 @@ static void take_effect(struct session *session, struct effect *effect)
     struct pg_unit unit = {.done = took_effect};
     struct round_turn turn = turn_of(session, effect);
     struct err err;
-    effect->begins = effect->tool->changes;
+    const struct tool *tool = effect->tool;
+    effect->begins = tool != NULL ? tool->changes : effect->outside->changes;
     if (effect->begins)
         round_add_begin(&unit, effect->arena, worker_of(effect), &turn, &effect->call.id);
-    if (effect->tool->add != NULL && effect->tool->add(&effect->call, &unit, &err) != 0)
+    if (tool != NULL && tool->add != NULL && tool->add(&effect->call, &unit, &err) != 0)
         refuse(session, effect, err.message);
     else if (unit.count == 0)
-        read_result(session, effect, NULL);
+        go_on(session, effect, NULL);
     else
         submit(session, effect, &unit);
+}
+
+/* Which tool it is; false: none that the assistant has. */
+static bool find_tool(struct effect *effect, const char *name)
+{
+    const struct assistant *assistant = effect->call.assistant;
+    if (!assistant_may_use(assistant, name))
+        return false;
+    effect->outside = assistant_http_tool(assistant, name);
+    if (effect->outside == NULL)
+        effect->tool = tools_named(name);
+    effect->name = effect->outside != NULL ? effect->outside->name : effect->tool->name;
+    return true;
+}
+
+static int read_arguments(const struct session *session, struct effect *effect, const char *text,
+                          struct err *err)
+{
+    effect->arguments_text = arena_strdup(effect->arena, text);
+    if (effect->outside != NULL)
+        return tools_check_arguments(effect->outside->arguments, text, &effect->arguments, err);
+    return tools_read_arguments(session->engine->tools, effect->tool, text, &effect->arguments,
+                                err);
 }
 
 static void run_call(struct session *session, const struct rounds_call *call)
 {
     struct effect *effect = effect_new(session, call);
-    const struct tool *tool = tools_named(call->name);
     struct err err;
-    effect->tool = tool;
-    if (tool == NULL || !assistant_may_use(effect->call.assistant, tool->name))
+    if (!find_tool(effect, call->name))
         refuse(session, effect, "there is no tool of that name");
-    else if (tools_read_arguments(session->engine->tools, tool, call->arguments, &effect->arguments,
-                                  &err) != 0)
+    else if (call->outcome != NULL)
+        finish(session, effect, arena_strdup(effect->arena, call->outcome),
+               arena_strdup(effect->arena, call->result));
+    else if (read_arguments(session, effect, call->arguments, &err) != 0)
         refuse(session, effect, err.message);
     else {
         effect->call.arguments = effect->arguments;
@@ -251,8 +380,8 @@ static void run_call(struct session *session, const struct rounds_call *call)
 
 void effects_run(struct session *session)
 {
-    if (think_assistant(session) == NULL)
-        return; /* think_assistant_ready comes */
+    if (session->outside != NULL || think_assistant(session) == NULL)
+        return; /* its answer, or think_assistant_ready, comes */
     const struct rounds_call *call = next_call(session);
     bool newer =
         session->claimed > session->turn.claimed && session->turn.recomputes < TURN_RECOMPUTES_MAX;

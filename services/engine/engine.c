@@ -9,11 +9,13 @@
 #include "contract/topics.h"
 #include "counters.h"
 #include "crypto/crypto.h"
+#include "http/address.h"
 #include "intake.h"
 #include "relay.h"
 #include "service/log.h"
 #include "session.h"
 #include "store/statements.h"
+#include "tool_http.h"
 #include "tools.h"
 
 #include <stdio.h>
@@ -34,9 +36,18 @@ static int read_keys(struct err *err)
                                  &shared.credential_key_count, err);
 }
 
+static int read_networks(struct err *err)
+{
+    struct err why;
+    if (address_list_parse(shared.settings.tool_networks, &shared.tool_networks, &why) != 0)
+        return err_set(err, ERR_PERMANENT, "config.tool_networks", "tool_networks: %s",
+                       why.message);
+    return 0;
+}
+
 static int start(struct service *service, bool check_only, struct err *err)
 {
-    if (read_keys(err) != 0)
+    if (read_keys(err) != 0 || read_networks(err) != 0)
         return -1;
     if (check_only)
         return 0;
@@ -54,6 +65,7 @@ static void stop(struct service *service, int64_t drain_left_ms)
     secret_free(&shared.id_key);
     for (size_t i = 0; i < shared.credential_key_count; i++)
         secret_free(&shared.credential_keys[i]);
+    address_list_free(&shared.tool_networks);
 }
 
 /* ---- hooks ---- */
@@ -151,17 +163,21 @@ static void close_loop(void *state)
     assistants_free(&engine->assistants);
     breakers_free(&engine->breakers);
     tools_free(&engine->tools);
+    tool_http_free(&engine->tool_http);
     llm_free(&engine->llm);
     free(engine->last_id);
     free(engine);
 }
 
-static void count_troubled(struct engine *engine)
+static void count_gauges(struct engine *engine)
 {
     breakers_forget(engine->breakers, clock_mono_ms());
     int64_t now = (int64_t)breakers_count(engine->breakers);
     metric_add(counters.models_troubled, now - engine->models_troubled);
     engine->models_troubled = now;
+    now = (int64_t)(tool_http_in_flight(engine->tool_http) + tool_http_waiting(engine->tool_http));
+    metric_add(counters.tool_requests, now - engine->tool_requests);
+    engine->tool_requests = now;
 }
 
 /* The consumer's readiness has no event of its own: intake looks again when the producer is ready.
@@ -175,7 +191,7 @@ static void on_bus_tick(void *arg)
         return;
     intake_wake(engine->intake);
     sessions_tick(engine->sessions);
-    count_troubled(engine);
+    count_gauges(engine);
 }
 
 static int open_loop(struct service_loop *self, void **state, struct err *err)
@@ -188,6 +204,10 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     engine->assistants = assistants_new(engine);
     engine->breakers = breakers_new();
     engine->tools = tools_new();
+    engine->tool_http = tool_http_new(
+        &(struct tool_http_options){.loop = engine->loop,
+                                    .exceptions = shared.tool_networks,
+                                    .per_tenant = shared.settings.tool_calls_per_tenant});
     engine->llm = llm_new(engine->loop);
     open_database(engine);
     if (open_producer(engine, err) != 0 || intake_open(engine, &engine->intake, err) != 0) {

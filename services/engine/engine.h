@@ -21,6 +21,8 @@ struct intake;
 struct assistants;
 struct breakers;
 struct tools;
+struct tool_http;
+struct address_list;
 struct adopt;
 struct relay;
 
@@ -30,6 +32,7 @@ struct engine_shared {
     struct secret *id_key;
     struct secret *credential_keys[ENGINE_KEYS_MAX];
     size_t credential_key_count;
+    struct address_list *tool_networks;
     atomic_bool suspect_busy; /* the one thing that loops share while they run */
     /* Readiness conditions. */
     int ready_database, ready_bus, ready_worker, ready_assigned;
@@ -49,7 +52,8 @@ struct engine {
     struct assistants *assistants;
     struct breakers *breakers;
     struct tools *tools;
-    int64_t models_troubled; /* as the metric has it */
+    struct tool_http *tool_http;
+    int64_t models_troubled, tool_requests; /* as the metrics have them */
     struct adopt *adopt;
     struct relay *relay;
     struct timer *tick;

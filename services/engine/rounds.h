@@ -21,7 +21,7 @@ struct rounds_call {
     struct uuid id;
     const char *provider_id, *name, *arguments, *signature; /* signature may be NULL */
     bool begun, done;
-    const char *outcome, *result; /* once done */
+    const char *outcome, *result; /* once done; before: known, and its end not written yet */
 };
 
 struct rounds_round {

@@ -53,6 +53,7 @@ static void give_place_back(struct session *session)
 static void end_turn(struct session *session)
 {
     think_stop(session);
+    effects_stop(session);
     timer_stop(session->deadline);
     session->ticket = 0;
     arena_free(&session->arena);
@@ -160,6 +161,14 @@ static void act_run_tools(struct session *session)
     effects_run(session);
 }
 
+/* What has begun ends first, since it may have happened; a question is asked again if the model
+ * still wants it. */
+static void act_give_way(struct session *session)
+{
+    if (effects_only_ask(session))
+        session_apply(session, EVENT_NEWER);
+}
+
 static void act_pause(struct session *session)
 {
     timer_start(session->timer, session->model_retry_ms, 0);
@@ -190,6 +199,7 @@ static void act_commit_again(struct session *session)
 static void commit(struct session *session, const char *outcome, const char *text)
 {
     session->ticket = 0; /* whatever is on its way comes too late */
+    effects_stop(session);
     timer_stop(session->timer);
     timer_stop(session->deadline);
     think_prepare(session, outcome, text);
@@ -281,6 +291,7 @@ static void (*const actions[TURN_ACTIONS])(struct session *session) = {
     [ACTION_PAUSE] = act_pause,
     [ACTION_STORE] = act_store,
     [ACTION_ACT] = act_run_tools,
+    [ACTION_GIVE_WAY] = act_give_way,
     [ACTION_RECOMPUTE] = act_recompute,
     [ACTION_REPLY] = act_reply,
     [ACTION_FALL_BACK] = act_fall_back,

@@ -45,6 +45,7 @@ struct session {
     struct briefing briefing;
     int64_t prompt_position; /* of the newest message that the model was told */
     struct llm_call *call;
+    struct effect *outside; /* a tenant's tool that is being asked (effects.c); NULL: none */
     int model_index, model_tries;
     bool is_probe;           /* of the model's breaker */
     int64_t model_retry_ms;  /* the model asked for so much patience */
@@ -129,6 +130,13 @@ struct round_turn statements_turn(const struct session *session);
  * EVENT_ACTED, _NEWER, _EPOCH, _NOT_OURS or _DB_AWAY, perhaps from inside. */
 void effects_run(struct session *session);
 
+/* Stops the request to a tenant's tool that is on its way, if any: its call stays as the database
+ * has it. */
+void effects_stop(struct session *session);
+
+/* Whether the session waits for a tenant's tool that changes nothing: the call has not begun. */
+bool effects_only_ask(const struct session *session);
+
 /* ---- calls.c ---- */
 
 /* Notes a model call that ended, or was stopped, for the commit; `assistant` NULL: not known. */
@@ -142,6 +150,9 @@ void calls_record_stopped(struct session *session, const struct assistant *assis
 
 /* The assistant's version of the turn; NULL while it is being read (assistants.h). */
 const struct assistant *think_assistant(struct session *session);
+
+/* What is left of the turn's time; negative when it is over. */
+int64_t think_time_left_ms(const struct session *session);
 
 /* Asks the model; the outcome comes as EVENT_ANSWER, _TOOLS, _MODEL_AWAY, _NO_MODEL. */
 void think_start(struct session *session);

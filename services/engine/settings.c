@@ -41,6 +41,11 @@ const struct config_spec engine_config[] = {
         "So many replies of the AI to one customer within loop_window_ms, with no person between, "
         "are a loop: further texts are not answered and the conversation is flagged; 0: no bound."),
     ROW("loop_window_ms", CONFIG_MS, loop_window_ms, "10m", 1000, 86400000, 0, "See loop_replies."),
+    ROW("tool_networks", CONFIG_TEXT, tool_networks, "", 0, 0, 0,
+        "Networks and addresses that tenants' HTTP tools may reach although they are not public, "
+        "comma-separated without spaces (10.20.0.0/16,fd00:20::/64); at most 64."),
+    ROW("tool_calls_per_tenant", CONFIG_INT, tool_calls_per_tenant, "16", 1, 1000, 0,
+        "Requests to HTTP tools of one tenant at once per loop; more wait for these."),
     ROW("max_in_flight", CONFIG_INT, max_in_flight, "10000", 1, 100000, 0,
         "Turns at work at once per loop; more wait in the database."),
     ROW("claim_batch", CONFIG_INT, claim_batch, "256", 1, 500, 0, "Most events in one claim."),

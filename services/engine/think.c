@@ -27,7 +27,7 @@ const struct assistant *think_assistant(struct session *session)
 
 /* ---- which model, and whether again ---- */
 
-static int64_t time_left_ms(const struct session *session)
+int64_t think_time_left_ms(const struct session *session)
 {
     return session->started_ms + session->turn.deadline_ms - clock_mono_ms();
 }
@@ -83,7 +83,7 @@ static bool is_worth_another(const struct session *session, const struct err *er
     int64_t took_ms = clock_wall_ms() - session->call_started_ms;
     if (!err_is_retryable(err))
         return false;
-    return is_last ? session->model_tries < TRIES_MAX && wait_ms < time_left_ms(session)
+    return is_last ? session->model_tries < TRIES_MAX && wait_ms < think_time_left_ms(session)
                    : session->model_tries < FAST_TRIES_MAX && took_ms + wait_ms <= FAST_MS;
 }
 
@@ -152,7 +152,7 @@ static void on_done(void *arg, const struct llm_result *result)
  * waited for, an outage is not. */
 static void wait_for_model(struct session *session, int64_t wait_ms)
 {
-    bool soon = wait_ms <= PATIENCE_MS && wait_ms < time_left_ms(session);
+    bool soon = wait_ms <= PATIENCE_MS && wait_ms < think_time_left_ms(session);
     session->model_retry_ms = wait_ms;
     session_apply(session, soon ? EVENT_MODEL_AWAY : EVENT_NO_MODEL);
 }
@@ -225,7 +225,7 @@ void think_assistant_ready(struct session *session, const struct assistant *assi
         session_apply(session, EVENT_WORDING);
         return;
     }
-    if (session->state == TURN_ACTING && session->ticket == 0) {
+    if (session->state == TURN_ACTING && session->ticket == 0 && session->outside == NULL) {
         if (assistant != NULL)
             effects_run(session);
         else

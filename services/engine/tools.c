@@ -3,7 +3,6 @@
 #include "tools.h"
 
 #include "base/mem.h"
-#include "json/schema.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -59,25 +58,32 @@ const struct tool *tools_named(const char *name)
     return NULL;
 }
 
-int tools_read_arguments(const struct tools *tools, const struct tool *tool, const char *text,
-                         struct json **arguments, struct err *err)
+int tools_check_arguments(const struct json_schema *schema, const char *text,
+                          struct json **arguments, struct err *err)
 {
     struct json *read = NULL;
     struct err why;
-    size_t index = 0, length = strlen(text);
-    while (all[index] != tool)
-        index++;
+    size_t length = strlen(text);
     if (length > ARGUMENTS_MAX)
         return err_set(err, ERR_PERMANENT, "tool.arguments", "the arguments are over 16 kB");
     if (json_parse(text, length, &read, &why) != 0)
         return err_set(err, ERR_PERMANENT, "tool.arguments",
                        "the arguments are not one JSON object (%s)", why.code);
-    if (json_schema_check(tools->schemas[index], read, err) != 0) {
+    if (json_schema_check(schema, read, err) != 0) {
         json_free(&read);
         return -1;
     }
     *arguments = read;
     return 0;
+}
+
+int tools_read_arguments(const struct tools *tools, const struct tool *tool, const char *text,
+                         struct json **arguments, struct err *err)
+{
+    size_t index = 0;
+    while (all[index] != tool)
+        index++;
+    return tools_check_arguments(tools->schemas[index], text, arguments, err);
 }
 
 const char *tools_text(struct arena *arena, const char *name, const char *text)

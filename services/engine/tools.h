@@ -12,6 +12,7 @@
 #include "base/uuid.h"
 #include "pg/pg.h"
 #include "json/json.h"
+#include "json/schema.h"
 
 /* What an effect may know: the model's arguments, and nothing that the model chose about whom. */
 struct tool_call {
@@ -54,8 +55,12 @@ void tools_free(struct tools **tools);
 /* The tool of that name; NULL if there is none. */
 const struct tool *tools_named(const char *name);
 
-/* Checks arguments that a model wrote against the tool's parameters and returns them owned. -1
+/* Checks arguments that a model wrote, at most 16 kB, against a schema and returns them owned. -1
  * PERMANENT, with a message that the model can mend by. */
+int tools_check_arguments(const struct json_schema *schema, const char *text,
+                          struct json **arguments, struct err *err);
+
+/* The same against the parameters of a tool of ours. */
 int tools_read_arguments(const struct tools *tools, const struct tool *tool, const char *text,
                          struct json **arguments, struct err *err);
 

@@ -81,8 +81,8 @@ static const struct turn_rule rules[] = {
     {TURN_STORING, EVENT_DEADLINE, TURN_COMMITTING, ACTION_FALL_BACK,
      "the turn's time is over: the fallback wording is the reply"},
 
-    {TURN_ACTING, EVENT_CLAIMED, TURN_ACTING, ACTION_NONE,
-     "a text came: what has begun ends first"},
+    {TURN_ACTING, EVENT_CLAIMED, TURN_ACTING, ACTION_GIVE_WAY,
+     "a text came: what has begun ends first, a question outside is dropped"},
     {TURN_ACTING, EVENT_FINAL_TEXT, TURN_ACTING, ACTION_NONE,
      "a text came: it is for the next turn"},
     {TURN_ACTING, EVENT_ACTED, TURN_THINKING, ACTION_THINK,

@@ -63,6 +63,7 @@ enum turn_action {
     ACTION_PAUSE,        /* arm the timer for the next try of the model */
     ACTION_STORE,        /* send the round */
     ACTION_ACT,          /* go on with the first call that is not done */
+    ACTION_GIVE_WAY,     /* a question to a tenant's tool is dropped: EVENT_NEWER */
     ACTION_RECOMPUTE,    /* stop the model, wait for the burst to end */
     ACTION_REPLY,        /* commit the model's reply */
     ACTION_FALL_BACK,    /* stop the model, commit the fallback wording */

@@ -34,7 +34,7 @@ SLOTS = 4  # the tests wait more than they work
 # About how long the longer files take on two cores: these start first, so that the end is even.
 SECONDS = {"flow/test_responder": 450, "flow/test_engine": 230, "unit": 180, "e2e/test_twilio": 135,
            "crash/test_kills": 110, "flow/test_ingress_outage": 95, "flow/test_stories": 90,
-           "flow/test_deskctl_dead": 90, "flow/test_tools": 75, "crash/test_servers": 75,
+           "flow/test_deskctl_dead": 90, "flow/test_http_tools": 110, "flow/test_tools": 75, "crash/test_servers": 75,
            "flow/test_models": 65, "e2e/test_sms_outage": 55, "e2e/test_sms_load": 50,
            "e2e/test_sms": 40}
 SECONDS_OF_OTHERS = 30

@@ -1,0 +1,357 @@
+"""A tenant's own HTTP tools: what leaves, what the model is told of what comes back, and that a call
+keeps its one idempotency key whatever dies meanwhile (docs/HTTP_TOOLS.md, docs/PROTOCOL.md). The
+stand-in of the tool has a ledger; an entry has a sid if that request did something.
+"""
+
+import contextlib
+import copy
+import json
+
+import yaml
+
+from harness import oracle
+from harness.stops import KILL
+from operating import TENANTS, good
+from scripted import Customer, engines, hand_back, say, take_over
+from tenants import read_document
+from test_tools import GARAGE, answered, ask, calls
+
+SHARE = True
+DEADLINE_S = 90
+
+# A call has two thirds of the turn's time.
+TIMES = {"turn_deadline_ms": 6000, "adopter_deadline_ms": 6000, "tool_networks": "127.0.0.0/8"}
+NUMBER = {"number": "A-17"}
+
+
+def tools_at(url, **changes):
+    """A question and a change, as the file has them; without shared parts, which would be anchors."""
+    common = {"secret": "env:TOOL_SECRET", "parameters": {
+        "type": "object", "properties": {"number": {"type": "string", "maxLength": 20}},
+        "required": ["number"], "additionalProperties": False}, **changes}
+    return [{"name": "order_status", "description": "Where an order is.", "changes": False,
+             "url": f"{url}/status", "result": {"type": "object", "properties": {
+                 "state": {"type": "string"}}}, **copy.deepcopy(common)},
+            {"name": "order_cancel", "description": "Cancels an order.", "changes": True,
+             "url": f"{url}/cancel", **common}]
+
+
+@contextlib.contextmanager
+def shop(desk, count=1, config=None, **changes):
+    """The garage with tools of its own; afterwards without."""
+    url = desk.start_tool()
+    engines(desk, count, **{**TIMES, **(config or {})})
+    desk.reset("tool")
+    document = read_document(TENANTS / "garage.yaml")
+    document["http_tools"] = tools_at(url, **changes)
+    path = desk.folder / "garage.yaml"
+    path.write_text(yaml.safe_dump(document))
+    good(desk, "tenant", "apply", path, "--yes")
+    try:
+        yield Customer(desk, GARAGE)
+    finally:
+        desk.faults("model")
+        desk.faults("tool")
+        good(desk, "tenant", "apply", TENANTS / "garage.yaml", "--yes")
+
+
+def requests(desk):
+    """The params of what the tool got, oldest first, with outcome, status and sid."""
+    return [{**entry["params"], "outcome": entry["outcome"], "status": entry["status"],
+             "sid": entry["sid"]} for entry in desk.ledger("tool")]
+
+
+def keys(desk):
+    return {request["idempotency_key"] for request in requests(desk)}
+
+
+def done(desk):
+    """The calls that had their effect, one entry for each time."""
+    return [request["sid"] for request in requests(desk) if request["sid"]]
+
+
+def call_id(customer):
+    return customer.desk.value(
+        "SELECT k.id::text FROM tool_calls k JOIN turns t ON t.tenant_id = k.tenant_id"
+        " AND t.id = k.turn_id JOIN channel_sessions s ON s.tenant_id = t.tenant_id"
+        " AND s.id = t.session_id WHERE s.tenant_id = %s::uuid AND s.remote_address = %s",
+        customer.tenant_id, customer.address)
+
+
+def test_answer_is_used(desk):
+    """The request is signed and holds nothing of the customer but what the model wrote; the model
+    answers with what the tool said."""
+    with shop(desk) as customer:
+        said = customer.make("where is my order?")
+        desk.faults("tool", {"action": {"type": "reply", "text": json.dumps({"state": "in-the-van"})}})
+        desk.faults("model", {"match": "in-the-van", "action": {
+            "type": "reply", "text": f"{said.nonce} it is in the van"}},
+            {"match": said.nonce, "action": {"type": "tool_call", "name": "order_status",
+                                             "arguments": json.dumps(NUMBER)}})
+        say(desk, said)
+        assert customer.wait_replies(1)[0][:2] == (f"{said.nonce} it is in the van", "reply")
+        (name, state, outcome, result), = calls(customer)
+        assert (name, state, outcome) == ("order_status", "done", "ok")
+        assert result["data"] == {"state": "in-the-van"} and "instruction" in result["note"]
+        request, = requests(desk)
+        assert request["signed"] and request["signature"].startswith("v1="), request
+        assert request["idempotency_key"] == request["call"] == call_id(customer)
+        body = json.loads(request["body"])
+        assert body == {"call": request["call"], "tool": "order_status", "arguments": NUMBER,
+                        "conversation": customer.conversation()}
+        engine = desk.services["engine-1"].metrics()
+        assert engine['frontdesk_tool_calls_total{outcome="answered"}'] >= 1
+
+
+def test_tools_are_offered(desk):
+    """The model is told each with what it takes; what its own prompt holds of it is the ledger's."""
+    with shop(desk) as customer:
+        for part in ('"order_status"', "Where an order is.", '"order_cancel"'):
+            said = customer.make("hello")
+            desk.faults("model", {"match": part, "action": {"type": "reply", "text": said.nonce}})
+            count = len(customer.replies()) + 1
+            say(desk, said)
+            assert customer.wait_replies(count)[-1][:2] == (said.nonce, "reply"), part
+        assert not requests(desk)
+
+
+def test_wrong_arguments_are_told(desk):
+    """Nothing leaves; the model is told what is wrong and goes on."""
+    wrong = [("{\"number\":", "not one JSON object"), ({}, "number: required"),
+             ({"number": 17}, "number"), ({"number": "A" * 21}, "number"),
+             ({"number": "A", "to": "me"}, "to")]
+    with shop(desk):
+        for arguments, word in wrong:
+            customer = Customer(desk, GARAGE)
+            said = ask(desk, customer, "order_cancel", arguments)
+            answered(customer, said, 1)
+            (_, state, outcome, result), = calls(customer)
+            assert (state, outcome) == ("done", "refused") and word in result["error"], result
+        assert not requests(desk)
+
+
+test_wrong_arguments_are_told.deadline_s = 120
+
+# (what the tool does, what the model is told, requests, "done" of the tool that changes something)
+FAULTS = [
+    ({"type": "status", "status": 500}, "does not work", 3, "not known"),
+    ({"type": "status", "status": 404}, "refused", 1, "no"),
+    ({"type": "status", "status": 429, "retry_after": "60"}, "does not work", 1, "no"),
+    ({"type": "cut"}, "cannot be reached", 3, "not known"),
+    ({"type": "wrong_json"}, "could not be read", 1, "not known"),
+    ({"type": "nonsense"}, "could not be read", 1, "not known"),
+    ({"type": "empty"}, "could not be read", 1, "not known"),
+    ({"type": "huge"}, "too long", 1, "not known"),
+]
+
+
+def test_each_fault(desk):
+    """The turn goes on, the model is told in our words, and every try had the one key."""
+    with shop(desk):
+        for action, word, count, is_done in FAULTS:
+            desk.reset("tool")
+            desk.faults("tool", {"action": action})
+            customer = Customer(desk, GARAGE)
+            said = ask(desk, customer, "order_cancel", NUMBER)
+            answered(customer, said, 1)
+            (_, state, outcome, result), = calls(customer)
+            assert (state, outcome) == ("done", "failed"), (action, outcome, result)
+            assert word in result["error"] and result["done"].startswith(is_done), (action, result)
+            assert "127.0.0" not in json.dumps(result), result
+            assert len(requests(desk)) == count, (action, requests(desk))
+            assert keys(desk) == {call_id(customer)}, action
+
+
+test_each_fault.deadline_s = 180
+
+
+def test_answer_that_breaks_its_schema(desk):
+    with shop(desk) as customer:
+        desk.faults("tool", {"action": {"type": "reply", "text": json.dumps({"state": 17})}})
+        said = ask(desk, customer, "order_status", NUMBER)
+        answered(customer, said, 1)
+        (_, state, outcome, result), = calls(customer)
+        assert (state, outcome) == ("done", "failed") and "could not be read" in result["error"]
+        assert "17" not in json.dumps(result) and "done" not in result
+
+
+def test_silent_tool_leaves_time_for_an_answer(desk):
+    """A tool that never answers, with more patience of its own than the turn has: the reply is the
+    model's, not the fallback. Guard: the budget in call_outside of effects.c."""
+    with shop(desk, timeout="30s") as customer:
+        desk.faults("tool", {"action": {"type": "hang"}})
+        said = ask(desk, customer, "order_status", NUMBER)
+        answered(customer, said, 1)
+        (_, state, outcome, result), = calls(customer)
+        assert (state, outcome) == ("done", "failed") and "in time" in result["error"], result
+
+
+def test_second_try(desk):
+    """What passes is tried again: the same call, one effect."""
+    with shop(desk):
+        for action in ({"type": "status", "status": 503, "retry_after": "1"},
+                       {"type": "accepted_but_answer_lost"}):
+            desk.reset("tool")
+            desk.faults("tool", {"count": 1, "action": action})
+            customer = Customer(desk, GARAGE)
+            said = ask(desk, customer, "order_cancel", NUMBER)
+            answered(customer, said, 1)
+            assert calls(customer)[0][1:3] == ("done", "ok"), calls(customer)
+            assert len(requests(desk)) == 2 and done(desk) == [call_id(customer)], requests(desk)
+            assert keys(desk) == {call_id(customer)}
+
+
+def test_wrong_secret(desk):
+    """The tool refuses what another key has signed: nothing is done, and the model hears no more."""
+    with shop(desk, secret="env:GARAGE_TWILIO_AUTH_TOKEN") as customer:
+        said = ask(desk, customer, "order_cancel", NUMBER)
+        answered(customer, said, 1)
+        (_, _, outcome, result), = calls(customer)
+        assert outcome == "failed" and "refused" in result["error"] and result["done"] == "no"
+        assert [(r["status"], r["signed"]) for r in requests(desk)] == [(401, False)]
+        assert not done(desk)
+
+
+def test_redirect_is_not_followed(desk):
+    """Not even to where the tool itself may be."""
+    with shop(desk) as customer:
+        target = desk.stand_url("model") + "/v1/models?redirected"
+        desk.faults("tool", {"action": {"type": "status", "status": 302, "message": target}})
+        said = ask(desk, customer, "order_status", NUMBER)
+        answered(customer, said, 1)
+        (_, _, outcome, result), = calls(customer)
+        assert outcome == "failed" and "not set up" in result["error"], result
+        assert len(requests(desk)) == 1
+        assert not [entry for entry in desk.ledger("model") if entry["method"] == "GET"]
+
+
+def test_private_address_is_refused(desk):
+    """Without tool_networks the loopback is no place for a tool. Guard: public_only."""
+    with shop(desk, config={"tool_networks": ""}) as customer:
+        said = ask(desk, customer, "order_status", NUMBER)
+        answered(customer, said, 1)
+        (_, _, outcome, result), = calls(customer)
+        assert outcome == "failed" and "not set up" in result["error"], result
+        assert not requests(desk)
+        failed = [line for line in desk.log("engine-1") if line.get("event") == "tool.failed"]
+        assert failed and failed[-1]["err"]["code"] == "http.address", failed
+
+
+def test_networks_are_read_strictly(desk):
+    engines(desk, 1, **TIMES)
+    engine = desk.services["engine-1"]
+    for value, word in (("10.0.0.0/8,fd00::/8,192.168.1.7", None), ("10.0.0.0/33", "0 to 32 bits"),
+                        ("10.0.0.1/8", "behind the prefix"), ("10.0.0.0/8, fd00::/8", "no address"),
+                        ("shop.example", "no address"), ("10.0.0.0/8,", "no address")):
+        code, words = engine.check_config(tool_networks=value)
+        assert code == (0 if word is None else 2), (value, words)
+        assert word is None or ("tool_networks" in words and word in words), (value, words)
+
+
+# ---- what dies meanwhile
+
+def begun(desk, customer, tool="order_cancel"):
+    """A conversation that has begun asks for the tool; returns what was said."""
+    answered(customer, customer.text(), 1)
+    return ask(desk, customer, tool, NUMBER)
+
+
+def one_call(desk, customer, said):
+    """However it went: one reply, one key, one effect, and its result is written."""
+    answered(customer, said, 2)
+    assert [call[1:3] for call in calls(customer)] == [("done", "ok")], calls(customer)
+    assert keys(desk) == {call_id(customer)} and done(desk) == [call_id(customer)], requests(desk)
+    assert all(request["signed"] for request in requests(desk))
+
+
+def test_kill_with_a_call_in_hand(desk):
+    """Before the request, before its answer is written, and after. Guard: rounds_next (the stored
+    call goes on with its id)."""
+    points = [("engine.tool_begun", "order_cancel", 1), ("engine.tool_answered", "order_cancel", 2),
+              ("engine.tool_answered", "order_status", 2), ("engine.tool_done", "order_cancel", 1)]
+    for point, tool, count in points:
+        desk.scripted = None
+        with shop(desk, count=2) as customer:
+            answered(customer, customer.text(), 1)
+            stop = desk.stops.arm(point, action=KILL, match=customer.session()["id"])
+            said = ask(desk, customer, tool, NUMBER)
+            desk.wait(lambda: stop.hits, 15, f"the kill at {point}")
+            one_call(desk, customer, said)
+            assert len(requests(desk)) == count, (point, requests(desk))
+            desk.stops.clear()
+
+
+test_kill_with_a_call_in_hand.deadline_s = 240
+
+
+def test_kill_while_the_tool_works(desk):
+    """The tool has done it, its answer finds nobody: the same call is sent again."""
+    desk.scripted = None
+    with shop(desk, count=2) as customer:
+        desk.faults("tool", {"count": 1, "action": {"type": "delay", "ms": 60000}})
+        said = begun(desk, customer)
+        desk.wait(lambda: requests(desk), 15, "the request")
+        worker = customer.session()["worker"]
+        process = desk.value("SELECT process FROM workers WHERE id = %s::uuid", worker)
+        desk.kill(process.partition("/")[0])
+        one_call(desk, customer, said)
+        assert [request["repeated"] for request in requests(desk)] == [False, True]
+    desk.scripted = None
+
+
+def test_takeover_while_the_tool_works(desk):
+    """The request is cut and no reply leaves; after the hand-back the begun call goes on as itself."""
+    desk.scripted = None
+    with shop(desk) as customer:
+        first = customer.text()
+        answered(customer, first, 1)
+        desk.faults("tool", {"count": 1, "action": {"type": "delay", "ms": 60000}})
+        said = ask(desk, customer, "order_cancel", NUMBER)
+        desk.wait(lambda: requests(desk), 15, "the request")
+        take_over(desk, customer)
+        desk.wait(lambda: requests(desk)[0]["outcome"] == "client_gone", 15, "the cut")
+        desk.settled(1.5, lambda: len(customer.replies()), 15)
+        assert len(customer.replies()) == 1
+        assert [call[1] for call in calls(customer)] == ["started"]
+        hand_back(desk, customer)
+        body, outcome, _ = customer.wait_replies(2)[-1]
+        assert outcome == "reply" and oracle.new_nonces(body) == [first.nonce, said.nonce], body
+        assert keys(desk) == {call_id(customer)} and done(desk) == [call_id(customer)]
+        assert [call[1:3] for call in calls(customer)] == [("done", "ok")]
+    desk.scripted = None
+
+
+def test_newer_text_drops_a_question(desk):
+    """The customer is not kept waiting for an answer that nobody wants any more. Guard:
+    ACTION_GIVE_WAY: without it the tool has 26 s."""
+    with shop(desk, config={"turn_deadline_ms": 40000}, timeout="30s") as customer:
+        answered(customer, customer.text(), 1)
+        desk.faults("tool", {"count": 1, "action": {"type": "delay", "ms": 60000}})
+        said = ask(desk, customer, "order_status", NUMBER, count=1)
+        desk.wait(lambda: requests(desk), 15, "the request")
+        newer = customer.text("never mind")
+        body, outcome, _ = customer.wait_replies(2)[-1]
+        assert outcome == "reply" and oracle.new_nonces(body) == [said.nonce, newer.nonce], body
+        assert [request["outcome"] for request in requests(desk)] == ["client_gone"]
+        assert [call[1] for call in calls(customer)] == ["asked"], calls(customer)
+
+
+def test_one_tenants_slow_tool_delays_no_other(desk):
+    """Another tenant's turn, and this one's without a tool, are answered meanwhile."""
+    config = {"tool_calls_per_tenant": 1, "turn_deadline_ms": 12000}
+    with shop(desk, config=config, timeout="30s") as customer:
+        desk.faults("tool", {"action": {"type": "hang"}})
+        second = Customer(desk, GARAGE)
+        texts = [customer.make("status"), second.make("status")]
+        desk.faults("model", *[{"match": said.nonce, "action": {
+            "type": "tool_call", "name": "order_status", "arguments": json.dumps(NUMBER)}}
+            for said in texts])
+        say(desk, *texts)
+        desk.wait(lambda: requests(desk), 15, "the request")
+        for other in (Customer(desk, 0), Customer(desk, GARAGE)):
+            answered(other, other.text(), 1)
+        assert not customer.replies() and len(requests(desk)) == 1
+        answered(customer, texts[0], 1)
+        answered(second, texts[1], 1)
+        told = [calls(c)[0][3]["error"] for c in (customer, second)]
+        assert all("busy" in words or "in time" in words for words in told), told
