@@ -97,9 +97,9 @@ static const struct {
 static const struct {
     int from, to, verdict;
 } statuses[] = {
-    {402, 402, EXHAUSTED}, {429, 429, THROTTLED}, {498, 498, THROTTLED}, {401, 401, CONFIG},
-    {403, 404, CONFIG},    {405, 405, CONFIG},    {408, 409, TRANSIENT}, {500, 599, TRANSIENT},
-    {400, 499, OURS},      {300, 399, CONFIG},
+    {402, 402, EXHAUSTED}, {413, 413, TOO_LONG}, {429, 429, THROTTLED}, {498, 498, THROTTLED},
+    {401, 401, CONFIG},    {403, 404, CONFIG},   {405, 405, CONFIG},    {408, 409, TRANSIENT},
+    {500, 599, TRANSIENT}, {400, 499, OURS},     {300, 399, CONFIG},
 };
 
 static int by_word(const char *word)

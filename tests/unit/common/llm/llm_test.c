@@ -108,6 +108,8 @@ static const struct script scripts[] = {
      "llm.config", ERR_FALL_BACK, LLM_OTHER},
     {"window", "400 Bad Request", "", "{\"error\":{\"code\":\"context_length_exceeded\"}}", "",
      "llm.too_long", ERR_FALL_BACK, LLM_OTHER},
+    {"proxy-window", "413 Too Large", "", "<html>413 Request Entity Too Large</html>", "",
+     "llm.too_long", ERR_FALL_BACK, LLM_OTHER},
     {"llama-window", "400 Bad Request", "",
      "{\"error\":{\"code\":400,\"type\":\"exceed_context_size_error\"}}", "", "llm.too_long",
      ERR_FALL_BACK, LLM_OTHER},
