@@ -5,6 +5,7 @@
 #include "json/json.h"
 
 #include <string.h>
+#include <strings.h>
 
 static const char platform_rules[] =
     "You are the receptionist of the business described below and write in its name. Answer in the "
@@ -16,6 +17,41 @@ static const char platform_rules[] =
 static const char sms_rules[] =
     "The channel is text messages: plain text without markup, at most 320 characters, one reply to "
     "all that the customer just wrote.";
+
+const char *const prompt_rules[PROMPT_RULES] = {platform_rules, sms_rules};
+
+/* ---- what others wrote, as data ---- */
+
+/* Whether a mark of ours, or what a model would take for one, begins at the bracket. */
+static bool is_mark(const char *bracket)
+{
+    const char *at = bracket + 1;
+    while (*at == '/' || *at == ' ' || *at == '\t' || *at == '\n')
+        at++;
+    return strncasecmp(at, "passage", strlen("passage")) == 0;
+}
+
+static void add_attribute(struct strbuf *out, const char *name, const char *text)
+{
+    strbuf_printf(out, " %s=\"", name);
+    for (; *text != '\0'; text++)
+        strbuf_add_char(out, strchr("\"<>\n", *text) != NULL ? '\'' : *text);
+    strbuf_add_char(out, '"');
+}
+
+void prompt_add_passage(struct strbuf *out, const char *document, const char *heading,
+                        const char *text)
+{
+    strbuf_add_text(out, "<passage");
+    add_attribute(out, "from", document);
+    add_attribute(out, "about", heading);
+    strbuf_add_text(out, ">\n");
+    for (; *text != '\0'; text++)
+        strbuf_add_char(out, *text == '<' && is_mark(text) ? '(' : *text);
+    strbuf_add_text(out, "\n</passage>\n");
+}
+
+/* ---- the prompt ---- */
 
 static const char *system_text(struct arena *arena, const struct prompt_parts *parts)
 {

@@ -8,6 +8,7 @@
 #include "assistants.h"
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/strbuf.h"
 #include "llm/llm.h"
 #include "rounds.h"
 
@@ -15,6 +16,10 @@
 /* Older messages beyond this are left out; 50 open texts of the greatest length always fit, because
  * all that the start lists is answered. */
 #define PROMPT_HISTORY_BYTES (512 * 1024)
+
+/* Our own instructions in every prompt: no reply may quote them (reply_quotes). */
+#define PROMPT_RULES 2
+extern const char *const prompt_rules[PROMPT_RULES];
 
 struct prompt {
     struct llm_message *messages; /* in the arena */
@@ -35,5 +40,10 @@ struct prompt_parts {
  */
 int prompt_build(struct arena *arena, const struct prompt_parts *parts, struct prompt *prompt,
                  struct err *err);
+
+/* Adds a passage of the business's papers to a briefing, between marks that nothing in it can end:
+ * a mark that stands in the text, whoever wrote it, loses its bracket. */
+void prompt_add_passage(struct strbuf *out, const char *document, const char *heading,
+                        const char *text);
 
 #endif

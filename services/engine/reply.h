@@ -2,6 +2,9 @@
 #ifndef DESK_ENGINE_REPLY_H
 #define DESK_ENGINE_REPLY_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/arena.h"
 
 #define REPLY_UNITS_MAX 1600 /* Twilio refuses more (21617) */
@@ -10,5 +13,14 @@
  * the end of a sentence, else of a word, so that it has at most REPLY_UNITS_MAX UTF-16 units; "" if
  * nothing is left. `text` is UTF-8. In the arena. */
 const char *reply_clean(struct arena *arena, const char *text);
+
+/* So many letters and digits in a row are no coincidence: about 60 characters of a text. */
+#define REPLY_QUOTE_MIN 50
+
+/* Whether the reply quotes one of the `count` texts: a run of REPLY_QUOTE_MIN ASCII letters and
+ * digits is the same in both, whatever their case and whatever stands between them (blanks, line
+ * ends, markup). All UTF-8; texts of fewer letters are never quoted. A translation or a cipher is
+ * not seen. */
+bool reply_quotes(const char *reply, const char *const *texts, size_t count);
 
 #endif

@@ -18,6 +18,7 @@
 #define PATIENCE_MS      10000
 #define BRIEF_AGAIN_MS   200
 #define ANSWER_BYTES_MAX (64 * 1024)
+#define WITHHELD         "reply.rules"
 
 const struct assistant *think_assistant(struct session *session)
 {
@@ -108,20 +109,46 @@ static enum turn_event after_failure(struct session *session, const struct assis
     return EVENT_NO_MODEL;
 }
 
-/* What an answer without failure is for the turn: its reply, or a round of tool calls. */
+/* Whether the reply holds a piece of what is ours alone: the rules, and what is said of our tools.
+ */
+static bool quotes_rules(const struct assistant *assistant, const char *reply)
+{
+    const char *texts[PROMPT_RULES + ASSISTANT_TOOLS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < PROMPT_RULES; i++)
+        texts[count++] = prompt_rules[i];
+    for (size_t i = 0; assistant != NULL && i < assistant->tool_count; i++) {
+        const struct tool *tool = tools_named(assistant->tools[i].name);
+        if (tool != NULL)
+            texts[count++] = tool->description;
+    }
+    return reply_quotes(reply, texts, count);
+}
+
+/* What an answer without failure is for the turn: its reply, or a round of tool calls; else
+ * TURN_EVENTS, and `err` says why. */
 static enum turn_event read_answer(struct session *session, const struct assistant *assistant,
-                                   const struct llm_result *result)
+                                   const struct llm_result *result, struct err *err)
 {
     if (result->call_count > 0 && assistant != NULL) {
         const struct rounds_said said = {.result = result,
                                          .after_position = session->prompt_position,
                                          .claimed = session->turn.claimed};
         session->model_tries = 0;
-        return rounds_add(session->arena, &session->rounds, &said) != NULL ? EVENT_TOOLS
-                                                                           : TURN_EVENTS;
+        if (rounds_add(session->arena, &session->rounds, &said) != NULL)
+            return EVENT_TOOLS;
+    } else {
+        session->commit.body = reply_clean(session->arena, result->text);
+        if (quotes_rules(assistant, session->commit.body)) {
+            /* Like a filter's refusal: another model that reads the same may say the same. */
+            err_set(err, ERR_PERMANENT, WITHHELD, "the reply quotes the rules of the platform");
+            return TURN_EVENTS;
+        }
+        if (session->commit.body[0] != '\0')
+            return EVENT_ANSWER;
     }
-    session->commit.body = reply_clean(session->arena, result->text);
-    return session->commit.body[0] != '\0' ? EVENT_ANSWER : TURN_EVENTS;
+    err_set(err, ERR_FALL_BACK, "llm.empty", "nothing speakable in the answer");
+    return TURN_EVENTS;
 }
 
 static void on_done(void *arg, const struct llm_result *result)
@@ -129,16 +156,20 @@ static void on_done(void *arg, const struct llm_result *result)
     struct session *session = arg;
     session->call = NULL;
     const struct assistant *assistant = think_assistant(session);
+    const size_t recorded = session->call_count;
     calls_record(session, assistant, result);
     tell_breaker(session, result->err);
     char id[UUID_TEXT_SIZE];
     STOP_POINT("engine.answered", uuid_format(&session->id, id));
-    struct err empty;
+    struct err useless;
     const struct err *err = result->err;
-    enum turn_event event = err == NULL ? read_answer(session, assistant, result) : TURN_EVENTS;
-    if (err == NULL && event == TURN_EVENTS) {
-        err_set(&empty, ERR_FALL_BACK, "llm.empty", "nothing speakable in the answer");
-        err = &empty;
+    enum turn_event event =
+        err == NULL ? read_answer(session, assistant, result, &useless) : TURN_EVENTS;
+    if (err == NULL && event == TURN_EVENTS)
+        err = &useless;
+    if (err == &useless && strcmp(err->code, WITHHELD) == 0 && session->call_count > recorded) {
+        session->calls[recorded].outcome = "withheld";
+        session->calls[recorded].error_code = WITHHELD;
     }
     if (err != NULL)
         log_warn("model.failed", LOG_TEXT("session", uuid_format(&session->id, id)),
