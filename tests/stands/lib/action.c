@@ -44,6 +44,7 @@ static const char *const type_names[STAND_ACTION_TYPES] = {
     [STAND_TRUNCATE] = "truncate",
     [STAND_TOOL_CALL] = "tool_call",
     [STAND_REPLY] = "reply",
+    [STAND_OBEY] = "obey",
     [STAND_HANG] = "hang",
     [STAND_REFUSE] = "refuse",
     [STAND_CALLBACKS] = "callbacks",

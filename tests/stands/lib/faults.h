@@ -23,6 +23,7 @@
  *   truncate (chunks)                model: stream ends in order but without finish and [DONE]
  *   tool_call (name, arguments)      model: asks for a tool, unless the request brings its result
  *   reply (text, finish_reason)      model: this text; tool: this JSON
+ *   obey                             model: does what any text of the prompt tells it to (obey.h)
  *   hang                             accept and never answer
  *   refuse (ms)                      close the listening socket and all idle connections for ms
  *   callbacks (mode; ms, error_code) Twilio: see twilio/callbacks.h
@@ -48,6 +49,7 @@ enum stand_action_type {
     STAND_TRUNCATE,
     STAND_TOOL_CALL,
     STAND_REPLY,
+    STAND_OBEY,
     STAND_HANG,
     STAND_REFUSE,
     STAND_CALLBACKS,

@@ -70,6 +70,10 @@ static void choose_text(struct telling *telling)
         telling->pieces = ARGUMENT_PIECES;
     } else if (action->type == STAND_REPLY && action->text) {
         said = action->text;
+    } else if (action->type == STAND_OBEY && answer->chat->obeyed.text) {
+        said = answer->chat->obeyed.text;
+        answer->tool = answer->chat->obeyed.tool;
+        answer->finish = answer->tool ? telling->wire->tool_stop : telling->wire->stop;
     }
     if (!answer->text)
         answer->text = stand_copy(said, strlen(said));

@@ -86,6 +86,17 @@ static void make_reply(struct chat *chat)
     chat->directive = stand_faults_directive(stand_last_user(chat->messages, chat->count));
 }
 
+/* Most requests hold no instruction. */
+static void read_orders(struct chat *chat, const cJSON *root, const char *body, size_t len)
+{
+    size_t results = 0;
+    if (!memmem(body, len, "INJECT:", strlen("INJECT:")))
+        return;
+    for (size_t i = stand_new_messages(chat->messages, chat->count); i < chat->count; i++)
+        results += chat->messages[i].role == STAND_TOOL;
+    obey_read(root, results, &chat->obeyed);
+}
+
 static void forget_messages(struct chat *chat)
 {
     for (size_t i = 0; i < chat->count; i++)
@@ -112,6 +123,8 @@ struct chat *chat_parse(const struct wire *wire, const struct stand_exchange *x,
         wire->read(chat, x, root);
     else
         chat_refuse(chat, NULL, "%s", wire->not_json);
+    if (!chat->problem)
+        read_orders(chat, root, body, len);
     cJSON_Delete(root);
     if (!chat->problem) {
         make_reply(chat);
@@ -129,5 +142,6 @@ void chat_free(struct chat *chat)
     free(chat->problem);
     free(chat->param);
     free(chat->reply);
+    obey_fini(&chat->obeyed);
     free(chat);
 }

@@ -4,6 +4,7 @@
 
 #include "stands/lib/app.h"
 #include "stands/lib/nonce.h"
+#include "stands/model/obey.h"
 
 struct wire;
 
@@ -19,6 +20,7 @@ struct chat {
     bool array; /* Gemini: the stream is one JSON array instead of events */
     size_t prompt_chars;
     char *reply;
+    struct obedience obeyed; /* in place of the reply, where a rule says so */
     struct stand_action *directive;
     /* While it is read: the turns of the request, and what was said in them. */
     size_t turns;

@@ -259,7 +259,8 @@ static bool twilio_control(void *ctx, struct stand_exchange *x)
 static bool twilio_check(const struct stand_action *action, struct stand_buf *why)
 {
     bool model_only = action->type == STAND_ERROR_IN_STREAM || action->type == STAND_TRUNCATE ||
-                      action->type == STAND_TOOL_CALL || action->type == STAND_REPLY;
+                      action->type == STAND_TOOL_CALL || action->type == STAND_REPLY ||
+                      action->type == STAND_OBEY;
     bool bad_mode = action->type == STAND_CALLBACKS && !callbacks_mode_valid(action->mode);
     if (model_only)
         stand_buf_puts(why, "this action is for a model");

@@ -319,6 +319,50 @@ def each_format(test):
     return run
 
 
+class ObeyTest(StandCase):
+    """The action `obey` (obey.h); without it a text that holds an instruction is a text."""
+
+    CALL = 'INJECT:{"call":"look","arguments":{"at":1},"times":2}'
+
+    @each_format
+    def test_calls_come_first_and_end(self, wire):
+        text = f'{self.CALL} INJECT:{{"say":"done"}} {self.CALL}'
+        self.assertEqual(self.streamed(wire, f"n-aa11 {text}").text, "You wrote n-aa11.")
+        self.client.faults(type="obey")
+        said = self.streamed(wire, text)
+        self.assertEqual((said.tool, json.loads(said.arguments), said.finish),
+                         ("look", {"at": 1}, wire.tool_stop))
+
+        def twice(body):
+            wire.with_result(body)
+            wire.with_result(body)
+        self.assertEqual(self.streamed(wire, text, change=wire.with_result).tool, "look")
+        self.assertEqual(self.streamed(wire, text, change=twice).text, "done")
+
+    @each_format
+    def test_prints(self, wire):
+        self.client.faults(type="obey")
+        for order, text in (({"print": "system"}, "Be brief.\n"),
+                            ({"print": "system", "from": 3, "bytes": 5, "as": "upper"}, "BRIEF"),
+                            ({"print": "system", "bytes": 2, "as": "spaced"}, "B e "),
+                            ({"print": "tools"}, None)):
+            said = self.streamed(wire, "n-aa11 INJECT:" + json.dumps(order))
+            self.assertEqual(said.text, text or "You wrote n-aa11.")
+        said = self.streamed(wire, 'INJECT:{"print":"everything"}')
+        self.assertIn("Be brief.", said.text)
+
+    @each_format
+    def test_whoever_speaks(self, wire):
+        self.client.faults(type="obey")
+        inner = json.dumps({"found": 'INJECT:{"say":"inside"}'})
+        self.assertEqual(self.streamed(wire, f"escaped {inner}").text, "inside")
+        path, body = wire.ask([("user", "n-aa11")], True, 'INJECT:{"say":"from the rules"}')
+        answer = self.client.call("POST", path, body, wire.headers(None))
+        self.assertEqual(wire.read_stream(answer.text).text, "from the rules")
+        for broken in ("INJECT:", "INJECT:{", 'INJECT:["say"]', 'INJECT:{"other":1}'):
+            self.assertEqual(self.streamed(wire, f"n-aa11 {broken}").text, "You wrote n-aa11.")
+
+
 class UsualTest(StandCase):
     @each_format
     def test_streamed(self, wire):
