@@ -60,8 +60,11 @@ class Customer:
         self.desk = desk
         self.address = desk.new_address()
         self.known = desk.tenants[tenant]
-        self.tenant_id = desk.value("SELECT id::text FROM tenants WHERE name = %s",
-                                    self.known["name"])
+        ids = desk.__dict__.setdefault("tenant_ids", {})  # they never change
+        name = self.known["name"]
+        if name not in ids:
+            ids[name] = desk.value("SELECT id::text FROM tenants WHERE name = %s", name)
+        self.tenant_id = ids[name]
 
     def text(self, words="hello", **options):
         """Makes one record and produces it; returns what was said. Its nonce stands first."""

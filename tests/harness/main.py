@@ -3,6 +3,7 @@
   ./test                       everything that CI runs
   ./test SUITE...              some suites
   ./test e2e --filter NAME     the tests of a suite whose name contains NAME
+  ./test llm tools injection takeover crash   each prints its table
   ./test --list                suites and tests
   ./test --long                also ThreadSanitizer, clang-tidy, the fresh machine, long crash runs
 """
@@ -27,15 +28,17 @@ from build import PROGRAMS, build, jobs  # noqa: E402
 from procs import Failure, raise_file_limit  # noqa: E402
 
 RESULT = re.compile(r"^(ok|FAIL|skip) +(\S+) ([0-9.]+)$")
-PYTHON_SUITES = ("crash", "e2e", "flow")
+PYTHON_SUITES = ("crash", "e2e", "flow", "injection", "llm", "takeover", "tools")
 LONG_CHECKS = ("fresh", "tidy")
 UNIT = CHECKOUT / "tests" / "unit"
-SLOTS = 4  # the tests wait more than they work
+SLOTS = 3  # the tests wait more than they work
 # About how long the longer files take on two cores: these start first, so that the end is even.
 SECONDS = {"flow/test_responder": 450, "flow/test_engine": 230, "unit": 180, "e2e/test_twilio": 135,
            "crash/test_kills": 110, "flow/test_ingress_outage": 95, "flow/test_stories": 90,
-           "flow/test_deskctl_dead": 90, "flow/test_http_tools": 110, "flow/test_tools": 75, "crash/test_servers": 75,
-           "flow/test_models": 65, "e2e/test_sms_outage": 55, "e2e/test_sms_load": 50,
+           "flow/test_deskctl_dead": 90, "tools/test_http": 110, "tools/test_effects": 75,
+           "crash/test_servers": 75, "llm/test_chain": 30, "llm/test_faults": 35,
+           "injection/test_attempts": 35, "takeover/test_offsets": 45, "e2e/test_sms_outage": 55,
+           "e2e/test_sms_load": 50,
            "e2e/test_sms": 40}
 SECONDS_OF_OTHERS = 30
 SKIPPED = 77
@@ -296,7 +299,7 @@ class Runner:
 def main():
     parser = argparse.ArgumentParser(prog="./test", description=__doc__.splitlines()[0])
     parser.add_argument("suites", nargs="*", metavar="SUITE",
-                        help="checks unit flow e2e crash tsan tidy fresh")
+                        help="checks unit " + " ".join(PYTHON_SUITES) + " tsan tidy fresh")
     parser.add_argument("--filter", default="", metavar="NAME", help="only tests named so")
     parser.add_argument("--list", action="store_true", help="print the names of suites and tests")
     parser.add_argument("--long", action="store_true", help="also what takes long")

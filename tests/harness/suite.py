@@ -55,7 +55,7 @@ def selected(suite, path, wanted):
 def load(path):
     spec = importlib.util.spec_from_file_location(f"desk_{path.parent.name}_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.parent))
+    sys.path[:0] = [str(path.parent), str(CHECKOUT / "tests" / "flow")]
     spec.loader.exec_module(module)
     return module
 
