@@ -247,6 +247,10 @@ class Desk:
         """Replaces the stand-in's fault rules (tests/stands/lib/faults.h); none: no faults."""
         return self._call(stand, "/_faults", {"rules": list(rules)})
 
+    def fired(self, stand):
+        """[{"matched", "fired", "type"}] of the stand-in's rules: how often each struck."""
+        return self._call(stand, "/_faults")
+
     def callbacks(self, since=0):
         """What the Twilio stand-in sent to us: status callbacks and webhooks, with our answers."""
         return self._call("twilio", f"/_callbacks?since={since}")

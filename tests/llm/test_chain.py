@@ -1,5 +1,6 @@
 """The engine and a tenant's chain of models: the three dialects, who is asked next, and who is left
-alone. The stand-in speaks all dialects; each entry of a chain is told apart by its path.
+alone (what each kind of failure is: test_faults.py). The stand-in speaks all dialects; each entry of a
+chain is told apart by its path.
 """
 
 import contextlib
@@ -94,39 +95,6 @@ def test_every_dialect_answers_and_remembers(desk):
                 " AND l.model = 'stand-1' AND l.request_id IS NOT NULL) FROM llm_calls l JOIN turns t"
                 " ON t.tenant_id = l.tenant_id AND t.id = l.turn_id WHERE t.session_id = %s::uuid",
                 customer.session()["id"])
-
-
-# What the first model of the chain does, and what of it is recorded.
-FAULTS = [
-    (status(401), "llm.config"),
-    (status(429, retry_after=60), "llm.throttled"),
-    ({"type": "cut", "chunks": 3}, "llm.truncated"),
-    ({"type": "truncate", "chunks": 3}, "llm.truncated"),
-    ({"type": "error_in_stream", "chunks": 3}, "llm.unavailable"),
-    ({"type": "wrong_json", "chunks": 3}, "llm.nonsense"),
-    ({"type": "empty"}, "llm.empty"),
-    ({"type": "huge"}, "llm.too_long_answer"),
-]
-
-
-def test_every_fault_in_every_dialect_goes_on_to_the_next(desk):
-    for vendor, substitute in [("openai", "gemini"), ("gemini", "anthropic"),
-                               ("anthropic", "openai")]:
-        with chain(desk, entry(desk, vendor)):
-            for number, (action, code) in enumerate(FAULTS):
-                apply(desk, entry(desk, vendor, max_tokens=100 + number), entry(desk, substitute))
-                customer = Customer(desk, GARAGE)
-                said = customer.make()
-                desk.faults("model", {"match": said.nonce, "path": PATHS[vendor], "action": action})
-                say(desk, said)
-                (body, outcome, _), = customer.wait_replies(1)
-                assert outcome == "reply" and oracle.new_nonces(body) == [said.nonce]
-                *failed, last = calls(customer)
-                assert last == (substitute, "answered", ""), (vendor, action, last)
-                assert failed and set(failed) == {(vendor, "failed", code)}, (action, failed)
-
-
-test_every_fault_in_every_dialect_goes_on_to_the_next.deadline_s = 150
 
 
 def test_next_in_the_chain_answers(desk):
