@@ -1,5 +1,6 @@
 """The engine and its tools: what a model asks for happens once, under the rules of docs/PROTOCOL.md
-(rounds and tools), whatever dies meanwhile. The model stand-in asks for what a rule tells it to.
+(rounds and tools), whatever dies meanwhile. The model stand-in asks for what a rule tells it to. The last
+test prints what came of all cases.
 """
 
 import contextlib
@@ -9,9 +10,11 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
-from harness import oracle
+from harness import oracle, tables
+from harness.vendor import END, OPEN, Vendor, chunk, openai
 from harness.stops import FREEZE, KILL
 from operating import TENANTS, good
+from procs import free_port
 from scripted import Customer, engines, hand_back, say, take_over
 from tenants import read_document
 
@@ -42,6 +45,8 @@ def garage(desk, **sections):
     engines(desk, sections.pop("count", 1))
     document = read_document(TENANTS / "garage.yaml")
     document.pop("escalation", None)
+    if "models" in sections:
+        document["assistant"]["models"] = sections.pop("models")
     document.update({**SECTIONS, **sections})
     path = desk.folder / "garage.yaml"
     path.write_text(yaml.safe_dump(document))
@@ -53,12 +58,16 @@ def garage(desk, **sections):
         good(desk, "tenant", "apply", TENANTS / "garage.yaml", "--yes")
 
 
-def ask(desk, customer, tool, arguments, words="hello", count=None):
+def rule(said, tool, arguments):
+    """The model answers that text with a call of the tool."""
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    return {"match": said.nonce, "action": {"type": "tool_call", "name": tool, "arguments": text}}
+
+
+def ask(desk, customer, tool, arguments, words="hello"):
     """The customer writes, and the model answers that text with a call of the tool."""
     said = customer.make(words)
-    text = arguments if isinstance(arguments, str) else json.dumps(arguments)
-    desk.faults("model", {"match": said.nonce, **({"count": count} if count else {}),
-                          "action": {"type": "tool_call", "name": tool, "arguments": text}})
+    desk.faults("model", rule(said, tool, arguments))
     say(desk, said)
     return said
 
@@ -107,6 +116,16 @@ def at(days, hour=9, minute=0):
 
 MESSAGE = {"message": "Please call about the brakes", "name": "a customer"}
 
+# Of the table: (tool, case, runs, effects, replies).
+ROWS = []
+
+
+def note(tool, case, runs, effects, customer):
+    """One row. `runs`: how often the effect was tried, as far as the test counts it; `effects`: what is
+    there of it afterwards."""
+    outcomes = [outcome for _, outcome, _ in customer.replies()]
+    ROWS.append((tool, case, runs, effects, ", ".join(outcomes[-1:]) + f" ({len(outcomes)} in all)"))
+
 
 def test_message_is_taken(desk):
     with garage(desk) as customer:
@@ -119,6 +138,7 @@ def test_message_is_taken(desk):
         assert "tool take_message" in shown and "for a person (message, open)" in shown, shown
         asked = customer.model_calls()
         assert len(asked) == 2, asked
+        note("take_message", "all is well", 1, len(escalations(customer)), customer)
 
 
 def test_wish_for_a_person_is_recorded(desk):
@@ -129,33 +149,79 @@ def test_wish_for_a_person_is_recorded(desk):
         answered(customer, said, 1)
         assert calls(customer)[0][3] == {"tell_the_customer": "I have passed this on."}
         assert escalations(customer)[0][:2] == ("customer_asks", "wants a person")
+        note("escalate", "all is well", 1, len(escalations(customer)), customer)
 
 
 def test_wrong_calls_are_told_to_the_model(desk):
     """Each is answered with what is wrong, nothing happens, and the model goes on."""
     wrong = [
-        ("take_message", "{\"message\":", "not one JSON object"),
-        ("take_message", [], "object"),
-        ("take_message", {}, "message: required"),
-        ("take_message", {"message": ""}, "message"),
-        ("take_message", {"message": "x", "contact": "+15550000000"}, "contact"),
-        ("transfer_money", {"to": "me"}, "no tool of that name"),
-        ("book", {"service": "Engine swap", "start": at(3)}, "must be one of Oil change"),
-        ("book", {"service": "Oil change", "start": "next week, early"}, "start"),
-        ("cancel", {"service": "Oil change", "appointment": "0" * 36}, "appointment"),
+        ("take_message", "broken JSON", "{\"message\":", "not one JSON object"),
+        ("take_message", "a list", [], "object"),
+        ("take_message", "a member is missing", {}, "message: required"),
+        ("take_message", "an empty member", {"message": ""}, "message"),
+        ("take_message", "an unknown member", {"message": "x", "contact": "+15550000000"}, "contact"),
+        ("transfer_money", "an unknown tool", {"to": "me"}, "no tool of that name"),
+        ("book", "an unknown service", {"service": "Engine swap", "start": at(3)},
+         "must be one of Oil change"),
+        ("book", "no time", {"service": "Oil change", "start": "next week, early"}, "start"),
+        ("cancel", "no id", {"service": "Oil change", "appointment": "0" * 36}, "appointment"),
     ]
     with garage(desk):
-        for tool, arguments, word in wrong:
-            customer = Customer(desk, GARAGE)
-            said = ask(desk, customer, tool, arguments)
+        customers = [Customer(desk, GARAGE) for _ in wrong]
+        texts = [customer.make() for customer in customers]
+        desk.faults("model", *[rule(said, tool, arguments)
+                               for said, (tool, _, arguments, _) in zip(texts, wrong)])
+        say(desk, *texts)
+        for customer, said, (tool, case, _, word) in zip(customers, texts, wrong):
             answered(customer, said, 1)
             (name, state, outcome, result), = calls(customer)
             assert (name, state, outcome) == (tool, "done", "refused"), (tool, outcome, result)
             assert word in result["error"], (tool, result)
-            assert not escalations(customer) and not appointments(customer)
+            effects = len(escalations(customer)) + len(appointments(customer))
+            note(tool, case, 0, effects, customer)
+            assert effects == 0, (tool, case)
 
 
-test_wrong_calls_are_told_to_the_model.deadline_s = 120
+def test_two_tools_at_once(desk):
+    """Calls of one round run one after the other, in their order; one that is refused stops none."""
+    vendor = Vendor(free_port())
+    booking = {"service": "Oil change", "start": at(9), "details": {"car": "white"}}
+    pairs = [
+        ("two at once", [("take_message", MESSAGE), ("book", booking)], ["ok", "ok"], 1, 1),
+        ("the same twice at once", [("take_message", MESSAGE)] * 2, ["ok", "ok"], 2, 0),
+        ("one of two is wrong", [("book", {}), ("take_message", MESSAGE)], ["refused", "ok"], 1, 0),
+        ("sixteen at once", [("take_message", MESSAGE)] * 16, ["ok"] * 16, 16, 0),
+    ]
+    with garage(desk, models=[{"dialect": "openai", "base_url": vendor.url("/v1"), "model": "wire-1",
+                               "key": "env:OPENAI_API_KEY"}]):
+        for case, asked, outcomes, messages, bookings in pairs:
+            customer = Customer(desk, GARAGE)
+            said = customer.make()
+            vendor.play(said.nonce, [OPEN, chunk(openai(calls=asked)), END],
+                        [OPEN, chunk(openai([f"You wrote {said.nonce}."])), END])
+            say(desk, said)
+            answered(customer, said, 1)
+            assert [(name, outcome) for name, _, outcome, _ in calls(customer)] == \
+                list(zip((name for name, _ in asked), outcomes)), (case, calls(customer))
+            done = len(escalations(customer)), len(appointments(customer))
+            note("+".join(dict.fromkeys(name for name, _ in asked)), case, outcomes.count("ok"),
+                 sum(done), customer)
+            assert done == (messages, bookings), (case, done)
+    vendor.close()
+
+
+def test_rounds_have_an_end(desk):
+    """After six rounds the model must answer; one that still asks for more is not heard.
+    Guard: ROUNDS_MAX of engine/rounds.h."""
+    with garage(desk):
+        desk.faults("model", {"action": {"type": "obey"}})
+        for times, runs, outcome in ((5, 5, "reply"), (6, 6, "reply"), (7, 6, "fallback")):
+            customer = Customer(desk, GARAGE)
+            customer.text("INJECT:" + json.dumps({"call": "take_message", "arguments": MESSAGE,
+                                                  "times": times}))
+            assert customer.wait_replies(1)[0][1] == outcome, (times, customer.replies())
+            assert len(calls(customer)) == runs and len(escalations(customer)) == runs
+            note("take_message", f"{times} rounds", runs, len(escalations(customer)), customer)
 
 
 def test_tool_that_the_tenant_did_not_allow(desk):
@@ -163,6 +229,7 @@ def test_tool_that_the_tenant_did_not_allow(desk):
         said = ask(desk, customer, "take_message", MESSAGE)
         answered(customer, said, 1)
         assert calls(customer)[0][2] == "refused" and not escalations(customer)
+        note("take_message", "the tenant did not allow it", 0, 0, customer)
 
 
 def test_end_of_a_conversation(desk):
@@ -171,6 +238,7 @@ def test_end_of_a_conversation(desk):
         answered(customer, said, 1)
         first = customer.conversation()
         assert desk.value("SELECT closed_at IS NOT NULL FROM conversations WHERE id = %s::uuid", first)
+        note("end_conversation", "all is well", 1, 1, customer)
         desk.faults("model")
         answered(customer, customer.text(), 2)
         assert customer.conversation() != first
@@ -189,6 +257,7 @@ def test_booking_is_held_until_what_is_asked_for_is_known(desk):
         assert calls(customer)[1][3]["result"] == "booked"
         assert [row[:2] for row in appointments(customer)] == [("booked", start)]
         assert appointments(customer)[0][2] == {"car": "a red one"}
+        note("book", "held, then booked", 2, len(appointments(customer)), customer)
 
 
 def test_two_customers_and_one_slot(desk):
@@ -206,6 +275,7 @@ def test_two_customers_and_one_slot(desk):
         results = sorted(calls(customer)[0][2] for customer in (one, two))
         assert results == ["ok", "refused"], [calls(one), calls(two)]
         assert len(appointments(one)) + len(appointments(two)) == 1
+        note("book", "two customers, one time", 2, 1, one)
 
 
 def test_appointment_is_moved_and_cancelled(desk):
@@ -222,9 +292,11 @@ def test_appointment_is_moved_and_cancelled(desk):
         said = ask(desk, stranger, "cancel", {"service": "Oil change", "appointment": appointment})
         answered(stranger, said, 1)
         assert calls(stranger)[0][2] == "refused"
+        note("cancel", "another customer's", 1, 0, stranger)
         said = ask(desk, customer, "cancel", {"service": "Oil change", "appointment": appointment})
         answered(customer, said, 3)
         assert [row[0] for row in appointments(customer)] == ["cancelled"]
+        note("reschedule, cancel", "all is well", 2, 2, customer)
 
 
 def test_free_times_are_offered(desk):
@@ -234,32 +306,59 @@ def test_free_times_are_offered(desk):
         answered(customer, said, 1)
         (_, _, outcome, result), = calls(customer)
         assert outcome == "ok" and len(result["free"]) == 8, result
+        note("check_availability", "all is well", 1, "-", customer)
         assert all(at(6)[:10] in slot["start"] for slot in result["free"])
 
 
 # ---- what dies meanwhile
 
-def killed_at(desk, customer, point):
-    """The engine is killed at the point of this customer's next turn; another one goes on."""
-    return desk.stops.arm(point, action=KILL, match=customer.session()["id"])
+POINTS = ("engine.thinking", "engine.answered", "engine.tool_begun", "engine.tool_done",
+          "engine.committing")
+
+
+class Killed:
+    """A known customer whose next turn asks for a tool and loses its engine at a point."""
+
+    def __init__(self, desk, tool, arguments, effects):
+        self.desk, self.tool, self.arguments, self.effects = desk, tool, arguments, effects
+        self.customer = Customer(desk, GARAGE)
+        self.first = self.customer.text()
+
+    def arm(self, point):
+        """The runs are counted first: the kill may come at the same point."""
+        answered(self.customer, self.first, 1)
+        session = self.customer.session()["id"]
+        self.runs = self.desk.stops.arm("engine.tool_begun", times=0, match=session)
+        self.stop = self.desk.stops.arm(point, action=KILL, match=session)
+        self.said = self.customer.make()
+
+    def judge(self, point):
+        answered(self.customer, self.said, 2)
+        done, effects = [call[:3] for call in calls(self.customer)], self.effects(self.customer)
+        note(self.tool, f"killed at {point}", self.runs.passed, len(effects), self.customer)
+        assert len(effects) == 1, (point, self.tool, effects)
+        assert done == [(self.tool, "done", "ok")], (point, done)
 
 
 def test_kill_with_a_tool_in_hand(desk):
-    """Wherever the engine dies, another goes on from the stored round: one effect, one reply."""
-    points = ("engine.thinking", "engine.answered", "engine.tool_begun", "engine.tool_done",
-              "engine.committing")
-    for number, point in enumerate(points):
-        desk.scripted = None
-        with garage(desk, count=2) as customer:
-            answered(customer, customer.text(), 1)
-            stop = killed_at(desk, customer, point)
-            said = ask(desk, customer, "take_message", MESSAGE)
-            desk.wait(lambda: stop.hits, 15, f"the kill at {point}")
-            answered(customer, said, 2)
-            assert len(escalations(customer)) == 1, (point, escalations(customer))
-            done = [call[:3] for call in calls(customer)]
-            assert done == [("take_message", "done", "ok")], (point, done)
+    """Wherever the engine dies, another goes on from the stored round: one effect, one reply. Two
+    customers lose theirs at the same point; the third engine lives."""
+    desk.scripted = None
+    with garage(desk, count=3):
+        for day, point in enumerate(POINTS, 12):
+            booking = {"service": "Oil change", "start": at(day), "details": {"car": "black"}}
+            pair = [Killed(desk, "take_message", MESSAGE, escalations),
+                    Killed(desk, "book", booking, appointments)]
+            for one in pair:
+                one.arm(point)
+            desk.faults("model", *[rule(one.said, one.tool, one.arguments) for one in pair])
+            say(desk, *[one.said for one in pair])
+            desk.wait(lambda: all(one.stop.hits for one in pair), 20, f"the kills at {point}")
+            for one in pair:
+                one.judge(point)
             desk.stops.clear()
+            desk.revive()
+    desk.scripted = None
 
 
 test_kill_with_a_tool_in_hand.deadline_s = 180
@@ -283,6 +382,7 @@ def test_v7_zombie_books_nothing(desk):
         desk.services[frozen].thaw()
         desk.settled(2, lambda: (len(customer.replies()), len(appointments(customer))), 15)
         assert not appointments(customer) and len(customer.replies()) == 2
+        note("book", "V7: a frozen engine wakes up", 0, 0, customer)
     desk.scripted = None
     desk.stops.clear()
 
@@ -306,6 +406,7 @@ def test_takeover_while_a_tool_works(desk):
         assert oracle.new_nonces(body) == [first.nonce, said.nonce], body
         assert len(escalations(customer)) == 1
         assert [call[:3] for call in calls(customer)] == [("take_message", "done", "ok")]
+        note("take_message", "a takeover meanwhile", 1, len(escalations(customer)), customer)
     desk.scripted = None
     desk.stops.clear()
 
@@ -345,3 +446,9 @@ def test_clock_and_appointments_are_told(desk):
             count = len(customer.replies()) + 1
             say(desk, said)
             assert customer.wait_replies(count)[-1][:2] == (said.nonce, "reply"), part
+
+
+def test_table(desk):
+    """What came of the cases above; each has judged its own."""
+    tables.show(f"{len(ROWS)} cases of tools", ("tool", "case", "runs", "effects", "last reply"), ROWS)
+    assert ROWS, "no case ran before"
