@@ -1,0 +1,197 @@
+"""P4: from the moment "yours" is said no reply of the assistant can start to leave. Takeovers at 200
+moments of a turn, from before its text is claimed until after its reply was sent, of as many
+conversations side by side, with the engine and the responder at work. Judged by the Twilio stand-in's
+own clock: when each request came in.
+"""
+
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from confluent_kafka import Producer
+
+from harness import tables
+from scripted import Customer, say
+from service import clean_environment
+
+SHARE = True
+BUILD = "release"  # a takeover is a process, and 200 of them shall not be what the turns wait for
+DEADLINE_S = 240
+
+TAKEOVERS = 200
+SAMPLES = 8                 # turns that show how long one takes here
+FROM_S, BEHIND_S = -0.15, 0.6  # takeovers begin from so long before a text to so long after its reply
+PACE_S = 0.06               # between two conversations; more where deskctl is slow
+BUCKETS = 12
+# A turn of about one and a half seconds: burst, model, commit, claim of the delivery, request to the
+# provider, which takes a moment.
+MODEL_MS, PROVIDER_MS = 500, 500
+CONFIG = {
+    "engine": {"burst_ms": 300, "burst_max_ms": 1200, "worker_lease_ms": 4000, "adopt_every_ms": 200,
+               "turn_deadline_ms": 20000},
+    "responder": {"worker_lease_ms": 4000, "adopt_every_ms": 200, "request_timeout_ms": 8000,
+                  "lookup_after_ms": 6000},
+}
+
+
+@dataclass
+class Moment:
+    """One conversation and its takeover; times in seconds of the wall clock, which all share."""
+    customer: Customer
+    conversation: str = ""
+    said: object = None
+    written: float = 0  # its text was handed to Kafka
+    began: float = 0    # its takeover was
+    yours: float = 0
+    notes: list = field(default_factory=list)
+    sends: list = field(default_factory=list)  # when its second reply was asked to be sent
+    states: list = field(default_factory=list)  # of the deliveries behind the first
+
+    @property
+    def before(self):
+        return sum(at <= self.yours for at in self.sends)
+
+    @property
+    def after(self):
+        return sum(at > self.yours for at in self.sends)
+
+    @property
+    def in_flight(self):
+        return any("0 may be leaving" not in note for note in self.notes if "may be leaving" in note)
+
+
+def take_over(desk, moment):
+    """`deskctl takeover`, as an operator does it; notes when it says what."""
+    here = desk.installation
+    moment.began = time.time()
+    child = subprocess.Popen([here.bin / "deskctl", "takeover", moment.conversation],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                             env=clean_environment(here.deskctl_environment()))
+    for line in child.stderr:
+        if "yours:" in line:
+            moment.yours = time.time()
+        moment.notes.append(line.strip())
+    assert child.wait(30) == 0, moment.notes
+
+
+def known_customers(desk):
+    """Customers who have been answered once, so that their conversations exist."""
+    moments = [Moment(Customer(desk)) for _ in range(SAMPLES + TAKEOVERS)]
+    say(desk, *[moment.customer.make() for moment in moments])
+    addresses = [moment.customer.address for moment in moments]
+    desk.wait(lambda: desk.value(
+        "SELECT count(*) FROM deliveries d JOIN channel_sessions s ON s.tenant_id = d.tenant_id"
+        " AND s.id = d.session_id WHERE s.remote_address = ANY(%s) AND d.state IN ('sent',"
+        " 'delivered')", addresses) == len(moments), 90, "the first replies")
+    found = dict(desk.sql("SELECT remote_address, conversation_id::text FROM channel_sessions"
+                          " WHERE remote_address = ANY(%s)", addresses))
+    for moment in moments:
+        moment.conversation = found[moment.customer.address]
+        moment.said = moment.customer.make("and another question")
+    return moments[:SAMPLES], moments[SAMPLES:]
+
+
+def turn_seconds(desk, samples):
+    """How long a turn takes on this machine at most: from the text to the request to the provider."""
+    since = len(desk.ledger("twilio"))
+    for moment in samples:
+        moment.written = time.time()
+        say(desk, moment.said)
+    desk.wait(lambda: len(desk.ledger("twilio", since)) >= len(samples), 60, "the sampled replies")
+    note_what_came(desk, samples, since)
+    return max(moment.sends[0] - moment.written for moment in samples)
+
+
+def pace_seconds(desk, samples):
+    """A takeover is a process: were they begun faster than the machine starts them, none would begin at
+    its moment."""
+    for moment in samples:
+        take_over(desk, moment)
+    return max(PACE_S, min(moment.yours - moment.began for moment in samples))
+
+
+def play(desk, moments, last_s, pace_s):
+    """Each text and each takeover at its time."""
+    step = (last_s - FROM_S) / (len(moments) - 1)
+    producer = Producer({"bootstrap.servers": desk.servers.kafka.address, "acks": "all", "linger.ms": 0,
+                         "partitioner": "murmur2_random"})
+    # Neighbours in time are at different moments of their turns.
+    offsets = [FROM_S + (number * 37 % len(moments)) * step for number in range(len(moments))]
+    plan = sorted([(number * pace_s, number, "write") for number in range(len(moments))]
+                  + [(number * pace_s + offset, number, "take") for number, offset in enumerate(offsets)])
+    clock, begin = threading.Event(), time.monotonic() + 0.5
+    with ThreadPoolExecutor(32) as pool:
+        jobs = []
+        for at, number, what in plan:
+            clock.wait(max(0, begin + at - time.monotonic()))
+            moment = moments[number]
+            if what == "take":
+                jobs.append(pool.submit(take_over, desk, moment))
+                continue
+            moment.written = time.time()
+            producer.produce(desk.topic("inbound.sms"), moment.said.value, moment.said.key,
+                             headers=list(moment.said.headers.items()))
+            producer.poll(0)
+        assert not producer.flush(20)
+        for job in jobs:
+            job.result()
+
+
+def note_what_came(desk, moments, since):
+    by_address = {moment.customer.address: moment for moment in moments}
+    for entry in desk.ledger("twilio", since):
+        moment = by_address.get((entry["params"] or {}).get("To"))
+        if moment and entry["method"] == "POST":
+            moment.sends.append(entry["time"] / 1000)
+    for address, state in desk.sql(
+            "SELECT s.remote_address, d.state FROM deliveries d JOIN channel_sessions s"
+            " ON s.tenant_id = d.tenant_id AND s.id = d.session_id WHERE d.seq > 1"
+            " AND s.remote_address = ANY(%s)", list(by_address)):
+        by_address[address].states.append(state)
+
+
+def rows_of(moments):
+    """Rows of equally many takeovers, by the moment at which they really began."""
+    moments = sorted(moments, key=lambda moment: moment.began - moment.written)
+    size = -(-len(moments) // BUCKETS)
+    for at in range(0, len(moments), size):
+        some = moments[at:at + size]
+        waits = sorted(moment.yours - moment.began for moment in some)
+        first, last = (moment.began - moment.written for moment in (some[0], some[-1]))
+        yield (f"{first:+.2f} to {last:+.2f} s", len(some), sum(moment.before for moment in some),
+               sum(moment.states.count("suppressed") for moment in some),
+               sum(not moment.states for moment in some),
+               sum(moment.in_flight for moment in some), f"{waits[len(waits) // 2]:.2f} s",
+               sum(moment.after for moment in some))
+
+
+def test_takeover_at_every_moment_of_a_turn(desk):
+    """Guards: the epoch in the claim of a delivery (store/delivery.c), in a commit (store/turn.c), the
+    suppression by takeover, and its wait for what is being sent (store/conversation.c)."""
+    desk.start(ingresses=0, engines=1, responders=1, config=CONFIG, directory=False)
+    samples, moments = known_customers(desk)
+    desk.faults("model", {"action": {"type": "delay", "ms": MODEL_MS}})
+    desk.faults("twilio", {"path": "/Messages.json", "method": "POST",
+                           "action": {"type": "delay", "ms": PROVIDER_MS}})
+    last_s = turn_seconds(desk, samples) + BEHIND_S
+    pace_s = pace_seconds(desk, samples)
+    since = len(desk.ledger("twilio"))
+    play(desk, moments, last_s, pace_s)
+    # Whatever would leave too late does so within a turn and an adoption.
+    desk.settled(5, lambda: (len(desk.ledger("twilio", since)), desk.value(
+        "SELECT count(*) FROM deliveries WHERE settled_at IS NULL")), 60)
+    note_what_came(desk, moments, since)
+    tables.show(f"{TAKEOVERS} takeovers of {TAKEOVERS} turns", (
+        "begun after the text", "takeovers", "sent before", "suppressed", "never computed",
+        "leaving meanwhile", "yours after (median)", "sends after"), rows_of(moments))
+    late = [(m.customer.address, f"begun {m.began - m.written:+.3f} s, sent {at - m.yours:+.3f} s after yours")
+            for m in moments for at in m.sends if at > m.yours]
+    assert not late, f"{len(late)} replies started to leave after \"yours\": {late[:5]}"
+    assert all(moment.yours for moment in moments)
+    assert all(len(moment.sends) <= 1 for moment in moments), "a reply was sent twice"
+    # All three fates were met; else the moments were badly spread and nothing was shown.
+    fates = [sum(m.before for m in moments), sum(m.states.count("suppressed") for m in moments),
+             sum(not m.states for m in moments)]
+    assert min(fates) >= TAKEOVERS // 20, f"sent, suppressed, never computed: {fates}"
