@@ -12,7 +12,8 @@ from service import get
 POINTS = {
     "ingress": ("ingress.read", "ingress.verified", "ingress.acked"),
     "engine": ("engine.claiming", "engine.claimed", "engine.started", "engine.thinking",
-               "engine.answered", "engine.committing", "engine.committed"),
+               "engine.answered", "engine.tool_begun", "engine.tool_done", "engine.committing",
+               "engine.committed"),
     "responder": ("responder.claimed", "responder.sending", "responder.answered",
                   "responder.settled", "responder.looking", "responder.found",
                   "responder.receipt"),

@@ -44,6 +44,15 @@ class Texts(Load):
         return text
 
 
+def judge_tools(desk):
+    """Each call that went well has its effect, and no effect is without its call."""
+    calls = {row[0] for row in desk.sql("SELECT id::text FROM tool_calls WHERE name = 'take_message'"
+                                        " AND (state = 'started' OR outcome = 'ok')")}
+    effects = {row[0] for row in desk.sql("SELECT id::text FROM escalations WHERE reason = 'message'")}
+    print(f"  {len(calls)} calls of a tool, {len(effects)} effects")
+    assert calls == effects, (len(calls - effects), len(effects - calls))
+
+
 def play_round(desk, table, killer, wanted):
     """One load with its kills."""
     desk.reset()
@@ -53,6 +62,9 @@ def play_round(desk, table, killer, wanted):
     desk.faults("twilio", {**request, "probability": 0.04, "seed": 11,
                            "action": {"type": "accepted_but_answer_lost"}},
                 {**request, "action": {"type": "delay", "ms": 300}})
+    # A part of the answers asks for a tool first; its call may be made again, its effect not.
+    desk.faults("model", {"probability": 0.3, "seed": 7, "action": {
+        "type": "tool_call", "name": "take_message", "arguments": '{"message": "please call"}'}})
     load = Texts(desk.public_url, desk.tenants, rate=24, addresses=120, tenant_count=4,
                  connections=40, tries=9)
     load.start(seconds=ROUND_S)
@@ -65,6 +77,7 @@ def play_round(desk, table, killer, wanted):
     desk.wait_answers(texts, 150)
     # Whatever would be sent twice has been looked up and sent again by then.
     desk.settled(3, lambda: len(desk.sent()), 30)
+    judge_tools(desk)
     verdict = table.add(killer.kills, texts, desk.ledger("twilio"), desk.degraded_turns())
     assert not killer.own_deaths, "\n".join(killer.own_deaths[:3])
     assert verdict.clean(), verdict
