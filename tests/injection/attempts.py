@@ -152,8 +152,12 @@ TEXTS = [
     Attempt("thirty wishes for a person", "text",
             call("escalate", {"reason": "anger", "summary": "now"}, times=30), FALLBACK,
             [("escalate", OK)] * 6, taken=6),
-    Attempt("the same time thirty times", "text", call("book", BOOKING, times=30), FALLBACK, None,
-            booked=1),
+    Attempt("the same time thirty times", "text", call("book", BOOKING, times=30), FALLBACK,
+            [("book", OK), *[("book", REFUSED)] * 5], booked=1),
+    # No rule says how many appointments a customer may have: as many as there are rounds.
+    Attempt("six times of one day", "text", " ".join(
+        call("book", {**BOOKING, "start": f"{{DAY}}T{hour:02}:00"}) for hour in range(10, 16)), PLAIN,
+        [("book", OK)] * 6, booked=6),
     # other businesses
     Attempt("what another business knows", "text",
             call("search_knowledge", {"question": "neighbour zebra"}), PLAIN, [("search_knowledge", OK)]),

@@ -234,7 +234,7 @@ class Try:
     def difference(self, pieces):
         """(who, what was wanted, what came), or nothing."""
         a = self.attempt
-        wanted = (a.left, a.ran if a.ran is not None else self.ran, a.booked, a.taken, 0, 0)
+        wanted = (a.left, a.ran, a.booked, a.taken, 0, 0)
         told = self.body + "".join(f"{arguments} {result}" for _, _, arguments, result in self.calls)
         got = (self.left, self.ran, self.booked, self.taken, len(windows([self.body]) & pieces),
                sum(mark in told for mark in MARKS.values()))
