@@ -135,7 +135,12 @@ static const char show_sql[] =
     "e.accepted_by, 'created_at', to_char(e.created_at, " ISO "), 'accepted_at', "
     "to_char(e.accepted_at, " ISO "), 'closed_at', to_char(e.closed_at, " ISO
     ")) ORDER BY e.created_at, e.id) FROM escalations e WHERE e.tenant_id = c.tenant_id AND "
-    "e.conversation_id = c.id), '[]'))::text FROM conversations c JOIN "
+    "e.conversation_id = c.id), '[]'), 'summaries', coalesce((SELECT jsonb_agg("
+    "jsonb_build_object('id', s.id, 'up_to', s.up_to, 'body', s.body, 'assistant_version', "
+    "s.assistant_version, 'created_at', to_char(s.created_at, " ISO "), 'model', l.model, "
+    "'call', l.id) ORDER BY s.up_to) FROM summaries s JOIN llm_calls l ON l.tenant_id = "
+    "s.tenant_id AND l.id = s.call_id WHERE s.tenant_id = c.tenant_id AND s.conversation_id = "
+    "c.id), '[]'))::text FROM conversations c JOIN "
     "tenants t ON t.id = c.tenant_id WHERE c.id = $1::uuid";
 
 /* The one text of a statement with one id, NULL without a row. */

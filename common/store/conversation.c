@@ -101,6 +101,12 @@ static const char rearm_sql[] =
     " AND EXISTS (SELECT FROM inbox_events e WHERE e.tenant_id = s.tenant_id"
     " AND e.session_id = s.id AND e.state = 'open')";
 
+/* A person was here: the reception without a model begins again, with what it knows. A message that
+ * it has taken stands. */
+static const char forget_question_sql[] =
+    "UPDATE receptions SET asked = 'nothing', tries = 0 WHERE tenant_id = $1::uuid"
+    " AND conversation_id = $2::uuid AND asked <> 'done'";
+
 /* In the order of all locks: the conversation, then the session. */
 static const char hold_sql[] =
     "SELECT held_by = $3::text FROM conversations WHERE tenant_id = $1::uuid AND id = $2::uuid"
@@ -244,8 +250,10 @@ int conversation_hand_back(struct pg_session *session, const struct conversation
     bool freed = false, found = false;
     make_texts(ref, "conversation.handed_back", &texts);
     const struct step steps[] = {
-        {free_sql, 2, NULL, &freed}, {restamp_sql, 2, NULL, NULL}, {answered_sql, 2, NULL, NULL},
-        {reopen_sql, 2, NULL, NULL}, {rearm_sql, 2, &armed, NULL}, {audit_sql, 5, NULL, NULL},
+        {free_sql, 2, NULL, &freed},   {restamp_sql, 2, NULL, NULL},
+        {answered_sql, 2, NULL, NULL}, {reopen_sql, 2, NULL, NULL},
+        {rearm_sql, 2, &armed, NULL},  {forget_question_sql, 2, NULL, NULL},
+        {audit_sql, 5, NULL, NULL},
     };
     if (run(session, steps, COUNT(steps), &texts, err) != 0)
         return -1;

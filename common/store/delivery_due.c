@@ -80,12 +80,15 @@ static const char look_up_sql[] =
     " JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
     " JOIN messages m ON m.tenant_id = t.tenant_id AND m.id = t.message_id";
 
-/* Attempts only within the session: it holds whatever went between the two numbers. */
+/* Attempts only of sessions with the same person: notices of escalations have one of their own
+ * beside the person's, and both together hold whatever went between the two numbers. */
 static const char used_sids_sql[] =
     "SELECT provider_sid FROM deliveries WHERE tenant_id = $1::uuid"
     " AND provider_sid = ANY ($3::text[]) AND id <> $2::uuid"
-    " UNION SELECT a.provider_sid FROM deliveries d JOIN deliveries o"
-    " ON o.tenant_id = d.tenant_id AND o.session_id = d.session_id AND o.id <> d.id"
+    " UNION SELECT a.provider_sid FROM deliveries d"
+    " JOIN channel_sessions s ON s.tenant_id = d.tenant_id AND s.id = d.session_id"
+    " JOIN channel_sessions b ON b.tenant_id = s.tenant_id AND b.remote_address = s.remote_address"
+    " JOIN deliveries o ON o.tenant_id = b.tenant_id AND o.session_id = b.id AND o.id <> d.id"
     " JOIN delivery_attempts a ON a.tenant_id = o.tenant_id AND a.delivery_id = o.id"
     " WHERE d.tenant_id = $1::uuid AND d.id = $2::uuid AND a.provider_sid = ANY ($3::text[])";
 

@@ -2,6 +2,8 @@
  * before it, and its rows go, or after it, and sees the row in erasures. */
 #include "store/erasure.h"
 
+#include "store/job.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +12,8 @@
     " AND address = $2::text)"
 #define TALKS                                                                                      \
     "(SELECT id FROM conversations WHERE tenant_id = $1::uuid AND contact_id IN " PERSON ")"
+#define WISHES                                                                                     \
+    "(SELECT id FROM escalations WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS ")"
 #define TURNS "(SELECT id FROM turns WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS ")"
 
 /* `params` are the statement's parameters in order: t tenant, a address, h address hash, k lock
@@ -28,6 +32,10 @@ static const struct step {
     {"SELECT 1 FROM appointments WHERE tenant_id = $1::uuid AND contact_id IN " PERSON
      " ORDER BY id FOR UPDATE",
      "ta"},
+    {"SELECT 1 FROM escalations WHERE tenant_id = $1::uuid AND id IN (SELECT * FROM " WISHES
+     " AS w UNION SELECT escalation_id FROM escalation_notices WHERE tenant_id = $1::uuid"
+     " AND sms = $2::text) ORDER BY id FOR UPDATE",
+     "ta"},
     {"INSERT INTO erasures (tenant_id, address_hash, erased_at)"
      " VALUES ($1::uuid, $2::uuid, clock_timestamp())"
      " ON CONFLICT (tenant_id, address_hash) DO UPDATE SET erased_at = EXCLUDED.erased_at",
@@ -35,6 +43,21 @@ static const struct step {
     {"UPDATE inbox_events SET state = 'ended', reason = 'erased', settled_at = clock_timestamp()"
      " WHERE tenant_id = $1::uuid AND address_hash = $2::uuid AND state IN ('open', 'late')",
      "th"},
+    /* What others were told of this person, and what this person was told of others. */
+    {"WITH gone AS (DELETE FROM escalation_notices WHERE tenant_id = $1::uuid AND id IN ("
+     "SELECT id FROM escalation_notices WHERE tenant_id = $1::uuid AND sms = $2::text UNION"
+     " SELECT id FROM escalation_notices WHERE tenant_id = $1::uuid AND escalation_id IN " WISHES
+     ") RETURNING delivery_id),"
+     " tried AS (DELETE FROM delivery_attempts WHERE tenant_id = $1::uuid"
+     " AND delivery_id IN (SELECT delivery_id FROM gone)),"
+     " sent AS (DELETE FROM deliveries WHERE tenant_id = $1::uuid"
+     " AND id IN (SELECT delivery_id FROM gone) RETURNING message_id)"
+     " DELETE FROM messages WHERE tenant_id = $1::uuid"
+     " AND id IN (SELECT message_id FROM sent)",
+     "ta"},
+    {"DELETE FROM jobs WHERE tenant_id = $1::uuid AND kind = '" JOB_ESCALATION "'"
+     " AND subject IN (SELECT w.id::text FROM " WISHES " AS w)",
+     "ta"},
     {"DELETE FROM delivery_attempts WHERE tenant_id = $1::uuid AND delivery_id IN"
      " (SELECT id FROM deliveries WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS ")",
      "ta"},
@@ -43,9 +66,11 @@ static const struct step {
      " (SELECT id FROM appointments WHERE tenant_id = $1::uuid AND contact_id IN " PERSON ")",
      "ta"},
     {"DELETE FROM appointments WHERE tenant_id = $1::uuid AND contact_id IN " PERSON, "ta"},
+    {"DELETE FROM receptions WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
     {"DELETE FROM escalations WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
     {"DELETE FROM tool_calls WHERE tenant_id = $1::uuid AND turn_id IN " TURNS, "ta"},
     {"DELETE FROM turn_rounds WHERE tenant_id = $1::uuid AND turn_id IN " TURNS, "ta"},
+    {"DELETE FROM summaries WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
     {"DELETE FROM llm_calls WHERE tenant_id = $1::uuid AND turn_id IN " TURNS, "ta"},
     {"DELETE FROM turns WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
     {"DELETE FROM messages WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
@@ -62,7 +87,7 @@ static const struct step {
      " VALUES ($1::uuid, $2::text, $3::uuid, 'contact.erased', $4::text)",
      "tcih"},
 };
-enum { MESSAGES_STEP = 15 };
+enum { MESSAGES_STEP = 20 };
 
 struct texts {
     char tenant[UUID_TEXT_SIZE], hash[UUID_TEXT_SIZE], id[UUID_TEXT_SIZE], lock[24];

@@ -3,6 +3,10 @@
 #ifndef DESK_STORE_ESCALATION_H
 #define DESK_STORE_ESCALATION_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/arena.h"
 #include "base/uuid.h"
 #include "pg/pg.h"
@@ -12,12 +16,37 @@ struct escalation_opening {
     struct uuid id; /* of the tool call that opens it, which must have begun */
     const char *reason, *summary;
     const char *caller, *call_back, *promised; /* or NULL */
+    bool calls;                                /* the rota is told: its timer starts */
 };
 
 /* Adds one statement, behind round_add_begin in the same unit: opens an escalation in the
  * conversation of the call's turn if the call has begun; once, however often it is repeated. */
 void escalation_add_open(struct pg_unit *unit, struct arena *arena,
                          const struct escalation_opening *opening);
+
+/* What a turn opens by its commit, without being asked to. */
+struct escalation_trigger {
+    const char *reason;  /* policy_word, provider_outage; NULL: none */
+    bool if_repeated;    /* or repeated_failure, if the turn before this one had no answer either */
+    struct uuid id;      /* the same for the same cause */
+    const char *summary; /* for somebody who has read nothing */
+    const char *promised; /* what the customer is told; or NULL */
+    bool calls;           /* the rota is told */
+};
+
+struct escalation_of_turn {
+    const char *tenant;
+    struct uuid turn;
+    int64_t fence;
+    struct escalation_trigger trigger;
+};
+
+/* Adds one statement, behind turn_add_commit's in the same unit: opens what the turns that it
+ * committed under this worker and fence opened; nothing where the conversation has an escalation
+ * that somebody accepted or that the rota is being told of. Of an outage of a tenant's models the
+ * rota is told once an hour; the others are only listed. */
+void escalation_add_of_turns(struct pg_unit *unit, struct arena *arena, const char *worker,
+                             const struct escalation_of_turn *rows, size_t count);
 
 /* Its frequent statements, NULL-terminated, for store/statements.h. */
 extern const char *const escalation_statements[];

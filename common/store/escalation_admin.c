@@ -1,25 +1,65 @@
 /* The SQL of `deskctl escalation`: see escalation_admin.h. */
 #include "store/escalation_admin.h"
 
+#include "store/delivery_state.h"
+#include "store/job.h"
+
 #include <stdio.h>
 
 #define ISO "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'"
 
 static const char list_sql[] =
     "SELECT e.id, t.name, e.conversation_id, e.reason, e.state, e.summary,"
-    " to_char(e.created_at AT TIME ZONE 'UTC', " ISO "), e.caller, e.call_back, e.accepted_by"
+    " to_char(e.created_at AT TIME ZONE 'UTC', " ISO "), e.caller, e.call_back, e.accepted_by,"
+    " nullif(replace(e.rota, '_', ' '), 'none'), (SELECT n.name FROM escalation_notices n"
+    " WHERE n.tenant_id = e.tenant_id AND n.escalation_id = e.id ORDER BY n.sent_at DESC LIMIT 1)"
     " FROM escalations e JOIN tenants t ON t.id = e.tenant_id"
     " WHERE ($1::text IS NULL OR t.name = $1::text) AND ($2::boolean OR e.state <> 'closed')"
     " ORDER BY e.created_at, e.id LIMIT $3::bigint";
 
+static const char show_sql[] =
+    "SELECT json_build_object('id', e.id, 'tenant', t.name, 'conversation', e.conversation_id,"
+    " 'created_at', to_char(e.created_at AT TIME ZONE 'UTC', f.iso), 'reason', e.reason,"
+    " 'state', e.state, 'rota', nullif(replace(e.rota, '_', ' '), 'none'), 'summary', e.summary,"
+    " 'caller', e.caller, 'call_back', e.call_back, 'promised', e.promised,"
+    " 'accepted_by', e.accepted_by,"
+    " 'accepted_at', to_char(e.accepted_at AT TIME ZONE 'UTC', f.iso), 'closed_by', e.closed_by,"
+    " 'closed_at', to_char(e.closed_at AT TIME ZONE 'UTC', f.iso),"
+    " 'next_at', to_char(j.due_at AT TIME ZONE 'UTC', f.iso),"
+    " 'notices', coalesce((SELECT json_agg(json_build_object('name', n.name, 'sms', n.sms,"
+    " 'round', n.round, 'state', n.state,"
+    " 'sent_at', to_char(n.sent_at AT TIME ZONE 'UTC', f.iso),"
+    " 'until', to_char(n.until_at AT TIME ZONE 'UTC', f.iso), 'delivery', d.state,"
+    " 'why', d.reason) ORDER BY n.sent_at, n.id) FROM escalation_notices n"
+    " JOIN deliveries d ON d.tenant_id = n.tenant_id AND d.id = n.delivery_id"
+    " WHERE n.tenant_id = e.tenant_id AND n.escalation_id = e.id), '[]'))"
+    " FROM escalations e JOIN tenants t ON t.id = e.tenant_id"
+    " CROSS JOIN (VALUES (" ISO ")) AS f (iso)"
+    " LEFT JOIN jobs j ON j.tenant_id = e.tenant_id AND j.kind = '" JOB_ESCALATION "'"
+    " AND j.subject = e.id::text WHERE e.id = $1::uuid";
+
+/* The rota's timer stands still: nobody else is told. */
+#define ROTA_OVER "rota = CASE rota WHEN 'none' THEN rota ELSE 'over' END"
+
 static const char accept_sql[] =
     "UPDATE escalations SET state = 'accepted', accepted_by = $2::text,"
-    " accepted_at = coalesce(accepted_at, clock_timestamp()) WHERE id = $1::uuid"
+    " accepted_at = coalesce(accepted_at, clock_timestamp()), " ROTA_OVER " WHERE id = $1::uuid"
     " AND (state = 'open' OR (state = 'accepted' AND accepted_by = $2::text)) RETURNING tenant_id";
 
 static const char close_sql[] =
-    "UPDATE escalations SET state = 'closed', closed_by = $2::text, closed_at = clock_timestamp()"
-    " WHERE id = $1::uuid AND state <> 'closed' RETURNING tenant_id";
+    "UPDATE escalations SET state = 'closed', closed_by = $2::text, closed_at = clock_timestamp(),"
+    " " ROTA_OVER " WHERE id = $1::uuid AND state <> 'closed' RETURNING tenant_id";
+
+/* A notice that has not left by now never does. */
+static const char silence_sql[] =
+    "WITH ended AS (UPDATE escalation_notices SET state = 'ended', ended_at = clock_timestamp()"
+    " WHERE tenant_id = $1::uuid AND escalation_id = $2::uuid AND state = 'open'),"
+    " timer AS (UPDATE jobs SET due_at = NULL, worker = NULL WHERE tenant_id = $1::uuid"
+    " AND kind = '" JOB_ESCALATION "' AND subject = $2::uuid::text)"
+    " UPDATE deliveries d SET state = 'suppressed', reason = 'accepted',"
+    " settled_at = clock_timestamp() FROM escalation_notices n WHERE n.tenant_id = $1::uuid"
+    " AND n.escalation_id = $2::uuid AND d.tenant_id = n.tenant_id AND d.id = n.delivery_id"
+    " AND d.state = ANY ('" DELIVERY_WAITING "')";
 
 static const char find_sql[] =
     "SELECT state, coalesce(accepted_by, ''), coalesce(closed_by, '') FROM escalations"
@@ -60,8 +100,28 @@ int escalation_admin_list(struct pg_session *session, struct arena *arena, const
             .caller = cell(result, arena, i, 7),
             .call_back = cell(result, arena, i, 8),
             .accepted_by = cell(result, arena, i, 9),
+            .rota = cell(result, arena, i, 10),
+            .told = cell(result, arena, i, 11),
         };
     pg_result_free(&result);
+    return 0;
+}
+
+int escalation_admin_show(struct pg_session *session, struct arena *arena, const struct uuid *id,
+                          const char **json, struct err *err)
+{
+    char text[UUID_TEXT_SIZE];
+    const struct pg_statement statement = {
+        .sql = show_sql, .params = {uuid_format(id, text)}, .param_count = 1};
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    const char *found = pg_rows(result, 0) > 0 ? cell(result, arena, 0, 0) : NULL;
+    pg_result_free(&result);
+    if (found == NULL)
+        return err_set(err, ERR_PERMANENT, "escalation.not_found", "there is no escalation %s",
+                       text);
+    *json = found;
     return 0;
 }
 
@@ -100,6 +160,17 @@ static int audit(struct pg_session *session, const char *tenant, const char *id,
     return 0;
 }
 
+static int silence(struct pg_session *session, const char *tenant, const char *id, struct err *err)
+{
+    const struct pg_statement statement = {
+        .sql = silence_sql, .params = {tenant, id}, .param_count = 2};
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    pg_result_free(&result);
+    return 0;
+}
+
 int escalation_admin_step(struct pg_session *session, const struct uuid *id, const char *actor,
                           enum escalation_step step, struct err *err)
 {
@@ -117,6 +188,9 @@ int escalation_admin_step(struct pg_session *session, const struct uuid *id, con
     if (done)
         snprintf(tenant, sizeof tenant, "%s", pg_text(result, 0, 0, 0));
     pg_result_free(&result);
-    return done ? audit(session, tenant, text, actor, steps[step].action, err)
-                : explain(session, text, err);
+    if (!done)
+        return explain(session, text, err);
+    return silence(session, tenant, text, err) != 0
+               ? -1
+               : audit(session, tenant, text, actor, steps[step].action, err);
 }

@@ -17,6 +17,8 @@
 struct escalation_row {
     const char *id, *tenant, *conversation, *reason, *state, *summary, *created_at;
     const char *caller, *call_back, *accepted_by; /* NULL if not known */
+    const char *rota; /* "running", "nobody accepted", "over"; NULL: nobody is told */
+    const char *told; /* who of the rota was told last; NULL: nobody yet */
 };
 
 /* Those that are not closed (`all`: every one) of a tenant (NULL: all), the oldest first, at most
@@ -25,9 +27,15 @@ int escalation_admin_list(struct pg_session *session, struct arena *arena, const
                           bool all, int64_t limit, struct escalation_row **rows, size_t *count,
                           struct err *err);
 
+/* All of one with its notices as a JSON object (docs/PROTOCOL.md, escalations); PERMANENT
+ * "escalation.not_found". */
+int escalation_admin_show(struct pg_session *session, struct arena *arena, const struct uuid *id,
+                          const char **json, struct err *err);
+
 enum escalation_step { ESCALATION_ACCEPT, ESCALATION_CLOSE };
 
-/* Takes the step as `actor` and writes the audit row. An accepted one stays with who accepted it.
+/* Takes the step as `actor` and writes the audit row; nobody else of the rota is told from then on,
+ * and no code accepts it. An accepted one stays with who accepted it.
  * PERMANENT "escalation.not_found", "escalation.taken" (accepted by somebody else, or closed). */
 int escalation_admin_step(struct pg_session *session, const struct uuid *id, const char *actor,
                           enum escalation_step step, struct err *err);

@@ -41,6 +41,7 @@ static const char insert_sql[] =
     " WHEN word = 'stop' THEN 'opted_out'"
     " WHEN word = 'start' AND consent = 'opted_out' THEN 'opted_in'"
     " WHEN word = 'help' THEN 'help'"
+    " WHEN word = 'code' AND " ROTA_SENDER_SQL " THEN 'rota'"
     " WHEN consent = 'opted_out' THEN 'no_consent'"
     " WHEN event_time < clock_timestamp() - $14::bigint * interval '1 ms' THEN 'late'"
     " WHEN EXISTS (SELECT FROM channels o WHERE o.kind = 'sms' AND o.address = j.address"
@@ -274,7 +275,8 @@ static void make_word(struct strbuf *out, const struct inbox_event *event)
     static const char *const words[] = {[INBOX_NO_WORD] = "",
                                         [INBOX_STOP] = "stop",
                                         [INBOX_START] = "start",
-                                        [INBOX_HELP] = "help"};
+                                        [INBOX_HELP] = "help",
+                                        [INBOX_CODE] = "code"};
     strbuf_add_text(out, words[event->consent]);
 }
 
@@ -338,6 +340,30 @@ static void add(struct pg_unit *unit, const char *sql, const char *const *params
         pg_param(statement, *params);
 }
 
+static void add_codes(struct pg_unit *unit, struct arena *arena, const char *claim,
+                      const struct inbox_event *events, size_t count)
+{
+    struct rota_code *codes = NULL; /* most claims have none */
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (events[i].consent != INBOX_CODE)
+            continue;
+        if (codes == NULL)
+            codes = arena_alloc(arena, (count - i) * sizeof *codes);
+        codes[used++] = (struct rota_code){.tenant = events[i].tenant,
+                                           .provider_id = events[i].provider_id,
+                                           .address = events[i].address,
+                                           .code = events[i].code,
+                                           .session = events[i].session,
+                                           .message = uuid_new(),
+                                           .delivery = uuid_new(),
+                                           .audit = uuid_new(),
+                                           .place = events[i].place};
+    }
+    if (used > 0)
+        rota_add_replies(unit, arena, claim, codes, used);
+}
+
 void inbox_add_claim(struct pg_unit *unit, struct arena *arena, const char *worker,
                      const struct inbox_event *events, size_t count,
                      const struct inbox_timing *timing)
@@ -366,6 +392,12 @@ void inbox_add_claim(struct pg_unit *unit, struct arena *arena, const char *work
                          c.session, c.conversation, c.word, worker, burst, burst_max, c.place,
                          NULL});
     add(unit, report_sql, (const char *[]){claim, c.tenant, c.provider_id, worker, NULL});
+    add_codes(unit, arena, claim, events, count);
+}
+
+bool inbox_read_answer(const struct pg_answer *answer, int row, struct rota_answer *out)
+{
+    return rota_read_answer(answer, REPORT_STATEMENT + 1, row, out);
 }
 
 bool inbox_read_claim(const struct pg_answer *answer, int row, struct inbox_claimed *out)

@@ -11,10 +11,12 @@
 #include "base/arena.h"
 #include "base/uuid.h"
 #include "pg/pg.h"
+#include "store/rota_reply.h"
 
 /* What a text says about consent (contract: a whole message that is a stop or start word, or the
- * provider's OptOutType). */
-enum inbox_consent { INBOX_NO_WORD, INBOX_STOP, INBOX_START, INBOX_HELP };
+ * provider's OptOutType); INBOX_CODE: it looks like the code of a notice and is one if its sender
+ * was sent any (store/rota_reply.h). */
+enum inbox_consent { INBOX_NO_WORD, INBOX_STOP, INBOX_START, INBOX_HELP, INBOX_CODE };
 
 struct inbox_event {
     const char *tenant;      /* uuid text */
@@ -25,6 +27,7 @@ struct inbox_event {
     const char *media_json; /* JSON array or NULL */
     int64_t event_time_ms;
     enum inbox_consent consent;
+    const char *code;                                    /* in capitals, of INBOX_CODE; else NULL */
     int64_t place;                                       /* order of arrival within the batch */
     const char *traceparent;                             /* or "" */
     struct uuid session, contact, message, address_hash; /* keyed hashes (crypto_ident) */
@@ -62,6 +65,9 @@ struct inbox_claimed {
  * any row have no channel of their tenant: they are dead letters. Texts are borrowed from the
  * answer. */
 bool inbox_read_claim(const struct pg_answer *answer, int row, struct inbox_claimed *out);
+
+/* Reads row `row` of the answers to codes that this claim wrote and that are to leave, or false. */
+bool inbox_read_answer(const struct pg_answer *answer, int row, struct rota_answer *out);
 
 /* Adds the statement that says which of the provider ids (array literal) the tenant's inbox does
  * not have; its answer has one id a row, as text. Texts are borrowed until the unit is done. */

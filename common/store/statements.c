@@ -15,19 +15,24 @@
 #include "store/inbox.h"
 #include "store/job.h"
 #include "store/knowledge.h"
+#include "store/reception_record.h"
 #include "store/round.h"
 #include "store/turn.h"
+#include "store/usage.h"
 #include "store/worker.h"
 
 #define STATEMENTS_MAX 64
 
 static const char *const of_directory[] = {directory_unpublished_sql, NULL};
 
-static const char *const *const lists[] = {
-    worker_statements,    inbox_statements,      turn_statements,         adoption_statements,
-    round_statements,     escalation_statements, booking_statements,      booking_look_statements,
-    knowledge_statements, delivery_statements,   delivery_due_statements, job_statements,
-    of_directory};
+static const char *const *const lists[] = {worker_statements,    inbox_statements,
+                                           turn_statements,      adoption_statements,
+                                           round_statements,     escalation_statements,
+                                           booking_statements,   booking_look_statements,
+                                           knowledge_statements, reception_record_statements,
+                                           delivery_statements,  delivery_due_statements,
+                                           job_statements,       usage_statements,
+                                           of_directory};
 
 static const char *flat[STATEMENTS_MAX + 1];
 static size_t flat_count;

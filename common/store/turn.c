@@ -47,13 +47,14 @@ static const char lock_sessions_sql[] =
  * never left is not part of what was said. */
 #define CONTEXT_SQL                                                                                \
     "(SELECT json_agg(json_build_object('position', h.position, 'author', h.author,"               \
-    " 'text', h.body, 'media', h.media, 'at_ms', (extract(epoch FROM h.event_time) * "             \
-    "1000)::bigint)"                                                                               \
+    " 'text', h.body, 'media', h.media, 'open', h.open, 'at_ms', (extract("                        \
+    "epoch FROM h.event_time) * 1000)::bigint, 'event', h.event)"                                  \
     " ORDER BY h.position) FROM ("                                                                 \
-    " SELECT m.position, m.author, m.body, m.media, m.event_time FROM messages m"                  \
+    " SELECT m.position, m.author, m.body, m.media, m.event_time, true AS open,"                   \
+    " m.provider_id AS event FROM messages m"                                                      \
     " WHERE m.tenant_id = g.tenant_id AND m.id = ANY (g.message_ids)"                              \
-    " UNION SELECT * FROM (SELECT m.position, m.author, m.body, m.media, m.event_time"             \
-    " FROM messages m WHERE m.tenant_id = g.tenant_id"                                             \
+    " UNION SELECT * FROM (SELECT m.position, m.author, m.body, m.media, m.event_time, false,"     \
+    " NULL::text FROM messages m WHERE m.tenant_id = g.tenant_id"                                  \
     " AND m.conversation_id = g.conversation_id"                                                   \
     " AND NOT EXISTS (SELECT FROM inbox_events e WHERE e.tenant_id = m.tenant_id"                  \
     " AND e.channel = 'sms' AND e.provider_id = m.provider_id AND m.direction = 'in'"              \
@@ -61,6 +62,15 @@ static const char lock_sessions_sql[] =
     " AND NOT EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = m.tenant_id"                    \
     " AND d.message_id = m.id AND d.state = 'suppressed')"                                         \
     " ORDER BY m.position DESC LIMIT 40) AS past) AS h)"
+
+/* What was noted while no model answered, and whether people were given it. */
+#define RECEPTION_SQL                                                                              \
+    "(SELECT json_build_object('asked', r.asked, 'tries', r.tries, 'caller', r.caller, 'reason',"  \
+    " r.reason, 'call_back', r.call_back, 'escalation', r.escalation_id, 'position',"              \
+    " r.read_position, 'recorded',"                                                                \
+    " EXISTS (SELECT FROM escalations e WHERE e.tenant_id = r.tenant_id"                           \
+    " AND e.id = r.escalation_id)) FROM receptions r WHERE r.tenant_id = j.tenant_id"              \
+    " AND r.conversation_id = j.now_conversation AND r.session_id = j.session_id)"
 
 /* A round is told again unless a newer text was claimed before any of its calls started. */
 #define ROUND_STANDS                                                                               \
@@ -79,6 +89,19 @@ static const char lock_sessions_sql[] =
     " WHERE r.tenant_id = j.tenant_id AND r.turn_id = j.turn_id AND r.dropped_at IS NULL"          \
     " AND " ROUND_STANDS ")"
 
+/* What older messages came to: of this conversation, and of the contact's last one before it. */
+#define SUMMARY_SQL                                                                                \
+    "(SELECT s.body FROM summaries s WHERE s.tenant_id = j.tenant_id"                              \
+    " AND s.conversation_id = j.now_conversation ORDER BY s.up_to DESC LIMIT 1)"
+#define EARLIER_SQL                                                                                \
+    "(SELECT s.body FROM summaries s WHERE s.tenant_id = j.tenant_id AND s.conversation_id ="      \
+    " (SELECT p.id FROM conversations p WHERE p.tenant_id = j.tenant_id"                           \
+    " AND p.contact_id = j.contact_id AND p.id <> j.now_conversation"                              \
+    " AND p.closed_at IS NOT NULL ORDER BY p.closed_at DESC LIMIT 1) ORDER BY s.up_to DESC LIMIT " \
+    "1)"
+
+/* What a turn has reserved (store/usage.h) stays its own as long as it runs on: not after somebody
+ * else had the conversation, nor when its session was not due for a time. */
 static const char start_sql[] =
     "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[],"
     " $6::boolean[], $7::boolean[]) WITH ORDINALITY"
@@ -125,9 +148,13 @@ static const char start_sql[] =
     " conversation_id = j.now_conversation,"
     " deadline_at = CASE WHEN t.worker IS NULL"
     " THEN clock_timestamp() + $8::bigint * interval '1 ms'"
-    " ELSE greatest(t.deadline_at, clock_timestamp() + $9::bigint * interval '1 ms') END"
+    " ELSE greatest(t.deadline_at, clock_timestamp() + $9::bigint * interval '1 ms') END,"
+    " reserved_day = CASE WHEN t.epoch = j.epoch THEN t.reserved_day END"
     " FROM judged j WHERE j.kind IN ('run', 'fail', 'suspect') AND j.again"
     " AND t.tenant_id = j.tenant_id AND t.id = j.turn_id),"
+    " let_go AS (UPDATE turns t SET reserved_day = NULL FROM judged j WHERE j.kind = 'nothing'"
+    " AND j.again AND t.tenant_id = j.tenant_id AND t.id = j.turn_id"
+    " AND t.reserved_day IS NOT NULL),"
     " made AS (INSERT INTO turns (tenant_id, id, session_id, conversation_id, number, state, "
     "worker,"
     " fence, epoch, assistant_id, assistant_version, deadline_at, traceparent)"
@@ -146,18 +173,27 @@ static const char start_sql[] =
     " (SELECT " CONTEXT_SQL " FROM g WHERE g.n = j.n), j.assistant_id, j.current_version,"
     " j.traceparent, CASE WHEN j.again AND j.kind = 'run' THEN " ROUNDS_SQL " END,"
     " CASE WHEN j.again THEN (SELECT max(r.number) FROM turn_rounds r"
-    " WHERE r.tenant_id = j.tenant_id AND r.turn_id = j.turn_id) END, j.contact_id"
+    " WHERE r.tenant_id = j.tenant_id AND r.turn_id = j.turn_id) END, j.contact_id,"
+    " CASE WHEN j.kind = 'run' THEN " SUMMARY_SQL " END,"
+    " CASE WHEN j.kind = 'run' THEN " EARLIER_SQL " END,"
+    " CASE WHEN j.kind IN ('run', 'fail') THEN " RECEPTION_SQL " END"
     " FROM judged j ORDER BY j.n";
 
+/* What the turn used is counted where it was reserved, else in the current day and month, exactly
+ * once: with the commit, or with its refusal for good. The rows of usage are locked behind all
+ * others (hence the look at `flag` and `closed`), by key, and to the end of the unit, where little
+ * comes behind this statement. */
 static const char commit_sql[] =
     "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[],"
     " $6::bigint[], $7::bigint[], $8::bigint[], $9::boolean[], $10::text[], $11::text[],"
     " $12::text[], $13::text[], $14::text[], $15::text[], $16::uuid[], $17::uuid[], $18::bigint[],"
-    " $19::text[], $20::boolean[], $21::text[]) WITH ORDINALITY AS t (tenant_id, session_id, "
-    "conversation_id,"
+    " $19::text[], $20::boolean[], $21::text[], $22::text[], $23::bigint[], $24::bigint[],"
+    " $25::bigint[]) WITH ORDINALITY AS t (tenant_id, session_id, conversation_id,"
     " turn_id, fence, epoch, claimed, final, events, event_state, turn_state, outcome, error_code,"
-    " body, message_id, delivery_id, answer_ms, traceparent, ends, passages, n)),"
+    " body, message_id, delivery_id, answer_ms, traceparent, ends, passages, prompt, tokens, cost,"
+    " segments, n)),"
     " judged AS (SELECT i.*, s.due_at, s.delivery_seq, s.remote_address, c.held_by,"
+    " t.reserved_day,"
     " c.epoch AS now_epoch, s.claimed AS now_claimed,"
     " CASE WHEN s.worker IS DISTINCT FROM $1::uuid OR s.fence <> i.fence THEN 'lost'"
     " WHEN t.state <> 'running' THEN 'already'"
@@ -172,41 +208,58 @@ static const char commit_sql[] =
     " AND e.session_id = j.session_id AND e.state = 'open'"
     " AND e.provider_id <> ALL (j.answered)) AS more FROM judged j WHERE j.kind = 'ok'),"
     " events AS (UPDATE inbox_events e SET state = g.event_state, turn_id = g.turn_id,"
-    " settled_at = clock_timestamp() FROM g WHERE e.tenant_id = g.tenant_id"
+    " reason = CASE WHEN g.body = '' THEN 'no_model' END, settled_at = clock_timestamp() FROM g "
+    "WHERE e.tenant_id = g.tenant_id"
     " AND e.session_id = g.session_id AND e.state = 'open'"
     " AND e.provider_id = ANY (g.answered)),"
     " said AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author,"
     " body, turn_id, event_time) SELECT tenant_id, message_id, conversation_id, session_id, 'out',"
-    " 'ai', body, turn_id, clock_timestamp() FROM g ORDER BY n),"
+    " 'ai', body, turn_id, clock_timestamp() FROM g WHERE body <> '' ORDER BY n),"
     " due AS (INSERT INTO deliveries (tenant_id, id, conversation_id, session_id, seq, message_id,"
     " turn_id, author, via, epoch, state, answer_by, traceparent)"
     " SELECT g.tenant_id, g.delivery_id, g.conversation_id, g.session_id, g.delivery_seq + 1,"
     " g.message_id, g.turn_id, 'ai', 'sms', g.epoch, 'pending', (SELECT min(e.event_time)"
     " FROM inbox_events e WHERE e.tenant_id = g.tenant_id AND e.session_id = g.session_id"
     " AND e.state = 'open' AND e.provider_id = ANY (g.answered))"
-    " + g.answer_ms * interval '1 ms', g.traceparent FROM g ORDER BY g.n),"
+    " + g.answer_ms * interval '1 ms', g.traceparent FROM g WHERE g.body <> '' ORDER BY g.n),"
     " over AS (UPDATE turns t SET state = g.turn_state, outcome = g.outcome,"
-    " error_code = g.error_code, passages = g.passages::jsonb, finished_at = clock_timestamp()"
+    " error_code = g.error_code, passages = g.passages::jsonb, prompt = g.prompt::jsonb,"
+    " reserved_day = NULL, finished_at = clock_timestamp()"
     " FROM g WHERE t.tenant_id = g.tenant_id AND t.id = g.turn_id),"
     " flag AS (UPDATE conversations c SET flagged = 'turn_failed' FROM g"
-    " WHERE g.turn_state = 'failed' AND c.tenant_id = g.tenant_id AND c.id = g.conversation_id),"
+    " WHERE g.turn_state = 'failed' AND c.tenant_id = g.tenant_id AND c.id = g.conversation_id"
+    " RETURNING 1),"
     " closed AS (UPDATE conversations c SET closed_at = clock_timestamp() FROM g"
     " WHERE g.ends AND NOT g.more AND c.tenant_id = g.tenant_id AND c.id = g.conversation_id"
-    " AND c.closed_at IS NULL),"
-    " free AS (UPDATE channel_sessions s SET turn_id = NULL, delivery_seq = s.delivery_seq + 1,"
+    " AND c.closed_at IS NULL RETURNING 1),"
+    " free AS (UPDATE channel_sessions s SET turn_id = NULL,"
+    " delivery_seq = s.delivery_seq + (g.body <> '')::integer,"
     " due_at = CASE WHEN g.more THEN s.due_at END, burst_at = CASE WHEN g.more THEN s.burst_at END"
     " FROM g WHERE s.tenant_id = g.tenant_id AND s.id = g.session_id),"
     " back AS (UPDATE channel_sessions s SET worker = NULL,"
     " due_at = CASE WHEN j.held_by IS NULL THEN clock_timestamp() END FROM judged j"
     " WHERE j.kind = 'epoch' AND s.tenant_id = j.tenant_id AND s.id = j.session_id),"
-    " rest AS (UPDATE turns t SET worker = NULL FROM judged j WHERE j.kind = 'epoch'"
-    " AND t.tenant_id = j.tenant_id AND t.id = j.turn_id)"
+    " rest AS (UPDATE turns t SET worker = NULL, reserved_day = NULL FROM judged j"
+    " WHERE j.kind = 'epoch' AND t.tenant_id = j.tenant_id AND t.id = j.turn_id),"
+    " used AS (SELECT j.tenant_id, coalesce(j.reserved_day,"
+    " (now() AT TIME ZONE z.timezone)::date) AS day, j.tokens, j.cost,"
+    " CASE WHEN j.kind = 'ok' THEN j.segments ELSE 0 END AS segments"
+    " FROM judged j JOIN tenants z ON z.id = j.tenant_id WHERE j.kind IN ('ok', 'epoch')),"
+    " counted AS (INSERT INTO usage AS u (tenant_id, period, since, tokens, cost, segments)"
+    " SELECT x.tenant_id, p.period, date_trunc(p.period, x.day::timestamp)::date,"
+    " sum(x.tokens)::bigint, sum(x.cost)::bigint, sum(x.segments)::bigint"
+    " FROM used x CROSS JOIN (VALUES ('day'), ('month')) AS p (period)"
+    " WHERE (SELECT count(*) FROM flag) + (SELECT count(*) FROM closed) >= 0"
+    " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 ON CONFLICT (tenant_id, period, since) DO UPDATE SET"
+    " tokens = u.tokens + EXCLUDED.tokens, cost = u.cost + EXCLUDED.cost,"
+    " segments = u.segments + EXCLUDED.segments)"
     " SELECT j.n, CASE WHEN g.more THEN 'more' ELSE j.kind END,"
     " coalesce(ceil(extract(epoch FROM j.due_at - clock_timestamp()) * 1000), 0)::bigint,"
     " j.due_at IS NOT NULL"
     " FROM judged j LEFT JOIN g ON g.n = j.n ORDER BY j.n";
 
-/* Calls of a turn that was committed under this fence; a repeated commit finds them there. */
+/* Calls of a turn that ran, or was committed, under this fence; a repeated commit finds them there.
+ */
 static const char calls_sql[] =
     "INSERT INTO llm_calls (tenant_id, id, turn_id, provider, model, outcome, error_code, finish,"
     " tokens_in, tokens_out, tokens_cached, connect_ms, first_token_ms, total_ms, request_id,"
@@ -312,6 +365,9 @@ bool turn_read_started(const struct pg_answer *answer, int row, struct turn_star
         .rounds = pg_text(r, s, row, 15),
         .last_round = (int)pg_int(r, s, row, 16),
         .contact = pg_uuid(r, s, row, 17),
+        .summary = pg_text(r, s, row, 18),
+        .earlier = pg_text(r, s, row, 19),
+        .reception = pg_text(r, s, row, 20),
     };
     return true;
 }
@@ -350,8 +406,6 @@ static void add_calls(struct pg_unit *unit, struct arena *arena, const char *wor
     size_t total = 0;
     for (size_t i = 0; i < count; i++)
         total += commits[i].call_count;
-    if (total == 0)
-        return;
     struct call_row *rows = arena_alloc(arena, total * sizeof *rows);
     size_t used = 0;
     for (size_t i = 0; i < count; i++)
@@ -366,44 +420,106 @@ static void add_calls(struct pg_unit *unit, struct arena *arena, const char *wor
                 COLUMNS(kinds));
 }
 
+/* A commit with what its calls used; what is not known counts as nothing. */
+struct commit_row {
+    struct turn_commit commit;
+    int64_t tokens, cost;
+};
+
+static struct commit_row commit_row(const struct turn_commit *commit)
+{
+    struct commit_row row = {.commit = *commit};
+    for (size_t i = 0; i < commit->call_count; i++) {
+        const struct turn_llm_call *call = &commit->calls[i];
+        row.tokens += call->tokens_in > 0 ? call->tokens_in : 0;
+        row.tokens += call->tokens_out > 0 ? call->tokens_out : 0;
+        row.cost += call->cost > 0 ? call->cost : 0;
+    }
+    return row;
+}
+
+static void add_triggers(struct pg_unit *unit, struct arena *arena, const char *worker,
+                         const struct turn_commit *commits, size_t count)
+{
+    struct escalation_of_turn *rows = arena_alloc(arena, count * sizeof *rows);
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++)
+        if (commits[i].trigger.reason != NULL || commits[i].trigger.if_repeated)
+            rows[used++] = (struct escalation_of_turn){.tenant = commits[i].tenant,
+                                                       .turn = commits[i].turn,
+                                                       .fence = commits[i].fence,
+                                                       .trigger = commits[i].trigger};
+    if (used > 0)
+        escalation_add_of_turns(unit, arena, worker, rows, used);
+}
+
+static void add_notes(struct pg_unit *unit, struct arena *arena, const struct turn_commit *commits,
+                      size_t count)
+{
+    struct reception_keep *rows = arena_alloc(arena, count * sizeof *rows);
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++)
+        if (commits[i].reception != NULL)
+            rows[used++] = (struct reception_keep){.tenant = commits[i].tenant,
+                                                   .session = commits[i].session,
+                                                   .conversation = commits[i].conversation,
+                                                   .turn = commits[i].turn,
+                                                   .fence = commits[i].fence,
+                                                   .record = *commits[i].reception};
+    if (used > 0)
+        reception_record_add_keep(unit, arena, rows, used);
+}
+
+/* Behind two of locks and the one of model calls. */
+#define COMMIT_STATEMENT 3
+
 void turn_add_commit(struct pg_unit *unit, struct arena *arena, const char *worker,
                      const struct turn_commit *commits, size_t count)
 {
     static const struct column kinds[] = {
-        {offsetof(struct turn_commit, tenant), COLUMN_TEXT},
-        {offsetof(struct turn_commit, session), COLUMN_UUID},
-        {offsetof(struct turn_commit, conversation), COLUMN_UUID},
-        {offsetof(struct turn_commit, turn), COLUMN_UUID},
-        {offsetof(struct turn_commit, fence), COLUMN_INT},
-        {offsetof(struct turn_commit, epoch), COLUMN_INT},
-        {offsetof(struct turn_commit, claimed), COLUMN_INT},
-        {offsetof(struct turn_commit, final), COLUMN_BOOL},
-        {offsetof(struct turn_commit, events), COLUMN_TEXT},
-        {offsetof(struct turn_commit, event_state), COLUMN_TEXT},
-        {offsetof(struct turn_commit, turn_state), COLUMN_TEXT},
-        {offsetof(struct turn_commit, outcome), COLUMN_TEXT},
-        {offsetof(struct turn_commit, error_code), COLUMN_TEXT},
-        {offsetof(struct turn_commit, body), COLUMN_TEXT},
-        {offsetof(struct turn_commit, message), COLUMN_UUID},
-        {offsetof(struct turn_commit, delivery), COLUMN_UUID},
-        {offsetof(struct turn_commit, answer_within_ms), COLUMN_INT},
-        {offsetof(struct turn_commit, traceparent), COLUMN_TEXT},
-        {offsetof(struct turn_commit, ends), COLUMN_BOOL},
-        {offsetof(struct turn_commit, passages), COLUMN_TEXT},
+        {offsetof(struct commit_row, commit.tenant), COLUMN_TEXT},
+        {offsetof(struct commit_row, commit.session), COLUMN_UUID},
+        {offsetof(struct commit_row, commit.conversation), COLUMN_UUID},
+        {offsetof(struct commit_row, commit.turn), COLUMN_UUID},
+        {offsetof(struct commit_row, commit.fence), COLUMN_INT},
+        {offsetof(struct commit_row, commit.epoch), COLUMN_INT},
+        {offsetof(struct commit_row, commit.claimed), COLUMN_INT},
+        {offsetof(struct commit_row, commit.final), COLUMN_BOOL},
+        {offsetof(struct commit_row, commit.events), COLUMN_TEXT},
+        {offsetof(struct commit_row, commit.event_state), COLUMN_TEXT},
+        {offsetof(struct commit_row, commit.turn_state), COLUMN_TEXT},
+        {offsetof(struct commit_row, commit.outcome), COLUMN_TEXT},
+        {offsetof(struct commit_row, commit.error_code), COLUMN_TEXT},
+        {offsetof(struct commit_row, commit.body), COLUMN_TEXT},
+        {offsetof(struct commit_row, commit.message), COLUMN_UUID},
+        {offsetof(struct commit_row, commit.delivery), COLUMN_UUID},
+        {offsetof(struct commit_row, commit.answer_within_ms), COLUMN_INT},
+        {offsetof(struct commit_row, commit.traceparent), COLUMN_TEXT},
+        {offsetof(struct commit_row, commit.ends), COLUMN_BOOL},
+        {offsetof(struct commit_row, commit.passages), COLUMN_TEXT},
+        {offsetof(struct commit_row, commit.prompt), COLUMN_TEXT},
+        {offsetof(struct commit_row, tokens), COLUMN_INT},
+        {offsetof(struct commit_row, cost), COLUMN_INT},
+        {offsetof(struct commit_row, commit.segments), COLUMN_INT},
     };
-    const struct column_rows rows = {commits, sizeof *commits, count};
+    struct commit_row *items = arena_alloc(arena, count * sizeof *items);
+    for (size_t i = 0; i < count; i++)
+        items[i] = commit_row(&commits[i]);
+    const struct column_rows rows = {items, sizeof *items, count};
     turn_add_locks(unit, arena, &rows, kinds);
+    add_calls(unit, arena, worker, commits, count);
     struct pg_statement *statement = pg_add(unit, commit_sql);
     pg_param(statement, worker);
     columns_add(statement, arena, &rows, kinds, COLUMNS(kinds));
-    add_calls(unit, arena, worker, commits, count);
+    add_notes(unit, arena, commits, count);
+    add_triggers(unit, arena, worker, commits, count);
 }
 
 bool turn_read_committed(const struct pg_answer *answer, int row, struct turn_committed *out)
 {
     static const char *const words[] = {"ok", "more", "newer", "epoch", "lost", NULL};
     const struct pg_result *r = answer->results;
-    const int s = 2;
+    const int s = COMMIT_STATEMENT;
     if (row >= pg_rows(r, s))
         return false;
     const char *word = pg_text(r, s, row, 1);

@@ -13,6 +13,8 @@
 #include "base/arena.h"
 #include "base/uuid.h"
 #include "pg/pg.h"
+#include "store/escalation.h"
+#include "store/reception_record.h"
 
 /* A turn that was lost with its worker this often runs in the process's suspect slot; one more and
  * it is failed. */
@@ -74,8 +76,12 @@ struct turn_started {
     const char *assistant; /* assistant id */
     int assistant_version;
     const char *traceparent;
-    const char *rounds; /* JSON: the rounds that stand (docs/PROTOCOL.md, rounds); "" if none */
-    int last_round;     /* the highest number given, dropped ones included */
+    const char *rounds;    /* JSON: the rounds that stand (docs/PROTOCOL.md, rounds); "" if none */
+    int last_round;        /* the highest number given, dropped ones included */
+    const char *summary;   /* of the conversation's older messages; "" if none */
+    const char *earlier;   /* of the contact's last conversation before it; "" if none */
+    const char *reception; /* JSON: what was noted without a model (reception_record.h), with
+                              `recorded` once it is a task for people; "" if nothing */
 };
 
 /* Reads row `row`, texts borrowed from the answer; false when there is none. */
@@ -102,19 +108,24 @@ struct turn_commit {
     const char *events;            /* text[] literal from the start */
     const char *event_state;       /* "answered" or "failed" */
     const char *turn_state;        /* "finished" or "failed" */
-    const char *outcome;           /* "reply", "fallback", "degraded" */
+    const char *outcome;           /* "reply", "closed", "fallback", "degraded", "budget_spent" */
     const char *error_code;        /* or NULL */
-    const char *body;              /* the reply */
+    const char *body;              /* the reply; "": the turn says nothing, its events end */
+    int64_t segments;              /* that it takes as a text message */
     struct uuid message, delivery; /* fresh ids */
     int64_t answer_within_ms;
     const char *traceparent;
     const char *passages; /* JSON: what the prompt held of the tenant's knowledge; or NULL */
+    const char *prompt;   /* JSON: what is kept of the last prompt (prompt/record.h); or NULL */
+    const struct reception_record *reception; /* what is to be noted; NULL: as it was */
     const struct turn_llm_call *calls;
     size_t call_count; /* at most TURN_CALLS_MAX */
+    struct escalation_trigger trigger;
 };
 
 /* Adds the commit of `count` turns, guarded by worker, fence, epoch and `claimed`: reply, delivery,
- * model calls and the state of the events. Rows: turn_read_committed. */
+ * model calls, the state of the events, what the turn used (docs/PROTOCOL.md, budgets), the
+ * reception's notes, and what its trigger opens. Rows: turn_read_committed. */
 void turn_add_commit(struct pg_unit *unit, struct arena *arena, const char *worker,
                      const struct turn_commit *commits, size_t count);
 

@@ -83,7 +83,8 @@ class Play:
             self.problems.append(f"no reply {number} within {REPLY_DEADLINE_S} s")
             return None
         entry = entries[number - 1]
-        self.say(f"  {self.tenant['name']} < {entry['params'].get('Body', '')}")
+        body = entry["params"].get("Body", "").replace("\n", "\n      ")
+        self.say(f"  {self.tenant['name']} < {body}")
         for line in self.hops(entry):
             self.say("      " + line)
         return entry

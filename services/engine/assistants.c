@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "budget.h"
 #include "crypto/crypto.h"
 #include "service/log.h"
 #include "session.h"
@@ -21,6 +22,7 @@
 #define READ_AGAIN_MS 200
 #define EXTRA_MAX     8192
 #define PRICE_MAX     100000000 /* a tenth of a dollar a token */
+#define WINDOW_MAX    100000000
 #define KEY_SIZE      (2 * UUID_TEXT_SIZE + 12)
 
 struct entry {
@@ -168,6 +170,7 @@ static int read_model(struct entry *entry, const struct json *from, struct err *
         model.temperature = json_number(json_member(from, "temperature"));
     if (json_member_int(from, "max_tokens", 1, 100000, &number))
         model.max_tokens = (int)number;
+    json_member_int(from, "window", 1, WINDOW_MAX, &model.window);
     json_member_int(from, "first_token_ms", 100, 600000, &model.first_token_ms);
     json_member_int(from, "total_ms", 100, 600000, &model.total_ms);
     json_member_int(from, "price_in", 0, PRICE_MAX, &model.price_in);
@@ -180,25 +183,36 @@ static int read_model(struct entry *entry, const struct json *from, struct err *
     return 0;
 }
 
-/* Tools that this engine does not know are those of a newer one: left out. */
+static void add_tool(struct assistant_tools *tools, const struct tool *tool)
+{
+    if (tools->count < ASSISTANT_TOOLS_MAX)
+        tools->items[tools->count++] =
+            (struct llm_tool){tool->name, tool->description, tool->parameters};
+}
+
+/* Tools that this engine does not know are those of a newer one: left out. Messages can always be
+ * taken while nothing else can be done. */
 static void read_tools(struct entry *entry, const struct json *names)
 {
     struct assistant *assistant = &entry->assistant;
-    for (const struct json *n = json_first(names);
-         n != NULL && assistant->tool_count < ASSISTANT_TOOLS_MAX; n = json_next(n)) {
+    for (const struct json *n = json_first(names); n != NULL; n = json_next(n)) {
         const struct tool *tool = json_text(n) != NULL ? tools_named(json_text(n)) : NULL;
-        if (tool == NULL)
+        if (tool == NULL) {
             log_warn("assistant.tool_unknown", LOG_TEXT("assistant", entry->id));
-        else
-            assistant->tools[assistant->tool_count++] =
-                (struct llm_tool){tool->name, tool->description, tool->parameters};
+            continue;
+        }
+        add_tool(&assistant->tools, tool);
+        if (tool->when_closed)
+            add_tool(&assistant->message_tools, tool);
     }
+    if (!assistant_may_use(&assistant->message_tools, tool_take_message.name))
+        add_tool(&assistant->message_tools, &tool_take_message);
 }
 
-bool assistant_may_use(const struct assistant *assistant, const char *tool)
+bool assistant_may_use(const struct assistant_tools *tools, const char *tool)
 {
-    for (size_t i = 0; i < assistant->tool_count; i++)
-        if (strcmp(assistant->tools[i].name, tool) == 0)
+    for (size_t i = 0; i < tools->count; i++)
+        if (strcmp(tools->items[i].name, tool) == 0)
             return true;
     return false;
 }
@@ -210,7 +224,7 @@ static int read_http_tool(struct entry *entry, const struct json *from, struct t
     if (tenant_tool_read(entry->arena, from, tool, err) != 0)
         return -1;
     bool taken =
-        tools_named(tool->name) != NULL || assistant_may_use(&entry->assistant, tool->name);
+        tools_named(tool->name) != NULL || assistant_may_use(&entry->assistant.tools, tool->name);
     int rc = taken ? err_set(err, ERR_PERMANENT, "assistant.http_tool", "its name is taken") : 0;
     if (rc == 0 && wrapped != NULL && wrapped[0] != '\0')
         rc = open_key(entry, wrapped, &tool->key, err);
@@ -228,7 +242,7 @@ static void read_http_tools(struct entry *entry, const struct json *list)
         struct tenant_tool tool;
         struct err err;
         if (assistant->http_tool_count == TENANT_TOOLS_MAX ||
-            assistant->tool_count == ASSISTANT_TOOLS_MAX)
+            assistant->tools.count == ASSISTANT_TOOLS_MAX)
             return;
         if (read_http_tool(entry, t, &tool, &err) != 0) {
             log_error("assistant.tool_not_read", LOG_TEXT("assistant", entry->id),
@@ -236,7 +250,7 @@ static void read_http_tools(struct entry *entry, const struct json *list)
             continue;
         }
         assistant->http_tools[assistant->http_tool_count++] = tool;
-        assistant->tools[assistant->tool_count++] =
+        assistant->tools.items[assistant->tools.count++] =
             (struct llm_tool){tool.name, tool.description, tool.parameters};
     }
 }
@@ -253,20 +267,20 @@ static int read_config(struct entry *entry, const struct assistant_row *row, str
 {
     struct assistant *a = &entry->assistant;
     struct json *config = NULL;
-    a->business = arena_strdup(entry->arena, row->business);
-    a->timezone = arena_strdup(entry->arena, row->timezone);
-    a->language = arena_strdup(entry->arena, row->language);
+    a->profile = (struct profile){.business = arena_strdup(entry->arena, row->business),
+                                  .timezone = arena_strdup(entry->arena, row->timezone),
+                                  .language = arena_strdup(entry->arena, row->language)};
     if (json_parse(row->config, strlen(row->config), &config, err) != 0)
         return -1;
-    a->persona = text_or(entry->arena, config, "persona", "");
-    a->facts = text_or(entry->arena, config, "facts", "");
-    a->tone = text_or(entry->arena, config, "tone", "");
+    profile_read(entry->arena, config, &a->profile);
     a->fallback = text_or(entry->arena, config, "fallback",
                           "Thank you for your message. We will get back to you shortly.");
     a->degraded = text_or(entry->arena, config, "degraded", a->fallback);
     read_tools(entry, json_member(config, "tools"));
     read_http_tools(entry, json_member(config, "http_tools"));
-    workflow_read(entry->arena, config, a->timezone, &a->workflow);
+    workflow_read(entry->arena, config, a->profile.timezone, &a->workflow);
+    a->budget = budget_read(json_member(config, "budgets"));
+    triggers_read(entry->arena, json_member(config, "escalation"), &a->triggers);
     int rc = 0;
     for (const struct json *m = json_first(json_member(config, "models")); m != NULL && rc == 0;
          m = json_next(m))

@@ -10,8 +10,11 @@
 #include "base/uuid.h"
 #include "engine.h"
 #include "llm/llm.h"
+#include "prompt/profile.h"
+#include "prompt/workflow.h"
+#include "store/usage.h"
 #include "tenant_tools.h"
-#include "workflow.h"
+#include "triggers.h"
 
 #define ASSISTANT_MODELS_MAX  8
 #define ASSISTANT_HEADERS_MAX 4
@@ -27,27 +30,33 @@ struct assistant_model {
     const char *extra;                              /* a JSON object, or NULL */
     double temperature;                             /* < 0: not sent */
     int max_tokens;
+    int64_t window; /* tokens of prompt and answer; 0: not known */
     bool max_completion_tokens, no_stream_usage, echo_reasoning;
     int64_t first_token_ms, total_ms;
     int64_t price_in, price_cached, price_out; /* billionths of a dollar a token; -1: not known */
 };
 
+struct assistant_tools {
+    struct llm_tool items[ASSISTANT_TOOLS_MAX];
+    size_t count;
+};
+
 struct assistant {
-    const char *business; /* display name */
-    const char *timezone, *language;
-    const char *persona, *facts, *tone; /* "" if not set */
-    const char *fallback, *degraded;    /* never "" */
+    struct profile profile;
+    const char *fallback, *degraded; /* never "" */
     struct assistant_model models[ASSISTANT_MODELS_MAX];
     size_t model_count;
-    struct llm_tool tools[ASSISTANT_TOOLS_MAX]; /* what its models may call */
-    size_t tool_count;
+    struct assistant_tools tools;                    /* what its models may call */
+    struct assistant_tools message_tools;            /* and while only messages are taken */
     struct tenant_tool http_tools[TENANT_TOOLS_MAX]; /* those of them that are the tenant's */
     size_t http_tool_count;
     struct workflow workflow;
+    struct triggers triggers;
+    struct usage_limits budget; /* of the tenant */
 };
 
-/* Whether the tool of that name is among its tools. */
-bool assistant_may_use(const struct assistant *assistant, const char *tool);
+/* Whether the tool of that name is among them. */
+bool assistant_may_use(const struct assistant_tools *tools, const char *tool);
 
 /* The tenant's own tool of that name; NULL if it is none. */
 const struct tenant_tool *assistant_http_tool(const struct assistant *assistant, const char *tool);

@@ -13,15 +13,23 @@ struct session;
 
 struct briefing {
     bool ready;
+    bool timed;           /* the clock was asked in this run of the turn; `open` is its answer */
+    int open;             /* workflow_is_open */
     const char *text;     /* lines for the prompt, in the turn's arena; NULL: none */
-    const char *passages; /* JSON array of what was found, for the record; NULL: none */
+    const char *passages; /* JSON array of what was found; NULL: none */
+    const char *answer;   /* the passage that may be quoted without a model; NULL: none */
 };
 
 /* Whether the assistant's prompts need one. */
 bool briefing_is_needed(const struct assistant *assistant);
 
-/* Reads it for the session's turn; think_briefed follows, with false if the database did not
- * answer. Never from inside. */
+/* Whether the business is closed and its workflow says so and so of that. Before the clock was
+ * asked, and for a business without hours, it is open. */
+bool briefing_says(const struct briefing *briefing, const struct assistant *assistant,
+                   enum workflow_closed mode);
+
+/* Reads it for the session's turn, which thinks or acts; think_briefed follows. Never from inside.
+ */
 void briefing_read(struct session *session, const struct assistant *assistant);
 
 #endif

@@ -79,26 +79,48 @@ static void name_call(struct session *session, const struct assistant *assistant
     call->cost = cost_of(used, call);
 }
 
-void calls_record(struct session *session, const struct assistant *assistant,
-                  const struct llm_result *result)
+static void count_call(const struct llm_result *result)
 {
-    struct turn_llm_call *call = record_call(session, result->err == NULL ? "answered" : "failed");
     metric_add(result->err == NULL ? counters.model_calls_ok : counters.model_calls_failed, 1);
     if (result->first_token_us >= 0)
         metric_observe_us(counters.first_token_seconds, result->first_token_us);
-    if (call == NULL)
-        return;
-    call->error_code =
-        arena_strdup(session->calls_arena, result->err != NULL ? result->err->code : "");
+}
+
+/* What the result says, but for whom it comes from. */
+static void fill_call(struct arena *arena, const struct llm_result *result,
+                      struct turn_llm_call *call)
+{
+    call->error_code = arena_strdup(arena, result->err != NULL ? result->err->code : "");
     call->finish = result->err == NULL ? finish_name(result->finish) : "";
-    call->request_id = arena_strdup(session->calls_arena, result->request_id);
+    call->request_id = arena_strdup(arena, result->request_id);
     call->tokens_in = result->tokens_in;
     call->tokens_out = result->tokens_out;
     call->tokens_cached = result->tokens_cached;
     call->connect_ms = to_ms(result->connect_us);
     call->first_token_ms = to_ms(result->first_token_us);
     call->total_ms = to_ms(result->total_us);
+}
+
+void calls_record(struct session *session, const struct assistant *assistant,
+                  const struct llm_result *result)
+{
+    struct turn_llm_call *call = record_call(session, result->err == NULL ? "answered" : "failed");
+    count_call(result);
+    if (call == NULL)
+        return;
+    fill_call(session->calls_arena, result, call);
     name_call(session, assistant, call, result->model);
+}
+
+void calls_describe(struct arena *arena, const struct assistant_model *model,
+                    const struct llm_result *result, struct turn_llm_call *call)
+{
+    count_call(result);
+    call->outcome = result->err == NULL ? "answered" : "failed";
+    fill_call(arena, result, call);
+    call->provider = model->provider;
+    call->model = arena_strdup(arena, result->model[0] != '\0' ? result->model : model->model);
+    call->cost = cost_of(model, call);
 }
 
 void calls_record_stopped(struct session *session, const struct assistant *assistant)

@@ -24,10 +24,18 @@ void counters_init(void)
          "Time of a claim unit"},
         {&counters.replies, metric_counter, "frontdesk_turns_total", "outcome=\"reply\"",
          "Committed turns"},
+        {&counters.closed, metric_counter, "frontdesk_turns_total", "outcome=\"closed\"",
+         "Committed turns"},
         {&counters.fallbacks, metric_counter, "frontdesk_turns_total", "outcome=\"fallback\"",
          "Committed turns"},
         {&counters.degraded, metric_counter, "frontdesk_turns_total", "outcome=\"degraded\"",
          "Committed turns"},
+        {&counters.budget_spent, metric_counter, "frontdesk_turns_total",
+         "outcome=\"budget_spent\"", "Committed turns"},
+        {&counters.budgets_low, metric_counter, "frontdesk_budgets_used_total", "level=\"80\"",
+         "Budgets of a period of which this process saw so many per cent spent"},
+        {&counters.budgets_gone, metric_counter, "frontdesk_budgets_used_total", "level=\"100\"",
+         "Budgets of a period of which this process saw so many per cent spent"},
         {&counters.recomputes, metric_counter, "frontdesk_turn_recomputes_total", "",
          "Turns started anew because a text came"},
         {&counters.refused, metric_counter, "frontdesk_turns_refused_total", "",
@@ -57,6 +65,8 @@ void counters_init(void)
          "Times a worker of this process was marked dead"},
         {&counters.directory_published, metric_counter, "frontdesk_directory_published_total", "",
          "Directory records published"},
+        {&counters.notices, metric_counter, "frontdesk_escalation_notices_total", "",
+         "People of a rota who were told of an escalation"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         *rows[i].metric = rows[i].make(rows[i].name, rows[i].labels, rows[i].help);

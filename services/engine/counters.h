@@ -6,11 +6,13 @@
 
 struct counters {
     struct metric *claimed, *duplicates, *dead_letters, *claim_failures, *claim_seconds;
-    struct metric *replies, *fallbacks, *degraded, *recomputes, *refused, *adopted;
+    struct metric *replies, *closed, *fallbacks, *degraded, *budget_spent, *recomputes, *refused,
+        *adopted;
     struct metric *in_flight, *models_troubled, *turn_seconds, *model_calls_ok, *model_calls_failed,
         *first_token_seconds;
     struct metric *tool_calls_ok, *tool_calls_failed, *tool_requests, *tool_seconds;
-    struct metric *dead_letters_lost, *workers_lost, *directory_published;
+    struct metric *budgets_low, *budgets_gone;
+    struct metric *dead_letters_lost, *workers_lost, *directory_published, *notices;
 };
 extern struct counters counters;
 

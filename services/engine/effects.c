@@ -338,17 +338,24 @@ static void take_effect(struct session *session, struct effect *effect)
         submit(session, effect, &unit);
 }
 
-/* Which tool it is; false: none that the assistant has. */
-static bool find_tool(struct effect *effect, const char *name)
+/* Which tool it is; false: none that may be used now. */
+static bool find_tool(const struct session *session, struct effect *effect, const char *name)
 {
     const struct assistant *assistant = effect->call.assistant;
-    if (!assistant_may_use(assistant, name))
+    if (!assistant_may_use(think_tools(session, assistant), name))
         return false;
     effect->outside = assistant_http_tool(assistant, name);
     if (effect->outside == NULL)
         effect->tool = tools_named(name);
     effect->name = effect->outside != NULL ? effect->outside->name : effect->tool->name;
     return true;
+}
+
+static const char *why_not(const struct assistant *assistant, const char *name)
+{
+    return assistant_may_use(&assistant->tools, name)
+               ? "not outside the opening hours: only messages are taken, with take_message"
+               : "there is no tool of that name";
 }
 
 static int read_arguments(const struct session *session, struct effect *effect, const char *text,
@@ -365,8 +372,8 @@ static void run_call(struct session *session, const struct rounds_call *call)
 {
     struct effect *effect = effect_new(session, call);
     struct err err;
-    if (!find_tool(effect, call->name))
-        refuse(session, effect, "there is no tool of that name");
+    if (!find_tool(session, effect, call->name))
+        refuse(session, effect, why_not(effect->call.assistant, call->name));
     else if (call->outcome != NULL)
         finish(session, effect, arena_strdup(effect->arena, call->outcome),
                arena_strdup(effect->arena, call->result));
@@ -380,13 +387,16 @@ static void run_call(struct session *session, const struct rounds_call *call)
 
 void effects_run(struct session *session)
 {
-    if (session->outside != NULL || think_assistant(session) == NULL)
+    const struct assistant *assistant = think_assistant(session);
+    if (session->outside != NULL || assistant == NULL)
         return; /* its answer, or think_assistant_ready, comes */
     const struct rounds_call *call = next_call(session);
     bool newer =
         session->claimed > session->turn.claimed && session->turn.recomputes < TURN_RECOMPUTES_MAX;
     if (call == NULL)
         session_apply(session, newer ? EVENT_NEWER : EVENT_ACTED);
+    else if (assistant->workflow.closed_mode == WORKFLOW_TAKE_MESSAGE && !session->briefing.timed)
+        briefing_read(session, assistant); /* a rerun does not know yet whether it is closed */
     else
         run_call(session, call);
 }

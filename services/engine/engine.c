@@ -12,11 +12,15 @@
 #include "http/address.h"
 #include "intake.h"
 #include "relay.h"
+#include "rota.h"
 #include "service/log.h"
 #include "session.h"
+#include "store/job.h"
 #include "store/statements.h"
+#include "summary.h"
 #include "tool_http.h"
 #include "tools.h"
+#include "unfinished.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,6 +164,9 @@ static void close_loop(void *state)
     worker_free(&engine->worker);
     adopt_free(&engine->adopt);
     relay_free(&engine->relay);
+    summaries_free(&engine->summaries);
+    rota_free(&engine->rota);
+    unfinished_free(&engine->unfinished);
     assistants_free(&engine->assistants);
     breakers_free(&engine->breakers);
     tools_free(&engine->tools);
@@ -209,14 +216,18 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
                                     .exceptions = shared.tool_networks,
                                     .per_tenant = shared.settings.tool_calls_per_tenant});
     engine->llm = llm_new(engine->loop);
+    engine->summaries = summaries_new(engine);
     open_database(engine);
     if (open_producer(engine, err) != 0 || intake_open(engine, &engine->intake, err) != 0) {
         close_loop(engine);
         return -1;
     }
     engine->adopt = adopt_new(engine);
-    if (service_loop_index(self) == 0)
+    engine->rota = rota_new(engine);
+    if (service_loop_index(self) == 0) {
         engine->relay = relay_new(engine);
+        engine->unfinished = unfinished_new(engine);
+    }
     engine->tick = timer_new(engine->loop, on_bus_tick, engine);
     timer_start(engine->tick, 100, 1000);
     *state = engine;
@@ -240,14 +251,16 @@ void engine_drain(void *state)
     engine->draining = true;
     timer_stop(engine->tick);
     sessions_drop_waiting(engine->sessions);
+    summaries_stop(engine->summaries);
     engine_drain_step(engine);
 }
 
 void engine_drain_step(struct engine *engine)
 {
     if (!engine->draining || engine->retiring || sessions_at_work(engine->sessions) > 0 ||
-        statements_in_flight(engine->sessions) || !intake_idle(engine->intake) ||
-        (engine->adopt != NULL && adopt_in_flight(engine->adopt)) ||
+        statements_in_flight(engine->sessions) || summaries_in_flight(engine->summaries) ||
+        !intake_idle(engine->intake) || (engine->adopt != NULL && adopt_in_flight(engine->adopt)) ||
+        (engine->rota != NULL && !rota_idle(engine->rota)) ||
         (engine->relay != NULL && !relay_idle(engine->relay)))
         return;
     engine->retiring = true;
@@ -258,6 +271,7 @@ void engine_drain_step(struct engine *engine)
         service_loop_drained(engine->self);
         return;
     }
+    job_add_release(&unit, engine->last_id);
     turn_add_give_back(&unit, engine->last_id);
     pg_submit(engine->pg, &unit);
 }

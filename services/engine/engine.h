@@ -25,6 +25,9 @@ struct tool_http;
 struct address_list;
 struct adopt;
 struct relay;
+struct summaries;
+struct rota;
+struct unfinished;
 
 /* Read-only after start, but for suspect_busy. */
 struct engine_shared {
@@ -56,6 +59,9 @@ struct engine {
     int64_t models_troubled, tool_requests; /* as the metrics have them */
     struct adopt *adopt;
     struct relay *relay;
+    struct summaries *summaries;
+    struct rota *rota;
+    struct unfinished *unfinished;
     struct timer *tick;
     char *last_id; /* of the unit that retires the worker */
     bool draining, retiring;

@@ -11,10 +11,12 @@
 #include "contract/topics.h"
 #include "counters.h"
 #include "crypto/crypto.h"
+#include "rota_plan.h"
 #include "service/dead_letters.h"
 #include "service/log.h"
 #include "session.h"
 #include "store/inbox.h"
+#include "wake_up.h"
 #include "json/json.h"
 
 #include <stdio.h>
@@ -103,6 +105,11 @@ static void to_event(struct intake *intake, const struct sms_received *sms, stru
         .conversation = uuid_new(),
     };
     hash_content(sms, out->content_hash);
+    char code[ROTA_CODE_SIZE];
+    if (out->consent == INBOX_NO_WORD && rota_plan_read_code(sms->body, code)) {
+        out->consent = INBOX_CODE;
+        out->code = arena_strdup(intake->arena, code);
+    }
 }
 
 /* ---- dead letters ---- */
@@ -177,6 +184,16 @@ static void batch_over(struct intake *intake)
     intake->paused = false;
 }
 
+/* What people of a rota are answered. */
+static void wake_answers(struct intake *intake, const struct pg_answer *answer)
+{
+    struct rota_answer reply;
+    char tenant[UUID_TEXT_SIZE];
+    for (int row = 0; inbox_read_answer(answer, row, &reply); row++)
+        wake_up_send(intake->engine, uuid_format(&reply.tenant, tenant), &reply.session,
+                     &reply.delivery, NULL);
+}
+
 static void report_claims(struct intake *intake, const struct pg_answer *answer)
 {
     struct engine *engine = intake->engine;
@@ -235,6 +252,7 @@ static void claim_done(void *arg, const struct pg_answer *answer)
     }
     metric_observe_us(counters.claim_seconds, clock_mono_us() - intake->sent_us);
     report_claims(intake, answer);
+    wake_answers(intake, answer);
     intake->first += intake->claim_count;
     claim_next(intake);
 }

@@ -1,5 +1,6 @@
 /* Cleaning and cutting of replies for text messages, and the look for what must not leave in one.
- * think.c calls it before each commit. */
+ * think.c calls it before each commit, reception.c for the parts that a reply without a model is
+ * made of. */
 #include "reply.h"
 
 #include "base/strbuf.h"
@@ -15,7 +16,7 @@ static bool is_kept(uint32_t point)
 
 /* Where to cut so that the units fit: behind the last sentence in the second half, else before the
  * last space, else between characters. */
-static size_t cut_at(const char *text)
+static size_t cut_at(const char *text, size_t units_max)
 {
     size_t units = 0, sentence = 0, word = 0;
     const char *p = text;
@@ -23,7 +24,7 @@ static size_t cut_at(const char *text)
         const char *before = p;
         uint32_t point = text_next_code_point(&p);
         units += point >= 0x10000 ? 2 : 1;
-        if (units > REPLY_UNITS_MAX) {
+        if (units > units_max) {
             size_t at = (size_t)(before - text);
             if (sentence > at / 2)
                 return sentence;
@@ -36,6 +37,22 @@ static size_t cut_at(const char *text)
             word = (size_t)(before - text);
     }
     return (size_t)(p - text);
+}
+
+size_t reply_units(const char *text)
+{
+    size_t units = 0;
+    while (*text != '\0')
+        units += text_next_code_point(&text) >= 0x10000 ? 2 : 1;
+    return units;
+}
+
+const char *reply_cut(struct arena *arena, const char *text, size_t units)
+{
+    size_t length = cut_at(text, units);
+    while (length > 0 && strchr(" \n", text[length - 1]) != NULL)
+        length--;
+    return arena_strndup(arena, text, length);
 }
 
 const char *reply_clean(struct arena *arena, const char *text)
@@ -51,12 +68,26 @@ const char *reply_clean(struct arena *arena, const char *text)
             strbuf_add(&out, start, (size_t)(text - start));
     }
     char *clean = out.data + strspn(out.data, " \n");
-    size_t length = cut_at(clean);
-    while (length > 0 && strchr(" \n", clean[length - 1]) != NULL)
-        length--;
-    const char *kept = arena_strndup(arena, clean, length);
+    const char *kept = reply_cut(arena, clean, REPLY_UNITS_MAX);
     strbuf_fini(&out);
     return kept;
+}
+
+static size_t count_units(const char *text)
+{
+    size_t units = 0;
+    while (*text != '\0')
+        units += text_next_code_point(&text) >= 0x10000 ? 2 : 1;
+    return units;
+}
+
+const char *reply_append(struct arena *arena, const char *reply, const char *more)
+{
+    static const char gap[] = "\n\n";
+    const char *tail = reply_clean(arena, more);
+    size_t taken = count_units(tail) + strlen(gap);
+    size_t length = taken < REPLY_UNITS_MAX ? cut_at(reply, REPLY_UNITS_MAX - taken) : 0;
+    return arena_printf(arena, "%.*s%s%s", (int)length, reply, length > 0 ? gap : "", tail);
 }
 
 /* ---- what must not leave ---- */

@@ -2,12 +2,11 @@
  * are the only code that changes its timers and places. */
 #include "session.h"
 
-#include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "contract/event.h"
 #include "counters.h"
 #include "service/log.h"
+#include "wake_up.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +17,8 @@ void session_unlist(struct session *session)
 {
     struct sessions *all = session->engine->sessions;
     struct session_list *const lists[] = {
-        [LIST_SUSPECTS] = &all->suspects,
-        [LIST_STARTS] = &all->starts,
-        [LIST_ROUNDS] = &all->rounds,
+        [LIST_SUSPECTS] = &all->suspects, [LIST_STARTS] = &all->starts,
+        [LIST_RESERVES] = &all->reserves, [LIST_ROUNDS] = &all->rounds,
         [LIST_COMMITS] = &all->commits,
     };
     if (session->entry.share != NULL)
@@ -60,6 +58,8 @@ static void end_turn(struct session *session)
     memset(&session->turn, 0, sizeof session->turn);
     memset(&session->rounds, 0, sizeof session->rounds);
     memset(&session->briefing, 0, sizeof session->briefing);
+    session->prompt_record = session->prompt_passages = NULL;
+    session->left_out = 0;
     memset(&session->commit, 0, sizeof session->commit);
     session->model_index = session->model_tries = 0;
     give_place_back(session);
@@ -217,6 +217,16 @@ static void act_fall_back(struct session *session)
     commit(session, "fallback", NULL);
 }
 
+static void act_say_spent(struct session *session)
+{
+    commit(session, "budget_spent", NULL);
+}
+
+static void act_say_closed(struct session *session)
+{
+    commit(session, "closed", NULL);
+}
+
 /* A process that was just started has not read the tenant's wording yet. */
 static void act_ask_wording(struct session *session)
 {
@@ -234,30 +244,12 @@ static void act_back_off(struct session *session)
     timer_start(session->timer, back_off_ms(session), 0);
 }
 
-/* A wake-up that is lost is found by its row. */
 static void publish(struct session *session)
 {
-    struct engine *engine = session->engine;
-    struct arena *arena = arena_new();
-    struct bus_record record;
-    char id[UUID_TEXT_SIZE];
-    struct err err;
-    struct delivery_requested event = {
-        .event = {.id = uuid_format(&session->commit.delivery, id),
-                  .source = "frontdesk/engine",
-                  .subject = "",
-                  .time_ms = clock_wall_ms(),
-                  .tenant = session->tenant,
-                  .traceparent = session->commit.traceparent != NULL
-                                     ? event_traceparent(arena, session->commit.traceparent)
-                                     : ""},
-        .delivery = session->commit.delivery,
-        .session = session->id,
-    };
-    delivery_requested_encode(arena, engine->shared->settings.kafka.topic_prefix, &event, &record);
-    if (bus_produce(engine->producer, &record, NULL, NULL, &err) != 0)
-        log_warn("wake_up.not_sent", LOG_ERR(&err));
-    arena_free(&arena);
+    if (session->commit.body[0] == '\0')
+        return; /* a recovery that found no model: nothing leaves */
+    wake_up_send(session->engine, session->tenant, &session->id, &session->commit.delivery,
+                 session->commit.traceparent);
 }
 
 static void act_publish(struct session *session)
@@ -295,6 +287,8 @@ static void (*const actions[TURN_ACTIONS])(struct session *session) = {
     [ACTION_RECOMPUTE] = act_recompute,
     [ACTION_REPLY] = act_reply,
     [ACTION_FALL_BACK] = act_fall_back,
+    [ACTION_SAY_SPENT] = act_say_spent,
+    [ACTION_SAY_CLOSED] = act_say_closed,
     [ACTION_ASK_WORDING] = act_ask_wording,
     [ACTION_DEGRADE] = act_degrade,
     [ACTION_BACK_OFF] = act_back_off,
@@ -365,6 +359,7 @@ struct sessions *sessions_new(struct engine *engine)
     all->shares = shares_new(places, places * 2);
     TAILQ_INIT(&all->suspects);
     TAILQ_INIT(&all->starts);
+    TAILQ_INIT(&all->reserves);
     TAILQ_INIT(&all->rounds);
     TAILQ_INIT(&all->commits);
     return all;

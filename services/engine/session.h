@@ -15,16 +15,17 @@
 #include "briefing.h"
 #include "engine.h"
 #include "pg/pg.h"
-#include "rounds.h"
+#include "prompt/rounds.h"
 #include "shares.h"
 #include "store/turn.h"
+#include "store/usage.h"
 #include "turn_table.h"
 
 struct session {
     struct share *share;       /* its tenant's */
     struct share_entry entry;  /* in line for a place */
     TAILQ_ENTRY(session) link; /* in one list at most */
-    enum { LIST_NONE, LIST_SUSPECTS, LIST_STARTS, LIST_ROUNDS, LIST_COMMITS } list;
+    enum { LIST_NONE, LIST_SUSPECTS, LIST_STARTS, LIST_RESERVES, LIST_ROUNDS, LIST_COMMITS } list;
     struct engine *engine;
     enum turn_state state;
     char tenant[UUID_TEXT_SIZE];
@@ -43,7 +44,13 @@ struct session {
     struct arena *arena;
     struct rounds rounds;
     struct briefing briefing;
-    int64_t prompt_position; /* of the newest message that the model was told */
+    bool reserved;              /* of the tenant's budget, since the last start */
+    struct usage_amounts most;  /* for LIST_RESERVES: the turn's worst case, */
+    struct usage_limits limits; /* and what the tenant allows */
+    int64_t prompt_position;    /* of the newest message that the model was told */
+    int64_t left_out;           /* messages below this position are not in the prompt; 0: all are */
+    const char *prompt_record;  /* what is kept of the last prompt; NULL: there was none */
+    const char *prompt_passages; /* JSON: those that it held; NULL: none */
     struct llm_call *call;
     struct effect *outside; /* a tenant's tool that is being asked (effects.c); NULL: none */
     int model_index, model_tries;
@@ -64,9 +71,9 @@ struct sessions {
     struct engine *engine;
     struct map *by_id;
     struct shares *shares;
-    struct session_list suspects, starts, rounds, commits;
+    struct session_list suspects, starts, reserves, rounds, commits;
     size_t suspects_at_work; /* 0 or 1 */
-    int starts_in_flight, rounds_in_flight, commits_in_flight, acts_in_flight;
+    int starts_in_flight, reserves_in_flight, rounds_in_flight, commits_in_flight, acts_in_flight;
     uint64_t next_ticket;
 };
 
@@ -115,7 +122,7 @@ void session_unlist(struct session *session);
 
 /* ---- statements.c ---- */
 
-/* Send waiting starts, rounds and commits in batches; called after each change. */
+/* Send waiting starts, reservations, rounds and commits in batches; called after each change. */
 void statements_flush(struct sessions *sessions);
 
 /* Units on their way that would write. */
@@ -146,6 +153,12 @@ void calls_record(struct session *session, const struct assistant *assistant,
                   const struct llm_result *result);
 void calls_record_stopped(struct session *session, const struct assistant *assistant);
 
+/* Fills all of a call that is no turn's own but its id and its beginning; copies are the arena's.
+ */
+struct assistant_model;
+void calls_describe(struct arena *arena, const struct assistant_model *model,
+                    const struct llm_result *result, struct turn_llm_call *call);
+
 /* ---- think.c ---- */
 
 /* The assistant's version of the turn; NULL while it is being read (assistants.h). */
@@ -154,14 +167,23 @@ const struct assistant *think_assistant(struct session *session);
 /* What is left of the turn's time; negative when it is over. */
 int64_t think_time_left_ms(const struct session *session);
 
-/* Asks the model; the outcome comes as EVENT_ANSWER, _TOOLS, _MODEL_AWAY, _NO_MODEL. */
+/* Asks the model; the outcome comes as EVENT_ANSWER, _TOOLS, _MODEL_AWAY, _NO_MODEL, and for
+ * tenants with budgets as EVENT_SPENT, _FULL, _NOT_OURS. */
 void think_start(struct session *session);
 
 /* The assistant version that the session waited for is there; NULL: it cannot be had. */
 void think_assistant_ready(struct session *session, const struct assistant *assistant);
 
+/* What the turn's models may call: less, perhaps, while the business is closed. */
+struct assistant_tools;
+const struct assistant_tools *think_tools(const struct session *session,
+                                          const struct assistant *assistant);
+
 /* What the model is to be told was read, or the database did not answer (briefing.h). */
 void think_briefed(struct session *session);
+
+/* The turn's reservation was judged; NULL: the database did not answer (budget.h). */
+void think_reserved(struct session *session, const struct usage_reserved *reserved);
 
 /* Whether the tenant's wordings are in memory; if not, think_assistant_ready comes. */
 bool think_has_wording(struct session *session);
@@ -169,8 +191,8 @@ bool think_has_wording(struct session *session);
 /* Stops a call in flight, if any, and records that it was stopped. */
 void think_stop(struct session *session);
 
-/* Fills session->commit for a reply, the fallback or the degraded wording. `text` is the model's.
- */
+/* Fills session->commit for a model's reply (`text`), or, with NULL, for what the reception says
+ * without one (reception_turn.h). */
 void think_prepare(struct session *session, const char *outcome, const char *text);
 
 #endif

@@ -35,6 +35,9 @@ const struct config_spec engine_config[] = {
         "What an adopter of a turn has at least, however late it is."),
     ROW("answer_within_ms", CONFIG_MS, answer_within_ms, "24h", 1000, 2592000000, 0,
         "Older texts are stored as late and never answered by themselves."),
+    ROW("unfinished_message_ms", CONFIG_MS, unfinished_message_ms, "15m", 1000, 86400000, 0,
+        "A message that a customer began to leave without a model becomes a task for people when "
+        "nothing is added to it for so long."),
     ROW("quiet_ms", CONFIG_MS, quiet_ms, "168h", 1000, 31536000000, 0,
         "A conversation silent for so long is closed; the next text opens another."),
     ROW("loop_replies", CONFIG_INT, loop_replies, "20", 0, 1000, 0,
@@ -48,6 +51,8 @@ const struct config_spec engine_config[] = {
         "Requests to HTTP tools of one tenant at once per loop; more wait for these."),
     ROW("max_in_flight", CONFIG_INT, max_in_flight, "10000", 1, 100000, 0,
         "Turns at work at once per loop; more wait in the database."),
+    ROW("prompt_tokens", CONFIG_INT, prompt_tokens, "24000", 2000, 1000000, 0,
+        "Budget of one prompt in tokens, estimated: older messages and papers are left out of it."),
     ROW("claim_batch", CONFIG_INT, claim_batch, "256", 1, 500, 0, "Most events in one claim."),
     ROW("session_timeout_ms", CONFIG_MS, session_timeout_ms, "30s", 1000, 300000, 0,
         "Kafka consumer group session."),

@@ -1,15 +1,17 @@
-/* Start, round and commit statements in batches: what waits is sent as one unit when at most one
- * other unit of its kind is in flight, so a lone turn never waits and under load many share one
- * statement. An answer finds its session by ticket: one that was dropped or moved on meanwhile is
- * not touched. */
+/* Start, reservation, round and commit statements in batches: what waits is sent as one unit when
+ * at most one other unit of its kind is in flight, so a lone turn never waits and under load many
+ * share one statement. An answer finds its session by ticket: one that was dropped or moved on
+ * meanwhile is not touched. */
 #include "session.h"
 
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/stop.h"
+#include "budget.h"
 #include "counters.h"
 #include "service/log.h"
+#include "summary.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -102,9 +104,13 @@ static void keep_turn(struct session *session, const struct turn_started *starte
     session->turn.context = arena_strdup(session->arena, started->context);
     session->turn.assistant = arena_strdup(session->arena, started->assistant);
     session->turn.traceparent = arena_strdup(session->arena, started->traceparent);
+    session->turn.summary = arena_strdup(session->arena, started->summary);
+    session->turn.earlier = arena_strdup(session->arena, started->earlier);
+    session->turn.reception = arena_strdup(session->arena, started->reception);
     session->turn.rounds = NULL; /* read below, and borrowed */
     session->started_ms = clock_mono_ms();
     session->briefing = (struct briefing){.ready = false};
+    session->reserved = false;
     session->rounds = (struct rounds){.last_number = started->last_round};
     if (rounds_read(session->arena, started->rounds, &session->rounds, &err) != 0) {
         log_error("rounds.not_read", LOG_TEXT("session", uuid_format(&session->id, id)),
@@ -189,6 +195,67 @@ static void send_starts(struct sessions *sessions)
                    &(struct turn_times){settings->turn_deadline_ms, settings->adopter_deadline_ms,
                                         settings->answer_within_ms});
     sessions->starts_in_flight++;
+    pg_submit(engine->pg, &unit);
+}
+
+/* ---- reservations ---- */
+
+static void reserves_failed(struct batch *batch, const struct err *err)
+{
+    log_warn("statement.failed", LOG_TEXT("what", "reserve"),
+             LOG_INT("turns", (int64_t)batch->count), LOG_ERR(err));
+    bool alone = !err_is_retryable(err) || strcmp(err->code, PG_LOCKED) == 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        struct session *session = batch_session(batch, i);
+        if (session == NULL)
+            continue;
+        session->alone = alone;
+        think_reserved(session, NULL);
+    }
+}
+
+static void reserves_done(void *arg, const struct pg_answer *answer)
+{
+    struct batch *batch = arg;
+    struct sessions *sessions = batch->sessions;
+    struct usage_reserved reserved;
+    sessions->reserves_in_flight--;
+    if (answer->err != NULL)
+        reserves_failed(batch, answer->err);
+    for (int row = 0; answer->err == NULL && usage_read_reserved(answer, row, &reserved); row++) {
+        struct session *session = batch_session(batch, reserved.index);
+        if (session == NULL)
+            continue;
+        session->alone = false;
+        budget_tell(session->tenant, &reserved);
+        think_reserved(session, &reserved);
+    }
+    batch_free(batch);
+    statements_flush(sessions);
+    engine_drain_step(sessions->engine);
+}
+
+static void send_reserves(struct sessions *sessions)
+{
+    struct engine *engine = sessions->engine;
+    struct batch *batch = batch_new(sessions);
+    struct usage_wish *wishes = arena_alloc(batch->arena, BATCH_MAX * sizeof *wishes);
+    struct session *session;
+    bool closed = false;
+    while (fits(batch, session = TAILQ_FIRST(&sessions->reserves), &closed)) {
+        session_unlist(session);
+        wishes[batch->count] =
+            (struct usage_wish){.tenant = arena_strdup(batch->arena, session->tenant),
+                                .turn = session->turn.turn,
+                                .fence = session->turn.fence,
+                                .most = session->most,
+                                .limits = session->limits};
+        batch_add(batch, session);
+    }
+    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = reserves_done, .arg = batch};
+    usage_add_reserve(&unit, batch->arena, arena_strdup(batch->arena, worker_id(engine->worker)),
+                      wishes, batch->count);
+    sessions->reserves_in_flight++;
     pg_submit(engine->pg, &unit);
 }
 
@@ -279,9 +346,11 @@ static void send_rounds(struct sessions *sessions)
 static void count_outcome(const struct session *session)
 {
     const char *outcome = session->commit.outcome;
-    metric_add(strcmp(outcome, "reply") == 0      ? counters.replies
-               : strcmp(outcome, "fallback") == 0 ? counters.fallbacks
-                                                  : counters.degraded,
+    metric_add(strcmp(outcome, "reply") == 0          ? counters.replies
+               : strcmp(outcome, "closed") == 0       ? counters.closed
+               : strcmp(outcome, "fallback") == 0     ? counters.fallbacks
+               : strcmp(outcome, "budget_spent") == 0 ? counters.budget_spent
+                                                      : counters.degraded,
                1);
     metric_observe_us(counters.turn_seconds, (clock_mono_ms() - session->started_ms) * 1000);
 }
@@ -300,6 +369,7 @@ static void committed_one(struct session *session, const struct turn_committed *
     if (event == EVENT_COMMITTED || event == EVENT_MORE) {
         STOP_POINT("engine.committed", uuid_format(&session->id, id));
         count_outcome(session);
+        summaries_after(session->engine->summaries, session);
         log_info("turn.finished", LOG_TEXT("session", uuid_format(&session->id, id)),
                  LOG_TEXT("turn", uuid_format(&session->turn.turn, turn)),
                  LOG_TEXT("outcome", session->commit.outcome),
@@ -333,6 +403,21 @@ static void commits_done(void *arg, const struct pg_answer *answer)
     engine_drain_step(sessions->engine);
 }
 
+static const struct reception_record *copy_record(struct arena *arena,
+                                                  const struct reception_record *from)
+{
+    if (from == NULL)
+        return NULL;
+    struct reception_record *record = arena_alloc(arena, sizeof *record);
+    *record = *from; /* `asked` is static */
+    record->caller = arena_strdup(arena, from->caller);
+    record->reason = arena_strdup(arena, from->reason);
+    record->call_back = arena_strdup(arena, from->call_back);
+    record->escalation = arena_strdup(arena, from->escalation);
+    record->summary = arena_strdup(arena, from->summary);
+    return record;
+}
+
 /* The session may be dropped while the unit is on its way: its texts are copied. */
 static void copy_commit(struct arena *arena, struct turn_commit *commit)
 {
@@ -342,6 +427,10 @@ static void copy_commit(struct arena *arena, struct turn_commit *commit)
     commit->error_code = arena_strdup(arena, commit->error_code);
     commit->traceparent = arena_strdup(arena, commit->traceparent);
     commit->passages = arena_strdup(arena, commit->passages);
+    commit->prompt = arena_strdup(arena, commit->prompt);
+    commit->trigger.summary = arena_strdup(arena, commit->trigger.summary);
+    commit->trigger.promised = arena_strdup(arena, commit->trigger.promised);
+    commit->reception = copy_record(arena, commit->reception);
     struct turn_llm_call *calls = arena_alloc(arena, commit->call_count * sizeof *calls);
     for (size_t i = 0; i < commit->call_count; i++) {
         struct turn_llm_call *call = &calls[i];
@@ -385,13 +474,15 @@ void statements_flush(struct sessions *sessions)
         send_commits(sessions);
     while (!TAILQ_EMPTY(&sessions->rounds) && sessions->rounds_in_flight < UNITS_IN_FLIGHT)
         send_rounds(sessions);
+    while (!TAILQ_EMPTY(&sessions->reserves) && sessions->reserves_in_flight < UNITS_IN_FLIGHT)
+        send_reserves(sessions);
     while (!TAILQ_EMPTY(&sessions->starts) && sessions->starts_in_flight < UNITS_IN_FLIGHT)
         send_starts(sessions);
 }
 
 bool statements_in_flight(const struct sessions *sessions)
 {
-    return sessions->starts_in_flight + sessions->rounds_in_flight + sessions->commits_in_flight +
-               sessions->acts_in_flight >
+    return sessions->starts_in_flight + sessions->reserves_in_flight + sessions->rounds_in_flight +
+               sessions->commits_in_flight + sessions->acts_in_flight >
            0;
 }

@@ -4,7 +4,12 @@
 #include "base/clock.h"
 #include "base/stop.h"
 #include "breaker.h"
-#include "prompt.h"
+#include "budget.h"
+#include "contract/segments.h"
+#include "escalate.h"
+#include "prompt/prompt.h"
+#include "prompt/record.h"
+#include "reception_turn.h"
 #include "reply.h"
 #include "service/log.h"
 #include "session.h"
@@ -17,6 +22,8 @@
 #define FAST_MS          1000 /* it must fail, and be back, within this */
 #define PATIENCE_MS      10000
 #define BRIEF_AGAIN_MS   200
+#define RESERVE_AGAIN_MS 250
+#define ANSWER_TOKENS    1024 /* of a model whose answers have no limit here */
 #define ANSWER_BYTES_MAX (64 * 1024)
 #define WITHHELD         "reply.rules"
 
@@ -117,8 +124,8 @@ static bool quotes_rules(const struct assistant *assistant, const char *reply)
     size_t count = 0;
     for (size_t i = 0; i < PROMPT_RULES; i++)
         texts[count++] = prompt_rules[i];
-    for (size_t i = 0; assistant != NULL && i < assistant->tool_count; i++) {
-        const struct tool *tool = tools_named(assistant->tools[i].name);
+    for (size_t i = 0; assistant != NULL && i < assistant->tools.count; i++) {
+        const struct tool *tool = tools_named(assistant->tools.items[i].name);
         if (tool != NULL)
             texts[count++] = tool->description;
     }
@@ -188,6 +195,73 @@ static void wait_for_model(struct session *session, int64_t wait_ms)
     session_apply(session, soon ? EVENT_MODEL_AWAY : EVENT_NO_MODEL);
 }
 
+const struct assistant_tools *think_tools(const struct session *session,
+                                          const struct assistant *assistant)
+{
+    return briefing_says(&session->briefing, assistant, WORKFLOW_TAKE_MESSAGE)
+               ? &assistant->message_tools
+               : &assistant->tools;
+}
+
+/* The setting, or what that model can take beside its answer. */
+static int64_t prompt_budget(const struct session *session, const struct assistant_model *model)
+{
+    int64_t most = session->engine->shared->settings.prompt_tokens;
+    int64_t answer = model->max_tokens > 0 ? model->max_tokens : ANSWER_TOKENS;
+    int64_t room = model->window > 2 * answer ? model->window - answer : model->window / 2;
+    return model->window > 0 && room < most ? room : most;
+}
+
+/* What the prompt says of this moment: the briefing, and what was asked without a model. */
+static const char *told_now(struct session *session, const struct assistant *assistant)
+{
+    const char *briefing = session->briefing.text;
+    const char *asked = reception_turn_brief(session, assistant);
+    if (briefing == NULL || asked == NULL)
+        return briefing != NULL ? briefing : asked;
+    return arena_printf(session->arena, "%s%s", briefing, asked);
+}
+
+/* Builds the prompt for that model and keeps what is recorded of it. */
+static int build_prompt(struct session *session, const struct assistant *assistant,
+                        const struct assistant_model *model, struct prompt *prompt, struct err *err)
+{
+    const struct assistant_tools *tools = think_tools(session, assistant);
+    const struct prompt_parts parts = {.profile = &assistant->profile,
+                                       .workflow = &assistant->workflow,
+                                       .context = session->turn.context,
+                                       .rounds = &session->rounds,
+                                       .summary = session->turn.summary,
+                                       .earlier = session->turn.earlier,
+                                       .told = told_now(session, assistant),
+                                       .passages = session->briefing.passages,
+                                       .tools = tools->items,
+                                       .tool_count = tools->count,
+                                       .tokens_max = prompt_budget(session, model)};
+    if (prompt_build(session->arena, &parts, prompt, err) != 0)
+        return -1;
+    session->prompt_position = prompt->position;
+    session->left_out = prompt->left_out;
+    session->prompt_passages = prompt->passages;
+    session->prompt_record =
+        record_write(session->arena, &parts, prompt,
+                     &(struct record_call){.claimed = session->turn.claimed,
+                                           .version = session->turn.assistant_version,
+                                           .no_more_tools = !rounds_have_room(&session->rounds)});
+    return 0;
+}
+
+/* What cannot be built will not be asked either: ask() says so. */
+static void reserve(struct session *session, const struct assistant *assistant)
+{
+    struct prompt prompt = {.count = 0};
+    struct err err;
+    if (assistant->model_count > 0 &&
+        build_prompt(session, assistant, &assistant->models[0], &prompt, &err) != 0)
+        prompt.tokens = 0;
+    budget_reserve(session, assistant, prompt.tokens);
+}
+
 static void ask(struct session *session, const struct assistant *assistant)
 {
     int64_t wait_ms = choose_model(session, assistant);
@@ -199,11 +273,8 @@ static void ask(struct session *session, const struct assistant *assistant)
     struct err err;
     char id[UUID_TEXT_SIZE];
     const struct assistant_model *model = &assistant->models[session->model_index];
-    const struct prompt_parts parts = {.assistant = assistant,
-                                       .context = session->turn.context,
-                                       .rounds = &session->rounds,
-                                       .briefing = session->briefing.text};
-    if (prompt_build(session->arena, &parts, &prompt, &err) != 0) {
+    const struct assistant_tools *tools = think_tools(session, assistant);
+    if (build_prompt(session, assistant, model, &prompt, &err) != 0) {
         log_error("prompt.not_built", LOG_TEXT("session", uuid_format(&session->id, id)),
                   LOG_ERR(&err));
         let_probe_go(session);
@@ -211,7 +282,6 @@ static void ask(struct session *session, const struct assistant *assistant)
         return;
     }
     session->call_started_ms = clock_wall_ms();
-    session->prompt_position = prompt.position;
     STOP_POINT("engine.thinking", uuid_format(&session->id, id));
     session->call =
         llm_start(session->engine->llm,
@@ -224,8 +294,8 @@ static void ask(struct session *session, const struct assistant *assistant)
                                         .model = model->model,
                                         .messages = prompt.messages,
                                         .message_count = prompt.count,
-                                        .tools = assistant->tools,
-                                        .tool_count = assistant->tool_count,
+                                        .tools = tools->items,
+                                        .tool_count = tools->count,
                                         .no_more_tools = !rounds_have_room(&session->rounds),
                                         .temperature = model->temperature,
                                         .max_tokens = model->max_tokens,
@@ -265,17 +335,49 @@ void think_assistant_ready(struct session *session, const struct assistant *assi
     }
     if (session->state != TURN_THINKING || session->call != NULL)
         return;
-    if (assistant == NULL || assistant->model_count == 0)
+    if (assistant == NULL)
         session_apply(session, EVENT_NO_MODEL);
     else if (briefing_is_needed(assistant) && !session->briefing.ready)
-        briefing_read(session, assistant);
+        briefing_read(session, assistant); /* what the reception may quote comes with it */
+    else if (briefing_says(&session->briefing, assistant, WORKFLOW_CLOSED_TEXT) &&
+             session->rounds.count == 0) /* what a tool has begun is told by the model */
+        session_apply(session, EVENT_CLOSED);
+    else if (assistant->model_count == 0)
+        session_apply(session, EVENT_NO_MODEL);
+    else if (!session->reserved && budget_is_set(&assistant->budget))
+        reserve(session, assistant);
     else
         ask(session, assistant);
 }
 
+/* Many may wait for the same budget: they come back one after another. */
+static int64_t reserve_again_ms(const struct session *session)
+{
+    return RESERVE_AGAIN_MS + session->id.bytes[15];
+}
+
+void think_reserved(struct session *session, const struct usage_reserved *reserved)
+{
+    if (reserved == NULL)
+        wait_for_model(session, reserve_again_ms(session));
+    else if (reserved->kind == USAGE_RESERVED) {
+        session->reserved = true;
+        think_start(session);
+    } else if (reserved->kind == USAGE_FULL) {
+        session->model_retry_ms = reserve_again_ms(session);
+        session_apply(session, EVENT_FULL);
+    } else {
+        session_apply(session, reserved->kind == USAGE_SPENT ? EVENT_SPENT : EVENT_NOT_OURS);
+    }
+}
+
 void think_briefed(struct session *session)
 {
-    if (session->briefing.ready)
+    if (session->state == TURN_ACTING && session->briefing.ready)
+        effects_run(session);
+    else if (session->state == TURN_ACTING)
+        session_apply(session, EVENT_DB_AWAY);
+    else if (session->briefing.ready)
         think_start(session);
     else
         wait_for_model(session, BRIEF_AGAIN_MS);
@@ -294,13 +396,42 @@ void think_stop(struct session *session)
 /* Wording for a tenant whose assistant could not be read: said in no one's name. */
 static const char last_resort[] = "Thank you for your message. We will get back to you shortly.";
 
+/* A model's text, behind the greeting if it is the conversation's first. */
+static const char *greeted(struct session *session, const struct assistant *assistant,
+                           const char *text)
+{
+    const char *greeting = assistant != NULL ? assistant->workflow.greeting : "";
+    if (greeting[0] == '\0' || !prompt_is_first_reply(session->turn.context))
+        return text;
+    return arena_printf(session->arena, "%s\n%s", greeting, text);
+}
+
+/* What is sent: a model's text, the after-hours wording, or what the reception says without a
+ * model. */
+static struct reception_reply reply_of(struct session *session, const char *outcome,
+                                       const char *text)
+{
+    const struct assistant *assistant = think_assistant(session);
+    struct reception_reply reply = {.body = NULL};
+    if (text != NULL) {
+        reply.body = greeted(session, assistant, text);
+        reply.record = reception_turn_answered(session);
+    } else if (assistant == NULL)
+        reply.body = last_resort;
+    else if (strcmp(outcome, "closed") == 0 && assistant->workflow.closed_say[0] != '\0')
+        reply.body = assistant->workflow.closed_say;
+    else
+        reception_turn_reply(session, assistant, strcmp(outcome, "degraded") == 0, &reply);
+    return reply;
+}
+
 void think_prepare(struct session *session, const char *outcome, const char *text)
 {
     const struct turn_started *turn = &session->turn;
-    const struct assistant *assistant = think_assistant(session);
     bool failed = strcmp(outcome, "degraded") == 0;
-    if (text == NULL)
-        text = assistant == NULL ? last_resort : failed ? assistant->degraded : assistant->fallback;
+    const struct assistant *assistant = think_assistant(session);
+    const struct reception_reply reply = reply_of(session, outcome, text);
+    bool is_silent = reply.body[0] == '\0';
     session->commit = (struct turn_commit){
         .tenant = session->tenant,
         .session = session->id,
@@ -313,17 +444,28 @@ void think_prepare(struct session *session, const char *outcome, const char *tex
         .ends = strcmp(outcome, "reply") == 0 &&
                 rounds_have_done(&session->rounds, turn->claimed, tool_end_conversation.name),
         .events = turn->events,
-        .event_state = failed ? "failed" : "answered",
+        .event_state = is_silent ? "ended"
+                       : failed  ? "failed"
+                                 : "answered",
         .turn_state = failed ? "failed" : "finished",
         .outcome = outcome,
         .error_code = failed ? "turn.lost_often" : NULL,
-        .body = reply_clean(session->arena, text),
+        .body = reply_clean(session->arena, reply.body),
         .message = uuid_new(),
         .delivery = uuid_new(),
         .answer_within_ms = session->engine->shared->settings.answer_within_ms,
         .traceparent = turn->traceparent,
-        .passages = session->briefing.passages,
+        .passages = text != NULL ? session->prompt_passages : reply.passages,
+        .prompt = session->prompt_record,
+        .reception = reply.record,
         .calls = session->calls,
         .call_count = session->call_count,
     };
+    if (is_silent)
+        return;
+    if (assistant != NULL)
+        escalate_prepare(session, assistant);
+    struct segments segments;
+    segments_count(session->commit.body, &segments);
+    session->commit.segments = segments.count;
 }

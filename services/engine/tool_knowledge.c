@@ -44,5 +44,6 @@ const struct tool tool_search_knowledge = {
     .parameters = "{\"type\":\"object\",\"properties\":{\"question\":{\"type\":\"string\","
                   "\"minLength\":2,\"maxLength\":300}},\"required\":[\"question\"],"
                   "\"additionalProperties\":false}",
+    .when_closed = true,
     .add = add_search,
     .read = read_search};

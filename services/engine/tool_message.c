@@ -44,21 +44,32 @@ const struct tool tool_take_message = {
         "\"description\":\"when and how the customer wants to be reached, if said\"}},"
         "\"required\":[\"message\"],\"additionalProperties\":false}",
     .changes = true,
+    .when_closed = true,
     .add = add_message,
     .read = read_message};
 
 /* ---- escalate ---- */
 
+/* What the customer is told: of a wish that the tenant asks its people about, the tenant's words.
+ */
+static const char *promise(const struct tool_call *call)
+{
+    const char *reason = json_member_text(call->arguments, "reason");
+    return triggers_want(&call->assistant->triggers, reason) ? call->assistant->workflow.tell : "";
+}
+
 static int add_escalation(const struct tool_call *call, struct pg_unit *unit, struct err *err)
 {
+    const char *reason = json_member_text(call->arguments, "reason");
     (void)err;
     escalation_add_open(
         unit, call->arena,
         &(struct escalation_opening){.tenant = call->tenant,
                                      .id = call->id,
-                                     .reason = json_member_text(call->arguments, "reason"),
+                                     .reason = reason,
+                                     .calls = triggers_call(&call->assistant->triggers, reason),
                                      .summary = json_member_text(call->arguments, "summary"),
-                                     .promised = call->assistant->workflow.tell});
+                                     .promised = promise(call)});
     return 0;
 }
 
@@ -67,7 +78,7 @@ static void read_escalation(const struct tool_call *call, const struct pg_answer
                             struct tool_result *out)
 {
     (void)answer, (void)first;
-    const char *tell = call->assistant->workflow.tell;
+    const char *tell = promise(call);
     out->outcome = "ok";
     out->text = tell[0] != '\0' ? tools_text(call->arena, "tell_the_customer", tell)
                                 : tools_text(call->arena, "recorded",
@@ -106,4 +117,5 @@ const struct tool tool_end_conversation = {
     .description = "Ends the conversation after your reply, once nothing is left to do and the "
                    "customer has said so.",
     .parameters = "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}",
+    .when_closed = true,
     .read = read_end};

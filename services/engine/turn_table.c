@@ -46,12 +46,18 @@ static const struct turn_rule rules[] = {
     {TURN_THINKING, EVENT_ANSWER, TURN_COMMITTING, ACTION_REPLY, "the model answered"},
     {TURN_THINKING, EVENT_TOOLS, TURN_STORING, ACTION_STORE,
      "the model asked for tools: its round is stored first"},
+    {TURN_THINKING, EVENT_CLOSED, TURN_COMMITTING, ACTION_SAY_CLOSED,
+     "the business is closed: its after-hours wording is the reply, no model is asked"},
     {TURN_THINKING, EVENT_MODEL_AWAY, TURN_PAUSED, ACTION_PAUSE,
      "the model failed: it is asked again in a moment"},
     {TURN_THINKING, EVENT_NO_MODEL, TURN_COMMITTING, ACTION_FALL_BACK,
-     "no model answers: the fallback wording is the reply"},
+     "no model answers: the reception replies without one"},
+    {TURN_THINKING, EVENT_FULL, TURN_PAUSED, ACTION_PAUSE,
+     "other turns have reserved what is left of the budget: a moment is waited for"},
+    {TURN_THINKING, EVENT_SPENT, TURN_COMMITTING, ACTION_SAY_SPENT,
+     "the budget is spent: the reception replies without a model"},
     {TURN_THINKING, EVENT_DEADLINE, TURN_COMMITTING, ACTION_FALL_BACK,
-     "the turn's time is over: the fallback wording is the reply"},
+     "the turn's time is over: the reception replies without a model"},
     {TURN_THINKING, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP,
      "the session moved on: the model is stopped"},
 
@@ -61,7 +67,7 @@ static const struct turn_rule rules[] = {
     {TURN_PAUSED, EVENT_FINAL_TEXT, TURN_PAUSED, ACTION_NONE,
      "texts kept coming: the rest is the next turn"},
     {TURN_PAUSED, EVENT_DEADLINE, TURN_COMMITTING, ACTION_FALL_BACK,
-     "the turn's time is over: the fallback wording is the reply"},
+     "the turn's time is over: the reception replies without a model"},
     {TURN_PAUSED, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP, "the session moved on"},
 
     {TURN_STORING, EVENT_CLAIMED, TURN_STORING, ACTION_NONE,
@@ -79,7 +85,7 @@ static const struct turn_rule rules[] = {
      "the database did not answer: the same round waits a moment"},
     {TURN_STORING, EVENT_DUE, TURN_STORING, ACTION_STORE, "the same round is sent again"},
     {TURN_STORING, EVENT_DEADLINE, TURN_COMMITTING, ACTION_FALL_BACK,
-     "the turn's time is over: the fallback wording is the reply"},
+     "the turn's time is over: the reception replies without a model"},
 
     {TURN_ACTING, EVENT_CLAIMED, TURN_ACTING, ACTION_GIVE_WAY,
      "a text came: what has begun ends first, a question outside is dropped"},
@@ -96,9 +102,9 @@ static const struct turn_rule rules[] = {
      "the database did not answer: the same call waits a moment"},
     {TURN_ACTING, EVENT_DUE, TURN_ACTING, ACTION_ACT, "the same call goes on"},
     {TURN_ACTING, EVENT_NO_MODEL, TURN_COMMITTING, ACTION_FALL_BACK,
-     "the assistant cannot be read: the fallback wording is the reply"},
+     "the assistant cannot be read: the reception replies without a model"},
     {TURN_ACTING, EVENT_DEADLINE, TURN_COMMITTING, ACTION_FALL_BACK,
-     "the turn's time is over: the fallback wording is the reply"},
+     "the turn's time is over: the reception replies without a model"},
 
     {TURN_COMMITTING, EVENT_CLAIMED, TURN_COMMITTING, ACTION_NONE,
      "a text came: the commit will show whether it was first"},
@@ -141,10 +147,11 @@ const char *turn_state_name(enum turn_state state)
 const char *turn_event_name(enum turn_event event)
 {
     static const char *const names[TURN_EVENTS] = {
-        "due",        "claimed",    "final_text", "place", "run",        "resume",   "stale",
-        "lost_often", "is_suspect", "nothing",    "held",  "moved",      "not_ours", "db_away",
-        "answer",     "tools",      "stored",     "acted", "model_away", "no_model", "deadline",
-        "committed",  "more",       "newer",      "epoch", "wording"};
+        "due",       "claimed",    "final_text", "place",   "run",    "resume",
+        "stale",     "lost_often", "is_suspect", "nothing", "held",   "moved",
+        "not_ours",  "db_away",    "answer",     "tools",   "closed", "stored",
+        "acted",     "model_away", "no_model",   "full",    "spent",  "deadline",
+        "committed", "more",       "newer",      "epoch",   "wording"};
     return names[event];
 }
 

@@ -39,10 +39,13 @@ enum turn_event {
     EVENT_DB_AWAY,    /* the statement failed in a way that passes */
     EVENT_ANSWER,     /* the model gave a reply */
     EVENT_TOOLS,      /* the model asked for tools */
+    EVENT_CLOSED,     /* the business is closed and answers with its own words only */
     EVENT_STORED,     /* the round is stored */
     EVENT_ACTED,      /* all calls of the round are done */
     EVENT_MODEL_AWAY, /* the model failed in a way that passes, with time left */
     EVENT_NO_MODEL,   /* no model of the chain can answer */
+    EVENT_FULL,       /* other turns have reserved what is left of a budget */
+    EVENT_SPENT,      /* a budget is spent */
     EVENT_DEADLINE,   /* the turn's time is over */
     EVENT_COMMITTED,  /* committed, nothing else open */
     EVENT_MORE,       /* committed, other texts are open */
@@ -67,6 +70,8 @@ enum turn_action {
     ACTION_RECOMPUTE,    /* stop the model, wait for the burst to end */
     ACTION_REPLY,        /* commit the model's reply */
     ACTION_FALL_BACK,    /* stop the model, commit the fallback wording */
+    ACTION_SAY_SPENT,    /* commit what the reception says: no budget, no model */
+    ACTION_SAY_CLOSED,   /* commit the after-hours wording */
     ACTION_ASK_WORDING,  /* get the tenant's wordings */
     ACTION_DEGRADE,      /* commit the degraded wording, the turn is failed */
     ACTION_BACK_OFF,     /* arm the timer for the same statement */

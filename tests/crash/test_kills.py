@@ -66,7 +66,7 @@ def play_round(desk, table, killer, wanted):
     desk.faults("model", {"probability": 0.3, "seed": 7, "action": {
         "type": "tool_call", "name": "take_message", "arguments": '{"message": "please call"}'}})
     load = Texts(desk.public_url, desk.tenants, rate=24, addresses=120, tenant_count=4,
-                 connections=40, tries=9)
+                 connections=40, tries=40, pause_max_s=2)  # until the killing is over
     load.start(seconds=ROUND_S)
     while load.running() and not killer.enough(wanted):
         killer.step()

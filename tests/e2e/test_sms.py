@@ -153,9 +153,12 @@ def test_segments_are_counted(desk):
             ("a" * 160, "gsm7", 1), ("a" * 161, "gsm7", 2), ("€" * 80, "gsm7", 1),
             ("ж" * 70, "ucs2", 1), ("ж" * 71, "ucs2", 2), ("a" * 69 + "😀", "ucs2", 2)):
         customer = desk.new_address()
+        accepted(desk, customer, f"hello {desk.new_nonce()}")
+        desk.wait_replies(customer, 1)  # with the greeting in front
         nonce = desk.new_nonce()
         desk.faults("model", {"match": nonce, "action": {"type": "reply", "text": text}})
         accepted(desk, customer, f"hello {nonce}")
+        desk.wait_replies(customer, 2)
         row = wait_state(desk, customer, "sent", "delivered")
         assert (row["encoding"], row["segments"]) == (encoding, segments), (text[:5], row)
 

@@ -91,6 +91,8 @@ def add_history(desk, count, address, state="delivered", reason=None, turn="fini
            f" 1, '{turn}', 1, 0, 3, 'engine.lost', now(), clock_timestamp()")
     insert("llm_calls", "id, turn_id, provider, model, outcome, started_at",
            f"{of('call')}, {of('turn')}, 'openai', 'm', 'ok', now()")
+    insert("summaries", "id, conversation_id, up_to, body, assistant_version, call_id",
+           f"{of('summary')}, {of('talk')}, 1, 'summary of ' || mark, 1, {of('call')}")
     insert("messages", "id, conversation_id, session_id, direction, author, body, provider_id,"
            " event_time", f"{of('text')}, {of('talk')}, {of('session')}, 'in', 'contact',"
            " 'text ' || mark, mark, now()")
@@ -112,5 +114,8 @@ def add_history(desk, count, address, state="delivered", reason=None, turn="fini
            f"{of('tool')}, {of('turn')}, 1, 1, 'c', 'take_message', '{{}}'")
     insert("escalations", "id, conversation_id, turn_id, reason, summary",
            f"{of('wish')}, {of('talk')}, {of('turn')}, 'message', 'call ' || mark")
+    insert("escalation_notices", "id, escalation_id, delivery_id, name, sms, round, code, until_at",
+           f"{of('notice')}, {of('wish')}, {of('delivery')}, 'desk', mark, 1, '7K3F', now()")
+    insert("jobs", "id, kind, subject", f"{of('wish')}, 'escalation', {of('wish')}::text")
     return {kind: desk.value("SELECT md5(%s || '-0' || %s)::uuid::text", mark, kind)
             for kind in ("turn", "delivery", "text", "talk", "wish")} | {"mark": mark + "-0"}

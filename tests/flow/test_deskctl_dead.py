@@ -92,13 +92,14 @@ def test_nothing_reads_the_whole_history(desk):
              " SELECT tenant_id, 'x', address, 'opted_in', 'x', now() FROM contact_addresses")
     for table in ("contacts", "contact_addresses", "conversations", "channel_sessions", "turns",
                   "llm_calls", "messages", "inbox_events", "deliveries", "delivery_attempts",
-                  "consents", "turn_rounds", "tool_calls", "escalations"):
+                  "consents", "turn_rounds", "tool_calls", "escalations", "escalation_notices", "jobs"):
         desk.sql(f"ANALYZE {table}")
     direct = {"FRONTDESK_DATABASE_URL": desk.installation.deskctl_environment()[
         "FRONTDESK_DATABASE_DIRECT_URL"]}
     name = desk.tenants[0]["name"]
     for words in (["conversation", "show", known["talk"]], ["dead", "list"],
-                  ["dead", "show", dead], ["escalation", "accept", known["wish"]],
+                  ["dead", "show", dead], ["escalation", "show", known["wish"]],
+                  ["escalation", "accept", known["wish"]],
                   ["erase", "--tenant", name, "--address", address, "--yes"]):
         before = rows_read(desk)
         done = good(desk, *words, environment=direct)

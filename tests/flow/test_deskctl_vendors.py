@@ -82,7 +82,7 @@ def test_chain_of_vendors(desk):
         "vendor": "deepseek", "dialect": "openai", "base_url": "https://api.deepseek.com",
         "model": "deepseek-v4-flash", "auth": "bearer", "extra": {"thinking": {"type": "disabled"}},
         "echo_reasoning": True, "max_tokens": 300, "max_completion_tokens": False, "first_token_ms": 8000,
-        "total_ms": 25000, "price_in": 440, "price_cached": 14, "price_out": 1320}
+        "total_ms": 25000, "price_in": 440, "price_cached": 14, "price_out": 1320, "window": 1000000}
     assert chain[1]["headers"] == ["anthropic-version: 2023-06-01"]
     assert chain[1]["auth"] == "x-api-key" and chain[1]["total_ms"] == 20000
     assert chain[2]["base_url"].startswith("http://localhost:") and "price_in" not in chain[2]

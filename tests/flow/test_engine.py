@@ -380,7 +380,7 @@ def test_model_that_fails_gets_the_tenants_wording(desk):
     wrong = []
     for action, customer, said in customers:
         (body, outcome, _), = customer.wait_replies(1, 20)
-        if outcome != "fallback" or body != fallback_of(desk, customer):
+        if outcome != "fallback" or not body.startswith(fallback_of(desk, customer)):
             wrong.append(f"{action}: {outcome} {body[:200]}")
         customer.wait_event(said, "answered")
     assert not wrong, "\n".join(wrong)
@@ -421,7 +421,7 @@ def test_model_that_refuses_connections(desk):
     desk.refuse("model", 6000)
     customer.text()
     (body, outcome, _), = customer.wait_replies(1, 10)
-    assert outcome == "fallback" and body == fallback_of(desk, customer)
+    assert outcome == "fallback" and body.startswith(fallback_of(desk, customer))
     desk.wait(desk.installation.model.ready, 15, "the stand-in to listen again")
 
 

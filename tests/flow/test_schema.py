@@ -101,6 +101,7 @@ WITHOUT_KEY = {
     ("messages", "provider_id"): "the provider's",
     ("llm_calls", "request_id"): "the provider's",
     ("tool_calls", "provider_id"): "the provider's",
+    ("receptions", "escalation_id"): "given before the task is made",
 }
 
 
@@ -124,7 +125,8 @@ def test_every_reference_is_a_key_with_its_tenant(desk):
 
 OF_TYPE = {"text": "x", "bigint": 1, "integer": 1, "boolean": False, "jsonb": "{}", "bytea": b"x",
            "timestamp with time zone": "2026-11-23T00:00:00Z", "tsvector": "x",
-           "tstzrange": "[2026-11-23T00:00:00Z,2026-11-24T00:00:00Z)"}
+           "tstzrange": "[2026-11-23T00:00:00Z,2026-11-24T00:00:00Z)",
+           "date": "2026-11-23"}
 
 
 def allowed_words(cursor, name):
@@ -245,12 +247,12 @@ def of_row(column, kind, needed, words):
         return "md5('tenant' || n % 4)::uuid"
     if column in words:
         return f"'{words[column]}'"
-    if not needed and kind in ("uuid", "timestamp with time zone"):
+    if not needed and kind in ("uuid", "timestamp with time zone", "date"):
         return f"CASE WHEN n % 8 = 0 THEN {of_row(column, kind, True, words)} END"
     return {"uuid": f"md5('{column}' || n)::uuid", "text": "'x' || n", "bigint": "n",
             "integer": "n % 1000", "boolean": "false", "jsonb": "'{}'", "bytea": "md5('' || n)::bytea",
             "timestamp with time zone": "now() - n * interval '1 s'",
-            "tsvector": "to_tsvector('simple', 'x' || n % 500)",
+            "date": "current_date - n % 1000", "tsvector": "to_tsvector('simple', 'x' || n % 500)",
             "tstzrange": "tstzrange(now() - n * interval '1 h', now() - (n - 1) * interval '1 h')",
             }[kind]
 

@@ -297,7 +297,7 @@ class Desk:
             " u.outcome || ', lost ' || u.tries || ' times' FROM turns u"
             " JOIN deliveries d ON d.tenant_id = u.tenant_id AND d.turn_id = u.id"
             " LEFT JOIN inbox_events e ON e.tenant_id = u.tenant_id AND e.turn_id = u.id"
-            " WHERE u.outcome IN ('fallback', 'degraded') GROUP BY d.id,"
+            " WHERE u.outcome IN ('fallback', 'degraded', 'budget_spent') GROUP BY d.id,"
             " u.outcome, u.tries")
         return [oracle.DegradedTurn(*row) for row in rows]
 

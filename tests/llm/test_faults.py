@@ -351,8 +351,8 @@ COPIES = [
 def make_tenants(desk, where):
     """deskctl applies one file with a model of each dialect; its rows are copied for each case."""
     document = read_document(TENANTS / "garage.yaml")
-    for section in ("hours", "holidays", "after_hours", "resources", "intake", "services", "intents",
-                    "escalation"):
+    for section in ("greeting", "hours", "holidays", "after_hours", "resources", "intake", "services",
+                    "intents", "escalation"):
         document.pop(section, None)
     document["channels"][0].update(number="+15550199999", account_sid=f"AC{0xffff:032x}")
     document.update(name=TEMPLATE, tools=["take_message"])

@@ -43,6 +43,7 @@ def shop(desk, count=1, config=None, **changes):
     engines(desk, count, **{**TIMES, **(config or {})})
     desk.reset("tool")
     document = read_document(TENANTS / "garage.yaml")
+    document.pop("greeting", None)
     document["http_tools"] = tools_at(url, **changes)
     path = desk.folder / "garage.yaml"
     path.write_text(yaml.safe_dump(document))

@@ -18,10 +18,12 @@
 #include "store/job.h"
 #include "store/schema.h"
 #include "store/tenant.h"
+#include "store/usage_admin.h"
 #include "tenant_plan.h"
 #include "topic_file.h"
 
 #define SKEW_MS_MAX    2000      /* half a lease: more, and waits of minutes go wrong */
+#define BUDGET_LOW     80        /* per cent */
 #define OVERDUE_MS_MAX 2700000LL /* three times gap_audit_every_ms */
 
 bool doctor_skew_is_harmless(int64_t skew_ms)
@@ -312,6 +314,51 @@ static void check_audits(struct doctor *doctor)
         check_audit(doctor, &jobs[i]);
 }
 
+/* ---- budgets ---- */
+
+/* What a tenant allows itself is no fault of the installation: never a failure. */
+static bool check_budget(struct doctor *doctor, const struct usage_row *row)
+{
+    struct arena *arena = doctor->desk->arena;
+    const int64_t per_cent = usage_per_cent(row);
+    if (row->budget.cost > 0 && row->unpriced > 0)
+        report(doctor, CHECK_WARN, arena_printf(arena, "budget %s", row->tenant),
+               arena_printf(arena,
+                            "dollars are set for the %s, and %" PRId64
+                            " of its models have no price: they count as free",
+                            row->period, row->unpriced),
+               "name their vendor in the tenant's file, or set tokens too");
+    if (per_cent < BUDGET_LOW)
+        return false;
+    report(doctor, CHECK_WARN, arena_printf(arena, "budget %s", row->tenant),
+           arena_printf(arena, "%" PRId64 " %% of the %s since %s are spent%s", per_cent,
+                        row->period, row->since,
+                        per_cent >= 100 ? ": customers get the fallback wording" : ""),
+           "see `deskctl usage`; raise budgets: in the tenant's file if that is too early");
+    return true;
+}
+
+static void check_budgets(struct doctor *doctor)
+{
+    static const struct usage_query now = {.last = 1};
+    struct pg_session *session = NULL;
+    struct usage_row *rows = NULL;
+    size_t count = 0;
+    bool low = false;
+    struct err err;
+    if (desk_begin(doctor->desk, &session, &err) != 0 ||
+        usage_admin_list(session, doctor->desk->arena, &now, &rows, &count, &err) != 0) {
+        desk_rollback(doctor->desk);
+        report(doctor, CHECK_FAIL, "budgets", err.message, "see the lines above");
+        return;
+    }
+    desk_rollback(doctor->desk);
+    for (size_t i = 0; i < count; i++)
+        low |= check_budget(doctor, &rows[i]);
+    if (!low)
+        report(doctor, CHECK_OK, "budgets", "no tenant has spent 80 % of one", NULL);
+}
+
 /* ---- Kafka ---- */
 
 static int check_topic(struct doctor *doctor, struct bus_admin *admin,
@@ -386,6 +433,7 @@ static int run(struct desk *desk, const struct words *words)
     if (check_database(&doctor) != NULL) {
         check_channels(&doctor);
         check_audits(&doctor);
+        check_budgets(&doctor);
     }
     check_kafka(&doctor);
     int code = desk->json ? desk_print_table(desk, doctor.table, "") : desk_print(&doctor.lines);
@@ -397,7 +445,7 @@ static int run(struct desk *desk, const struct words *words)
 }
 
 const struct command command_doctor[] = {
-    {"doctor", "", "check configuration, keys, database, topics, clocks, channels, audits",
+    {"doctor", "", "check configuration, keys, database, topics, clocks, channels, audits, budgets",
      "Each line that is not ok says what to do. Exits 1 when one failed.", NULL, 0, 0, run},
     {.words = NULL},
 };

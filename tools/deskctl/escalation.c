@@ -1,19 +1,28 @@
-/* `deskctl escalation list|accept|close`: what waits for a person. */
+/* `deskctl escalation list|show|accept|close`: what waits for a person. */
 #include <string.h>
 
 #include "base/text.h"
 #include "command.h"
 #include "store/escalation_admin.h"
+#include "json/json.h"
 
 #define LIST_DEFAULT 100
 #define ACTOR_MAX    100
 
 static const struct table_column columns[] = {
-    {"id", TABLE_TEXT},      {"created_at", TABLE_TEXT}, {"tenant", TABLE_TEXT},
-    {"reason", TABLE_TEXT},  {"state", TABLE_TEXT},      {"accepted_by", TABLE_TEXT},
-    {"caller", TABLE_TEXT},  {"call_back", TABLE_TEXT},  {"conversation", TABLE_TEXT},
-    {"summary", TABLE_TEXT},
+    {"id", TABLE_TEXT},        {"created_at", TABLE_TEXT},   {"tenant", TABLE_TEXT},
+    {"reason", TABLE_TEXT},    {"state", TABLE_TEXT},        {"accepted_by", TABLE_TEXT},
+    {"rota", TABLE_TEXT},      {"told", TABLE_TEXT},         {"caller", TABLE_TEXT},
+    {"call_back", TABLE_TEXT}, {"conversation", TABLE_TEXT}, {"summary", TABLE_TEXT},
 };
+
+static int no_id(const char *word)
+{
+    return desk_usage("\"%.60s\" is no id of an escalation; `deskctl escalation list` has them",
+                      word);
+}
+
+/* ---- list ---- */
 
 static int run_list(struct desk *desk, const struct words *words)
 {
@@ -36,13 +45,107 @@ static int run_list(struct desk *desk, const struct words *words)
     struct table *table = table_new(desk->arena, columns, sizeof columns / sizeof columns[0]);
     for (size_t i = 0; i < count; i++) {
         const struct escalation_row *row = &rows[i];
-        const char *cells[] = {row->id,           row->created_at,  row->tenant, row->reason,
-                               row->state,        row->accepted_by, row->caller, row->call_back,
-                               row->conversation, row->summary};
+        const char *cells[] = {row->id,     row->created_at,  row->tenant,       row->reason,
+                               row->state,  row->accepted_by, row->rota,         row->told,
+                               row->caller, row->call_back,   row->conversation, row->summary};
         table_add(table, cells);
     }
     return desk_print_table(desk, table, "nothing waits for a person");
 }
+
+/* ---- show ---- */
+
+static const char *text_of(const struct json *object, const char *name)
+{
+    const char *text = json_member_text(object, name);
+    return text != NULL ? text : "";
+}
+
+static void add_line(const struct json *object, const char *name, const char *label,
+                     struct strbuf *out)
+{
+    const char *text = json_member_text(object, name);
+    if (text == NULL)
+        return;
+    strbuf_printf(out, "  %-14s", label);
+    table_add_safe(out, text, true, 16);
+    strbuf_add_char(out, '\n');
+}
+
+static const struct table_column notice_columns[] = {
+    {"sent_at", TABLE_TEXT}, {"name", TABLE_TEXT},  {"sms", TABLE_TEXT},      {"round", TABLE_INT},
+    {"until", TABLE_TEXT},   {"state", TABLE_TEXT}, {"delivery", TABLE_TEXT}, {"why", TABLE_TEXT},
+};
+
+static void add_notices(struct arena *arena, const struct json *notices, struct strbuf *out)
+{
+    struct table *table =
+        table_new(arena, notice_columns, sizeof notice_columns / sizeof notice_columns[0]);
+    for (const struct json *n = json_first(notices); n != NULL; n = json_next(n)) {
+        int64_t round = 0;
+        json_member_int(n, "round", 0, INT32_MAX, &round);
+        const char *cells[] = {
+            text_of(n, "sent_at"),  text_of(n, "name"),
+            text_of(n, "sms"),      arena_printf(arena, "%lld", (long long)round),
+            text_of(n, "until"),    text_of(n, "state"),
+            text_of(n, "delivery"), json_member_text(n, "why")};
+        table_add(table, cells);
+    }
+    table_print(table, false, "nobody was told", out);
+}
+
+static void add_whole(struct arena *arena, const struct json *whole, struct strbuf *out)
+{
+    static const char *const lines[][2] = {
+        {"tenant", "tenant"},        {"created_at", "opened"},
+        {"caller", "from"},          {"call_back", "call back"},
+        {"promised", "promised"},    {"rota", "rota"},
+        {"next_at", "next"},         {"accepted_by", "accepted by"},
+        {"accepted_at", "accepted"}, {"closed_by", "closed by"},
+        {"closed_at", "closed"},     {"conversation", "conversation"},
+        {"summary", "summary"}};
+    strbuf_printf(out, "escalation %s (%s, %s)\n", text_of(whole, "id"), text_of(whole, "reason"),
+                  text_of(whole, "state"));
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        add_line(whole, lines[i][0], lines[i][1], out);
+    add_notices(arena, json_member(whole, "notices"), out);
+}
+
+static int print_whole(const struct desk *desk, const char *text, struct err *err)
+{
+    struct json *whole = NULL;
+    struct strbuf out;
+    strbuf_init(&out, DESK_OUTPUT_MAX);
+    if (desk->json) {
+        strbuf_printf(&out, "%s\n", text);
+        return desk_print(&out);
+    }
+    if (json_parse(text, strlen(text), &whole, err) != 0)
+        return -1;
+    add_whole(desk->arena, whole, &out);
+    json_free(&whole);
+    return desk_print(&out);
+}
+
+static int run_show(struct desk *desk, const struct words *words)
+{
+    struct pg_session *session = NULL;
+    const char *text = NULL;
+    struct uuid id;
+    struct err err;
+    if (!uuid_parse(words->operands[0], &id))
+        return no_id(words->operands[0]);
+    if (desk_begin(desk, &session, &err) != 0 ||
+        escalation_admin_show(session, desk->arena, &id, &text, &err) != 0) {
+        desk_rollback(desk);
+        return desk_fail(&err);
+    }
+    desk_rollback(desk);
+    int code = print_whole(desk, text, &err);
+    return code >= 0 ? code : desk_fail(&err);
+}
+
+/* ---- accept, close ---- */
 
 /* `--as` names who works it off when that is not who sits at the keyboard. */
 static int step(struct desk *desk, const struct words *words, enum escalation_step which,
@@ -53,8 +156,7 @@ static int step(struct desk *desk, const struct words *words, enum escalation_st
     struct err err;
     const char *actor = words_option(words, "as");
     if (!uuid_parse(words->operands[0], &id))
-        return desk_usage("\"%.60s\" is no id of an escalation; `deskctl escalation list` has them",
-                          words->operands[0]);
+        return no_id(words->operands[0]);
     if (actor != NULL &&
         (actor[0] == '\0' || strlen(actor) > ACTOR_MAX || !text_is_utf8(actor, strlen(actor))))
         return desk_usage("--as must be a name of at most %d bytes", ACTOR_MAX);
@@ -94,6 +196,8 @@ static const struct option step_options[] = {
 const struct command command_escalation[] = {
     {"escalation list", "", "what waits for a person, the oldest first", NULL, list_options, 0, 0,
      run_list},
+    {"escalation show", "ID", "who of the rota was told, and what came of it", NULL, NULL, 1, 1,
+     run_show},
     {"escalation accept", "ID", "somebody works on it: nobody else needs to", NULL, step_options, 1,
      1, run_accept},
     {"escalation close", "ID", "it is settled", NULL, step_options, 1, 1, run_close},

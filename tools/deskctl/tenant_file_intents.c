@@ -57,6 +57,9 @@ void section_read_after_hours(struct section *section, const struct yaml_node *n
 {
     struct after_hours after = {.mode = "answer"};
     fields_read(section->problems, node, "after_hours", after_fields, COUNT(after_fields), &after);
+    if (after.mode != NULL && strcmp(after.mode, "closed_text") == 0 && after.say == NULL)
+        problems_add(section->problems, node->line,
+                     "after_hours: closed_text needs say:; add what a customer is answered then");
     json_open_object(section->writer, NULL);
     section_write_fields(section, after_fields, COUNT(after_fields), &after);
     json_close_object(section->writer);

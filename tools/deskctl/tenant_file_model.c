@@ -16,6 +16,7 @@ static const struct field model_fields[] = {
     {"key", FIELD_SECRET, AT(key), 0, 0, false, NULL},
     {"temperature", FIELD_HUNDREDTHS, AT(temperature_hundredths), 0, 200, false, NULL},
     {"max_tokens", FIELD_INT, AT(max_tokens), 16, 4096, false, NULL},
+    {"window", FIELD_INT, AT(window), 1000, 10000000, false, NULL},
     {"max_completion_tokens", FIELD_BOOL, AT(max_completion_tokens), 0, 0, false, NULL},
     /* A turn on a text has 30 s in all. */
     {"first_token", FIELD_MS, AT(first_token_ms), 100, 30000, false, NULL},
@@ -76,6 +77,7 @@ static int64_t per_token(int64_t per_million)
     return per_million < 0 ? -1 : (per_million + 9) / 10;
 }
 
+/* And the window, unless the entry gives one: what the vendor's file knows of the model. */
 static void take_prices(const struct vendor *vendor, struct tenant_file_model *model)
 {
     const struct vendor_model *known =
@@ -85,6 +87,8 @@ static void take_prices(const struct vendor *vendor, struct tenant_file_model *m
     model->price_in = per_token(known->input);
     model->price_cached = per_token(known->cached);
     model->price_out = per_token(known->output);
+    if (model->window == 0)
+        model->window = known->window;
 }
 
 /* What the entry leaves open is as the vendor's file says. */

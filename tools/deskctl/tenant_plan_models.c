@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define FIELDS_COUNT 17
+#define FIELDS_COUNT 18
 
 /* ---- fields ---- */
 
@@ -52,6 +52,7 @@ static void fields_of(struct arena *arena, const struct tenant_file_model *model
         {"price_in", price(arena, model->price_in), true},
         {"price_cached", price(arena, model->price_cached), true},
         {"price_out", price(arena, model->price_out), true},
+        {"window", model->window > 0 ? maker_number(arena, model->window) : NULL, true},
     };
     memcpy(fields, list, sizeof list);
 }

@@ -156,9 +156,11 @@ void transcript_add_message(const struct json *message, struct strbuf *out)
     if (message == NULL)
         return;
     bool in = strcmp(text_of(message, "direction"), "in") == 0;
+    bool is_customers = in && strcmp(text_of(message, "author"), "system") != 0;
     const struct json *inbox = json_member(message, "inbox");
     strbuf_printf(out, "%-24s  %s ", text_of(message, "at"), in ? "<-" : "->");
-    table_add_safe(out, in ? text_of(message, "address") : text_of(message, "author"), false, 0);
+    table_add_safe(out, is_customers ? text_of(message, "address") : text_of(message, "author"),
+                   false, 0);
     strbuf_add_text(out, ": ");
     table_add_safe(out, text_of(message, "body"), true, INDENT + 3);
     strbuf_add_char(out, '\n');
@@ -188,6 +190,15 @@ static void add_escalation(const struct json *escalation, struct strbuf *out)
     strbuf_add_char(out, '\n');
 }
 
+static void add_summary(const struct json *summary, struct strbuf *out)
+{
+    strbuf_printf(out, "%-24s  summary by ", text_of(summary, "created_at"));
+    table_add_safe(out, text_of(summary, "model"), false, 0);
+    strbuf_add_text(out, ": ");
+    table_add_safe(out, text_of(summary, "body"), true, INDENT + 3);
+    strbuf_add_char(out, '\n');
+}
+
 void transcript_print(const struct json *conversation, struct strbuf *out)
 {
     strbuf_printf(out, "conversation %s of %s, opened %s", text_of(conversation, "id"),
@@ -205,4 +216,7 @@ void transcript_print(const struct json *conversation, struct strbuf *out)
     for (const struct json *escalation = json_first(json_member(conversation, "escalations"));
          escalation != NULL; escalation = json_next(escalation))
         add_escalation(escalation, out);
+    for (const struct json *summary = json_first(json_member(conversation, "summaries"));
+         summary != NULL; summary = json_next(summary))
+        add_summary(summary, out);
 }

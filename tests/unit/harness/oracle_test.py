@@ -43,6 +43,13 @@ CASES = [
     ("a reply to somebody who is not of the load", [text(1)], [answer(7, to=BEN), answer(1)], [],
      (0, 0, 0, 0, 1)),
 
+    ("somebody of the business is told", [text(1)],
+     [message("Desk: n-0001 needs you.\nReply OK 7K3F within 5 min to take it.", to=BEN), answer(1)], [],
+     (0, 0, 0, 0, 1)),
+    ("a customer is told so instead", [text(1)],
+     [answer(1), message("Desk: needs you.\nReply OK 7K3F within 5 min to take it.")], [],
+     (0, 1, 0, 1, 1)),
+
     ("no reply", [text(1), text(2)], [answer(1)], [], (1, 0, 0, 0, 1)),
     ("remembered is not answered", [text(1), text(2)], [answer(2, old=1)], [], (1, 0, 0, 0, 1)),
 

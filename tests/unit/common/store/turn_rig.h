@@ -122,6 +122,9 @@ static inline void on_started(void *arg, const struct pg_answer *answer)
         row->context = arena_strdup(arena, row->context);
         row->traceparent = arena_strdup(arena, row->traceparent);
         row->rounds = arena_strdup(arena, row->rounds);
+        row->summary = arena_strdup(arena, row->summary);
+        row->earlier = arena_strdup(arena, row->earlier);
+        row->reception = arena_strdup(arena, row->reception);
     }
     rig_count_down();
 }

@@ -13,7 +13,8 @@ static const struct good_section good[] = {
     {"after_hours: {}\n", "after_hours", "{\"mode\":\"answer\"}"},
     {"after_hours:\n  mode: take_message\n  say: We are closed.\n", "after_hours",
      "{\"mode\":\"take_message\",\"say\":\"We are closed.\"}"},
-    {"after_hours: {mode: closed_text}\n", "after_hours", "{\"mode\":\"closed_text\"}"},
+    {"after_hours: {mode: closed_text, say: We are closed.}\n", "after_hours",
+     "{\"mode\":\"closed_text\",\"say\":\"We are closed.\"}"},
     {"intents: []\n", "intents", "[]"},
     {SERVICES "intents:\n"
               "  - {name: book, when: wants an appointment, action: book}\n"
@@ -47,6 +48,8 @@ static const struct bad_section bad[] = {
     {"after_hours: {mode: take_mesage}\n",
      "1: mode: \"take_mesage\" is not known; write take_message\n"},
     {"after_hours: {says: x}\n", "1: after_hours has no \"says\"; did you mean say?\n"},
+    {"after_hours: {mode: closed_text}\n",
+     "1: after_hours: closed_text needs say:; add what a customer is answered then\n"},
     {"after_hours: closed_text\n",
      "1: after_hours: must be a block of indented name: value lines\n"},
     {"intents:\n  - {when: x, action: end}\n", "2: an intent needs name:; add it\n"},

@@ -1,6 +1,6 @@
 /* Reading, adding and stepping through the rounds of a turn: see rounds.h. statements.c reads them
  * at a start, think.c adds, act.c steps. */
-#include "rounds.h"
+#include "prompt/rounds.h"
 
 #include "json/json.h"
 

@@ -1,5 +1,5 @@
 /* The rounds of a turn in memory: what a start found, what is next, and what is passed over. */
-#include "rounds.h"
+#include "prompt/rounds.h"
 
 #include <CUnit/Basic.h>
 #include <CUnit/CUnit.h>

@@ -1,8 +1,8 @@
 /* The rounds of a running turn in memory: what the model said and asked for before its last word,
  * and what its tools answered. They live in the turn's arena; the rows are the truth
  * (store/round.h). Loop thread. */
-#ifndef DESK_ENGINE_ROUNDS_H
-#define DESK_ENGINE_ROUNDS_H
+#ifndef DESK_PROMPT_ROUNDS_H
+#define DESK_PROMPT_ROUNDS_H
 
 #include <stdbool.h>
 #include <stddef.h>

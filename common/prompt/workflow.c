@@ -1,6 +1,6 @@
-/* Reading the reception workflow, and telling it to the model. assistants.c reads it once for each
+/* Reading the reception workflow, and telling it to the model. The engine reads it once for each
  * version; prompt.c and the tools use it. */
-#include "workflow.h"
+#include "prompt/workflow.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -97,6 +97,75 @@ static struct workflow_service read_service(struct arena *arena, const struct js
     return service;
 }
 
+static void read_languages(struct arena *arena, const struct json *tags, struct workflow *out)
+{
+    for (const struct json *t = json_first(tags);
+         t != NULL && out->language_count < WORKFLOW_LANGUAGES_MAX; t = json_next(t))
+        if (json_text(t) != NULL)
+            out->languages[out->language_count++] = arena_strdup(arena, json_text(t));
+}
+
+static void read_closed(struct arena *arena, const struct json *from, struct workflow *out)
+{
+    const char *mode = json_member_text(from, "mode");
+    out->closed_say = copy_text(arena, from, "say");
+    if (mode != NULL && strcmp(mode, "take_message") == 0)
+        out->closed_mode = WORKFLOW_TAKE_MESSAGE;
+    else if (mode != NULL && strcmp(mode, "closed_text") == 0)
+        out->closed_mode = WORKFLOW_CLOSED_TEXT;
+}
+
+/* The actions of intents, and the tool that each needs. */
+static const struct {
+    const char *name, *tool;
+    const char *does, *without; /* told to the model with the tool, and when it may not use it */
+} actions[] = {
+    {"answer", NULL, "answer from the facts and papers that you have", NULL},
+    {"book", "book", "offer a free time and book it with the tools for appointments",
+     "ask when it would suit, and say that you will pass it on"},
+    {"take_message", "take_message", "record it with take_message", "say that you will pass it on"},
+    {"escalate", "escalate", "call escalate at once", "say that you will pass it on"},
+    {"end", "end_conversation", "take your leave and call end_conversation", "take your leave"},
+};
+#define ACTIONS (sizeof actions / sizeof *actions)
+
+/* The index of an action; that of "answer" for one of a newer release. */
+static size_t find_action(const char *name)
+{
+    for (size_t i = 0; i < ACTIONS; i++)
+        if (strcmp(actions[i].name, name) == 0)
+            return i;
+    return 0;
+}
+
+static bool holds(const struct json *names, const char *name)
+{
+    for (const struct json *n = json_first(names); n != NULL && name != NULL; n = json_next(n))
+        if (json_text(n) != NULL && strcmp(json_text(n), name) == 0)
+            return true;
+    return false;
+}
+
+static void read_intents(struct arena *arena, const struct json *config, struct workflow *out)
+{
+    const struct json *intents = json_member(config, "intents");
+    out->intents = arena_alloc(arena, WORKFLOW_INTENTS_MAX * sizeof *out->intents);
+    for (const struct json *i = json_first(intents);
+         i != NULL && out->intent_count < WORKFLOW_INTENTS_MAX; i = json_next(i)) {
+        const char *when = json_member_text(i, "when");
+        size_t action = find_action(copy_text(arena, i, "action"));
+        if (when == NULL)
+            continue;
+        bool allowed = holds(json_member(config, "tools"), actions[action].tool);
+        out->intents[out->intent_count++] =
+            (struct workflow_intent){.when = arena_strdup(arena, when),
+                                     .action = actions[action].name,
+                                     .tool = allowed ? actions[action].tool : NULL,
+                                     .service = copy_text(arena, i, "service"),
+                                     .say = copy_text(arena, i, "say")};
+    }
+}
+
 void workflow_read(struct arena *arena, const struct json *config, const char *timezone,
                    struct workflow *out)
 {
@@ -104,7 +173,11 @@ void workflow_read(struct arena *arena, const struct json *config, const char *t
     *out = (struct workflow){.timezone = timezone,
                              .hours = copy_json(arena, json_member(config, "hours")),
                              .holidays = copy_json(arena, json_member(config, "holidays")),
+                             .greeting = copy_text(arena, config, "greeting"),
                              .tell = copy_text(arena, json_member(config, "escalation"), "tell")};
+    read_languages(arena, json_member(config, "languages"), out);
+    read_closed(arena, json_member(config, "after_hours"), out);
+    read_intents(arena, config, out);
     out->services = arena_alloc(arena, WORKFLOW_SERVICES_MAX * sizeof *out->services);
     for (const struct json *s = json_first(services);
          s != NULL && out->service_count < WORKFLOW_SERVICES_MAX; s = json_next(s))
@@ -178,6 +251,44 @@ static void describe_service(const struct workflow_service *service, struct strb
     strbuf_add_char(out, '\n');
 }
 
+static void describe_languages(const struct workflow *workflow, struct strbuf *out)
+{
+    if (workflow->language_count == 0) {
+        strbuf_add_text(out, "Answer in the language of the customer's last message.\n");
+        return;
+    }
+    strbuf_printf(out, "Answer in %s", workflow->languages[0]);
+    for (size_t i = 1; i < workflow->language_count; i++)
+        strbuf_printf(out, "%s%s",
+                      i == 1 ? ", or, if the customer's last message is in it, in " : ", ",
+                      workflow->languages[i]);
+    strbuf_add_text(out, "; in no other language, whoever asks for it.\n");
+}
+
+static void describe_intent(const struct workflow_intent *intent, struct strbuf *out)
+{
+    size_t action = find_action(intent->action);
+    bool able = intent->tool != NULL || actions[action].tool == NULL;
+    strbuf_printf(out, "- When the customer %s: %s", intent->when,
+                  able ? actions[action].does : actions[action].without);
+    if (intent->service[0] != '\0')
+        strbuf_printf(out, " (service: %s)", intent->service);
+    if (intent->say[0] != '\0')
+        strbuf_printf(out, ". Say in any case: %s", intent->say);
+    strbuf_add_char(out, '\n');
+}
+
+void workflow_describe_closed(const struct workflow *workflow, struct strbuf *out)
+{
+    if (workflow->closed_mode == WORKFLOW_TAKE_MESSAGE)
+        strbuf_add_text(out,
+                        "Outside the opening hours you only take messages: book, change and cancel "
+                        "nothing and call nobody, whatever else you were told to do. Record what "
+                        "the customer wants with take_message and say when the business opens.\n");
+    if (workflow->closed_say[0] != '\0')
+        strbuf_printf(out, "Tell the customer: %s\n", workflow->closed_say);
+}
+
 /* Sections are our own text: one that cannot be read is left out. */
 static struct json *parse(const char *text)
 {
@@ -189,6 +300,12 @@ static struct json *parse(const char *text)
 void workflow_describe(const struct workflow *workflow, struct strbuf *out)
 {
     struct json *hours = parse(workflow->hours), *holidays = parse(workflow->holidays);
+    describe_languages(workflow, out);
+    if (workflow->greeting != NULL && workflow->greeting[0] != '\0')
+        strbuf_printf(out,
+                      "In front of your first reply of a conversation this greeting is sent by "
+                      "itself; neither repeat it nor greet again: %s\n",
+                      workflow->greeting);
     if (hours != NULL)
         describe_hours(hours, out);
     if (holidays != NULL)
@@ -197,6 +314,10 @@ void workflow_describe(const struct workflow *workflow, struct strbuf *out)
         strbuf_add_text(out, "Services that can be booked:\n");
     for (size_t i = 0; i < workflow->service_count; i++)
         describe_service(&workflow->services[i], out);
+    if (workflow->intent_count > 0)
+        strbuf_add_text(out, "What to do:\n");
+    for (size_t i = 0; i < workflow->intent_count; i++)
+        describe_intent(&workflow->intents[i], out);
     json_free(&hours);
     json_free(&holidays);
 }

@@ -1,0 +1,238 @@
+/* The SQL of the rota's steps: see rota.h. The engine's rota.c calls it. */
+#include "store/rota.h"
+
+#include <string.h>
+
+/* From the number that the customer wrote to, while it is ours; else from another one of the
+ * tenant. Its assistant's newest version counts: a rota that was mended is told at once. */
+static const char read_sql[] =
+    "SELECT e.tenant_id, j.id, e.id, e.state = 'open' AND e.rota = 'running', e.steps, e.reason,"
+    " e.summary, e.caller, s.remote_address, t.display_name, v.config->'escalation', ch.id,"
+    " ch.address, to_char(now() AT TIME ZONE t.timezone, 'YYYY-MM-DD'),"
+    " to_char(now() AT TIME ZONE t.timezone, 'HH24:MI'),"
+    " lower(to_char(now() AT TIME ZONE t.timezone, 'dy')),"
+    " (SELECT jsonb_agg(o.address) FROM jsonb_array_elements(v.config->'escalation'->'rota') AS r"
+    " JOIN consents o ON o.tenant_id = e.tenant_id AND o.sender = ch.address"
+    " AND o.address = r->>'sms' AND o.state = 'opted_out')"
+    " FROM unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, job_id)"
+    " JOIN jobs j ON j.tenant_id = i.tenant_id AND j.id = i.job_id"
+    " JOIN escalations e ON e.tenant_id = j.tenant_id AND e.id = j.subject::uuid"
+    " JOIN tenants t ON t.id = e.tenant_id"
+    " LEFT JOIN turns u ON u.tenant_id = e.tenant_id AND u.id = e.turn_id"
+    " LEFT JOIN channel_sessions s ON s.tenant_id = u.tenant_id AND s.id = u.session_id"
+    " LEFT JOIN LATERAL (SELECT c.id, c.address, c.assistant_id FROM channels c"
+    " WHERE c.tenant_id = e.tenant_id AND c.kind = 'sms' AND c.removed_at IS NULL"
+    " ORDER BY (c.id = s.channel_id) IS TRUE DESC, c.created_at, c.id LIMIT 1) ch ON true"
+    " LEFT JOIN assistants a ON a.tenant_id = e.tenant_id AND a.id = ch.assistant_id"
+    " LEFT JOIN assistant_versions v ON v.tenant_id = a.tenant_id AND v.assistant_id = a.id"
+    " AND v.version = a.current_version";
+
+/* Erasure takes the same lock exclusively: a notice is before it, and goes with the rest, or after
+ * it, to somebody new. */
+static const char lock_address_sql[] = "SELECT pg_advisory_xact_lock_shared($1::bigint)::text";
+
+static const char person_sql[] =
+    "WITH made AS (INSERT INTO contacts (tenant_id, id) SELECT $1::uuid, $2::uuid"
+    " WHERE NOT EXISTS (SELECT FROM contact_addresses a WHERE a.tenant_id = $1::uuid"
+    " AND a.kind = 'phone' AND a.address = $3::text) ON CONFLICT DO NOTHING)"
+    " INSERT INTO contact_addresses (tenant_id, kind, address, contact_id)"
+    " VALUES ($1::uuid, 'phone', $3::text, $2::uuid) ON CONFLICT DO NOTHING";
+
+/* Closed from the beginning: what the person writes as a customer never comes here, and no model
+ * is told of it. */
+static const char conversation_sql[] =
+    "INSERT INTO conversations (tenant_id, id, contact_id, closed_at)"
+    " SELECT a.tenant_id, $2::uuid, a.contact_id, clock_timestamp() FROM contact_addresses a"
+    " WHERE a.tenant_id = $1::uuid AND a.kind = 'phone' AND a.address = $3::text"
+    " ON CONFLICT DO NOTHING";
+
+static const char session_sql[] =
+    "INSERT INTO channel_sessions (tenant_id, id, conversation_id, channel_id, kind,"
+    " remote_address) VALUES ($1::uuid, $2::uuid, $3::uuid, $4::uuid, 'sms', $5::text)"
+    " ON CONFLICT DO NOTHING";
+
+static const char lock_session_sql[] =
+    "SELECT 1 FROM channel_sessions WHERE tenant_id = $1::uuid AND id = $2::uuid"
+    " FOR NO KEY UPDATE";
+
+static const char lock_escalation_sql[] =
+    "SELECT 1 FROM escalations WHERE tenant_id = $1::uuid AND id = $2::uuid FOR NO KEY UPDATE";
+
+/* The escalation is locked: `due` sees whether somebody accepted it, or another worker, which took
+ * ours for dead, has told this one already. */
+static const char notice_sql[] =
+    "WITH due AS (SELECT e.tenant_id, e.id, j.id AS job_id, c.epoch FROM escalations e"
+    " JOIN jobs j ON j.tenant_id = e.tenant_id AND j.id = $3::uuid AND j.worker = $4::uuid"
+    " JOIN conversations c ON c.tenant_id = e.tenant_id AND c.id = $8::uuid"
+    " WHERE e.tenant_id = $1::uuid AND e.id = $2::uuid AND e.state = 'open'"
+    " AND e.rota = 'running' AND e.steps = $5::integer"
+    " AND NOT EXISTS (SELECT FROM escalation_notices n WHERE n.tenant_id = e.tenant_id"
+    " AND n.sms = $13::text AND n.code = $14::text)),"
+    " place AS (UPDATE channel_sessions s SET delivery_seq = s.delivery_seq + 1 FROM due d"
+    " WHERE s.tenant_id = d.tenant_id AND s.id = $7::uuid RETURNING s.delivery_seq),"
+    " said AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author,"
+    " body, event_time) SELECT d.tenant_id, $9::uuid, $8::uuid, $7::uuid, 'out', 'system',"
+    " $15::text, clock_timestamp() FROM due d),"
+    " sent AS (INSERT INTO deliveries (tenant_id, id, conversation_id, session_id, seq, message_id,"
+    " author, via, epoch, state, answer_by) SELECT d.tenant_id, $10::uuid, $8::uuid, $7::uuid,"
+    " p.delivery_seq, $9::uuid, 'system', 'sms', d.epoch, 'pending',"
+    " clock_timestamp() + $17::bigint * interval '1 ms' FROM due d, place p),"
+    " passed AS (UPDATE escalation_notices n SET state = 'passed', ended_at = clock_timestamp()"
+    " FROM due d WHERE n.tenant_id = d.tenant_id AND n.escalation_id = d.id AND n.state = 'open'),"
+    " noted AS (INSERT INTO escalation_notices (tenant_id, id, escalation_id, delivery_id, name,"
+    " sms, round, code, until_at) SELECT d.tenant_id, $11::uuid, d.id, $10::uuid, $12::text,"
+    " $13::text, $16::integer, $14::text, clock_timestamp() + $17::bigint * interval '1 ms'"
+    " FROM due d),"
+    " stepped AS (UPDATE escalations e SET steps = $6::integer FROM due d"
+    " WHERE e.tenant_id = d.tenant_id AND e.id = d.id),"
+    " timed AS (UPDATE jobs j SET worker = NULL, tries = 0, last_error = NULL,"
+    " last_done_at = clock_timestamp(), due_at = clock_timestamp() + $17::bigint * interval '1 ms'"
+    " FROM due d WHERE j.tenant_id = d.tenant_id AND j.id = d.job_id)"
+    " SELECT count(*) FROM due";
+
+/* A day's time by the tenant's clock, in the future. What was told and not accepted has passed. */
+static const char rest_sql[] =
+    "WITH due AS (SELECT e.tenant_id, e.id, j.id AS job_id, t.timezone,"
+    " e.state = 'open' AND e.rota = 'running' AS runs, e.steps = $5::integer AS same"
+    " FROM escalations e"
+    " JOIN jobs j ON j.tenant_id = e.tenant_id AND j.id = $3::uuid AND j.worker = $4::uuid"
+    " JOIN tenants t ON t.id = e.tenant_id WHERE e.tenant_id = $1::uuid AND e.id = $2::uuid),"
+    " over AS (UPDATE escalations e SET rota = CASE WHEN d.runs THEN 'nobody_accepted'"
+    " ELSE 'over' END FROM due d WHERE e.tenant_id = d.tenant_id AND e.id = d.id"
+    " AND e.rota = 'running' AND (NOT d.runs OR (d.same AND $6::boolean))),"
+    " passed AS (UPDATE escalation_notices n SET ended_at = clock_timestamp(),"
+    " state = CASE WHEN d.runs THEN 'passed' ELSE 'ended' END"
+    " FROM due d WHERE n.tenant_id = d.tenant_id AND n.escalation_id = d.id AND n.state = 'open'"
+    " AND (NOT d.runs OR n.until_at <= clock_timestamp()))"
+    " UPDATE jobs j SET worker = NULL, last_error = $11::text,"
+    " tries = CASE WHEN $11::text IS NULL THEN 0 ELSE j.tries END,"
+    " due_at = CASE WHEN NOT d.runs OR (d.same AND $6::boolean) THEN NULL"
+    " WHEN d.same AND $8::text IS NOT NULL THEN greatest(clock_timestamp() + interval '1 s',"
+    " ($8::date + $9::integer + $10::time) AT TIME ZONE d.timezone)"
+    " ELSE clock_timestamp() + $7::bigint * interval '1 ms' END"
+    " FROM due d WHERE j.tenant_id = d.tenant_id AND j.id = d.job_id";
+
+/* ---- reading ---- */
+
+void rota_add_read(struct pg_unit *unit, struct arena *arena, const struct job *jobs, size_t count)
+{
+    struct pg_statement *statement = pg_add(unit, read_sql);
+    struct pg_array tenants, ids;
+    pg_array_init(&tenants);
+    pg_array_init(&ids);
+    for (size_t i = 0; i < count; i++) {
+        pg_array_add_uuid(&tenants, &jobs[i].tenant);
+        pg_array_add_uuid(&ids, &jobs[i].id);
+    }
+    pg_param(statement, pg_array_take(&tenants, arena));
+    pg_param(statement, pg_array_take(&ids, arena));
+    pg_array_fini(&tenants);
+    pg_array_fini(&ids);
+}
+
+bool rota_read_due(const struct pg_answer *answer, int row, struct rota_due *out)
+{
+    const struct pg_result *r = answer->results;
+    if (row >= pg_rows(r, 0))
+        return false;
+    *out = (struct rota_due){
+        .tenant = pg_uuid(r, 0, row, 0),
+        .job = pg_uuid(r, 0, row, 1),
+        .escalation = pg_uuid(r, 0, row, 2),
+        .runs = pg_bool(r, 0, row, 3),
+        .steps = (int)pg_int(r, 0, row, 4),
+        .reason = pg_text(r, 0, row, 5),
+        .summary = pg_text(r, 0, row, 6),
+        .caller = pg_text(r, 0, row, 7),
+        .customer = pg_text(r, 0, row, 8),
+        .business = pg_text(r, 0, row, 9),
+        .policy = pg_text(r, 0, row, 10),
+        .channel = pg_uuid(r, 0, row, 11),
+        .number = pg_text(r, 0, row, 12),
+        .day = pg_text(r, 0, row, 13),
+        .time = pg_text(r, 0, row, 14),
+        .weekday = pg_text(r, 0, row, 15),
+        .opted_out = pg_text(r, 0, row, 16),
+    };
+    return true;
+}
+
+/* ---- steps ---- */
+
+static const char *text_of(struct arena *arena, const struct uuid *id)
+{
+    return uuid_format(id, arena_alloc(arena, UUID_TEXT_SIZE));
+}
+
+static const char *number(struct arena *arena, int64_t value)
+{
+    return arena_printf(arena, "%lld", (long long)value);
+}
+
+static void add(struct pg_unit *unit, const char *sql, const char *const *params)
+{
+    struct pg_statement *statement = pg_add(unit, sql);
+    for (; *params != NULL; params++)
+        pg_param(statement, *params);
+}
+
+/* The advisory lock's key: as the claim and erasure make it. */
+static const char *lock_key(struct arena *arena, const struct uuid *address_hash)
+{
+    int64_t key;
+    memcpy(&key, address_hash->bytes, sizeof key);
+    return number(arena, key);
+}
+
+void rota_add_notice(struct pg_unit *unit, struct arena *arena, const struct rota_notice *notice)
+{
+    const struct rota_step *of = &notice->of;
+    const char *tenant = text_of(arena, &of->tenant);
+    const char *escalation = text_of(arena, &of->escalation);
+    const char *session = text_of(arena, &notice->session);
+    const char *conversation = text_of(arena, &notice->conversation);
+    add(unit, lock_address_sql, (const char *[]){lock_key(arena, &notice->address_hash), NULL});
+    add(unit, person_sql,
+        (const char *[]){tenant, text_of(arena, &notice->contact), notice->sms, NULL});
+    add(unit, conversation_sql, (const char *[]){tenant, conversation, notice->sms, NULL});
+    add(unit, session_sql,
+        (const char *[]){tenant, session, conversation, text_of(arena, &notice->channel),
+                         notice->sms, NULL});
+    add(unit, lock_session_sql, (const char *[]){tenant, session, NULL});
+    add(unit, lock_escalation_sql, (const char *[]){tenant, escalation, NULL});
+    add(unit, notice_sql,
+        (const char *[]){tenant, escalation, text_of(arena, &of->job), of->worker,
+                         number(arena, of->steps), number(arena, notice->steps_now), session,
+                         conversation, text_of(arena, &notice->message),
+                         text_of(arena, &notice->delivery), text_of(arena, &notice->notice),
+                         notice->name, notice->sms, notice->code, notice->body,
+                         number(arena, notice->round), number(arena, notice->accept_ms), NULL});
+}
+
+bool rota_read_done(const struct pg_answer *answer)
+{
+    return pg_int(answer->results, answer->count - 1, 0, 0) > 0;
+}
+
+void rota_add_rest(struct pg_unit *unit, struct arena *arena, const struct rota_rest *rest)
+{
+    const struct rota_step *of = &rest->of;
+    const char *tenant = text_of(arena, &of->tenant);
+    const char *escalation = text_of(arena, &of->escalation);
+    bool timed = rest->pause == ROTA_AT;
+    add(unit, lock_escalation_sql, (const char *[]){tenant, escalation, NULL});
+    struct pg_statement *statement = pg_add(unit, rest_sql);
+    const char *const params[] = {tenant,
+                                  escalation,
+                                  text_of(arena, &of->job),
+                                  of->worker,
+                                  number(arena, of->steps),
+                                  rest->pause == ROTA_NOBODY ? "true" : "false",
+                                  number(arena, rest->in_ms),
+                                  timed ? rest->day : NULL,
+                                  number(arena, rest->days),
+                                  timed ? rest->time : NULL,
+                                  rest->error};
+    for (size_t i = 0; i < sizeof params / sizeof params[0]; i++)
+        pg_param(statement, params[i]);
+}

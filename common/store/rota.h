@@ -1,0 +1,83 @@
+/* Telling the rota of an escalation, one after another (docs/PROTOCOL.md, escalations). Who is next
+ * is the caller's to say; here every step is one transaction that checks, behind the escalation's
+ * lock, that the timer is still the worker's and that nobody has accepted or stepped meanwhile.
+ * Texts live until the unit is done. Loop thread. */
+#ifndef DESK_STORE_ROTA_H
+#define DESK_STORE_ROTA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/uuid.h"
+#include "pg/pg.h"
+#include "store/job.h"
+
+/* Adds the statement that reads what the next step of these escalations (jobs of kind
+ * JOB_ESCALATION) is decided by. */
+void rota_add_read(struct pg_unit *unit, struct arena *arena, const struct job *jobs, size_t count);
+
+/* An escalation whose timer is due; texts are borrowed from the answer. */
+struct rota_due {
+    struct uuid tenant, job, escalation;
+    bool runs; /* it is open and the rota is being told; false: only the timer is left */
+    int steps;
+    const char *reason, *summary, *caller; /* caller "" if not known */
+    const char *customer;                  /* the address that they write from; "" if not known */
+    const char *business;                  /* display name */
+    const char *policy;                    /* the version's `escalation`: JSON, "" if none */
+    struct uuid channel;                   /* that the notice leaves by; nil: there is none */
+    const char *number;                    /* its address */
+    const char *day, *time, *weekday;      /* by the tenant's clock: 2026-12-01, 09:00, tue */
+    const char *opted_out;                 /* JSON array of numbers, "" if none */
+};
+
+/* Reads row `row` of statement 0; false when there is none. */
+bool rota_read_due(const struct pg_answer *answer, int row, struct rota_due *out);
+
+/* ---- steps ---- */
+
+struct rota_step {
+    const char *worker;
+    struct uuid tenant, job, escalation;
+    int steps; /* as read */
+};
+
+struct rota_notice {
+    struct rota_step of;
+    struct uuid notice, message, delivery; /* fresh ids */
+    /* Keyed hashes: of the number as anybody's, and of the conversation and session that only
+     * notices use, so that they never wait in a customer's order. */
+    struct uuid contact, address_hash, conversation, session;
+    struct uuid channel;
+    const char *name, *sms, *code, *body;
+    int steps_now, round; /* steps with this one; the round that it belongs to, from 1 */
+    int64_t accept_ms;    /* it may be accepted for so long, and leaves no later */
+};
+
+/* Adds the step that tells one of the rota: notice, message and delivery, the timer set to its
+ * end. rota_read_done of the answer: false when nothing was written, because of what happened
+ * meanwhile or since the number had this code before: rota_add_rest then. */
+void rota_add_notice(struct pg_unit *unit, struct arena *arena, const struct rota_notice *notice);
+bool rota_read_done(const struct pg_answer *answer);
+
+enum rota_pause {
+    ROTA_AGAIN,  /* in `in_ms` */
+    ROTA_AT,     /* at `time` of the day that is `days` after `day`, by the tenant's clock */
+    ROTA_NOBODY, /* all rounds are over, or there is nobody: it stays open, untold */
+};
+
+struct rota_rest {
+    struct rota_step of;
+    enum rota_pause pause;
+    int64_t in_ms;
+    const char *day, *time; /* for ROTA_AT */
+    int days;
+    const char *error; /* why not now, for people; or NULL */
+};
+
+/* Adds the step that tells nobody. What is not open any more loses its timer. */
+void rota_add_rest(struct pg_unit *unit, struct arena *arena, const struct rota_rest *rest);
+
+#endif

@@ -1,0 +1,57 @@
+/* Summaries of what was said and no longer fits into a prompt (docs/PROTOCOL.md, summaries). The
+ * engine reads and writes them beside its turns; a turn's start brings the newest ones
+ * (store/turn.h). Loop thread. */
+#ifndef DESK_STORE_SUMMARY_H
+#define DESK_STORE_SUMMARY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/uuid.h"
+#include "pg/pg.h"
+#include "store/turn.h"
+
+#define SUMMARY_MESSAGES_MAX 100 /* read at once, the oldest first */
+
+/* What is to be summarised: a conversation up to before a position, or the contact's last one
+ * before it. */
+struct summary_wish {
+    const char *tenant;
+    struct uuid conversation;
+    struct uuid contact; /* nil: the conversation itself */
+    int64_t before;      /* positions below; INT64_MAX: all */
+};
+
+/* Adds two statements to an empty unit: what is known, and the messages since. The tenant's text
+ * lives until the unit is done, the rest is in the arena. */
+void summary_add_read(struct pg_unit *unit, struct arena *arena, const struct summary_wish *wish);
+
+/* Borrowed from the answer. */
+struct summary_known {
+    struct uuid conversation; /* whose summary it is */
+    const char *body;         /* "" if there is none yet */
+};
+struct summary_message {
+    int64_t position;
+    const char *author, *text;
+};
+
+/* Read that unit's answer; false: there is no such conversation, or no such row. */
+bool summary_read_known(const struct pg_answer *answer, struct summary_known *out);
+bool summary_read_message(const struct pg_answer *answer, int row, struct summary_message *out);
+
+struct summary_made {
+    const char *tenant;
+    struct uuid id, conversation, turn; /* the turn after which it was made */
+    int64_t up_to;
+    int assistant_version;
+    const char *body; /* NULL: the call failed, and is all that is written */
+    struct turn_llm_call call;
+};
+
+/* Adds the statement that writes the call, and the summary unless there is one up to there. Texts
+ * live until the unit is done. */
+void summary_add_write(struct pg_unit *unit, struct arena *arena, const struct summary_made *made);
+
+#endif

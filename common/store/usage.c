@@ -1,0 +1,125 @@
+/* The SQL of reservations: see usage.h and docs/PROTOCOL.md, budgets. */
+#include "store/usage.h"
+
+#include "store/columns.h"
+#include "store/turn_inside.h"
+
+/* Reservations of one tenant are judged one unit after another, on a lock of their own ("usag" and
+ * a hash): it is the last that the unit takes, and no commit needs it. */
+static const char lock_sql[] =
+    "SELECT pg_advisory_xact_lock(1970495847, k)::text"
+    " FROM (SELECT DISTINCT hashtext(t::text) AS k FROM unnest($1::uuid[]) AS i (t) ORDER BY k)"
+    " AS keys";
+
+/* What is reserved by turns that run: of a turn whose conversation was taken over, or whose session
+ * is not due any more, nothing is. The turns of this unit that keep theirs are among them. */
+#define HELD_SQL                                                                                   \
+    "SELECT coalesce(sum(t.reserved_tokens) FILTER (WHERE t.reserved_day = f.day), 0) AS day_1,"   \
+    " coalesce(sum(t.reserved_cost) FILTER (WHERE t.reserved_day = f.day), 0) AS day_2,"           \
+    " coalesce(sum(t.reserved_segments) FILTER (WHERE t.reserved_day = f.day), 0) AS day_3,"       \
+    " coalesce(sum(t.reserved_tokens), 0) AS month_1, coalesce(sum(t.reserved_cost), 0) AS "       \
+    "month_2,"                                                                                     \
+    " coalesce(sum(t.reserved_segments), 0) AS month_3 FROM turns t"                               \
+    " JOIN channel_sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id"                \
+    " AND s.due_at IS NOT NULL"                                                                    \
+    " JOIN conversations c ON c.tenant_id = t.tenant_id AND c.id = t.conversation_id"              \
+    " AND c.epoch = t.epoch"                                                                       \
+    " WHERE t.tenant_id = f.tenant_id AND t.reserved_day >= f.month AND t.state = 'running'"
+
+/* A turn may start while a budget is not used up, so that the last one may go beyond it by what it
+ * reserves. Amounts of turns before it in the unit count whether they got theirs or not: who was
+ * refused found a budget used up, and so does everybody behind. All parts judge by now(), the
+ * unit's begin. */
+static const char reserve_sql[] =
+    "WITH input AS (SELECT u.n, u.tenant_id, u.turn_id, u.fence, u.tokens, u.cost, u.segments,"
+    " nullif(u.day_tokens, -1) AS day_tokens, nullif(u.day_cost, -1) AS day_cost,"
+    " nullif(u.day_segments, -1) AS day_segments, nullif(u.month_tokens, -1) AS month_tokens,"
+    " nullif(u.month_cost, -1) AS month_cost, nullif(u.month_segments, -1) AS month_segments"
+    " FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],"
+    " $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])"
+    " WITH ORDINALITY AS u (tenant_id, turn_id, fence, tokens, cost, segments, day_tokens,"
+    " day_cost, day_segments, month_tokens, month_cost, month_segments, n)),"
+    " today AS (SELECT z.id AS tenant_id, (now() AT TIME ZONE z.timezone)::date AS day,"
+    " date_trunc('month', now() AT TIME ZONE z.timezone)::date AS month"
+    " FROM (SELECT DISTINCT i.tenant_id FROM input i) AS k JOIN tenants z ON z.id = k.tenant_id),"
+    " used AS (SELECT f.tenant_id, f.day, f.month, coalesce(d.tokens, 0) AS d1,"
+    " coalesce(d.cost, 0) AS d2, coalesce(d.segments, 0) AS d3, coalesce(m.tokens, 0) AS m1,"
+    " coalesce(m.cost, 0) AS m2, coalesce(m.segments, 0) AS m3, h.day_1, h.day_2, h.day_3,"
+    " h.month_1, h.month_2, h.month_3 FROM today f"
+    " LEFT JOIN usage d ON d.tenant_id = f.tenant_id AND d.period = 'day' AND d.since = f.day"
+    " LEFT JOIN usage m ON m.tenant_id = f.tenant_id AND m.period = 'month' AND m.since = f.month"
+    " CROSS JOIN LATERAL (" HELD_SQL ") AS h),"
+    " seen AS (SELECT i.*, t.reserved_day IS NOT NULL AS kept FROM input i"
+    " JOIN turns t ON t.tenant_id = i.tenant_id AND t.id = i.turn_id AND t.fence = i.fence"
+    " AND t.worker = $1::uuid AND t.state = 'running'),"
+    " summed AS (SELECT s.*, coalesce(sum(s.tokens) FILTER (WHERE NOT s.kept) OVER before, 0)"
+    " AS b1, coalesce(sum(s.cost) FILTER (WHERE NOT s.kept) OVER before, 0) AS b2,"
+    " coalesce(sum(s.segments) FILTER (WHERE NOT s.kept) OVER before, 0) AS b3 FROM seen s"
+    " WINDOW before AS (PARTITION BY s.tenant_id ORDER BY s.n"
+    " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)),"
+    " judged AS (SELECT s.n, s.tenant_id, s.turn_id, s.fence, s.tokens, s.cost, s.segments,"
+    " s.kept, u.day, u.month,"
+    " CASE WHEN s.kept THEN 'reserved'"
+    " WHEN d1 >= day_tokens OR d2 >= day_cost OR d3 >= day_segments OR m1 >= month_tokens"
+    " OR m2 >= month_cost OR m3 >= month_segments THEN 'spent'"
+    " WHEN d1 + day_1 + b1 >= day_tokens OR d2 + day_2 + b2 >= day_cost"
+    " OR d3 + day_3 + b3 >= day_segments OR m1 + month_1 + b1 >= month_tokens"
+    " OR m2 + month_2 + b2 >= month_cost OR m3 + month_3 + b3 >= month_segments THEN 'full'"
+    " ELSE 'reserved' END AS kind,"
+    " coalesce(greatest(d1 * 100 / day_tokens, d2 * 100 / day_cost, d3 * 100 / day_segments), 0)"
+    " AS day_per_cent,"
+    " coalesce(greatest(m1 * 100 / month_tokens, m2 * 100 / month_cost,"
+    " m3 * 100 / month_segments), 0) AS month_per_cent"
+    " FROM summed s JOIN used u ON u.tenant_id = s.tenant_id),"
+    " taken AS (UPDATE turns t SET reserved_day = j.day, reserved_tokens = j.tokens,"
+    " reserved_cost = j.cost, reserved_segments = j.segments FROM judged j"
+    " WHERE j.kind = 'reserved' AND NOT j.kept AND t.tenant_id = j.tenant_id AND t.id = j.turn_id"
+    " AND t.fence = j.fence AND t.worker = $1::uuid AND t.state = 'running')"
+    " SELECT i.n, coalesce(j.kind, 'lost'), j.day_per_cent, j.month_per_cent, j.day::text,"
+    " j.month::text FROM input i LEFT JOIN judged j ON j.n = i.n ORDER BY i.n";
+
+enum { RESERVE_STATEMENT = 1 };
+
+void usage_add_reserve(struct pg_unit *unit, struct arena *arena, const char *worker,
+                       const struct usage_wish *wishes, size_t count)
+{
+    static const struct column columns[] = {
+        {offsetof(struct usage_wish, tenant), COLUMN_TEXT},
+        {offsetof(struct usage_wish, turn), COLUMN_UUID},
+        {offsetof(struct usage_wish, fence), COLUMN_INT},
+        {offsetof(struct usage_wish, most.tokens), COLUMN_INT},
+        {offsetof(struct usage_wish, most.cost), COLUMN_INT},
+        {offsetof(struct usage_wish, most.segments), COLUMN_INT},
+        {offsetof(struct usage_wish, limits.day.tokens), COLUMN_INT},
+        {offsetof(struct usage_wish, limits.day.cost), COLUMN_INT},
+        {offsetof(struct usage_wish, limits.day.segments), COLUMN_INT},
+        {offsetof(struct usage_wish, limits.month.tokens), COLUMN_INT},
+        {offsetof(struct usage_wish, limits.month.cost), COLUMN_INT},
+        {offsetof(struct usage_wish, limits.month.segments), COLUMN_INT},
+    };
+    const struct column_rows rows = {wishes, sizeof *wishes, count};
+    columns_add(pg_add(unit, lock_sql), arena, &rows, columns, 1);
+    struct pg_statement *statement = pg_add(unit, reserve_sql);
+    pg_param(statement, worker);
+    columns_add(statement, arena, &rows, columns, COLUMNS(columns));
+}
+
+bool usage_read_reserved(const struct pg_answer *answer, int row, struct usage_reserved *out)
+{
+    static const char *const kinds[] = {"reserved", "full", "spent", "lost", NULL};
+    const struct pg_result *r = answer->results;
+    const int s = RESERVE_STATEMENT;
+    if (row >= pg_rows(r, s))
+        return false;
+    *out = (struct usage_reserved){
+        .index = (size_t)pg_int(r, s, row, 0) - 1,
+        .kind = (enum usage_kind)turn_word_index(kinds, pg_text(r, s, row, 1)),
+        .day_per_cent = pg_int(r, s, row, 2),
+        .month_per_cent = pg_int(r, s, row, 3),
+        .day = pg_text(r, s, row, 4),
+        .month = pg_text(r, s, row, 5),
+    };
+    return true;
+}
+
+const char *const usage_statements[] = {lock_sql, reserve_sql, NULL};

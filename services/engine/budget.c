@@ -1,0 +1,135 @@
+/* Limits, the worst case of a turn, and warnings. think.c reserves before it asks, statements.c
+ * sends the reservations in batches. */
+#include "budget.h"
+
+#include "assistants.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "counters.h"
+#include "reply.h"
+#include "service/log.h"
+#include "session.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LIMIT_MAX         1000000000000000 /* of the tenant file, in billionths of a dollar: 1e14 */
+#define ANSWER_TOKENS_MAX 4096             /* of a model without max_tokens of its own */
+#define ROUND_TOKENS      4096             /* results of a round's tools; longer ones only count */
+/* UCS-2, and surrogate pairs, which no segment splits: the shortest that a long text has. */
+#define SEGMENTS_WORST ((REPLY_UNITS_MAX + 65) / 66)
+
+/* ---- limits ---- */
+
+static struct usage_amounts read_amounts(const struct json *from)
+{
+    struct usage_amounts amounts = {-1, -1, -1};
+    json_member_int(from, "tokens", 1, LIMIT_MAX, &amounts.tokens);
+    json_member_int(from, "cost", 1, LIMIT_MAX, &amounts.cost);
+    json_member_int(from, "segments", 1, LIMIT_MAX, &amounts.segments);
+    return amounts;
+}
+
+struct usage_limits budget_read(const struct json *budgets)
+{
+    return (struct usage_limits){read_amounts(json_member(budgets, "day")),
+                                 read_amounts(json_member(budgets, "month"))};
+}
+
+static bool is_any_set(const struct usage_amounts *amounts)
+{
+    return amounts->tokens >= 0 || amounts->cost >= 0 || amounts->segments >= 0;
+}
+
+bool budget_is_set(const struct usage_limits *limits)
+{
+    return is_any_set(&limits->day) || is_any_set(&limits->month);
+}
+
+/* ---- the worst case ---- */
+
+struct usage_amounts budget_worst(const struct assistant *assistant, int64_t prompt_tokens,
+                                  const struct rounds *rounds)
+{
+    struct usage_amounts worst = {.segments = SEGMENTS_WORST};
+    const int64_t calls = assistant->tools.count > 0 ? ROUNDS_MAX - (int64_t)rounds->count + 1 : 1;
+    for (size_t i = 0; i < assistant->model_count; i++) {
+        const struct assistant_model *model = &assistant->models[i];
+        const int64_t answer = model->max_tokens > 0 ? model->max_tokens : ANSWER_TOKENS_MAX;
+        /* each prompt holds the rounds before it */
+        const int64_t in =
+            calls * prompt_tokens + (answer + ROUND_TOKENS) * (calls * (calls - 1) / 2);
+        const int64_t out = calls * answer;
+        const int64_t cost = in * (model->price_in > 0 ? model->price_in : 0) +
+                             out * (model->price_out > 0 ? model->price_out : 0);
+        worst.tokens = in + out > worst.tokens ? in + out : worst.tokens;
+        worst.cost = cost > worst.cost ? cost : worst.cost;
+    }
+    return worst;
+}
+
+void budget_reserve(struct session *session, const struct assistant *assistant,
+                    int64_t prompt_tokens)
+{
+    if (session->list == LIST_RESERVES || session->ticket != 0)
+        return; /* on its way already */
+    session->most = budget_worst(assistant, prompt_tokens, &session->rounds);
+    session->limits = assistant->budget;
+    session->list = LIST_RESERVES;
+    TAILQ_INSERT_TAIL(&session->engine->sessions->reserves, session, link);
+    statements_flush(session->engine->sessions);
+}
+
+/* ---- warnings ---- */
+
+#define LEVEL_LOW  80
+#define LEVEL_GONE 100
+
+struct told {
+    char since[16];
+    int level;
+};
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct map *told; /* "tenant/period" to what was said last; for the life of the process */
+
+/* Whether nobody said so much of this period yet; notes that it is said now. */
+static bool is_news(const char *tenant, const char *period, const char *since, int level)
+{
+    char key[64];
+    snprintf(key, sizeof key, "%s/%s", tenant, period);
+    pthread_mutex_lock(&mutex);
+    if (told == NULL)
+        told = map_new();
+    struct told *last = map_get_text(told, key);
+    if (last == NULL) {
+        last = xcalloc(1, sizeof *last);
+        map_put_text(told, key, last);
+    }
+    bool same = strcmp(last->since, since) == 0;
+    bool news = !same || last->level < level;
+    if (news) {
+        snprintf(last->since, sizeof last->since, "%s", since);
+        last->level = level;
+    }
+    pthread_mutex_unlock(&mutex);
+    return news;
+}
+
+static void tell(const char *tenant, const char *period, const char *since, int64_t per_cent)
+{
+    const int level = per_cent >= LEVEL_GONE ? LEVEL_GONE : LEVEL_LOW;
+    if (per_cent < LEVEL_LOW || !is_news(tenant, period, since, level))
+        return;
+    metric_add(level == LEVEL_GONE ? counters.budgets_gone : counters.budgets_low, 1);
+    log_warn(level == LEVEL_GONE ? "budget.spent" : "budget.nearly_spent",
+             LOG_TEXT("tenant", tenant), LOG_TEXT("period", period), LOG_TEXT("since", since),
+             LOG_INT("per_cent", per_cent));
+}
+
+void budget_tell(const char *tenant, const struct usage_reserved *reserved)
+{
+    tell(tenant, "day", reserved->day, reserved->day_per_cent);
+    tell(tenant, "month", reserved->month, reserved->month_per_cent);
+}

@@ -1,0 +1,39 @@
+/* A tenant's budgets: what a turn may use at most, reserved before its model is asked, and who is
+ * told that a budget nears its end (docs/PROTOCOL.md, budgets). Tenants without budgets never come
+ * here. */
+#ifndef DESK_ENGINE_BUDGET_H
+#define DESK_ENGINE_BUDGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "prompt/rounds.h"
+#include "store/usage.h"
+#include "json/json.h"
+
+struct assistant;
+
+/* Reads the member `budgets` of a version's config; NULL: none. Loop thread, pure. */
+struct usage_limits budget_read(const struct json *budgets);
+
+/* Whether any limit is set. */
+bool budget_is_set(const struct usage_limits *limits);
+
+/* What a turn may use at most from a prompt of so many tokens on, tools included: as many rounds as
+ * it has room for, each with an answer of the greatest length, by the dearest model of the chain;
+ * and the longest reply. Models without prices cost nothing. Pure. */
+struct usage_amounts budget_worst(const struct assistant *assistant, int64_t prompt_tokens,
+                                  const struct rounds *rounds);
+
+struct session;
+
+/* Puts the session in line for its turn's reservation; think_reserved follows, never from inside.
+ */
+void budget_reserve(struct session *session, const struct assistant *assistant,
+                    int64_t prompt_tokens);
+
+/* Logs and counts, once per period and process, that 80 % or all of a tenant's budget is spent. Any
+ * thread. */
+void budget_tell(const char *tenant, const struct usage_reserved *reserved);
+
+#endif

@@ -1,0 +1,35 @@
+/* The reception without a model in a turn: from what the start read to what the commit says and
+ * keeps. Texts are in the turn's arena. Loop thread. */
+#ifndef DESK_ENGINE_RECEPTION_TURN_H
+#define DESK_ENGINE_RECEPTION_TURN_H
+
+#include <stdbool.h>
+
+#include "assistants.h"
+#include "store/reception_record.h"
+
+struct session;
+
+/* What a turn without a model's reply says: "" if the customer did not write (a recovery), and then
+ * nothing is sent. */
+struct reception_reply {
+    const char *body;
+    const struct reception_record *record; /* NULL: the notes stay as they are */
+    const char *passages; /* JSON: what the knowledge held when one of it was quoted; NULL: none */
+};
+
+/* `is_lost`: three workers died of this turn; its texts are not read, since they may be why, and
+ * the tenant's degraded wording is said instead of the fallback. If the model took a message before
+ * it went away, only the wording is said. */
+void reception_turn_reply(struct session *session, const struct assistant *assistant, bool is_lost,
+                          struct reception_reply *out);
+
+/* What becomes of the notes when a model answers: they stay for the next time, a finished message
+ * is behind us. NULL: there are none, or nothing changes. */
+const struct reception_record *reception_turn_answered(struct session *session);
+
+/* What the model is told about questions that were put in its stead; NULL: nothing. It names what
+ * is known; the customer's words stand in the conversation alone. */
+const char *reception_turn_brief(struct session *session, const struct assistant *assistant);
+
+#endif

@@ -1,0 +1,275 @@
+/* The decisions of rota.c, which calls it; intake.c asks it for codes. */
+#include "rota_plan.h"
+
+#include "base/strbuf.h"
+#include "base/text.h"
+#include "crypto/crypto.h"
+#include "reply.h"
+#include "json/json.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define MEMBERS_MAX 10
+#define ROUNDS_MAX  5
+#define DAYS        7
+#define TEXT_MAX    4096
+
+/* What the summary and the caller may take of a text. */
+#define SUMMARY_BYTES 160
+#define CALLER_BYTES  40
+
+static const char *const day_names[DAYS] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+
+struct member {
+    const char *name, *sms;
+    const struct json *hours; /* NULL: always */
+    bool opted_out;
+};
+
+struct policy {
+    struct member members[MEMBERS_MAX];
+    int count, rounds;
+    int64_t accept_ms;
+};
+
+/* ---- reading ---- */
+
+/* Sections are our own text: one that cannot be read is as if it were not there. */
+static struct json *parse(const char *text)
+{
+    struct json *value = NULL;
+    struct err err;
+    return json_parse(text, strlen(text), &value, &err) == 0 ? value : NULL;
+}
+
+static bool lists(const struct json *texts, const char *text)
+{
+    for (const struct json *t = json_first(texts); t != NULL; t = json_next(t))
+        if (json_text(t) != NULL && strcmp(json_text(t), text) == 0)
+            return true;
+    return false;
+}
+
+static void read_policy(const struct json *section, const struct json *opted_out,
+                        struct policy *out)
+{
+    int64_t minutes = 5, rounds = 2;
+    json_member_int(section, "accept_within_min", 1, 60, &minutes);
+    json_member_int(section, "rounds", 1, ROUNDS_MAX, &rounds);
+    *out = (struct policy){.rounds = (int)rounds, .accept_ms = minutes * 60000};
+    for (const struct json *m = json_first(json_member(section, "rota"));
+         m != NULL && out->count < MEMBERS_MAX; m = json_next(m)) {
+        const char *name = json_member_text(m, "name"), *sms = json_member_text(m, "sms");
+        if (name != NULL && sms != NULL)
+            out->members[out->count++] =
+                (struct member){name, sms, json_member(m, "hours"), lists(opted_out, sms)};
+    }
+}
+
+/* ---- hours ---- */
+
+static int weekday_index(const char *weekday)
+{
+    int day = 0;
+    while (day < DAYS - 1 && strcmp(day_names[day], weekday) != 0)
+        day++;
+    return day;
+}
+
+static const char *edge(const struct json *span, bool end)
+{
+    const struct json *at = json_first(span);
+    at = at != NULL && end ? json_next(at) : at;
+    return at != NULL && json_text(at) != NULL ? json_text(at) : "";
+}
+
+/* Times are "HH:MM": they compare as texts. */
+static bool is_on_duty(const struct member *member, int day, const char *time)
+{
+    if (member->opted_out)
+        return false;
+    if (member->hours == NULL)
+        return true;
+    const struct json *span = json_first(json_member(member->hours, day_names[day]));
+    for (; span != NULL; span = json_next(span))
+        if (strcmp(edge(span, false), time) <= 0 && strcmp(time, edge(span, true)) < 0)
+            return true;
+    return false;
+}
+
+/* The earliest time on that day, later than `after` ("" for any), at which somebody's hours begin;
+ * NULL if nobody's do. */
+static const char *first_begin(const struct policy *policy, int day, const char *after)
+{
+    const char *first = NULL;
+    for (int i = 0; i < policy->count; i++) {
+        const struct member *member = &policy->members[i];
+        const struct json *spans = json_member(member->hours, day_names[day]);
+        for (const struct json *s = json_first(spans); s != NULL && !member->opted_out;
+             s = json_next(s)) {
+            const char *begin = edge(s, false);
+            if (strcmp(begin, after) > 0 && (first == NULL || strcmp(begin, first) < 0))
+                first = begin;
+        }
+    }
+    return first;
+}
+
+/* ---- the next step ---- */
+
+static void wait_for_hours(struct arena *arena, const struct policy *policy,
+                           const struct rota_due *due, struct rota_plan *out)
+{
+    int today = weekday_index(due->weekday);
+    for (int ahead = 0; ahead <= DAYS; ahead++) {
+        const char *begin =
+            first_begin(policy, (today + ahead) % DAYS, ahead == 0 ? due->time : "");
+        if (begin == NULL)
+            continue;
+        out->pause = ROTA_AT;
+        out->days = ahead;
+        out->time = arena_strdup(arena, begin);
+        return;
+    }
+}
+
+static bool somebody_is_on_duty(const struct policy *policy, const struct rota_due *due)
+{
+    for (int i = 0; i < policy->count; i++)
+        if (is_on_duty(&policy->members[i], weekday_index(due->weekday), due->time))
+            return true;
+    return false;
+}
+
+static void choose(struct arena *arena, const struct policy *policy, const struct rota_due *due,
+                   struct rota_plan *out)
+{
+    int last = policy->rounds * policy->count;
+    for (int step = due->steps; step < last; step++) {
+        const struct member *member = &policy->members[step % policy->count];
+        if (!is_on_duty(member, weekday_index(due->weekday), due->time))
+            continue;
+        out->tells = true;
+        out->name = arena_strdup(arena, member->name);
+        out->sms = arena_strdup(arena, member->sms);
+        out->steps_now = step + 1;
+        out->round = step / policy->count + 1;
+        return;
+    }
+    if (due->steps < last && !somebody_is_on_duty(policy, due))
+        wait_for_hours(arena, policy, due, out);
+}
+
+void rota_plan_next(struct arena *arena, const struct rota_due *due, struct rota_plan *out)
+{
+    struct json *section = parse(due->policy), *opted_out = parse(due->opted_out);
+    struct policy policy;
+    read_policy(section, opted_out, &policy);
+    *out = (struct rota_plan){.pause = ROTA_NOBODY, .accept_ms = policy.accept_ms};
+    choose(arena, &policy, due, out);
+    json_free(&section);
+    json_free(&opted_out);
+}
+
+/* ---- the text ---- */
+
+static const char *why(const char *reason)
+{
+    static const struct {
+        const char *reason, *words;
+    } rows[] = {
+        {"customer_asks", "A customer asks for a person"},
+        {"policy_word", "A customer used one of your words"},
+        {"repeated_failure", "A customer got no answer twice"},
+        {"low_grounding", "A question cannot be answered"},
+        {"anger", "A customer is upset"},
+        {"provider_outage", "No model answers"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strcmp(rows[i].reason, reason) == 0)
+            return rows[i].words;
+    return "A customer needs a person";
+}
+
+/* On one line, and cut between characters. */
+static void add_cut(struct strbuf *out, const char *text, size_t max_bytes)
+{
+    size_t length = text_utf8_prefix(text, max_bytes);
+    for (size_t i = 0; i < length; i++)
+        strbuf_add_char(out, strchr("\r\n\t", text[i]) != NULL ? ' ' : text[i]);
+    if (text[length] != '\0')
+        strbuf_add_text(out, "...");
+}
+
+const char *rota_plan_text(struct arena *arena, const struct rota_due *due,
+                           const struct rota_plan *plan, const char *code)
+{
+    struct strbuf out;
+    strbuf_init(&out, TEXT_MAX);
+    strbuf_printf(&out, "%s: %s", due->business, why(due->reason));
+    if (due->customer[0] != '\0')
+        strbuf_printf(&out, " (%s", due->customer);
+    if (due->customer[0] != '\0' && due->caller[0] != '\0') {
+        strbuf_add_text(&out, ", ");
+        add_cut(&out, due->caller, CALLER_BYTES);
+    }
+    strbuf_add_text(&out, due->customer[0] != '\0' ? "). " : ". ");
+    add_cut(&out, due->summary, SUMMARY_BYTES);
+    strbuf_printf(&out, "\nReply OK %s within %d min to take it.", code,
+                  (int)(plan->accept_ms / 60000));
+    const char *text = reply_clean(arena, out.data);
+    strbuf_fini(&out);
+    return text;
+}
+
+/* ---- codes ---- */
+
+static const char digits[] = "23456789", letters[] = "CDFGHJKMNPQRTVWXY";
+
+static char symbol(int index)
+{
+    const int count = (int)sizeof digits - 1;
+    return index < count ? digits[index] : letters[index - count];
+}
+
+static bool is_mixed(const char *code)
+{
+    return strpbrk(code, digits) != NULL && strpbrk(code, letters) != NULL;
+}
+
+void rota_plan_code(char out[ROTA_CODE_SIZE])
+{
+    enum { SYMBOLS = sizeof digits + sizeof letters - 2, FAIR = 256 / SYMBOLS * SYMBOLS };
+    out[0] = '\0';
+    while (!is_mixed(out)) {
+        size_t length = 0;
+        while (length < ROTA_CODE_SIZE - 1) {
+            uint8_t byte;
+            crypto_random(&byte, sizeof byte);
+            if (byte < FAIR)
+                out[length++] = symbol(byte % SYMBOLS);
+        }
+        out[length] = '\0';
+    }
+}
+
+bool rota_plan_read_code(const char *text, char out[ROTA_CODE_SIZE])
+{
+    static const char blank[] = " \t\r\n";
+    text += strspn(text, blank);
+    if (strncasecmp(text, "ok", 2) == 0 && text[2] != '\0' && strchr(" \t\r\n,:", text[2]) != NULL)
+        text += 2 + strspn(text + 2, " \t\r\n,:");
+    size_t length = 0;
+    for (; length < ROTA_CODE_SIZE - 1; length++) {
+        char c = text[length];
+        c = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+        if (c == '\0' || (strchr(digits, c) == NULL && strchr(letters, c) == NULL))
+            return false;
+        out[length] = c;
+    }
+    out[length] = '\0';
+    text += length;
+    text += *text == '.' || *text == '!';
+    return text[strspn(text, blank)] == '\0' && is_mixed(out);
+}

@@ -1,0 +1,40 @@
+/* Who of a rota is told next, in which words, and the code that accepts it (docs/TENANT_FILE.md,
+ * escalation). Pure but for the randomness of codes. */
+#ifndef DESK_ENGINE_ROTA_PLAN_H
+#define DESK_ENGINE_ROTA_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "store/rota.h"
+
+#define ROTA_CODE_SIZE 5 /* 4 letters and digits that nobody takes for another, and the NUL */
+
+struct rota_plan {
+    bool tells;            /* false: `pause` */
+    enum rota_pause pause; /* ROTA_AT or ROTA_NOBODY */
+    const char *name, *sms;
+    int steps_now, round; /* with this one */
+    int64_t accept_ms;
+    int days; /* from today by the tenant's clock, for ROTA_AT */
+    const char *time;
+};
+
+/* Decides the next step of an escalation. Places come round after round in the order of the rota;
+ * whoever is not on duty, or has opted out of our texts, is passed over; when nobody is on duty it
+ * waits for the first hours that begin. Texts are in the arena. */
+void rota_plan_next(struct arena *arena, const struct rota_due *due, struct rota_plan *out);
+
+/* The text of a notice: who needs what, cut short, and how to accept it. In the arena. */
+const char *rota_plan_text(struct arena *arena, const struct rota_due *due,
+                           const struct rota_plan *plan, const char *code);
+
+/* A fresh code: at least one letter and one digit, so that no word and no number is one. */
+void rota_plan_code(char out[ROTA_CODE_SIZE]);
+
+/* True if the whole text looks like a code, with or without "OK" before it, in whatever case;
+ * writes it in capitals. */
+bool rota_plan_read_code(const char *text, char out[ROTA_CODE_SIZE]);
+
+#endif

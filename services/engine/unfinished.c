@@ -1,0 +1,66 @@
+/* The poll for unfinished messages: see unfinished.h. engine.c starts it. */
+#include "unfinished.h"
+
+#include "base/mem.h"
+#include "service/log.h"
+#include "store/reception_record.h"
+
+#include <stdlib.h>
+
+#define LOOK_MS      5000
+#define LOOK_LIMIT   100
+#define EVERY_MAX_MS 10000
+#define EVERY_MIN_MS 200
+
+struct unfinished {
+    struct engine *engine;
+    struct timer *timer;
+    struct arena *arena;
+    bool in_flight;
+};
+
+static void looked(void *arg, const struct pg_answer *answer)
+{
+    struct unfinished *self = arg;
+    self->in_flight = false;
+    if (answer->err != NULL)
+        log_warn("statement.failed", LOG_TEXT("what", "unfinished"), LOG_ERR(answer->err));
+    else if (reception_record_read_overdue(answer) > 0)
+        log_info("messages.unfinished", LOG_INT("count", reception_record_read_overdue(answer)));
+}
+
+static void look(void *arg)
+{
+    struct unfinished *self = arg;
+    struct engine *engine = self->engine;
+    if (self->in_flight || engine->draining || !pg_is_up(engine->pg))
+        return;
+    struct pg_unit unit = {.deadline_ms = LOOK_MS, .done = looked, .arg = self};
+    arena_reset(self->arena);
+    reception_record_add_overdue(&unit, self->arena, LOOK_LIMIT,
+                                 engine->shared->settings.unfinished_message_ms);
+    self->in_flight = true;
+    pg_submit(engine->pg, &unit);
+}
+
+struct unfinished *unfinished_new(struct engine *engine)
+{
+    struct unfinished *self = xcalloc(1, sizeof *self);
+    int64_t every = engine->shared->settings.unfinished_message_ms / 10;
+    every = every > EVERY_MAX_MS ? EVERY_MAX_MS : every < EVERY_MIN_MS ? EVERY_MIN_MS : every;
+    self->engine = engine;
+    self->arena = arena_new();
+    self->timer = timer_new(engine->loop, look, self);
+    timer_start(self->timer, every, every);
+    return self;
+}
+
+void unfinished_free(struct unfinished **unfinished)
+{
+    if (*unfinished == NULL)
+        return;
+    timer_free(&(*unfinished)->timer);
+    arena_free(&(*unfinished)->arena);
+    free(*unfinished);
+    *unfinished = NULL;
+}

@@ -1,0 +1,169 @@
+"""The engine and a tenant's budgets: what is spent asks no model, what is reserved is neither lost
+nor given twice, and many texts at once spend no more than there is (docs/PROTOCOL.md, budgets).
+"""
+
+import contextlib
+
+import yaml
+
+from harness import oracle
+from operating import OK, TENANTS, doctor, good, good_environment
+from scripted import Customer, engines, say
+from tenants import read_document
+
+SHARE = True
+DEADLINE_S = 90
+
+GARAGE = 1  # of desk.tenants, in the order of the files
+NAME = "hillcrest-garage"
+FALLBACK = ("Got your message. Our system is slow at the moment; one of us will text you back"
+            " shortly.")
+
+
+@contextlib.contextmanager
+def budgets(desk, count=1, config=None, **limits):
+    """The garage with these budgets and without tools, nothing spent yet; afterwards its own."""
+    desk.scripted = None  # engines that have warned of nothing yet
+    engines(desk, count, **(config or {}))
+    document = read_document(TENANTS / "garage.yaml")
+    for key in ("tools", "services", "resources", "intents", "escalation"):
+        document.pop(key, None)
+    document["budgets"] = limits
+    path = desk.folder / "budgets.yaml"
+    path.write_text(yaml.safe_dump(document))
+    good(desk, "tenant", "apply", path, "--yes")
+    customer = Customer(desk, GARAGE)
+    desk.sql("DELETE FROM usage WHERE tenant_id = %s::uuid", customer.tenant_id)
+    try:
+        yield customer
+    finally:
+        desk.faults("model")
+        good(desk, "tenant", "apply", TENANTS / "garage.yaml", "--yes")
+
+
+def usage(desk, period, unit):
+    """The row that `deskctl usage` shows of the garage's current period."""
+    rows = good(desk, "usage", "--tenant", NAME, f"--{period}", "--json").json()
+    return next(row for row in rows if row["unit"] == unit)
+
+
+def move_back(desk, customer, period):
+    """The current period becomes the one before: what follows is spent in a new one."""
+    desk.sql(f"UPDATE usage SET since = since - interval '1 {period}' WHERE tenant_id = %s::uuid"
+             " AND period = %s", customer.tenant_id, period)
+
+
+def is_answered(customer, count):
+    body, outcome, _ = customer.wait_replies(count)[-1]
+    return outcome == "reply" and oracle.new_nonces(body)
+
+
+def is_turned_down(customer, count):
+    body, outcome, _ = customer.wait_replies(count)[-1]
+    return outcome == "budget_spent" and (body.startswith(FALLBACK) or count > 2)
+
+
+def warnings(desk):
+    return [(line["event"], line["period"]) for line in desk.log("engine-1")
+            if line.get("event", "").startswith("budget.")]
+
+
+def test_spent_budget_asks_no_model(desk):
+    """Until the day is over; people's replies are never in the way. Guard: EVENT_SPENT."""
+    with budgets(desk, day={"tokens": 10}) as customer:
+        customer.text()
+        assert is_answered(customer, 1)
+        asked = len(customer.model_calls())
+        for count in (2, 3):
+            said = customer.text()
+            assert is_turned_down(customer, count), customer.replies()
+            customer.wait_event(said, "answered")
+        assert len(customer.model_calls()) == asked
+        assert warnings(desk) == [("budget.spent", "day")], warnings(desk)
+        row = usage(desk, "day", "tokens")
+        assert row["spent"] > row["budget"] == 10 and row["per_cent"] > 100, row
+        assert usage(desk, "month", "tokens")["budget"] is None
+        assert usage(desk, "day", "segments")["spent"] >= 3  # the wording is sent, too
+        shown = good(desk, "usage", "--tenant", NAME).out
+        assert NAME in shown and "tokens" in shown and "dollars" in shown, shown
+        checks = doctor(desk, OK, environment=good_environment(desk))
+        assert checks[f"budget {NAME}"]["result"] == "warn", checks
+        move_back(desk, customer, "day")
+        customer.text()
+        assert is_answered(customer, 4)
+
+
+def test_month_and_segments(desk):
+    with budgets(desk, month={"sms_segments": 1}) as customer:
+        customer.text()
+        assert is_answered(customer, 1)
+        customer.text()
+        assert is_turned_down(customer, 2), customer.replies()
+        move_back(desk, customer, "day")  # another day of the same month
+        customer.text()
+        assert is_turned_down(customer, 3), customer.replies()
+        move_back(desk, customer, "month")
+        customer.text()
+        assert is_answered(customer, 4)
+
+
+def test_use_is_counted_without_budgets(desk):
+    with budgets(desk) as customer:
+        customer.text()
+        assert is_answered(customer, 1)
+        said = desk.value("SELECT sum(tokens_in + tokens_out)::bigint FROM llm_calls c JOIN turns t"
+                          " ON t.tenant_id = c.tenant_id AND t.id = c.turn_id"
+                          " WHERE t.id = %s::uuid", customer.turns()[0]["id"])
+        assert usage(desk, "day", "tokens")["spent"] == said > 0
+        assert usage(desk, "month", "tokens")["spent"] == said
+        assert customer.turns()[0]["reserved_tokens"] is None
+
+
+def test_killed_engine_loses_and_doubles_nothing(desk):
+    """The turn of an engine that dies keeps what it has reserved until another one has ended it."""
+    with budgets(desk, day={"tokens": 1000000}) as customer:
+        stop = desk.stops.arm("engine.answered")
+        customer.text()
+        desk.wait(lambda: stop.hits, 20, "the engine to die")
+        held = usage(desk, "day", "tokens")
+        assert held["reserved"] > 0 and held["spent"] == 0, held
+        desk.revive()
+        assert is_answered(customer, 1)
+        row = usage(desk, "day", "tokens")
+        assert row["reserved"] == 0, row
+        assert row["spent"] == desk.value(
+            "SELECT sum(c.tokens_in + c.tokens_out)::bigint FROM llm_calls c JOIN turns t"
+            " ON t.tenant_id = c.tenant_id AND t.id = c.turn_id WHERE t.id = %s::uuid",
+            customer.turns()[0]["id"]), row
+        turn = customer.turns()[0]
+        assert turn["tries"] == 1 and turn["reserved_tokens"] == held["reserved"], turn
+
+
+def test_two_hundred_texts_at_once(desk):
+    """All of the budget can be spent, and no more than that and one turn. Guard: the judgement in
+    store/usage.c; without it all 200 are answered."""
+    budget = 20000
+    with budgets(desk, 2, {"turn_deadline_ms": 30000}, day={"tokens": budget}):
+        customers = [Customer(desk, GARAGE) for _ in range(200)]
+        say(desk, *[customer.make() for customer in customers])
+        tenant = customers[0].tenant_id
+        addresses = [customer.address for customer in customers]
+
+        def outcomes():
+            return dict(desk.sql(
+                "SELECT t.outcome, count(*) FROM turns t JOIN channel_sessions s"
+                " ON s.tenant_id = t.tenant_id AND s.id = t.session_id WHERE t.tenant_id = %s::uuid"
+                " AND s.remote_address = ANY (%s) AND t.outcome IS NOT NULL GROUP BY 1",
+                tenant, addresses))
+        desk.wait(lambda: sum(outcomes().values()) == 200, 60,
+                  lambda: f"200 turns to end, got {outcomes()}")
+        ended = outcomes()
+        assert set(ended) == {"reply", "budget_spent"}, ended
+        worst = desk.value("SELECT max(reserved_tokens) FROM turns WHERE tenant_id = %s::uuid",
+                           tenant)
+        row = usage(desk, "day", "tokens")
+        assert budget <= row["spent"] < budget + worst and row["reserved"] == 0, (row, worst)
+        asked = sum(len(customer.model_calls()) for customer in customers[:10])
+        replied = sum(customer.replies()[0][1] == "reply" for customer in customers[:10])
+        assert asked == replied, (asked, replied)
+        assert [len(customer.replies()) for customer in customers] == [1] * 200

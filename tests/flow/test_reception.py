@@ -1,0 +1,294 @@
+"""The reception without a model (docs/RECEPTION.md): it takes a message over several texts, quotes what the
+notes answer, makes one task for people, and gives way to a model or a person; `deskctl recover` answers later.
+"""
+
+from harness import CHECKOUT
+from harness.stops import KILL
+from operating import OK, USAGE, answer_on_terminal, expect, good
+from scripted import Customer, engines, hand_back, quiet, say, take_over, wait_gone
+from tenants import read_document
+
+SHARE = True
+DEADLINE_S = 60
+
+SHOP = 3  # of desk.tenants: its file lets a recovery answer, the first one's does not
+REASON = "I chipped a tooth"
+NAME = "Anna Smith"
+CALL_BACK = "here, after 5 pm"
+
+
+AGAIN = "No model could answer when the customer wrote last"  # what a recovery tells the model
+
+
+def mute(desk, *marks):
+    """Prompts that hold one of the marks get no answer, and no breaker opens: a filter's refusal is final for
+    the prompt and says nothing of the model. Without marks: all prompts."""
+    refuse = {"type": "reply", "text": "half", "finish_reason": "content_filter"}
+    desk.faults("model", *[{"match": mark, "action": refuse} for mark in marks or ("messages",)])
+
+
+def text(desk, customer, words):
+    """A text of exactly these words."""
+    said = customer.make(words, body=words)
+    say(desk, said)
+    return said
+
+
+def marked(desk, words):
+    return f"{words} {desk.new_nonce()}"
+
+
+def wording(desk, customer, which):
+    number = [tenant["name"] for tenant in desk.tenants].index(customer.known["name"])
+    return read_document(desk.installation.tenant_files[number])["assistant"][which].strip()
+
+
+def told(customer, count, outcome="fallback"):
+    """The body of the last of so many replies."""
+    body, was, _ = customer.wait_replies(count)[-1]
+    assert was == outcome, (was, body)
+    return body
+
+
+def tasks(customer):
+    """The messages that people were given; what else is escalated is tests/flow/test_escalation.py's."""
+    return customer.desk.sql(
+        "SELECT e.reason, e.state, e.caller, e.summary, e.call_back FROM escalations e"
+        " JOIN channel_sessions s ON s.tenant_id = e.tenant_id AND s.conversation_id = e.conversation_id"
+        " WHERE s.tenant_id = %s::uuid AND s.remote_address = %s AND e.reason = 'message'"
+        " ORDER BY e.created_at",
+        customer.tenant_id, customer.address)
+
+
+def notes(customer):
+    return customer.desk.value("SELECT row_to_json(r) FROM receptions r WHERE r.session_id = %s::uuid",
+                               customer.session()["id"])
+
+
+def test_message_over_three_texts(desk):
+    """Whatever the models do: the tenant's wording first, one question a reply, then exactly what was recorded."""
+    engines(desk)
+    mute(desk)
+    customer = Customer(desk)
+    text(desk, customer, REASON)
+    first = told(customer, 1)
+    assert first.startswith(wording(desk, customer, "fallback")) and "your name?" in first, first
+    assert tasks(customer) == []
+    text(desk, customer, NAME)
+    second = told(customer, 2)
+    assert "reach you" in second and wording(desk, customer, "fallback") not in second, second
+    text(desk, customer, CALL_BACK)
+    third = told(customer, 3)
+    assert all(part in third for part in (NAME, REASON, CALL_BACK, "recorded")), third
+    assert tasks(customer) == [("message", "open", NAME, REASON, CALL_BACK)]
+    text(desk, customer, "it hurts a lot")
+    assert "added" in told(customer, 4)
+    assert tasks(customer) == [("message", "open", NAME, f"{REASON}\nit hurts a lot", CALL_BACK)]
+    text(desk, customer, "thank you")
+    assert "is recorded" in told(customer, 5)
+    assert len(tasks(customer)) == 1 and customer.open_events() == 0
+
+
+def test_killed_between_texts_and_in_a_commit(desk):
+    """Guard: the notes are written in the very commit of their turn (store/reception_record.c keep_sql)."""
+    desk.scripted = None
+    engines(desk, 2)
+    mute(desk)
+    customer = Customer(desk)
+    text(desk, customer, REASON)
+    told(customer, 1)
+    for name in ("engine-1", "engine-2"):
+        desk.kill(name)
+    desk.revive(("engine",))
+    text(desk, customer, NAME)
+    assert "reach you" in told(customer, 2)
+    stop = desk.stops.arm("engine.committing", action=KILL, match=customer.session()["id"])
+    text(desk, customer, CALL_BACK)
+    desk.wait(lambda: stop.hits, 15, "the kill")
+    wait_gone(desk, stop.pid)
+    assert "recorded" in told(customer, 3)
+    desk.revive(("engine",))
+    quiet(desk, 1.5, customer.replies)
+    assert tasks(customer) == [("message", "open", NAME, REASON, CALL_BACK)]
+    assert [turn["outcome"] for turn in customer.turns()] == ["fallback"] * 3
+    desk.scripted = None
+
+
+def test_model_returns_in_the_middle(desk):
+    """The model is told what is known; in the next outage nothing of it is asked again."""
+    engines(desk)
+    reason = marked(desk, REASON)
+    mute(desk, reason)
+    customer = Customer(desk)
+    text(desk, customer, reason)
+    told(customer, 1)
+    desk.faults("model", {"match": "name: no; the reason: yes; how to reach them: no",
+                          "action": {"type": "reply", "text": "Come at nine."}})
+    text(desk, customer, "are you there?")
+    assert told(customer, 2, "reply") == "Come at nine."
+    assert tasks(customer) == []
+    row = notes(customer)
+    assert (row["asked"], row["reason"], row["due_at"]) == ("nothing", reason, None), row
+    mute(desk, reason)
+    text(desk, customer, "nine is too early")
+    body = told(customer, 3)
+    assert body.startswith(wording(desk, customer, "fallback")) and "your name?" in body, body
+    text(desk, customer, NAME)
+    assert "reach you" in told(customer, 4)
+    text(desk, customer, CALL_BACK)
+    told(customer, 5)
+    assert tasks(customer) == [("message", "open", NAME, f"{reason}\nnine is too early", CALL_BACK)]
+
+
+def test_unfinished_message_becomes_a_task(desk):
+    desk.scripted = None
+    engines(desk, unfinished_message_ms=1000)
+    mute(desk)
+    customer = Customer(desk)
+    text(desk, customer, REASON)
+    told(customer, 1)
+    desk.wait(lambda: tasks(customer), 15, "the task")
+    assert tasks(customer) == [("message", "open", None, REASON, None)]
+    text(desk, customer, NAME)
+    told(customer, 2)
+    text(desk, customer, CALL_BACK)
+    told(customer, 3)
+    quiet(desk, 1.5, lambda: tasks(customer))
+    assert tasks(customer) == [("message", "open", NAME, REASON, CALL_BACK)]
+    desk.scripted = None
+
+
+def test_notes_answer_a_question(desk):
+    engines(desk)
+    mute(desk)
+    customer = Customer(desk)
+    name = customer.known["name"]
+    good(desk, "kb", "import", name, CHECKOUT / "deploy" / "knowledge" / "dental-faq.md", "--faq")
+    try:
+        question = "Hi! How much is whitening?"
+        text(desk, customer, question)
+        body = told(customer, 1)
+        assert "350 dollars for one session" in body and "automatic answer" in body, body
+        assert body.startswith(wording(desk, customer, "fallback")) and "take a message" in body, body
+        assert notes(customer)["reason"] == question and notes(customer)["due_at"] is None
+        text(desk, customer, NAME)
+        assert "350" not in told(customer, 2)
+        stranger = Customer(desk)
+        text(desk, stranger, "my dog ate the retainer")
+        assert "automatic answer" not in told(stranger, 1)
+    finally:
+        good(desk, "kb", "remove", name, "dental-faq.md", "--yes")
+
+
+def test_takeover_in_the_middle(desk):
+    """No automatic question leaves while a person has it; after the hand-back nothing is noted twice.
+    Guard: receptions.read_position (reception_turn.c read_texts)."""
+    engines(desk)
+    mute(desk)
+    customer = Customer(desk)
+    text(desk, customer, REASON)
+    told(customer, 1)
+    take_over(desk, customer)
+    said = text(desk, customer, NAME)
+    desk.wait(lambda: customer.event(said), 10, "the claim")
+    quiet(desk, 1.0, customer.replies)
+    assert len(customer.replies()) == 1 and customer.event(said) == ("open", None)
+    hand_back(desk, customer)  # no responder runs: the first reply was suppressed, its text is open again
+    body = told(customer, 2)
+    assert body.startswith(wording(desk, customer, "fallback")) and "your name?" in body, body
+    assert notes(customer)["reason"] == f"{REASON}\n{NAME}" and notes(customer)["asked"] == "name"
+    assert tasks(customer) == []
+
+
+def test_turn_that_kills_its_engines_asks_too(desk):
+    """Its text is not read, since it may be why; the tenant's degraded wording, then the question."""
+    desk.scripted = None
+    engines(desk)
+    desk.faults("model")
+    customer = Customer(desk)
+    text(desk, customer, "hello")
+    told(customer, 1, "reply")
+    stop = desk.stops.arm("engine.thinking", action=KILL, times=3, match=customer.session()["id"])
+    said = text(desk, customer, "poison")
+
+    def over():
+        desk.revive(("engine",), wait=False)
+        return len(customer.replies()) == 2
+    desk.wait(over, 40, lambda: f"the degraded reply: {customer.replies()} {customer.turns()}")
+    assert stop.hits == 3, stop.hits
+    body = told(customer, 2, "degraded")
+    assert body.startswith(wording(desk, customer, "degraded")) and "your name?" in body, body
+    assert customer.event(said)[0] == "failed" and notes(customer)["reason"] is None
+    desk.scripted = None
+
+
+# ---- recovery
+
+def recoverable(desk, tenant):
+    rows = good(desk, "recover", "--tenant", tenant, "--json").json()
+    return {row["address"]: row for row in rows}
+
+
+def again(desk, customer):
+    return desk.sql("SELECT state, reason FROM inbox_events WHERE session_id = %s::uuid"
+                    " AND provider_id LIKE 'recover:%%'", customer.session()["id"])
+
+
+def test_recover_answers_once(desk):
+    engines(desk)
+    question = marked(desk, "is the blue one in stock?")
+    mute(desk, question)
+    customer, held = Customer(desk, SHOP), Customer(desk, SHOP)
+    for one in (customer, held):
+        text(desk, one, question)
+        told(one, 1)
+    tenant = customer.known["name"]
+    take_over(desk, held)
+    row = recoverable(desk, tenant)[customer.address]
+    assert (row["outcome"], row["may_answer"], row["task"]) == ("fallback", "yes", None), row
+    assert held.address not in recoverable(desk, tenant)
+    # A wrong number, or none where nobody can be asked, changes nothing.
+    for words in ([], ["--count", "2"], ["--count", "x"]):
+        done = expect(USAGE, desk, "recover", "--tenant", tenant, "--answer", *words)
+        assert "nothing was changed" in done.said, done
+    assert again(desk, customer) == []
+    # Still no model: nothing is sent, and it is listed as before.
+    mute(desk, AGAIN)
+    assert answer_on_terminal(desk, b"1\n", "recover", "--tenant", tenant, "--answer") == OK
+    desk.wait(lambda: again(desk, customer) == [("ended", "no_model")], 15, "the try without a model")
+    assert len(customer.replies()) == 1 and customer.address in recoverable(desk, tenant)
+    # A model: one more reply, and never again.
+    desk.faults("model", {"match": AGAIN, "action": {"type": "reply", "text": "Later: yes, it is."}})
+    done = good(desk, "recover", "--tenant", tenant, "--answer", "--count", "1", "--json").json()
+    assert done == {"answered": 1, "changed_meanwhile": 0, "not_allowed": 0}, done
+    assert told(customer, 2, "reply") == "Later: yes, it is."
+    assert again(desk, customer) == [("answered", None)] and customer.open_events() == 0
+    done = good(desk, "recover", "--tenant", tenant, "--answer", "--json").json()
+    assert done["answered"] == 0 and customer.address not in recoverable(desk, tenant)
+    quiet(desk, 1.0, customer.replies)
+    assert len(customer.replies()) == 2 and len(held.replies()) == 1
+    assert desk.value("SELECT count(*) FROM audit_log WHERE action = 'conversation.recover'"
+                      " AND subject = %s", customer.conversation()) == 2
+
+
+def test_recover_only_where_the_file_allows_it(desk):
+    engines(desk)
+    question = marked(desk, "do you have time today?")
+    mute(desk, question)
+    customer = Customer(desk)
+    text(desk, customer, question)
+    told(customer, 1)
+    tenant = customer.known["name"]
+    assert recoverable(desk, tenant)[customer.address]["may_answer"] == "no"
+    done = good(desk, "recover", "--tenant", tenant, "--answer", "--json")
+    assert done.json()["answered"] == 0 and "left out" in done.said, done
+    assert again(desk, customer) == []
+    # Whom a person answered, and whose message a person has settled, is not listed.
+    text(desk, customer, NAME)
+    told(customer, 2)
+    text(desk, customer, CALL_BACK)
+    told(customer, 3)
+    assert recoverable(desk, tenant)[customer.address]["task"] == "open"
+    desk.sql("UPDATE escalations SET state = 'closed', closed_by = 'x', closed_at = now()"
+             " WHERE conversation_id = %s::uuid", customer.conversation())
+    assert customer.address not in recoverable(desk, tenant)
