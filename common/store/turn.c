@@ -24,10 +24,11 @@ static const char moved_sql[] =
 static const char mark_before_sql[] =
     "UPDATE workers SET dead = true WHERE id IN (SELECT w.id FROM workers w WHERE NOT w.dead"
     " AND w.lease_until < clock_timestamp() AND w.id = ANY (ARRAY("
-    "SELECT t.worker FROM unnest($2::uuid[], $3::uuid[]) AS i (tenant_id, session_id)"
+    "SELECT b.id FROM unnest($2::uuid[], $3::uuid[]) AS i (tenant_id, session_id)"
     " JOIN channel_sessions s ON s.tenant_id = i.tenant_id AND s.id = i.session_id"
     " JOIN turns t ON t.tenant_id = s.tenant_id AND t.id = s.turn_id AND t.state = 'running'"
-    " AND t.worker <> $1::uuid)) ORDER BY w.id FOR UPDATE)";
+    " CROSS JOIN unnest(t.overtaken || t.worker) AS b (id) WHERE b.id <> $1::uuid))"
+    " ORDER BY w.id FOR UPDATE)";
 
 static const char lock_conversations_sql[] =
     "SELECT 1 FROM conversations c WHERE (c.tenant_id, c.id) IN"
@@ -100,6 +101,19 @@ static const char lock_sessions_sql[] =
     " AND p.closed_at IS NOT NULL ORDER BY p.closed_at DESC LIMIT 1) ORDER BY s.up_to DESC LIMIT " \
     "1)"
 
+/* Workers whose start was overtaken while their lease ran (a record that came again names its
+ * claimer over a live worker), with the lease as it was then. One that died without another renewal
+ * was gone already: that start was lost. One that renewed was alive. The others are judged later.
+ */
+#define OVERTAKEN_SQL                                                                              \
+    "(SELECT count(*) FILTER (WHERE w.dead) AS lost,"                                              \
+    " array_agg(o.id) FILTER (WHERE NOT w.dead) AS ids,"                                           \
+    " array_agg(o.lease) FILTER (WHERE NOT w.dead) AS leases"                                      \
+    " FROM (SELECT * FROM unnest(t.overtaken, t.overtaken_leases) AS u (id, lease) WHERE id <> "   \
+    "$1::uuid"                                                                                     \
+    " UNION SELECT n.id, n.lease_until FROM workers n WHERE n.id = t.worker AND n.id <> $1::uuid"  \
+    " AND NOT n.dead) AS o JOIN workers w ON w.id = o.id AND w.lease_until = o.lease)"
+
 /* What a turn has reserved (store/usage.h) stays its own as long as it runs on: not after somebody
  * else had the conversation, nor when its session was not due for a time. */
 static const char start_sql[] =
@@ -116,7 +130,8 @@ static const char start_sql[] =
     " a.current_version, o.events, o.message_ids, o.traceparent,"
     " t.deadline_at, t.worker AS turn_worker, t.recomputes, coalesce(t.tries, 0)"
     " + (t.id IS NOT NULL AND t.worker IS NOT NULL AND t.worker <> $1::uuid AND NOT EXISTS"
-    " (SELECT FROM workers w WHERE w.id = t.worker AND NOT w.dead))::integer AS tries,"
+    " (SELECT FROM workers w WHERE w.id = t.worker AND NOT w.dead))::integer"
+    " + coalesce(past.lost, 0)::integer AS tries, past.ids, past.leases,"
     " t.id IS NOT NULL AS again"
     " FROM input i JOIN channel_sessions s ON s.tenant_id = i.tenant_id AND s.id = i.session_id"
     " JOIN conversations c ON c.tenant_id = s.tenant_id AND c.id = s.conversation_id"
@@ -124,7 +139,8 @@ static const char start_sql[] =
     " JOIN assistants a ON a.tenant_id = ch.tenant_id AND a.id = ch.assistant_id"
     " LEFT JOIN opened o ON o.n = i.n"
     " LEFT JOIN turns t ON t.tenant_id = s.tenant_id AND t.id = s.turn_id"
-    " AND t.state = 'running'),"
+    " AND t.state = 'running'"
+    " LEFT JOIN LATERAL " OVERTAKEN_SQL " AS past ON t.id IS NOT NULL),"
     " judged AS (SELECT s.*, CASE WHEN owner IS DISTINCT FROM $1::uuid THEN 'lost'"
     " WHEN now_conversation <> conversation_id THEN 'moved'"
     " WHEN held_by IS NOT NULL THEN 'held' WHEN events IS NULL THEN 'nothing'"
@@ -144,6 +160,7 @@ static const char start_sql[] =
     " FROM g WHERE s.tenant_id = g.tenant_id AND s.id = g.session_id),"
     " resumed AS (UPDATE turns t SET worker = CASE WHEN j.kind = 'suspect' THEN NULL"
     " ELSE $1::uuid END, fence = CASE WHEN j.kind = 'suspect' THEN t.fence ELSE j.fence + 1 END,"
+    " overtaken = coalesce(j.ids, '{}'), overtaken_leases = coalesce(j.leases, '{}'),"
     " epoch = j.epoch, tries = j.tries, recomputes = t.recomputes + j.recompute::integer,"
     " conversation_id = j.now_conversation,"
     " deadline_at = CASE WHEN t.worker IS NULL"

@@ -338,6 +338,28 @@ static void start_waits_for_who_marks_the_dead(void)
     end_test();
 }
 
+/* A record came again before the lease of the worker that it killed had lapsed: the start that
+ * overtook that worker cannot know, later ones can. Who renewed since was alive. */
+static void overtaken_starts_count_once_their_worker_is_dead(void)
+{
+    static const char overtake[] = "UPDATE channel_sessions SET worker = '" WORKER_B "'";
+    static const char lapse[] = "UPDATE workers SET lease_until = clock_timestamp() - interval"
+                                " '1 s', dead = true WHERE process = 'a'";
+    for (int renewed = 0; renewed < 2; renewed++) {
+        begin_test();
+        struct claims claimed = claim_one(WORKER_A, 1, 1, "hello");
+        start(WORKER_A, &claimed.rows[0]);
+        run(overtake);
+        CU_ASSERT_EQUAL(start(WORKER_B, &claimed.rows[0]).tries, 0);
+        CU_ASSERT_STRING_EQUAL(value("SELECT array_length(overtaken, 1) FROM turns"), "1");
+        run(renewed ? lapse : "UPDATE workers SET dead = true WHERE process = 'a'");
+        CU_ASSERT_EQUAL(start(WORKER_B, &claimed.rows[0]).tries, renewed ? 0 : 1);
+        CU_ASSERT_STRING_EQUAL(value("SELECT overtaken FROM turns"), "{}");
+        CU_ASSERT_EQUAL(start(WORKER_B, &claimed.rows[0]).tries, renewed ? 0 : 1);
+        end_test();
+    }
+}
+
 /* After an outage every lease has lapsed for a moment: a start of its own marks nobody. */
 static void start_marks_only_who_it_follows(void)
 {
@@ -531,6 +553,8 @@ int main(void)
     CU_add_test(suite, "fair adoption", adoption_is_fair_by_tenant);
     CU_add_test(suite, "tries", tries_count_lost_starts_only);
     CU_add_test(suite, "tries while another marks", start_waits_for_who_marks_the_dead);
+    CU_add_test(suite, "tries of overtaken starts",
+                overtaken_starts_count_once_their_worker_is_dead);
     CU_add_test(suite, "a start marks only who it follows", start_marks_only_who_it_follows);
     CU_add_test(suite, "what ends at once", what_ends_at_once);
     CU_add_test(suite, "consent in a batch", consent_follows_the_order_of_a_batch);
