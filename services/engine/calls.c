@@ -6,7 +6,9 @@
 
 #include <string.h>
 
-#define TOKENS_MAX 1000000000 /* of a call, so that no product overflows */
+#define TOKENS_MAX                                                                                 \
+    1000000000 /* of a call: what a provider says beyond it is not believed, so that               \
+                  neither a product nor a tenant's sum overflows */
 
 static void make_room(struct session *session)
 {
@@ -61,7 +63,7 @@ static int64_t cost_of(const struct assistant_model *model, const struct turn_ll
 {
     int64_t cached = call->tokens_cached > 0 ? call->tokens_cached : 0;
     if (call->tokens_in < cached || call->tokens_out < 0 || model->price_in < 0 ||
-        model->price_out < 0 || call->tokens_in > TOKENS_MAX || call->tokens_out > TOKENS_MAX)
+        model->price_out < 0)
         return -1;
     int64_t price_cached = model->price_cached >= 0 ? model->price_cached : model->price_in;
     return (call->tokens_in - cached) * model->price_in + cached * price_cached +
@@ -86,6 +88,11 @@ static void count_call(const struct llm_result *result)
         metric_observe_us(counters.first_token_seconds, result->first_token_us);
 }
 
+static int64_t believed(int64_t tokens)
+{
+    return tokens > TOKENS_MAX ? -1 : tokens;
+}
+
 /* What the result says, but for whom it comes from. */
 static void fill_call(struct arena *arena, const struct llm_result *result,
                       struct turn_llm_call *call)
@@ -93,9 +100,9 @@ static void fill_call(struct arena *arena, const struct llm_result *result,
     call->error_code = arena_strdup(arena, result->err != NULL ? result->err->code : "");
     call->finish = result->err == NULL ? finish_name(result->finish) : "";
     call->request_id = arena_strdup(arena, result->request_id);
-    call->tokens_in = result->tokens_in;
-    call->tokens_out = result->tokens_out;
-    call->tokens_cached = result->tokens_cached;
+    call->tokens_in = believed(result->tokens_in);
+    call->tokens_out = believed(result->tokens_out);
+    call->tokens_cached = believed(result->tokens_cached);
     call->connect_ms = to_ms(result->connect_us);
     call->first_token_ms = to_ms(result->first_token_us);
     call->total_ms = to_ms(result->total_us);
