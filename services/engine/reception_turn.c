@@ -57,8 +57,8 @@ struct unread {
     int64_t position; /* of the newest one, or what was read before */
 };
 
-/* Nobody wrote: every event of the turn asks the desk to answer again. The ids alone say so. */
-static bool is_recovery(struct session *session)
+/* Every event of the turn asks the desk to answer again. The ids alone say so. */
+bool reception_turn_is_recovery(struct session *session)
 {
     const char **ids = NULL;
     size_t count = 0;
@@ -135,8 +135,8 @@ void reception_turn_reply(struct session *session, const struct assistant *assis
     const char *opening = is_lost ? assistant->degraded : assistant->fallback;
     struct kept kept;
     struct reception_output step;
-    *out = (struct reception_reply){.body = is_recovery(session) ? "" : opening};
-    if (out->body[0] == '\0' || has_message(session))
+    *out = (struct reception_reply){.body = opening};
+    if (has_message(session))
         return;
     read_kept(session, &kept);
     struct unread unread = {.position = kept.position};

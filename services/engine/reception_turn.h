@@ -10,10 +10,12 @@
 
 struct session;
 
-/* What a turn without a model's reply says: "" if the customer did not write (a recovery), and then
- * nothing is sent. */
+/* Whether nobody wrote: the turn is only there for a recovery. Without a model it says nothing. */
+bool reception_turn_is_recovery(struct session *session);
+
+/* What a turn without a model's reply says. */
 struct reception_reply {
-    const char *body;
+    const char *body;                      /* "": nothing is sent */
     const struct reception_record *record; /* NULL: the notes stay as they are */
     const char *passages; /* JSON: what the knowledge held when one of it was quoted; NULL: none */
 };

@@ -416,7 +416,9 @@ static struct reception_reply reply_of(struct session *session, const char *outc
     if (text != NULL) {
         reply.body = greeted(session, assistant, text);
         reply.record = reception_turn_answered(session);
-    } else if (assistant == NULL)
+    } else if (reception_turn_is_recovery(session))
+        reply.body = ""; /* no automatic text to who wrote none, whatever the reason */
+    else if (assistant == NULL)
         reply.body = last_resort;
     else if (strcmp(outcome, "closed") == 0 && assistant->workflow.closed_say[0] != '\0')
         reply.body = assistant->workflow.closed_say;

@@ -90,6 +90,25 @@ def test_closed_text_asks_no_model(desk):
         assert outcome == "reply" and oracle.new_nonces(body) == [said.nonce]
 
 
+def test_recovery_is_silent_outside_the_hours(desk):
+    """Who wrote nothing gets no closed_text: `deskctl recover` is not used up by it, and lists them on."""
+    closing = {"after_hours": {"mode": "closed_text", "say": ASLEEP}, "recover": {"answer": True}}
+    with garage(desk, hours=OPEN, **closing) as customer:
+        desk.faults("model", {"match": "messages", "action": {
+            "type": "reply", "text": "half", "finish_reason": "content_filter"}})
+        customer.text()
+        assert customer.wait_replies(1)[0][1] == "fallback"
+    with garage(desk, hours=closed(), **closing):
+        words = "recover", "--tenant", customer.known["name"]
+        good(desk, *words, "--answer", "--count", "1", "--json")
+        desk.wait(lambda: desk.value(
+            "SELECT reason FROM inbox_events WHERE session_id = %s::uuid"
+            " AND provider_id LIKE 'recover:%%'", customer.session()["id"]) == "no_model", 15,
+            "the recovery to end")
+        assert len(customer.replies()) == 1
+        assert [row["address"] for row in good(desk, *words, "--json").json()] == [customer.address]
+
+
 def test_outside_the_hours_only_messages_are_taken(desk):
     """Needs the refusal outside the model: the stand-in calls what it was not offered."""
     escalation = {"on": ["customer_asks"], "rota": [], "tell": "I have passed this on."}
