@@ -69,12 +69,10 @@ struct usage_amounts budget_worst(const struct assistant *assistant, int64_t pro
     return worst;
 }
 
-void budget_reserve(struct session *session, const struct assistant *assistant,
-                    int64_t prompt_tokens)
+void budget_reserve(struct session *session, const struct assistant *assistant)
 {
     if (session->list == LIST_RESERVES || session->ticket != 0)
         return; /* on its way already */
-    session->most = budget_worst(assistant, prompt_tokens, &session->rounds);
     session->limits = assistant->budget;
     session->list = LIST_RESERVES;
     TAILQ_INSERT_TAIL(&session->engine->sessions->reserves, session, link);

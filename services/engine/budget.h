@@ -27,10 +27,9 @@ struct usage_amounts budget_worst(const struct assistant *assistant, int64_t pro
 
 struct session;
 
-/* Puts the session in line for its turn's reservation; think_reserved follows, never from inside.
- */
-void budget_reserve(struct session *session, const struct assistant *assistant,
-                    int64_t prompt_tokens);
+/* Puts the session in line for the reservation of `most`; think_reserved follows, never from
+ * inside. */
+void budget_reserve(struct session *session, const struct assistant *assistant);
 
 /* Logs and counts, once per period and process, that 80 % or all of a tenant's budget is spent. Any
  * thread. */

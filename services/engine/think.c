@@ -256,10 +256,12 @@ static void reserve(struct session *session, const struct assistant *assistant)
 {
     struct prompt prompt = {.count = 0};
     struct err err;
-    if (assistant->model_count > 0 &&
-        build_prompt(session, assistant, &assistant->models[0], &prompt, &err) != 0)
-        prompt.tokens = 0;
-    budget_reserve(session, assistant, prompt.tokens);
+    if (session->most.segments == 0) { /* once a run: who waits for a full budget asks often */
+        if (build_prompt(session, assistant, &assistant->models[0], &prompt, &err) != 0)
+            prompt.tokens = 0;
+        session->most = budget_worst(assistant, prompt.tokens, &session->rounds);
+    }
+    budget_reserve(session, assistant);
 }
 
 static void ask(struct session *session, const struct assistant *assistant)
