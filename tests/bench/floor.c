@@ -1,70 +1,23 @@
 /* The floors of the benchmarks: each hop bare, with the library and nothing of ours around it.
- * Prints one JSON object. Run by tests/bench/run, which pins it and compares (PERFORMANCE rows S1,
- * I1, I2, E1, S2 of docs/BENCHMARKS.md). */
+ * Prints one JSON object. Run by tests/bench/run, which pins it and compares (rows
+ * S1, I1, I2, E1, M1, P2, S2 of docs/BENCHMARKS.md). */
 #include <curl/curl.h>
 #include <libpq-fe.h>
 #include <librdkafka/rdkafka.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
-#include <time.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
-#define SAMPLES_MAX 200000
-#define BODY_BYTES  300
+#include "bench/samples.h"
 
-static int64_t samples[SAMPLES_MAX];
-static int sample_count;
-
-static int64_t now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-static double cpu_us(void)
-{
-    struct rusage u;
-    getrusage(RUSAGE_SELF, &u);
-    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 +
-           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
-}
-
-static void sample(int64_t us)
-{
-    if (sample_count < SAMPLES_MAX)
-        samples[sample_count++] = us;
-}
-
-static int compare(const void *a, const void *b)
-{
-    const int64_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
-static int64_t quantile(double q)
-{
-    return sample_count == 0 ? 0 : samples[(int)(q * (sample_count - 1))];
-}
-
-static void report(int units, double cpu)
-{
-    qsort(samples, (size_t)sample_count, sizeof samples[0], compare);
-    printf("{\"units\": %d, \"p50_us\": %lld, \"p99_us\": %lld, \"cpu_us_per_unit\": %.2f}\n",
-           units, (long long)quantile(0.5), (long long)quantile(0.99), units > 0 ? cpu / units : 0);
-}
-
-static void die(const char *what)
-{
-    fprintf(stderr, "floor: %s\n", what);
-    exit(1);
-}
+#define BODY_BYTES 300
 
 /* Waits until the next unit is to begin: units a second, 0 for as fast as they go. */
 static void pace(int64_t *next_us, int rate)
@@ -78,20 +31,7 @@ static void pace(int64_t *next_us, int rate)
 
 static int rate_of(const char *text)
 {
-    char *end;
-    long rate = strtol(text, &end, 10);
-    if (*end != '\0' || rate < 0 || rate > 10000)
-        die("a rate must be 0-10000 a second");
-    return (int)rate;
-}
-
-static int count_of(const char *text)
-{
-    char *end;
-    long count = strtol(text, &end, 10);
-    if (*end != '\0' || count < 1 || count > SAMPLES_MAX)
-        die("a count must be 1-200000");
-    return (int)count;
+    return number_of(text, 0, 10000, "a rate must be 0-10000 a second");
 }
 
 /* ---- http URL COUNT RATE: sequential GETs on one connection ---- */
@@ -117,7 +57,7 @@ static int run_http(char **args)
             die("the request failed");
         sample(now_us() - start);
     }
-    report(count, cpu_us() - cpu);
+    report(&(struct measured){.units = count, .cpu_us = cpu_us() - cpu});
     curl_easy_cleanup(easy);
     return 0;
 }
@@ -144,7 +84,7 @@ static int run_commit(char **args)
         PQclear(r);
         sample(now_us() - start);
     }
-    report(count, cpu_us() - cpu);
+    report(&(struct measured){.units = count, .cpu_us = cpu_us() - cpu});
     PQclear(PQexec(pg, "DROP TABLE bench_floor"));
     PQfinish(pg);
     return 0;
@@ -226,9 +166,71 @@ static int run_produce(char **args)
             produce(topic, sent++);
         rd_kafka_poll(producer, 100);
     }
-    report(count, cpu_us() - cpu);
+    report(&(struct measured){.units = count, .cpu_us = cpu_us() - cpu});
     rd_kafka_topic_destroy(topic);
     rd_kafka_destroy(producer);
+    return 0;
+}
+
+/* ---- wake BROKERS TOPIC COUNT: a thread is woken and produces one record, to its
+ * acknowledgement ---- */
+
+struct waker {
+    int fd;
+    rd_kafka_topic_t *topic;
+    int count;
+};
+
+static void *produce_when_woken(void *arg)
+{
+    struct waker *waker = arg;
+    struct epoll_event event = {.events = EPOLLIN};
+    uint64_t wakes;
+    int loop = epoll_create1(0);
+    epoll_ctl(loop, EPOLL_CTL_ADD, waker->fd, &event);
+    for (int i = 0; i < waker->count; i++) {
+        if (epoll_wait(loop, &event, 1, -1) != 1 || read(waker->fd, &wakes, sizeof wakes) < 0)
+            die("the wake-up was lost");
+        produce(waker->topic, i);
+    }
+    close(loop);
+    return NULL;
+}
+
+static int run_wake(char **args)
+{
+    struct waker waker = {.fd = eventfd(0, EFD_CLOEXEC),
+                          .topic = open_producer(args[0], args[1]),
+                          .count = count_of(args[2])};
+    pthread_t thread;
+    for (int i = 0; i < 200; i++) { /* the broker warms up */
+        produce(waker.topic, i);
+        rd_kafka_flush(producer, 5000);
+    }
+    sample_count = acked = 0;
+    if (pthread_create(&thread, NULL, produce_when_woken, &waker) != 0)
+        die("no thread");
+    int64_t *took = calloc((size_t)waker.count, sizeof *took);
+    double cpu = cpu_us();
+    for (int i = 0; took != NULL && i < waker.count; i++) {
+        uint64_t one = 1;
+        int64_t start = now_us();
+        if (write(waker.fd, &one, sizeof one) != sizeof one)
+            die("the wake-up failed");
+        while (acked <= i)
+            rd_kafka_poll(producer, 1000);
+        took[i] = now_us() - start;
+    }
+    cpu = cpu_us() - cpu;
+    pthread_join(thread, NULL);
+    sample_count = 0;
+    for (int i = 0; took != NULL && i < waker.count; i++)
+        sample(took[i]);
+    free(took);
+    report(&(struct measured){.units = waker.count, .cpu_us = cpu});
+    rd_kafka_topic_destroy(waker.topic);
+    rd_kafka_destroy(producer);
+    close(waker.fd);
     return 0;
 }
 
@@ -299,7 +301,7 @@ static int run_hop(char **args)
     for (int i = 0; i < count; i++)
         sample(hops[i]);
     free(hops);
-    report(count, cpu);
+    report(&(struct measured){.units = count, .cpu_us = cpu});
     rd_kafka_consumer_close(consumer);
     rd_kafka_destroy(consumer);
     rd_kafka_topic_destroy(topic);
@@ -326,7 +328,7 @@ static int run_idle(char **args)
         for (int k = 0; k < count; k++)
             rd_kafka_consumer_poll(consumers[k], 1000 / count);
     }
-    report(seconds, cpu_us() - cpu);
+    report(&(struct measured){.units = seconds, .cpu_us = cpu_us() - cpu});
     for (int i = 0; i < count; i++) {
         rd_kafka_consumer_close(consumers[i]);
         rd_kafka_destroy(consumers[i]);
@@ -336,9 +338,11 @@ static int run_idle(char **args)
     return 0;
 }
 
-/* ---- sse URL BODY COUNT CONCURRENCY: a bare libcurl loop over sharded multi handles ---- */
+/* ---- sse URL BODY COUNT CONCURRENCY CA_FILE: a bare libcurl loop over sharded multi handles; with
+ * a CA file ("-": none) over TLS and HTTP/2 ---- */
 
-#define SHARD 640
+#define SHARD       640
+#define ADD_AT_ONCE 64 /* so that a listening socket's queue never overflows */
 
 struct shard {
     CURLM *multi;
@@ -419,6 +423,12 @@ static void add_call(struct shard *shard, char **args)
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop_body);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 1024L);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    if (strcmp(args[4], "-") != 0) {
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+        curl_easy_setopt(easy, CURLOPT_CAINFO, args[4]);
+        curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+        curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    }
     curl_multi_add_handle(shard->multi, easy);
     shard->running++;
 }
@@ -441,35 +451,72 @@ static int reap(struct shard *shard)
     return done;
 }
 
+/* Resident memory now, as the page tables have it. */
+static double rss_bytes(void)
+{
+    char line[128];
+    double kilobytes = 0;
+    FILE *file = fopen("/proc/self/smaps_rollup", "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "Rss: %lf kB", &kilobytes) == 1)
+            break;
+    if (file != NULL)
+        fclose(file);
+    return kilobytes * 1024;
+}
+
+struct round_robin {
+    struct shard *shards;
+    int shard_count, next;
+};
+
+static void add_calls(struct round_robin *turn, char **args, int count)
+{
+    for (int i = 0; i < count; i++) {
+        add_call(&turn->shards[turn->next], args);
+        turn->next = (turn->next + 1) % turn->shard_count;
+    }
+}
+
+static int reap_all(const struct round_robin *turn)
+{
+    int reaped = 0;
+    for (int i = 0; i < turn->shard_count; i++)
+        reaped += reap(&turn->shards[i]);
+    return reaped;
+}
+
 static int run_sse(char **args)
 {
     int count = count_of(args[2]), concurrency = count_of(args[3]);
-    int shards = (concurrency + SHARD - 1) / SHARD, started = 0, done = 0, in_flight = 0;
-    struct shard *all = calloc((size_t)shards, sizeof *all);
-    if (all == NULL)
+    struct round_robin turn = {.shard_count = (concurrency + SHARD - 1) / SHARD};
+    int started = 0, done = 0;
+    double rss = 0;
+    turn.shards = calloc((size_t)turn.shard_count, sizeof *turn.shards);
+    if (turn.shards == NULL)
         die("memory");
     poller = epoll_create1(0);
-    for (int i = 0; i < shards; i++)
-        open_shard(&all[i], i);
-    double cpu = cpu_us();
+    for (int i = 0; i < turn.shard_count; i++)
+        open_shard(&turn.shards[i], i);
+    double base = rss_bytes(), cpu = cpu_us();
     while (done < count) {
-        for (int i = 0; started < count && in_flight < concurrency; i = (i + 1) % shards) {
-            add_call(&all[i], args);
-            started++;
-            in_flight++;
-        }
-        act(all, shards);
-        for (int i = 0; i < shards; i++) {
-            int reaped = reap(&all[i]);
-            done += reaped;
-            in_flight -= reaped;
-        }
+        int room = concurrency - (started - done), left = count - started;
+        int more = room < left ? room : left;
+        more = more < ADD_AT_ONCE ? more : ADD_AT_ONCE;
+        add_calls(&turn, args, more);
+        started += more;
+        act(turn.shards, turn.shard_count);
+        int reaped = reap_all(&turn);
+        if (done == 0 && reaped > 0 && started == concurrency)
+            rss = rss_bytes() - base; /* the first one ends: all are in flight */
+        done += reaped;
     }
-    report(count, cpu_us() - cpu);
-    for (int i = 0; i < shards; i++)
-        curl_multi_cleanup(all[i].multi);
+    report(&(struct measured){
+        .units = count, .cpu_us = cpu_us() - cpu, .rss_bytes = rss * count / concurrency});
+    for (int i = 0; i < turn.shard_count; i++)
+        curl_multi_cleanup(turn.shards[i].multi);
     close(poller);
-    free(all);
+    free(turn.shards);
     return 0;
 }
 
@@ -481,7 +528,8 @@ int main(int argc, char **argv)
         int (*run)(char **args);
     } modes[] = {
         {"http", 3, run_http}, {"commit", 3, run_commit}, {"produce", 4, run_produce},
-        {"hop", 5, run_hop},   {"idle", 5, run_idle},     {"sse", 4, run_sse},
+        {"hop", 5, run_hop},   {"idle", 5, run_idle},     {"sse", 5, run_sse},
+        {"wake", 3, run_wake},
     };
     curl_global_init(CURL_GLOBAL_DEFAULT);
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof modes[0]; i++)
@@ -489,5 +537,5 @@ int main(int argc, char **argv)
             return modes[i].run(argv + 2);
     die("http URL N RATE | commit URL N RATE | produce BROKERS TOPIC N WINDOW"
         " | hop BROKERS TOPIC PARTITIONS N RATE | idle BROKERS TOPIC PARTITIONS CONSUMERS SECONDS"
-        " | sse URL BODY N CONCURRENCY");
+        " | sse URL BODY N CONCURRENCY CA_FILE | wake BROKERS TOPIC N");
 }

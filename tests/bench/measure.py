@@ -1,5 +1,6 @@
 """What the rows of tests/bench/run measure with: processor time, memory, a load client, peers."""
 
+import collections
 import os
 import select
 import socket
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from procs import Child, Failure, free_port, own_dir, port_open
+from procs import Child, Failure, free_port, own_dir, port_open, run_tool
 from tenants import read_document
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -22,6 +23,31 @@ def cpu_seconds(pids):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         total += int(fields[11]) + int(fields[12])
     return total / TICK
+
+
+def cpu_by_pid(pids):
+    """{process: seconds so far} to the nanosecond, for few units. What a thread used that has ended
+    is not in it, nor a process that has."""
+    used = {}
+    for pid in pids:
+        try:
+            used[pid] = sum(int((task / "schedstat").read_text().split()[0])
+                            for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return used
+
+
+def exact_cpu_seconds(pids):
+    return sum(cpu_by_pid(pids).values())
+
+
+def rss_bytes(pid):
+    """Resident memory as the page tables have it; /proc/PID/status lags behind."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Rss:"):
+            return int(line.split()[1]) * 1024
+    raise Failure(f"/proc/{pid}/smaps_rollup has no Rss")
 
 
 def rss_mb(pids):
@@ -65,11 +91,43 @@ class StaticNginx:
         pin(self.worker, SYSTEM_CPU)
 
 
-def write_tenants(folder, pattern, count):
+class TlsFront:
+    """TLS and HTTP/2 before a stand-in, on a certificate of its own (`certificate`): nginx."""
+
+    def __init__(self, folder, upstream_port):
+        self.port = free_port()
+        own_dir(folder)
+        self.certificate = folder / "certificate.pem"
+        run_tool(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                  "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+                  "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem",
+                  "-out", self.certificate], "making a certificate", "Is openssl installed?")
+        (folder / "nginx.conf").write_text(
+            f"worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error.log;\n"
+            "events { worker_connections 18000; }\n"
+            "http { access_log off; keepalive_requests 1000000; client_body_buffer_size 64k;\n"
+            f"upstream stand {{ server 127.0.0.1:{upstream_port}; keepalive 64; }}\n"
+            f"server {{ listen 127.0.0.1:{self.port} ssl http2 backlog=4096;\n"
+            f"ssl_certificate {self.certificate}; ssl_certificate_key {folder}/key.pem;\n"
+            "location / { proxy_pass http://stand; proxy_http_version 1.1; proxy_buffering off;\n"
+            "proxy_set_header Connection \"\"; proxy_read_timeout 120s; } } }\n")
+        self.child = Child("nginx-tls", ["nginx", "-p", folder, "-c", folder / "nginx.conf"],
+                           folder / "log").start()
+        self.child.wait_ready(lambda: port_open(self.port), 10, "is nginx installed?")
+        children = Path(f"/proc/{self.child.pid}/task/{self.child.pid}/children").read_text()
+        pin(int(children.split()[0]), LOAD_CPU)
+
+    @property
+    def url(self):
+        return f"https://127.0.0.1:{self.port}"
+
+
+def write_tenants(folder, pattern, count, model=None):
     """So many businesses like the one of the file `pattern`, each with a number, an account and
-    secrets of its own. Returns the files."""
+    secrets of its own; `model` replaces settings of its model. Returns the files."""
     own_dir(folder)
     base = read_document(pattern)
+    base["assistant"]["models"][0].update(model or {})
     files = []
     for number in range(1, count + 1):
         tenant = dict(base, name=f"bench-{number:03d}")
@@ -132,3 +190,46 @@ def fire(requests, connections, port):
                 poller.unregister(fd)
                 open_.pop(fd).socket.close()
     return latencies
+
+
+def paced(requests, port, rate):
+    """Sends them open loop, `rate` a second, each over the connection that has been free longest,
+    whether or not earlier ones have been answered; returns when each was to be sent (time.time()).
+    Every answer must be a 200."""
+    count = max(2, min(64, int(rate * 0.2)))  # ingress closes what is idle for 0.5 s
+    idle = collections.deque(Connection(port) for _ in range(count))
+    poller, busy = select.epoll(), {}
+    for connection in idle:
+        poller.register(connection.socket.fileno(), select.EPOLLIN)
+    begin = time.time() + 0.05
+    intended = [begin + number / rate for number in range(len(requests))]
+    sent = answered = 0
+    while answered < len(requests):
+        while sent < len(requests) and idle and time.time() >= intended[sent]:
+            connection = idle.popleft()
+            busy[connection.socket.fileno()] = connection
+            connection.send(requests[sent])
+            sent += 1
+        due = intended[sent] - time.time() if sent < len(requests) and idle else 1
+        for fd, _ in poller.poll(max(0, due)):
+            if fd not in busy:  # ingress has closed one that was idle
+                idle = replaced(idle, fd, poller, port)
+            elif busy[fd].receive() is not None:
+                answered += 1
+                idle.append(busy.pop(fd))
+    for connection in idle:
+        connection.socket.close()
+    return intended
+
+
+def replaced(idle, fd, poller, port):
+    """The connections with a new one for the closed one."""
+    fresh = collections.deque()
+    for connection in idle:
+        if connection.socket.fileno() == fd:
+            poller.unregister(fd)
+            connection.socket.close()
+            connection = Connection(port)
+            poller.register(connection.socket.fileno(), select.EPOLLIN)
+        fresh.append(connection)
+    return fresh
