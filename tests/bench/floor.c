@@ -422,6 +422,7 @@ static void add_call(struct shard *shard, char **args)
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop_body);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 1024L);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16384L); /* 64 KiB a call over HTTP/2 */
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     if (strcmp(args[4], "-") != 0) {
         curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);

@@ -1,6 +1,5 @@
 """What the rows of tests/bench/run measure with: processor time, memory, a load client, peers."""
 
-import collections
 import os
 import select
 import socket
@@ -193,43 +192,36 @@ def fire(requests, connections, port):
 
 
 def paced(requests, port, rate):
-    """Sends them open loop, `rate` a second, each over the connection that has been free longest,
-    whether or not earlier ones have been answered; returns when each was to be sent (time.time()).
-    Every answer must be a 200."""
-    count = max(2, min(64, int(rate * 0.2)))  # ingress closes what is idle for 0.5 s
-    idle = collections.deque(Connection(port) for _ in range(count))
+    """Sends them open loop, `rate` a second, each over the connection that was freed last, else over
+    a new one, whether or not earlier ones have been answered; returns when each was to be sent
+    (time.time()). Every answer must be a 200."""
     poller, busy = select.epoll(), {}
-    for connection in idle:
+
+    def opened():
+        connection = Connection(port)
         poller.register(connection.socket.fileno(), select.EPOLLIN)
+        return connection
+    # Ingress closes what is idle for 0.5 s.
+    idle = [opened() for _ in range(max(2, min(64, int(rate * 0.2))))]
     begin = time.time() + 0.05
     intended = [begin + number / rate for number in range(len(requests))]
     sent = answered = 0
     while answered < len(requests):
-        while sent < len(requests) and idle and time.time() >= intended[sent]:
-            connection = idle.popleft()
+        while sent < len(requests) and time.time() >= intended[sent]:
+            connection = idle.pop() if idle else opened()
             busy[connection.socket.fileno()] = connection
             connection.send(requests[sent])
             sent += 1
-        due = intended[sent] - time.time() if sent < len(requests) and idle else 1
+        due = intended[sent] - time.time() if sent < len(requests) else 1
         for fd, _ in poller.poll(max(0, due)):
             if fd not in busy:  # ingress has closed one that was idle
-                idle = replaced(idle, fd, poller, port)
+                gone = next(each for each in idle if each.socket.fileno() == fd)
+                idle.remove(gone)
+                poller.unregister(fd)
+                gone.socket.close()
             elif busy[fd].receive() is not None:
                 answered += 1
                 idle.append(busy.pop(fd))
     for connection in idle:
         connection.socket.close()
     return intended
-
-
-def replaced(idle, fd, poller, port):
-    """The connections with a new one for the closed one."""
-    fresh = collections.deque()
-    for connection in idle:
-        if connection.socket.fileno() == fd:
-            poller.unregister(fd)
-            connection.socket.close()
-            connection = Connection(port)
-            poller.register(connection.socket.fileno(), select.EPOLLIN)
-        fresh.append(connection)
-    return fresh
