@@ -73,21 +73,14 @@ const char *reply_clean(struct arena *arena, const char *text)
     return kept;
 }
 
-static size_t count_units(const char *text)
-{
-    size_t units = 0;
-    while (*text != '\0')
-        units += text_next_code_point(&text) >= 0x10000 ? 2 : 1;
-    return units;
-}
-
 const char *reply_append(struct arena *arena, const char *reply, const char *more)
 {
     static const char gap[] = "\n\n";
     const char *tail = reply_clean(arena, more);
-    size_t taken = count_units(tail) + strlen(gap);
-    size_t length = taken < REPLY_UNITS_MAX ? cut_at(reply, REPLY_UNITS_MAX - taken) : 0;
-    return arena_printf(arena, "%.*s%s%s", (int)length, reply, length > 0 ? gap : "", tail);
+    size_t taken = reply_units(tail) + strlen(gap);
+    const char *head =
+        taken < REPLY_UNITS_MAX ? reply_cut(arena, reply, REPLY_UNITS_MAX - taken) : "";
+    return arena_printf(arena, "%s%s%s", head, head[0] != '\0' ? gap : "", tail);
 }
 
 /* ---- what must not leave ---- */

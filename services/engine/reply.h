@@ -14,6 +14,13 @@
  * nothing is left. `text` is UTF-8. In the arena. */
 const char *reply_clean(struct arena *arena, const char *text);
 
+/* UTF-16 units of a text, which is UTF-8. */
+size_t reply_units(const char *text);
+
+/* The text cut in the same way so that it has at most `units`, without white space at its end. In
+ * the arena. */
+const char *reply_cut(struct arena *arena, const char *text, size_t units);
+
 /* Returns the clean reply and `more` below it; what is too long is cut from the reply. In the
  * arena. */
 const char *reply_append(struct arena *arena, const char *reply, const char *more);
@@ -26,11 +33,5 @@ const char *reply_append(struct arena *arena, const char *reply, const char *mor
  * ends, markup). All UTF-8; texts of fewer letters are never quoted. A translation or a cipher is
  * not seen. */
 bool reply_quotes(const char *reply, const char *const *texts, size_t count);
-/* UTF-16 units of a text, which is UTF-8. */
-size_t reply_units(const char *text);
-
-/* The text cut in the same way so that it has at most `units`, without white space at its end. In
- * the arena. */
-const char *reply_cut(struct arena *arena, const char *text, size_t units);
 
 #endif
