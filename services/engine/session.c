@@ -214,7 +214,8 @@ static void act_reply(struct session *session)
 static void act_fall_back(struct session *session)
 {
     think_stop(session);
-    commit(session, "fallback", NULL);
+    /* No model was asked: that is no outage, and nobody on a rota is told of one. */
+    commit(session, session->full ? "budget_spent" : "fallback", NULL);
 }
 
 static void act_say_spent(struct session *session)

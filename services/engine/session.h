@@ -45,6 +45,7 @@ struct session {
     struct rounds rounds;
     struct briefing briefing;
     bool reserved;              /* of the tenant's budget, since the last start */
+    bool full;                  /* it waits for what others have reserved */
     struct usage_amounts most;  /* for LIST_RESERVES: the turn's worst case, */
     struct usage_limits limits; /* and what the tenant allows */
     int64_t prompt_position;    /* of the newest message that the model was told */

@@ -364,8 +364,10 @@ void think_reserved(struct session *session, const struct usage_reserved *reserv
         wait_for_model(session, reserve_again_ms(session));
     else if (reserved->kind == USAGE_RESERVED) {
         session->reserved = true;
+        session->full = false;
         think_start(session);
     } else if (reserved->kind == USAGE_FULL) {
+        session->full = true;
         session->model_retry_ms = reserve_again_ms(session);
         session_apply(session, EVENT_FULL);
     } else {

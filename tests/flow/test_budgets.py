@@ -7,6 +7,7 @@ import contextlib
 import yaml
 
 from harness import oracle
+from harness.stops import FREEZE
 from operating import OK, TENANTS, doctor, good, good_environment
 from scripted import Customer, engines, say
 from tenants import read_document
@@ -167,3 +168,21 @@ def test_two_hundred_texts_at_once(desk):
         replied = sum(customer.replies()[0][1] == "reply" for customer in customers[:10])
         assert asked == replied, (asked, replied)
         assert [len(customer.replies()) for customer in customers] == [1] * 200
+
+
+def test_full_budget_is_no_outage(desk):
+    """Others have reserved what is left until a turn's time is over: no model failed it. Guard: act_fall_back."""
+    with budgets(desk, 2, {"turn_deadline_ms": 3000, "worker_lease_ms": 30000}, day={"tokens": 700}):
+        first = Customer(desk, GARAGE)
+        first.text()
+        first.wait_replies(1)
+        stop = desk.stops.arm("engine.thinking", action=FREEZE, match=first.session()["id"])
+        say(desk, first.make())
+        desk.wait(lambda: stop.hits, 15, "the turn that holds the budget")
+        frozen = next(name for name, service in desk.services.items() if service.pid == stop.pid)
+        others = [Customer(desk, GARAGE) for _ in range(8)]
+        say(desk, *[other.make() for other in others])
+        desk.wait(lambda: any(other.replies() for other in others), 30, "the other engine's turns")
+        outcomes = {reply[1] for other in others for reply in other.replies()}
+        assert outcomes == {"budget_spent"}, outcomes
+        desk.thaw(frozen)

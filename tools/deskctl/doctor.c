@@ -332,8 +332,7 @@ static bool check_budget(struct doctor *doctor, const struct usage_row *row)
         return false;
     report(doctor, CHECK_WARN, arena_printf(arena, "budget %s", row->tenant),
            arena_printf(arena, "%" PRId64 " %% of the %s since %s are spent%s", per_cent,
-                        row->period, row->since,
-                        per_cent >= 100 ? ": customers get the fallback wording" : ""),
+                        row->period, row->since, per_cent >= 100 ? ": no model is asked" : ""),
            "see `deskctl usage`; raise budgets: in the tenant's file if that is too early");
     return true;
 }
