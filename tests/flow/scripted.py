@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 import psycopg2
-from confluent_kafka import Producer
 
 import webhook
 from procs import Failure
@@ -155,8 +154,7 @@ WORDS = ("STOP", "Stop.", "START", "yes", "HELP", "unsubscribe")
 
 def say(desk, *texts, partition=None, times=1):
     """Produces records in this order, `times` copies of each, and waits for the broker."""
-    producer = Producer({"bootstrap.servers": desk.servers.kafka.address, "acks": "all",
-                         "linger.ms": 20, "partitioner": "murmur2_random"})
+    producer = desk.producer()
     problems = []
     where = {} if partition is None else {"partition": partition}
     for _ in range(times):

@@ -45,6 +45,7 @@ class Desk:
         self.stops = Stops(self.folder / "stops")
         self._prepared = False
         self._running = None
+        self._kept_producer = None
 
     # Starting
 
@@ -351,9 +352,7 @@ class Desk:
 
     def produce(self, topic, key, value, headers=None, partition=None):
         """One record, acknowledged by the broker. value: bytes, str or something for JSON."""
-        from confluent_kafka import Producer
-        producer = Producer({"bootstrap.servers": self.servers.kafka.address, "acks": "all",
-                             "partitioner": "murmur2_random"})
+        producer = self.producer()
         if not isinstance(value, (bytes, str, type(None))):
             value = json.dumps(value)
         where = {} if partition is None else {"partition": partition}
@@ -362,6 +361,15 @@ class Desk:
                          on_delivery=lambda error, _: error and problems.append(error), **where)
         if producer.flush(20) or problems:
             raise Failure(f"producing to {topic}: {problems or 'no answer from Kafka'}")
+
+    def producer(self):
+        """One for the file: each new one asks the broker for its metadata first."""
+        if self._kept_producer is None:
+            from confluent_kafka import Producer
+            self._kept_producer = Producer({
+                "bootstrap.servers": self.servers.kafka.address, "acks": "all", "linger.ms": 5,
+                "partitioner": "murmur2_random", "reconnect.backoff.max.ms": 500})
+        return self._kept_producer
 
     def kafka_records(self, topic, deadline_s=15):
         """Every record that the topic holds now, partition by partition."""
