@@ -3,9 +3,7 @@
 #ifndef DESK_TESTS_TURN_RIG_H
 #define DESK_TESTS_TURN_RIG_H
 
-#include <glob.h>
-
-#include "unit/common/pg/rig.h"
+#include "unit/common/store/schema.h"
 
 #include "base/arena.h"
 #include "store/inbox.h"
@@ -19,8 +17,7 @@
 
 static struct arena *arena;
 
-static const char seed_sql[] =
-    "TRUNCATE tenants CASCADE; TRUNCATE workers;"
+static const char seed_sql[] = SCHEMA_EMPTY
     "INSERT INTO tenants (id, name, display_name, timezone) VALUES ('" TENANT "', 'dental',"
     " 'Dental', 'Europe/Berlin');"
     "INSERT INTO assistants VALUES ('" TENANT "', '00000000-0000-7000-8000-0000000000a1', 'desk',"
@@ -258,32 +255,6 @@ static inline void end_test(void)
 {
     rig_close();
     arena_free(&arena);
-}
-
-static inline bool migrate(const char *path)
-{
-    char *sql = NULL;
-    size_t size = 0;
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
-        return false;
-    ssize_t length = getdelim(&sql, &size, '\0', file);
-    fclose(file);
-    bool good = length > 0 && test_server_sql(&rig_server, sql);
-    free(sql);
-    return good;
-}
-
-static inline int open_server(void)
-{
-    glob_t files;
-    if (rig_start_server() != 0 || glob("schema/migrations/*.sql", 0, NULL, &files) != 0)
-        return 1;
-    bool good = true;
-    for (size_t i = 0; i < files.gl_pathc; i++)
-        good = good && migrate(files.gl_pathv[i]);
-    globfree(&files);
-    return good && test_server_sql(&rig_server, "ALTER ROLE frontdesk_engine LOGIN") ? 0 : 1;
 }
 
 #endif
