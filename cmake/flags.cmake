@@ -1,5 +1,6 @@
 # Warnings are errors everywhere; hardening in release; sanitizers by choice.
 include(CheckCCompilerFlag)
+include(CheckLinkerFlag)
 add_library(desk_flags INTERFACE)
 target_compile_definitions(desk_flags INTERFACE _GNU_SOURCE)
 
@@ -32,6 +33,11 @@ if(FRONTDESK_SANITIZE)
         add_library(desk_threads SHARED ${CMAKE_SOURCE_DIR}/tests/tsan_threads.c)
         target_link_options(desk_flags INTERFACE -Wl,--no-as-needed)
         target_link_libraries(desk_flags INTERFACE desk_threads)
+    endif()
+    # A fifth of the time, for more than a hundred unit programs. Release links with LTO.
+    check_linker_flag(C -fuse-ld=gold has_gold)
+    if(has_gold)
+        target_link_options(desk_flags INTERFACE -fuse-ld=gold)
     endif()
 elseif(CMAKE_BUILD_TYPE STREQUAL Release)
     foreach(flag -fstack-clash-protection -fcf-protection=full -ftrivial-auto-var-init=zero)
