@@ -31,7 +31,7 @@ RESULT = re.compile(r"^(ok|FAIL|skip) +(\S+) ([0-9.]+)$")
 PYTHON_SUITES = ("crash", "e2e", "flow", "injection", "llm", "takeover", "tools")
 LONG_CHECKS = ("fresh", "tidy")
 UNIT = CHECKOUT / "tests" / "unit"
-SLOTS = 3  # the tests wait more than they work
+SLOTS = 4  # the tests wait more than they work
 # About how long the longer files take on two cores: these start first, so that the end is even.
 SECONDS = {"flow/test_responder": 450, "flow/test_engine": 230, "unit": 180, "e2e/test_twilio": 135,
            "crash/test_kills": 110, "flow/test_ingress_outage": 95, "flow/test_stories": 90,
@@ -233,7 +233,7 @@ class Runner:
         tree = CHECKOUT / "build" / preset
         out = tree / "ctest.xml"
         out.unlink(missing_ok=True)
-        command = ["ctest", "--test-dir", tree, "-j", str(jobs()), "--output-junit", out,
+        command = ["ctest", "--test-dir", tree, "-j", str(2 * jobs()), "--output-junit", out,
                    "--no-tests=ignore"]
         if self.given.filter:
             command += ["-R", re.escape(self.given.filter)]
