@@ -28,8 +28,9 @@ int admin_list_conversations(struct pg_session *session, struct arena *arena, co
                              struct err *err);
 
 /* One conversation whole, as a JSON object: head, and messages in order, each with its inbox row,
- * turn, model calls, delivery and attempts. *json stays NULL if there is none. At most
- * ADMIN_ROWS_MAX messages, the newest. */
+ * channel, turn, model calls, delivery and attempts; escalations, and what people did with it (rows
+ * of the audit log). *json stays NULL if there is none. At most ADMIN_ROWS_MAX messages, the
+ * newest. */
 int admin_show_conversation(struct pg_session *session, struct arena *arena, const struct uuid *id,
                             const char **json, struct err *err);
 

@@ -173,6 +173,7 @@ def test_transcript(desk):
     assert delivery["provider_sid"] and delivery["attempts"][0]["outcome"] == "accepted"
     text = good(desk, "conversation", "show", row["id"]).out
     assert nonce in text and "tokens" in text and delivery["provider_sid"] in text
+    assert f"-> ai (sms {desk.tenants[0]['numbers']['sms']}): " in text, text
     # A customer's text cannot steer the operator's terminal.
     assert "\x1b" not in text and "\u202e" not in text and "\\x1b[31m" in text
     only = good(desk, "conversation", "list", "--tenant", "hillcrest-garage", "--json").json()
@@ -195,6 +196,11 @@ def test_takeover_and_handback(desk):
     assert len(desk.sent_to(customer)) == 1
     good(desk, "handback", conversation)
     desk.wait_replies(customer, 2)
+    shown = good(desk, "conversation", "show", conversation, "--json").json()
+    assert [deed["action"] for deed in shown["people"]] == [
+        "conversation.taken", "conversation.handed_back"], shown["people"]
+    assert f"handed_back by {shown['people'][1]['actor']}" in good(
+        desk, "conversation", "show", conversation).out
     expect(NOT_FOUND, desk, "takeover", "00000000-0000-7000-8000-000000000001")
 
 

@@ -151,6 +151,17 @@ void transcript_add_delivery(const struct json *delivery, struct strbuf *out)
         add_attempt(attempt, out);
 }
 
+/* By which of the business's channels; a dead letter's text does not say it. */
+static void add_channel(const struct json *message, struct strbuf *out)
+{
+    const char *channel = json_member_text(message, "channel");
+    if (channel == NULL)
+        return;
+    strbuf_printf(out, " (%s ", channel);
+    table_add_safe(out, text_of(message, "number"), false, 0);
+    strbuf_add_char(out, ')');
+}
+
 void transcript_add_message(const struct json *message, struct strbuf *out)
 {
     if (message == NULL)
@@ -161,6 +172,7 @@ void transcript_add_message(const struct json *message, struct strbuf *out)
     strbuf_printf(out, "%-24s  %s ", text_of(message, "at"), in ? "<-" : "->");
     table_add_safe(out, is_customers ? text_of(message, "address") : text_of(message, "author"),
                    false, 0);
+    add_channel(message, out);
     strbuf_add_text(out, ": ");
     table_add_safe(out, text_of(message, "body"), true, INDENT + 3);
     strbuf_add_char(out, '\n');
@@ -190,6 +202,14 @@ static void add_escalation(const struct json *escalation, struct strbuf *out)
     strbuf_add_char(out, '\n');
 }
 
+/* What somebody of the business did with the conversation, by its row of the audit log. */
+static void add_deed(const struct json *deed, struct strbuf *out)
+{
+    strbuf_printf(out, "%-24s  %s by ", text_of(deed, "at"), text_of(deed, "action"));
+    table_add_safe(out, text_of(deed, "actor"), false, 0);
+    strbuf_add_char(out, '\n');
+}
+
 static void add_summary(const struct json *summary, struct strbuf *out)
 {
     strbuf_printf(out, "%-24s  summary by ", text_of(summary, "created_at"));
@@ -216,6 +236,9 @@ void transcript_print(const struct json *conversation, struct strbuf *out)
     for (const struct json *escalation = json_first(json_member(conversation, "escalations"));
          escalation != NULL; escalation = json_next(escalation))
         add_escalation(escalation, out);
+    for (const struct json *deed = json_first(json_member(conversation, "people")); deed != NULL;
+         deed = json_next(deed))
+        add_deed(deed, out);
     for (const struct json *summary = json_first(json_member(conversation, "summaries"));
          summary != NULL; summary = json_next(summary))
         add_summary(summary, out);
