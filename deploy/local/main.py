@@ -1,7 +1,7 @@
 """./run: builds, starts and shows all of Frontdesk on this machine.
 
-  ./run                        build, start, play a conversation, keep running until Ctrl-C
-  ./run --once                 play it, check it, stop; exit code 0 only if all went well
+  ./run                        build, start, show a reception at work, keep running until Ctrl-C
+  ./run --once                 show it, check it, stop; exit code 0 only if all went well
                                (stand-ins only: texts of a real Twilio cannot be checked)
   ./run --keep                 keep database, Kafka and keys of the last run
   ./run --build-only           packages and programs, nothing is started
@@ -91,6 +91,7 @@ class Run:
         self.steps = Steps()
         self.outside = outside_settings()
         self.servers = self.installation = None
+        self.providers = {}
 
     def state(self):
         """Our folder, empty unless --keep; only one ./run may have it."""
@@ -120,8 +121,12 @@ class Run:
         say(f"   addresses are in {ENDPOINTS.relative_to(CHECKOUT)}")
 
     def set_up(self):
+        from stories import give_chains
         here = self.installation
-        here.load_tenants(sorted((CHECKOUT / "deploy" / "tenants").glob("*.yaml")))
+        files = sorted((CHECKOUT / "deploy" / "tenants").glob("*.yaml"))
+        if "model_base_url" not in self.outside:
+            files, self.providers = give_chains(here, files)
+        here.load_tenants(files)
         here.start_stands()
         here.prepare()
 
@@ -134,15 +139,19 @@ class Run:
             service.wait_ready(60)
 
     def play(self):
+        import stories
         from play import play
         here = self.installation
         if here.twilio is None:
             say(f"{self.steps.number + 1}. the real Twilio is set: text your number "
                 f"{os.environ['TWILIO_NUMBER']} and watch `deskctl conversation list`")
             return True
-        return self.steps.step("a conversation",
+        stage = stories.Stage(stories.Scene(here.endpoints(), here.deskctl, here.tenant_files,
+                                            self.providers), say)
+        good = self.steps.step("a conversation",
                                lambda: play(here.endpoints(), here.deskctl, here.model is not None,
                                             say))
+        return stage.show(self.steps.step) and good
 
     def watch(self):
         """Runs until a signal; a service that ends by itself is said and started again."""
@@ -199,7 +208,7 @@ class Run:
 def send(words):
     """./run send TENANT FROM TEXT"""
     import webhook
-    from play import sent_to
+    from talk import sent_to
     from procs import wait_for
     if len(words) != 3:
         raise Failure("usage: ./run send TENANT FROM TEXT     (FROM like +15551230001)")

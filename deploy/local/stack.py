@@ -97,6 +97,7 @@ class Installation:
                             if f"{name}_base_url" not in self.outside}
         self.services = {}
         self.twilio = self.model = self.tool = self.nginx = None
+        self.more_models = []
         self.tenants = []
         self.tenant_files = []
         self.secrets = {}
@@ -166,10 +167,24 @@ class Installation:
             self.twilio = Stand("stand-twilio", self.bin / "stand-twilio", logs,
                                 self.stand_ports["twilio"], "--accounts", accounts, "--die-with-parent")
             self.twilio.start().wait_ready()
+        self.start_first_model(model_options)
+
+    def start_first_model(self, options=()):
+        """The model that every tenant file asks unless it says otherwise."""
         if "model" in self.stand_ports and self.model is None:
-            self.model = Stand("stand-model", self.bin / "stand-model", logs,
-                               self.stand_ports["model"], *model_options, "--die-with-parent")
+            self.model = Stand("stand-model", self.bin / "stand-model",
+                               own_dir(self.folder / "log"), self.stand_ports["model"], *options,
+                               "--die-with-parent")
             self.model.start().wait_ready()
+
+    def start_model(self):
+        """One more stand-in of a model, for a chain of several; only who asks for it gets one."""
+        number = len(self.more_models) + 2
+        stand = Stand(f"stand-model-{number}", self.bin / "stand-model",
+                      own_dir(self.folder / "log"), self.ports("model"), "--die-with-parent")
+        self.more_models.append(stand)
+        stand.start().wait_ready()
+        return stand
 
     def start_tool(self, key):
         """The stand-in of a tenant's own tool, which demands signatures by this key; only who asks
@@ -241,7 +256,7 @@ class Installation:
 
     def stop(self):
         codes = self.stop_services()
-        for part in (self.nginx, self.twilio, self.model, self.tool):
+        for part in (self.nginx, self.twilio, self.model, self.tool, *self.more_models):
             if part:
                 part.stop()
         return codes

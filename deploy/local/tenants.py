@@ -76,18 +76,43 @@ def read_document(path):
     return yaml.load(Path(path).read_text(), Loader=TenantLoader)
 
 
-def with_chain(files, vendors, folder):
-    """Copies of the tenant files in the folder, whose models are these vendors' usual ones."""
-    copies = []
-    for path in files:
-        document = read_document(path)
-        document["assistant"]["models"] = [
-            {"vendor": vendor, "key": f"env:{VENDOR_KEYS[vendor]}",
+def vendor_chain(vendors):
+    """These vendors' usual models, with the caller's keys."""
+    return [{"vendor": vendor, "key": f"env:{VENDOR_KEYS[vendor]}",
              **({"model": "env:OPENAI_MODEL"} if vendor == "openai" and os.environ.get("OPENAI_MODEL")
                 else {})} for vendor in vendors]
-        copies.append(folder / Path(path).name)
-        copies[-1].write_text(yaml.safe_dump(document, sort_keys=False))
+
+
+def stand_chain(openai_url, gemini_url):
+    """Two vendors' usual models, answered by stand-ins at these addresses."""
+    return [{"vendor": "openai", "base_url": openai_url + "/v1", "key": "env:OPENAI_API_KEY"},
+            {"vendor": "gemini", "base_url": gemini_url + "/v1beta", "key": "env:OPENAI_API_KEY"}]
+
+
+def asks_stand_in(document):
+    """Whether each model of the tenant file is at the address that ./run gives its stand-in."""
+    return all(str(entry.get("base_url", "")).startswith("env:OPENAI_BASE_URL")
+               for entry in document["assistant"]["models"])
+
+
+def with_models(files, models_of, folder):
+    """Copies in the folder of those tenant files for which `models_of(document)` has a chain; the
+    others stay where they are."""
+    copies = []
+    for path in map(Path, files):
+        document = read_document(path)
+        models = models_of(document)
+        if models:
+            document["assistant"]["models"] = models
+            path = folder / path.name
+            path.write_text(yaml.safe_dump(document, sort_keys=False))
+        copies.append(path)
     return copies
+
+
+def with_chain(files, vendors, folder):
+    """Copies of the tenant files in the folder, whose models are these vendors' usual ones."""
+    return with_models(files, lambda _document: vendor_chain(vendors), folder)
 
 
 def resolve(value, environment):

@@ -38,7 +38,7 @@ SECONDS = {"flow/test_responder": 450, "flow/test_engine": 230, "unit": 180, "e2
            "flow/test_deskctl_dead": 90, "tools/test_http": 110, "tools/test_effects": 75,
            "crash/test_servers": 75, "llm/test_chain": 30, "llm/test_faults": 35,
            "injection/test_attempts": 35, "takeover/test_offsets": 45, "e2e/test_sms_outage": 55,
-           "e2e/test_sms_load": 50, "e2e/test_sms": 40}
+           "e2e/test_sms_load": 50, "e2e/test_stories": 70, "e2e/test_sms": 40}
 SECONDS_OF_OTHERS = 30
 SKIPPED = 77
 CHECK_DEADLINE_S = 300

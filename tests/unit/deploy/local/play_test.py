@@ -9,6 +9,8 @@ from types import SimpleNamespace
 from unittest import mock
 
 import play
+import talk
+from quotes import new_nonces
 
 MAIN = Path(play.__file__).with_name("main.py")
 ENDPOINTS = {"tenants": [{"name": "a-dentist"}], "public_url": "", "ingress_url": "",
@@ -25,7 +27,7 @@ class Scene:
         self.entries = []
 
     def send_sms(self, _tenant, _public_url, from_, body, send_url=None):
-        self.nonces += play.new_nonces(body)
+        self.nonces += new_nonces(body)
         for words in self.script.get(len(self.nonces), []):
             self.entries.append({"method": "POST", "path": "/Messages.json",
                                  "sid": f"SM{len(self.entries)}",
@@ -39,7 +41,7 @@ class Scene:
 class Play(play.Play):
     """Without the hops' times, which come from a database."""
 
-    def hops(self, entry):
+    def hops(self, _entry, _by):
         return []
 
     def transcript(self):
@@ -79,9 +81,9 @@ CASES = [
 class PlayTest(unittest.TestCase):
     def problems(self, first, second):
         scene = Scene(first, second)
-        with mock.patch.object(play, "ledger", scene.ledger), \
-                mock.patch.object(play.webhook, "send_sms", scene.send_sms), \
-                mock.patch.object(play, "REPLY_DEADLINE_S", 0.1), \
+        with mock.patch.object(talk, "ledger", scene.ledger), \
+                mock.patch.object(talk.webhook, "send_sms", scene.send_sms), \
+                mock.patch.object(talk, "REPLY_DEADLINE_S", 0.1), \
                 mock.patch.object(play, "QUIET_S", 0.15):
             return Play(ENDPOINTS, None, True, lambda _text: None).play()
 

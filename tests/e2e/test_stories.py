@@ -1,0 +1,76 @@
+"""What ./run shows of a reception, played against a running installation: with stand-ins whose script
+is known and which are killed, and as with a real model, of which nothing can be demanded. What the
+checks call wrong is tests/unit/deploy/local/judge_test.py's."""
+
+from harness.deskctl import good
+from stories import Scene, Stage, give_chains
+
+SHARE = True
+DEADLINE_S = 120
+
+CONFIG = {"engine": {"turn_deadline_ms": 30000}}  # a turn waits for a provider that is left alone
+
+
+class Shown:
+    """What the stage said, with the titles of its steps."""
+
+    def __init__(self):
+        self.lines = []
+
+    def step(self, title, action):
+        self.lines.append(title)
+        return action()
+
+    def text(self):
+        return "\n".join(self.lines)
+
+
+def perform(desk, files, providers):
+    here, shown = desk.installation, Shown()
+    scene = Scene(here.endpoints(), here.deskctl, files, providers)
+    well = Stage(scene, shown.lines.append).show(shown.step)
+    return well, shown.text()
+
+
+def test_all_stories(desk):
+    desk.prepare()
+    here = desk.installation
+    files, providers = give_chains(here, here.tenant_files)
+    good(desk, "tenant", "apply", *files, "--yes")
+    desk.start(engines=1, responders=1, config=CONFIG)
+    well, text = perform(desk, files, providers)
+    assert well and "PROBLEM" not in text and "left out" not in text, text
+    for part in ("passage: dental.md", "Crown, porcelain", "tool book: booked", "time is taken",
+                 "Reply OK", "is yours", "deskctl takeover", "kill -9", "gemini",
+                 "This is recorded for our team", "conversation.replied by"):
+        assert part in text, (part, text)
+    for chain in providers.values():
+        assert all(stand.alive() for stand in chain.stands), "a provider was left dead"
+
+
+def test_as_with_a_real_model(desk):
+    """Stories that need a script are left out and said to be; the others demand no wording."""
+    desk.start(engines=1, responders=1, config=CONFIG)
+    well, text = perform(desk, desk.installation.tenant_files, {})
+    assert well, text
+    assert text.count("left out: it needs the stand-in models") == 3, text
+    assert "passage: dental.md" in text and "Reply OK" in text, text
+
+
+def test_a_lie_is_found(desk):
+    """A provider that answers, but not with what the desk knows, does not pass."""
+    desk.start(engines=1, responders=1, config=CONFIG)
+    here = desk.installation
+    scene = Scene(here.endpoints(), here.deskctl, here.tenant_files, {})
+    stage = Stage(scene, lambda _text: None)
+    notes = stage.stories[0]
+    notes.providers = Deaf()
+    notes.play()
+    assert any("the reply is not" in problem for problem in notes.problems), notes.problems
+
+
+class Deaf:
+    """Providers that take no script."""
+
+    def script(self, *_rules, only=None):
+        pass
