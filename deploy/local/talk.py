@@ -42,6 +42,13 @@ def callback_time(url, sid, status):
     return None
 
 
+def told_of(url, sid):
+    """What the stand-in told us of this message and was answered: "sent 204, delivered 204"."""
+    return ", ".join(f"{entry['params'].get('MessageStatus')} {entry['status']}"
+                     for entry in ledger(url, "/_callbacks")
+                     if entry["params"].get("MessageSid") == sid) or "nothing"
+
+
 def ms(begin, end):
     """Milliseconds between two times of deskctl (ISO 8601) or seconds since 1970, as text."""
     def seconds(at):
@@ -130,37 +137,55 @@ class Talk:
             self.say("      " + line)
         return entry
 
-    def conversation(self):
-        """The id of our newest conversation with the business."""
+    def conversations(self):
+        """The ids of our conversations with the business, the newest first. What the desk tells
+        somebody of a rota is one of its own."""
         listed = json.loads(self.deskctl("conversation", "list", "--json", "--limit", "1000"))
-        mine = next((one for one in listed if one["address"] == self.address
-                     and one["tenant"] == self.tenant["name"]), None)
-        if mine is None:
-            raise Failure(f"deskctl lists no conversation with {self.address}")
-        return mine["id"]
+        return [one["id"] for one in listed if one["address"] == self.address
+                and one["tenant"] == self.tenant["name"]]
 
-    def transcript(self):
-        """deskctl's view of our conversation."""
-        return json.loads(self.deskctl("conversation", "show", self.conversation(), "--json"))
+    def conversation(self):
+        """The id of the newest."""
+        mine = self.conversations()
+        if not mine:
+            raise Failure(f"deskctl lists no conversation with {self.address}")
+        return mine[0]
+
+    def transcript(self, conversation=None):
+        """deskctl's view of a conversation, of the newest unless it is named."""
+        return json.loads(self.deskctl("conversation", "show", conversation or self.conversation(),
+                                       "--json"))
+
+    def find(self, sid):
+        """(transcript, its message with this provider id, its delivery), or None."""
+        for shown in map(self.transcript, self.conversations()):
+            for message in shown["messages"]:
+                for delivery in message["deliveries"]:
+                    if delivery["provider_sid"] == sid:
+                        return shown, message, delivery
+        return None
 
     def delivered(self, sid):
-        """(transcript, its message with this provider id, its delivery) once it is delivered."""
-        shown = self.transcript()
-        for message in shown["messages"]:
-            for delivery in message["deliveries"]:
-                if delivery["provider_sid"] == sid \
-                        and delivery.get("provider_status") == "delivered":
-                    return shown, message, delivery
-        return None
+        """The same once it is delivered."""
+        found = self.find(sid)
+        return found if found and found[2].get("provider_status") == "delivered" else None
+
+    def known(self, sid):
+        """Its state in the transcript, for a message."""
+        found = self.find(sid)
+        return f"{found[2]['state']} {found[2].get('provider_status')}" if found else "no message"
 
     def hops(self, entry, by):
         """Where the time of this reply went."""
         sid = entry["sid"]
         try:
-            told = wait_for(lambda: callback_time(self.twilio, sid, "delivered"), 20, "told", 0.05)
-            shown, reply, delivery = wait_for(lambda: self.delivered(sid), 20, "delivered", 0.1)
-        except Deadline:
-            self.problems.append(f"{sid} was sent but never became delivered")
+            told = wait_for(lambda: callback_time(self.twilio, sid, "delivered"), 20,
+                            "the callback", 0.05)
+            shown, reply, delivery = wait_for(lambda: self.delivered(sid), 20,
+                                              lambda: f"deskctl has it as {self.known(sid)}", 0.1)
+        except Deadline as problem:
+            self.problems.append(f"{sid} was sent but never became delivered: {problem}; Twilio told"
+                                 f" {told_of(self.twilio, sid)}")
             return []
         self.shown, self.message = shown, reply
         attempts = delivery["attempts"]
