@@ -64,6 +64,10 @@ class Story:
         self.problems = []
         self.wanted = []
 
+    def lacks(self):
+        """What the story needs of the tenant file and does not find there; None: nothing."""
+        return None
+
     def talk(self, address=None):
         talk = Talk(self.scene.endpoints, self.scene.deskctl, self.say, self.tenant, address)
         talk.problems = self.problems
@@ -97,6 +101,9 @@ class Story:
 
 class Notes(Story):
     title = "a question, answered from the clinic's own notes"
+
+    def lacks(self):
+        return None if self.document.get("knowledge") else "knowledge"
 
     def play(self):
         self.deskctl("kb", "import", self.name, NOTES)
@@ -134,6 +141,9 @@ class Failover(Story):
     def __init__(self, scene, tenant, say, notes):
         super().__init__(scene, tenant, say)
         self.notes = notes
+
+    def lacks(self):
+        return self.notes.lacks()
 
     def play(self):
         customer = self.notes.customer
@@ -202,6 +212,10 @@ class Booking(Story):
     title = "two customers want the same time: one gets it"
     by_script = True
 
+    def lacks(self):
+        services = [one["name"] for one in self.document.get("services", [])]
+        return None if SERVICE in services else f"service {SERVICE}"
+
     def play(self):
         start = free_time(self.document, SERVICE)
         spoken = f"{start:%A, %B} {start.day}, at {start:%H:%M}"
@@ -241,6 +255,9 @@ class Booking(Story):
 
 class Person(Story):
     title = "a customer wants a person"
+
+    def lacks(self):
+        return None if self.document.get("escalation", {}).get("rota") else "rota"
 
     def play(self):
         reason = "customer_asks"
@@ -398,6 +415,8 @@ def left_out(scene, story):
     """Why a story cannot be shown here; None: it can."""
     if story.tenant is None:
         return f"left out: deploy/tenants has no {story.name}"
+    if story.lacks():
+        return f"left out: the file of {story.name} has no {story.lacks()}"
     if story.by_script and story.providers is None:
         return (f"left out: it needs the stand-in models, and {story.name} has a real one; "
                 "try it with `./run send`")

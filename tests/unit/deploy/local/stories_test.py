@@ -36,14 +36,20 @@ class FreeTime(unittest.TestCase):
 
 
 class LeftOut(unittest.TestCase):
-    def why(self, story, providers, files=()):
-        scene = stories.Scene(ENDPOINTS, None, files, providers)
+    def why(self, story, providers, **changes):
+        scene = stories.Scene(ENDPOINTS, None, (), providers)
+        scene.documents[stories.CLINIC] = {**DENTAL, **changes}
         return stories.left_out(scene, story(scene, stories.CLINIC, None))
 
     def test_what_needs_a_script(self):
         self.assertIsNone(self.why(stories.Person, {}))
         self.assertIn("stand-in", self.why(stories.Booking, {}))
         self.assertIsNone(self.why(stories.Booking, {stories.CLINIC: object()}))
+
+    def test_a_file_that_is_not_the_example_s(self):
+        self.assertIn("no service", self.why(stories.Booking, {}, services=[]))
+        self.assertIn("no rota", self.why(stories.Person, {}, escalation={}))
+        self.assertIn("no knowledge", self.why(stories.Notes, {}, knowledge=None))
 
     def test_a_business_that_is_not_there(self):
         scene = stories.Scene(ENDPOINTS, None, (), {})
