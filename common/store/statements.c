@@ -8,6 +8,7 @@
 #include "store/adoption.h"
 #include "store/booking.h"
 #include "store/booking_look.h"
+#include "store/calls.h"
 #include "store/delivery.h"
 #include "store/delivery_due.h"
 #include "store/directory.h"
@@ -32,7 +33,7 @@ static const char *const *const lists[] = {worker_statements,    inbox_statement
                                            knowledge_statements, reception_record_statements,
                                            delivery_statements,  delivery_due_statements,
                                            job_statements,       usage_statements,
-                                           of_directory};
+                                           calls_statements,     of_directory};
 
 static const char *flat[STATEMENTS_MAX + 1];
 static size_t flat_count;

@@ -197,18 +197,17 @@ static const char start_sql[] =
     " FROM judged j ORDER BY j.n";
 
 /* What the turn used is counted where it was reserved, else in the current day and month, exactly
- * once: with the commit, or with its refusal for good. The rows of usage are locked behind all
- * others (hence the look at `flag` and `closed`), by key, and to the end of the unit, where little
- * comes behind this statement. */
+ * once: a call by the unit that stores its row (the statement before), however the commit is
+ * judged. The rows of usage are locked behind all others (hence the look at `flag` and `closed`),
+ * by key, and to the end of the unit, where little comes behind this statement. */
 static const char commit_sql[] =
     "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[],"
     " $6::bigint[], $7::bigint[], $8::bigint[], $9::boolean[], $10::text[], $11::text[],"
     " $12::text[], $13::text[], $14::text[], $15::text[], $16::uuid[], $17::uuid[], $18::bigint[],"
-    " $19::text[], $20::boolean[], $21::text[], $22::text[], $23::bigint[], $24::bigint[],"
-    " $25::bigint[]) WITH ORDINALITY AS t (tenant_id, session_id, conversation_id,"
+    " $19::text[], $20::boolean[], $21::text[], $22::text[], $23::bigint[]) WITH ORDINALITY AS t "
+    "(tenant_id, session_id, conversation_id,"
     " turn_id, fence, epoch, claimed, final, events, event_state, turn_state, outcome, error_code,"
-    " body, message_id, delivery_id, answer_ms, traceparent, ends, passages, prompt, tokens, cost,"
-    " segments, n)),"
+    " body, message_id, delivery_id, answer_ms, traceparent, ends, passages, prompt, segments, n)),"
     " judged AS (SELECT i.*, s.due_at, s.delivery_seq, s.remote_address, c.held_by,"
     " t.reserved_day,"
     " c.epoch AS now_epoch, s.claimed AS now_claimed,"
@@ -259,9 +258,14 @@ static const char commit_sql[] =
     " rest AS (UPDATE turns t SET worker = NULL, reserved_day = NULL FROM judged j"
     " WHERE j.kind = 'epoch' AND t.tenant_id = j.tenant_id AND t.id = j.turn_id),"
     " used AS (SELECT j.tenant_id, coalesce(j.reserved_day,"
-    " (now() AT TIME ZONE z.timezone)::date) AS day, j.tokens, j.cost,"
+    " (now() AT TIME ZONE z.timezone)::date) AS day, k.tokens, k.cost,"
     " CASE WHEN j.kind = 'ok' THEN j.segments ELSE 0 END AS segments"
-    " FROM judged j JOIN tenants z ON z.id = j.tenant_id WHERE j.kind IN ('ok', 'epoch')),"
+    " FROM judged j JOIN tenants z ON z.id = j.tenant_id CROSS JOIN LATERAL (SELECT"
+    " coalesce(sum(coalesce(c.tokens_in, 0) + coalesce(c.tokens_out, 0)), 0) AS tokens,"
+    " coalesce(sum(c.cost), 0) AS cost, count(*) AS calls FROM llm_calls c"
+    " WHERE c.tenant_id = j.tenant_id AND c.turn_id = j.turn_id"
+    " AND c.xmin = pg_current_xact_id_if_assigned()::xid) AS k" /* stored in this transaction */
+    " WHERE j.kind = 'ok' OR k.calls > 0),"
     " counted AS (INSERT INTO usage AS u (tenant_id, period, since, tokens, cost, segments)"
     " SELECT x.tenant_id, p.period, date_trunc(p.period, x.day::timestamp)::date,"
     " sum(x.tokens)::bigint, sum(x.cost)::bigint, sum(x.segments)::bigint"
@@ -274,28 +278,6 @@ static const char commit_sql[] =
     " coalesce(ceil(extract(epoch FROM j.due_at - clock_timestamp()) * 1000), 0)::bigint,"
     " j.due_at IS NOT NULL"
     " FROM judged j LEFT JOIN g ON g.n = j.n ORDER BY j.n";
-
-/* Calls of a turn that ran, or was committed, under this fence; a repeated commit finds them there.
- */
-static const char calls_sql[] =
-    "INSERT INTO llm_calls (tenant_id, id, turn_id, provider, model, outcome, error_code, finish,"
-    " tokens_in, tokens_out, tokens_cached, connect_ms, first_token_ms, total_ms, request_id,"
-    " started_at, cost)"
-    " SELECT i.tenant_id, i.id, i.turn_id, i.provider, i.model, i.outcome, nullif(i.error_code, "
-    "''),"
-    " i.finish, nullif(i.tokens_in, -1), nullif(i.tokens_out, -1), nullif(i.tokens_cached, -1),"
-    " nullif(i.connect_ms, -1), nullif(i.first_token_ms, -1), nullif(i.total_ms, -1),"
-    " nullif(i.request_id, ''), i.started_at, nullif(i.cost, -1)"
-    " FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[],"
-    " $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::integer[],"
-    " $14::integer[], $15::integer[], $16::text[], $17::timestamptz[], $18::bigint[],"
-    " $19::bigint[])"
-    " AS i (tenant_id, id, turn_id, provider, model, outcome, error_code, finish, tokens_in,"
-    " tokens_out, tokens_cached, connect_ms, first_token_ms, total_ms, request_id, started_at,"
-    " cost, fence)"
-    " JOIN turns t ON t.tenant_id = i.tenant_id AND t.id = i.turn_id AND t.fence = i.fence"
-    " AND t.worker = $1::uuid"
-    " ON CONFLICT DO NOTHING";
 
 static const char give_back_sql[] =
     "UPDATE channel_sessions SET worker = NULL WHERE worker = $1::uuid AND due_at IS NOT NULL";
@@ -389,70 +371,16 @@ bool turn_read_started(const struct pg_answer *answer, int row, struct turn_star
     return true;
 }
 
-/* A model call with the turn it belongs to, as one row. */
-struct call_row {
-    const char *tenant;
-    struct uuid turn;
-    int64_t fence;
-    struct turn_llm_call call;
-};
-
-static void add_calls(struct pg_unit *unit, struct arena *arena, const char *worker,
-                      const struct turn_commit *commits, size_t count)
+static void add_calls(struct pg_unit *unit, struct arena *arena, const struct turn_commit *commits,
+                      size_t count)
 {
-    static const struct column kinds[] = {
-        {offsetof(struct call_row, tenant), COLUMN_TEXT},
-        {offsetof(struct call_row, call.id), COLUMN_UUID},
-        {offsetof(struct call_row, turn), COLUMN_UUID},
-        {offsetof(struct call_row, call.provider), COLUMN_TEXT},
-        {offsetof(struct call_row, call.model), COLUMN_TEXT},
-        {offsetof(struct call_row, call.outcome), COLUMN_TEXT},
-        {offsetof(struct call_row, call.error_code), COLUMN_TEXT},
-        {offsetof(struct call_row, call.finish), COLUMN_TEXT},
-        {offsetof(struct call_row, call.tokens_in), COLUMN_INT},
-        {offsetof(struct call_row, call.tokens_out), COLUMN_INT},
-        {offsetof(struct call_row, call.tokens_cached), COLUMN_INT},
-        {offsetof(struct call_row, call.connect_ms), COLUMN_INT},
-        {offsetof(struct call_row, call.first_token_ms), COLUMN_INT},
-        {offsetof(struct call_row, call.total_ms), COLUMN_INT},
-        {offsetof(struct call_row, call.request_id), COLUMN_TEXT},
-        {offsetof(struct call_row, call.started_ms), COLUMN_TIME},
-        {offsetof(struct call_row, call.cost), COLUMN_INT},
-        {offsetof(struct call_row, fence), COLUMN_INT},
-    };
-    size_t total = 0;
+    struct calls_of_turn *turns = arena_alloc(arena, count * sizeof *turns);
     for (size_t i = 0; i < count; i++)
-        total += commits[i].call_count;
-    struct call_row *rows = arena_alloc(arena, total * sizeof *rows);
-    size_t used = 0;
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < commits[i].call_count; k++)
-            rows[used++] = (struct call_row){.tenant = commits[i].tenant,
-                                             .turn = commits[i].turn,
-                                             .fence = commits[i].fence,
-                                             .call = commits[i].calls[k]};
-    struct pg_statement *statement = pg_add(unit, calls_sql);
-    pg_param(statement, worker);
-    columns_add(statement, arena, &(struct column_rows){rows, sizeof *rows, total}, kinds,
-                COLUMNS(kinds));
-}
-
-/* A commit with what its calls used; what is not known counts as nothing. */
-struct commit_row {
-    struct turn_commit commit;
-    int64_t tokens, cost;
-};
-
-static struct commit_row commit_row(const struct turn_commit *commit)
-{
-    struct commit_row row = {.commit = *commit};
-    for (size_t i = 0; i < commit->call_count; i++) {
-        const struct turn_llm_call *call = &commit->calls[i];
-        row.tokens += call->tokens_in > 0 ? call->tokens_in : 0;
-        row.tokens += call->tokens_out > 0 ? call->tokens_out : 0;
-        row.cost += call->cost > 0 ? call->cost : 0;
-    }
-    return row;
+        turns[i] = (struct calls_of_turn){.tenant = commits[i].tenant,
+                                          .turn = commits[i].turn,
+                                          .calls = commits[i].calls,
+                                          .count = commits[i].call_count};
+    calls_add_store(unit, arena, turns, count);
 }
 
 static void add_triggers(struct pg_unit *unit, struct arena *arena, const char *worker,
@@ -494,37 +422,32 @@ void turn_add_commit(struct pg_unit *unit, struct arena *arena, const char *work
                      const struct turn_commit *commits, size_t count)
 {
     static const struct column kinds[] = {
-        {offsetof(struct commit_row, commit.tenant), COLUMN_TEXT},
-        {offsetof(struct commit_row, commit.session), COLUMN_UUID},
-        {offsetof(struct commit_row, commit.conversation), COLUMN_UUID},
-        {offsetof(struct commit_row, commit.turn), COLUMN_UUID},
-        {offsetof(struct commit_row, commit.fence), COLUMN_INT},
-        {offsetof(struct commit_row, commit.epoch), COLUMN_INT},
-        {offsetof(struct commit_row, commit.claimed), COLUMN_INT},
-        {offsetof(struct commit_row, commit.final), COLUMN_BOOL},
-        {offsetof(struct commit_row, commit.events), COLUMN_TEXT},
-        {offsetof(struct commit_row, commit.event_state), COLUMN_TEXT},
-        {offsetof(struct commit_row, commit.turn_state), COLUMN_TEXT},
-        {offsetof(struct commit_row, commit.outcome), COLUMN_TEXT},
-        {offsetof(struct commit_row, commit.error_code), COLUMN_TEXT},
-        {offsetof(struct commit_row, commit.body), COLUMN_TEXT},
-        {offsetof(struct commit_row, commit.message), COLUMN_UUID},
-        {offsetof(struct commit_row, commit.delivery), COLUMN_UUID},
-        {offsetof(struct commit_row, commit.answer_within_ms), COLUMN_INT},
-        {offsetof(struct commit_row, commit.traceparent), COLUMN_TEXT},
-        {offsetof(struct commit_row, commit.ends), COLUMN_BOOL},
-        {offsetof(struct commit_row, commit.passages), COLUMN_TEXT},
-        {offsetof(struct commit_row, commit.prompt), COLUMN_TEXT},
-        {offsetof(struct commit_row, tokens), COLUMN_INT},
-        {offsetof(struct commit_row, cost), COLUMN_INT},
-        {offsetof(struct commit_row, commit.segments), COLUMN_INT},
+        {offsetof(struct turn_commit, tenant), COLUMN_TEXT},
+        {offsetof(struct turn_commit, session), COLUMN_UUID},
+        {offsetof(struct turn_commit, conversation), COLUMN_UUID},
+        {offsetof(struct turn_commit, turn), COLUMN_UUID},
+        {offsetof(struct turn_commit, fence), COLUMN_INT},
+        {offsetof(struct turn_commit, epoch), COLUMN_INT},
+        {offsetof(struct turn_commit, claimed), COLUMN_INT},
+        {offsetof(struct turn_commit, final), COLUMN_BOOL},
+        {offsetof(struct turn_commit, events), COLUMN_TEXT},
+        {offsetof(struct turn_commit, event_state), COLUMN_TEXT},
+        {offsetof(struct turn_commit, turn_state), COLUMN_TEXT},
+        {offsetof(struct turn_commit, outcome), COLUMN_TEXT},
+        {offsetof(struct turn_commit, error_code), COLUMN_TEXT},
+        {offsetof(struct turn_commit, body), COLUMN_TEXT},
+        {offsetof(struct turn_commit, message), COLUMN_UUID},
+        {offsetof(struct turn_commit, delivery), COLUMN_UUID},
+        {offsetof(struct turn_commit, answer_within_ms), COLUMN_INT},
+        {offsetof(struct turn_commit, traceparent), COLUMN_TEXT},
+        {offsetof(struct turn_commit, ends), COLUMN_BOOL},
+        {offsetof(struct turn_commit, passages), COLUMN_TEXT},
+        {offsetof(struct turn_commit, prompt), COLUMN_TEXT},
+        {offsetof(struct turn_commit, segments), COLUMN_INT},
     };
-    struct commit_row *items = arena_alloc(arena, count * sizeof *items);
-    for (size_t i = 0; i < count; i++)
-        items[i] = commit_row(&commits[i]);
-    const struct column_rows rows = {items, sizeof *items, count};
+    const struct column_rows rows = {commits, sizeof *commits, count};
     turn_add_locks(unit, arena, &rows, kinds);
-    add_calls(unit, arena, worker, commits, count);
+    add_calls(unit, arena, commits, count);
     struct pg_statement *statement = pg_add(unit, commit_sql);
     pg_param(statement, worker);
     columns_add(statement, arena, &rows, kinds, COLUMNS(kinds));
@@ -556,11 +479,6 @@ void turn_add_give_back(struct pg_unit *unit, const char *worker)
     worker_add_retire(unit, worker);
 }
 
-const char *const turn_statements[] = {moved_sql,
-                                       mark_before_sql,
-                                       lock_conversations_sql,
-                                       lock_sessions_sql,
-                                       start_sql,
-                                       commit_sql,
-                                       calls_sql,
-                                       NULL};
+const char *const turn_statements[] = {
+    moved_sql, mark_before_sql, lock_conversations_sql, lock_sessions_sql, start_sql, commit_sql,
+    NULL};

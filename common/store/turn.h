@@ -124,8 +124,9 @@ struct turn_commit {
 };
 
 /* Adds the commit of `count` turns, guarded by worker, fence, epoch and `claimed`: reply, delivery,
- * model calls, the state of the events, what the turn used (docs/PROTOCOL.md, budgets), the
- * reception's notes, and what its trigger opens. Rows: turn_read_committed. */
+ * the state of the events, the reception's notes, and what its trigger opens. The model calls are
+ * stored and counted (docs/PROTOCOL.md, budgets) however that is judged. Rows: turn_read_committed.
+ */
 void turn_add_commit(struct pg_unit *unit, struct arena *arena, const char *worker,
                      const struct turn_commit *commits, size_t count);
 

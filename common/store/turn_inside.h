@@ -2,12 +2,17 @@
 #ifndef DESK_STORE_TURN_INSIDE_H
 #define DESK_STORE_TURN_INSIDE_H
 
+#include "store/calls.h"
 #include "store/columns.h"
 
 /* Adds the locks of a turn's unit: conversations FOR SHARE, then sessions, each in id order. The
  * columns are the row's tenant, session and conversation. */
 void turn_add_locks(struct pg_unit *unit, struct arena *arena, const struct column_rows *rows,
                     const struct column columns[3]);
+
+/* Adds the storing of a commit's model calls; the next statements count those that are new. */
+void calls_add_store(struct pg_unit *unit, struct arena *arena, const struct calls_of_turn *turns,
+                     size_t count);
 
 /* The index of a word in a NULL-terminated list; the last one must match. */
 int turn_word_index(const char *const *words, const char *word);

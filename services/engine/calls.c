@@ -10,10 +10,16 @@
     1000000000 /* of a call: what a provider says beyond it is not believed, so that               \
                   neither a product nor a tenant's sum overflows */
 
-static void make_room(struct session *session)
+#define CALLS_SUMMED "summed" /* the outcome of a row that stands for several calls */
+
+static void open_arena(struct session *session)
 {
     if (session->calls_arena == NULL)
         session->calls_arena = arena_new();
+}
+
+static void make_room(struct session *session)
+{
     size_t room = session->call_room > 0 ? 2 * session->call_room : 2;
     struct turn_llm_call *calls = arena_alloc(session->calls_arena, room * sizeof *calls);
     if (session->call_count > 0)
@@ -22,29 +28,51 @@ static void make_room(struct session *session)
     session->call_room = room;
 }
 
-static struct turn_llm_call *record_call(struct session *session, const char *outcome)
+static struct turn_llm_call fresh_call(const struct session *session, const char *outcome)
 {
-    if (session->call_count == TURN_CALLS_MAX)
-        return NULL;
-    if (session->call_count == session->call_room)
-        make_room(session);
-    struct turn_llm_call *call = &session->calls[session->call_count++];
-    *call = (struct turn_llm_call){.id = uuid_new(),
-                                   .provider = "",
-                                   .model = "",
-                                   .outcome = outcome,
-                                   .error_code = "",
-                                   .finish = "",
-                                   .request_id = "",
-                                   .tokens_in = -1,
-                                   .tokens_out = -1,
-                                   .tokens_cached = -1,
-                                   .connect_ms = -1,
-                                   .first_token_ms = -1,
-                                   .total_ms = -1,
-                                   .cost = -1,
-                                   .started_ms = session->call_started_ms};
-    return call;
+    return (struct turn_llm_call){.id = uuid_new(),
+                                  .provider = "",
+                                  .model = "",
+                                  .outcome = outcome,
+                                  .error_code = "",
+                                  .finish = "",
+                                  .request_id = "",
+                                  .tokens_in = -1,
+                                  .tokens_out = -1,
+                                  .tokens_cached = -1,
+                                  .connect_ms = -1,
+                                  .first_token_ms = -1,
+                                  .total_ms = -1,
+                                  .cost = -1,
+                                  .started_ms = session->call_started_ms};
+}
+
+static int64_t sum(int64_t a, int64_t b)
+{
+    if (a < 0 || b < 0)
+        return a < 0 ? b : a;
+    return a > INT64_MAX - b ? INT64_MAX : a + b;
+}
+
+/* A turn has few calls. Should it have more than rows, the last row stands for all of the rest:
+ * what they used is counted. */
+static void keep_call(struct session *session, const struct turn_llm_call *call)
+{
+    session->calls_turn = session->turn.turn;
+    if (session->call_count < TURN_CALLS_MAX) {
+        if (session->call_count == session->call_room)
+            make_room(session);
+        session->calls[session->call_count++] = *call;
+        return;
+    }
+    struct turn_llm_call *last = &session->calls[TURN_CALLS_MAX - 1];
+    last->outcome = CALLS_SUMMED;
+    last->error_code = last->finish = last->request_id = "";
+    last->tokens_in = sum(last->tokens_in, call->tokens_in);
+    last->tokens_out = sum(last->tokens_out, call->tokens_out);
+    last->tokens_cached = sum(last->tokens_cached, call->tokens_cached);
+    last->cost = sum(last->cost, call->cost);
+    last->connect_ms = last->first_token_ms = last->total_ms = -1;
 }
 
 static int64_t to_ms(int64_t microseconds)
@@ -111,12 +139,12 @@ static void fill_call(struct arena *arena, const struct llm_result *result,
 void calls_record(struct session *session, const struct assistant *assistant,
                   const struct llm_result *result)
 {
-    struct turn_llm_call *call = record_call(session, result->err == NULL ? "answered" : "failed");
+    struct turn_llm_call call = fresh_call(session, result->err == NULL ? "answered" : "failed");
     count_call(result);
-    if (call == NULL)
-        return;
-    fill_call(session->calls_arena, result, call);
-    name_call(session, assistant, call, result->model);
+    open_arena(session);
+    fill_call(session->calls_arena, result, &call);
+    name_call(session, assistant, &call, result->model);
+    keep_call(session, &call);
 }
 
 void calls_describe(struct arena *arena, const struct assistant_model *model,
@@ -132,7 +160,15 @@ void calls_describe(struct arena *arena, const struct assistant_model *model,
 
 void calls_record_stopped(struct session *session, const struct assistant *assistant)
 {
-    struct turn_llm_call *call = record_call(session, "stopped");
-    if (call != NULL)
-        name_call(session, assistant, call, "");
+    struct turn_llm_call call = fresh_call(session, "stopped");
+    open_arena(session);
+    name_call(session, assistant, &call, "");
+    keep_call(session, &call);
+}
+
+void calls_forget(struct session *session)
+{
+    arena_free(&session->calls_arena);
+    session->calls = NULL;
+    session->call_count = session->call_room = 0;
 }

@@ -40,6 +40,8 @@ void counters_init(void)
          "Turns started anew because a text came"},
         {&counters.refused, metric_counter, "frontdesk_turns_refused_total", "",
          "Commits refused by worker, fence or epoch"},
+        {&counters.calls_lost, metric_counter, "frontdesk_model_calls_not_stored_total", "",
+         "Model calls of turns without a commit that could not be stored, and are not counted"},
         {&counters.adopted, metric_counter, "frontdesk_sessions_adopted_total", "",
          "Due sessions taken over"},
         {&counters.in_flight, metric_gauge, "frontdesk_turns_in_flight", "", "Turns at work"},

@@ -11,6 +11,7 @@
 #include "crypto/crypto.h"
 #include "http/address.h"
 #include "intake.h"
+#include "leftovers.h"
 #include "relay.h"
 #include "rota.h"
 #include "service/log.h"
@@ -165,6 +166,7 @@ static void close_loop(void *state)
     adopt_free(&engine->adopt);
     relay_free(&engine->relay);
     summaries_free(&engine->summaries);
+    leftovers_free(&engine->leftovers);
     rota_free(&engine->rota);
     unfinished_free(&engine->unfinished);
     assistants_free(&engine->assistants);
@@ -198,6 +200,7 @@ static void on_bus_tick(void *arg)
         return;
     intake_wake(engine->intake);
     sessions_tick(engine->sessions);
+    leftovers_tick(engine->leftovers);
     count_gauges(engine);
 }
 
@@ -208,6 +211,7 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     engine->self = self;
     engine->loop = service_loop_of(self);
     engine->sessions = sessions_new(engine);
+    engine->leftovers = leftovers_new(engine);
     engine->assistants = assistants_new(engine);
     engine->breakers = breakers_new();
     engine->tools = tools_new();
@@ -259,7 +263,8 @@ void engine_drain_step(struct engine *engine)
 {
     if (!engine->draining || engine->retiring || sessions_at_work(engine->sessions) > 0 ||
         statements_in_flight(engine->sessions) || summaries_in_flight(engine->summaries) ||
-        !intake_idle(engine->intake) || (engine->adopt != NULL && adopt_in_flight(engine->adopt)) ||
+        !leftovers_idle(engine->leftovers) || !intake_idle(engine->intake) ||
+        (engine->adopt != NULL && adopt_in_flight(engine->adopt)) ||
         (engine->rota != NULL && !rota_idle(engine->rota)) ||
         (engine->relay != NULL && !relay_idle(engine->relay)))
         return;

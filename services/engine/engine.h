@@ -26,6 +26,7 @@ struct address_list;
 struct adopt;
 struct relay;
 struct summaries;
+struct leftovers;
 struct rota;
 struct unfinished;
 
@@ -60,6 +61,7 @@ struct engine {
     struct adopt *adopt;
     struct relay *relay;
     struct summaries *summaries;
+    struct leftovers *leftovers;
     struct rota *rota;
     struct unfinished *unfinished;
     struct timer *tick;

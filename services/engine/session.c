@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "counters.h"
+#include "leftovers.h"
 #include "service/log.h"
 #include "wake_up.h"
 
@@ -93,7 +94,8 @@ static void drop(struct session *session)
     struct sessions *all = session->engine->sessions;
     session_unlist(session);
     end_turn(session);
-    arena_free(&session->calls_arena);
+    think_stop(session);
+    leftovers_take(all->engine->leftovers, session);
     timer_free(&session->timer);
     timer_free(&session->deadline);
     map_remove(all->by_id, session->id.bytes, sizeof session->id.bytes);
@@ -262,8 +264,6 @@ static void act_publish_wait(struct session *session)
 {
     publish(session);
     end_turn(session);
-    arena_free(&session->calls_arena);
-    session->call_count = session->call_room = 0;
     session->recompute = false;
     act_wait(session);
 }
@@ -279,6 +279,7 @@ static void (*const actions[TURN_ACTIONS])(struct session *session) = {
     [ACTION_RETRY] = act_retry,
     [ACTION_QUEUE] = act_queue,
     [ACTION_STAND_BY] = act_stand_by,
+    leftovers_take(session->engine->leftovers, session);
     [ACTION_START] = act_start,
     [ACTION_THINK] = act_think,
     [ACTION_PAUSE] = act_pause,

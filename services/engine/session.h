@@ -61,10 +61,11 @@ struct session {
     int64_t call_started_ms; /* wall clock: the model call */
     struct turn_commit commit;
 
-    /* Model calls made for the next commit; they outlive a recompute. */
+    /* Model calls of which no row is stored yet; they outlive a recompute. */
     struct arena *calls_arena;
     struct turn_llm_call *calls;
     size_t call_count, call_room;
+    struct uuid calls_turn; /* that they were made for */
 };
 TAILQ_HEAD(session_list, session);
 
@@ -147,12 +148,16 @@ bool effects_only_ask(const struct session *session);
 
 /* ---- calls.c ---- */
 
-/* Notes a model call that ended, or was stopped, for the commit; `assistant` NULL: not known. */
+/* Notes a model call that ended, or was stopped, for the commit; `assistant` NULL: not known.
+ * Beyond TURN_CALLS_MAX the last row sums them up. */
 struct assistant;
 struct llm_result;
 void calls_record(struct session *session, const struct assistant *assistant,
                   const struct llm_result *result);
 void calls_record_stopped(struct session *session, const struct assistant *assistant);
+
+/* Their rows are stored, or somebody else does it. */
+void calls_forget(struct session *session);
 
 /* Fills all of a call that is no turn's own but its id and its beginning; copies are the arena's.
  */

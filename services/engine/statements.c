@@ -367,6 +367,7 @@ static void committed_one(struct session *session, const struct turn_committed *
     char id[UUID_TEXT_SIZE], turn[UUID_TEXT_SIZE];
     session->db_failures = 0;
     session->alone = false;
+    calls_forget(session); /* stored with it, however it was judged */
     if (event == EVENT_COMMITTED || event == EVENT_MORE) {
         STOP_POINT("engine.committed", uuid_format(&session->id, id));
         count_outcome(session);

@@ -1,5 +1,6 @@
 /* What is kept of what a model's endpoint says of a call. */
 #include "assistants.h"
+#include "counters.h"
 #include "session.h"
 
 #include <CUnit/Basic.h>
@@ -30,11 +31,51 @@ static void counts_beyond_belief_are_not_kept(void)
     arena_free(&arena);
 }
 
+static void record(struct session *session, int64_t tokens, const char *model)
+{
+    struct assistant assistant = {.models = {{.provider = "openai",
+                                              .model = "m",
+                                              .price_in = 10,
+                                              .price_cached = -1,
+                                              .price_out = 10}},
+                                  .model_count = 1};
+    const struct llm_result result = {.model = model,
+                                      .request_id = "r",
+                                      .tokens_in = tokens,
+                                      .tokens_out = 1,
+                                      .tokens_cached = -1};
+    calls_record(session, &assistant, &result);
+}
+
+/* What a turn used is told to the last token, however many calls it made. */
+static void calls_beyond_the_rows_are_summed(void)
+{
+    struct session session = {.call_count = 0};
+    counters_init();
+    for (int i = 0; i < 100; i++)
+        record(&session, 5, "");
+    CU_ASSERT_EQUAL(session.call_count, TURN_CALLS_MAX);
+    int64_t tokens = 0, cost = 0;
+    for (size_t i = 0; i < session.call_count; i++) {
+        tokens += session.calls[i].tokens_in + session.calls[i].tokens_out;
+        cost += session.calls[i].cost;
+    }
+    CU_ASSERT_EQUAL(tokens, 600);
+    CU_ASSERT_EQUAL(cost, 6000);
+    CU_ASSERT_STRING_EQUAL(session.calls[TURN_CALLS_MAX - 2].outcome, "answered");
+    CU_ASSERT_STRING_EQUAL(session.calls[TURN_CALLS_MAX - 1].outcome, "summed");
+    calls_record_stopped(&session, NULL); /* of which nothing is known */
+    CU_ASSERT_EQUAL(session.calls[TURN_CALLS_MAX - 1].tokens_in, 5 * 37);
+    calls_forget(&session);
+    CU_ASSERT_EQUAL(session.call_count, 0);
+}
+
 int main(void)
 {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("calls", NULL, NULL);
     CU_add_test(suite, "counts beyond belief", counts_beyond_belief_are_not_kept);
+    CU_add_test(suite, "calls beyond the rows", calls_beyond_the_rows_are_summed);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }
