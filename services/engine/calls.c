@@ -11,6 +11,7 @@
                   neither a product nor a tenant's sum overflows */
 
 #define CALLS_SUMMED "summed" /* the outcome of a row that stands for several calls */
+#define WORD_MAX     200
 
 static void open_arena(struct session *session)
 {
@@ -171,4 +172,28 @@ void calls_forget(struct session *session)
     arena_free(&session->calls_arena);
     session->calls = NULL;
     session->call_count = session->call_room = 0;
+}
+
+/* A word that others gave us: nothing that a column could refuse. */
+static const char *plain(const char *word)
+{
+    size_t length = strlen(word);
+    if (length > WORD_MAX)
+        return "";
+    for (size_t i = 0; i < length; i++)
+        if (word[i] < ' ' || word[i] > '~')
+            return "";
+    return word;
+}
+
+void calls_make_plain(struct session *session)
+{
+    for (size_t i = 0; i < session->call_count; i++) {
+        struct turn_llm_call *call = &session->calls[i];
+        call->provider = plain(call->provider);
+        call->model = plain(call->model);
+        call->error_code = plain(call->error_code);
+        call->request_id = "";
+        call->connect_ms = call->first_token_ms = call->total_ms = -1;
+    }
 }

@@ -12,7 +12,7 @@ struct counters {
         *first_token_seconds;
     struct metric *tool_calls_ok, *tool_calls_failed, *tool_requests, *tool_seconds;
     struct metric *budgets_low, *budgets_gone;
-    struct metric *calls_lost;
+    struct metric *unfit_plain, *unfit_bare, *calls_lost;
     struct metric *dead_letters_lost, *workers_lost, *directory_published, *notices;
 };
 extern struct counters counters;

@@ -62,6 +62,8 @@ static void end_turn(struct session *session)
     session->prompt_record = session->prompt_passages = NULL;
     session->left_out = 0;
     memset(&session->commit, 0, sizeof session->commit);
+    session->shape = COMMIT_WHOLE;
+    session->bugs = 0;
     session->model_index = session->model_tries = 0;
     give_place_back(session);
 }
@@ -93,9 +95,9 @@ static void drop(struct session *session)
 {
     struct sessions *all = session->engine->sessions;
     session_unlist(session);
-    end_turn(session);
     think_stop(session);
     leftovers_take(all->engine->leftovers, session);
+    end_turn(session);
     timer_free(&session->timer);
     timer_free(&session->deadline);
     map_remove(all->by_id, session->id.bytes, sizeof session->id.bytes);
@@ -242,6 +244,22 @@ static void act_degrade(struct session *session)
     commit(session, "degraded", NULL);
 }
 
+/* What is left of the turn that could be refused is left out: the customer is answered, or at least
+ * people see that he was not, and the conversation goes on. */
+static void act_commit_plain(struct session *session)
+{
+    session->shape = COMMIT_PLAIN;
+    think_prepare_plain(session);
+    act_commit_again(session);
+}
+
+static void act_commit_bare(struct session *session)
+{
+    session->shape = COMMIT_BARE;
+    think_prepare_plain(session);
+    act_commit_again(session);
+}
+
 static void act_back_off(struct session *session)
 {
     timer_start(session->timer, back_off_ms(session), 0);
@@ -263,6 +281,7 @@ static void act_publish(struct session *session)
 static void act_publish_wait(struct session *session)
 {
     publish(session);
+    leftovers_take(session->engine->leftovers, session);
     end_turn(session);
     session->recompute = false;
     act_wait(session);
@@ -279,7 +298,6 @@ static void (*const actions[TURN_ACTIONS])(struct session *session) = {
     [ACTION_RETRY] = act_retry,
     [ACTION_QUEUE] = act_queue,
     [ACTION_STAND_BY] = act_stand_by,
-    leftovers_take(session->engine->leftovers, session);
     [ACTION_START] = act_start,
     [ACTION_THINK] = act_think,
     [ACTION_PAUSE] = act_pause,
@@ -295,6 +313,8 @@ static void (*const actions[TURN_ACTIONS])(struct session *session) = {
     [ACTION_DEGRADE] = act_degrade,
     [ACTION_BACK_OFF] = act_back_off,
     [ACTION_COMMIT_AGAIN] = act_commit_again,
+    [ACTION_COMMIT_PLAIN] = act_commit_plain,
+    [ACTION_COMMIT_BARE] = act_commit_bare,
     [ACTION_PUBLISH] = act_publish,
     [ACTION_PUBLISH_WAIT] = act_publish_wait,
     [ACTION_DROP] = act_none,

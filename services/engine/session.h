@@ -37,6 +37,7 @@ struct session {
     bool alone; /* a batch with it failed for good, or on a lock: it goes out singly until it passes
                  */
     int db_failures;
+    int bugs; /* failures, alone, that nobody thought of, in a row */
     struct timer *timer, *deadline;
 
     /* the running turn; valid from THINKING to COMMITTING */
@@ -60,12 +61,13 @@ struct session {
     int64_t started_ms;      /* monotonic: the turn */
     int64_t call_started_ms; /* wall clock: the model call */
     struct turn_commit commit;
+    enum { COMMIT_WHOLE, COMMIT_PLAIN, COMMIT_BARE } shape; /* of the commit: what it still holds */
 
     /* Model calls of which no row is stored yet; they outlive a recompute. */
     struct arena *calls_arena;
+    struct uuid calls_turn; /* that they were made for */
     struct turn_llm_call *calls;
     size_t call_count, call_room;
-    struct uuid calls_turn; /* that they were made for */
 };
 TAILQ_HEAD(session_list, session);
 
@@ -159,6 +161,9 @@ void calls_record_stopped(struct session *session, const struct assistant *assis
 /* Their rows are stored, or somebody else does it. */
 void calls_forget(struct session *session);
 
+/* Takes from the noted calls what the database could refuse; what they used stays. */
+void calls_make_plain(struct session *session);
+
 /* Fills all of a call that is no turn's own but its id and its beginning; copies are the arena's.
  */
 struct assistant_model;
@@ -200,5 +205,10 @@ void think_stop(struct session *session);
 /* Fills session->commit for a model's reply (`text`), or, with NULL, for what the reception says
  * without one (reception_turn.h). */
 void think_prepare(struct session *session, const char *outcome, const char *text);
+
+/* Fills it anew for a turn whose commit the database will never take, from nothing that the model,
+ * the customer or the knowledge said: as COMMIT_PLAIN the tenant's wording and the calls' numbers,
+ * as COMMIT_BARE a failed turn without a reply. */
+void think_prepare_plain(struct session *session);
 
 #endif

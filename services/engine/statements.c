@@ -19,6 +19,7 @@
 #define BATCH_MAX       200
 #define UNITS_IN_FLIGHT 2
 #define UNIT_MS         10000
+#define BUG_TRIES_MAX   5 /* of one statement whose error is none of its data's: 2 s */
 
 struct batch_item {
     struct uuid id;
@@ -77,6 +78,31 @@ static struct session *batch_session(const struct batch *batch, size_t index)
     return session;
 }
 
+/* One that was alone is itself to blame: at once for its data, in a while for an error that nobody
+ * thought of. */
+static bool is_unfit(const struct batch *batch, struct session *session, const struct err *err)
+{
+    if (batch->count > 1 || err_is_retryable(err))
+        return false;
+    return err->class == ERR_PERMANENT || ++session->bugs >= BUG_TRIES_MAX;
+}
+
+/* What becomes of a commit that the database will never take; the barest can only be sent again. */
+static enum turn_event unfit_commit(struct session *session, const struct err *err)
+{
+    const bool whole = session->shape == COMMIT_WHOLE;
+    char id[UUID_TEXT_SIZE], turn[UUID_TEXT_SIZE];
+    session->bugs = 0;
+    if (session->shape == COMMIT_BARE)
+        return EVENT_DB_AWAY;
+    metric_add(whole ? counters.unfit_plain : counters.unfit_bare, 1);
+    log_error("commit.unfit", LOG_TEXT("session", uuid_format(&session->id, id)),
+              LOG_TEXT("turn", uuid_format(&session->turn.turn, turn)),
+              LOG_TEXT("outcome", session->commit.outcome),
+              LOG_TEXT("then", whole ? "fallback" : "failed"), LOG_ERR(err));
+    return whole ? EVENT_UNFIT : EVENT_UNFIT_TOO;
+}
+
 static void batch_failed(struct batch *batch, const struct err *err, const char *what)
 {
     log_warn("statement.failed", LOG_TEXT("what", what), LOG_INT("turns", (int64_t)batch->count),
@@ -87,7 +113,9 @@ static void batch_failed(struct batch *batch, const struct err *err, const char 
         if (session == NULL)
             continue;
         session->alone = alone;
-        session_apply(session, EVENT_DB_AWAY);
+        session_apply(session, !is_unfit(batch, session, err)      ? EVENT_DB_AWAY
+                               : session->state == TURN_COMMITTING ? unfit_commit(session, err)
+                                                                   : EVENT_UNFIT);
     }
 }
 
@@ -133,7 +161,7 @@ static void started_one(struct session *session, const struct turn_started *star
     };
     enum turn_event event = events[started->kind];
     char id[UUID_TEXT_SIZE];
-    session->db_failures = 0;
+    session->db_failures = session->bugs = 0;
     session->alone = false;
     session->conversation = started->conversation;
     bool newer = session->claimed > started->claimed;
@@ -292,7 +320,7 @@ static void rounds_done(void *arg, const struct pg_answer *answer)
         struct session *session = batch_session(batch, index);
         if (session == NULL)
             continue;
-        session->db_failures = 0;
+        session->db_failures = session->bugs = 0;
         session->alone = false;
         session_apply(session, events[kind]);
     }
@@ -365,9 +393,10 @@ static void committed_one(struct session *session, const struct turn_committed *
     };
     enum turn_event event = events[committed->kind];
     char id[UUID_TEXT_SIZE], turn[UUID_TEXT_SIZE];
-    session->db_failures = 0;
+    session->db_failures = session->bugs = 0;
     session->alone = false;
-    calls_forget(session); /* stored with it, however it was judged */
+    if (session->shape != COMMIT_BARE)
+        calls_forget(session); /* stored with it, however it was judged */
     if (event == EVENT_COMMITTED || event == EVENT_MORE) {
         STOP_POINT("engine.committed", uuid_format(&session->id, id));
         count_outcome(session);

@@ -431,14 +431,12 @@ static struct reception_reply reply_of(struct session *session, const char *outc
     return reply;
 }
 
-void think_prepare(struct session *session, const char *outcome, const char *text)
+/* What each commit of the turn has in common. */
+static struct turn_commit commit_of(struct session *session, const char *outcome, const char *body)
 {
     const struct turn_started *turn = &session->turn;
     bool failed = strcmp(outcome, "degraded") == 0;
-    const struct assistant *assistant = think_assistant(session);
-    const struct reception_reply reply = reply_of(session, outcome, text);
-    bool is_silent = reply.body[0] == '\0';
-    session->commit = (struct turn_commit){
+    return (struct turn_commit){
         .tenant = session->tenant,
         .session = session->id,
         .conversation = turn->conversation,
@@ -447,31 +445,64 @@ void think_prepare(struct session *session, const char *outcome, const char *tex
         .epoch = turn->epoch,
         .claimed = turn->claimed,
         .final = failed || turn->recomputes >= TURN_RECOMPUTES_MAX,
-        .ends = strcmp(outcome, "reply") == 0 &&
-                rounds_have_done(&session->rounds, turn->claimed, tool_end_conversation.name),
         .events = turn->events,
-        .event_state = is_silent ? "ended"
-                       : failed  ? "failed"
-                                 : "answered",
+        .event_state = body[0] == '\0' ? "ended"
+                       : failed        ? "failed"
+                                       : "answered",
         .turn_state = failed ? "failed" : "finished",
         .outcome = outcome,
         .error_code = failed ? "turn.lost_often" : NULL,
-        .body = reply_clean(session->arena, reply.body),
+        .body = reply_clean(session->arena, body),
         .message = uuid_new(),
         .delivery = uuid_new(),
         .answer_within_ms = session->engine->shared->settings.answer_within_ms,
         .traceparent = turn->traceparent,
-        .passages = text != NULL ? session->prompt_passages : reply.passages,
-        .prompt = session->prompt_record,
-        .reception = reply.record,
         .calls = session->calls,
         .call_count = session->call_count,
     };
-    if (is_silent)
-        return;
-    if (assistant != NULL)
-        escalate_prepare(session, assistant);
+}
+
+static void count_segments(struct session *session)
+{
     struct segments segments;
+    if (session->commit.body[0] == '\0')
+        return;
     segments_count(session->commit.body, &segments);
     session->commit.segments = segments.count;
+}
+
+void think_prepare(struct session *session, const char *outcome, const char *text)
+{
+    const struct assistant *assistant = think_assistant(session);
+    const struct reception_reply reply = reply_of(session, outcome, text);
+    session->commit = commit_of(session, outcome, reply.body);
+    session->commit.ends =
+        strcmp(outcome, "reply") == 0 &&
+        rounds_have_done(&session->rounds, session->turn.claimed, tool_end_conversation.name);
+    session->commit.passages = text != NULL ? session->prompt_passages : reply.passages;
+    session->commit.prompt = session->prompt_record;
+    session->commit.reception = reply.record;
+    if (assistant != NULL && reply.body[0] != '\0')
+        escalate_prepare(session, assistant);
+    count_segments(session);
+}
+
+void think_prepare_plain(struct session *session)
+{
+    const struct assistant *assistant = think_assistant(session);
+    bool bare = session->shape == COMMIT_BARE;
+    bool failed = bare || strcmp(session->commit.outcome, "degraded") == 0;
+    const char *wording = assistant == NULL ? last_resort
+                          : failed          ? assistant->degraded
+                                            : assistant->fallback;
+    calls_make_plain(session);
+    session->commit = commit_of(session, failed ? "degraded" : "fallback",
+                                bare || reception_turn_is_recovery(session) ? "" : wording);
+    if (bare || !failed)
+        session->commit.error_code = "commit.unfit";
+    if (bare) {
+        session->commit.event_state = "failed";
+        session->commit.call_count = 0;
+    }
+    count_segments(session);
 }

@@ -38,6 +38,8 @@ static const struct turn_rule rules[] = {
     {TURN_STARTING, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP, "another worker has the session"},
     {TURN_STARTING, EVENT_DB_AWAY, TURN_WAITING, ACTION_RETRY,
      "the database did not answer: the start is tried again"},
+    {TURN_STARTING, EVENT_UNFIT, TURN_WAITING, ACTION_RETRY,
+     "the database does not take the start: it is tried again, there is nothing to leave out"},
 
     {TURN_THINKING, EVENT_CLAIMED, TURN_WAITING, ACTION_RECOMPUTE,
      "a text came while the model worked: the turn starts anew with it"},
@@ -83,6 +85,8 @@ static const struct turn_rule rules[] = {
      "another worker has the session: the round is discarded"},
     {TURN_STORING, EVENT_DB_AWAY, TURN_STORING, ACTION_BACK_OFF,
      "the database did not answer: the same round waits a moment"},
+    {TURN_STORING, EVENT_UNFIT, TURN_COMMITTING, ACTION_FALL_BACK,
+     "the database will never take the round: the reception replies without a model"},
     {TURN_STORING, EVENT_DUE, TURN_STORING, ACTION_STORE, "the same round is sent again"},
     {TURN_STORING, EVENT_DEADLINE, TURN_COMMITTING, ACTION_FALL_BACK,
      "the turn's time is over: the reception replies without a model"},
@@ -124,6 +128,10 @@ static const struct turn_rule rules[] = {
      "the tenant's wording is known: the degraded reply is committed"},
     {TURN_COMMITTING, EVENT_DB_AWAY, TURN_COMMITTING, ACTION_BACK_OFF,
      "the database did not answer: the same commit waits a moment"},
+    {TURN_COMMITTING, EVENT_UNFIT, TURN_COMMITTING, ACTION_COMMIT_PLAIN,
+     "the database will never take this commit: the fallback wording alone is committed"},
+    {TURN_COMMITTING, EVENT_UNFIT_TOO, TURN_COMMITTING, ACTION_COMMIT_BARE,
+     "nor that one: the turn is failed without a reply and a person is told"},
     {TURN_COMMITTING, EVENT_DUE, TURN_COMMITTING, ACTION_COMMIT_AGAIN,
      "the same commit is sent again"},
 };
@@ -147,11 +155,11 @@ const char *turn_state_name(enum turn_state state)
 const char *turn_event_name(enum turn_event event)
 {
     static const char *const names[TURN_EVENTS] = {
-        "due",       "claimed",    "final_text", "place",   "run",    "resume",
-        "stale",     "lost_often", "is_suspect", "nothing", "held",   "moved",
-        "not_ours",  "db_away",    "answer",     "tools",   "closed", "stored",
-        "acted",     "model_away", "no_model",   "full",    "spent",  "deadline",
-        "committed", "more",       "newer",      "epoch",   "wording"};
+        "due",        "claimed",    "final_text", "place", "run",      "resume",    "stale",
+        "lost_often", "is_suspect", "nothing",    "held",  "moved",    "not_ours",  "db_away",
+        "unfit",      "unfit_too",  "answer",     "tools", "closed",   "stored",    "acted",
+        "model_away", "no_model",   "full",       "spent", "deadline", "committed", "more",
+        "newer",      "epoch",      "wording"};
     return names[event];
 }
 

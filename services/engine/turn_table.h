@@ -37,6 +37,8 @@ enum turn_event {
     EVENT_MOVED,      /* the session points to another conversation now */
     EVENT_NOT_OURS,   /* another worker or a newer fence has the session */
     EVENT_DB_AWAY,    /* the statement failed in a way that passes */
+    EVENT_UNFIT,      /* the database will never take the statement, which was alone */
+    EVENT_UNFIT_TOO,  /* nor the plain commit in its place */
     EVENT_ANSWER,     /* the model gave a reply */
     EVENT_TOOLS,      /* the model asked for tools */
     EVENT_CLOSED,     /* the business is closed and answers with its own words only */
@@ -76,6 +78,8 @@ enum turn_action {
     ACTION_DEGRADE,      /* commit the degraded wording, the turn is failed */
     ACTION_BACK_OFF,     /* arm the timer for the same statement */
     ACTION_COMMIT_AGAIN, /* send the same commit again */
+    ACTION_COMMIT_PLAIN, /* commit the fallback wording and nothing else that could be refused */
+    ACTION_COMMIT_BARE,  /* commit that the turn is failed, without a reply */
     ACTION_PUBLISH,      /* wake the responder, forget the session */
     ACTION_PUBLISH_WAIT, /* wake the responder, wait for the next turn */
     ACTION_DROP,         /* stop everything, forget the session */

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 import psycopg2
+import yaml
 
 import webhook
 from procs import Failure
@@ -147,6 +148,13 @@ class Customer:
             self.address)}
         return [entry for entry in self.desk.ledger("model") if entry["method"] == "POST"
                 and entry["params"].get("last_user", "").split(" ")[0] in sids]
+
+
+def fallback_of(desk, customer):
+    """The wording in the file of the customer's own tenant."""
+    number = [tenant["name"] for tenant in desk.tenants].index(customer.known["name"])
+    file = yaml.safe_load(desk.installation.tenant_files[number].read_text())
+    return file["assistant"]["fallback"].strip()
 
 
 WORDS = ("STOP", "Stop.", "START", "yes", "HELP", "unsubscribe")

@@ -1,11 +1,40 @@
-"""What was used by turns that end without a commit (docs/PROTOCOL.md, budgets)."""
+"""Commits that the database will never take, and what was used by turns that end without a commit
+(docs/PROTOCOL.md, turn and budgets)."""
 
+import contextlib
 import json
 
-from scripted import Customer, engines, freeze_turn, hand_back, quiet, say, service_of, take_over
+from harness import oracle
+from scripted import (Customer, engines, fallback_of, freeze_turn, hand_back, quiet, say, service_of,
+                      take_over)
 
 SHARE = True
 DEADLINE_S = 60
+
+
+@contextlib.contextmanager
+def refused(desk, table, condition, code="23514"):
+    """PostgreSQL takes no new row of the table for which the condition holds."""
+    desk.sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+             f" IF {condition} THEN RAISE EXCEPTION 'refused' USING ERRCODE = '{code}'; END IF;"
+             " RETURN NEW; END $$")
+    desk.sql(f"CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW"
+             " EXECUTE FUNCTION refuse()")
+    try:
+        yield
+    finally:
+        desk.sql("DROP FUNCTION refuse() CASCADE")
+
+
+def unfit(desk, since):
+    """What the engine's log says became of commits, after so many lines."""
+    return [line["then"] for line in desk.log("engine-1")[since:]
+            if line.get("event") == "commit.unfit"]
+
+
+def counted(desk, then):
+    name = 'frontdesk_commits_unfit_total{then="%s"}' % then
+    return desk.service("engine-1").metrics()[name]
 
 
 def calls(desk, customer):
@@ -21,6 +50,66 @@ def spent(desk, customer):
     return desk.value("SELECT coalesce(max(tokens), 0) FROM usage WHERE tenant_id = %s::uuid"
                       " AND period = 'month' AND since = (SELECT max(since) FROM usage"
                       " WHERE period = 'month')", customer.tenant_id)
+
+
+def test_reply_that_the_database_refuses(desk):
+    """Its customer gets the tenant's wording, what shared its batch its replies, and the conversation goes
+    on. Guard: EVENT_UNFIT; without it the commit is sent for ever."""
+    engines(desk)
+    poison, *others = [Customer(desk) for _ in range(6)]
+    since, before = len(desk.log("engine-1")), counted(desk, "fallback")
+    said = poison.make()
+    with refused(desk, "messages", f"NEW.direction = 'out' AND strpos(NEW.body, '{said.nonce}') > 0"):
+        say(desk, said, *[other.make() for other in others])
+        (body, outcome, _), = poison.wait_replies(1)
+        assert outcome == "fallback" and body == fallback_of(desk, poison), (outcome, body)
+        for other in others:
+            assert other.wait_replies(1)[0][1] == "reply"
+        poison.wait_event(said, "answered")
+    turn, = poison.turns()
+    assert turn["error_code"] == "commit.unfit" and turn["prompt"] is None, turn
+    (call, tokens), = calls(desk, poison)
+    assert call == "answered" and tokens > 0
+    assert unfit(desk, since) == ["fallback"] and counted(desk, "fallback") == before + 1
+    last = poison.text()
+    assert oracle.new_nonces(poison.wait_replies(2)[1][0])[-1] == last.nonce
+
+
+def test_record_that_the_database_refuses(desk):
+    """A prompt record, and a value of a model call: the customer is answered by the wording."""
+    engines(desk)
+    for table, condition in (("turns", "NEW.prompt IS NOT NULL"),
+                             ("llm_calls", "NEW.request_id IS NOT NULL")):
+        customer = Customer(desk)
+        with refused(desk, table, condition, "22021"):
+            said = customer.text()
+            assert customer.wait_replies(1)[0][1] == "fallback"
+            customer.wait_event(said, "answered")
+        assert [outcome for outcome, _ in calls(desk, customer)] == ["answered"], table
+
+
+def test_turn_of_which_nothing_is_taken(desk):
+    """Not even the wording can be stored, for a reason that nobody thought of: the turn is failed, people
+    see it, and the next text is answered. Guard: EVENT_UNFIT_TOO."""
+    engines(desk)
+    customer = Customer(desk)
+    customer.text()
+    customer.wait_replies(1)
+    before = spent(desk, customer)
+    since, session = len(desk.log("engine-1")), customer.session()["id"]
+    with refused(desk, "messages", f"NEW.direction = 'out' AND NEW.session_id = '{session}'", "38000"):
+        said = customer.text()
+        customer.wait_event(said, "failed", 20)
+    turn = customer.turns()[1]
+    assert (turn["state"], turn["outcome"], turn["error_code"]) == ("failed", "degraded", "commit.unfit")
+    assert unfit(desk, since) == ["fallback", "failed"]
+    assert desk.value("SELECT flagged FROM conversations WHERE id = %s::uuid",
+                      customer.conversation()) == "turn_failed"
+    assert len(customer.replies()) == 1
+    desk.wait(lambda: len(calls(desk, customer)) == 2, 10, "its model call to be stored")
+    assert spent(desk, customer) - before == calls(desk, customer)[1][1] > 0
+    last = customer.text()
+    assert oracle.new_nonces(customer.wait_replies(2)[1][0])[-1] == last.nonce
 
 
 def test_takeover_while_the_model_works(desk):

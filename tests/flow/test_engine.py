@@ -3,12 +3,11 @@
 import struct
 import time
 
-import yaml
-
 from harness import oracle
 from harness.stops import FREEZE, KILL
 from scripted import (ENGINE, Customer, Held, add_engine, claim_by_hand, dead_worker, engines,
-                      freeze_turn, hand_back, quiet, refusals, say, service_of, take_over, wait_gone)
+                      fallback_of, freeze_turn, hand_back, quiet, refusals, say, service_of,
+                      take_over, wait_gone)
 
 SHARE = True  # the helper restarts the engines when a test needs others
 
@@ -357,13 +356,6 @@ def test_quiet_conversation_is_closed(desk):
     assert oracle.new_nonces(body) == [said.nonce] and not oracle.history_nonces(body)
     assert customer.conversation() != old
     assert desk.value("SELECT closed_at IS NOT NULL FROM conversations WHERE id = %s::uuid", old)
-
-
-def fallback_of(desk, customer):
-    """The wording in the file of the customer's own tenant."""
-    number = [tenant["name"] for tenant in desk.tenants].index(customer.known["name"])
-    file = yaml.safe_load(desk.installation.tenant_files[number].read_text())
-    return file["assistant"]["fallback"].strip()
 
 
 def test_model_that_fails_gets_the_tenants_wording(desk):

@@ -311,7 +311,8 @@ static const struct option list_options[] = {
 const struct command command_dead[] = {
     {"dead list", "", "records, turns, deliveries and texts that were given up",
      "record    could not be claimed: in the dead letter topic, id PARTITION:OFFSET\n"
-     "turn      failed three times: the customer got the degraded wording\n"
+     "turn      failed three times: the customer got the degraded wording; code commit.unfit:\n"
+     "          the database refused its reply, and the customer got nothing\n"
      "delivery  parked: whether it left is not known, or it waited too long; a person decides.\n"
      "          late: its text had waited longer than the answer-by time (24 h)\n"
      "event     a text that came in later than that: stored, not answered by itself\n"

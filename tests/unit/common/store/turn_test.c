@@ -49,6 +49,38 @@ static void a_commit_whose_answer_was_lost_is_committed_once(void)
     end_test();
 }
 
+/* A reply that no column takes fails for good and leaves nothing; a failed turn that says nothing
+ * is the last resort, and no recovery takes its event for one that found no model. */
+static void a_commit_that_is_never_taken(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "hello");
+    struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
+    struct turn_commit poison = commit_of(&claimed.rows[0], &turn);
+    struct pg_unit unit = {.count = 0};
+    struct outcome out;
+    poison.body = "\xff";
+    turn_add_commit(&unit, arena, WORKER_A, &poison, 1);
+    rig_submit(&unit, &out);
+    rig_run();
+    CU_ASSERT_TRUE(out.failed);
+    CU_ASSERT_EQUAL(out.err.class, ERR_PERMANENT);
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM llm_calls"), "0");
+    struct turn_commit bare = poison;
+    bare.body = "";
+    bare.event_state = bare.turn_state = "failed";
+    bare.outcome = "degraded";
+    bare.error_code = "commit.unfit";
+    bare.call_count = 0;
+    CU_ASSERT_EQUAL(commit(WORKER_A, &bare).kind, TURN_COMMITTED);
+    CU_ASSERT_STRING_EQUAL(value("SELECT state || coalesce(reason, '') FROM inbox_events"),
+                           "failed");
+    CU_ASSERT_STRING_EQUAL(value("SELECT flagged FROM conversations"), "turn_failed");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM deliveries"), "0");
+    CU_ASSERT_STRING_EQUAL(value("SELECT due_at IS NULL FROM channel_sessions"), "t");
+    end_test();
+}
+
 static void redelivered_events(void)
 {
     begin_test();
@@ -542,6 +574,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("turn", open_server, rig_end_server);
     CU_add_test(suite, "a burst is one turn", a_burst_is_one_turn);
     CU_add_test(suite, "a lost commit", a_commit_whose_answer_was_lost_is_committed_once);
+    CU_add_test(suite, "a commit that is never taken", a_commit_that_is_never_taken);
     CU_add_test(suite, "redelivered events", redelivered_events);
     CU_add_test(suite, "V1a", v1a_a_claim_beside_a_commit_keeps_the_session_due);
     CU_add_test(suite, "V1b", v1b_a_takeover_beside_a_commit_refuses_it);

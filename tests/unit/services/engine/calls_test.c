@@ -70,12 +70,29 @@ static void calls_beyond_the_rows_are_summed(void)
     CU_ASSERT_EQUAL(session.call_count, 0);
 }
 
+static void plain_calls_hold_numbers_and_plain_words(void)
+{
+    struct session session = {.call_count = 0};
+    counters_init();
+    record(&session, 5, "gpt\xff");
+    record(&session, 6, "gpt-5");
+    calls_make_plain(&session);
+    CU_ASSERT_STRING_EQUAL(session.calls[0].model, "");
+    CU_ASSERT_STRING_EQUAL(session.calls[0].provider, "openai");
+    CU_ASSERT_STRING_EQUAL(session.calls[0].request_id, "");
+    CU_ASSERT_EQUAL(session.calls[0].tokens_in, 5);
+    CU_ASSERT_EQUAL(session.calls[0].cost, 60);
+    CU_ASSERT_STRING_EQUAL(session.calls[1].model, "gpt-5");
+    calls_forget(&session);
+}
+
 int main(void)
 {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("calls", NULL, NULL);
     CU_add_test(suite, "counts beyond belief", counts_beyond_belief_are_not_kept);
     CU_add_test(suite, "calls beyond the rows", calls_beyond_the_rows_are_summed);
+    CU_add_test(suite, "plain calls", plain_calls_hold_numbers_and_plain_words);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }

@@ -56,6 +56,23 @@ static void a_lost_commit_is_sent_again(void)
     CU_ASSERT_EQUAL(rule->action, ACTION_COMMIT_AGAIN);
 }
 
+/* A commit that the database will never take is not sent for ever: each time less of it is. */
+static void an_unfit_commit_becomes_a_plain_one(void)
+{
+    const struct turn_rule *rule = turn_rule(TURN_COMMITTING, EVENT_UNFIT);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
+    CU_ASSERT_EQUAL(rule->to, TURN_COMMITTING);
+    CU_ASSERT_EQUAL(rule->action, ACTION_COMMIT_PLAIN);
+    rule = turn_rule(TURN_COMMITTING, EVENT_UNFIT_TOO);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
+    CU_ASSERT_EQUAL(rule->to, TURN_COMMITTING);
+    CU_ASSERT_EQUAL(rule->action, ACTION_COMMIT_BARE);
+    rule = turn_rule(TURN_STORING, EVENT_UNFIT);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
+    CU_ASSERT_EQUAL(rule->to, TURN_COMMITTING);
+    CU_ASSERT_EQUAL(rule->action, ACTION_FALL_BACK);
+}
+
 /* A round and a call in doubt are sent again with the same ids. */
 static void lost_rounds_and_calls_are_sent_again(void)
 {
@@ -134,6 +151,11 @@ static void walks(void)
          {EVENT_DUE, EVENT_PLACE, EVENT_RUN, EVENT_ANSWER, EVENT_EPOCH},
          5,
          TURN_GONE},
+        {"a reply that the database never takes, nor the wording in its place",
+         {EVENT_DUE, EVENT_PLACE, EVENT_RUN, EVENT_ANSWER, EVENT_DB_AWAY, EVENT_DUE, EVENT_UNFIT,
+          EVENT_UNFIT_TOO, EVENT_COMMITTED},
+         9,
+         TURN_GONE},
         {"a tool, then the reply",
          {EVENT_DUE, EVENT_PLACE, EVENT_RUN, EVENT_TOOLS, EVENT_STORED, EVENT_ACTED, EVENT_ANSWER,
           EVENT_COMMITTED},
@@ -178,6 +200,7 @@ int main(void)
     CU_add_test(suite, "the deadline ends in a reply", the_deadline_always_ends_in_a_reply);
     CU_add_test(suite, "nothing happens when gone", nothing_happens_when_gone);
     CU_add_test(suite, "a lost commit is sent again", a_lost_commit_is_sent_again);
+    CU_add_test(suite, "an unfit commit", an_unfit_commit_becomes_a_plain_one);
     CU_add_test(suite, "lost rounds and calls", lost_rounds_and_calls_are_sent_again);
     CU_add_test(suite, "a text stops no tool", a_text_stops_no_tool);
     CU_add_test(suite, "texts after two recomputes wait", texts_after_two_recomputes_wait);
