@@ -26,10 +26,19 @@ static const char lock_sql[] =
     " AND c.epoch = t.epoch"                                                                       \
     " WHERE t.tenant_id = f.tenant_id AND t.reserved_day >= f.month AND t.state = 'running'"
 
+/* What of the turn's own reservation is in HELD_SQL. */
+#define OWN_SQL                                                                                    \
+    "SELECT t.reserved_day AS day, t.reserved_tokens AS tokens, t.reserved_cost AS cost,"          \
+    " t.reserved_segments AS segments FROM channel_sessions s JOIN conversations c"                \
+    " ON c.tenant_id = s.tenant_id AND c.id = t.conversation_id AND c.epoch = t.epoch"             \
+    " WHERE s.tenant_id = t.tenant_id AND s.id = t.session_id AND s.due_at IS NOT NULL"            \
+    " AND t.reserved_day IS NOT NULL"
+
 /* A turn may start while a budget is not used up, so that the last one may go beyond it by what it
- * reserves. Amounts of turns before it in the unit count whether they got theirs or not: who was
- * refused found a budget used up, and so does everybody behind. All parts judge by now(), the
- * unit's begin. */
+ * reserves. One that has enough keeps it; one that needs more (a newer text, a longer prompt) is
+ * judged like any other, without its own. Amounts of turns before it in the unit count whether they
+ * got theirs or not: who was refused found a budget used up, and so does everybody behind. All
+ * parts judge by now(), the unit's begin. */
 static const char reserve_sql[] =
     "WITH input AS (SELECT u.n, u.tenant_id, u.turn_id, u.fence, u.tokens, u.cost, u.segments,"
     " nullif(u.day_tokens, -1) AS day_tokens, nullif(u.day_cost, -1) AS day_cost,"
@@ -49,28 +58,41 @@ static const char reserve_sql[] =
     " LEFT JOIN usage d ON d.tenant_id = f.tenant_id AND d.period = 'day' AND d.since = f.day"
     " LEFT JOIN usage m ON m.tenant_id = f.tenant_id AND m.period = 'month' AND m.since = f.month"
     " CROSS JOIN LATERAL (" HELD_SQL ") AS h),"
-    " seen AS (SELECT i.*, t.reserved_day IS NOT NULL AS kept FROM input i"
+    " seen AS (SELECT i.n, i.turn_id, i.fence, greatest(i.tokens, o.tokens) AS tokens,"
+    " greatest(i.cost, o.cost) AS cost, greatest(i.segments, o.segments) AS segments,"
+    " i.day_tokens, i.day_cost, i.day_segments, i.month_tokens, i.month_cost, i.month_segments, "
+    "u.*,"
+    " o.day IS NOT NULL AND i.tokens <= o.tokens AND i.cost <= o.cost AND i.segments <= o.segments"
+    " AS kept, (o.day = u.day)::integer AS own_day, (o.day >= u.month)::integer AS own_month,"
+    " o.tokens AS o1, o.cost AS o2, o.segments AS o3 FROM input i"
     " JOIN turns t ON t.tenant_id = i.tenant_id AND t.id = i.turn_id AND t.fence = i.fence"
-    " AND t.worker = $1::uuid AND t.state = 'running'),"
-    " summed AS (SELECT s.*, coalesce(sum(s.tokens) FILTER (WHERE NOT s.kept) OVER before, 0)"
-    " AS b1, coalesce(sum(s.cost) FILTER (WHERE NOT s.kept) OVER before, 0) AS b2,"
-    " coalesce(sum(s.segments) FILTER (WHERE NOT s.kept) OVER before, 0) AS b3 FROM seen s"
-    " WINDOW before AS (PARTITION BY s.tenant_id ORDER BY s.n"
+    " AND t.worker = $1::uuid AND t.state = 'running' JOIN used u ON u.tenant_id = i.tenant_id"
+    " LEFT JOIN LATERAL (" OWN_SQL ") AS o ON true),"
+    " changes AS (SELECT s.*, coalesce(o1 * own_day, 0) AS od1, coalesce(o2 * own_day, 0) AS od2,"
+    " coalesce(o3 * own_day, 0) AS od3, coalesce(o1 * own_month, 0) AS om1,"
+    " coalesce(o2 * own_month, 0) AS om2, coalesce(o3 * own_month, 0) AS om3 FROM seen s),"
+    " summed AS (SELECT s.*,"
+    " coalesce(sum(tokens - od1) FILTER (WHERE NOT kept) OVER before, 0) - od1 + day_1 AS bd1,"
+    " coalesce(sum(cost - od2) FILTER (WHERE NOT kept) OVER before, 0) - od2 + day_2 AS bd2,"
+    " coalesce(sum(segments - od3) FILTER (WHERE NOT kept) OVER before, 0) - od3 + day_3 AS bd3,"
+    " coalesce(sum(tokens - om1) FILTER (WHERE NOT kept) OVER before, 0) - om1 + month_1 AS bm1,"
+    " coalesce(sum(cost - om2) FILTER (WHERE NOT kept) OVER before, 0) - om2 + month_2 AS bm2,"
+    " coalesce(sum(segments - om3) FILTER (WHERE NOT kept) OVER before, 0) - om3 + month_3 AS bm3"
+    " FROM changes s WINDOW before AS (PARTITION BY s.tenant_id ORDER BY s.n"
     " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)),"
     " judged AS (SELECT s.n, s.tenant_id, s.turn_id, s.fence, s.tokens, s.cost, s.segments,"
-    " s.kept, u.day, u.month,"
+    " s.kept, s.day, s.month,"
     " CASE WHEN s.kept THEN 'reserved'"
     " WHEN d1 >= day_tokens OR d2 >= day_cost OR d3 >= day_segments OR m1 >= month_tokens"
     " OR m2 >= month_cost OR m3 >= month_segments THEN 'spent'"
-    " WHEN d1 + day_1 + b1 >= day_tokens OR d2 + day_2 + b2 >= day_cost"
-    " OR d3 + day_3 + b3 >= day_segments OR m1 + month_1 + b1 >= month_tokens"
-    " OR m2 + month_2 + b2 >= month_cost OR m3 + month_3 + b3 >= month_segments THEN 'full'"
-    " ELSE 'reserved' END AS kind,"
+    " WHEN d1 + bd1 >= day_tokens OR d2 + bd2 >= day_cost OR d3 + bd3 >= day_segments"
+    " OR m1 + bm1 >= month_tokens OR m2 + bm2 >= month_cost OR m3 + bm3 >= month_segments"
+    " THEN 'full' ELSE 'reserved' END AS kind,"
     " coalesce(greatest(d1 * 100 / day_tokens, d2 * 100 / day_cost, d3 * 100 / day_segments), 0)"
     " AS day_per_cent,"
     " coalesce(greatest(m1 * 100 / month_tokens, m2 * 100 / month_cost,"
     " m3 * 100 / month_segments), 0) AS month_per_cent"
-    " FROM summed s JOIN used u ON u.tenant_id = s.tenant_id),"
+    " FROM summed s),"
     " taken AS (UPDATE turns t SET reserved_day = j.day, reserved_tokens = j.tokens,"
     " reserved_cost = j.cost, reserved_segments = j.segments FROM judged j"
     " WHERE j.kind = 'reserved' AND NOT j.kept AND t.tenant_id = j.tenant_id AND t.id = j.turn_id"

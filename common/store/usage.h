@@ -31,7 +31,8 @@ struct usage_wish {
 };
 
 /* Adds to an empty unit the reservations of `count` (1-500) turns of `worker`: each is judged after
- * those before it. A turn that has one keeps it. Rows: usage_read_reserved. */
+ * those before it. A turn that has as much keeps it; one that needs more is judged anew. Rows:
+ * usage_read_reserved. */
 void usage_add_reserve(struct pg_unit *unit, struct arena *arena, const char *worker,
                        const struct usage_wish *wishes, size_t count);
 

@@ -12,6 +12,7 @@
 
 #define CALLS_SUMMED "summed" /* the outcome of a row that stands for several calls */
 #define WORD_MAX     200
+#define USED_MAX     1000000000000000 /* no budget is larger */
 
 static void open_arena(struct session *session)
 {
@@ -172,6 +173,19 @@ void calls_forget(struct session *session)
     arena_free(&session->calls_arena);
     session->calls = NULL;
     session->call_count = session->call_room = 0;
+}
+
+struct usage_amounts calls_used(const struct session *session)
+{
+    struct usage_amounts used = {0};
+    for (size_t i = 0; i < session->call_count; i++) {
+        const struct turn_llm_call *call = &session->calls[i];
+        used.tokens = sum(used.tokens, sum(call->tokens_in, call->tokens_out));
+        used.cost = sum(used.cost, call->cost);
+    }
+    used.tokens = used.tokens < USED_MAX ? used.tokens : USED_MAX;
+    used.cost = used.cost < USED_MAX ? used.cost : USED_MAX;
+    return used;
 }
 
 /* A word that others gave us: nothing that a column could refuse. */

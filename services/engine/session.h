@@ -161,6 +161,9 @@ void calls_record_stopped(struct session *session, const struct assistant *assis
 /* Their rows are stored, or somebody else does it. */
 void calls_forget(struct session *session);
 
+/* What the noted calls have used, at most 1e15 each; no segments. */
+struct usage_amounts calls_used(const struct session *session);
+
 /* Takes from the noted calls what the database could refuse; what they used stays. */
 void calls_make_plain(struct session *session);
 

@@ -222,22 +222,29 @@ static const char *told_now(struct session *session, const struct assistant *ass
     return arena_printf(session->arena, "%s%s", briefing, asked);
 }
 
+/* What a prompt of at most so many tokens is made of now. */
+static struct prompt_parts parts_of(struct session *session, const struct assistant *assistant,
+                                    int64_t tokens_max)
+{
+    const struct assistant_tools *tools = think_tools(session, assistant);
+    return (struct prompt_parts){.profile = &assistant->profile,
+                                 .workflow = &assistant->workflow,
+                                 .context = session->turn.context,
+                                 .rounds = &session->rounds,
+                                 .summary = session->turn.summary,
+                                 .earlier = session->turn.earlier,
+                                 .told = told_now(session, assistant),
+                                 .passages = session->briefing.passages,
+                                 .tools = tools->items,
+                                 .tool_count = tools->count,
+                                 .tokens_max = tokens_max};
+}
+
 /* Builds the prompt for that model and keeps what is recorded of it. */
 static int build_prompt(struct session *session, const struct assistant *assistant,
                         const struct assistant_model *model, struct prompt *prompt, struct err *err)
 {
-    const struct assistant_tools *tools = think_tools(session, assistant);
-    const struct prompt_parts parts = {.profile = &assistant->profile,
-                                       .workflow = &assistant->workflow,
-                                       .context = session->turn.context,
-                                       .rounds = &session->rounds,
-                                       .summary = session->turn.summary,
-                                       .earlier = session->turn.earlier,
-                                       .told = told_now(session, assistant),
-                                       .passages = session->briefing.passages,
-                                       .tools = tools->items,
-                                       .tool_count = tools->count,
-                                       .tokens_max = prompt_budget(session, model)};
+    const struct prompt_parts parts = parts_of(session, assistant, prompt_budget(session, model));
     if (prompt_build(session->arena, &parts, prompt, err) != 0)
         return -1;
     session->prompt_position = prompt->position;
@@ -251,16 +258,32 @@ static int build_prompt(struct session *session, const struct assistant *assista
     return 0;
 }
 
-/* What cannot be built will not be asked either: ask() says so. */
-static void reserve(struct session *session, const struct assistant *assistant)
+/* By the longest prompt that any model of the chain may be sent, and with what the turn has used
+ * before it began anew. Nothing is sent yet, so nothing is recorded. What cannot be built will not
+ * be asked either: ask() says so. */
+static struct usage_amounts worst_case(struct session *session, const struct assistant *assistant)
 {
     struct prompt prompt = {.count = 0};
     struct err err;
-    if (session->most.segments == 0) { /* once a run: who waits for a full budget asks often */
-        if (build_prompt(session, assistant, &assistant->models[0], &prompt, &err) != 0)
-            prompt.tokens = 0;
-        session->most = budget_worst(assistant, prompt.tokens, &session->rounds);
+    int64_t longest = 0;
+    for (size_t i = 0; i < assistant->model_count; i++) {
+        const int64_t room = prompt_budget(session, &assistant->models[i]);
+        longest = room > longest ? room : longest;
     }
+    const struct prompt_parts parts = parts_of(session, assistant, longest);
+    if (prompt_build(session->arena, &parts, &prompt, &err) != 0)
+        prompt.tokens = 0;
+    struct usage_amounts worst = budget_worst(assistant, prompt.tokens, &session->rounds);
+    const struct usage_amounts used = calls_used(session);
+    worst.tokens += used.tokens;
+    worst.cost += used.cost;
+    return worst;
+}
+
+static void reserve(struct session *session, const struct assistant *assistant)
+{
+    if (session->most.segments == 0) /* once a run: who waits for a full budget asks often */
+        session->most = worst_case(session, assistant);
     budget_reserve(session, assistant);
 }
 

@@ -80,6 +80,7 @@ def test_spent_budget_asks_no_model(desk):
             assert is_turned_down(customer, count), customer.replies()
             customer.wait_event(said, "answered")
         assert len(customer.model_calls()) == asked
+        assert [turn["prompt"] is None for turn in customer.turns()] == [False, True, True]
         assert warnings(desk) == [("budget.spent", "day")], warnings(desk)
         row = usage(desk, "day", "tokens")
         assert row["spent"] > row["budget"] == 10 and row["per_cent"] > 100, row

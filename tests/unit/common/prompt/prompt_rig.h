@@ -34,7 +34,7 @@ static int close_arena(void)
     return 0;
 }
 
-static struct prompt build(const struct prompt_parts *given)
+static inline struct prompt build(const struct prompt_parts *given)
 {
     struct prompt_parts parts = *given;
     struct prompt prompt = {.count = 0};

@@ -186,6 +186,47 @@ static void an_adopted_turn_keeps_its_reservation(void)
     end_test();
 }
 
+/* A newer text makes the prompt longer: the turn is started anew and needs more than it has. It is
+ * judged without its own, so that it does not wait for itself. Guard: `kept` and OWN_SQL. */
+static void a_recompute_reserves_what_it_needs_more(void)
+{
+    begin_usage();
+    CU_ASSERT_EQUAL(reserve_one(1, 600, 1000), USAGE_RESERVED);
+    CU_ASSERT_EQUAL(reserve_one(2, 600, 1000), USAGE_RESERVED);
+    CU_ASSERT_EQUAL(reserve_one(1, 500, 1000), USAGE_RESERVED);
+    CU_ASSERT_STRING_EQUAL(reserved(), "2 1200"); /* what it has is enough */
+    CU_ASSERT_EQUAL(reserve_one(1, 1100, 1000), USAGE_RESERVED);
+    CU_ASSERT_STRING_EQUAL(reserved(), "2 1700");
+    CU_ASSERT_EQUAL(reserve_one(2, 700, 1000),
+                    USAGE_FULL); /* the other one's is the whole budget */
+    CU_ASSERT_STRING_EQUAL(reserved(), "2 1700");
+    CU_ASSERT_EQUAL(commit_one(1, 100), TURN_COMMITTED);
+    CU_ASSERT_EQUAL(reserve_one(2, 700, 1000), USAGE_RESERVED);
+    CU_ASSERT_STRING_EQUAL(reserved(), "1 700");
+    run("UPDATE usage SET tokens = 1000");
+    CU_ASSERT_EQUAL(reserve_one(2, 700, 1000), USAGE_RESERVED);
+    CU_ASSERT_EQUAL(reserve_one(2, 701, 1000), USAGE_SPENT);
+    CU_ASSERT_EQUAL(commit_one(2, 100), TURN_COMMITTED);
+    CU_ASSERT_STRING_EQUAL(reserved(), "0 0");
+    end_test();
+}
+
+/* Two that have something and need more, in one unit: the second one sees what the first one has
+ * now, and the first one what the second one had. */
+static void recomputes_of_one_unit(void)
+{
+    begin_usage();
+    CU_ASSERT_EQUAL(reserve_one(1, 300, 1000), USAGE_RESERVED);
+    CU_ASSERT_EQUAL(reserve_one(2, 600, 1000), USAGE_RESERVED);
+    struct usage_wish wishes[] = {wish(1, 900, 1000), wish(2, 700, 1000), wish(3, 10, 1000)};
+    struct reserves out = reserve(WORKER_A, wishes, 3);
+    CU_ASSERT_EQUAL(out.kinds[0], USAGE_RESERVED);
+    CU_ASSERT_EQUAL(out.kinds[1], USAGE_RESERVED);
+    CU_ASSERT_EQUAL(out.kinds[2], USAGE_FULL);
+    CU_ASSERT_STRING_EQUAL(reserved(), "2 1600");
+    end_test();
+}
+
 /* ---- days and months ---- */
 
 /* A change of the zone moves the tenant's clock over midnight: the local days of these two are
@@ -406,6 +447,8 @@ int main(void)
     CU_add_test(suite, "a takeover", a_takeover_frees_what_was_reserved);
     CU_add_test(suite, "nothing open", a_turn_without_open_texts_lets_go);
     CU_add_test(suite, "an adoption", an_adopted_turn_keeps_its_reservation);
+    CU_add_test(suite, "a recompute", a_recompute_reserves_what_it_needs_more);
+    CU_add_test(suite, "recomputes of one unit", recomputes_of_one_unit);
     CU_add_test(suite, "days", days_are_those_of_the_tenants_zone);
     CU_add_test(suite, "months", a_turn_over_the_end_of_the_month);
     CU_add_test(suite, "500 at once", five_hundred_at_once);
