@@ -38,7 +38,9 @@ static const char lock_sql[] =
  * reserves. One that has enough keeps it; one that needs more (a newer text, a longer prompt) is
  * judged like any other, without its own. Amounts of turns before it in the unit count whether they
  * got theirs or not: who was refused found a budget used up, and so does everybody behind. All
- * parts judge by now(), the unit's begin. */
+ * parts judge by now(), the unit's begin. Nobody is waited for: whoever has locked a turn's row
+ * ends it or begins it anew, so its reservation here is lost, and no circle of locks can come of
+ * it. */
 static const char reserve_sql[] =
     "WITH input AS (SELECT u.n, u.tenant_id, u.turn_id, u.fence, u.tokens, u.cost, u.segments,"
     " nullif(u.day_tokens, -1) AS day_tokens, nullif(u.day_cost, -1) AS day_cost,"
@@ -93,11 +95,14 @@ static const char reserve_sql[] =
     " coalesce(greatest(m1 * 100 / month_tokens, m2 * 100 / month_cost,"
     " m3 * 100 / month_segments), 0) AS month_per_cent"
     " FROM summed s),"
-    " taken AS (UPDATE turns t SET reserved_day = j.day, reserved_tokens = j.tokens,"
-    " reserved_cost = j.cost, reserved_segments = j.segments FROM judged j"
-    " WHERE j.kind = 'reserved' AND NOT j.kept AND t.tenant_id = j.tenant_id AND t.id = j.turn_id"
-    " AND t.fence = j.fence AND t.worker = $1::uuid AND t.state = 'running')"
-    " SELECT i.n, coalesce(j.kind, 'lost'), j.day_per_cent, j.month_per_cent, j.day::text,"
+    " locked AS (SELECT j.* FROM judged j JOIN turns t ON t.tenant_id = j.tenant_id"
+    " AND t.id = j.turn_id AND t.fence = j.fence AND t.worker = $1::uuid AND t.state = 'running'"
+    " WHERE j.kind = 'reserved' AND NOT j.kept FOR NO KEY UPDATE OF t SKIP LOCKED),"
+    " taken AS (UPDATE turns t SET reserved_day = l.day, reserved_tokens = l.tokens,"
+    " reserved_cost = l.cost, reserved_segments = l.segments FROM locked l"
+    " WHERE t.tenant_id = l.tenant_id AND t.id = l.turn_id)"
+    " SELECT i.n, CASE WHEN j.kind <> 'reserved' OR j.kept OR EXISTS (SELECT FROM locked l"
+    " WHERE l.n = j.n) THEN j.kind ELSE 'lost' END, j.day_per_cent, j.month_per_cent, j.day::text,"
     " j.month::text FROM input i LEFT JOIN judged j ON j.n = i.n ORDER BY i.n";
 
 enum { RESERVE_STATEMENT = 1 };

@@ -40,7 +40,8 @@ enum usage_kind {
     USAGE_RESERVED, /* the turn may go on */
     USAGE_FULL,     /* what is left is reserved by other turns: come again */
     USAGE_SPENT,    /* a budget is spent */
-    USAGE_LOST,     /* the turn is not running under that worker and fence any more */
+    USAGE_LOST,     /* the turn is not running under that worker and fence any more, or is being
+                       ended or started at this moment */
 };
 
 struct usage_reserved {

@@ -227,6 +227,41 @@ static void recomputes_of_one_unit(void)
     end_test();
 }
 
+/* A turn whose row somebody has locked is being ended or begun anew: no reservation waits for it,
+ * or it could wait in a circle with a commit of the same turns. Guard: SKIP LOCKED. */
+static void a_locked_turn_is_not_waited_for(void)
+{
+    begin_usage();
+    struct outcome holder;
+    struct outcome holds = {.done = false};
+    rig_sql(&holder,
+            "UPDATE turns SET error_code = 'x' WHERE id = '06000000-0000-0000-0000-000000000002'"
+            " AND tenant_id = '" TENANT "'",
+            "do $$ begin for i in 1..500 loop exit when exists"
+            " (select from pg_locks where locktype = 'advisory' and objid = 77);"
+            " perform pg_sleep(0.01); end loop; end $$",
+            NULL);
+    do { /* until the holder has the row */
+        rig_sql(&holds, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", NULL,
+                NULL);
+        while (!holds.done)
+            loop_pass(rig_loop);
+    } while (strcmp(holds.text, "1") != 0 && !holder.done);
+    static struct reserves out;
+    const struct usage_wish wishes[] = {wish(1, 10, 1000), wish(2, 10, 1000), wish(3, 10, 1000)};
+    submit_wishes(WORKER_A, wishes, 3, &out);
+    while (out.count == 0 && !out.failed)
+        loop_pass(rig_loop);
+    CU_ASSERT_FALSE(holder.done);
+    CU_ASSERT_EQUAL_FATAL(out.count, 3);
+    CU_ASSERT_EQUAL(out.kinds[0], USAGE_RESERVED);
+    CU_ASSERT_EQUAL(out.kinds[1], USAGE_LOST);
+    CU_ASSERT_EQUAL(out.kinds[2], USAGE_RESERVED);
+    rig_sql(&holds, "SELECT pg_advisory_xact_lock(77)::text", "SELECT pg_sleep(0.1)::text", NULL);
+    rig_run();
+    end_test();
+}
+
 /* ---- days and months ---- */
 
 /* A change of the zone moves the tenant's clock over midnight: the local days of these two are
@@ -449,6 +484,7 @@ int main(void)
     CU_add_test(suite, "an adoption", an_adopted_turn_keeps_its_reservation);
     CU_add_test(suite, "a recompute", a_recompute_reserves_what_it_needs_more);
     CU_add_test(suite, "recomputes of one unit", recomputes_of_one_unit);
+    CU_add_test(suite, "a locked turn", a_locked_turn_is_not_waited_for);
     CU_add_test(suite, "days", days_are_those_of_the_tenants_zone);
     CU_add_test(suite, "months", a_turn_over_the_end_of_the_month);
     CU_add_test(suite, "500 at once", five_hundred_at_once);
