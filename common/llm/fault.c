@@ -24,7 +24,9 @@ static const struct verdict verdicts[] = {
     [CONFIG] = {ERR_FALL_BACK, "llm.config",
                 "key, model, base URL or a parameter is not accepted: check the assistant's model"},
     [TRANSIENT] = {ERR_RETRY_LATER, "llm.unavailable", "the provider is failing or overloaded"},
-    [OURS] = {ERR_PERMANENT, "llm.bad_request", "the provider calls the request malformed"},
+    /* Nothing in it tells whether another vendor would refuse it too: each gets a request of its
+     * own making, and what one does not know the next one may. */
+    [OURS] = {ERR_FALL_BACK, "llm.bad_request", "the provider calls the request malformed"},
 };
 
 /* error.code, error.type (Gemini: error.status) or a detail's word, exactly. */
@@ -63,6 +65,7 @@ static const struct {
     {"model_not_found", CONFIG},
     {"unsupported_parameter", CONFIG},
     {"unsupported_value", CONFIG},
+    {"unknown_parameter", CONFIG},
     {"server_is_overloaded", TRANSIENT},
     {"service_unavailable_error", TRANSIENT},
     {"server_error", TRANSIENT},
@@ -74,7 +77,7 @@ static const struct {
     {"api_error", TRANSIENT},
 };
 
-/* Parts of the message of a 400 or 413 whose words say nothing. NULL verdict ends the search. */
+/* Parts of the message of a 400, 413 or 422 whose words say nothing; the first one counts. */
 static const struct {
     const char *part;
     int verdict;
@@ -92,6 +95,11 @@ static const struct {
     {"prompt is too long", TOO_LONG},
     {"incorrect api key", CONFIG}, /* xAI answers 400 for a wrong key */
     {"unsupported parameter", CONFIG},
+    {"unrecognized request argument", CONFIG},  /* OpenAI's endpoints and those that copy them */
+    {"extra inputs are not permitted", CONFIG}, /* Anthropic, vLLM */
+    {"cannot find field", CONFIG},              /* Gemini */
+    {"does not support tools", CONFIG},         /* Ollama: the model was not made for them */
+    {"--enable-auto-tool-choice", CONFIG},      /* vLLM was started without them */
 };
 
 static const struct {
@@ -112,7 +120,8 @@ static int by_word(const char *word)
 
 static int by_message(const struct llm_fault *fault)
 {
-    if (fault->message == NULL || (fault->status != 400 && fault->status != 413))
+    if (fault->message == NULL ||
+        (fault->status != 400 && fault->status != 413 && fault->status != 422))
         return -1;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (strcasestr(fault->message, parts[i].part) != NULL ||

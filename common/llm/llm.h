@@ -2,8 +2,8 @@
  * one dialect do differently is data of the request.
  *
  * One client per loop; calls and callbacks on the loop's thread. Outcomes carry a class: transient
- * and throttled are RETRY_LATER, exhausted, too long and configuration are FALL_BACK, filtered and
- * our own bad request PERMANENT. Source of the wire facts: docs/MODELS.md. */
+ * and throttled are RETRY_LATER, exhausted, too long, configuration and a request that is called
+ * malformed are FALL_BACK, filtered PERMANENT. Source of the wire facts: docs/MODELS.md. */
 #ifndef DESK_LLM_LLM_H
 #define DESK_LLM_LLM_H
 

@@ -79,6 +79,17 @@ def words(type_openai, type_gemini, type_anthropic, code):
             zip(BASES, (type_openai, type_gemini, type_anthropic))}
 
 
+def refusal(message):
+    """Bytes of a 400 with these words in each dialect."""
+    bodies = {"openai": {"error": {"message": message, "type": "invalid_request_error", "param": None,
+                                   "code": None}},
+              "gemini": {"error": {"code": 400, "message": message, "status": "INVALID_ARGUMENT"}},
+              "anthropic": {"type": "error", "error": {"type": "invalid_request_error",
+                                                       "message": message}}}
+    return lambda dialect, nonce: [[whole("400 Bad Request", "application/json",
+                                          json.dumps(bodies[dialect]).encode())]]
+
+
 def finish(openai, gemini, anthropic):
     return {dialect: {"type": "reply", "text": "half an ans", "finish_reason": word}
             for dialect, word in zip(BASES, (openai, gemini, anthropic))}
@@ -149,7 +160,10 @@ FAULTS = [
     Fault("DNS: no such host", LATER, "http.resolve", NEXT, url=lambda p: "https://model.invalid",
           tries=2),
     # a status
-    Fault("400", NEVER, "llm.bad_request", FALLBACK, stand=status(400)),
+    Fault("400", OTHER, "llm.bad_request", NEXT, stand=status(400)),
+    Fault("400, an unknown field", OTHER, "llm.config", NEXT, wire=refusal("x: Extra inputs are not permitted")),
+    Fault("400, a model without tools", OTHER, "llm.config", NEXT,
+          wire=refusal("library/small does not support tools")),
     Fault("401", OTHER, "llm.config", NEXT, stand=status(401)),
     Fault("403", OTHER, "llm.config", NEXT, stand=status(403)),
     Fault("404 model", OTHER, "llm.config", NEXT, stand=status(404)),
@@ -157,7 +171,7 @@ FAULTS = [
           stand=words("timeout", "DEADLINE_EXCEEDED", "timeout_error", 408)),
     Fault("413", OTHER, "llm.too_long", NEXT,
           stand=words("invalid_request_error", "INVALID_ARGUMENT", "request_too_large", 413)),
-    Fault("422", NEVER, "llm.bad_request", FALLBACK,
+    Fault("422", OTHER, "llm.bad_request", NEXT,
           stand=words("invalid_request_error", "INVALID_ARGUMENT", "invalid_request_error", 422)),
     Fault("429", LATER, "llm.throttled", NEXT, stand=status(429), tries=2),
     Fault("429, Retry-After 60", LATER, "llm.throttled", NEXT, stand=status(429, retry_after=60)),

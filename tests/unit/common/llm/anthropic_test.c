@@ -78,7 +78,11 @@ static const struct script scripts[] = {
     {"too-large", "413 Large", "", ERROR("request_too_large", ""), "", "llm.too_long",
      ERR_FALL_BACK, LLM_OTHER},
     {"ours", "400 Bad Request", "", ERROR("invalid_request_error", ""), "", "llm.bad_request",
-     ERR_PERMANENT, LLM_OTHER},
+     ERR_FALL_BACK, LLM_OTHER},
+    {"field", "400 Bad Request", "",
+     "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":"
+     "\"x: Extra inputs are not permitted\"}}",
+     "", "llm.config", ERR_FALL_BACK, LLM_OTHER},
     {"throttled", "429 Too Many", "Retry-After: 7\r\n", ERROR("rate_limit_error", ""), "",
      "llm.throttled", ERR_RETRY_LATER, LLM_OTHER},
     {"spent", "429 Too Many", "",

@@ -81,8 +81,11 @@ static const struct script scripts[] = {
            "allowed",
            ""),
      "", "llm.too_long", ERR_FALL_BACK, LLM_OTHER},
-    {"ours", "400 Bad", "", ERROR(400, "INVALID_ARGUMENT", "Unknown name", ""), "",
-     "llm.bad_request", ERR_PERMANENT, LLM_OTHER},
+    {"ours", "400 Bad", "", ERROR(400, "INVALID_ARGUMENT", "Something", ""), "", "llm.bad_request",
+     ERR_FALL_BACK, LLM_OTHER},
+    {"field", "400 Bad", "",
+     ERROR(400, "INVALID_ARGUMENT", "Unknown name \\\"x\\\": Cannot find field.", ""), "",
+     "llm.config", ERR_FALL_BACK, LLM_OTHER},
     {"deadline", "504 Gateway", "", ERROR(504, "DEADLINE_EXCEEDED", "m", ""), "", "llm.unavailable",
      ERR_RETRY_LATER, LLM_OTHER},
 };

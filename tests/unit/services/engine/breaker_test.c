@@ -105,7 +105,7 @@ static void test_not_its_fault(void)
     } rows[] = {{ERR_FALL_BACK, "llm.too_long"},
                 {ERR_FALL_BACK, "llm.too_long_answer"},
                 {ERR_PERMANENT, "llm.filtered"},
-                {ERR_PERMANENT, "llm.bad_request"}};
+                {ERR_FALL_BACK, "llm.bad_request"}};
     fail_often("a", 4, 0);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         fail("a", rows[i].class, rows[i].code, 0, 0);
