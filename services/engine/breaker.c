@@ -1,5 +1,5 @@
 /* The breakers: closed (not in the map, or a few failures in a row), open until a time, and half
- * open while a probe runs. think.c asks before each call and reports after it. */
+ * open while a probe runs. think.c and tool_http.c ask before each call and report after it. */
 #include "breaker.h"
 
 #include <stdlib.h>

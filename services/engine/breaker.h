@@ -1,6 +1,7 @@
-/* Circuit breakers of models, one per tenant and entry of a chain: one that keeps failing is left
- * alone for a while, then tried with a single call. Only troubled ones take memory. They belong to
- * a loop and are used on its thread. Times are clock_mono_ms. */
+/* Circuit breakers: of models, one per tenant and entry of a chain, and of tools, one per tenant
+ * and server. What keeps failing is left alone for a while, then tried with a single call. Only
+ * troubled ones take memory. They belong to a loop and are used on its thread. Times are
+ * clock_mono_ms. */
 #ifndef DESK_ENGINE_BREAKER_H
 #define DESK_ENGINE_BREAKER_H
 
@@ -16,12 +17,13 @@ struct breakers;
 struct breakers *breakers_new(void);
 void breakers_free(struct breakers **breakers);
 
-/* How long the model is left alone: 0 if it may be called now. *probe: the call is the only one
+/* How long it is left alone: 0 if it may be called now. *probe: the call is the only one
  * until it is reported, let go, or 2 min have passed. */
 int64_t breaker_wait_ms(struct breakers *breakers, const char *key, int64_t now_ms, bool *probe);
 
 /* Tells how a call ended; NULL: well. What began before it opened, and fails, tells nothing new.
- * Returns for how long the model is left alone because of this one, 0 if it is not. */
+ * What a failure counts is llm_health's word: one that no model has is trouble. Returns for how
+ * long it is left alone because of this one, 0 if it is not. */
 int64_t breaker_report(struct breakers *breakers, const char *key, bool probe,
                        const struct err *err, int64_t now_ms);
 

@@ -65,6 +65,8 @@ void counters_init(void)
          "outcome=\"failed\"", "Calls of tenants' HTTP tools"},
         {&counters.tool_requests, metric_gauge, "frontdesk_tool_requests_in_flight", "",
          "Requests to tenants' HTTP tools on their way, or waiting for their tenant's others"},
+        {&counters.tools_troubled, metric_gauge, "frontdesk_tool_servers_troubled", "",
+         "Servers of tenants' HTTP tools whose last calls failed"},
         {&counters.tool_seconds, metric_histogram, "frontdesk_tool_seconds", "",
          "Time of a call of an HTTP tool, with its tries and waits"},
         {&counters.workers_lost, metric_counter, "frontdesk_workers_lost_total", "",

@@ -10,7 +10,8 @@ struct counters {
         *adopted;
     struct metric *in_flight, *models_troubled, *turn_seconds, *model_calls_ok, *model_calls_failed,
         *first_token_seconds;
-    struct metric *tool_calls_ok, *tool_calls_failed, *tool_requests, *tool_seconds;
+    struct metric *tool_calls_ok, *tool_calls_failed, *tool_requests, *tool_seconds,
+        *tools_troubled;
     struct metric *budgets_low, *budgets_gone;
     struct metric *unfit_plain, *unfit_bare, *calls_lost;
     struct metric *dead_letters_lost, *workers_lost, *directory_published, *notices;

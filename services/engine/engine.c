@@ -187,6 +187,9 @@ static void count_gauges(struct engine *engine)
     now = (int64_t)(tool_http_in_flight(engine->tool_http) + tool_http_waiting(engine->tool_http));
     metric_add(counters.tool_requests, now - engine->tool_requests);
     engine->tool_requests = now;
+    now = (int64_t)tool_http_troubled(engine->tool_http);
+    metric_add(counters.tools_troubled, now - engine->tools_troubled);
+    engine->tools_troubled = now;
 }
 
 /* The consumer's readiness has no event of its own: intake looks again when the producer is ready.

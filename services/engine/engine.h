@@ -57,7 +57,7 @@ struct engine {
     struct breakers *breakers;
     struct tools *tools;
     struct tool_http *tool_http;
-    int64_t models_troubled, tool_requests; /* as the metrics have them */
+    int64_t models_troubled, tool_requests, tools_troubled; /* as the metrics have them */
     struct adopt *adopt;
     struct relay *relay;
     struct summaries *summaries;

@@ -8,7 +8,9 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "breaker.h"
 #include "http/client.h"
+#include "service/log.h"
 #include "tool/http_tool.h"
 
 #include <assert.h>
@@ -33,6 +35,7 @@ struct tool_http {
     struct loop *loop;
     struct http_client *client;
     struct map *lines;
+    struct breakers *breakers; /* by tenant and server */
     int64_t per_tenant;
     size_t in_flight, waiting;
 };
@@ -45,8 +48,9 @@ struct tool_http_call {
     struct http_tool_call *request; /* on its way, or NULL */
     const struct tenant_tool *tool;
     struct uuid id, conversation;
-    char *arguments;
-    struct timer *timer; /* the end of a wait, in line or between two tries */
+    char *arguments, *server;             /* the latter is its breaker's key */
+    bool is_probe, left_alone, cut_short; /* the last: by our time, not by the tool's limit */
+    struct timer *timer;                  /* the end of a wait, in line or between two tries */
     int64_t started_ms, end_ms;
     int tries;
     bool may_be_done; /* a try, perhaps of an earlier process, may have had its effect */
@@ -61,6 +65,7 @@ struct tool_http *tool_http_new(const struct tool_http_options *options)
     http->loop = options->loop;
     http->per_tenant = options->per_tenant;
     http->lines = map_new();
+    http->breakers = breakers_new();
     http->client = http_client_new(
         &(struct http_client_options){.loop = options->loop, .exceptions = options->exceptions});
     return http;
@@ -73,6 +78,7 @@ void tool_http_free(struct tool_http **http)
     assert(map_count((*http)->lines) == 0);
     http_client_free(&(*http)->client);
     map_free(&(*http)->lines);
+    breakers_free(&(*http)->breakers);
     free(*http);
     *http = NULL;
 }
@@ -85,6 +91,12 @@ size_t tool_http_in_flight(const struct tool_http *http)
 size_t tool_http_waiting(const struct tool_http *http)
 {
     return http->waiting;
+}
+
+size_t tool_http_troubled(struct tool_http *http)
+{
+    breakers_forget(http->breakers, clock_mono_ms());
+    return breakers_count(http->breakers);
 }
 
 /* ---- a call's place ---- */
@@ -125,6 +137,7 @@ static void call_free(struct tool_http_call *call)
     line_part(call->http, call->line);
     timer_free(&call->timer);
     free(call->arguments);
+    free(call->server);
     free(call);
 }
 
@@ -135,6 +148,7 @@ static const struct {
 } failures[] = {
     {"http.timeout", "the tool did not answer in time"},
     {"tool.busy", "the tool is busy at the moment"},
+    {"tool.left_alone", "the tool has failed again and again: it was not asked this time"},
     {"tool.unavailable", "the tool does not work at the moment"},
     {"tool.refused", "the tool refused the call"},
     {"tool.redirect", "the tool is not set up as it must be"},
@@ -210,6 +224,67 @@ static int64_t left_ms(const struct tool_http_call *call)
     return call->end_ms - clock_mono_ms();
 }
 
+/* ---- the server's breaker ---- */
+
+/* Scheme, host and port; two tenants of one server know nothing of each other. */
+static char *server_of(const char *tenant, const char *url)
+{
+    struct strbuf key;
+    const char *host = strstr(url, "://");
+    size_t length = host == NULL ? 0 : (size_t)(host - url) + 3 + strcspn(host + 3, "/?#");
+    strbuf_init(&key, UUID_TEXT_SIZE + length + 2);
+    strbuf_printf(&key, "%s %.*s", tenant, (int)length, url);
+    char *text = xstrdup(key.data);
+    strbuf_fini(&key);
+    return text;
+}
+
+/* Whether the server may be asked; if not, the timer goes on. */
+static bool may_ask(struct tool_http_call *call)
+{
+    int64_t alone_ms =
+        breaker_wait_ms(call->http->breakers, call->server, clock_mono_ms(), &call->is_probe);
+    if (alone_ms == 0)
+        return true;
+    call->left_alone = alone_ms > LEAST_MS; /* less than a try's worth is waited for */
+    if (call->left_alone && call->tries == 0)
+        err_set(&call->err, ERR_RETRY_LATER, "tool.left_alone",
+                "the server keeps failing and is not asked for a while");
+    timer_start(call->timer, call->left_alone ? 0 : alone_ms, 0);
+    return false;
+}
+
+static void let_probe_go(struct tool_http_call *call)
+{
+    if (call->is_probe)
+        breaker_let_go(call->http->breakers, call->server);
+    call->is_probe = false;
+}
+
+/* A server that answers is well, whatever it says of this call. Of a try that our own time cut, and
+ * of one that never left, nothing is known. How long it wants to be left alone counts only where it
+ * says that all is too much (429): a 503 may be about one call that is still at work. */
+static void tell_breaker(struct tool_http_call *call, const struct http_tool_result *result)
+{
+    const bool failing = result->err != NULL && err_is_retryable(result->err);
+    const bool ours = failing && call->cut_short && strcmp(result->err->code, "http.timeout") == 0;
+    struct err err;
+    if (ours || (result->err != NULL && !failing && result->status == 0)) {
+        let_probe_go(call);
+        return;
+    }
+    if (failing) {
+        err = *result->err;
+        err.retry_after_ms = result->status == 429 ? err.retry_after_ms : 0;
+    }
+    int64_t alone_ms = breaker_report(call->http->breakers, call->server, call->is_probe,
+                                      failing ? &err : NULL, clock_mono_ms());
+    call->is_probe = false;
+    if (alone_ms > 0)
+        log_warn("tool.left_alone", LOG_TEXT("tenant", call->line->tenant),
+                 LOG_TEXT("tool", call->tool->name), LOG_INT("ms", alone_ms), LOG_ERR(&err));
+}
+
 /* Sends one request; its limit is the tool's, or what is left. */
 static void send_request(struct tool_http_call *call)
 {
@@ -226,11 +301,15 @@ static void send_request(struct tool_http_call *call)
         .on_done = answered,
         .arg = call};
     timer_stop(call->timer);
+    if (most_ms >= LEAST_MS && !may_ask(call))
+        return;
     if (most_ms < LEAST_MS ||
         http_tool_start(call->http->client, &request, &call->request, &call->err) != 0) {
+        let_probe_go(call);
         timer_start(call->timer, 0, 0); /* never from inside: on_timer ends it */
         return;
     }
+    call->cut_short = most_ms < call->tool->limit_ms;
     call->line->in_flight++;
     call->http->in_flight++;
 }
@@ -278,6 +357,7 @@ static bool is_worth_another(const struct tool_http_call *call, int64_t wait_ms)
 static void answered(void *arg, const struct http_tool_result *result)
 {
     struct tool_http_call *call = arg;
+    tell_breaker(call, result);
     give_place_back(call);
     call->tries++;
     if (result->err == NULL) {
@@ -298,7 +378,8 @@ static void answered(void *arg, const struct http_tool_result *result)
 static void on_timer(void *arg)
 {
     struct tool_http_call *call = arg;
-    if (!call->in_line && left_ms(call) >= LEAST_MS && call->err.class != ERR_PERMANENT) {
+    if (!call->in_line && !call->left_alone && left_ms(call) >= LEAST_MS &&
+        call->err.class != ERR_PERMANENT) {
         get_in_line(call);
         return;
     }
@@ -316,6 +397,7 @@ struct tool_http_call *tool_http_start(struct tool_http *http,
     int64_t now_ms = clock_mono_ms();
     *call = (struct tool_http_call){.http = http,
                                     .line = line_join(http, request->tenant),
+                                    .server = server_of(request->tenant, request->tool->url),
                                     .tool = request->tool,
                                     .id = request->call,
                                     .conversation = request->conversation,
@@ -338,6 +420,7 @@ void tool_http_stop(struct tool_http_call **call)
         return;
     if (c->request != NULL) {
         http_tool_cancel(&c->request);
+        let_probe_go(c);
         give_place_back(c);
     }
     call_free(c);

@@ -3,7 +3,8 @@
  * in the database.
  *
  * One per loop, used on its thread; nothing blocks. A tenant has so many requests on their way at
- * once and no more: what a slow endpoint holds up is its own tenant's. */
+ * once and no more: what a slow endpoint holds up is its own tenant's. A server that keeps failing
+ * is left alone by its tenant's calls for a while (breaker.h): they end at once. */
 #ifndef DESK_ENGINE_TOOL_HTTP_H
 #define DESK_ENGINE_TOOL_HTTP_H
 
@@ -36,7 +37,7 @@ struct tool_http_answer {
     const char *text;      /* a JSON object for the model: the answer marked as data, or what failed
                               in our own words, without address or status; at most 18 kB */
     const struct err *err; /* of the last try, for the log; NULL: "ok" */
-    int tries;             /* 0: its tenant's others left it no time */
+    int tries;             /* 0: its tenant's others left it no time, or its server keeps failing */
     int64_t took_ms;       /* with what was waited */
 };
 
@@ -66,5 +67,8 @@ void tool_http_stop(struct tool_http_call **call);
 /* Requests on their way; calls that wait for their tenant's others. */
 size_t tool_http_in_flight(const struct tool_http *http);
 size_t tool_http_waiting(const struct tool_http *http);
+
+/* Servers of tenants whose last calls failed; forgets those that nobody calls any more. */
+size_t tool_http_troubled(struct tool_http *http);
 
 #endif

@@ -44,6 +44,10 @@ static bool answer(struct fake_server *s, int fd, const struct fake_request *r)
     if (fake_path_is(r, "/flaky"))
         return atomic_fetch_sub(&flaky, 1) > 0 ? fake_answer(fd, "503 Down", "", MARK)
                                                : fake_answer(fd, "200 OK", json, "{\"a\":2}");
+    if (fake_path_is(r, "/busy"))
+        return atomic_fetch_sub(&flaky, 1) > 0
+                   ? fake_answer(fd, "429 Busy", "Retry-After: 1\r\n", MARK)
+                   : fake_answer(fd, "200 OK", json, "{\"a\":3}");
     if (fake_path_is(r, "/hang"))
         wait_for_client(fd);
     return false; /* "/cut" */
@@ -91,15 +95,25 @@ static struct tool_http_call *begin(const struct tool_http_request *request)
     return tool_http_start(http, request);
 }
 
-static struct call_outcome call_path(struct tenant_tool *tool, const char *path)
+static struct call_outcome call_for(const char *tenant, struct tenant_tool *tool, const char *path,
+                                    int64_t budget_ms)
 {
     static struct call_outcome o;
-    struct tool_http_request request = request_to(&o, tool, path, FIRST);
+    struct tool_http_request request = request_to(&o, tool, path, tenant);
+    request.budget_ms = budget_ms;
     begin(&request);
     CU_ASSERT_FALSE(o.done);
     run();
     CU_ASSERT_EQUAL(tool_http_in_flight(http), 0);
     return o;
+}
+
+/* By a tenant that nobody knows: its server never failed. */
+static struct call_outcome call_path(struct tenant_tool *tool, const char *path)
+{
+    char tenant[UUID_TEXT_SIZE];
+    struct uuid id = uuid_new();
+    return call_for(uuid_format(&id, tenant), tool, path, 5000);
 }
 
 /* ---- tests ---- */
@@ -265,6 +279,74 @@ static void slow_endpoint_holds_up_its_tenant_only(void)
         CU_ASSERT_FALSE(hung[i].done);
 }
 
+/* Two calls of three tries: the fifth failure in a row is the last request. Needs may_ask, and the
+ * report in tell_breaker. */
+static void failing_server_is_left_alone(void)
+{
+    const char *tenant = "0193a5c2-0000-7000-8000-00000000000c";
+    const size_t troubled = tool_http_troubled(http);
+    int requests = atomic_load(&server->requests);
+    CU_ASSERT_EQUAL(call_for(tenant, &asks, "/status/500", 5000).tries, 3);
+    struct call_outcome o = call_for(tenant, &asks, "/status/500", 5000);
+    CU_ASSERT_EQUAL(o.tries, 2);
+    CU_ASSERT_STRING_EQUAL(o.code, "tool.unavailable");
+    CU_ASSERT_EQUAL(tool_http_troubled(http), troubled + 1);
+    o = call_for(tenant, &changes, "/good", 5000);
+    CU_ASSERT_STRING_EQUAL(o.code, "tool.left_alone");
+    CU_ASSERT_EQUAL(o.tries, 0);
+    CU_ASSERT(o.took_ms < 1000);
+    CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "it was not asked this time"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "go on without it"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "\"done\":\"no\""));
+    CU_ASSERT_EQUAL(atomic_load(&server->requests), requests + 5);
+    CU_ASSERT_TRUE(call_for(OTHER, &asks, "/good", 5000).good);
+}
+
+/* A server that asks for fewer requests: its own call waits for its time and is the probe, another
+ * one meanwhile is not sent; a good probe ends it. Needs is_probe. */
+static void fewer_requests_are_asked_for(void)
+{
+    const char *tenant = "0193a5c2-0000-7000-8000-00000000000d";
+    static struct call_outcome first, other;
+    static struct tenant_tool busy;
+    static char busy_url[64];
+    busy = asks;
+    snprintf(busy_url, sizeof busy_url, "http://127.0.0.1:%d/busy", server->port);
+    busy.url = busy_url;
+    atomic_store(&flaky, 1);
+    const size_t before = tool_http_troubled(http);
+    struct tool_http_request request = request_to(&first, &busy, NULL, tenant);
+    begin(&request);
+    const int64_t end_ms = clock_mono_ms() + 5000;
+    while (tool_http_troubled(http) == before && clock_mono_ms() < end_ms)
+        loop_pass(loop);
+    request = request_to(&other, &changes, "/good", tenant);
+    begin(&request);
+    run();
+    CU_ASSERT_STRING_EQUAL(other.code, "tool.left_alone");
+    CU_ASSERT_TRUE(first.good);
+    CU_ASSERT_EQUAL(first.tries, 2);
+    CU_ASSERT(first.took_ms >= 1000);
+    CU_ASSERT_EQUAL(tool_http_troubled(http), before);
+    atomic_store(&flaky, 0);
+}
+
+/* What its own call's time cut says nothing of a server, nor does a 503 for one call. */
+static void what_is_no_failure_of_the_server(void)
+{
+    const char *tenant = "0193a5c2-0000-7000-8000-00000000000e";
+    const size_t before = tool_http_troubled(http);
+    for (int i = 0; i < 6; i++)
+        CU_ASSERT_EQUAL(call_for(tenant, &asks, "/hang", 250).tries, 1);
+    for (int i = 0; i < 6; i++)
+        CU_ASSERT_EQUAL(call_for(tenant, &asks, "/status/404", 250).tries, 1);
+    CU_ASSERT_EQUAL(tool_http_troubled(http), before);
+    CU_ASSERT_EQUAL(call_for(tenant, &asks, "/status/503/later", 5000).tries, 1);
+    CU_ASSERT_EQUAL(tool_http_troubled(http), before + 1); /* one failure, and it is asked: */
+    CU_ASSERT_TRUE(call_for(tenant, &asks, "/good", 5000).good);
+    CU_ASSERT_EQUAL(tool_http_troubled(http), before);
+}
+
 /* ---- the rig ---- */
 
 static int set_up_calls(void)
@@ -301,6 +383,9 @@ int main(void)
     CU_add_test(suite, "time is bounded", time_is_bounded);
     CU_add_test(suite, "private addresses", private_addresses);
     CU_add_test(suite, "a tenant's line", slow_endpoint_holds_up_its_tenant_only);
+    CU_add_test(suite, "a failing server is left alone", failing_server_is_left_alone);
+    CU_add_test(suite, "fewer requests are asked for", fewer_requests_are_asked_for);
+    CU_add_test(suite, "no failure of the server", what_is_no_failure_of_the_server);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
