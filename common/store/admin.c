@@ -97,7 +97,8 @@ int admin_list_conversations(struct pg_session *session, struct arena *arena, co
     "'calls', coalesce((SELECT jsonb_agg(jsonb_build_object('provider', l.provider, "              \
     "'model', l.model, 'outcome', l.outcome, 'error_code', l.error_code, 'finish', "               \
     "l.finish, 'tokens_in', l.tokens_in, 'tokens_out', l.tokens_out, 'tokens_cached', "            \
-    "l.tokens_cached, 'cost', l.cost, 'first_token_ms', l.first_token_ms, 'total_ms', "            \
+    "l.tokens_cached, 'cost', l.cost, 'queue_ms', l.queue_ms, 'first_token_ms', "                  \
+    "l.first_token_ms, 'total_ms', "                                                               \
     "l.total_ms, 'request_id', l.request_id, 'started_at', to_char(l.started_at, " ISO             \
     ")) ORDER BY "                                                                                 \
     "l.started_at) FROM llm_calls l WHERE l.tenant_id = u.tenant_id AND l.turn_id = u.id), "       \

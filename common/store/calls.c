@@ -10,18 +10,20 @@
 #define STORE_SQL                                                                                  \
     "INSERT INTO llm_calls (tenant_id, id, turn_id, provider, model, outcome, error_code, finish," \
     " tokens_in, tokens_out, tokens_cached, connect_ms, first_token_ms, total_ms, request_id,"     \
-    " started_at, cost)"                                                                           \
+    " started_at, cost, queue_ms)"                                                                 \
     " SELECT i.tenant_id, i.id, i.turn_id, i.provider, i.model, i.outcome, nullif(i.error_code, "  \
     "''),"                                                                                         \
     " i.finish, nullif(i.tokens_in, -1), nullif(i.tokens_out, -1), nullif(i.tokens_cached, -1),"   \
     " nullif(i.connect_ms, -1), nullif(i.first_token_ms, -1), nullif(i.total_ms, -1),"             \
-    " nullif(i.request_id, ''), i.started_at, nullif(i.cost, -1)"                                  \
+    " nullif(i.request_id, ''), i.started_at, nullif(i.cost, -1),"                                 \
+    " nullif(i.queue_ms, -1)"                                                                      \
     " FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[],"         \
     " $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::integer[],"         \
-    " $13::integer[], $14::integer[], $15::text[], $16::timestamptz[], $17::bigint[])"             \
+    " $13::integer[], $14::integer[], $15::text[], $16::timestamptz[], $17::bigint[],"             \
+    " $18::bigint[])"                                                                              \
     " AS i (tenant_id, id, turn_id, provider, model, outcome, error_code, finish, tokens_in,"      \
     " tokens_out, tokens_cached, connect_ms, first_token_ms, total_ms, request_id, started_at,"    \
-    " cost)"                                                                                       \
+    " cost, queue_ms)"                                                                             \
     " JOIN turns t ON t.tenant_id = i.tenant_id AND t.id = i.turn_id"                              \
     " ON CONFLICT DO NOTHING"
 
@@ -70,6 +72,7 @@ static void add(struct pg_unit *unit, struct arena *arena, const char *sql,
         {offsetof(struct call_row, call.request_id), COLUMN_TEXT},
         {offsetof(struct call_row, call.started_ms), COLUMN_TIME},
         {offsetof(struct call_row, call.cost), COLUMN_INT},
+        {offsetof(struct call_row, call.queue_ms), COLUMN_INT},
     };
     size_t total = 0, used = 0;
     for (size_t i = 0; i < count; i++)

@@ -92,6 +92,7 @@ struct turn_llm_call {
     struct uuid id; /* fresh; the same when a commit is sent again */
     const char *provider, *model, *outcome, *error_code, *finish, *request_id;
     int64_t tokens_in, tokens_out, tokens_cached; /* -1: not told */
+    int64_t queue_ms; /* the turn was ready, the request had not left; -1: not known */
     int64_t connect_ms, first_token_ms, total_ms; /* -1: not reached */
     int64_t cost;                                 /* billionths of a dollar; -1: not known */
     int64_t started_ms;                           /* wall clock */

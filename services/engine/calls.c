@@ -42,6 +42,7 @@ static struct turn_llm_call fresh_call(const struct session *session, const char
                                   .tokens_in = -1,
                                   .tokens_out = -1,
                                   .tokens_cached = -1,
+                                  .queue_ms = session->queue_ms,
                                   .connect_ms = -1,
                                   .first_token_ms = -1,
                                   .total_ms = -1,
@@ -74,7 +75,7 @@ static void keep_call(struct session *session, const struct turn_llm_call *call)
     last->tokens_out = sum(last->tokens_out, call->tokens_out);
     last->tokens_cached = sum(last->tokens_cached, call->tokens_cached);
     last->cost = sum(last->cost, call->cost);
-    last->connect_ms = last->first_token_ms = last->total_ms = -1;
+    last->queue_ms = last->connect_ms = last->first_token_ms = last->total_ms = -1;
 }
 
 static int64_t to_ms(int64_t microseconds)
@@ -154,6 +155,7 @@ void calls_describe(struct arena *arena, const struct assistant_model *model,
 {
     count_call(result);
     call->outcome = result->err == NULL ? "answered" : "failed";
+    call->queue_ms = -1;
     fill_call(arena, result, call);
     call->provider = model->provider;
     call->model = arena_strdup(arena, result->model[0] != '\0' ? result->model : model->model);

@@ -57,6 +57,8 @@ void counters_init(void)
          "outcome=\"failed\"", "Model calls"},
         {&counters.models_troubled, metric_gauge, "frontdesk_models_troubled", "",
          "Models of tenants whose last calls failed"},
+        {&counters.model_queue_seconds, metric_histogram, "frontdesk_model_queue_seconds", "",
+         "From when a turn could ask a model to its request: places, budgets, rates, statements"},
         {&counters.first_token_seconds, metric_histogram, "frontdesk_model_first_token_seconds", "",
          "From request to first token"},
         {&counters.tool_calls_ok, metric_counter, "frontdesk_tool_calls_total",

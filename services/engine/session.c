@@ -2,6 +2,7 @@
  * are the only code that changes its timers and places. */
 #include "session.h"
 
+#include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "counters.h"
@@ -130,6 +131,7 @@ static void act_retry(struct session *session)
 
 static void act_queue(struct session *session)
 {
+    session->ready_ms = clock_mono_ms();
     shares_wait(session->engine->sessions->shares, session->share, &session->entry);
 }
 
@@ -162,6 +164,7 @@ static void act_think(struct session *session)
 static void act_run_tools(struct session *session)
 {
     run_clock(session);
+    session->ready_ms = 0;
     effects_run(session);
 }
 

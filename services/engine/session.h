@@ -59,6 +59,8 @@ struct session {
     bool is_probe;           /* of the model's breaker */
     int64_t model_retry_ms;  /* the model asked for so much patience */
     int64_t started_ms;      /* monotonic: the turn */
+    int64_t ready_ms;        /* monotonic: since when the turn could ask a model; 0: it could not */
+    int64_t queue_ms;        /* what the model call had to wait */
     int64_t call_started_ms; /* wall clock: the model call */
     struct turn_commit commit;
     enum { COMMIT_WHOLE, COMMIT_PLAIN, COMMIT_BARE } shape; /* of the commit: what it still holds */

@@ -6,6 +6,7 @@
 #include "breaker.h"
 #include "budget.h"
 #include "contract/segments.h"
+#include "counters.h"
 #include "escalate.h"
 #include "prompt/prompt.h"
 #include "prompt/record.h"
@@ -287,6 +288,14 @@ static void reserve(struct session *session, const struct assistant *assistant)
     budget_reserve(session, assistant);
 }
 
+/* The request leaves now: what the turn waited for it. */
+static void note_queue(struct session *session)
+{
+    session->queue_ms = clock_mono_ms() - session->ready_ms;
+    session->ready_ms = 0;
+    metric_observe_us(counters.model_queue_seconds, session->queue_ms * 1000);
+}
+
 static void ask(struct session *session, const struct assistant *assistant)
 {
     int64_t wait_ms = choose_model(session, assistant);
@@ -306,6 +315,7 @@ static void ask(struct session *session, const struct assistant *assistant)
         session_apply(session, EVENT_NO_MODEL);
         return;
     }
+    note_queue(session);
     session->call_started_ms = clock_wall_ms();
     STOP_POINT("engine.thinking", uuid_format(&session->id, id));
     session->call =
@@ -335,6 +345,8 @@ static void ask(struct session *session, const struct assistant *assistant)
 
 void think_start(struct session *session)
 {
+    if (session->ready_ms == 0)
+        session->ready_ms = clock_mono_ms();
     const struct assistant *assistant = think_assistant(session);
     if (assistant != NULL)
         think_assistant_ready(session, assistant);

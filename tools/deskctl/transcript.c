@@ -67,6 +67,7 @@ static void add_call(const struct json *call, struct strbuf *out)
     if (number_of(call, "cost", &cost)) /* in billionths */
         strbuf_printf(out, ", some $%" PRId64 ".%06" PRId64, cost / 1000000000,
                       cost % 1000000000 / 1000);
+    add_number(call, "queue_ms", "queued ", " ms", out);
     add_number(call, "first_token_ms", "first token ", " ms", out);
     add_number(call, "total_ms", "total ", " ms", out);
     strbuf_add_char(out, '\n');

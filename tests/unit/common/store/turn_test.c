@@ -29,8 +29,8 @@ static void a_burst_is_one_turn(void)
                            "SM001 SM002");
     CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM deliveries WHERE state = 'pending'"), "1");
     CU_ASSERT_STRING_EQUAL(value("SELECT tokens_in || ' ' || coalesce(tokens_out, 0) || ' ' || cost"
-                                 " FROM llm_calls"),
-                           "5 0 1500");
+                                 " || ' ' || queue_ms || ' ' || first_token_ms FROM llm_calls"),
+                           "5 0 1500 2 3");
     CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM channel_sessions WHERE due_at IS NULL"),
                            "1");
     end_test();
