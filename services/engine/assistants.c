@@ -23,6 +23,7 @@
 #define EXTRA_MAX     8192
 #define PRICE_MAX     100000000 /* a tenth of a dollar a token */
 #define WINDOW_MAX    100000000
+#define RATE_MAX      1000000000
 #define KEY_SIZE      (2 * UUID_TEXT_SIZE + 12)
 
 struct entry {
@@ -173,6 +174,8 @@ static int read_model(struct entry *entry, const struct json *from, struct err *
     json_member_int(from, "window", 1, WINDOW_MAX, &model.window);
     json_member_int(from, "first_token_ms", 100, 600000, &model.first_token_ms);
     json_member_int(from, "total_ms", 100, 600000, &model.total_ms);
+    json_member_int(from, "requests_per_minute", 1, RATE_MAX, &model.rate.requests);
+    json_member_int(from, "tokens_per_minute", 1, RATE_MAX, &model.rate.tokens);
     json_member_int(from, "price_in", 0, PRICE_MAX, &model.price_in);
     json_member_int(from, "price_cached", 0, PRICE_MAX, &model.price_cached);
     json_member_int(from, "price_out", 0, PRICE_MAX, &model.price_out);

@@ -12,6 +12,7 @@
 #include "llm/llm.h"
 #include "prompt/profile.h"
 #include "prompt/workflow.h"
+#include "rate.h"
 #include "store/usage.h"
 #include "tenant_tools.h"
 #include "triggers.h"
@@ -33,6 +34,7 @@ struct assistant_model {
     int64_t window; /* tokens of prompt and answer; 0: not known */
     bool max_completion_tokens, no_stream_usage, echo_reasoning;
     int64_t first_token_ms, total_ms;
+    struct rate_limits rate;
     int64_t price_in, price_cached, price_out; /* billionths of a dollar a token; -1: not known */
 };
 

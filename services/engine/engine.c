@@ -12,6 +12,7 @@
 #include "http/address.h"
 #include "intake.h"
 #include "leftovers.h"
+#include "rate.h"
 #include "relay.h"
 #include "rota.h"
 #include "service/log.h"
@@ -171,6 +172,7 @@ static void close_loop(void *state)
     unfinished_free(&engine->unfinished);
     assistants_free(&engine->assistants);
     breakers_free(&engine->breakers);
+    rates_free(&engine->rates);
     tools_free(&engine->tools);
     tool_http_free(&engine->tool_http);
     llm_free(&engine->llm);
@@ -181,6 +183,7 @@ static void close_loop(void *state)
 static void count_gauges(struct engine *engine)
 {
     breakers_forget(engine->breakers, clock_mono_ms());
+    rates_forget(engine->rates, clock_mono_ms());
     int64_t now = (int64_t)breakers_count(engine->breakers);
     metric_add(counters.models_troubled, now - engine->models_troubled);
     engine->models_troubled = now;
@@ -217,6 +220,7 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     engine->leftovers = leftovers_new(engine);
     engine->assistants = assistants_new(engine);
     engine->breakers = breakers_new();
+    engine->rates = rates_new(shared.settings.loops * shared.settings.rate_engines);
     engine->tools = tools_new();
     engine->tool_http = tool_http_new(
         &(struct tool_http_options){.loop = engine->loop,

@@ -20,6 +20,7 @@ struct sessions;
 struct intake;
 struct assistants;
 struct breakers;
+struct rates;
 struct tools;
 struct tool_http;
 struct address_list;
@@ -55,6 +56,7 @@ struct engine {
     struct intake *intake;
     struct assistants *assistants;
     struct breakers *breakers;
+    struct rates *rates;
     struct tools *tools;
     struct tool_http *tool_http;
     int64_t models_troubled, tool_requests, tools_troubled; /* as the metrics have them */

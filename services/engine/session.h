@@ -16,6 +16,7 @@
 #include "engine.h"
 #include "pg/pg.h"
 #include "prompt/rounds.h"
+#include "rate.h"
 #include "shares.h"
 #include "store/turn.h"
 #include "store/usage.h"
@@ -57,6 +58,7 @@ struct session {
     struct effect *outside; /* a tenant's tool that is being asked (effects.c); NULL: none */
     int model_index, model_tries;
     bool is_probe;           /* of the model's breaker */
+    struct rate_place place; /* of the model's limits per minute: waited for, or the call's */
     int64_t model_retry_ms;  /* the model asked for so much patience */
     int64_t started_ms;      /* monotonic: the turn */
     int64_t ready_ms;        /* monotonic: since when the turn could ask a model; 0: it could not */

@@ -53,6 +53,8 @@ const struct config_spec engine_config[] = {
         "Turns at work at once per loop; more wait in the database."),
     ROW("prompt_tokens", CONFIG_INT, prompt_tokens, "24000", 2000, 1000000, 0,
         "Budget of one prompt in tokens, estimated: older messages and papers are left out of it."),
+    ROW("rate_engines", CONFIG_INT, rate_engines, "1", 1, 1000, 0,
+        "So many engines share the models' limits per minute: each of their loops takes its part."),
     ROW("claim_batch", CONFIG_INT, claim_batch, "256", 1, 500, 0, "Most events in one claim."),
     ROW("session_timeout_ms", CONFIG_MS, session_timeout_ms, "30s", 1000, 300000, 0,
         "Kafka consumer group session."),

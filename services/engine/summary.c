@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "prompt/prompt.h"
 #include "prompt/recap.h"
+#include "prompt/tokens.h"
+#include "rate.h"
 #include "service/log.h"
 #include "session.h"
 #include "store/summary.h"
@@ -128,6 +130,20 @@ static void answered(void *arg, const struct llm_result *result)
     write_summary(job);
 }
 
+/* A summary counts against the model's limits like a turn, but waits for none: the next turn whose
+ * prompt leaves something out wishes it again. */
+static bool is_within_rate(struct job *job, const struct recap *recap)
+{
+    const struct assistant_model *model = &job->assistant->models[0];
+    struct rate_place place = {.key = NULL};
+    int64_t tokens = model->max_tokens > ANSWER_TOKENS ? model->max_tokens : ANSWER_TOKENS;
+    for (size_t i = 0; i < RECAP_MESSAGES; i++)
+        tokens += tokens_of_message(&recap->messages[i]);
+    return rate_take(job->all->engine->rates,
+                     rate_key(job->arena, job->wish.tenant, model->base_url, model->model),
+                     &model->rate, tokens, clock_mono_ms(), 0, &place) == 0;
+}
+
 static void ask(struct job *job, const struct recap *recap)
 {
     const struct assistant_model *model = &job->assistant->models[0];
@@ -186,7 +202,8 @@ static void was_read(void *arg, const struct pg_answer *answer)
     struct recap recap;
     if (answer->err != NULL)
         log_warn("statement.failed", LOG_TEXT("what", "summary"), LOG_ERR(answer->err));
-    if (answer->err == NULL && !job->all->stopped && read_recap(job, answer, &recap))
+    if (answer->err == NULL && !job->all->stopped && read_recap(job, answer, &recap) &&
+        is_within_rate(job, &recap))
         ask(job, &recap);
     else
         job_end(job);

@@ -10,6 +10,7 @@
 #include "escalate.h"
 #include "prompt/prompt.h"
 #include "prompt/record.h"
+#include "rate.h"
 #include "reception_turn.h"
 #include "reply.h"
 #include "service/log.h"
@@ -24,6 +25,7 @@
 #define PATIENCE_MS      10000
 #define BRIEF_AGAIN_MS   200
 #define RESERVE_AGAIN_MS 250
+#define CALL_LEAST_MS    2000 /* a place that leaves a call less time is not waited for */
 #define ANSWER_TOKENS    1024 /* of a model whose answers have no limit here */
 #define ANSWER_BYTES_MAX (64 * 1024)
 #define WITHHELD         "reply.rules"
@@ -49,23 +51,6 @@ static const char *breaker_key(struct session *session, int index)
                         session->turn.assistant_version, index);
 }
 
-/* The first model from model_index on that may be called becomes it, and 0 is returned; else for
- * how long all are left alone. */
-static int64_t choose_model(struct session *session, const struct assistant *assistant)
-{
-    int64_t least_ms = INT64_MAX;
-    for (int i = session->model_index; i < (int)assistant->model_count; i++) {
-        int64_t wait_ms = breaker_wait_ms(session->engine->breakers, breaker_key(session, i),
-                                          clock_mono_ms(), &session->is_probe);
-        if (wait_ms == 0) {
-            session->model_index = i;
-            return 0;
-        }
-        least_ms = wait_ms < least_ms ? wait_ms : least_ms;
-    }
-    return least_ms;
-}
-
 static void tell_breaker(struct session *session, const struct err *err)
 {
     struct breakers *breakers = session->engine->breakers;
@@ -75,6 +60,14 @@ static void tell_breaker(struct session *session, const struct err *err)
     if (alone_ms > 0)
         log_warn("model.left_alone", LOG_TEXT("tenant", session->tenant),
                  LOG_INT("model", session->model_index + 1), LOG_INT("ms", alone_ms), LOG_ERR(err));
+}
+
+/* What was taken for the call was a guess. */
+static void tell_rate(struct session *session, const struct llm_result *result)
+{
+    const bool known = result->tokens_in >= 0 && result->tokens_out >= 0;
+    rate_settle(session->engine->rates, &session->place,
+                known ? result->tokens_in + result->tokens_out : -1);
 }
 
 static void let_probe_go(struct session *session)
@@ -167,6 +160,7 @@ static void on_done(void *arg, const struct llm_result *result)
     const size_t recorded = session->call_count;
     calls_record(session, assistant, result);
     tell_breaker(session, result->err);
+    tell_rate(session, result);
     char id[UUID_TEXT_SIZE];
     STOP_POINT("engine.answered", uuid_format(&session->id, id));
     struct err useless;
@@ -288,6 +282,90 @@ static void reserve(struct session *session, const struct assistant *assistant)
     budget_reserve(session, assistant);
 }
 
+/* ---- a place within the model's limits ---- */
+
+/* What a call of the model takes of them: the prompt, and an answer of the length that it may have.
+ * A prompt that cannot be built takes nothing: ask() says so. */
+static int64_t tokens_of_call(struct session *session, const struct assistant *assistant,
+                              const struct assistant_model *model)
+{
+    struct prompt prompt;
+    if (model->rate.tokens == 0 || build_prompt(session, assistant, model, &prompt, NULL) != 0)
+        return 0;
+    return prompt.tokens + (model->max_tokens > 0 ? model->max_tokens : ANSWER_TOKENS);
+}
+
+/* Whether that model becomes the turn's: it is not left alone, and within `most_ms` it has a place,
+ * which is taken. *wait_ms: until the place, or for how long the model cannot be asked. */
+static bool take_model(struct session *session, const struct assistant *assistant, int index,
+                       int64_t most_ms, int64_t *wait_ms)
+{
+    struct engine *engine = session->engine;
+    const struct assistant_model *model = &assistant->models[index];
+    bool is_probe;
+    *wait_ms =
+        breaker_wait_ms(engine->breakers, breaker_key(session, index), clock_mono_ms(), &is_probe);
+    if (*wait_ms > 0)
+        return false;
+    *wait_ms = rate_take(engine->rates,
+                         rate_key(session->arena, session->tenant, model->base_url, model->model),
+                         &model->rate, tokens_of_call(session, assistant, model), clock_mono_ms(),
+                         most_ms, &session->place);
+    if (*wait_ms > 0 && is_probe) { /* whoever is first when the time comes */
+        breaker_let_go(engine->breakers, breaker_key(session, index));
+        is_probe = false;
+    }
+    if (*wait_ms > most_ms)
+        return false;
+    session->model_index = index;
+    session->is_probe = is_probe;
+    return true;
+}
+
+/* How long a place of that model is waited for: its first word may take so long anyway. The last
+ * one has what the turn has. */
+static int64_t patience_for(const struct assistant *assistant, int index, int64_t left_ms)
+{
+    const struct assistant_model *model = &assistant->models[index];
+    bool is_last = index + 1 >= (int)assistant->model_count;
+    return is_last || model->first_token_ms > left_ms ? left_ms : model->first_token_ms;
+}
+
+/* The first model from model_index on that can be asked soon enough, else the one that comes first:
+ * true, and *wait_ms is when. False: none can be asked for *wait_ms. */
+static bool choose_model(struct session *session, const struct assistant *assistant,
+                         int64_t *wait_ms)
+{
+    const int64_t left = think_time_left_ms(session) - CALL_LEAST_MS;
+    const int64_t left_ms = left > 0 ? left : 0;
+    int64_t least_ms = INT64_MAX;
+    int least = session->model_index;
+    for (int i = session->model_index; i < (int)assistant->model_count; i++) {
+        if (take_model(session, assistant, i, patience_for(assistant, i, left_ms), wait_ms))
+            return true;
+        if (*wait_ms < least_ms) {
+            least_ms = *wait_ms;
+            least = i;
+        }
+    }
+    if (least_ms <= left_ms && take_model(session, assistant, least, left_ms, wait_ms))
+        return true;
+    *wait_ms = least_ms;
+    return false;
+}
+
+/* Whether the turn has waited for a place, it has come, and the model can still be asked. */
+static bool take_up_place(struct session *session)
+{
+    if (session->place.key == NULL)
+        return false;
+    if (breaker_wait_ms(session->engine->breakers, breaker_key(session, session->model_index),
+                        clock_mono_ms(), &session->is_probe) == 0)
+        return true;
+    rate_give_back(session->engine->rates, &session->place);
+    return false;
+}
+
 /* The request leaves now: what the turn waited for it. */
 static void note_queue(struct session *session)
 {
@@ -298,9 +376,14 @@ static void note_queue(struct session *session)
 
 static void ask(struct session *session, const struct assistant *assistant)
 {
-    int64_t wait_ms = choose_model(session, assistant);
-    if (wait_ms > 0) {
+    int64_t wait_ms = 0;
+    if (!take_up_place(session) && !choose_model(session, assistant, &wait_ms)) {
         wait_for_model(session, wait_ms);
+        return;
+    }
+    if (wait_ms > 0) {
+        session->model_retry_ms = wait_ms;
+        session_apply(session, EVENT_RATE);
         return;
     }
     struct prompt prompt;
@@ -424,10 +507,13 @@ void think_briefed(struct session *session)
 
 void think_stop(struct session *session)
 {
-    if (session->call == NULL)
+    if (session->call == NULL) {
+        rate_give_back(session->engine->rates, &session->place);
         return;
+    }
     llm_cancel(session->engine->llm, session->call);
     session->call = NULL;
+    rate_settle(session->engine->rates, &session->place, -1);
     let_probe_go(session);
     calls_record_stopped(session, think_assistant(session));
 }

@@ -54,6 +54,8 @@ static const struct turn_rule rules[] = {
      "the model failed: it is asked again in a moment"},
     {TURN_THINKING, EVENT_NO_MODEL, TURN_COMMITTING, ACTION_FALL_BACK,
      "no model answers: the reception replies without one"},
+    {TURN_THINKING, EVENT_RATE, TURN_PAUSED, ACTION_PAUSE,
+     "the model's limit per minute is reached: the turn waits for its place"},
     {TURN_THINKING, EVENT_FULL, TURN_PAUSED, ACTION_PAUSE,
      "other turns have reserved what is left of the budget: a moment is waited for"},
     {TURN_THINKING, EVENT_SPENT, TURN_COMMITTING, ACTION_SAY_SPENT,
@@ -155,11 +157,11 @@ const char *turn_state_name(enum turn_state state)
 const char *turn_event_name(enum turn_event event)
 {
     static const char *const names[TURN_EVENTS] = {
-        "due",        "claimed",    "final_text", "place", "run",      "resume",    "stale",
-        "lost_often", "is_suspect", "nothing",    "held",  "moved",    "not_ours",  "db_away",
-        "unfit",      "unfit_too",  "answer",     "tools", "closed",   "stored",    "acted",
-        "model_away", "no_model",   "full",       "spent", "deadline", "committed", "more",
-        "newer",      "epoch",      "wording"};
+        "due",        "claimed",    "final_text", "place",  "run",    "resume",   "stale",
+        "lost_often", "is_suspect", "nothing",    "held",   "moved",  "not_ours", "db_away",
+        "unfit",      "unfit_too",  "answer",     "tools",  "closed", "stored",   "acted",
+        "model_away", "no_model",   "rate",       "full",   "spent",  "deadline", "committed",
+        "more",       "newer",      "epoch",      "wording"};
     return names[event];
 }
 

@@ -46,6 +46,7 @@ enum turn_event {
     EVENT_ACTED,      /* all calls of the round are done */
     EVENT_MODEL_AWAY, /* the model failed in a way that passes, with time left */
     EVENT_NO_MODEL,   /* no model of the chain can answer */
+    EVENT_RATE,       /* the model's limit per minute is reached: the turn has a place later */
     EVENT_FULL,       /* other turns have reserved what is left of a budget */
     EVENT_SPENT,      /* a budget is spent */
     EVENT_DEADLINE,   /* the turn's time is over */

@@ -17,6 +17,8 @@ static const struct field model_fields[] = {
     {"temperature", FIELD_HUNDREDTHS, AT(temperature_hundredths), 0, 200, false, NULL},
     {"max_tokens", FIELD_INT, AT(max_tokens), 16, 4096, false, NULL},
     {"window", FIELD_INT, AT(window), 1000, 10000000, false, NULL},
+    {"requests_per_minute", FIELD_INT, AT(requests_per_minute), 1, VENDOR_RATE_MAX, false, NULL},
+    {"tokens_per_minute", FIELD_INT, AT(tokens_per_minute), 1, VENDOR_RATE_MAX, false, NULL},
     {"max_completion_tokens", FIELD_BOOL, AT(max_completion_tokens), 0, 0, false, NULL},
     /* A turn on a text has 30 s in all. */
     {"first_token", FIELD_MS, AT(first_token_ms), 100, 30000, false, NULL},
@@ -108,6 +110,15 @@ static void take_vendor(const struct yaml_node *node, const struct vendor *vendo
     take_prices(vendor, model);
 }
 
+/* Of the account, whichever of the vendor's endpoints is asked. */
+static void take_limits(const struct vendor *vendor, struct tenant_file_model *model)
+{
+    if (model->requests_per_minute == 0)
+        model->requests_per_minute = vendor->requests_per_minute;
+    if (model->tokens_per_minute == 0)
+        model->tokens_per_minute = vendor->tokens_per_minute;
+}
+
 /* A vendor's file describes one of its endpoints. In another dialect it is another endpoint, of
  * which only the address is known, and that only from the tenant. */
 static void take_other_endpoint(struct problems *problems, const struct yaml_node *node,
@@ -176,8 +187,10 @@ static void complete_model(struct problems *problems, const struct yaml_node *no
         check_present(problems, node, NULL, "base_url", model->base_url);
     }
     check_present(problems, node, vendor, "model", model->model);
-    if (vendor != NULL)
+    if (vendor != NULL) {
+        take_limits(vendor, model);
         check_key(problems, node, vendor);
+    }
     check_model(problems, node, model);
 }
 

@@ -4,13 +4,19 @@
 
 #include <string.h>
 
-#define FIELDS_COUNT 18
+#define FIELDS_COUNT 20
 
 /* ---- fields ---- */
 
 static const char *price(struct arena *arena, int64_t value)
 {
     return value < 0 ? NULL : maker_number(arena, value);
+}
+
+/* 0 is written as nothing. */
+static const char *at_least_one(struct arena *arena, int64_t value)
+{
+    return value > 0 ? maker_number(arena, value) : NULL;
 }
 
 static const char *headers_text(struct arena *arena, const struct tenant_file_model *model)
@@ -52,7 +58,9 @@ static void fields_of(struct arena *arena, const struct tenant_file_model *model
         {"price_in", price(arena, model->price_in), true},
         {"price_cached", price(arena, model->price_cached), true},
         {"price_out", price(arena, model->price_out), true},
-        {"window", model->window > 0 ? maker_number(arena, model->window) : NULL, true},
+        {"window", at_least_one(arena, model->window), true},
+        {"requests_per_minute", at_least_one(arena, model->requests_per_minute), true},
+        {"tokens_per_minute", at_least_one(arena, model->tokens_per_minute), true},
     };
     memcpy(fields, list, sizeof list);
 }

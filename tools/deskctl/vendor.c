@@ -112,6 +112,11 @@ static void print_vendor(struct desk *desk, const struct vendor *vendor, struct 
                       vendor->echo_reasoning ? ", gets reasoning_content back" : "");
     if (!vendor->temperature)
         strbuf_add_text(out, "  takes no temperature\n");
+    if (vendor->requests_per_minute > 0)
+        strbuf_printf(out, "  at most %" PRId64 " requests a minute\n",
+                      vendor->requests_per_minute);
+    if (vendor->tokens_per_minute > 0)
+        strbuf_printf(out, "  at most %" PRId64 " tokens a minute\n", vendor->tokens_per_minute);
     if (vendor->extra != NULL)
         strbuf_printf(out, "  extra %s\n", vendor->extra);
     strbuf_printf(out, "  default model %s\n",
@@ -163,6 +168,10 @@ static void write_vendor(struct desk *desk, const struct vendor *vendor, struct 
     json_add_bool(&writer, "stream_usage", vendor->stream_usage);
     json_add_bool(&writer, "echo_reasoning", vendor->echo_reasoning);
     json_add_raw(&writer, "extra", vendor->extra != NULL ? vendor->extra : "null");
+    if (vendor->requests_per_minute > 0)
+        json_add_int(&writer, "requests_per_minute", vendor->requests_per_minute);
+    if (vendor->tokens_per_minute > 0)
+        json_add_int(&writer, "tokens_per_minute", vendor->tokens_per_minute);
     json_add_text(&writer, "default_model", vendor->default_model);
     json_add_text(&writer, "priced", vendor->priced);
     json_open_array(&writer, "models");

@@ -44,6 +44,10 @@ static const struct field vendor_fields[] = {
     {"extra", FIELD_MAPPING, AT(draft, extra), 0, 0, false, NULL},
     {"default_model", FIELD_NAME, AT(draft, vendor.default_model), 0, 0, false, NULL},
     {"priced", FIELD_DATE, AT(draft, vendor.priced), 0, 0, false, NULL},
+    {"requests_per_minute", FIELD_INT, AT(draft, vendor.requests_per_minute), 1, VENDOR_RATE_MAX,
+     false, NULL},
+    {"tokens_per_minute", FIELD_INT, AT(draft, vendor.tokens_per_minute), 1, VENDOR_RATE_MAX, false,
+     NULL},
     {"models", FIELD_LIST, AT(draft, models), 0, VENDOR_MODELS_MAX, false, NULL},
 };
 

@@ -12,6 +12,7 @@
 #define VENDORS_MAX        64
 #define VENDOR_HEADERS_MAX 4
 #define VENDOR_MODELS_MAX  64
+#define VENDOR_RATE_MAX    1000000000 /* a minute */
 
 struct vendor_model {
     const char *model;
@@ -30,6 +31,7 @@ struct vendor {
     const char *extra;         /* canonical JSON object for the request's body; NULL: none */
     const char *default_model; /* NULL: none */
     const char *priced;        /* date of the prices, "2026-09-23"; NULL: none known */
+    int64_t requests_per_minute, tokens_per_minute; /* of a tenant's account; 0: not limited */
     struct vendor_model *models;
     size_t model_count;
     bool key_required;

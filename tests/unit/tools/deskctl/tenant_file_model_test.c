@@ -28,6 +28,8 @@ static struct vendor vendor_items[] = {
      .default_model = "acme-1",
      .models = acme_models,
      .model_count = 2,
+     .requests_per_minute = 60,
+     .tokens_per_minute = 30000,
      .key_required = true,
      .max_completion_tokens = true,
      .temperature = true},
@@ -180,6 +182,34 @@ static void test_vendor_overridden(void)
     strbuf_fini(&problems.text);
 }
 
+/* Limits are the account's: the vendor's file has them for all of its endpoints, the entry's stand
+ * above them, and who names no vendor has none but its own. */
+static void test_limits(void)
+{
+    static const struct {
+        const char *entry;
+        int64_t requests, tokens;
+    } cases[] = {
+        {"{vendor: acme, key: env:DESK_TEST_KEY}", 60, 30000},
+        {"{vendor: acme, key: env:DESK_TEST_KEY, tokens_per_minute: 500}", 60, 500},
+        {"{vendor: acme, key: env:DESK_TEST_KEY, requests_per_minute: 5}", 5, 30000},
+        {"{vendor: acme, key: env:DESK_TEST_KEY, dialect: gemini, base_url: \"https://a\"}", 60,
+         30000},
+        {"{vendor: home, model: m}", 0, 0},
+        {"{base_url: \"https://a\", model: m, requests_per_minute: 7}", 7, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct problems problems;
+        struct tenant_file file;
+        read_text(&problems, with_chain(arena_printf(arena, "    - %s\n", cases[i].entry)), &file);
+        CU_ASSERT_STRING_EQUAL(problems.text.data, "");
+        CU_ASSERT_EQUAL(file.models[0].requests_per_minute, cases[i].requests);
+        CU_ASSERT_EQUAL(file.models[0].tokens_per_minute, cases[i].tokens);
+        tenant_file_fini(&file);
+        strbuf_fini(&problems.text);
+    }
+}
+
 /* What ties an entry to its vendor. The entry stands on line 8. */
 static const struct {
     const char *entry;
@@ -204,6 +234,8 @@ static const struct {
      "add the base_url:"},
     {"vendor: acme, key: env:DESK_TEST_KEY, base_url: \"http://api.example.com\"", "unencrypted",
      "use https://"},
+    {"vendor: acme, key: env:DESK_TEST_KEY, requests_per_minute: 0", "\"0\"", "1 to 1000000000"},
+    {"vendor: acme, key: env:DESK_TEST_KEY, tokens_per_minute: many", "\"many\"", "whole number"},
     {"vendor: acme, key: env:DESK_TEST_KEY, total: 1s", "shorter than first_token", "longer"},
 };
 
@@ -268,6 +300,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("tenant_file_model", NULL, NULL);
     CU_add_test(suite, "chain", test_chain);
     CU_add_test(suite, "prices", test_prices);
+    CU_add_test(suite, "limits", test_limits);
     CU_add_test(suite, "vendor overridden", test_vendor_overridden);
     CU_add_test(suite, "mistakes", test_mistakes);
     CU_add_test(suite, "vendor without encryption", test_vendor_without_encryption);

@@ -174,8 +174,9 @@ static void test_rich_entry(void)
         "\"price_out\":4500");
     /* What an entry does not have is not written. */
     const struct json *plain = json_first(list);
-    static const char *const absent[] = {"vendor",   "headers",      "extra",    "stream_usage",
-                                         "price_in", "price_cached", "price_out"};
+    static const char *const absent[] = {
+        "vendor",       "headers",   "extra",  "stream_usage",        "price_in",
+        "price_cached", "price_out", "window", "requests_per_minute", "tokens_per_minute"};
     for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++)
         CU_ASSERT_PTR_NULL(json_member(plain, absent[i]));
     second(&row, &plan);
@@ -213,10 +214,26 @@ static void test_other_spelling_of_a_rich_entry(void)
 static void test_each_member_counts(void)
 {
     static const char *const fields[] = {
-        "vendor",       "dialect",        "base_url",    "model",      "auth",
-        "headers",      "extra",          "temperature", "max_tokens", "max_completion_tokens",
-        "stream_usage", "first_token_ms", "total_ms",    "price_in",   "price_cached",
-        "price_out",    "echo_reasoning",
+        "vendor",
+        "dialect",
+        "base_url",
+        "model",
+        "auth",
+        "headers",
+        "extra",
+        "temperature",
+        "max_tokens",
+        "max_completion_tokens",
+        "stream_usage",
+        "first_token_ms",
+        "total_ms",
+        "price_in",
+        "price_cached",
+        "price_out",
+        "window",
+        "requests_per_minute",
+        "tokens_per_minute",
+        "echo_reasoning",
     };
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         struct tenant_plan plan;
@@ -241,11 +258,13 @@ static void test_each_member_counts(void)
             model->max_completion_tokens = false;
         else if (i == 10)
             model->stream_usage = true;
-        else if (i == 16)
+        else if (i == 19)
             model->echo_reasoning = true;
         else
-            ++*(int64_t *[]){&model->first_token_ms, &model->total_ms, &model->price_in,
-                             &model->price_cached, &model->price_out}[i - 11];
+            ++*(int64_t *[]){
+                &model->first_token_ms,      &model->total_ms,         &model->price_in,
+                &model->price_cached,        &model->price_out,        &model->window,
+                &model->requests_per_minute, &model->tokens_per_minute}[i - 11];
         second(&row, &plan);
         CU_ASSERT_EQUAL_FATAL(plan.change_count, 1);
         CU_ASSERT_STRING_EQUAL(plan.changes[0].field,

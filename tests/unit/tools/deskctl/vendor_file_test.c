@@ -81,6 +81,7 @@ static void test_good(void)
                            "\"thinking\":{\"type\":\"disabled\"}}");
     CU_ASSERT_STRING_EQUAL(vendor->default_model, "acme-1");
     CU_ASSERT_STRING_EQUAL(vendor->priced, "2026-09-23");
+    CU_ASSERT_TRUE(vendor->requests_per_minute == 0 && vendor->tokens_per_minute == 0);
     CU_ASSERT_EQUAL_FATAL(vendor->model_count, 2);
     const struct vendor_model *first = vendor_file_find_model(vendor, "acme-1");
     CU_ASSERT_TRUE(first->input == 7500 && first->cached == 375 && first->output == 120000);
@@ -231,6 +232,9 @@ static const struct mistake mistakes[] = {
     {"cached: 0.0375", "cached: .5", 21, "must be a number", "0.0000"},
     {"output: 12", "output: 12.", 22, "must be a number", "0.0000"},
     {"window: 128000", "window: 128k", 23, "whole number", "1 to"},
+    {"priced: 2026-09-23\n", "requests_per_minute: 0\npriced: 2026-09-23\n", 17, "\"0\"", "1 to"},
+    {"priced: 2026-09-23\n", "tokens_per_minute: 30k\npriced: 2026-09-23\n", 17, "whole number",
+     "1 to 1000000000"},
     {"note: until May", "note: \"\"", 24, "is empty", "write something"},
 };
 

@@ -1,0 +1,100 @@
+"""What holds a turn up before a model is asked, above all limits per minute of a tenant's models: who
+waits for a place, who asks the next model, and what is kept of the wait. A model is counted by its name, so each test has one of its own.
+"""
+
+import contextlib
+
+from operating import TENANTS, good
+from scripted import Customer, engines, say
+from test_chain import GARAGE, apply, calls, entry
+
+SHARE = True
+DEADLINE_S = 150
+
+MINUTE_S = 60
+
+
+@contextlib.contextmanager
+def limited(desk, *entries, **config):
+    engines(desk, **config)
+    apply(desk, *entries)
+    try:
+        yield
+    finally:
+        good(desk, "tenant", "apply", TENANTS / "garage.yaml", "--yes")
+
+
+def asked(desk, customers):
+    """[(address, when it was asked in seconds, queue_ms)] in the order of the model calls."""
+    return desk.sql(
+        "SELECT s.remote_address, extract(epoch FROM l.started_at)::double precision, l.queue_ms"
+        " FROM llm_calls l JOIN turns t ON t.tenant_id = l.tenant_id AND t.id = l.turn_id"
+        " JOIN channel_sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id"
+        " WHERE s.remote_address = ANY(%s) ORDER BY l.started_at",
+        [customer.address for customer in customers])
+
+
+def test_wait_for_a_place_among_the_turns_is_kept(desk):
+    """One turn at a time: the second's row says how long it was held up. Guard: act_queue."""
+    with limited(desk, entry(desk, "openai", model="one-at-a-time"), max_in_flight=1):
+        desk.faults("model", {"action": {"type": "delay", "ms": 900}})
+        customers = [Customer(desk, GARAGE) for _ in range(2)]
+        say(desk, *[customer.make() for customer in customers])
+        for customer in customers:
+            customer.wait_replies(1)
+        desk.faults("model")
+        first, second = [ms for *_, ms in asked(desk, customers)]
+        assert second - first >= 800, (first, second)
+
+
+def test_next_model_is_asked_when_the_place_comes_late(desk):
+    """Requests and tokens: the second turn would wait for most of a minute, longer than the model's first
+    word may take. Guard: patience_for."""
+    for limit in ({"requests_per_minute": 1}, {"tokens_per_minute": 300}):
+        model = "-".join(["next", *limit])
+        with limited(desk, entry(desk, "openai", model=model, **limit), entry(desk, "gemini")):
+            customer = Customer(desk, GARAGE)
+            for count in (1, 2):
+                customer.text()
+                assert customer.wait_replies(count)[-1][1] == "reply", calls(customer)
+            assert calls(customer) == [("openai", "answered", ""), ("gemini", "answered", "")], limit
+
+
+def test_place_after_the_turn_is_not_waited_for(desk):
+    """With no other model the customer gets the wording at once, and nothing is asked."""
+    with limited(desk, entry(desk, "openai", model="late", requests_per_minute=1)):
+        first, second = Customer(desk, GARAGE), Customer(desk, GARAGE)
+        for customer in (first, second):
+            customer.text()
+            customer.wait_replies(1)
+        assert [customer.replies()[0][1] for customer in (first, second)] == ["reply", "fallback"]
+        assert calls(second) == []
+
+
+def test_turn_waits_for_its_place(desk):
+    """Two requests a minute, four customers: the last two wait for a minute, first come, first served, are
+    answered, and it is told how long they waited. Guard: rate_take."""
+    with limited(desk, entry(desk, "openai", model="patient", requests_per_minute=2),
+                 turn_deadline_ms=100000):
+        customers = [Customer(desk, GARAGE) for _ in range(4)]
+        for customer in customers[:2]:
+            customer.text()
+            customer.wait_replies(1)
+        for customer in customers[2:]:
+            customer.text()
+            desk.wait(lambda: customer.session() and desk.value(
+                "SELECT count(*) FROM turns WHERE session_id = %s::uuid", customer.session()["id"]),
+                15, "the turn that waits")
+        desk.wait(lambda: all(customer.replies() for customer in customers), 80,
+                  lambda: f"four replies, got {[customer.replies() for customer in customers]}")
+        assert [customer.replies()[0][1] for customer in customers] == ["reply"] * 4
+        rows = asked(desk, customers)
+        assert [address for address, *_ in rows] == [customer.address for customer in customers]
+        when = [at for _, at, _ in rows]
+        assert when[2] - when[0] >= MINUTE_S and when[3] - when[1] >= MINUTE_S, when
+        queued = [ms for *_, ms in rows]
+        assert max(queued[:2]) < 20000 < min(queued[2:]), queued
+        metrics = desk.service("engine-1").metrics()
+        assert metrics["frontdesk_model_queue_seconds_count"] >= 4
+        shown = good(desk, "conversation", "show", customers[3].conversation()).out
+        assert f"queued {queued[3]} ms" in shown, shown
