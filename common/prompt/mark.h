@@ -14,8 +14,10 @@
 #define MARK_TALK    "conversation"
 
 /* A text that a customer, a tool, a document or the model wrote, as it may stand in a prompt: a "<"
- * in front of one of our tags' names becomes U+2039, control characters but line feed and tab go.
- * In the arena, or the text itself if nothing is to be changed; JSON stays JSON. */
+ * in front of one of our tags' names, also as an escape of JSON, becomes U+2039; what is invisible
+ * goes, but line feed, tab and what scripts or emoji need; U+2028 and U+2029 become spaces, so that
+ * line feeds alone end lines. In the arena, or the text itself if nothing is to be changed; JSON
+ * stays JSON. */
 const char *mark_data(struct arena *arena, const char *text);
 
 /* Appends a name as a tag's attribute: on one line, without quotes and angles, cut to 200 bytes. */
