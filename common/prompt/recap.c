@@ -23,6 +23,17 @@ static const char *speaker(const char *author)
                                              : "desk";
 }
 
+/* On one line, whatever the text holds: a second one could look like another speaker's. */
+static void add_line(const char *author, const char *text, struct strbuf *out)
+{
+    strbuf_printf(out, "%s: ", speaker(author));
+    for (const char *end; (end = strchr(text, '\n')) != NULL; text = end + 1) {
+        strbuf_add(out, text, (size_t)(end - text));
+        strbuf_add_text(out, " / ");
+    }
+    strbuf_printf(out, "%s\n", text);
+}
+
 bool recap_build(struct arena *arena, const struct recap_parts *parts, struct recap *recap)
 {
     struct strbuf out;
@@ -39,7 +50,7 @@ bool recap_build(struct arena *arena, const struct recap_parts *parts, struct re
         room -= tokens_of_text(text);
         if (room < 0 && i > 0)
             break;
-        strbuf_printf(&out, "%s: %s\n", speaker(parts->lines[i].author), text);
+        add_line(parts->lines[i].author, text, &out);
         recap->up_to = parts->lines[i].position;
     }
     strbuf_add_text(&out, "</" MARK_TALK ">");
