@@ -250,7 +250,8 @@ static void add_round(struct arena *arena, const struct rounds_round *round, str
     struct llm_tool_call *calls = arena_alloc(arena, round->call_count * sizeof *calls);
     for (size_t i = 0; i < round->call_count; i++)
         calls[i] = (struct llm_tool_call){round->calls[i].provider_id, round->calls[i].name,
-                                          round->calls[i].arguments, round->calls[i].signature};
+                                          mark_data(arena, round->calls[i].arguments),
+                                          round->calls[i].signature};
     add(prompt, &(struct llm_message){.role = LLM_ASSISTANT,
                                       .text = mark_data(arena, round->said),
                                       .calls = calls,
