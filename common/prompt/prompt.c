@@ -37,9 +37,10 @@ static const char *take(struct arena *arena, struct strbuf *out)
 
 /* ---- what is the same for all turns of a version ---- */
 
-static const char *system_text(struct arena *arena, const struct prompt_parts *parts)
+void prompt_fix(struct arena *arena, const struct profile *profile, const struct workflow *workflow,
+                struct prompt_fixed *fixed)
 {
-    const struct profile *p = parts->profile;
+    const struct profile *p = profile;
     struct strbuf out;
     strbuf_init(&out, SYSTEM_MAX);
     strbuf_printf(&out, "%s\n\nBusiness: %s\nTime zone: %s\nLanguage of the house: %s\n",
@@ -51,8 +52,10 @@ static const char *system_text(struct arena *arena, const struct prompt_parts *p
     if (p->facts[0] != '\0')
         strbuf_printf(&out, "Facts:\n%s\n", p->facts);
     strbuf_printf(&out, "\n%s\n\n", sms_rules);
-    workflow_describe(parts->workflow, &out);
-    return take(arena, &out);
+    workflow_describe(workflow, &out);
+    fixed->text = take(arena, &out);
+    fixed->tokens =
+        tokens_of_message(&(struct llm_message){.role = LLM_SYSTEM, .text = fixed->text});
 }
 
 /* ---- the conversation ---- */
@@ -322,8 +325,10 @@ int prompt_build(struct arena *arena, const struct prompt_parts *parts, struct p
     const size_t room =
         3 + past.count + open.count + parts->rounds->count * (1 + (size_t)ROUND_CALLS_MAX);
     *prompt = (struct prompt){.messages = arena_alloc(arena, room * sizeof *prompt->messages),
-                              .tokens = tokens_of_tools(parts->tools, parts->tool_count)};
-    add(prompt, &(struct llm_message){.role = LLM_SYSTEM, .text = system_text(arena, parts)});
+                              .tokens = parts->fixed->tokens +
+                                        tokens_of_tools(parts->tools, parts->tool_count)};
+    prompt->messages[prompt->count++] =
+        (struct llm_message){.role = LLM_SYSTEM, .text = parts->fixed->text};
     const char *summary = summary_text(arena, parts);
     if (summary != NULL)
         add(prompt, &(struct llm_message){.role = LLM_USER, .text = summary});

@@ -38,9 +38,19 @@ struct prompt {
     const char *passages; /* JSON: those of the parts' that it holds; NULL: none */
 };
 
+/* What is the same for all turns of an assistant's version: made once for it, since it is most of a
+ * prompt. */
+struct prompt_fixed {
+    const char *text; /* rules, business, workflow */
+    int64_t tokens;   /* of the message that it is */
+};
+
+/* Makes it, in the arena. */
+void prompt_fix(struct arena *arena, const struct profile *profile, const struct workflow *workflow,
+                struct prompt_fixed *fixed);
+
 struct prompt_parts {
-    const struct profile *profile;
-    const struct workflow *workflow;
+    const struct prompt_fixed *fixed;
     const char *context;          /* JSON, docs/PROTOCOL.md (context) */
     const struct rounds *rounds;  /* all calls done, or passed over */
     const char *summary;          /* of older messages; NULL or "": none */
@@ -52,10 +62,10 @@ struct prompt_parts {
     int64_t tokens_max; /* the budget; 0: none */
 };
 
-/* Builds the prompt into the arena; texts of rounds are borrowed. To keep the budget, passages get
- * at most a quarter of it, and of the conversation the oldest messages are left out whole; an
- * eighth of it is always the conversation's, and what is to be answered is always there. BUG
- * "prompt.context" if the context is not what turn_add_start makes. */
+/* Builds the prompt into the arena; texts of rounds and the fixed one are borrowed. To keep the
+ * budget, passages get at most a quarter of it, and of the conversation the oldest messages are
+ * left out whole; an eighth of it is always the conversation's, and what is to be answered is
+ * always there. BUG "prompt.context" if the context is not what turn_add_start makes. */
 int prompt_build(struct arena *arena, const struct prompt_parts *parts, struct prompt *prompt,
                  struct err *err);
 

@@ -282,6 +282,7 @@ static int read_config(struct entry *entry, const struct assistant_row *row, str
     read_tools(entry, json_member(config, "tools"));
     read_http_tools(entry, json_member(config, "http_tools"));
     workflow_read(entry->arena, config, a->profile.timezone, &a->workflow);
+    prompt_fix(entry->arena, &a->profile, &a->workflow, &a->fixed);
     a->budget = budget_read(json_member(config, "budgets"));
     triggers_read(entry->arena, json_member(config, "escalation"), &a->triggers);
     int rc = 0;

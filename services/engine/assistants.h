@@ -11,6 +11,7 @@
 #include "engine.h"
 #include "llm/llm.h"
 #include "prompt/profile.h"
+#include "prompt/prompt.h"
 #include "prompt/workflow.h"
 #include "rate.h"
 #include "store/usage.h"
@@ -53,6 +54,7 @@ struct assistant {
     struct tenant_tool http_tools[TENANT_TOOLS_MAX]; /* those of them that are the tenant's */
     size_t http_tool_count;
     struct workflow workflow;
+    struct prompt_fixed fixed; /* of profile and workflow */
     struct triggers triggers;
     struct usage_limits budget; /* of the tenant */
 };

@@ -222,8 +222,7 @@ static struct prompt_parts parts_of(struct session *session, const struct assist
                                     int64_t tokens_max)
 {
     const struct assistant_tools *tools = think_tools(session, assistant);
-    return (struct prompt_parts){.profile = &assistant->profile,
-                                 .workflow = &assistant->workflow,
+    return (struct prompt_parts){.fixed = &assistant->fixed,
                                  .context = session->turn.context,
                                  .rounds = &session->rounds,
                                  .summary = session->turn.summary,

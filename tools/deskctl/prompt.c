@@ -22,18 +22,20 @@ struct shown {
 
 /* ---- building it again ---- */
 
-static int read_version(struct arena *arena, const struct prompt_row *row, struct profile *profile,
-                        struct workflow *workflow, struct err *err)
+static int read_version(struct arena *arena, const struct prompt_row *row,
+                        struct prompt_fixed *fixed, struct err *err)
 {
     struct json *config = NULL;
+    struct workflow workflow;
     if (row->config == NULL)
         return err_set(err, ERR_PERMANENT, "prompt.version", "the assistant's version is gone");
     if (json_parse(row->config, strlen(row->config), &config, err) != 0)
         return -1;
-    *profile = (struct profile){
+    struct profile profile = {
         .business = row->business, .timezone = row->timezone, .language = row->language};
-    profile_read(arena, config, profile);
-    workflow_read(arena, config, row->timezone, workflow);
+    profile_read(arena, config, &profile);
+    workflow_read(arena, config, row->timezone, &workflow);
+    prompt_fix(arena, &profile, &workflow, fixed);
     json_free(&config);
     return 0;
 }
@@ -76,15 +78,13 @@ static void compare(struct arena *arena, struct shown *shown, size_t round_count
 static int build(struct arena *arena, struct shown *shown, struct err *err)
 {
     const struct prompt_row *row = shown->row;
-    struct profile profile;
-    struct workflow workflow;
+    struct prompt_fixed fixed;
     struct rounds rounds;
     if (record_read(arena, row->record, &shown->record, err) != 0 ||
-        read_version(arena, row, &profile, &workflow, err) != 0 ||
+        read_version(arena, row, &fixed, err) != 0 ||
         read_rounds(arena, row, &shown->record, &rounds, err) != 0)
         return -1;
-    const struct prompt_parts parts = {.profile = &profile,
-                                       .workflow = &workflow,
+    const struct prompt_parts parts = {.fixed = &fixed,
                                        .context = row->context != NULL ? row->context : "[]",
                                        .rounds = &rounds,
                                        .summary = shown->record.summary,

@@ -38,9 +38,10 @@ static inline struct prompt build(const struct prompt_parts *given)
 {
     struct prompt_parts parts = *given;
     struct prompt prompt = {.count = 0};
+    struct prompt_fixed fixed;
     struct err err;
-    parts.profile = &dentist;
-    parts.workflow = parts.workflow != NULL ? parts.workflow : &no_workflow;
+    prompt_fix(arena, &dentist, &no_workflow, &fixed);
+    parts.fixed = &fixed;
     parts.rounds = parts.rounds != NULL ? parts.rounds : &no_rounds;
     CU_ASSERT_EQUAL_FATAL(prompt_build(arena, &parts, &prompt, &err), 0);
     return prompt;

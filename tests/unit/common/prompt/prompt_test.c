@@ -284,13 +284,12 @@ static void first_replies(void)
 static void nonsense_contexts_are_errors(void)
 {
     static const char *const cases[] = {"", "{}", "nul", "[{}]", "[{\"author\":1}]", "[1]"};
+    const struct prompt_fixed fixed = {.text = ""};
     struct prompt prompt;
     struct err err;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const struct prompt_parts parts = {.profile = &dentist,
-                                           .workflow = &no_workflow,
-                                           .context = cases[i],
-                                           .rounds = &no_rounds};
+        const struct prompt_parts parts = {
+            .fixed = &fixed, .context = cases[i], .rounds = &no_rounds};
         CU_ASSERT_EQUAL(prompt_build(arena, &parts, &prompt, &err), -1);
         CU_ASSERT_EQUAL(err.class, ERR_BUG);
     }
