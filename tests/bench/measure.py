@@ -69,6 +69,15 @@ def pin(pid, cpus):
             pass
 
 
+def nginx_worker(child, port):
+    """The process of its one worker, once it is there. The port is the master's: it may be open
+    before."""
+    children = Path(f"/proc/{child.pid}/task/{child.pid}/children")
+    child.wait_ready(lambda: port_open(port) and children.read_text().split(), 10,
+                     "is nginx installed?")
+    return int(children.read_text().split()[0])
+
+
 class StaticNginx:
     """The peer of I1: nginx with one worker that answers every request with two bytes."""
 
@@ -84,9 +93,7 @@ class StaticNginx:
             f"127.0.0.1:{self.port}; location / {{ return 200 ok; }} }} }}\n")
         self.child = Child("nginx-static", ["nginx", "-p", folder, "-c", folder / "nginx.conf"],
                            folder / "log").start()
-        self.child.wait_ready(lambda: port_open(self.port), 10, "is nginx installed?")
-        children = Path(f"/proc/{self.child.pid}/task/{self.child.pid}/children").read_text()
-        self.worker = int(children.split()[0])
+        self.worker = nginx_worker(self.child, self.port)
         pin(self.worker, SYSTEM_CPU)
 
 
@@ -112,9 +119,7 @@ class TlsFront:
             "proxy_set_header Connection \"\"; proxy_read_timeout 120s; } } }\n")
         self.child = Child("nginx-tls", ["nginx", "-p", folder, "-c", folder / "nginx.conf"],
                            folder / "log").start()
-        self.child.wait_ready(lambda: port_open(self.port), 10, "is nginx installed?")
-        children = Path(f"/proc/{self.child.pid}/task/{self.child.pid}/children").read_text()
-        pin(int(children.split()[0]), LOAD_CPU)
+        pin(nginx_worker(self.child, self.port), LOAD_CPU)
 
     @property
     def url(self):
