@@ -70,6 +70,12 @@ struct lines {
     size_t count;
 };
 
+/* What was said before, and what is to be answered. */
+struct talk {
+    struct lines past, open;
+    bool is_answered; /* somebody has said something to the customer */
+};
+
 /* `deskctl recover` asked: the customer has written nothing new. */
 static const char answer_again[] =
     "<" MARK_DESK
@@ -77,8 +83,7 @@ static const char answer_again[] =
     "Answer now what the customer asked. Say in your first words that this is the later answer to "
     "the earlier message, and repeat nothing of the automatic texts.\n</" MARK_DESK ">";
 
-static bool read_line(struct arena *arena, const struct json *item, struct lines *past,
-                      struct lines *open)
+static bool read_line(struct arena *arena, const struct json *item, struct talk *talk)
 {
     const char *author = json_member_text(item, "author");
     const char *text = json_member_text(item, "text");
@@ -87,27 +92,29 @@ static bool read_line(struct arena *arena, const struct json *item, struct lines
     if (author == NULL || text == NULL)
         return false;
     bool is_open = json_member_bool(item, "open", false);
+    struct lines *to = is_open ? &talk->open : &talk->past;
     json_member_int(item, "position", 0, INT64_MAX, &line.position);
     if (strcmp(author, "system") == 0) {
         line.message = (struct llm_message){.role = LLM_USER, .text = answer_again};
         if (is_open)
-            open->items[open->count++] = line;
+            to->items[to->count++] = line;
         return true;
     }
     if (strcmp(author, "contact") == 0)
         line.message.role = LLM_USER;
+    else
+        talk->is_answered = true;
     text = mark_data(arena, text);
     if (media != NULL && json_count(media) > 0)
         text = arena_printf(arena, "%s\n[%zu attachment(s) that you cannot see]", text,
                             json_count(media));
     line.message.text = text[0] != '\0' ? arena_strdup(arena, text) : "[empty message]";
-    struct lines *to = is_open ? open : past;
     to->items[to->count++] = line;
     return true;
 }
 
-static int read_context(struct arena *arena, const char *context, struct lines *past,
-                        struct lines *open, struct err *err)
+static int read_context(struct arena *arena, const char *context, struct talk *talk,
+                        struct err *err)
 {
     struct json *items = NULL;
     bool good = true;
@@ -116,10 +123,10 @@ static int read_context(struct arena *arena, const char *context, struct lines *
         return err_set(err, ERR_BUG, "prompt.context", "the context is not a JSON array");
     }
     size_t count = json_count(items);
-    past->items = arena_alloc(arena, (count + 1) * sizeof *past->items);
-    open->items = arena_alloc(arena, (count + 1) * sizeof *open->items);
+    talk->past.items = arena_alloc(arena, (count + 1) * sizeof *talk->past.items);
+    talk->open.items = arena_alloc(arena, (count + 1) * sizeof *talk->open.items);
     for (const struct json *i = json_first(items); i != NULL && good; i = json_next(i))
-        good = read_line(arena, i, past, open);
+        good = read_line(arena, i, talk);
     json_free(&items);
     return good ? 0 : err_set(err, ERR_BUG, "prompt.context", "an item lacks author or text");
 }
@@ -319,12 +326,14 @@ static int64_t room_for_past(const struct prompt_parts *parts, const struct prom
 int prompt_build(struct arena *arena, const struct prompt_parts *parts, struct prompt *prompt,
                  struct err *err)
 {
-    struct lines past = {.count = 0}, open = {.count = 0};
-    if (read_context(arena, parts->context, &past, &open, err) != 0)
+    struct talk talk = {.is_answered = false};
+    const struct lines *past = &talk.past, *open = &talk.open;
+    if (read_context(arena, parts->context, &talk, err) != 0)
         return -1;
     const size_t room =
-        3 + past.count + open.count + parts->rounds->count * (1 + (size_t)ROUND_CALLS_MAX);
-    *prompt = (struct prompt){.messages = arena_alloc(arena, room * sizeof *prompt->messages),
+        3 + past->count + open->count + parts->rounds->count * (1 + (size_t)ROUND_CALLS_MAX);
+    *prompt = (struct prompt){.is_first = !talk.is_answered,
+                              .messages = arena_alloc(arena, room * sizeof *prompt->messages),
                               .tokens = parts->fixed->tokens +
                                         tokens_of_tools(parts->tools, parts->tool_count)};
     prompt->messages[prompt->count++] =
@@ -335,30 +344,15 @@ int prompt_build(struct arena *arena, const struct prompt_parts *parts, struct p
     struct llm_message told = {.role = LLM_USER, .text = told_text(arena, parts, prompt)};
     if (told.text != NULL)
         prompt->tokens += tokens_of_message(&told); /* counted before there is room for the past */
-    size_t most = PROMPT_MESSAGES_MAX > open.count ? PROMPT_MESSAGES_MAX - open.count : 0;
-    size_t start = past_start(&past, room_for_past(parts, prompt, &open), most);
-    prompt->past = add_lines(arena, &past, start, prompt);
-    prompt->past_count = past.count - start;
-    if (past.count > 0 && (start > 0 || past.count >= PAST_MAX))
-        prompt->left_out = start < past.count ? past.items[start].position
-                                              : past.items[past.count - 1].position + 1;
+    size_t most = PROMPT_MESSAGES_MAX > open->count ? PROMPT_MESSAGES_MAX - open->count : 0;
+    size_t start = past_start(past, room_for_past(parts, prompt, open), most);
+    prompt->past = add_lines(arena, past, start, prompt);
+    prompt->past_count = past->count - start;
+    if (past->count > 0 && (start > 0 || past->count >= PAST_MAX))
+        prompt->left_out = start < past->count ? past->items[start].position
+                                               : past->items[past->count - 1].position + 1;
     if (told.text != NULL)
         prompt->messages[prompt->count++] = told;
-    add_open(arena, &open, parts->rounds, prompt);
+    add_open(arena, open, parts->rounds, prompt);
     return 0;
-}
-
-bool prompt_is_first_reply(const char *context)
-{
-    struct json *items = NULL;
-    struct err err;
-    bool first = true;
-    if (json_parse(context, strlen(context), &items, &err) != 0)
-        return false;
-    for (const struct json *i = json_first(items); i != NULL; i = json_next(i)) {
-        const char *author = json_member_text(i, "author");
-        first &= author == NULL || strcmp(author, "contact") == 0 || strcmp(author, "system") == 0;
-    }
-    json_free(&items);
-    return first;
 }

@@ -36,6 +36,7 @@ struct prompt {
     size_t past_count, open_count;
     int64_t left_out; /* messages below this position are not in it; 0: all are, or nobody knows */
     const char *passages; /* JSON: those of the parts' that it holds; NULL: none */
+    bool is_first;        /* nobody has said anything to the customer in this conversation */
 };
 
 /* What is the same for all turns of an assistant's version: made once for it, since it is most of a
@@ -68,8 +69,5 @@ struct prompt_parts {
  * always there. BUG "prompt.context" if the context is not what turn_add_start makes. */
 int prompt_build(struct arena *arena, const struct prompt_parts *parts, struct prompt *prompt,
                  struct err *err);
-
-/* Whether nobody has said anything to the customer in the conversation of that context. */
-bool prompt_is_first_reply(const char *context);
 
 #endif

@@ -105,6 +105,36 @@ static void read_languages(struct arena *arena, const struct json *tags, struct 
             out->languages[out->language_count++] = arena_strdup(arena, json_text(t));
 }
 
+static void read_day(struct arena *arena, const char *key, const struct json *spans,
+                     struct workflow *out)
+{
+    struct workflow_day *day = &out->days[out->day_count++];
+    *day = (struct workflow_day){
+        .key = arena_strdup(arena, key),
+        .spans = arena_alloc(arena, (json_count(spans) + 1) * sizeof *day->spans)};
+    for (const struct json *s = json_first(spans); s != NULL; s = json_next(s)) {
+        const struct json *from = json_first(s);
+        const struct json *to = from != NULL ? json_next(from) : NULL;
+        if (to != NULL && json_text(from) != NULL && json_text(to) != NULL)
+            day->spans[day->span_count++] = (struct workflow_span){
+                arena_strdup(arena, json_text(from)), arena_strdup(arena, json_text(to))};
+    }
+}
+
+static void read_days(struct arena *arena, const struct json *config, struct workflow *out)
+{
+    const struct json *hours = json_member(config, "hours");
+    const struct json *holidays = json_member(config, "holidays");
+    const size_t room = json_count(hours) + json_count(holidays) + 1;
+    out->days = arena_alloc(arena, room * sizeof *out->days);
+    for (const struct json *h = json_first(hours); h != NULL; h = json_next(h))
+        if (json_name(h) != NULL)
+            read_day(arena, json_name(h), h, out);
+    for (const struct json *h = json_first(holidays); h != NULL; h = json_next(h))
+        if (json_member_text(h, "day") != NULL)
+            read_day(arena, json_member_text(h, "day"), json_member(h, "hours"), out);
+}
+
 static void read_closed(struct arena *arena, const struct json *from, struct workflow *out)
 {
     const char *mode = json_member_text(from, "mode");
@@ -175,6 +205,7 @@ void workflow_read(struct arena *arena, const struct json *config, const char *t
                              .holidays = copy_json(arena, json_member(config, "holidays")),
                              .greeting = copy_text(arena, config, "greeting"),
                              .tell = copy_text(arena, json_member(config, "escalation"), "tell")};
+    read_days(arena, config, out);
     read_languages(arena, json_member(config, "languages"), out);
     read_closed(arena, json_member(config, "after_hours"), out);
     read_intents(arena, config, out);
@@ -324,32 +355,22 @@ void workflow_describe(const struct workflow *workflow, struct strbuf *out)
 
 /* ---- open or not ---- */
 
-static bool is_within(const struct json *spans, const char *time)
-{
-    for (const struct json *s = json_first(spans); s != NULL; s = json_next(s)) {
-        const struct json *from = json_first(s);
-        const struct json *to = from != NULL ? json_next(from) : NULL;
-        if (to != NULL && json_text(from) != NULL && json_text(to) != NULL &&
-            strncmp(json_text(from), time, 5) <= 0 && strncmp(time, json_text(to), 5) < 0)
-            return true;
-    }
-    return false;
-}
-
 int workflow_is_open(const struct workflow *workflow, const char *weekday, const char *local)
 {
-    struct json *hours = parse(workflow->hours), *holidays = parse(workflow->holidays);
-    int open = -1;
-    if (hours != NULL && strlen(local) >= 16) {
-        const struct json *spans = json_member(hours, weekday);
-        for (const struct json *h = json_first(holidays); h != NULL; h = json_next(h)) {
-            const char *day = json_member_text(h, "day");
-            if (day != NULL && strncmp(day, local, 10) == 0)
-                spans = json_member(h, "hours");
-        }
-        open = is_within(spans, local + 11) ? 1 : 0;
+    const struct workflow_day *usual = NULL, *special = NULL;
+    if (workflow->hours == NULL || strlen(local) < 16)
+        return -1;
+    for (const struct workflow_day *d = workflow->days; d < workflow->days + workflow->day_count;
+         d++) {
+        if (strcmp(d->key, weekday) == 0)
+            usual = d;
+        else if (strncmp(d->key, local, 10) == 0)
+            special = d;
     }
-    json_free(&hours);
-    json_free(&holidays);
-    return open;
+    const struct workflow_day *day = special != NULL ? special : usual;
+    for (size_t i = 0; day != NULL && i < day->span_count; i++)
+        if (strncmp(day->spans[i].from, local + 11, 5) <= 0 &&
+            strncmp(local + 11, day->spans[i].to, 5) < 0)
+            return 1;
+    return 0;
 }

@@ -39,6 +39,15 @@ struct workflow_intent {
     const char *service, *say; /* "" if not set */
 };
 
+/* When the business is open on a weekday, or on a date instead. */
+struct workflow_day {
+    const char *key; /* "tue", "2026-12-25" */
+    struct workflow_span {
+        const char *from, *to; /* "09:00" */
+    } * spans;
+    size_t span_count;
+};
+
 /* What outside the opening hours is different. */
 enum workflow_closed {
     WORKFLOW_ANSWER,       /* nothing; the model is told that it is closed */
@@ -52,6 +61,8 @@ struct workflow {
     const char *languages[WORKFLOW_LANGUAGES_MAX]; /* the first is the house's */
     size_t language_count;                         /* 0: any */
     const char *hours, *holidays;                  /* JSON; NULL: the business does not say */
+    struct workflow_day *days;                     /* the same */
+    size_t day_count;
     enum workflow_closed closed_mode;
     const char *closed_say; /* "" if not set */
     struct workflow_intent *intents;

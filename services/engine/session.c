@@ -62,6 +62,7 @@ static void end_turn(struct session *session)
     memset(&session->briefing, 0, sizeof session->briefing);
     session->prompt_record = session->prompt_passages = NULL;
     session->left_out = 0;
+    session->is_first = false;
     memset(&session->commit, 0, sizeof session->commit);
     session->shape = COMMIT_WHOLE;
     session->bugs = 0;

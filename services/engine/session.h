@@ -54,6 +54,7 @@ struct session {
     int64_t left_out;           /* messages below this position are not in the prompt; 0: all are */
     const char *prompt_record;  /* what is kept of the last prompt; NULL: there was none */
     const char *prompt_passages; /* JSON: those that it held; NULL: none */
+    bool is_first; /* by it nobody had said anything to the customer in the conversation */
     struct llm_call *call;
     struct effect *outside; /* a tenant's tool that is being asked (effects.c); NULL: none */
     int model_index, model_tries;

@@ -251,7 +251,7 @@ void summaries_after(struct summaries *summaries, struct session *session)
         return;
     if (session->left_out > 0)
         wish.before = session->left_out;
-    else if (!commit->ends && prompt_is_first_reply(session->turn.context))
+    else if (!commit->ends && session->is_first)
         wish.contact = session->turn.contact;
     else if (!commit->ends)
         return;

@@ -244,6 +244,7 @@ static int build_prompt(struct session *session, const struct assistant *assista
     session->prompt_position = prompt->position;
     session->left_out = prompt->left_out;
     session->prompt_passages = prompt->passages;
+    session->is_first = prompt->is_first;
     session->prompt_record =
         record_write(session->arena, &parts, prompt,
                      &(struct record_call){.claimed = session->turn.claimed,
@@ -525,7 +526,7 @@ static const char *greeted(struct session *session, const struct assistant *assi
                            const char *text)
 {
     const char *greeting = assistant != NULL ? assistant->workflow.greeting : "";
-    if (greeting[0] == '\0' || !prompt_is_first_reply(session->turn.context))
+    if (greeting[0] == '\0' || !session->is_first)
         return text;
     return arena_printf(session->arena, "%s\n%s", greeting, text);
 }

@@ -272,13 +272,13 @@ static void first_replies(void)
         bool first;
     } cases[] = {
         {"[]", true},
-        {"[{\"author\":\"contact\"},{\"author\":\"system\"}]", true},
-        {"[{\"author\":\"contact\"},{\"author\":\"ai\"}]", false},
-        {"[{\"author\":\"operator\"}]", false},
-        {"nonsense", false},
+        {"[{\"author\":\"contact\",\"text\":\"a\"},{\"author\":\"system\",\"text\":\"a\"}]", true},
+        {"[{\"author\":\"contact\",\"text\":\"a\"},{\"author\":\"ai\",\"text\":\"a\"}]", false},
+        {"[{\"author\":\"operator\",\"text\":\"a\"}]", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        CU_ASSERT_EQUAL(prompt_is_first_reply(cases[i].context), cases[i].first);
+        CU_ASSERT_EQUAL(build(&(struct prompt_parts){.context = cases[i].context}).is_first,
+                        cases[i].first);
 }
 
 static void nonsense_contexts_are_errors(void)
