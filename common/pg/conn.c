@@ -168,10 +168,10 @@ void pg_conn_fini(struct pg_conn *conn)
 static bool send_statement(struct pg_conn *conn, struct pg_sent *s)
 {
     char call[PG_FUNCTION_CALL_SIZE];
-    const char *text = s->sql;
-    s->called = pg_calls(conn->pg, s->sql);
+    const char *text = s->sql, *function = pg_function_of(conn->pg, s->sql);
+    s->called = function != NULL;
     if (s->called) {
-        pg_function_call(s->sql, s->param_count, call);
+        pg_function_call(function, s->param_count, call);
         text = call;
     }
     return PQsendQueryParams(conn->db, text, s->param_count, NULL, s->params, NULL, NULL, 0) == 1;

@@ -36,10 +36,8 @@ void pg_function_name(const char *sql, char name[PG_FUNCTION_NAME_SIZE])
     snprintf(name, PG_FUNCTION_NAME_SIZE, PG_FUNCTION_PREFIX "%016llx", (unsigned long long)hash);
 }
 
-void pg_function_call(const char *sql, int params, char call[PG_FUNCTION_CALL_SIZE])
+void pg_function_call(const char *name, int params, char call[PG_FUNCTION_CALL_SIZE])
 {
-    char name[PG_FUNCTION_NAME_SIZE];
-    pg_function_name(sql, name);
     int used = snprintf(call, PG_FUNCTION_CALL_SIZE, "SELECT * FROM %s(", name);
     for (int i = 1; i <= params; i++)
         used += snprintf(call + used, (size_t)(PG_FUNCTION_CALL_SIZE - used),

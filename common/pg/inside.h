@@ -34,9 +34,10 @@ void pg_ignore_notice(void *arg, const PGresult *result);
 #define PG_FUNCTION_NAME_SIZE 32
 #define PG_FUNCTION_CALL_SIZE 320
 
-/* The function's name for a statement, and the call of it with so many parameters. */
+/* The function's name for a statement (it reads all of the text), and the call of that function
+ * with so many parameters. */
 void pg_function_name(const char *sql, char name[PG_FUNCTION_NAME_SIZE]);
-void pg_function_call(const char *sql, int params, char call[PG_FUNCTION_CALL_SIZE]);
+void pg_function_call(const char *name, int params, char call[PG_FUNCTION_CALL_SIZE]);
 
 /* What types a statement takes and returns. *described is owned (PQclear). */
 struct pg_session;
@@ -151,8 +152,9 @@ struct loop *pg_loop(const struct pg *pg);
 const struct pg_target *pg_target_of(const struct pg *pg);
 int64_t pg_retry_max_ms(const struct pg *pg);
 
-/* Whether the statement is called as a function; and that it is not from now on. */
-bool pg_calls(const struct pg *pg, const char *sql);
+/* The name of the function that is called for the statement, NULL if its text is sent; and that it
+ * is from now on. */
+const char *pg_function_of(const struct pg *pg, const char *sql);
 void pg_lacks(struct pg *pg, const char *sql);
 
 /* Sends the unit again: nothing of it happened. */

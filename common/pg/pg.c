@@ -12,7 +12,13 @@
 #define CONNECTIONS_MAX   16
 #define QUEUE_MAX_DEFAULT 100000
 #define RETRY_MAX_MS      2000
-#define LACKING_MAX       64
+
+/* A statement that is called as a function. */
+struct called {
+    const char *sql;
+    char name[PG_FUNCTION_NAME_SIZE];
+    bool lacking; /* this database has it not */
+};
 
 struct pg {
     struct loop *loop;
@@ -20,9 +26,8 @@ struct pg {
     void (*on_state)(void *arg, bool up);
     void *arg;
     size_t queue_max;
-    const char *const *functions;
-    const char *lacking[LACKING_MAX]; /* statements without a function in this database */
-    size_t lacking_count;
+    struct called *functions; /* owned: those of the options, named once */
+    size_t function_count;
     int64_t retry_max_ms;
     struct pg_conn conns[CONNECTIONS_MAX];
     int count, up;
@@ -59,8 +64,10 @@ void pg_enter(struct pg *pg)
 
 void pg_leave(struct pg *pg)
 {
-    if (--pg->inside == 0 && pg->closed)
-        free(pg);
+    if (--pg->inside > 0 || !pg->closed)
+        return;
+    free(pg->functions);
+    free(pg);
 }
 
 void pg_end_one(struct pg *pg, struct pg_pending **pending, const struct err *err)
@@ -115,23 +122,36 @@ void pg_on_room(struct pg *pg)
 
 static void arm_deadline(struct pg *pg, int64_t due_ms);
 
-bool pg_calls(const struct pg *pg, const char *sql)
+static struct called *find_called(const struct pg *pg, const char *sql)
 {
-    const char *const *listed = pg->functions;
-    while (listed != NULL && *listed != NULL && *listed != sql)
-        listed++;
-    if (listed == NULL || *listed == NULL || pg->lacking_count == LACKING_MAX)
-        return false;
-    for (size_t i = 0; i < pg->lacking_count; i++)
-        if (pg->lacking[i] == sql)
-            return false;
-    return true;
+    for (size_t i = 0; i < pg->function_count; i++)
+        if (pg->functions[i].sql == sql)
+            return &pg->functions[i];
+    return NULL;
+}
+
+const char *pg_function_of(const struct pg *pg, const char *sql)
+{
+    const struct called *found = find_called(pg, sql);
+    return found != NULL && !found->lacking ? found->name : NULL;
 }
 
 void pg_lacks(struct pg *pg, const char *sql)
 {
-    if (pg_calls(pg, sql))
-        pg->lacking[pg->lacking_count++] = sql;
+    struct called *found = find_called(pg, sql);
+    if (found != NULL)
+        found->lacking = true;
+}
+
+static void name_functions(struct pg *pg, const char *const *listed)
+{
+    while (listed != NULL && listed[pg->function_count] != NULL)
+        pg->function_count++;
+    pg->functions = xcalloc(pg->function_count + 1, sizeof *pg->functions);
+    for (size_t i = 0; i < pg->function_count; i++) {
+        pg->functions[i].sql = listed[i];
+        pg_function_name(listed[i], pg->functions[i].name);
+    }
 }
 
 void pg_again(struct pg *pg, struct pg_pending *pending)
@@ -144,7 +164,8 @@ void pg_again(struct pg *pg, struct pg_pending *pending)
 void pg_on_up(struct pg *pg)
 {
     if (pg->up == 0)
-        pg->lacking_count = 0; /* the schema may have been migrated meanwhile */
+        for (size_t i = 0; i < pg->function_count; i++)
+            pg->functions[i].lacking = false; /* the schema may have been migrated meanwhile */
     if (++pg->up == 1 && pg->on_state != NULL)
         pg->on_state(pg->arg, true);
     pg_on_room(pg);
@@ -260,7 +281,7 @@ struct pg *pg_new(const struct pg_options *options)
     pg->arg = options->arg;
     pg->queue_max = options->queue_max > 0 ? options->queue_max : QUEUE_MAX_DEFAULT;
     pg->retry_max_ms = options->retry_max_ms > 0 ? options->retry_max_ms : RETRY_MAX_MS;
-    pg->functions = options->functions;
+    name_functions(pg, options->functions);
     pg->count = options->connections;
     pg->soon = timer_new(pg->loop, on_soon, pg);
     pg->deadline = timer_new(pg->loop, on_deadline, pg);
