@@ -89,6 +89,12 @@ static bool is_worth_another(const struct session *session, const struct err *er
                    : session->model_tries < FAST_TRIES_MAX && took_ms + wait_ms <= FAST_MS;
 }
 
+/* A filter's refusal, or our own of what the model wrote: that is no outage of a provider. */
+static bool is_declined(const struct err *err)
+{
+    return strcmp(err->code, WITHHELD) == 0 || strcmp(err->code, "llm.filtered") == 0;
+}
+
 /* Decides what a failed call means for the turn. */
 static enum turn_event after_failure(struct session *session, const struct assistant *assistant,
                                      const struct err *err)
@@ -173,6 +179,7 @@ static void on_done(void *arg, const struct llm_result *result)
         session->calls[recorded].outcome = "withheld";
         session->calls[recorded].error_code = WITHHELD;
     }
+    session->declined = err != NULL && is_declined(err);
     if (err != NULL)
         log_warn("model.failed", LOG_TEXT("session", uuid_format(&session->id, id)),
                  LOG_INT("status", result->status), LOG_ERR(err));

@@ -310,6 +310,21 @@ def test_outage_and_repeated_failure(desk):
 test_outage_and_repeated_failure.deadline_s = 150
 
 
+def test_a_withheld_reply_is_no_outage(desk):
+    """A model answered, and we or its provider did not let it out. Guard: `declined` of the session."""
+    with business(desk, [member(desk, "front desk")], on=["provider_outage"]) as customer:
+        customer.text()
+        customer.wait_replies(1)
+        prompt = good(desk, "prompt", "show", customer.conversation(), "--json").json()
+        for count, action in ((2, {"type": "reply", "text": prompt["messages"][0]["text"][:90]}),
+                              (3, {"type": "reply", "text": "half", "finish_reason": "content_filter"})):
+            desk.faults("model", {"match": "messages", "action": action})
+            customer.text()
+            assert customer.wait_replies(count)[-1][1] == "fallback"
+        assert desk.value("SELECT count(*) FROM llm_calls WHERE outcome = 'withheld'") > 0
+        assert escalation(customer) is None
+
+
 def test_only_listed_triggers_call(desk):
     """A wish that the tenant did not list is recorded, and nobody is told."""
     with business(desk, [member(desk, "front desk")], on=["anger"]) as customer:
