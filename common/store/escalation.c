@@ -1,8 +1,8 @@
 /* The SQL that opens escalations: see escalation.h. The engine's tools and commits call it. */
 #include "store/escalation.h"
 
-#include "store/columns.h"
 #include "store/job.h"
+#include "store/turn_inside.h"
 
 /* The timer is the row in jobs: its id is the escalation's, and so is its subject. */
 #define TIMER_SQL                                                                                  \
@@ -10,15 +10,30 @@
     " SELECT m.tenant_id, m.id, '" JOB_ESCALATION "', m.id::text, clock_timestamp() FROM made m"   \
     " WHERE m.rota = 'running' ON CONFLICT DO NOTHING"
 
+/* A message is a task of its own. A wish for a person opens nothing where somebody has accepted
+ * one, where people are being asked or this turn has asked them, and where nobody is to be asked
+ * and one is listed. */
 static const char open_sql[] =
-    "WITH made AS (INSERT INTO escalations (tenant_id, id, conversation_id, turn_id, reason,"
-    " summary, caller, call_back, promised, rota) SELECT k.tenant_id, k.id, t.conversation_id,"
-    " k.turn_id, $3::text, $4::text, $5::text, $6::text, $7::text,"
-    " CASE WHEN $8::boolean THEN 'running' ELSE 'none' END FROM tool_calls k"
+    "WITH begun AS (SELECT k.tenant_id, k.id, k.turn_id, t.conversation_id FROM tool_calls k"
     " JOIN turns t ON t.tenant_id = k.tenant_id AND t.id = k.turn_id"
     " WHERE k.tenant_id = $1::uuid AND k.id = $2::uuid AND k.state = 'started'"
-    " AND k.xmin = pg_current_xact_id_if_assigned()::xid" /* begun in this transaction: round.h */
-    " ON CONFLICT DO NOTHING RETURNING tenant_id, id, rota)" TIMER_SQL;
+    " AND k.xmin = pg_current_xact_id_if_assigned()::xid)," /* in this transaction: round.h */
+    " other AS (SELECT CASE WHEN o.state = 'accepted' THEN 'taken' WHEN o.rota = 'running'"
+    " THEN 'asked' ELSE 'listed' END AS word FROM begun b"
+    " JOIN escalations o ON o.tenant_id = b.tenant_id AND o.conversation_id = b.conversation_id"
+    " AND o.id <> b.id WHERE $3::text <> 'message' AND (o.state = 'accepted'"
+    " OR (o.state = 'open' AND o.reason <> 'message' AND (o.rota = 'running' OR NOT $8::boolean"
+    " OR (o.turn_id = b.turn_id AND o.rota <> 'none'))))"
+    " ORDER BY o.state = 'accepted' DESC, o.rota = 'running' DESC LIMIT 1),"
+    " made AS (INSERT INTO escalations (tenant_id, id, conversation_id, turn_id, reason,"
+    " summary, caller, call_back, promised, rota) SELECT b.tenant_id, b.id, b.conversation_id,"
+    " b.turn_id, $3::text, $4::text, $5::text, $6::text, $7::text,"
+    " CASE WHEN $8::boolean THEN 'running' ELSE 'none' END FROM begun b"
+    " WHERE NOT EXISTS (SELECT FROM other)"
+    " ON CONFLICT DO NOTHING RETURNING tenant_id, id, rota),"
+    " timer AS (" TIMER_SQL ")"
+    " SELECT CASE WHEN EXISTS (SELECT FROM escalations e WHERE e.tenant_id = $1::uuid"
+    " AND e.id = $2::uuid) THEN 'opened' ELSE coalesce((SELECT word FROM other), 'opened') END";
 
 void escalation_add_open(struct pg_unit *unit, struct arena *arena,
                          const struct escalation_opening *opening)
@@ -34,6 +49,17 @@ void escalation_add_open(struct pg_unit *unit, struct arena *arena,
     pg_param(statement, opening->calls ? "true" : "false");
 }
 
+enum escalation_opened escalation_read_opened(const struct pg_answer *answer, int statement)
+{
+    static const char *const words[] = {[ESCALATION_OPENED] = "opened",
+                                        [ESCALATION_LISTED] = "listed",
+                                        [ESCALATION_ASKED] = "asked",
+                                        [ESCALATION_TAKEN] = "taken",
+                                        NULL};
+    return (enum escalation_opened)turn_word_index(words,
+                                                   pg_text(answer->results, statement, 0, 0));
+}
+
 /* ---- what a commit opens ---- */
 
 /* A policy word is the customer's and comes first; two turns without an answer say more than one.
@@ -47,15 +73,22 @@ void escalation_add_open(struct pg_unit *unit, struct arena *arena,
     " ELSE i.reason END"
 
 static const char of_turns_sql[] =
-    "WITH seen AS (SELECT i.*, t.conversation_id, " REASON_SQL " AS why"
+    "WITH asked AS (SELECT i.*, t.conversation_id, " REASON_SQL " AS why"
     " FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::boolean[], $7::uuid[],"
-    " $8::text[], $9::text[], $10::boolean[]) AS i (tenant_id, turn_id, fence, reason, if_repeated,"
-    " id, summary, promised, calls)"
+    " $8::text[], $9::text[], $10::boolean[], $11::text[]) AS i (tenant_id, turn_id, fence, reason,"
+    " if_repeated, id, summary, promised, calls, if_taken)"
     " JOIN turns t ON t.tenant_id = i.tenant_id AND t.id = i.turn_id AND t.fence = i.fence"
-    " AND t.worker = $1::uuid AND t.state <> 'running'"
-    " WHERE NOT EXISTS (SELECT FROM escalations o WHERE o.tenant_id = t.tenant_id"
-    " AND o.conversation_id = t.conversation_id"
-    " AND (o.state = 'accepted' OR (o.state = 'open' AND o.rota = 'running')))),"
+    " AND t.worker = $1::uuid AND t.state <> 'running'),"
+    " known AS (SELECT a.*, EXISTS (SELECT FROM escalations o WHERE o.tenant_id = a.tenant_id"
+    " AND o.conversation_id = a.conversation_id AND o.id <> a.id AND o.state = 'accepted')"
+    " AS taken FROM asked a),"
+    " said AS (UPDATE messages m SET body = k.if_taken FROM known k WHERE k.taken"
+    " AND k.if_taken IS NOT NULL AND m.tenant_id = k.tenant_id AND m.turn_id = k.turn_id"
+    " AND m.direction = 'out'),"
+    " seen AS (SELECT k.* FROM known k WHERE NOT k.taken"
+    " AND NOT EXISTS (SELECT FROM escalations o WHERE o.tenant_id = k.tenant_id"
+    " AND o.conversation_id = k.conversation_id"
+    " AND o.state = 'open' AND o.rota = 'running')),"
     " judged AS (SELECT s.*, s.calls AND (s.why <> 'provider_outage'"
     " OR (row_number() OVER (PARTITION BY s.tenant_id, s.why ORDER BY s.id) = 1"
     " AND NOT EXISTS (SELECT FROM escalations o WHERE o.tenant_id = s.tenant_id"
@@ -80,6 +113,7 @@ void escalation_add_of_turns(struct pg_unit *unit, struct arena *arena, const ch
         {offsetof(struct escalation_of_turn, trigger.summary), COLUMN_TEXT},
         {offsetof(struct escalation_of_turn, trigger.promised), COLUMN_TEXT},
         {offsetof(struct escalation_of_turn, trigger.calls), COLUMN_BOOL},
+        {offsetof(struct escalation_of_turn, trigger.if_taken), COLUMN_TEXT},
     };
     struct pg_statement *statement = pg_add(unit, of_turns_sql);
     pg_param(statement, worker);

@@ -20,9 +20,20 @@ struct escalation_opening {
 };
 
 /* Adds one statement, behind round_add_begin in the same unit: opens an escalation in the
- * conversation of the call's turn if the call has begun; once, however often it is repeated. */
+ * conversation of the call's turn if the call has begun; once, however often it is repeated, and
+ * not, unless it is a message, where one is enough. */
 void escalation_add_open(struct pg_unit *unit, struct arena *arena,
                          const struct escalation_opening *opening);
+
+enum escalation_opened {
+    ESCALATION_OPENED, /* now, or by an earlier try of the call */
+    ESCALATION_LISTED, /* another one waits for people who look, */
+    ESCALATION_ASKED,  /* people are being asked about another one, */
+    ESCALATION_TAKEN,  /* somebody has accepted another one: it is enough */
+};
+
+/* What came of it, from that statement of an answer whose call has begun. */
+enum escalation_opened escalation_read_opened(const struct pg_answer *answer, int statement);
 
 /* What a turn opens by its commit, without being asked to. */
 struct escalation_trigger {
@@ -31,6 +42,7 @@ struct escalation_trigger {
     struct uuid id;      /* the same for the same cause */
     const char *summary; /* for somebody who has read nothing */
     const char *promised; /* what the customer is told; or NULL */
+    const char *if_taken; /* the whole reply where somebody has accepted one already; or NULL */
     bool calls;           /* the rota is told */
 };
 
@@ -43,8 +55,8 @@ struct escalation_of_turn {
 
 /* Adds one statement, behind turn_add_commit's in the same unit: opens what the turns that it
  * committed under this worker and fence opened; nothing where the conversation has an escalation
- * that somebody accepted or that the rota is being told of. Of an outage of a tenant's models the
- * rota is told once an hour; the others are only listed. */
+ * that somebody accepted (the reply is then if_taken) or that the rota is being told of. Of an
+ * outage of a tenant's models the rota is told once an hour; the others are only listed. */
 void escalation_add_of_turns(struct pg_unit *unit, struct arena *arena, const char *worker,
                              const struct escalation_of_turn *rows, size_t count);
 

@@ -50,12 +50,12 @@ const struct tool tool_take_message = {
 
 /* ---- escalate ---- */
 
-/* What the customer is told: of a wish that the tenant asks its people about, the tenant's words.
+/* What the customer is told: of a wish that people of a rota are asked about, the tenant's words.
  */
 static const char *promise(const struct tool_call *call)
 {
     const char *reason = json_member_text(call->arguments, "reason");
-    return triggers_want(&call->assistant->triggers, reason) ? call->assistant->workflow.tell : "";
+    return triggers_call(&call->assistant->triggers, reason) ? call->assistant->workflow.tell : "";
 }
 
 static int add_escalation(const struct tool_call *call, struct pg_unit *unit, struct err *err)
@@ -77,14 +77,26 @@ static int add_escalation(const struct tool_call *call, struct pg_unit *unit, st
 static void read_escalation(const struct tool_call *call, const struct pg_answer *answer, int first,
                             struct tool_result *out)
 {
-    (void)answer, (void)first;
+    static const struct {
+        const char *name, *text;
+    } words[] = {
+        [ESCALATION_OPENED] = {"recorded", "The people of the business see it. Say that you have "
+                                           "passed it on, and promise no time."},
+        [ESCALATION_LISTED] = {"recorded_already", "The people of the business see that there is a "
+                                                   "wish already. Say that you have passed it on, "
+                                                   "and promise no time."},
+        [ESCALATION_ASKED] = {"asked_already", "People of the business are being asked already, "
+                                               "and nobody has accepted yet. Say that, and promise "
+                                               "no time."},
+        [ESCALATION_TAKEN] = {"taken_already", "Somebody of the business has accepted it already. "
+                                               "Say that, and promise no time."},
+    };
     const char *tell = promise(call);
+    enum escalation_opened opened = escalation_read_opened(answer, first);
     out->outcome = "ok";
-    out->text = tell[0] != '\0' ? tools_text(call->arena, "tell_the_customer", tell)
-                                : tools_text(call->arena, "recorded",
-                                             "The people of the business see it. Say "
-                                             "that you have passed it on, and promise "
-                                             "no time.");
+    out->text = opened == ESCALATION_OPENED && tell[0] != '\0'
+                    ? tools_text(call->arena, "tell_the_customer", tell)
+                    : tools_text(call->arena, words[opened].name, words[opened].text);
 }
 
 const struct tool tool_escalate = {

@@ -65,8 +65,9 @@ def ask_for_a_person(desk, customer):
     said = customer.make("a person, please")
     desk.faults("model", {"match": said.nonce, "count": 1, "action": {
         "type": "tool_call", "name": "escalate", "arguments": json.dumps(WISH)}})
+    count = len(customer.replies()) + 1
     say(desk, said)
-    customer.wait_replies(1)
+    customer.wait_replies(count)
 
 
 def escalation(customer):
@@ -280,8 +281,40 @@ def test_policy_word(desk):
         assert wish["reason"] == "policy_word" and "LAWYER" in wish["summary"], wish
         wait_told(customer, 1)
         customer.text("the lawyer again")
-        customer.wait_replies(3)
+        body = customer.wait_replies(3)[-1][0]
         assert escalation(customer)["id"] == wish["id"]  # somebody is being asked already
+        assert body.endswith(f"\n\n{TELL}"), body
+        good(desk, "escalation", "accept", wish["id"], "--as", "owner")
+        customer.text("and the lawyer")
+        body = customer.wait_replies(4)[-1][0]
+        assert TELL not in body and body.endswith("\n\nSomebody of our team is looking after this already."), body
+        assert escalation(customer)["id"] == wish["id"]
+    with business(desk, [], on=["policy_word"], words=["lawyer"]) as customer:
+        customer.text("my lawyer")
+        body = customer.wait_replies(1)[-1][0]
+        assert TELL not in body and body.endswith("\n\nI have passed this on to our team."), body
+        assert escalation(customer)["rota"] == "none"
+
+
+def tool_results(customer):
+    return [json.loads(result) for (result,) in customer.desk.sql(
+        "SELECT k.result FROM tool_calls k JOIN turns t ON t.tenant_id = k.tenant_id AND t.id = k.turn_id"
+        " JOIN channel_sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id"
+        " WHERE s.tenant_id = %s::uuid AND s.remote_address = %s ORDER BY t.number, k.round, k.place",
+        customer.tenant_id, customer.address)]
+
+
+def test_people_are_asked_once(desk):
+    """The model calls `escalate` again and again. Guard: `other` of open_sql (store/escalation.c)."""
+    with business(desk, [member(desk, "front desk")]) as customer:
+        ask_for_a_person(desk, customer)
+        ask_for_a_person(desk, customer)
+        good(desk, "escalation", "accept", escalation(customer)["id"], "--as", "owner")
+        ask_for_a_person(desk, customer)
+        assert [list(result) for result in tool_results(customer)] == [
+            ["tell_the_customer"], ["asked_already"], ["taken_already"]]
+        assert desk.value("SELECT count(*) FROM escalations WHERE tenant_id = %s::uuid AND conversation_id ="
+                          " %s::uuid", customer.tenant_id, customer.conversation()) == 1
 
 
 def test_outage_and_repeated_failure(desk):

@@ -37,6 +37,35 @@ static void a_refused_commit_opens_nothing(void)
     end_test();
 }
 
+static const char *last_reply(void)
+{
+    return value("SELECT body FROM messages WHERE author = 'ai' ORDER BY position DESC LIMIT 1");
+}
+
+/* Where somebody has accepted one already, a word opens nothing and the customer is told so; while
+ * people are only being asked, the reply stands. A repeated commit changes no reply, also when its
+ * own escalation was accepted meanwhile. Guard: `said` of of_turns_sql. */
+static void a_word_where_somebody_has_accepted(void)
+{
+    begin_rota();
+    struct escalation_trigger trigger = trigger_of("policy_word", 1);
+    trigger.if_taken = "Somebody is on it.";
+    struct turn_commit made = turn_with(1, 1, "reply", trigger);
+    trigger.id = number_id(8, 2);
+    turn_with(1, 2, "reply", trigger);
+    CU_ASSERT_STRING_EQUAL(last_reply(), "See you at 3.");
+    run("UPDATE escalations SET state = 'accepted', rota = 'over', accepted_by = 'x'");
+    commit(WORKER_A, &made);
+    CU_ASSERT_STRING_EQUAL(last_reply(), "See you at 3.");
+    trigger.id = number_id(8, 3);
+    turn_with(1, 3, "reply", trigger);
+    CU_ASSERT_STRING_EQUAL(last_reply(), "Somebody is on it.");
+    CU_ASSERT_STRING_EQUAL(rows(), "policy_word:accepted:over:0");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM messages WHERE body = 'See you at 3.'"),
+                           "2");
+    end_test();
+}
+
 static void failures(void)
 {
     begin_rota();
@@ -392,6 +421,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("rota", open_server, rig_end_server);
     CU_add_test(suite, "a commit opens one", a_commit_opens_one);
     CU_add_test(suite, "a refused commit opens nothing", a_refused_commit_opens_nothing);
+    CU_add_test(suite, "a word, and somebody has it", a_word_where_somebody_has_accepted);
     CU_add_test(suite, "failures", failures);
     CU_add_test(suite, "a step is read and written", a_step_is_read_and_written);
     CU_add_test(suite, "it moves on", it_moves_on);

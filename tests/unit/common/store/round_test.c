@@ -283,6 +283,61 @@ static void a_refused_begin_stops_the_effect(void)
     end_test();
 }
 
+static void on_opened(void *arg, const struct pg_answer *answer)
+{
+    int *out = arg;
+    CU_ASSERT_PTR_NULL(answer->err);
+    if (answer->err == NULL)
+        *out = (int)escalation_read_opened(answer, ROUND_CALL_STATEMENTS);
+    rig_count_down();
+}
+
+static enum escalation_opened wish(const struct round_turn *turn, struct uuid call, bool calls_rota)
+{
+    int opened = -1;
+    struct pg_unit unit = {.done = on_opened, .arg = &opened};
+    round_add_begin(&unit, arena, WORKER_A, turn, &call);
+    escalation_add_open(&unit, arena,
+                        &(struct escalation_opening){.tenant = TENANT,
+                                                     .id = call,
+                                                     .reason = "customer_asks",
+                                                     .summary = "s",
+                                                     .calls = calls_rota});
+    rig_waiting++;
+    pg_submit(rig_pg, &unit);
+    rig_run();
+    return (enum escalation_opened)opened;
+}
+
+/* However often a model wishes for a person, people are asked once; a message is a task of its own.
+ * Guard: `other` of open_sql. */
+static void one_wish_is_enough(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "a person, please");
+    struct turn_started started = start(WORKER_A, &claimed.rows[0]);
+    struct round_turn turn = turn_of(&claimed.rows[0], &started);
+    for (int number = 1; number <= 3; number++)
+        store(WORKER_A, &turn, number);
+    CU_ASSERT_EQUAL(open_escalation(WORKER_A, &turn, number_id(10, 1)), ROUND_OK);
+    CU_ASSERT_EQUAL(wish(&turn, number_id(10, 2), false), ESCALATION_OPENED);
+    CU_ASSERT_EQUAL(wish(&turn, number_id(11, 1), false), ESCALATION_LISTED);
+    CU_ASSERT_EQUAL(wish(&turn, number_id(11, 2), true), ESCALATION_OPENED);
+    CU_ASSERT_EQUAL(wish(&turn, number_id(12, 1), true), ESCALATION_ASKED);
+    CU_ASSERT_EQUAL(wish(&turn, number_id(11, 2), true),
+                    ESCALATION_OPENED); /* its answer was lost */
+    run("UPDATE escalations SET rota = 'nobody_accepted' WHERE rota = 'running'");
+    CU_ASSERT_EQUAL(wish(&turn, number_id(12, 1), true), ESCALATION_LISTED); /* the same turn */
+    run("UPDATE escalations SET state = 'accepted', rota = 'over' WHERE rota <> 'none'");
+    CU_ASSERT_EQUAL(wish(&turn, number_id(12, 1), true), ESCALATION_TAKEN);
+    CU_ASSERT_EQUAL(open_escalation(WORKER_A, &turn, number_id(12, 2)), ROUND_OK);
+    CU_ASSERT_STRING_EQUAL(value("SELECT string_agg(reason || ':' || rota, ' ' ORDER BY created_at)"
+                                 " FROM escalations"),
+                           "message:none customer_asks:none customer_asks:over message:none");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM jobs WHERE kind = 'escalation'"), "1");
+    end_test();
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -294,6 +349,7 @@ int main(void)
     CU_add_test(suite, "V7", v7_a_zombie_begins_nothing);
     CU_add_test(suite, "a takeover", a_takeover_stops_what_has_not_begun);
     CU_add_test(suite, "a refused begin", a_refused_begin_stops_the_effect);
+    CU_add_test(suite, "one wish is enough", one_wish_is_enough);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }
