@@ -80,8 +80,8 @@ static const char look_up_sql[] =
     " JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
     " JOIN messages m ON m.tenant_id = t.tenant_id AND m.id = t.message_id";
 
-/* Attempts only of sessions with the same person: notices of escalations have one of their own
- * beside the person's, and both together hold whatever went between the two numbers. */
+/* Attempts only of sessions with the same person: notices of escalations have one each beside the
+ * person's, and all together hold whatever went between the two numbers. */
 static const char used_sids_sql[] =
     "SELECT provider_sid FROM deliveries WHERE tenant_id = $1::uuid"
     " AND provider_sid = ANY ($3::text[]) AND id <> $2::uuid"

@@ -46,20 +46,12 @@ static const char conversation_sql[] =
     " WHERE a.tenant_id = $1::uuid AND a.kind = 'phone' AND a.address = $3::text"
     " ON CONFLICT DO NOTHING";
 
-static const char session_sql[] =
-    "INSERT INTO channel_sessions (tenant_id, id, conversation_id, channel_id, kind,"
-    " remote_address) VALUES ($1::uuid, $2::uuid, $3::uuid, $4::uuid, 'sms', $5::text)"
-    " ON CONFLICT DO NOTHING";
-
-static const char lock_session_sql[] =
-    "SELECT 1 FROM channel_sessions WHERE tenant_id = $1::uuid AND id = $2::uuid"
-    " FOR NO KEY UPDATE";
-
 static const char lock_escalation_sql[] =
     "SELECT 1 FROM escalations WHERE tenant_id = $1::uuid AND id = $2::uuid FOR NO KEY UPDATE";
 
 /* The escalation is locked: `due` sees whether somebody accepted it, or another worker, which took
- * ours for dead, has told this one already. */
+ * ours for dead, has told this one already. The session has the notice's id and holds nothing else:
+ * no notice waits until another one is settled. */
 static const char notice_sql[] =
     "WITH due AS (SELECT e.tenant_id, e.id, j.id AS job_id, c.epoch FROM escalations e"
     " JOIN jobs j ON j.tenant_id = e.tenant_id AND j.id = $3::uuid AND j.worker = $4::uuid"
@@ -68,15 +60,16 @@ static const char notice_sql[] =
     " AND e.rota = 'running' AND e.steps = $5::integer"
     " AND NOT EXISTS (SELECT FROM escalation_notices n WHERE n.tenant_id = e.tenant_id"
     " AND n.sms = $13::text AND n.code = $14::text)),"
-    " place AS (UPDATE channel_sessions s SET delivery_seq = s.delivery_seq + 1 FROM due d"
-    " WHERE s.tenant_id = d.tenant_id AND s.id = $7::uuid RETURNING s.delivery_seq),"
+    " place AS (INSERT INTO channel_sessions (tenant_id, id, conversation_id, channel_id, kind,"
+    " remote_address, delivery_seq) SELECT d.tenant_id, $11::uuid, $8::uuid, $7::uuid, 'sms',"
+    " $13::text, 1 FROM due d),"
     " said AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author,"
-    " body, event_time) SELECT d.tenant_id, $9::uuid, $8::uuid, $7::uuid, 'out', 'system',"
+    " body, event_time) SELECT d.tenant_id, $9::uuid, $8::uuid, $11::uuid, 'out', 'system',"
     " $15::text, clock_timestamp() FROM due d),"
     " sent AS (INSERT INTO deliveries (tenant_id, id, conversation_id, session_id, seq, message_id,"
-    " author, via, epoch, state, answer_by) SELECT d.tenant_id, $10::uuid, $8::uuid, $7::uuid,"
-    " p.delivery_seq, $9::uuid, 'system', 'sms', d.epoch, 'pending',"
-    " clock_timestamp() + $17::bigint * interval '1 ms' FROM due d, place p),"
+    " author, via, epoch, state, answer_by) SELECT d.tenant_id, $10::uuid, $8::uuid, $11::uuid,"
+    " 1, $9::uuid, 'system', 'sms', d.epoch, 'pending',"
+    " clock_timestamp() + $17::bigint * interval '1 ms' FROM due d),"
     " passed AS (UPDATE escalation_notices n SET state = 'passed', ended_at = clock_timestamp()"
     " FROM due d WHERE n.tenant_id = d.tenant_id AND n.escalation_id = d.id AND n.state = 'open'),"
     " noted AS (INSERT INTO escalation_notices (tenant_id, id, escalation_id, delivery_id, name,"
@@ -189,24 +182,19 @@ void rota_add_notice(struct pg_unit *unit, struct arena *arena, const struct rot
     const struct rota_step *of = &notice->of;
     const char *tenant = text_of(arena, &of->tenant);
     const char *escalation = text_of(arena, &of->escalation);
-    const char *session = text_of(arena, &notice->session);
     const char *conversation = text_of(arena, &notice->conversation);
     add(unit, lock_address_sql, (const char *[]){lock_key(arena, &notice->address_hash), NULL});
     add(unit, person_sql,
         (const char *[]){tenant, text_of(arena, &notice->contact), notice->sms, NULL});
     add(unit, conversation_sql, (const char *[]){tenant, conversation, notice->sms, NULL});
-    add(unit, session_sql,
-        (const char *[]){tenant, session, conversation, text_of(arena, &notice->channel),
-                         notice->sms, NULL});
-    add(unit, lock_session_sql, (const char *[]){tenant, session, NULL});
     add(unit, lock_escalation_sql, (const char *[]){tenant, escalation, NULL});
     add(unit, notice_sql,
-        (const char *[]){tenant, escalation, text_of(arena, &of->job), of->worker,
-                         number(arena, of->steps), number(arena, notice->steps_now), session,
-                         conversation, text_of(arena, &notice->message),
-                         text_of(arena, &notice->delivery), text_of(arena, &notice->notice),
-                         notice->name, notice->sms, notice->code, notice->body,
-                         number(arena, notice->round), number(arena, notice->accept_ms), NULL});
+        (const char *[]){
+            tenant, escalation, text_of(arena, &of->job), of->worker, number(arena, of->steps),
+            number(arena, notice->steps_now), text_of(arena, &notice->channel), conversation,
+            text_of(arena, &notice->message), text_of(arena, &notice->delivery),
+            text_of(arena, &notice->notice), notice->name, notice->sms, notice->code, notice->body,
+            number(arena, notice->round), number(arena, notice->accept_ms), NULL});
 }
 
 bool rota_read_done(const struct pg_answer *answer)

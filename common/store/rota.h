@@ -46,10 +46,9 @@ struct rota_step {
 
 struct rota_notice {
     struct rota_step of;
-    struct uuid notice, message, delivery; /* fresh ids */
-    /* Keyed hashes: of the number as anybody's, and of the conversation and session that only
-     * notices use, so that they never wait in a customer's order. */
-    struct uuid contact, address_hash, conversation, session;
+    struct uuid notice, message, delivery; /* fresh ids; the notice's is its session's too */
+    /* Keyed hashes: of the number as anybody's, and of the conversation that only notices use. */
+    struct uuid contact, address_hash, conversation;
     struct uuid channel;
     const char *name, *sms, *code, *body;
     int steps_now, round; /* steps with this one; the round that it belongs to, from 1 */

@@ -85,7 +85,7 @@ static void told(void *arg, const struct pg_answer *answer)
     metric_add(counters.notices, 1);
     log_info("escalation.told", LOG_TEXT("escalation", step->escalation),
              LOG_INT("round", notice->round), LOG_INT("step", notice->steps_now));
-    wake_up_send(self->engine, step->tenant, &notice->session, &notice->delivery, NULL);
+    wake_up_send(self->engine, step->tenant, &notice->notice, &notice->delivery, NULL);
     over(self);
 }
 
@@ -94,21 +94,17 @@ static struct uuid ident(const struct engine *engine, const char *const *parts, 
     return crypto_ident(engine->shared->id_key, parts, count);
 }
 
-/* The ids of a person are those that a text of theirs would have (intake.c); conversation and
- * session are for notices alone. */
-static void fill_ids(const struct engine *engine, const char *tenant, const struct rota_due *due,
-                     struct rota_notice *out)
+/* The ids of a person are those that a text of theirs would have (intake.c); the conversation is
+ * for notices alone. */
+static void fill_ids(const struct engine *engine, const char *tenant, struct rota_notice *out)
 {
     const char *sms = out->sms;
-    char channel[UUID_TEXT_SIZE];
-    uuid_format(&due->channel, channel);
     out->notice = uuid_new();
     out->message = uuid_new();
     out->delivery = uuid_new();
     out->contact = ident(engine, (const char *[]){"contact", tenant, "phone", sms}, 4);
     out->address_hash = ident(engine, (const char *[]){"address", tenant, "phone", sms}, 4);
     out->conversation = ident(engine, (const char *[]){"rota", tenant, "phone", sms}, 4);
-    out->session = ident(engine, (const char *[]){"rota", tenant, "sms", channel, sms}, 5);
 }
 
 static void tell(struct step *step, const struct rota_due *due, const struct rota_plan *plan)
@@ -128,7 +124,7 @@ static void tell(struct step *step, const struct rota_due *due, const struct rot
         .round = plan->round,
         .accept_ms = plan->accept_ms,
     };
-    fill_ids(self->engine, step->tenant, due, &step->notice);
+    fill_ids(self->engine, step->tenant, &step->notice);
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = told, .arg = step};
     rota_add_notice(&unit, arena, &step->notice);
     STOP_POINT("engine.notifying", step->escalation);

@@ -167,7 +167,6 @@ static inline struct rota_notice notice_to(const char *worker, const struct rota
                                 .contact = number_id(2, who),
                                 .address_hash = number_id(4, who),
                                 .conversation = number_id(11, who),
-                                .session = number_id(12, who),
                                 .channel = due->channel,
                                 .name = who == STAFF ? "desk" : "boss",
                                 .sms = arena_printf(arena, "+1555900%d", who),
