@@ -55,11 +55,14 @@ static const char silence_sql[] =
     "WITH ended AS (UPDATE escalation_notices SET state = 'ended', ended_at = clock_timestamp()"
     " WHERE tenant_id = $1::uuid AND escalation_id = $2::uuid AND state = 'open'),"
     " timer AS (UPDATE jobs SET due_at = NULL, worker = NULL WHERE tenant_id = $1::uuid"
-    " AND kind = '" JOB_ESCALATION "' AND subject = $2::uuid::text)"
+    " AND kind = '" JOB_ESCALATION "' AND subject = $2::uuid::text),"
+    " waiting AS (SELECT d.tenant_id, d.id FROM escalation_notices n JOIN deliveries d"
+    " ON d.tenant_id = n.tenant_id AND d.id = n.delivery_id WHERE n.tenant_id = $1::uuid"
+    " AND n.escalation_id = $2::uuid AND d.state = ANY ('" DELIVERY_WAITING "')"
+    " ORDER BY d.tenant_id, d.id FOR NO KEY UPDATE OF d)"
     " UPDATE deliveries d SET state = 'suppressed', reason = 'accepted',"
-    " settled_at = clock_timestamp() FROM escalation_notices n WHERE n.tenant_id = $1::uuid"
-    " AND n.escalation_id = $2::uuid AND d.tenant_id = n.tenant_id AND d.id = n.delivery_id"
-    " AND d.state = ANY ('" DELIVERY_WAITING "')";
+    " settled_at = clock_timestamp() FROM waiting x"
+    " WHERE d.tenant_id = x.tenant_id AND d.id = x.id";
 
 static const char find_sql[] =
     "SELECT state, coalesce(accepted_by, ''), coalesce(closed_by, '') FROM escalations"

@@ -90,7 +90,8 @@ static const char lock_sessions_sql[] =
     " WHERE r.tenant_id = j.tenant_id AND r.turn_id = j.turn_id AND r.dropped_at IS NULL"          \
     " AND " ROUND_STANDS ")"
 
-/* What older messages came to: of this conversation, and of the contact's last one before it. */
+/* What older messages came to: of this conversation, and of the contact's last one before it, in
+ * which the contact wrote: what somebody of a rota was told is none. */
 #define SUMMARY_SQL                                                                                \
     "(SELECT s.body FROM summaries s WHERE s.tenant_id = j.tenant_id"                              \
     " AND s.conversation_id = j.now_conversation ORDER BY s.up_to DESC LIMIT 1)"
@@ -98,8 +99,9 @@ static const char lock_sessions_sql[] =
     "(SELECT s.body FROM summaries s WHERE s.tenant_id = j.tenant_id AND s.conversation_id ="      \
     " (SELECT p.id FROM conversations p WHERE p.tenant_id = j.tenant_id"                           \
     " AND p.contact_id = j.contact_id AND p.id <> j.now_conversation"                              \
-    " AND p.closed_at IS NOT NULL ORDER BY p.closed_at DESC LIMIT 1) ORDER BY s.up_to DESC LIMIT " \
-    "1)"
+    " AND p.closed_at IS NOT NULL AND EXISTS (SELECT FROM messages w"                              \
+    " WHERE w.tenant_id = p.tenant_id AND w.conversation_id = p.id AND w.direction = 'in')"        \
+    " ORDER BY p.closed_at DESC LIMIT 1) ORDER BY s.up_to DESC LIMIT 1)"
 
 /* Workers whose start was overtaken while their lease ran (a record that came again names its
  * claimer over a live worker), with the lease as it was then. One that died without another renewal

@@ -318,6 +318,60 @@ static void a_step_waits_for_who_accepts(void)
     end_test();
 }
 
+static void tell_by(int who, const char *code, int delivery)
+{
+    make_due();
+    struct rota_due due = take_due(WORKER_A);
+    struct rota_notice notice = notice_to(WORKER_A, &due, who, code);
+    notice.delivery = number_id(14, delivery);
+    CU_ASSERT_TRUE(write_notice(&notice));
+}
+
+/* A responder's batch locks deliveries by id; who accepts takes them in the same order, or one of
+ * both is the victim of a deadlock. Guard: `waiting` of reply_sql. */
+static void accepting_locks_deliveries_by_id(void)
+{
+    struct outcome batch = {.done = false};
+    struct pg_unit unit = {.done = rig_done, .arg = &batch, .deadline_ms = 15000};
+    begin_rota();
+    open_one();
+    tell_by(STAFF, "7K3F", 2);
+    tell_by(STAFF + 1, "8K3F", 1);
+    pg_add(&unit, "SELECT 1 FROM deliveries WHERE id = '0e000000-0000-0000-0000-000000000001'"
+                  " FOR NO KEY UPDATE");
+    pg_add(&unit, "DO $$ BEGIN FOR i IN 1..200 LOOP EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE"
+                  " NOT granted); PERFORM pg_sleep(0.01); END LOOP; END $$");
+    pg_add(&unit, "SELECT 1 FROM deliveries WHERE id = '0e000000-0000-0000-0000-000000000002'"
+                  " FOR NO KEY UPDATE");
+    rig_waiting++;
+    pg_submit(rig_pg, &unit);
+    CU_ASSERT_STRING_EQUAL(text_code(STAFF + 1, 20, "8K3F"), "ended rota");
+    CU_ASSERT_FALSE(batch.failed);
+    CU_ASSERT_TRUE(has(answer_to(STAFF + 1), "8K3F is yours"));
+    CU_ASSERT_STRING_EQUAL(value("SELECT string_agg(state, ' ') FROM deliveries"
+                                 " WHERE author = 'system' AND reason IS NOT NULL"),
+                           "suppressed suppressed");
+    end_test();
+}
+
+/* Who is on a rota may be a customer too: the prompt of the next conversation holds the summary of
+ * the last one, and notices are none. Guard: EARLIER_SQL of store/turn.c. */
+static void notices_are_no_earlier_conversation(void)
+{
+    begin_rota();
+    turn_with(STAFF, 10, "reply", trigger_of(NULL, 1));
+    run("UPDATE conversations SET closed_at = clock_timestamp()");
+    run("INSERT INTO summaries (tenant_id, id, conversation_id, up_to, body, assistant_version,"
+        " call_id) SELECT c.tenant_id, c.id, c.id, 1, 'It was about a chair.', 1, l.id"
+        " FROM conversations c, llm_calls l");
+    open_one();
+    tell(STAFF, "7K3F");
+    struct claims claimed = claim_one(WORKER_A, STAFF, 20, "me again");
+    struct turn_started started = start(WORKER_A, &claimed.rows[0]);
+    CU_ASSERT_STRING_EQUAL(started.earlier, "It was about a chair.");
+    end_test();
+}
+
 static void wrong_codes(void)
 {
     begin_rota();
@@ -435,6 +489,8 @@ int main(void)
     CU_add_test(suite, "two accept in one claim", two_accept_in_one_claim);
     CU_add_test(suite, "accepted before a step", accepted_while_a_step_is_on_its_way);
     CU_add_test(suite, "a step waits for who accepts", a_step_waits_for_who_accepts);
+    CU_add_test(suite, "accepting, by id", accepting_locks_deliveries_by_id);
+    CU_add_test(suite, "no earlier conversation", notices_are_no_earlier_conversation);
     CU_add_test(suite, "wrong codes", wrong_codes);
     CU_add_test(suite, "people accept and close", people_accept_and_close);
     CU_add_test(suite, "erasure", erasure_takes_notices);
