@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "store/delivery_state.h"
+#include "store/escalation_admin.h"
 
 static const char raise_sql[] =
     "UPDATE conversations SET epoch = epoch + 1, held_by = $3::text, held_at = clock_timestamp()"
@@ -107,6 +108,17 @@ static const char forget_question_sql[] =
     "UPDATE receptions SET asked = 'nothing', tries = 0 WHERE tenant_id = $1::uuid"
     " AND conversation_id = $2::uuid AND asked <> 'done'";
 
+/* Who takes over has accepted what people are asked about, and who hands back has settled it: what
+ * is accepted stands in the way of asking anybody again. Messages are tasks of their own. */
+static const char asked_sql[] =
+    "SELECT id FROM escalations WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
+    " AND state = 'open' AND reason <> 'message' ORDER BY id FOR NO KEY UPDATE";
+
+static const char settled_sql[] =
+    "SELECT id FROM escalations WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
+    " AND state = 'accepted' AND accepted_by = $3::text AND reason <> 'message'"
+    " ORDER BY id FOR NO KEY UPDATE";
+
 /* In the order of all locks: the conversation, then the session. */
 static const char hold_sql[] =
     "SELECT held_by = $3::text FROM conversations WHERE tenant_id = $1::uuid AND id = $2::uuid"
@@ -202,6 +214,25 @@ static int refused(struct pg_session *session, const struct texts *texts, struct
                  : err_set(err, ERR_PERMANENT, "conversation.missing", "no such conversation");
 }
 
+/* `who` NULL: the statement does not ask. */
+static int step_wishes(struct pg_session *session, const struct texts *texts, const char *sql,
+                       const char *who, enum escalation_step step, struct err *err)
+{
+    const struct pg_statement statement = {.sql = sql,
+                                           .params = {texts->params[0], texts->params[1], who},
+                                           .param_count = who != NULL ? 3 : 2};
+    struct pg_result *wishes = NULL;
+    if (pg_session_query(session, &statement, &wishes, err) != 0)
+        return -1;
+    int rc = 0;
+    for (int row = 0; rc == 0 && row < pg_rows(wishes, 0); row++) {
+        const struct uuid id = pg_uuid(wishes, 0, row, 0);
+        rc = escalation_admin_step(session, &id, texts->params[2], step, err);
+    }
+    pg_result_free(&wishes);
+    return rc;
+}
+
 int conversation_take_over(struct pg_session *session, const struct conversation_ref *ref,
                            struct conversation_takeover *out, struct err *err)
 {
@@ -221,6 +252,8 @@ int conversation_take_over(struct pg_session *session, const struct conversation
         return -1;
     if (!raised)
         return refused(session, &texts, err);
+    if (step_wishes(session, &texts, asked_sql, NULL, ESCALATION_ACCEPT, err) != 0)
+        return -1;
     *out = taken;
     return 0;
 }
@@ -248,6 +281,7 @@ int conversation_hand_back(struct pg_session *session, const struct conversation
     struct texts texts;
     int64_t armed = 0;
     bool freed = false, found = false;
+    struct pg_result *holder = NULL;
     make_texts(ref, "conversation.handed_back", &texts);
     const struct step steps[] = {
         {free_sql, 2, NULL, &freed},   {restamp_sql, 2, NULL, NULL},
@@ -255,15 +289,22 @@ int conversation_hand_back(struct pg_session *session, const struct conversation
         {rearm_sql, 2, &armed, NULL},  {forget_question_sql, 2, NULL, NULL},
         {audit_sql, 5, NULL, NULL},
     };
-    if (run(session, steps, COUNT(steps), &texts, err) != 0)
+    const struct pg_statement look = {
+        .sql = holder_sql, .params = {texts.params[0], texts.params[1]}, .param_count = 2};
+    if (pg_session_query(session, &look, &holder, err) != 0)
+        return -1;
+    int rc = run(session, steps, COUNT(steps), &texts, err);
+    if (rc == 0 && freed)
+        rc = step_wishes(session, &texts, settled_sql, pg_text(holder, 0, 0, 0), ESCALATION_CLOSE,
+                         err);
+    found = pg_rows(holder, 0) > 0;
+    pg_result_free(&holder);
+    if (rc != 0)
         return -1;
     if (freed) {
         *due = armed;
         return 0;
     }
-    const struct step holder[] = {{holder_sql, 2, NULL, &found}};
-    if (run_step(session, holder, &texts, err) != 0)
-        return -1;
     return found ? err_set(err, ERR_PERMANENT, "conversation.not_held", "nobody holds it")
                  : err_set(err, ERR_PERMANENT, "conversation.missing", "no such conversation");
 }

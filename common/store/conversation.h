@@ -24,7 +24,8 @@ struct conversation_takeover {
     int64_t in_flight;  /* AI replies that a responder is just sending or asks about */
 };
 
-/* Raises the epoch, names the holder, suppresses what has not left, counts what may be leaving.
+/* Raises the epoch, names the holder, suppresses what has not left, counts what may be leaving, and
+ * accepts the conversation's escalations in the holder's name: nobody else of a rota is told.
  * PERMANENT "conversation.missing", "conversation.held" (by somebody else). */
 int conversation_take_over(struct pg_session *session, const struct conversation_ref *ref,
                            struct conversation_takeover *out, struct err *err);
@@ -48,7 +49,8 @@ int conversation_reply(struct pg_session *session, const struct conversation_ref
                        struct conversation_reply *reply, struct err *err);
 
 /* Raises the epoch, frees the conversation, re-opens events whose reply was suppressed and that no
- * person answered, and makes every session with open events due. *due gets how many. PERMANENT
+ * person answered, makes every session with open events due (*due gets how many), and closes the
+ * escalations that its holder had accepted. PERMANENT
  * "conversation.missing", "conversation.not_held". */
 int conversation_hand_back(struct pg_session *session, const struct conversation_ref *ref,
                            int64_t *due, struct err *err);

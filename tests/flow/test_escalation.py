@@ -145,9 +145,6 @@ def test_told_and_accepted_by_code(desk):
         (name, _, state, code, body, delivery), = wait_told(customer, 1)
         assert (name, state, delivery) == ("front desk", "open", "pending")
         assert customer.address in body and WISH["summary"] in body and f"OK {code}" in body, body
-        take_over(desk, customer)  # nothing of the AI leaves any more; the notice does
-        assert notices(customer)[0][5] == "pending"
-        hand_back(desk, customer)
         person = staff(desk, one)
         assert text_back(desk, person, f" ok {code.lower()}. ") == (
             ("ended", "rota"), f"{code} is yours, thank you. Nobody else is asked.")
@@ -376,6 +373,25 @@ def test_deskctl_stops_the_timer(desk):
         stays_told(customer, 1)
         assert notices(customer)[0][2] == "ended" and notices(customer)[0][5] == "suppressed"
         assert text_back(desk, staff(desk, one), code)[1] == f"{code} is taken: owner has it."
+
+
+def test_who_takes_over_has_accepted(desk):
+    """The rota of that conversation stops, and is asked again after the hand-back."""
+    one, two = member(desk, "front desk"), member(desk, "workshop")
+    with business(desk, [one, two]) as customer:
+        ask_for_a_person(desk, customer)
+        code = wait_told(customer, 1)[0][3]
+        take_over(desk, customer)
+        stays_told(customer, 1)
+        assert notices(customer)[0][2] == "ended" and notices(customer)[0][5] == "suppressed"
+        wish = escalation(customer)
+        shown = good(desk, "conversation", "show", customer.conversation()).out
+        assert wish["state"] == "accepted" and f"accepted by {wish['accepted_by']}" in shown, shown
+        assert "is taken" in text_back(desk, staff(desk, one), code)[1]
+        hand_back(desk, customer)
+        ask_for_a_person(desk, customer)
+        assert escalation(customer)["id"] != wish["id"]
+        wait_told(customer, 2)
 
 
 def test_who_opted_out_is_not_texted(desk):

@@ -2,6 +2,7 @@
  * told in which order whatever dies, and who has accepted (docs/PROTOCOL.md, escalations). */
 #include "unit/common/store/rota_rig.h"
 
+#include "store/conversation.h"
 #include "store/erasure.h"
 
 /* ---- what a commit opens ---- */
@@ -429,6 +430,60 @@ static void people_accept_and_close(void)
     }
 }
 
+static void take_or_give_back(const char *actor, bool takes)
+{
+    struct pg_session *session = NULL;
+    struct conversation_takeover taken;
+    int64_t due = 0;
+    struct err err;
+    struct conversation_ref ref = {.actor = actor};
+    CU_ASSERT_TRUE(uuid_parse(TENANT, &ref.tenant));
+    CU_ASSERT_TRUE(uuid_parse(value("SELECT conversation_id FROM channel_sessions WHERE"
+                                    " remote_address = '+15559001'"),
+                              &ref.conversation));
+    CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "test", &session, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(schema_begin_as_ops(session, &err), 0);
+    CU_ASSERT_EQUAL(takes ? conversation_take_over(session, &ref, &taken, &err)
+                          : conversation_hand_back(session, &ref, &due, &err),
+                    0);
+    CU_ASSERT_EQUAL(pg_session_script(session, "COMMIT", &err), 0);
+    pg_session_close(&session);
+}
+
+/* Who takes over has accepted, until the conversation is handed back; a message still waits for who
+ * works off messages, and somebody else's conversation is not touched. */
+static void a_takeover_accepts(void)
+{
+    begin_rota();
+    open_one();
+    turn_with(2, 2, "reply", trigger_of("policy_word", 2));
+    run("UPDATE jobs SET due_at = 'infinity' WHERE subject <>"
+        " (SELECT id::text FROM escalations ORDER BY created_at LIMIT 1)");
+    struct rota_due due = take_due(WORKER_A);
+    struct rota_notice notice = notice_to(WORKER_A, &due, STAFF, "7K3F");
+    CU_ASSERT_TRUE(write_notice(&notice));
+    run("INSERT INTO escalations (tenant_id, id, conversation_id, reason, summary) SELECT "
+        "tenant_id,"
+        " conversation_id, conversation_id, 'message', 's' FROM channel_sessions"
+        " WHERE remote_address = '+15559001'");
+    take_or_give_back("ines", true);
+    CU_ASSERT_STRING_EQUAL(rows(), "policy_word:accepted:over:1 policy_word:open:running:0"
+                                   " message:open:none:0");
+    CU_ASSERT_STRING_EQUAL(value("SELECT accepted_by FROM escalations WHERE state = 'accepted'"),
+                           "ines");
+    CU_ASSERT_STRING_EQUAL(notices(), "desk:1:ended");
+    CU_ASSERT_STRING_EQUAL(value("SELECT state || ' ' || reason FROM deliveries"
+                                 " WHERE author = 'system'"),
+                           "suppressed accepted");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM jobs WHERE due_at IS NOT NULL"), "1");
+    CU_ASSERT_STRING_EQUAL(text_code(STAFF, 20, "7K3F"), "ended rota");
+    CU_ASSERT_TRUE(has(answer_to(STAFF), "7K3F is taken: ines has it"));
+    take_or_give_back("ines", false);
+    CU_ASSERT_STRING_EQUAL(rows(), "policy_word:closed:over:1 policy_word:open:running:0"
+                                   " message:open:none:0");
+    end_test();
+}
+
 /* ---- erasure ---- */
 
 static void erase(int who)
@@ -493,6 +548,7 @@ int main(void)
     CU_add_test(suite, "no earlier conversation", notices_are_no_earlier_conversation);
     CU_add_test(suite, "wrong codes", wrong_codes);
     CU_add_test(suite, "people accept and close", people_accept_and_close);
+    CU_add_test(suite, "a takeover", a_takeover_accepts);
     CU_add_test(suite, "erasure", erasure_takes_notices);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
