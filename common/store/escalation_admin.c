@@ -25,7 +25,7 @@ static const char show_sql[] =
     " 'accepted_by', e.accepted_by,"
     " 'accepted_at', to_char(e.accepted_at AT TIME ZONE 'UTC', f.iso), 'closed_by', e.closed_by,"
     " 'closed_at', to_char(e.closed_at AT TIME ZONE 'UTC', f.iso),"
-    " 'next_at', to_char(j.due_at AT TIME ZONE 'UTC', f.iso),"
+    " 'next_at', to_char(j.due_at AT TIME ZONE 'UTC', f.iso), 'error', j.last_error,"
     " 'notices', coalesce((SELECT json_agg(json_build_object('name', n.name, 'sms', n.sms,"
     " 'round', n.round, 'state', n.state,"
     " 'sent_at', to_char(n.sent_at AT TIME ZONE 'UTC', f.iso),"

@@ -17,7 +17,7 @@
 struct escalation_row {
     const char *id, *tenant, *conversation, *reason, *state, *summary, *created_at;
     const char *caller, *call_back, *accepted_by; /* NULL if not known */
-    const char *rota; /* "running", "nobody accepted", "over"; NULL: nobody is told */
+    const char *rota; /* "running", "nobody accepted", "parked", "over"; NULL: nobody is told */
     const char *told; /* who of the rota was told last; NULL: nobody yet */
 };
 

@@ -3,6 +3,31 @@
 
 #include <string.h>
 
+/* Fair by tenant: everybody's oldest first, then everybody's second, as sessions are adopted
+ * (adoption.c); others may pick the same at the same time. */
+#define DUE_SQL                                                                                    \
+    "d.kind = '" JOB_ESCALATION "' AND d.due_at <= statement_timestamp()"                          \
+    " AND (d.worker IS NULL OR d.worker = $1::uuid"                                                \
+    " OR NOT EXISTS (SELECT FROM workers w WHERE w.id = d.worker AND NOT w.dead))"
+
+static const char claim_sql[] =
+    "WITH RECURSIVE tenants (id) AS (SELECT '00000000-0000-0000-0000-000000000000'::uuid"
+    " UNION ALL SELECT (SELECT d.tenant_id FROM jobs d WHERE d.kind = '" JOB_ESCALATION "'"
+    " AND d.due_at IS NOT NULL AND d.tenant_id > t.id ORDER BY d.tenant_id LIMIT 1)"
+    " FROM tenants t WHERE t.id IS NOT NULL),"
+    " picked AS (SELECT o.* FROM tenants t CROSS JOIN LATERAL (SELECT f.*, row_number()"
+    " OVER (ORDER BY f.due_at) AS place FROM (SELECT d.tenant_id, d.id, d.due_at FROM jobs d"
+    " WHERE d.tenant_id = t.id AND " DUE_SQL " ORDER BY d.due_at LIMIT $2::integer) AS f) AS o"
+    " WHERE t.id IS NOT NULL),"
+    " many AS (SELECT * FROM picked ORDER BY place, due_at LIMIT 4 * $2::integer),"
+    " due AS (SELECT d.tenant_id, d.id FROM many p JOIN jobs d ON d.tenant_id = p.tenant_id"
+    " AND d.id = p.id WHERE " DUE_SQL
+    " AND (SELECT released_for = database_identity() FROM installation)"
+    " ORDER BY p.place, p.due_at LIMIT $2::integer FOR NO KEY UPDATE OF d SKIP LOCKED)"
+    " UPDATE jobs j SET worker = $1::uuid, tries = j.tries + 1 FROM due"
+    " WHERE j.tenant_id = due.tenant_id AND j.id = due.id"
+    " RETURNING j.tenant_id, j.id, j.subject, j.tries";
+
 /* From the number that the customer wrote to, while it is ours; else from another one of the
  * tenant. Its assistant's newest version counts: a rota that was mended is told at once. */
 static const char read_sql[] =
@@ -97,17 +122,48 @@ static const char rest_sql[] =
     " state = CASE WHEN d.runs THEN 'passed' ELSE 'ended' END"
     " FROM due d WHERE n.tenant_id = d.tenant_id AND n.escalation_id = d.id AND n.state = 'open'"
     " AND (NOT d.runs OR n.until_at <= clock_timestamp()))"
-    " UPDATE jobs j SET worker = NULL, last_error = $11::text,"
-    " tries = CASE WHEN $11::text IS NULL THEN 0 ELSE j.tries END,"
+    " UPDATE jobs j SET worker = NULL, last_error = NULL, tries = 0,"
     " due_at = CASE WHEN NOT d.runs OR (d.same AND $6::boolean) THEN NULL"
-    " WHEN d.same AND $8::text IS NOT NULL THEN greatest(clock_timestamp() + interval '1 s',"
-    " ($8::date + $9::integer + $10::time) AT TIME ZONE d.timezone)"
-    " ELSE clock_timestamp() + $7::bigint * interval '1 ms' END"
+    " WHEN d.same THEN greatest(clock_timestamp() + interval '1 s',"
+    " ($7::date + $8::integer + $9::time) AT TIME ZONE d.timezone)"
+    " ELSE clock_timestamp() END"
     " FROM due d WHERE j.tenant_id = d.tenant_id AND j.id = d.job_id";
+
+/* Its tries stand in the row since the claim. */
+static const char failed_sql[] =
+    "WITH mine AS (SELECT j.tenant_id, j.id FROM jobs j WHERE j.tenant_id = $1::uuid"
+    " AND j.id = $3::uuid AND j.worker = $4::uuid),"
+    " parked AS (UPDATE escalations e SET rota = 'parked' FROM mine m WHERE $6::bigint < 0"
+    " AND e.tenant_id = m.tenant_id AND e.id = $2::uuid AND e.rota = 'running')"
+    " UPDATE jobs j SET worker = NULL, last_error = $5::text, due_at = CASE WHEN $6::bigint >= 0"
+    " THEN clock_timestamp() + $6::bigint * interval '1 ms' END"
+    " FROM mine m WHERE j.tenant_id = m.tenant_id AND j.id = m.id";
+
+/* ---- claiming ---- */
+
+void rota_add_claim(struct pg_unit *unit, struct arena *arena, const char *worker, int limit)
+{
+    struct pg_statement *statement = pg_add(unit, claim_sql);
+    pg_param(statement, worker);
+    pg_param(statement, arena_printf(arena, "%d", limit));
+}
+
+bool rota_read_claimed(const struct pg_answer *answer, int row, struct rota_job *out)
+{
+    const struct pg_result *r = answer->results;
+    if (row >= pg_rows(r, 0))
+        return false;
+    *out = (struct rota_job){.tenant = pg_uuid(r, 0, row, 0),
+                             .id = pg_uuid(r, 0, row, 1),
+                             .escalation = pg_uuid(r, 0, row, 2),
+                             .tries = pg_int(r, 0, row, 3)};
+    return true;
+}
 
 /* ---- reading ---- */
 
-void rota_add_read(struct pg_unit *unit, struct arena *arena, const struct job *jobs, size_t count)
+void rota_add_read(struct pg_unit *unit, struct arena *arena, const struct rota_job *jobs,
+                   size_t count)
 {
     struct pg_statement *statement = pg_add(unit, read_sql);
     struct pg_array tenants, ids;
@@ -215,12 +271,22 @@ void rota_add_rest(struct pg_unit *unit, struct arena *arena, const struct rota_
                                   text_of(arena, &of->job),
                                   of->worker,
                                   number(arena, of->steps),
-                                  rest->pause == ROTA_NOBODY ? "true" : "false",
-                                  number(arena, rest->in_ms),
+                                  timed ? "false" : "true",
                                   timed ? rest->day : NULL,
                                   number(arena, rest->days),
-                                  timed ? rest->time : NULL,
-                                  rest->error};
+                                  timed ? rest->time : NULL};
     for (size_t i = 0; i < sizeof params / sizeof params[0]; i++)
         pg_param(statement, params[i]);
 }
+
+void rota_add_failed(struct pg_unit *unit, struct arena *arena, const struct rota_failed *failed)
+{
+    const char *tenant = text_of(arena, &failed->job.tenant);
+    const char *escalation = text_of(arena, &failed->job.escalation);
+    add(unit, lock_escalation_sql, (const char *[]){tenant, escalation, NULL});
+    add(unit, failed_sql,
+        (const char *[]){tenant, escalation, text_of(arena, &failed->job.id), failed->worker,
+                         failed->error, number(arena, failed->again_ms), NULL});
+}
+
+const char *const rota_statements[] = {claim_sql, NULL};

@@ -14,9 +14,23 @@
 #include "pg/pg.h"
 #include "store/job.h"
 
-/* Adds the statement that reads what the next step of these escalations (jobs of kind
- * JOB_ESCALATION) is decided by. */
-void rota_add_read(struct pg_unit *unit, struct arena *arena, const struct job *jobs, size_t count);
+/* A timer: the job of kind JOB_ESCALATION. */
+struct rota_job {
+    struct uuid tenant, id, escalation;
+    int64_t tries; /* claims since its last good step, this one included */
+};
+
+/* Adds the statement that takes up to `limit` due timers in the worker's name, fair by tenant and
+ * then by due time: those without a live worker, and those that name it, so that it must have none
+ * in hand. None while the installation is held. */
+void rota_add_claim(struct pg_unit *unit, struct arena *arena, const char *worker, int limit);
+
+/* Reads row `row` of the claim, which is statement 0; false: no more. */
+bool rota_read_claimed(const struct pg_answer *answer, int row, struct rota_job *out);
+
+/* Adds the statement that reads what the next step of these escalations is decided by. */
+void rota_add_read(struct pg_unit *unit, struct arena *arena, const struct rota_job *jobs,
+                   size_t count);
 
 /* An escalation whose timer is due; texts are borrowed from the answer. */
 struct rota_due {
@@ -57,12 +71,11 @@ struct rota_notice {
 
 /* Adds the step that tells one of the rota: notice, message and delivery, the timer set to its
  * end. rota_read_done of the answer: false when nothing was written, because of what happened
- * meanwhile or since the number had this code before: rota_add_rest then. */
+ * meanwhile or since the number had this code before: rota_add_failed then. */
 void rota_add_notice(struct pg_unit *unit, struct arena *arena, const struct rota_notice *notice);
 bool rota_read_done(const struct pg_answer *answer);
 
 enum rota_pause {
-    ROTA_AGAIN,  /* in `in_ms` */
     ROTA_AT,     /* at `time` of the day that is `days` after `day`, by the tenant's clock */
     ROTA_NOBODY, /* all rounds are over, or there is nobody: it stays open, untold */
 };
@@ -70,13 +83,24 @@ enum rota_pause {
 struct rota_rest {
     struct rota_step of;
     enum rota_pause pause;
-    int64_t in_ms;
     const char *day, *time; /* for ROTA_AT */
     int days;
-    const char *error; /* why not now, for people; or NULL */
 };
 
 /* Adds the step that tells nobody. What is not open any more loses its timer. */
 void rota_add_rest(struct pg_unit *unit, struct arena *arena, const struct rota_rest *rest);
+
+struct rota_failed {
+    const char *worker;
+    struct rota_job job;
+    const char *error; /* for people, at most JOB_ERROR_MAX bytes */
+    int64_t again_ms;  /* tried again after so long; < 0: parked, for a person */
+};
+
+/* Adds the statements that put a timer off which could not take its step. */
+void rota_add_failed(struct pg_unit *unit, struct arena *arena, const struct rota_failed *failed);
+
+/* Its frequent statements, NULL-terminated, for store/statements.h. */
+extern const char *const rota_statements[];
 
 #endif

@@ -77,6 +77,8 @@ void counters_init(void)
          "Directory records published"},
         {&counters.notices, metric_counter, "frontdesk_escalation_notices_total", "",
          "People of a rota who were told of an escalation"},
+        {&counters.rotas_parked, metric_counter, "frontdesk_escalations_parked_total", "",
+         "Escalations whose rota could not be told and that wait for a person to look"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         *rows[i].metric = rows[i].make(rows[i].name, rows[i].labels, rows[i].help);

@@ -14,7 +14,7 @@ struct counters {
         *tools_troubled;
     struct metric *budgets_low, *budgets_gone;
     struct metric *unfit_plain, *unfit_bare, *calls_lost;
-    struct metric *dead_letters_lost, *workers_lost, *directory_published, *notices;
+    struct metric *dead_letters_lost, *workers_lost, *directory_published, *notices, *rotas_parked;
 };
 extern struct counters counters;
 

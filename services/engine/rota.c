@@ -1,11 +1,13 @@
 /* The rota's poll. A look claims due timers (jobs), reads what each step is decided by, and writes
  * each step in a transaction of its own; a step that is lost with its engine is another one's as
- * soon as the worker is dead. The engine does it and not the responder: it knows the assistants'
+ * soon as the worker is dead. A timer that fails is put off, longer each time, and parked in the
+ * end: it holds up no other. The engine does it and not the responder: it knows the assistants'
  * versions and the key of ids, and makes deliveries; the notice itself is an ordinary delivery. */
 #include "rota.h"
 
 #include "base/mem.h"
 #include "base/stop.h"
+#include "base/text.h"
 #include "counters.h"
 #include "crypto/crypto.h"
 #include "rota_plan.h"
@@ -15,15 +17,18 @@
 
 #include <stdlib.h>
 
-#define LIMIT    16
-#define UNIT_MS  5000
-#define AGAIN_MS 1000
-#define AWAY_MS  300000 /* what a person must mend */
+#define LIMIT        16
+#define UNIT_MS      5000
+#define AGAIN_MS     1000 /* doubling */
+#define AGAIN_MAX_MS 300000
+#define TRIES_MAX    12 /* it is parked after twenty minutes or so */
 
 struct step {
     struct rota *rota;
+    struct rota_job job;
     struct rota_step of;
     char escalation[UUID_TEXT_SIZE], tenant[UUID_TEXT_SIZE];
+    bool is_read;
     struct rota_notice notice;
 };
 
@@ -41,15 +46,62 @@ static void over(struct rota *self)
         engine_drain_step(self->engine);
 }
 
+/* ---- a step that fails ---- */
+
+/* -1: not again. */
+static int64_t again_ms(int64_t tries)
+{
+    if (tries >= TRIES_MAX)
+        return -1;
+    int64_t ms = (int64_t)AGAIN_MS << (tries - 1);
+    return ms < AGAIN_MAX_MS ? ms : AGAIN_MAX_MS;
+}
+
+/* A row that still names us is taken again by the next look. */
+static void put_off(void *arg, const struct pg_answer *answer)
+{
+    struct step *step = arg;
+    if (answer->err != NULL)
+        log_warn("escalation.not_put_off", LOG_TEXT("escalation", step->escalation),
+                 LOG_ERR(answer->err));
+    else if (step->job.tries >= TRIES_MAX) {
+        metric_add(counters.rotas_parked, 1);
+        log_error("escalation.parked", LOG_TEXT("escalation", step->escalation),
+                  LOG_TEXT("tenant", step->tenant), LOG_INT("tries", step->job.tries));
+    }
+    over(step->rota);
+}
+
+/* The error is for people. The unit may have failed for the database's sake: then this one does
+ * too. */
+static void fail(struct step *step, const char *why)
+{
+    struct rota *self = step->rota;
+    size_t length = text_utf8_prefix(why, JOB_ERROR_MAX);
+    const struct rota_failed failed = {.worker = self->worker,
+                                       .job = step->job,
+                                       .error = arena_strndup(self->arena, why, length),
+                                       .again_ms = again_ms(step->job.tries)};
+    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = put_off, .arg = step};
+    rota_add_failed(&unit, self->arena, &failed);
+    pg_submit(self->engine->pg, &unit);
+}
+
+static void fail_by(struct step *step, const struct err *err)
+{
+    log_warn("escalation.not_stepped", LOG_TEXT("escalation", step->escalation), LOG_ERR(err));
+    fail(step, err->message);
+}
+
 /* ---- a step that tells nobody ---- */
 
 static void rested(void *arg, const struct pg_answer *answer)
 {
     struct step *step = arg;
-    if (answer->err != NULL)
-        log_warn("escalation.not_stepped", LOG_TEXT("escalation", step->escalation),
-                 LOG_ERR(answer->err));
-    over(step->rota); /* if the row still names us, a look finds that we do not hold it */
+    if (answer->err != NULL && !step->rota->engine->retiring)
+        fail_by(step, answer->err);
+    else
+        over(step->rota);
 }
 
 static void rest(struct step *step, const struct rota_rest *rest)
@@ -58,12 +110,6 @@ static void rest(struct step *step, const struct rota_rest *rest)
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = rested, .arg = step};
     rota_add_rest(&unit, self->arena, rest);
     pg_submit(self->engine->pg, &unit);
-}
-
-static void try_again(struct step *step, int64_t in_ms, const char *why)
-{
-    rest(step,
-         &(struct rota_rest){.of = step->of, .pause = ROTA_AGAIN, .in_ms = in_ms, .error = why});
 }
 
 /* ---- a step that tells somebody ---- */
@@ -78,7 +124,7 @@ static void told(void *arg, const struct pg_answer *answer)
         return;
     }
     if (!rota_read_done(answer)) {
-        try_again(step, AGAIN_MS, NULL);
+        fail(step, "it went on meanwhile, or the number had this code before");
         return;
     }
     STOP_POINT("engine.notified", step->escalation);
@@ -131,21 +177,17 @@ static void tell(struct step *step, const struct rota_due *due, const struct rot
     pg_submit(self->engine->pg, &unit);
 }
 
-static void take_step(struct rota *self, const struct rota_due *due)
+static void take_step(struct step *step, const struct rota_due *due)
 {
-    struct step *step = arena_alloc(self->arena, sizeof *step);
+    struct rota *self = step->rota;
     struct rota_plan plan = {.pause = ROTA_NOBODY};
-    step->rota = self;
     step->of = (struct rota_step){.worker = self->worker,
                                   .tenant = due->tenant,
                                   .job = due->job,
                                   .escalation = due->escalation,
                                   .steps = due->steps};
-    uuid_format(&due->escalation, step->escalation);
-    uuid_format(&due->tenant, step->tenant);
-    self->steps++;
     if (due->runs && uuid_is_nil(&due->channel)) {
-        try_again(step, AWAY_MS, "the tenant has no number to text from");
+        fail(step, "the tenant has no number to text from");
         return;
     }
     if (due->runs)
@@ -163,35 +205,93 @@ static void take_step(struct rota *self, const struct rota_due *due)
 
 /* ---- the look ---- */
 
+/* Steps that were read together; what cannot be read together is read one by one. */
+struct reading {
+    struct rota *rota;
+    struct step *steps;
+    size_t count;
+};
+
+static void known(void *arg, const struct pg_answer *answer);
+
+static void read_steps(struct rota *self, struct step *steps, size_t count)
+{
+    struct reading *reading = arena_alloc(self->arena, sizeof *reading);
+    struct rota_job *jobs = arena_alloc(self->arena, count * sizeof *jobs);
+    *reading = (struct reading){.rota = self, .steps = steps, .count = count};
+    for (size_t i = 0; i < count; i++)
+        jobs[i] = steps[i].job;
+    self->steps++;
+    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = known, .arg = reading};
+    rota_add_read(&unit, self->arena, jobs, count);
+    pg_submit(self->engine->pg, &unit);
+}
+
+/* One of them it is: nothing else was asked for. */
+static struct step *step_of(const struct reading *reading, const struct rota_due *due)
+{
+    size_t i = 0;
+    while (i + 1 < reading->count && !uuid_equal(&reading->steps[i].job.id, &due->job))
+        i++;
+    return &reading->steps[i];
+}
+
+static void unreadable(struct reading *reading, const struct err *err)
+{
+    log_warn("rota.not_read", LOG_INT("timers", (int64_t)reading->count), LOG_ERR(err));
+    if (reading->count > 1)
+        for (size_t i = 0; i < reading->count; i++)
+            read_steps(reading->rota, &reading->steps[i], 1);
+    else {
+        reading->rota->steps++;
+        fail(reading->steps, err->message);
+    }
+}
+
+static void readable(struct reading *reading, const struct pg_answer *answer)
+{
+    struct rota_due due;
+    for (int row = 0; rota_read_due(answer, row, &due); row++) {
+        struct step *step = step_of(reading, &due);
+        step->is_read = true;
+        reading->rota->steps++;
+        take_step(step, &due);
+    }
+    for (size_t i = 0; i < reading->count; i++)
+        if (!reading->steps[i].is_read) {
+            reading->rota->steps++;
+            fail(&reading->steps[i], "there is no such escalation");
+        }
+}
+
 static void known(void *arg, const struct pg_answer *answer)
 {
-    struct rota *self = arg;
-    struct rota_due due;
-    if (answer->err != NULL)
-        log_warn("rota.not_read", LOG_ERR(answer->err));
-    for (int row = 0;
-         answer->err == NULL && !self->engine->retiring && rota_read_due(answer, row, &due); row++)
-        take_step(self, &due);
+    struct reading *reading = arg;
+    struct rota *self = reading->rota;
+    if (!self->engine->retiring && answer->err != NULL)
+        unreadable(reading, answer->err);
+    else if (!self->engine->retiring)
+        readable(reading, answer);
     over(self);
 }
 
 static void claimed(void *arg, const struct pg_answer *answer)
 {
     struct rota *self = arg;
-    struct job jobs[LIMIT];
+    struct step *steps = arena_alloc(self->arena, LIMIT * sizeof *steps);
+    struct rota_job job;
     size_t count = 0;
     if (answer->err != NULL)
         log_warn("rota.not_claimed", LOG_ERR(answer->err));
-    else
-        while (count < LIMIT && job_read_claimed(answer, 0, (int)count, &jobs[count]))
-            count++;
-    if (count == 0 || self->engine->draining) {
-        over(self); /* a drain gives them back */
-        return;
+    while (answer->err == NULL && count < LIMIT && rota_read_claimed(answer, (int)count, &job)) {
+        struct step *step = &steps[count++];
+        *step = (struct step){.rota = self, .job = job};
+        uuid_format(&job.escalation, step->escalation);
+        uuid_format(&job.tenant, step->tenant);
     }
-    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = known, .arg = self};
-    rota_add_read(&unit, self->arena, jobs, count);
-    pg_submit(self->engine->pg, &unit);
+    if (count > 0 && !self->engine->draining) /* a drain gives them back */
+        read_steps(self, steps, count);
+    over(self);
 }
 
 static void look(void *arg)
@@ -205,7 +305,7 @@ static void look(void *arg)
     self->worker = arena_strdup(self->arena, worker_id(engine->worker));
     self->steps = 1;
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = claimed, .arg = self};
-    job_add_claim(&unit, self->arena, JOB_ESCALATION, self->worker, "{}", LIMIT);
+    rota_add_claim(&unit, self->arena, self->worker, LIMIT);
     pg_submit(engine->pg, &unit);
 }
 

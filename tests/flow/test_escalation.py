@@ -5,6 +5,7 @@ dies meanwhile (docs/PROTOCOL.md, escalations). Minutes are not waited for: a ti
 import contextlib
 import json
 import re
+import uuid
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -392,6 +393,52 @@ def test_who_takes_over_has_accepted(desk):
         ask_for_a_person(desk, customer)
         assert escalation(customer)["id"] != wish["id"]
         wait_told(customer, 2)
+
+
+def test_failing_timers_hold_up_nobody(desk):
+    """Timers that cannot be read, older than all others, are put off one by one, and parked in the end.
+    Guard: `unreadable` of services/engine/rota.c."""
+    def row_of(row):
+        return desk.sql("SELECT tries, last_error, due_at > clock_timestamp() - interval '1 min', due_at IS NULL"
+                        " FROM jobs WHERE id = %s::uuid", row)[0]
+
+    with business(desk, [member(desk, "front desk"), member(desk, "workshop")]) as customer:
+        ask_for_a_person(desk, customer)
+        wait_told(customer, 1)
+        bad = [str(uuid.uuid4()) for _ in range(20)]
+        for number, row in enumerate(bad):  # of no escalation, and of no id at all
+            desk.sql("INSERT INTO jobs (tenant_id, id, kind, subject, due_at) VALUES (%s::uuid, %s::uuid,"
+                     " 'escalation', %s, clock_timestamp() - interval '1 h')", customer.tenant_id, row,
+                     row if number % 2 else f"bad {row}")
+        time_is_over(customer)
+        wait_told(customer, 2)
+        desk.wait(lambda: all(row_of(row)[0] > 0 and row_of(row)[2] for row in bad), 20,
+                  lambda: [row_of(row) for row in bad])
+        assert "no such escalation" in row_of(bad[1])[1] and "uuid" in row_of(bad[0])[1], row_of(bad[0])
+        desk.sql("UPDATE jobs SET tries = 11, due_at = clock_timestamp() WHERE id = ANY (%s::uuid[])", bad)
+        desk.wait(lambda: all(row_of(row)[3] for row in bad), 20, lambda: [row_of(row) for row in bad])
+        desk.sql("DELETE FROM jobs WHERE id = ANY (%s::uuid[])", bad)
+
+
+def test_a_rota_that_cannot_be_told_is_parked(desk):
+    """Without a number nobody can be told: in the end a person sees why (`deskctl escalation`)."""
+    numbers = ("UPDATE channels SET removed_at = %s::timestamptz WHERE tenant_id = %s::uuid AND kind = 'sms'"
+               " AND removed_at IS NOT DISTINCT FROM %s::timestamptz")
+    with business(desk, [member(desk, "front desk")]) as customer:
+        ask_for_a_person(desk, customer)
+        wait_told(customer, 1)
+        wish = escalation(customer)["id"]
+        desk.sql(numbers, "2026-01-01", customer.tenant_id, None)
+        try:
+            desk.sql("UPDATE jobs SET tries = 11 WHERE kind = 'escalation' AND subject = %s", wish)
+            time_is_over(customer)
+            desk.wait(lambda: escalation(customer)["rota"] == "parked", 15, lambda: escalation(customer))
+        finally:
+            desk.sql(numbers, None, customer.tenant_id, "2026-01-01")
+        assert escalation(customer)["due_at"] is None and escalation(customer)["state"] == "open"
+        row = next(row for row in good(desk, "escalation", "list", "--json").json() if row["id"] == wish)
+        assert row["rota"] == "parked", row
+        assert "the tenant has no number to text from" in good(desk, "escalation", "show", wish).out
 
 
 def test_who_opted_out_is_not_texted(desk):

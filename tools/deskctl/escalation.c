@@ -96,14 +96,20 @@ static void add_notices(struct arena *arena, const struct json *notices, struct 
 
 static void add_whole(struct arena *arena, const struct json *whole, struct strbuf *out)
 {
-    static const char *const lines[][2] = {
-        {"tenant", "tenant"},        {"created_at", "opened"},
-        {"caller", "from"},          {"call_back", "call back"},
-        {"promised", "promised"},    {"rota", "rota"},
-        {"next_at", "next"},         {"accepted_by", "accepted by"},
-        {"accepted_at", "accepted"}, {"closed_by", "closed by"},
-        {"closed_at", "closed"},     {"conversation", "conversation"},
-        {"summary", "summary"}};
+    static const char *const lines[][2] = {{"tenant", "tenant"},
+                                           {"created_at", "opened"},
+                                           {"caller", "from"},
+                                           {"call_back", "call back"},
+                                           {"promised", "promised"},
+                                           {"rota", "rota"},
+                                           {"next_at", "next"},
+                                           {"error", "failed"},
+                                           {"accepted_by", "accepted by"},
+                                           {"accepted_at", "accepted"},
+                                           {"closed_by", "closed by"},
+                                           {"closed_at", "closed"},
+                                           {"conversation", "conversation"},
+                                           {"summary", "summary"}};
     strbuf_printf(out, "escalation %s (%s, %s)\n", text_of(whole, "id"), text_of(whole, "reason"),
                   text_of(whole, "state"));
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)

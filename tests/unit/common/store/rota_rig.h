@@ -66,7 +66,7 @@ static inline const char *notices(void)
 /* ---- steps ---- */
 
 struct jobs {
-    struct job rows[ROWS_MAX];
+    struct rota_job rows[ROWS_MAX];
     int count;
 };
 
@@ -74,7 +74,7 @@ static inline void on_jobs(void *arg, const struct pg_answer *answer)
 {
     struct jobs *out = arg;
     while (answer->err == NULL && out->count < ROWS_MAX &&
-           job_read_claimed(answer, 0, out->count, &out->rows[out->count]))
+           rota_read_claimed(answer, out->count, &out->rows[out->count]))
         out->count++;
     rig_count_down();
 }
@@ -83,7 +83,7 @@ static inline struct jobs claim_timers(const char *worker)
 {
     struct jobs out = {.count = 0};
     struct pg_unit unit = {.done = on_jobs, .arg = &out};
-    job_add_claim(&unit, arena, JOB_ESCALATION, worker, "{}", ROWS_MAX);
+    rota_add_claim(&unit, arena, worker, ROWS_MAX);
     rig_waiting++;
     pg_submit(rig_pg, &unit);
     rig_run();
@@ -203,15 +203,36 @@ static inline void on_rested(void *arg, const struct pg_answer *answer)
     rig_count_down();
 }
 
-static inline void write_rest(const struct rota_rest *rest)
+static inline void submit_rest(struct pg_unit *unit)
 {
     bool failed = true;
-    struct pg_unit unit = {.done = on_rested, .arg = &failed};
-    rota_add_rest(&unit, arena, rest);
+    unit->done = on_rested;
+    unit->arg = &failed;
     rig_waiting++;
-    pg_submit(rig_pg, &unit);
+    pg_submit(rig_pg, unit);
     rig_run();
     CU_ASSERT_FALSE(failed);
+}
+
+static inline void write_rest(const struct rota_rest *rest)
+{
+    struct pg_unit unit = {.count = 0};
+    rota_add_rest(&unit, arena, rest);
+    submit_rest(&unit);
+}
+
+static inline void write_failed(const char *worker, const struct rota_due *due, const char *error,
+                                int64_t again_ms)
+{
+    struct pg_unit unit = {.count = 0};
+    rota_add_failed(
+        &unit, arena,
+        &(struct rota_failed){
+            .worker = worker,
+            .job = {.tenant = due->tenant, .id = due->job, .escalation = due->escalation},
+            .error = error,
+            .again_ms = again_ms});
+    submit_rest(&unit);
 }
 
 static inline void make_due(void)

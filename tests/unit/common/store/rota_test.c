@@ -1,94 +1,9 @@
-/* Escalations and their rota on a real PostgreSQL, as the engine's role: what a turn opens, who is
- * told in which order whatever dies, and who has accepted (docs/PROTOCOL.md, escalations). */
+/* The rota of escalations on a real PostgreSQL, as the engine's role: who is told in which order
+ * whatever dies, and who has accepted (docs/PROTOCOL.md, escalations). */
 #include "unit/common/store/rota_rig.h"
 
 #include "store/conversation.h"
 #include "store/erasure.h"
-
-/* ---- what a commit opens ---- */
-
-static void a_commit_opens_one(void)
-{
-    begin_rota();
-    struct turn_commit made = turn_with(1, 1, "reply", trigger_of("policy_word", 1));
-    CU_ASSERT_STRING_EQUAL(rows(), "policy_word:open:running:0");
-    commit(WORKER_A, &made);                                /* its answer was lost */
-    turn_with(1, 2, "reply", trigger_of("policy_word", 2)); /* the rota is being told already */
-    CU_ASSERT_STRING_EQUAL(rows(), "policy_word:open:running:0");
-    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM jobs WHERE due_at <= clock_timestamp()"
-                                 " AND worker IS NULL"),
-                           "1");
-    run("UPDATE escalations SET state = 'closed'");
-    turn_with(1, 3, "reply", trigger_of("policy_word", 3));
-    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM escalations"), "2");
-    end_test();
-}
-
-/* Guard: the states in of_turns_sql's join: a commit that is refused opens nothing. */
-static void a_refused_commit_opens_nothing(void)
-{
-    begin_rota();
-    struct claims claimed = claim_one(WORKER_A, 1, 1, "a lawyer");
-    struct turn_started started = start(WORKER_A, &claimed.rows[0]);
-    struct turn_commit made = commit_of(&claimed.rows[0], &started);
-    made.trigger = trigger_of("policy_word", 1);
-    claim_one(WORKER_A, 1, 2, "and another thing");
-    CU_ASSERT_EQUAL(commit(WORKER_A, &made).kind, TURN_REFUSED_NEWER);
-    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM escalations"), "0");
-    end_test();
-}
-
-static const char *last_reply(void)
-{
-    return value("SELECT body FROM messages WHERE author = 'ai' ORDER BY position DESC LIMIT 1");
-}
-
-/* Where somebody has accepted one already, a word opens nothing and the customer is told so; while
- * people are only being asked, the reply stands. A repeated commit changes no reply, also when its
- * own escalation was accepted meanwhile. Guard: `said` of of_turns_sql. */
-static void a_word_where_somebody_has_accepted(void)
-{
-    begin_rota();
-    struct escalation_trigger trigger = trigger_of("policy_word", 1);
-    trigger.if_taken = "Somebody is on it.";
-    struct turn_commit made = turn_with(1, 1, "reply", trigger);
-    trigger.id = number_id(8, 2);
-    turn_with(1, 2, "reply", trigger);
-    CU_ASSERT_STRING_EQUAL(last_reply(), "See you at 3.");
-    run("UPDATE escalations SET state = 'accepted', rota = 'over', accepted_by = 'x'");
-    commit(WORKER_A, &made);
-    CU_ASSERT_STRING_EQUAL(last_reply(), "See you at 3.");
-    trigger.id = number_id(8, 3);
-    turn_with(1, 3, "reply", trigger);
-    CU_ASSERT_STRING_EQUAL(last_reply(), "Somebody is on it.");
-    CU_ASSERT_STRING_EQUAL(rows(), "policy_word:accepted:over:0");
-    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM messages WHERE body = 'See you at 3.'"),
-                           "2");
-    end_test();
-}
-
-static void failures(void)
-{
-    begin_rota();
-    struct escalation_trigger repeated = trigger_of(NULL, 1);
-    repeated.if_repeated = true;
-    turn_with(1, 1, "fallback", repeated);
-    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM escalations"), "0");
-    repeated.id = number_id(8, 2);
-    turn_with(1, 2, "fallback", repeated);
-    CU_ASSERT_STRING_EQUAL(rows(), "repeated_failure:open:running:0");
-    turn_with(2, 3, "fallback", trigger_of("provider_outage", 3));
-    turn_with(3, 4, "fallback", trigger_of("provider_outage", 4));
-    CU_ASSERT_STRING_EQUAL(rows(), "repeated_failure:open:running:0 provider_outage:open:running:0"
-                                   " provider_outage:open:none:0");
-    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM jobs WHERE kind = 'escalation'"), "2");
-    struct escalation_trigger silent = trigger_of("policy_word", 5);
-    silent.calls = false; /* a tenant without a rota */
-    turn_with(4, 5, "reply", silent);
-    CU_ASSERT_STRING_EQUAL(value("SELECT rota FROM escalations WHERE reason = 'policy_word'"),
-                           "none");
-    end_test();
-}
 
 /* ---- telling ---- */
 
@@ -180,14 +95,67 @@ static void a_code_is_given_once(void)
     struct rota_due due = take_due(WORKER_A);
     struct rota_notice notice = notice_to(WORKER_A, &due, STAFF, "7K3F");
     CU_ASSERT_FALSE(write_notice(&notice));
-    write_rest(&(struct rota_rest){
-        .of = step_of(WORKER_A, &due), .pause = ROTA_AGAIN, .in_ms = 0, .error = "why"});
+    write_failed(WORKER_A, &due, "why", 0);
     CU_ASSERT_STRING_EQUAL(value("SELECT last_error || (due_at <= clock_timestamp()) FROM jobs"),
                            "whytrue");
     notice.code = "8K3F";
     due = take_due(WORKER_A);
     notice.of = step_of(WORKER_A, &due);
     CU_ASSERT_TRUE(write_notice(&notice));
+    end_test();
+}
+
+/* One that fails is put off, its tries stand in its row, and in the end it is parked: listed, and
+ * nobody's to take. Another worker's is not touched. */
+static void a_timer_that_fails(void)
+{
+    static const char job[] =
+        "SELECT tries || ' ' || last_error || ' ' || (worker IS NULL) || ' ' ||"
+        " coalesce(due_at > clock_timestamp() + interval '50 s', false) FROM jobs";
+    begin_rota();
+    open_one();
+    struct rota_due due = take_due(WORKER_A);
+    write_failed(WORKER_B, &due, "not mine", 0);
+    write_failed(WORKER_A, &due, "no number", 60000);
+    CU_ASSERT_STRING_EQUAL(value(job), "1 no number true true");
+    CU_ASSERT_EQUAL(claim_timers(WORKER_A).count, 0);
+    make_due();
+    struct jobs jobs = claim_timers(WORKER_A);
+    CU_ASSERT_EQUAL_FATAL(jobs.count, 1);
+    CU_ASSERT_EQUAL(jobs.rows[0].tries, 2);
+    write_failed(WORKER_A, &due, "no number", -1);
+    CU_ASSERT_STRING_EQUAL(value(job), "2 no number true false");
+    CU_ASSERT_STRING_EQUAL(rows(), "policy_word:open:parked:0");
+    CU_ASSERT_EQUAL(claim_timers(WORKER_A).count, 0);
+    turn_with(1, 2, "reply", trigger_of("policy_word", 2)); /* people can be asked anew */
+    CU_ASSERT_STRING_EQUAL(rows(), "policy_word:open:parked:0 policy_word:open:running:0");
+    end_test();
+}
+
+#define OTHER "00000000-0000-7000-8000-000000000002"
+
+/* Whoever has many that are due, and older ones, is not before everybody else's first. Guard:
+ * `place` of claim_sql. */
+static void no_flood_holds_up_another_tenant(void)
+{
+    begin_rota();
+    run("INSERT INTO tenants (id, name, display_name, timezone) VALUES ('" OTHER "', 'garage',"
+        " 'Garage', 'Europe/Berlin');"
+        "INSERT INTO jobs (tenant_id, id, kind, subject, due_at) SELECT '" TENANT
+        "', g, 'escalation',"
+        " g, clock_timestamp() - interval '1 h' FROM (SELECT gen_random_uuid() AS g FROM"
+        " generate_series(1, 40)) x;"
+        "INSERT INTO jobs (tenant_id, id, kind, subject, due_at) SELECT '" OTHER
+        "', g, 'escalation',"
+        " g, clock_timestamp() - interval '1 s' FROM (SELECT gen_random_uuid() AS g FROM"
+        " generate_series(1, 2)) x;");
+    CU_ASSERT_EQUAL(claim_timers(WORKER_A).count, ROWS_MAX);
+    CU_ASSERT_STRING_EQUAL(value("SELECT string_agg(n::text, ' ') FROM (SELECT count(*) AS n FROM"
+                                 " jobs WHERE worker = '" WORKER_A "' GROUP BY tenant_id"
+                                 " ORDER BY tenant_id) x"),
+                           "6 2");
+    CU_ASSERT_EQUAL(claim_timers(WORKER_B).count, ROWS_MAX); /* the next ones */
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM jobs WHERE worker IS NOT NULL"), "16");
     end_test();
 }
 
@@ -287,7 +255,7 @@ static void accepted_while_a_step_is_on_its_way(void)
     text_code(STAFF, 20, "7K3F");
     struct rota_notice notice = notice_to(WORKER_B, &due, STAFF + 1, "8K3F");
     CU_ASSERT_FALSE(write_notice(&notice));
-    write_rest(&(struct rota_rest){.of = step_of(WORKER_B, &due), .pause = ROTA_AGAIN});
+    write_rest(&(struct rota_rest){.of = step_of(WORKER_B, &due), .pause = ROTA_NOBODY});
     CU_ASSERT_STRING_EQUAL(notices(), "desk:1:accepted");
     CU_ASSERT_STRING_EQUAL(value("SELECT due_at IS NULL FROM jobs"), "t");
     end_test();
@@ -530,14 +498,12 @@ int main(void)
 {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("rota", open_server, rig_end_server);
-    CU_add_test(suite, "a commit opens one", a_commit_opens_one);
-    CU_add_test(suite, "a refused commit opens nothing", a_refused_commit_opens_nothing);
-    CU_add_test(suite, "a word, and somebody has it", a_word_where_somebody_has_accepted);
-    CU_add_test(suite, "failures", failures);
     CU_add_test(suite, "a step is read and written", a_step_is_read_and_written);
     CU_add_test(suite, "it moves on", it_moves_on);
     CU_add_test(suite, "two workers, one step", two_workers_one_step);
     CU_add_test(suite, "a code is given once", a_code_is_given_once);
+    CU_add_test(suite, "a timer that fails", a_timer_that_fails);
+    CU_add_test(suite, "no flood", no_flood_holds_up_another_tenant);
     CU_add_test(suite, "a pause until hours begin", a_pause_until_hours_begin);
     CU_add_test(suite, "accepted by code", accepted_by_code);
     CU_add_test(suite, "a code is claimed once", a_code_is_claimed_once);
