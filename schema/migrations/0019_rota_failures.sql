@@ -6,3 +6,6 @@ CREATE INDEX jobs_of_rotas ON jobs (tenant_id, due_at) WHERE kind = 'escalation'
 ALTER TABLE escalations DROP CONSTRAINT escalations_rota_check;
 ALTER TABLE escalations ADD CONSTRAINT escalations_rota_check
     CHECK (rota IN ('none', 'running', 'nobody_accepted', 'parked', 'over'));
+
+-- A notice that was being sent when somebody accepted, and came back unsent, is not sent again.
+GRANT SELECT ON escalation_notices TO frontdesk_responder;

@@ -140,6 +140,26 @@ def test_takeover_stops_it(desk):
     assert len(customer.posts()) == 1
 
 
+def test_accepted_notice_is_not_sent_again(desk):
+    """It came back unsent after somebody else had accepted. Guard: `accepted` of the claim (store/delivery.c)."""
+    responders(desk)
+    customer = Customer(desk)
+    deliveries = {state: customer.reply(author="system", wake=False) for state in ("open", "ended")}
+    for state, delivery in deliveries.items():
+        wish = str(uuid.uuid4())
+        desk.sql("INSERT INTO escalations (tenant_id, id, conversation_id, reason, summary) VALUES (%s::uuid,"
+                 " %s::uuid, %s::uuid, 'anger', 's')", customer.tenant, wish, customer.conversation)
+        desk.sql("INSERT INTO escalation_notices (tenant_id, id, escalation_id, delivery_id, name, sms, round, code,"
+                 " state, until_at) VALUES (%s::uuid, %s::uuid, %s::uuid, %s::uuid, 'desk', %s, 1, %s, %s,"
+                 " clock_timestamp() + interval '5 min')", customer.tenant, wish, wish, delivery, customer.address,
+                 wish[:4], state)
+    for delivery in deliveries.values():
+        customer.wake(delivery)
+    customer.wait_state(deliveries["open"], "sent")
+    assert customer.wait_state(deliveries["ended"], "suppressed")["reason"] == "accepted"
+    assert len(customer.posts()) == 1
+
+
 def test_claim_waits_for_a_takeover_under_way(desk):
     """V1b: a takeover that has raised the epoch and not committed holds the conversation's row."""
     from scripted import RAISE, SUPPRESS, Held
