@@ -6,8 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define SECTION_MAX  (512 * 1024)
-#define PASSAGES_MAX 8
+#define SECTION_MAX       (512 * 1024)
+#define PASSAGES_MAX      8
+#define MOST_PER_CUSTOMER 2 /* unless the tenant says another */
 
 static const struct {
     const char *key, *name;
@@ -92,6 +93,9 @@ static struct workflow_service read_service(struct arena *arena, const struct js
     read_number(from, "horizon_days", 366, &rules->horizon_days);
     read_number(from, "hold_min", 10080, &rules->hold_min);
     read_number(from, "change_min", 527040, &rules->change_min);
+    rules->most_per_customer = MOST_PER_CUSTOMER;
+    read_number(json_member(config, "booking"), "most_per_customer", 100,
+                &rules->most_per_customer);
     read_resources(arena, json_member(from, "resources"), rules);
     read_fields(arena, json_member(from, "intake"), json_member(config, "intake"), &service);
     return service;

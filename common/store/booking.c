@@ -8,7 +8,9 @@
  * room comes after both, with a snapshot of its own. So what it sees free stays free until its
  * commit, and neither its INSERT nor its UPDATE can meet the exclusion constraint. Nobody locks a
  * resource while holding an appointment, so no two units can wait for each other. Cancelling and
- * erasure only make room: they lock appointments alone, by id too. */
+ * erasure only make room: they lock appointments alone, by id too. In front of all this, bookings
+ * of one contact follow one another where he may have so many: an advisory lock, since his row is
+ * locked by claims before the session. */
 #include "store/booking.h"
 
 #include "store/booking_inside.h"
@@ -20,7 +22,7 @@
 /* $1 tenant, $2 zone, $3 call, $4 contact, $5 appointment; of all but cancelling: $6 service, $7
  * names of resources, $8 the start or $9 the start by the local clock, $10 duration, $11 and $12
  * buffers; of what judges: $13 hours, $14 holidays, $15 step, $16 lead, $17 horizon. */
-enum { SUBJECT_PARAMS = 5, BUSY_PARAMS = 12, RULES_PARAMS = 17, PARAMS_MAX = 22 };
+enum { SUBJECT_PARAMS = 5, BUSY_PARAMS = 12, RULES_PARAMS = 17, PARAMS_MAX = 23 };
 
 /* By this very transaction (round.h): that an earlier one started the call does not do, since this
  * one's begin may have been refused. */
@@ -36,6 +38,10 @@ enum { SUBJECT_PARAMS = 5, BUSY_PARAMS = 12, RULES_PARAMS = 17, PARAMS_MAX = 22 
     " " WANTED_SQL " + " DURATION_SQL " + make_interval(mins => $12::integer))"
 
 /* ---- locks, and holds that ran out ---- */
+
+static const char lock_contact_sql[] =
+    "SELECT pg_advisory_xact_lock(hashtextextended("
+    "'frontdesk.booking.' || $1::uuid::text || $2::uuid::text, 0))::text";
 
 static const char lock_resources_sql[] =
     "SELECT 1 FROM resources r WHERE r.tenant_id = $1::uuid AND r.name = ANY ($2::text[])"
@@ -132,14 +138,23 @@ static const char lock_one_sql[] =
 
 /* ---- book ---- */
 
-/* $18 confirm, $19 how long a hold lasts, $20 fresh id, $21 conversation, $22 details */
+/* $18 confirm, $19 how long a hold lasts, $20 fresh id, $21 conversation, $22 details, $23 how many
+ * the contact may have; NULL: any */
 #define STATE_SQL "CASE WHEN $18::boolean THEN 'booked' ELSE 'held' END"
 #define HOLD_SQL  "CASE WHEN NOT $18::boolean THEN now() + make_interval(mins => $19::integer) END"
 
+/* The contact's own hold on the service becomes this one, and does not count. */
+#define ENOUGH_SQL                                                                                 \
+    " enough AS (SELECT FROM go WHERE $23::integer <= (SELECT count(*) FROM appointments a"        \
+    " WHERE a.tenant_id = $1::uuid AND a.contact_id = $4::uuid AND a.starts_at > now()"            \
+    " AND (a.state = 'booked' OR (a.state = 'held' AND a.hold_until > now()))"                     \
+    " AND a.id <> ALL (ARRAY(SELECT id FROM own)))),"
+
 static const char book_sql[] =
-    "WITH" CALL_SQL OWN_HOLD_SQL JUDGED_SQL " mine AS (SELECT id FROM own)," ROOM_SQL
+    "WITH" CALL_SQL OWN_HOLD_SQL JUDGED_SQL " mine AS (SELECT id FROM own)," ENOUGH_SQL ROOM_SQL
     " pick AS (SELECT m.id, m.at FROM room m LEFT JOIN own o ON true"
-    " ORDER BY (o.resource_id = m.id AND o.starts_at = m.at) DESC NULLS LAST, m.place LIMIT 1),"
+    " WHERE NOT EXISTS (SELECT FROM enough) ORDER BY (o.resource_id = m.id AND o.starts_at = m.at) "
+    "DESC NULLS LAST, m.place LIMIT 1),"
     " kept AS (UPDATE appointments a SET resource_id = p.id, starts_at = p.at,"
     " ends_at = p.at + " DURATION_SQL ", busy = " BUSY_SQL ", state = " STATE_SQL ","
     " hold_until = " HOLD_SQL ", conversation_id = $21::uuid,"
@@ -154,7 +169,8 @@ static const char book_sql[] =
     " ON CONFLICT DO NOTHING RETURNING " ROW_SQL "),"
     " noted AS (" NOTE_SQL "k.id, k.state, o.starts_at FROM kept k, own o),"
     " shown AS (SELECT * FROM kept UNION ALL SELECT * FROM made UNION ALL SELECT * FROM "
-    "again)" WORD_SQL " WHEN j.reason IS NOT NULL THEN 'outside' WHEN s.id IS NULL THEN 'taken'"
+    "again)" WORD_SQL " WHEN j.reason IS NOT NULL THEN 'outside'"
+    " WHEN EXISTS (SELECT FROM enough) THEN 'enough' WHEN s.id IS NULL THEN 'taken'"
     " ELSE s.state" WHY_SQL;
 
 /* ---- move and cancel ---- */
@@ -276,6 +292,12 @@ static void give_rules(struct params *params, struct arena *arena,
     assert(params->count == RULES_PARAMS);
 }
 
+/* A move leaves the contact with as many as before. */
+static bool is_limited(const struct booking_rules *rules, const struct booking_request *request)
+{
+    return rules->most_per_customer > 0 && uuid_is_nil(&request->appointment);
+}
+
 /* What both books and moves: the checks, and everything up to the statement that writes. */
 static int begin(struct pg_unit *unit, struct arena *arena, const struct booking_rules *rules,
                  const struct booking_request *request, struct params *params, struct err *err)
@@ -286,6 +308,10 @@ static int begin(struct pg_unit *unit, struct arena *arena, const struct booking
         return -1;
     give_subject(params, arena, rules, request);
     give_rules(params, arena, rules, &start);
+    if (is_limited(rules, request))
+        booking_add(unit, lock_contact_sql,
+                    (const char *const[]){request->tenant, booking_uuid(arena, &request->contact)},
+                    2);
     const char *const resources[] = {request->tenant, booking_resources(arena, rules)};
     booking_add(unit, lock_resources_sql, resources, 2);
     booking_add(unit, lock_appointments_sql, params->texts, BUSY_PARAMS);
@@ -309,6 +335,8 @@ int booking_add_book(struct pg_unit *unit, struct arena *arena, const struct boo
     give(&params, booking_uuid(arena, &fresh));
     give(&params, booking_uuid(arena, &request->conversation));
     give(&params, details);
+    give(&params,
+         rules->most_per_customer > 0 ? booking_number(arena, rules->most_per_customer) : NULL);
     booking_add(unit, book_sql, params.texts, params.count);
     return 0;
 }
@@ -396,9 +424,9 @@ static int word_index(const char *const *words, const char *word)
 
 void booking_read_result(const struct pg_answer *answer, int statement, struct booking_result *out)
 {
-    static const char *const kinds[] = {"booked",    "held",        "moved",   "cancelled",
-                                        "already",   "taken",       "outside", "too_late",
-                                        "not_found", "not_started", NULL};
+    static const char *const kinds[] = {"booked",   "held",      "moved",       "cancelled",
+                                        "already",  "taken",     "enough",      "outside",
+                                        "too_late", "not_found", "not_started", NULL};
     static const char *const limits[] = {"", "lead", "horizon", "holiday", "hours", "grid", NULL};
     const struct pg_result *r = answer->results;
     *out = (struct booking_result){
@@ -411,7 +439,7 @@ void booking_read_result(const struct pg_answer *answer, int statement, struct b
     }
 }
 
-const char *const booking_statements[] = {lock_resources_sql, lock_appointments_sql,
-                                          expire_sql,         lock_one_sql,
-                                          book_sql,           move_sql,
-                                          cancel_sql,         NULL};
+const char *const booking_statements[] = {
+    lock_contact_sql, lock_resources_sql, lock_appointments_sql,
+    expire_sql,       lock_one_sql,       book_sql,
+    move_sql,         cancel_sql,         NULL};

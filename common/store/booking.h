@@ -44,7 +44,8 @@ struct booking_request {
 };
 
 /* Adds booking the service. A live hold of this contact and service becomes the booking (or the
- * hold at the new start). BUG "booking.rules", PERMANENT "booking.start", "booking.details". */
+ * hold at the new start). What is booked or held of the contact and still to come counts against
+ * rules->most_per_customer. BUG "booking.rules", PERMANENT "booking.start", "booking.details". */
 int booking_add_book(struct pg_unit *unit, struct arena *arena, const struct booking_rules *rules,
                      const struct booking_request *request, struct err *err);
 
@@ -66,6 +67,7 @@ enum booking_kind {
     BOOKING_CANCELLED,
     BOOKING_ALREADY,     /* this call did it before: the appointment as it is now */
     BOOKING_TAKEN,       /* no resource is free then; nothing was written */
+    BOOKING_ENOUGH,      /* book: the contact has as many as one may have; nothing was written */
     BOOKING_OUTSIDE,     /* see `limit` */
     BOOKING_TOO_LATE,    /* change_min */
     BOOKING_NOT_FOUND,   /* the contact has no such coming appointment (of that service) */

@@ -133,6 +133,7 @@ static bool has_numbers(const struct booking_rules *rules)
         {rules->buffer_after_min, 0, 240},       {rules->step_min, 5, 240},
         {rules->lead_min, 0, MINUTES_A_YEAR},    {rules->horizon_days, 1, 366},
         {rules->hold_min, 1, 7 * MINUTES_A_DAY}, {rules->change_min, 0, MINUTES_A_YEAR},
+        {rules->most_per_customer, 0, 100},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         if (numbers[i].value < numbers[i].min || numbers[i].value > numbers[i].max)

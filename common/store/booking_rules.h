@@ -24,12 +24,13 @@ struct booking_rules {
     size_t resource_count;        /* 1-BOOKING_RESOURCES_MAX */
     int duration_min;             /* 5-1440 */
     int buffer_before_min,
-        buffer_after_min; /* 0-240: kept free around it, also outside the hours */
-    int step_min;         /* 5-240: starts lie on this grid, from the opening on */
-    int lead_min;         /* 0-527040: earliest start from now */
-    int horizon_days;     /* 1-366: latest, in local days from today */
-    int hold_min;         /* 1-10080: how long a hold lasts */
-    int change_min;       /* 0-527040: until this long before the start it may be changed */
+        buffer_after_min;  /* 0-240: kept free around it, also outside the hours */
+    int step_min;          /* 5-240: starts lie on this grid, from the opening on */
+    int lead_min;          /* 0-527040: earliest start from now */
+    int horizon_days;      /* 1-366: latest, in local days from today */
+    int hold_min;          /* 1-10080: how long a hold lasts */
+    int change_min;        /* 0-527040: until this long before the start it may be changed */
+    int most_per_customer; /* 0-100: coming appointments of one contact, of all services; 0: any */
 };
 
 /* Checks the bounds above and the JSON; BUG "booking.rules" with what is wrong: our own parser of

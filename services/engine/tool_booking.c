@@ -198,6 +198,9 @@ static const struct {
     [BOOKING_CANCELLED] = {true, "cancelled"},
     [BOOKING_ALREADY] = {true, "done already"},
     [BOOKING_TAKEN] = {false, "that time is taken: offer another one"},
+    [BOOKING_ENOUGH] = {false,
+                        "not booked: the customer has as many coming appointments as one may "
+                        "have here; offer to move or cancel one of them, or take a message"},
     [BOOKING_OUTSIDE] = {false, "that time cannot be had"},
     [BOOKING_TOO_LATE] = {false, "it is too late to change it: take a message instead"},
     [BOOKING_NOT_FOUND] = {false, "the customer has no such appointment of that service"},

@@ -1,5 +1,5 @@
-/* `services:`, `resources:` and `intake:` of a tenant file: what can be booked, what it takes up,
- * and what is asked for it. */
+/* `services:`, `booking:`, `resources:` and `intake:` of a tenant file: what can be booked, how
+ * much of it, what it takes up, and what is asked for it. */
 #include "tenant_section.h"
 
 #include <string.h>
@@ -138,4 +138,16 @@ void section_read_services(struct section *section, const struct yaml_node *node
         json_close_object(section->writer);
     }
     json_close_array(section->writer);
+}
+
+/* ---- booking ---- */
+
+void section_read_booking(struct section *section, const struct yaml_node *node)
+{
+    static const struct field most = {"most_per_customer", FIELD_INT, 0, 0, 100, false, NULL};
+    int64_t count = 2;
+    fields_read(section->problems, node, "booking", &most, 1, &count);
+    json_open_object(section->writer, NULL);
+    section_write_fields(section, &most, 1, &count);
+    json_close_object(section->writer);
 }

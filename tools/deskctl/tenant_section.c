@@ -20,6 +20,7 @@ const struct tenant_section tenant_sections[] = {
     {"resources", FIELD_LIST, 100, section_read_resources, NULL},
     {"intake", FIELD_LIST, 20, section_read_intake, "ask"},
     {"services", FIELD_LIST, 50, section_read_services, "duration_min"},
+    {"booking", FIELD_MAPPING, 0, section_read_booking, NULL},
     {"intents", FIELD_LIST, 30, section_read_intents, "action"},
     {"escalation", FIELD_MAPPING, 0, section_read_escalation, "sms"},
     {"tools", FIELD_LIST, 8, section_read_tools, NULL},

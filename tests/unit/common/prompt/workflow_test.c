@@ -17,7 +17,8 @@ static const char config_text[] =
     "\"services\":[{\"name\":\"Oil change\",\"duration_min\":30,\"buffer_before_min\":0,"
     "\"buffer_after_min\":10,\"step_min\":15,\"lead_min\":120,\"horizon_days\":60,\"hold_min\":10,"
     "\"change_min\":1440,\"resources\":[\"Bay 1\",\"Bay 2\"],\"price\":\"80 dollars\","
-    "\"intake\":[\"car\",\"plate\",\"unknown\"]}],\"knowledge\":{\"passages\":3}}";
+    "\"intake\":[\"car\",\"plate\",\"unknown\"]}],\"knowledge\":{\"passages\":3},"
+    "\"booking\":{\"most_per_customer\":3}}";
 
 static struct arena *arena;
 static struct workflow workflow;
@@ -50,6 +51,7 @@ static void services(void)
     CU_ASSERT_EQUAL(service->rules.duration_min, 30);
     CU_ASSERT_EQUAL(service->rules.buffer_after_min, 10);
     CU_ASSERT_EQUAL(service->rules.change_min, 1440);
+    CU_ASSERT_EQUAL(service->rules.most_per_customer, 3);
     CU_ASSERT_EQUAL(service->rules.resource_count, 2);
     CU_ASSERT_STRING_EQUAL(service->rules.timezone, "Europe/Berlin");
     CU_ASSERT_EQUAL_FATAL(service->field_count, 2);

@@ -56,6 +56,35 @@ static void two_orders_of_chairs(void)
     end_test();
 }
 
+/* Two conversations of one contact want one more at once, on chairs of their own: one gets it.
+ * Guard: lock_contact_sql. */
+static void two_want_the_last_of_a_contact(void)
+{
+    begin_bookings();
+    struct booking_rules rules[2] = {always(), always()};
+    static const char *const other[] = {"chair 2"};
+    int booked = 0, enough = 0;
+    rules[1].resources = other;
+    rules[1].service = "whitening";
+    for (int i = 0; i < 200; i++) {
+        struct done out[2];
+        for (int k = 0; k < 2; k++) {
+            const struct booking_request request = request_of(1, 2 * i + k + 1, start_number(i));
+            rules[k].most_per_customer = 1;
+            submit(BOOK, &rules[k], &request, &out[k]);
+        }
+        rig_run();
+        for (int k = 0; k < 2; k++) {
+            booked += !out[k].failed && out[k].result.kind == BOOKING_BOOKED;
+            enough += !out[k].failed && out[k].result.kind == BOOKING_ENOUGH;
+        }
+        run("UPDATE appointments SET state = 'cancelled'");
+    }
+    CU_ASSERT_EQUAL(booked, 200);
+    CU_ASSERT_EQUAL(enough, 200);
+    end_test();
+}
+
 /* Two appointments are moved to the same start at once. Guard: the locks on the resources; without
  * them an UPDATE meets the exclusion constraint. */
 static void two_move_to_the_same_slot(void)
@@ -173,6 +202,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("booking races", open_booking_server, rig_end_server);
     CU_add_test(suite, "the last slot", two_want_the_last_slot);
     CU_add_test(suite, "two orders of chairs", two_orders_of_chairs);
+    CU_add_test(suite, "the last of a contact", two_want_the_last_of_a_contact);
     CU_add_test(suite, "two moves", two_move_to_the_same_slot);
     CU_add_test(suite, "one call twice at once", one_call_twice_at_once);
     CU_add_test(suite, "plans", no_plan_grows_with_history);

@@ -100,8 +100,8 @@ static void holidays(void)
 static void numbers_and_names(void)
 {
     static const char *const nameless[] = {"chair 1", ""};
-    struct booking_rules rules[12];
-    for (int i = 0; i < 12; i++)
+    struct booking_rules rules[13];
+    for (int i = 0; i < 13; i++)
         rules[i] = good_rules();
     check(&rules[0], true, "the good ones");
     rules[0].timezone = "Europe/Berlin'; DROP";
@@ -116,7 +116,8 @@ static void numbers_and_names(void)
     rules[9].horizon_days = 367;
     rules[10].hold_min = 0;
     rules[11].change_min = -1;
-    for (int i = 0; i < 12; i++)
+    rules[12].most_per_customer = 101;
+    for (int i = 0; i < 13; i++)
         check(&rules[i], false, "a number or name");
 }
 

@@ -267,6 +267,42 @@ static void who_may_change_what_until_when(void)
 }
 
 /* The other tenant's chairs have the same names; they are never looked at. */
+/* What is booked, and what is held just now, of any service; not what is over, cancelled, expired
+ * or another contact's. */
+static void a_customer_has_enough(void)
+{
+    begin_bookings();
+    struct booking_rules rules = check_up(), other = check_up();
+    const char *on = day(30);
+    rules.most_per_customer = other.most_per_customer = 2;
+    other.service = "whitening";
+    struct booking_result first = book(&rules, 1, 1, at(on, "08:00"));
+    CU_ASSERT_EQUAL(hold(&other, 1, 2, at(on, "09:00")).kind, BOOKING_HELD);
+    struct booking_result third = book(&rules, 1, 3, at(on, "10:00"));
+    CU_ASSERT_EQUAL(third.kind, BOOKING_ENOUGH);
+    CU_ASSERT_TRUE(uuid_is_nil(&third.appointment.id));
+    CU_ASSERT_EQUAL(hold(&rules, 1, 4, at(on, "10:00")).kind, BOOKING_ENOUGH);
+    CU_ASSERT_EQUAL(book(&rules, 1, 1, at(on, "08:00")).kind, BOOKING_ALREADY);
+    CU_ASSERT_EQUAL(book(&other, 1, 5, at(on, "09:00")).kind, BOOKING_BOOKED); /* the hold */
+    CU_ASSERT_EQUAL(book(&rules, 1, 6, at(on, "06:00")).kind, BOOKING_OUTSIDE);
+    CU_ASSERT_EQUAL(book(&rules, 2, 7, at(on, "10:00")).kind, BOOKING_BOOKED);
+    const struct uuid *id = &first.appointment.id;
+    CU_ASSERT_EQUAL(change(MOVE, &rules, 1, 8, id, at(on, "11:00")).kind, BOOKING_MOVED);
+    CU_ASSERT_EQUAL(change(CANCEL, &rules, 1, 9, id, NULL).kind, BOOKING_CANCELLED);
+    CU_ASSERT_EQUAL(hold(&rules, 1, 10, at(on, "08:00")).kind, BOOKING_HELD);
+    run("UPDATE appointments SET hold_until = now() WHERE state = 'held'");
+    rules.service = "polish";
+    CU_ASSERT_EQUAL(book(&rules, 1, 11, at(on, "13:00")).kind, BOOKING_BOOKED);
+    CU_ASSERT_EQUAL(book(&rules, 1, 12, at(on, "14:00")).kind, BOOKING_ENOUGH);
+    run("UPDATE appointments SET starts_at = starts_at - interval '60 d', ends_at = ends_at -"
+        " interval '60 d', busy = tstzrange(lower(busy) - interval '60 d', upper(busy) -"
+        " interval '60 d') WHERE service = 'polish'");
+    CU_ASSERT_EQUAL(book(&rules, 1, 13, at(on, "14:00")).kind, BOOKING_BOOKED);
+    rules.most_per_customer = 0;
+    CU_ASSERT_EQUAL(book(&rules, 1, 14, at(on, "15:00")).kind, BOOKING_BOOKED);
+    end_test();
+}
+
 static void walls_between_tenants(void)
 {
     begin_bookings();
@@ -349,6 +385,7 @@ int main(void)
     CU_add_test(suite, "moves", moves);
     CU_add_test(suite, "a move to one's own hold", a_move_to_ones_own_hold);
     CU_add_test(suite, "who, what, until when", who_may_change_what_until_when);
+    CU_add_test(suite, "enough", a_customer_has_enough);
     CU_add_test(suite, "tenants", walls_between_tenants);
     CU_add_test(suite, "the constraint", the_table_refuses_an_overlap);
     CU_add_test(suite, "wrong input", what_is_wrong_adds_nothing);

@@ -50,6 +50,9 @@ static const struct good_section good[] = {
      "\"price\":\"from 180 dollars\",\"description\":\"One tooth.\","
      "\"resources\":[\"Chair 2\",\"Chair 1\"],\"intake\":[\"full_name\"]}]"},
     {"", "services", "(absent)"},
+    {"booking: {}\n", "booking", "{\"most_per_customer\":2}"},
+    {"booking: {most_per_customer: 0}\n", "booking", "{\"most_per_customer\":0}"},
+    {"booking: {most_per_customer: 100}\n", "booking", "{\"most_per_customer\":100}"},
 };
 
 /* A service with these members more, on line 3. */
@@ -95,6 +98,12 @@ static const struct bad_section bad[] = {
      "2: required: \"yes\" must be true or false\n"},
     {"intake: [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21]\n",
      "1: intake: has 21 entries; it must have 0 to 20\n"},
+    /* booking */
+    {"booking:\n  most_per_customer: 101\n",
+     "2: most_per_customer: \"101\" must be a whole number from 0 to 100\n"},
+    {"booking:\n  most_per_customer: two\n",
+     "2: most_per_customer: \"two\" must be a whole number from 0 to 100\n"},
+    {"booking:\n  most: 2\n", "2: booking has no \"most\"; remove it\n"},
     /* services */
     {CHAIRS "services:\n  - {duration: 1h, resources: [Chair 1]}\n",
      "3: a service needs name:; add it\n"},

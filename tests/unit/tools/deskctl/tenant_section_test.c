@@ -58,7 +58,7 @@ static const char whole[] =
     "greeting: \"Caf\\u00e9 \\u0001\"\nlanguages: [en-US]\nhours: {mon-sun: 00:00-24:00}\n"
     "holidays: [{day: 2026-12-25, name: X}]\nafter_hours: {say: x}\nresources: [A]\n"
     "intake: [{field: a, ask: b}]\nservices: [{name: S, duration: 1h, resources: [A]}]\n"
-    "intents: [{name: i, when: w, action: book, service: S}]\n"
+    "booking: {}\nintents: [{name: i, when: w, action: book, service: S}]\n"
     "escalation: {on: [anger], rota: [{name: r, sms: \"+15550100901\"}]}\ntools: [book]\n"
     "http_tools: [{name: t, description: d, url: \"http://a\", changes: true, secret: "
     "env:DESK_TEST_TOKEN, parameters: {type: object}}]\n"
