@@ -2,6 +2,7 @@
  * at a start, think.c adds, act.c steps. */
 #include "prompt/rounds.h"
 
+#include "json/equal.h"
 #include "json/json.h"
 
 #include <string.h>
@@ -101,6 +102,45 @@ struct rounds_call *rounds_next(struct rounds *rounds, int64_t claimed)
             call->result = SUPERSEDED;
         }
     return NULL;
+}
+
+static bool same_arguments(const char *a, const char *b)
+{
+    struct json *x = NULL, *y = NULL;
+    bool same = json_parse(a, strlen(a), &x, NULL) == 0 &&
+                json_parse(b, strlen(b), &y, NULL) == 0 && json_equal(x, y);
+    json_free(&x);
+    json_free(&y);
+    return same;
+}
+
+static bool took_effect(const struct rounds_call *call)
+{
+    return call->done &&
+           (strcmp(call->outcome, "ok") == 0 || strcmp(call->outcome, "unknown") == 0);
+}
+
+const struct rounds_call *rounds_same(const struct rounds *rounds, const struct rounds_call *call)
+{
+    for (size_t i = 0; i < rounds->count; i++)
+        for (size_t k = 0; k < rounds->items[i]->call_count; k++) {
+            const struct rounds_call *before = &rounds->items[i]->calls[k];
+            if (before == call)
+                return NULL;
+            if (took_effect(before) && strcmp(before->name, call->name) == 0 &&
+                same_arguments(before->arguments, call->arguments))
+                return before;
+        }
+    return NULL;
+}
+
+bool rounds_have_open(const struct rounds *rounds)
+{
+    for (size_t i = 0; i < rounds->count; i++)
+        for (size_t k = 0; k < rounds->items[i]->call_count; k++)
+            if (!rounds->items[i]->calls[k].done)
+                return true;
+    return false;
 }
 
 bool rounds_have_done(const struct rounds *rounds, int64_t claimed, const char *tool)

@@ -56,8 +56,15 @@ struct rounds_round *rounds_add(struct arena *arena, struct rounds *rounds,
  * begun is passed over: it ends, in memory, as refused, since the customer wrote again. */
 struct rounds_call *rounds_next(struct rounds *rounds, int64_t claimed);
 
+/* The earlier call of the turn that asked the same tool for the same and was done, or may have
+ * been; NULL if none. */
+const struct rounds_call *rounds_same(const struct rounds *rounds, const struct rounds_call *call);
+
 /* Whether a call of that tool is done and went well, with nothing newer claimed since its round. */
 bool rounds_have_done(const struct rounds *rounds, int64_t claimed, const char *tool);
+
+/* Whether a call is left that is not done. */
+bool rounds_have_open(const struct rounds *rounds);
 
 /* Whether another round with tools may follow. */
 bool rounds_have_room(const struct rounds *rounds);

@@ -368,9 +368,20 @@ static int read_arguments(const struct session *session, struct effect *effect, 
                                 err);
 }
 
+/* The same call once more in a turn has no second effect: a model that repeats itself, or was told
+ * to by whoever it obeys, is answered as the first time. */
+static const struct rounds_call *done_before(const struct session *session,
+                                             const struct effect *effect,
+                                             const struct rounds_call *call)
+{
+    bool changes = effect->tool != NULL ? effect->tool->changes : effect->outside->changes;
+    return changes && !call->begun ? rounds_same(&session->rounds, call) : NULL;
+}
+
 static void run_call(struct session *session, const struct rounds_call *call)
 {
     struct effect *effect = effect_new(session, call);
+    const struct rounds_call *before;
     struct err err;
     if (!find_tool(session, effect, call->name))
         refuse(session, effect, why_not(effect->call.assistant, call->name));
@@ -379,6 +390,9 @@ static void run_call(struct session *session, const struct rounds_call *call)
                arena_strdup(effect->arena, call->result));
     else if (read_arguments(session, effect, call->arguments, &err) != 0)
         refuse(session, effect, err.message);
+    else if ((before = done_before(session, effect, call)) != NULL)
+        finish(session, effect, arena_strdup(effect->arena, before->outcome),
+               arena_strdup(effect->arena, before->result));
     else {
         effect->call.arguments = effect->arguments;
         take_effect(session, effect);

@@ -47,7 +47,7 @@ class Texts(Load):
 def judge_tools(desk):
     """Each call that went well has its effect, and no effect is without its call."""
     calls = {row[0] for row in desk.sql("SELECT id::text FROM tool_calls WHERE name = 'take_message'"
-                                        " AND (state = 'started' OR outcome = 'ok')")}
+                                        " AND started_at IS NOT NULL AND (state = 'started' OR outcome = 'ok')")}
     effects = {row[0] for row in desk.sql("SELECT id::text FROM escalations WHERE reason = 'message'")}
     print(f"  {len(calls)} calls of a tool, {len(effects)} effects")
     assert calls == effects, (len(calls - effects), len(effects - calls))

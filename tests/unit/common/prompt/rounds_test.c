@@ -88,6 +88,58 @@ static void added_rounds(void)
     arena_free(&arena);
 }
 
+#define ASKS(id, name, arguments, state, outcome)                                                  \
+    "{\"id\":\"00000000-0000-7000-8000-00000000000" id "\",\"provider_id\":\"p\",\"name\":\"" name \
+    "\",\"arguments\":\"" arguments "\",\"signature\":null,\"state\":\"" state                     \
+    "\",\"outcome\":" outcome ",\"result\":\"{}\"}"
+#define BOOKED(arguments, outcome) ASKS("1", "book", arguments, "done", "\"" outcome "\"")
+#define AGAIN(name, arguments)     ASKS("2", name, arguments, "asked", "null")
+
+/* The first call of a turn that asked for the same and may have had its effect answers the second.
+ */
+static void the_same_call_again(void)
+{
+    static const struct {
+        const char *name, *json;
+        bool same;
+    } cases[] = {
+        {"the same",
+         BOOKED("{\\\"a\\\":[1,{\\\"b\\\":null}]}",
+                "ok") "," AGAIN("book", "{\\\"a\\\":[1,{\\\"b\\\":null}]}"),
+         true},
+        {"in another order",
+         BOOKED("{\\\"a\\\":1,\\\"b\\\":\\\"x\\\"}",
+                "ok") "," AGAIN("book", "{ \\\"b\\\":\\\"x\\\", \\\"a\\\": 1.0}"),
+         true},
+        {"not known", BOOKED("{}", "unknown") "," AGAIN("book", "{}"), true},
+        {"refused", BOOKED("{}", "refused") "," AGAIN("book", "{}"), false},
+        {"failed", BOOKED("{}", "failed") "," AGAIN("book", "{}"), false},
+        {"another tool", BOOKED("{}", "ok") "," AGAIN("cancel", "{}"), false},
+        {"another value", BOOKED("{\\\"a\\\":1}", "ok") "," AGAIN("book", "{\\\"a\\\":2}"), false},
+        {"one member more", BOOKED("{}", "ok") "," AGAIN("book", "{\\\"a\\\":2}"), false},
+        {"one member less", BOOKED("{\\\"a\\\":2}", "ok") "," AGAIN("book", "{}"), false},
+        {"another list", BOOKED("{\\\"a\\\":[1]}", "ok") "," AGAIN("book", "{\\\"a\\\":[1,1]}"),
+         false},
+        {"no JSON", BOOKED("{", "ok") "," AGAIN("book", "{"), false},
+        {"the first one", AGAIN("book", "{}"), false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct arena *arena = arena_new();
+        struct rounds rounds = {.count = 0};
+        struct err err;
+        const char *json = arena_printf(arena, "[" ROUND("1", "3", "%s") "]", cases[i].json);
+        CU_ASSERT_EQUAL_FATAL(rounds_read(arena, json, &rounds, &err), 0);
+        const struct rounds_call *call = rounds_next(&rounds, 3);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(call);
+        const struct rounds_call *before = rounds_same(&rounds, call);
+        if ((before != NULL) != cases[i].same)
+            printf("    %s\n", cases[i].name);
+        CU_ASSERT_EQUAL(before != NULL, cases[i].same);
+        CU_ASSERT_TRUE(rounds_have_open(&rounds));
+        arena_free(&arena);
+    }
+}
+
 static void what_cannot_be_read(void)
 {
     static const char *const cases[] = {
@@ -116,6 +168,7 @@ int main(void)
     CU_add_test(suite, "stored rounds", stored_rounds);
     CU_add_test(suite, "passed over", what_is_passed_over_is_told_as_refused);
     CU_add_test(suite, "added rounds", added_rounds);
+    CU_add_test(suite, "the same call again", the_same_call_again);
     CU_add_test(suite, "what cannot be read", what_cannot_be_read);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
