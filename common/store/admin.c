@@ -88,6 +88,10 @@ int admin_list_conversations(struct pg_session *session, struct arena *arena, co
     ")) ORDER BY a.number) FROM delivery_attempts a WHERE a.tenant_id = d.tenant_id AND "          \
     "a.delivery_id = d.id), '[]'))"
 
+/* Nobody waits for the answer of a begun call whose turn was given back: it may have happened. */
+#define HEARD_SQL                                                                                  \
+    "coalesce(k.outcome, CASE WHEN k.state = 'started' AND u.worker IS NULL THEN 'unknown' END)"
+
 #define TURN_JSON                                                                                  \
     "jsonb_build_object('id', u.id, 'number', u.number, 'state', u.state, 'outcome', "             \
     "u.outcome, 'tries', u.tries, 'recomputes', u.recomputes, 'passages', u.passages, "            \
@@ -104,7 +108,7 @@ int admin_list_conversations(struct pg_session *session, struct arena *arena, co
     "l.started_at) FROM llm_calls l WHERE l.tenant_id = u.tenant_id AND l.turn_id = u.id), "       \
     "'[]'), 'tools', coalesce((SELECT jsonb_agg(jsonb_build_object('round', k.round, 'name', "     \
     "k.name, 'arguments', k.arguments, 'state', CASE WHEN r.dropped_at IS NULL THEN k.state "      \
-    "ELSE 'dropped' END, 'outcome', k.outcome, 'result', k.result, 'started_at', "                 \
+    "ELSE 'dropped' END, 'outcome', " HEARD_SQL ", 'result', k.result, 'started_at', "             \
     "to_char(k.started_at, " ISO "), 'finished_at', to_char(k.finished_at, " ISO                   \
     ")) ORDER BY k.round, k.place) FROM tool_calls k JOIN turn_rounds r "                          \
     "ON r.tenant_id = k.tenant_id AND r.turn_id = k.turn_id AND r.number = k.round "               \
@@ -130,7 +134,11 @@ static const char show_sql[] =
     "s.channel_id WHERE m.tenant_id = c.tenant_id AND m.conversation_id = c.id ORDER BY "
     "m.position DESC LIMIT 1000) x), '[]'), 'failed_turns', coalesce((SELECT jsonb_agg(" TURN_JSON
     " ORDER BY u.started_at) FROM turns u WHERE u.tenant_id = c.tenant_id AND "
-    "u.conversation_id = c.id AND u.state = 'failed'), '[]'), 'escalations', coalesce((SELECT "
+    "u.conversation_id = c.id AND u.state = 'failed'), '[]'), 'cut_turns', coalesce((SELECT "
+    "jsonb_agg(" TURN_JSON " ORDER BY u.started_at) FROM turns u WHERE u.tenant_id = c.tenant_id "
+    "AND u.conversation_id = c.id AND u.state = 'running' AND u.worker IS NULL AND EXISTS (SELECT "
+    "FROM tool_calls k WHERE k.tenant_id = u.tenant_id AND k.turn_id = u.id AND k.started_at IS "
+    "NOT NULL)), '[]'), 'escalations', coalesce((SELECT "
     "jsonb_agg(jsonb_build_object('id', e.id, 'reason', e.reason, 'summary', e.summary, 'caller', "
     "e.caller, 'call_back', e.call_back, 'promised', e.promised, 'state', e.state, 'accepted_by', "
     "e.accepted_by, 'created_at', to_char(e.created_at, " ISO "), 'accepted_at', "

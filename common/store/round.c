@@ -76,6 +76,14 @@ static const char finish_sql[] = CALL_INPUT_SQL
     " FROM judged j WHERE j.kind = 'ok' AND k.tenant_id = j.tenant_id AND k.id = $10::uuid"
     " AND k.state <> 'done')," GIVEN_BACK_SQL " SELECT 1, kind FROM judged";
 
+/* Whoever still had the call's answer is refused: its turn does not run any more. */
+static const char unheard_sql[] =
+    "UPDATE tool_calls k SET state = 'done', outcome = 'unknown', result = $3::text,"
+    " finished_at = clock_timestamp()"
+    " FROM unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, turn_id) JOIN turns t"
+    " ON t.tenant_id = i.tenant_id AND t.id = i.turn_id AND t.state <> 'running'"
+    " WHERE k.tenant_id = i.tenant_id AND k.turn_id = i.turn_id AND k.state = 'started'";
+
 /* ---- store ---- */
 
 /* A call with the round it belongs to, as one row. */
@@ -201,6 +209,21 @@ void round_add_finish(struct pg_unit *unit, struct arena *arena, const char *wor
     pg_param(statement, id_text(arena, call));
     pg_param(statement, outcome);
     pg_param(statement, result);
+}
+
+void round_add_unheard(struct pg_unit *unit, struct arena *arena, const struct round_over *turns,
+                       size_t count)
+{
+    static const char told[] =
+        "{\"error\":\"not known: the turn was over before its answer was there\"}";
+    static const struct column columns[] = {
+        {offsetof(struct round_over, tenant), COLUMN_TEXT},
+        {offsetof(struct round_over, turn), COLUMN_UUID},
+    };
+    struct pg_statement *statement = pg_add(unit, unheard_sql);
+    columns_add(statement, arena, &(struct column_rows){turns, sizeof *turns, count}, columns,
+                COLUMNS(columns));
+    pg_param(statement, told);
 }
 
 enum round_kind round_read_call(const struct pg_answer *answer)

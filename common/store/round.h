@@ -64,11 +64,23 @@ bool round_read(const struct pg_answer *answer, int row, size_t *index, enum rou
 void round_add_begin(struct pg_unit *unit, struct arena *arena, const char *worker,
                      const struct round_turn *turn, const struct uuid *call);
 
-/* Adds the end of a call with its outcome ("ok", "refused", "failed") and result. One that never
+/* Adds the end of a call with its outcome ("ok", "refused", "failed", or "unknown" where the effect
+ * may have happened) and result. One that never
  * began (a question, or refused before any effect) is only done if nothing newer came. */
 void round_add_finish(struct pg_unit *unit, struct arena *arena, const char *worker,
                       const struct round_turn *turn, const struct uuid *call, const char *outcome,
                       const char *result);
+
+/* A turn whose commit is in front of it in the unit. */
+struct round_over {
+    const char *tenant;
+    struct uuid turn;
+};
+
+/* Adds, behind the commit of these turns, the end of their calls that have begun and were not heard
+ * of: `done`, with the outcome "unknown". It does nothing for a turn that still runs. */
+void round_add_unheard(struct pg_unit *unit, struct arena *arena, const struct round_over *turns,
+                       size_t count);
 
 /* The answer's word on a begin or a finish, which are the first in their unit. */
 enum round_kind round_read_call(const struct pg_answer *answer);

@@ -190,7 +190,7 @@ static const char start_sql[] =
     " ELSE $8::bigint END, j.tries, coalesce(j.recomputes, 0)"
     " + (j.recompute AND j.again)::integer, j.events,"
     " (SELECT " CONTEXT_SQL " FROM g WHERE g.n = j.n), j.assistant_id, j.current_version,"
-    " j.traceparent, CASE WHEN j.again AND j.kind = 'run' THEN " ROUNDS_SQL " END,"
+    " j.traceparent, CASE WHEN j.again AND j.kind IN ('run', 'fail') THEN " ROUNDS_SQL " END,"
     " CASE WHEN j.again THEN (SELECT max(r.number) FROM turn_rounds r"
     " WHERE r.tenant_id = j.tenant_id AND r.turn_id = j.turn_id) END, j.contact_id,"
     " CASE WHEN j.kind = 'run' THEN " SUMMARY_SQL " END,"

@@ -168,7 +168,7 @@ static void finish(struct session *session, struct effect *effect, const char *o
 static void refuse(struct session *session, struct effect *effect, const char *why)
 {
     if (effect->was_begun)
-        finish(session, effect, "failed",
+        finish(session, effect, "unknown",
                tools_text(effect->arena, "error",
                           "it may have been done before: look before you "
                           "call it again"));

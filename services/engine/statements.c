@@ -479,6 +479,8 @@ static void send_commits(struct sessions *sessions)
     struct engine *engine = sessions->engine;
     struct batch *batch = batch_new(sessions);
     struct turn_commit *commits = arena_alloc(batch->arena, BATCH_MAX * sizeof *commits);
+    struct round_over *unheard = arena_alloc(batch->arena, BATCH_MAX * sizeof *unheard);
+    size_t unheard_count = 0;
     struct session *session;
     char id[UUID_TEXT_SIZE];
     bool closed = false;
@@ -487,11 +489,16 @@ static void send_commits(struct sessions *sessions)
         STOP_POINT("engine.committing", uuid_format(&session->id, id));
         commits[batch->count] = session->commit;
         copy_commit(batch->arena, &commits[batch->count]);
+        if (rounds_have_open(&session->rounds))
+            unheard[unheard_count++] = (struct round_over){.tenant = commits[batch->count].tenant,
+                                                           .turn = commits[batch->count].turn};
         batch_add(batch, session);
     }
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = commits_done, .arg = batch};
     turn_add_commit(&unit, batch->arena, arena_strdup(batch->arena, worker_id(engine->worker)),
                     commits, batch->count);
+    if (unheard_count > 0)
+        round_add_unheard(&unit, batch->arena, unheard, unheard_count);
     sessions->commits_in_flight++;
     pg_submit(engine->pg, &unit);
 }

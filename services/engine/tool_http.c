@@ -205,8 +205,9 @@ static void end(struct tool_http_call *call, const char *answer)
         write_answer(answer, &w);
     else
         write_failure(call, &w);
+    const char *unheard = call->tool->changes && call->may_be_done ? "unknown" : "failed";
     call->on_done(call->arg,
-                  &(struct tool_http_answer){.outcome = answer != NULL ? "ok" : "failed",
+                  &(struct tool_http_answer){.outcome = answer != NULL ? "ok" : unheard,
                                              .text = text.data,
                                              .err = answer != NULL ? NULL : &call->err,
                                              .tries = call->tries,

@@ -220,6 +220,12 @@ static void add_summary(const struct json *summary, struct strbuf *out)
     strbuf_add_char(out, '\n');
 }
 
+static void add_turns(const struct json *turns, struct strbuf *out)
+{
+    for (const struct json *turn = json_first(turns); turn != NULL; turn = json_next(turn))
+        transcript_add_turn(turn, out);
+}
+
 void transcript_print(const struct json *conversation, struct strbuf *out)
 {
     strbuf_printf(out, "conversation %s of %s, opened %s", text_of(conversation, "id"),
@@ -231,9 +237,8 @@ void transcript_print(const struct json *conversation, struct strbuf *out)
     for (const struct json *message = json_first(json_member(conversation, "messages"));
          message != NULL; message = json_next(message))
         transcript_add_message(message, out);
-    for (const struct json *turn = json_first(json_member(conversation, "failed_turns"));
-         turn != NULL; turn = json_next(turn))
-        transcript_add_turn(turn, out);
+    add_turns(json_member(conversation, "failed_turns"), out);
+    add_turns(json_member(conversation, "cut_turns"), out);
     for (const struct json *escalation = json_first(json_member(conversation, "escalations"));
          escalation != NULL; escalation = json_next(escalation))
         add_escalation(escalation, out);

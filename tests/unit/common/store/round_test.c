@@ -34,6 +34,14 @@ static void on_call(void *arg, const struct pg_answer *answer)
     rig_count_down();
 }
 
+static void on_unheard(void *arg, const struct pg_answer *answer)
+{
+    struct kinds *out = arg;
+    out->failed = answer->err != NULL;
+    out->answered = true;
+    rig_count_down();
+}
+
 static enum round_kind submit(struct pg_unit *unit, struct kinds *out)
 {
     unit->arg = out;
@@ -338,6 +346,30 @@ static void one_wish_is_enough(void)
     end_test();
 }
 
+/* What has begun and was not heard of when its turn ends is not known for ever; not before, and
+ * never what has not begun. */
+static void a_turn_ends_with_a_call_unheard(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "book me");
+    struct turn_started started = start(WORKER_A, &claimed.rows[0]);
+    struct round_turn turn = turn_of(&claimed.rows[0], &started);
+    const struct round_over over = {.tenant = TENANT, .turn = turn.turn};
+    store(WORKER_A, &turn, 1);
+    begin(WORKER_A, &turn, number_id(10, 1));
+    for (int i = 0; i < 2; i++) {
+        struct kinds out = {.kind = ROUND_LOST};
+        struct pg_unit unit = {.done = on_unheard};
+        round_add_unheard(&unit, arena, &over, 1);
+        submit(&unit, &out);
+        CU_ASSERT_STRING_EQUAL(calls(), i == 0 ? "started:- asked:-" : "done:unknown asked:-");
+        run("UPDATE turns SET state = 'finished', outcome = 'fallback'");
+    }
+    CU_ASSERT_EQUAL(finish(WORKER_A, &turn, number_id(10, 1), "ok"), ROUND_OK); /* too late */
+    CU_ASSERT_STRING_EQUAL(calls(), "done:unknown asked:-");
+    end_test();
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -350,6 +382,7 @@ int main(void)
     CU_add_test(suite, "a takeover", a_takeover_stops_what_has_not_begun);
     CU_add_test(suite, "a refused begin", a_refused_begin_stops_the_effect);
     CU_add_test(suite, "one wish is enough", one_wish_is_enough);
+    CU_add_test(suite, "a call unheard", a_turn_ends_with_a_call_unheard);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }

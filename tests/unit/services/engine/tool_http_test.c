@@ -14,7 +14,7 @@ static struct tenant_tool asks, changes;
 static atomic_int flaky; /* failures that are left */
 
 struct call_outcome {
-    bool done, good;
+    bool done, good, unknown;
     char code[ERR_CODE_MAX], text[1024];
     int tries;
     int64_t took_ms;
@@ -61,6 +61,7 @@ static void on_answer(void *arg, const struct tool_http_answer *told)
     CU_ASSERT_FALSE(o->done);
     *o = (struct call_outcome){.done = true,
                                .good = strcmp(told->outcome, "ok") == 0,
+                               .unknown = strcmp(told->outcome, "unknown") == 0,
                                .tries = told->tries,
                                .took_ms = told->took_ms};
     keep_text(o->text, sizeof o->text, told->text);
@@ -186,8 +187,11 @@ static void failures_in_our_words(void)
         CU_ASSERT_EQUAL(strstr(o.text, "go on without it") != NULL, cases[i].passes);
         CU_ASSERT_EQUAL(strstr(o.text, "it may have been done") != NULL, cases[i].may_be_done);
         CU_ASSERT_EQUAL(strstr(o.text, "\"done\":\"no\"") != NULL, !cases[i].may_be_done);
+        CU_ASSERT_EQUAL(o.unknown, cases[i].may_be_done);
     }
-    CU_ASSERT_PTR_NULL(strstr(call_path(&asks, "/html").text, "done"));
+    struct call_outcome o = call_path(&asks, "/html");
+    CU_ASSERT_PTR_NULL(strstr(o.text, "done"));
+    CU_ASSERT_FALSE(o.unknown);
 }
 
 /* A refusal says nothing of what an earlier process sent. */
