@@ -191,7 +191,8 @@ static void was_read(void *arg, const struct pg_answer *answer)
     struct session *session =
         map_get(sessions->by_id, reading->session_id.bytes, sizeof reading->session_id.bytes);
     bool waits = session != NULL && session->ticket == reading->ticket &&
-                 (session->state == TURN_THINKING || session->state == TURN_ACTING);
+                 (session->state == TURN_THINKING || session->state == TURN_ACTING ||
+                  session->state == TURN_ENDING);
     if (answer->err != NULL)
         log_warn("statement.failed", LOG_TEXT("what", "briefing"), LOG_ERR(answer->err));
     if (waits) {

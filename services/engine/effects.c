@@ -115,10 +115,25 @@ static void log_call(const struct session *session, const struct rounds_call *ca
              LOG_TEXT("outcome", call->outcome));
 }
 
-static void mark_done(struct session *session, const struct effect *effect)
+/* The call of the effect, if it is still the one that the session is at. */
+static struct rounds_call *call_of(struct session *session, const struct effect *effect)
 {
     struct rounds_call *call = next_call(session);
-    if (call == NULL || !uuid_equal(&call->id, &effect->call.id))
+    return call != NULL && uuid_equal(&call->id, &effect->call.id) ? call : NULL;
+}
+
+/* From now on it may have happened: it is not passed over for a newer text. */
+static void mark_begun(struct session *session, const struct effect *effect)
+{
+    struct rounds_call *call = call_of(session, effect);
+    if (call != NULL)
+        call->begun = true;
+}
+
+static void mark_done(struct session *session, const struct effect *effect)
+{
+    struct rounds_call *call = call_of(session, effect);
+    if (call == NULL)
         return;
     call->done = true;
     call->outcome = arena_strdup(session->arena, effect->outcome);
@@ -219,8 +234,8 @@ static void count_outside(const struct session *session, const struct effect *ef
  */
 static void keep_answer(struct session *session, const struct effect *effect)
 {
-    struct rounds_call *call = next_call(session);
-    if (call == NULL || !uuid_equal(&call->id, &effect->call.id))
+    struct rounds_call *call = call_of(session, effect);
+    if (call == NULL)
         return;
     call->outcome = arena_strdup(session->arena, effect->outcome);
     call->result = arena_strdup(session->arena, effect->result);
@@ -282,10 +297,12 @@ bool effects_only_ask(const struct session *session)
  * Takes the effect. */
 static void go_on(struct session *session, struct effect *effect, const struct pg_answer *answer)
 {
-    if (effect->outside != NULL)
-        call_outside(session, effect);
-    else
+    if (effect->outside == NULL)
         read_result(session, effect, answer);
+    else if (session->state == TURN_ENDING)
+        refuse(session, effect, "there was no time left for it");
+    else
+        call_outside(session, effect);
 }
 
 static int check_answer(const struct effect *effect, const struct pg_answer *answer,
@@ -312,6 +329,8 @@ static void took_effect(void *arg, const struct pg_answer *answer)
     else if (session != NULL) {
         char id[UUID_TEXT_SIZE];
         STOP_POINT("engine.tool_begun", uuid_format(&session->id, id));
+        if (effect->begins)
+            mark_begun(session, effect);
         go_on(session, effect, answer);
         over = false;
     }
@@ -334,8 +353,11 @@ static void take_effect(struct session *session, struct effect *effect)
         refuse(session, effect, err.message);
     else if (unit.count == 0)
         go_on(session, effect, NULL);
-    else
+    else {
+        if (tool != NULL && effect->begins) /* the answer may be lost, with the effect in it */
+            mark_begun(session, effect);
         submit(session, effect, &unit);
+    }
 }
 
 /* Which tool it is; false: none that may be used now. */
@@ -399,12 +421,23 @@ static void run_call(struct session *session, const struct rounds_call *call)
     }
 }
 
+/* Without time left: what may have happened in the database is asked for, an answer from outside
+ * that came in time is written down, nothing else begins. */
+static bool is_for_the_end(const struct rounds_call *call)
+{
+    return call->outcome != NULL || (call->begun && tools_named(call->name) != NULL);
+}
+
 void effects_run(struct session *session)
 {
+    const struct rounds_call *call = next_call(session);
+    if (session->state == TURN_ENDING && (call == NULL || !is_for_the_end(call))) {
+        session_apply(session, EVENT_ACTED);
+        return;
+    }
     const struct assistant *assistant = think_assistant(session);
     if (session->outside != NULL || assistant == NULL)
         return; /* its answer, or think_assistant_ready, comes */
-    const struct rounds_call *call = next_call(session);
     bool newer =
         session->claimed > session->turn.claimed && session->turn.recomputes < TURN_RECOMPUTES_MAX;
     if (call == NULL)

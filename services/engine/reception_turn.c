@@ -4,6 +4,9 @@
 
 #include "base/strbuf.h"
 #include "reception.h"
+#include "reception_facts.h"
+#include "reception_words.h"
+#include "reply.h"
 #include "session.h"
 #include "store/recover.h"
 #include "tools.h"
@@ -122,11 +125,32 @@ static const struct reception_record *record_of(struct session *session, const s
     return record;
 }
 
+/* A message or wish for a person is recorded in the unit in which its call begins. */
 static bool has_message(const struct session *session)
 {
-    int64_t claimed = session->turn.claimed;
-    return rounds_have_done(&session->rounds, claimed, tool_take_message.name) ||
-           rounds_have_done(&session->rounds, claimed, tool_escalate.name);
+    const struct rounds *rounds = &session->rounds;
+    for (size_t i = 0; i < rounds->count; i++)
+        for (size_t k = 0; k < rounds->items[i]->call_count; k++) {
+            const struct rounds_call *call = &rounds->items[i]->calls[k];
+            bool records = strcmp(call->name, tool_take_message.name) == 0 ||
+                           strcmp(call->name, tool_escalate.name) == 0;
+            bool did = call->done ? strcmp(call->outcome, "ok") == 0 : call->begun;
+            if (records && did && rounds->items[i]->claimed == session->turn.claimed)
+                return true;
+        }
+    return false;
+}
+
+/* What the tools have changed is told even if the model that wanted it cannot. */
+static const char *with_facts(struct session *session, const struct assistant *assistant,
+                              const char *opening)
+{
+    const struct reception_words *words = reception_words_of(assistant->profile.language);
+    const char *body = opening;
+    if (has_message(session))
+        body = reply_append(session->arena, body, words->stands);
+    const char *facts = reception_facts(session->arena, &session->rounds, words);
+    return facts != NULL ? reply_append(session->arena, body, facts) : body;
 }
 
 void reception_turn_reply(struct session *session, const struct assistant *assistant, bool is_lost,
@@ -135,8 +159,8 @@ void reception_turn_reply(struct session *session, const struct assistant *assis
     const char *opening = is_lost ? assistant->degraded : assistant->fallback;
     struct kept kept;
     struct reception_output step;
-    *out = (struct reception_reply){.body = opening};
-    if (has_message(session))
+    *out = (struct reception_reply){.body = with_facts(session, assistant, opening)};
+    if (out->body != opening)
         return;
     read_kept(session, &kept);
     struct unread unread = {.position = kept.position};

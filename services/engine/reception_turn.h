@@ -21,8 +21,9 @@ struct reception_reply {
 };
 
 /* `is_lost`: three workers died of this turn; its texts are not read, since they may be why, and
- * the tenant's degraded wording is said instead of the fallback. If the model took a message before
- * it went away, only the wording is said. */
+ * the tenant's degraded wording is said instead of the fallback. If the tools took a message or
+ * changed an appointment before the model went away, that is told below the wording, and nothing is
+ * asked. */
 void reception_turn_reply(struct session *session, const struct assistant *assistant, bool is_lost,
                           struct reception_reply *out);
 

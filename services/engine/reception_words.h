@@ -17,6 +17,7 @@ struct reception_words {
     const char *stands;                    /* nothing was added to it */
     const char *full;                      /* nothing can be added to it */
     const char *nothing;                   /* nothing usable came */
+    const char *booked, *cancelled;        /* before an appointment that a tool has changed */
 };
 
 /* The words of a tag like "de" or "de-CH"; English for a language that there are none of. */

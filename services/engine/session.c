@@ -177,6 +177,16 @@ static void act_give_way(struct session *session)
         session_apply(session, EVENT_NEWER);
 }
 
+/* A tenant's tool may be slow for ever; ours has its effect in the database, which the commit needs
+ * anyway. */
+static void act_cut(struct session *session)
+{
+    timer_stop(session->timer);
+    effects_stop(session);
+    if (session->ticket == 0)
+        effects_run(session);
+}
+
 static void act_pause(struct session *session)
 {
     timer_start(session->timer, session->model_retry_ms, 0);
@@ -308,6 +318,7 @@ static void (*const actions[TURN_ACTIONS])(struct session *session) = {
     [ACTION_STORE] = act_store,
     [ACTION_ACT] = act_run_tools,
     [ACTION_GIVE_WAY] = act_give_way,
+    [ACTION_CUT] = act_cut,
     [ACTION_RECOMPUTE] = act_recompute,
     [ACTION_REPLY] = act_reply,
     [ACTION_FALL_BACK] = act_fall_back,

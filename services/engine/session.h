@@ -143,8 +143,9 @@ struct round_turn statements_turn(const struct session *session);
 
 /* ---- effects.c ---- */
 
-/* Goes on with the first call of the turn's rounds that is not done; the outcome comes as
- * EVENT_ACTED, _NEWER, _EPOCH, _NOT_OURS or _DB_AWAY, perhaps from inside. */
+/* Goes on with the first call of the turn's rounds that is not done, in ENDING only with one of
+ * ours that has begun; the outcome comes as EVENT_ACTED, _NEWER, _EPOCH, _NOT_OURS or _DB_AWAY,
+ * perhaps from inside. */
 void effects_run(struct session *session);
 
 /* Stops the request to a tenant's tool that is on its way, if any: its call stays as the database

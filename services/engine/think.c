@@ -447,13 +447,18 @@ bool think_has_wording(struct session *session)
     return think_assistant(session) != NULL;
 }
 
+static bool runs_tools(const struct session *session)
+{
+    return session->state == TURN_ACTING || session->state == TURN_ENDING;
+}
+
 void think_assistant_ready(struct session *session, const struct assistant *assistant)
 {
     if (session->state == TURN_COMMITTING && session->commit.outcome == NULL) {
         session_apply(session, EVENT_WORDING);
         return;
     }
-    if (session->state == TURN_ACTING && session->ticket == 0 && session->outside == NULL) {
+    if (runs_tools(session) && session->ticket == 0 && session->outside == NULL) {
         if (assistant != NULL)
             effects_run(session);
         else
@@ -502,9 +507,9 @@ void think_reserved(struct session *session, const struct usage_reserved *reserv
 
 void think_briefed(struct session *session)
 {
-    if (session->state == TURN_ACTING && session->briefing.ready)
+    if (runs_tools(session) && session->briefing.ready)
         effects_run(session);
-    else if (session->state == TURN_ACTING)
+    else if (runs_tools(session))
         session_apply(session, EVENT_DB_AWAY);
     else if (session->briefing.ready)
         think_start(session);

@@ -109,8 +109,25 @@ static const struct turn_rule rules[] = {
     {TURN_ACTING, EVENT_DUE, TURN_ACTING, ACTION_ACT, "the same call goes on"},
     {TURN_ACTING, EVENT_NO_MODEL, TURN_COMMITTING, ACTION_FALL_BACK,
      "the assistant cannot be read: the reception replies without a model"},
-    {TURN_ACTING, EVENT_DEADLINE, TURN_COMMITTING, ACTION_FALL_BACK,
-     "the turn's time is over: the reception replies without a model"},
+    {TURN_ACTING, EVENT_DEADLINE, TURN_ENDING, ACTION_CUT,
+     "the turn's time is over: what a tool of ours has done is heard of first"},
+
+    {TURN_ENDING, EVENT_CLAIMED, TURN_ENDING, ACTION_NONE,
+     "a text came: the commit will show whether it was first"},
+    {TURN_ENDING, EVENT_FINAL_TEXT, TURN_ENDING, ACTION_NONE,
+     "a text came: it is for the next turn"},
+    {TURN_ENDING, EVENT_ACTED, TURN_COMMITTING, ACTION_FALL_BACK,
+     "what was done is known: the reception tells it without a model"},
+    {TURN_ENDING, EVENT_NEWER, TURN_WAITING, ACTION_RECOMPUTE,
+     "a text came: the turn starts anew with it, and with what has begun"},
+    {TURN_ENDING, EVENT_EPOCH, TURN_GONE, ACTION_DROP,
+     "a person took over or handed back: the session is given back"},
+    {TURN_ENDING, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP, "another worker has the session"},
+    {TURN_ENDING, EVENT_DB_AWAY, TURN_ENDING, ACTION_BACK_OFF,
+     "the database did not answer: the same call waits a moment"},
+    {TURN_ENDING, EVENT_DUE, TURN_ENDING, ACTION_ACT, "the same call goes on"},
+    {TURN_ENDING, EVENT_NO_MODEL, TURN_COMMITTING, ACTION_FALL_BACK,
+     "the assistant cannot be read: the reception replies without a model"},
 
     {TURN_COMMITTING, EVENT_CLAIMED, TURN_COMMITTING, ACTION_NONE,
      "a text came: the commit will show whether it was first"},
@@ -148,9 +165,9 @@ const struct turn_rule *turn_rule(enum turn_state from, enum turn_event event)
 
 const char *turn_state_name(enum turn_state state)
 {
-    static const char *const names[TURN_STATES] = {"waiting",    "queued", "suspect", "starting",
-                                                   "thinking",   "paused", "storing", "acting",
-                                                   "committing", "gone"};
+    static const char *const names[TURN_STATES] = {"waiting",  "queued",     "suspect", "starting",
+                                                   "thinking", "paused",     "storing", "acting",
+                                                   "ending",   "committing", "gone"};
     return names[state];
 }
 

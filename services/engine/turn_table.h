@@ -17,13 +17,14 @@ enum turn_state {
     TURN_PAUSED,     /* the model is asked again in a moment */
     TURN_STORING,    /* a round that calls tools is on its way to the database */
     TURN_ACTING,     /* the tools of a stored round work */
+    TURN_ENDING,     /* no time is left: what one of our tools may have done is asked after */
     TURN_COMMITTING, /* the commit is on its way */
     TURN_GONE,       /* nothing in memory any more */
     TURN_STATES,
 };
 
 enum turn_event {
-    EVENT_DUE,        /* the timer of WAITING, PAUSED, STORING, ACTING or COMMITTING */
+    EVENT_DUE,        /* the timer of WAITING, PAUSED, STORING, ACTING, ENDING or COMMITTING */
     EVENT_CLAIMED,    /* a newer text of this session was claimed */
     EVENT_FINAL_TEXT, /* the same, after two recomputes */
     EVENT_PLACE,      /* a place is free */
@@ -43,7 +44,7 @@ enum turn_event {
     EVENT_TOOLS,      /* the model asked for tools */
     EVENT_CLOSED,     /* the business is closed and answers with its own words only */
     EVENT_STORED,     /* the round is stored */
-    EVENT_ACTED,      /* all calls of the round are done */
+    EVENT_ACTED,      /* all calls of the round are done, or all that have begun */
     EVENT_MODEL_AWAY, /* the model failed in a way that passes, with time left */
     EVENT_NO_MODEL,   /* no model of the chain can answer */
     EVENT_RATE,       /* the model's limit per minute is reached: the turn has a place later */
@@ -70,6 +71,7 @@ enum turn_action {
     ACTION_STORE,        /* send the round */
     ACTION_ACT,          /* go on with the first call that is not done */
     ACTION_GIVE_WAY,     /* a question to a tenant's tool is dropped: EVENT_NEWER */
+    ACTION_CUT,          /* cut a tenant's tool, hear of what one of ours has done */
     ACTION_RECOMPUTE,    /* stop the model, wait for the burst to end */
     ACTION_REPLY,        /* commit the model's reply */
     ACTION_FALL_BACK,    /* stop the model, commit the fallback wording */

@@ -186,14 +186,19 @@ def test_wrong_calls_are_told_to_the_model(desk):
 
 
 def test_two_tools_at_once(desk):
-    """Calls of one round run one after the other, in their order; one that is refused stops none."""
+    """Calls of one round run one after the other, in their order; one that is refused stops none. The
+    same call once more is answered as the first. Guard: done_before of effects.c."""
     vendor = Vendor(free_port())
     booking = {"service": "Oil change", "start": at(9), "details": {"car": "white"}}
+    other = {**booking, "start": at(10)}
     pairs = [
         ("two at once", [("take_message", MESSAGE), ("book", booking)], ["ok", "ok"], 1, 1),
-        ("the same twice at once", [("take_message", MESSAGE)] * 2, ["ok", "ok"], 2, 0),
+        ("the same twice at once", [("take_message", MESSAGE)] * 2, ["ok", "ok"], 1, 0),
+        ("the same booking twice at once", [("book", other)] * 2, ["ok", "ok"], 0, 1),
         ("one of two is wrong", [("book", {}), ("take_message", MESSAGE)], ["refused", "ok"], 1, 0),
-        ("sixteen at once", [("take_message", MESSAGE)] * 16, ["ok"] * 16, 16, 0),
+        ("sixteen at once", [("take_message", MESSAGE)] * 16, ["ok"] * 16, 1, 0),
+        ("sixteen other ones", [("take_message", {"message": f"call {number}"})
+                                for number in range(16)], ["ok"] * 16, 16, 0),
     ]
     with garage(desk, models=[{"dialect": "openai", "base_url": vendor.url("/v1"), "model": "wire-1",
                                "key": "env:OPENAI_API_KEY"}]):
@@ -207,6 +212,9 @@ def test_two_tools_at_once(desk):
             assert [(name, outcome) for name, _, outcome, _ in calls(customer)] == \
                 list(zip((name for name, _ in asked), outcomes)), (case, calls(customer))
             done = len(escalations(customer)), len(appointments(customer))
+            if len(asked) == 2 and asked[0] == asked[1]:
+                first, second = calls(customer)
+                assert first == second, (first, second)
             note("+".join(dict.fromkeys(name for name, _ in asked)), case, outcomes.count("ok"),
                  sum(done), customer)
             assert done == (messages, bookings), (case, done)
@@ -220,8 +228,9 @@ def test_rounds_have_an_end(desk):
         desk.faults("model", {"action": {"type": "obey"}})
         for times, runs, outcome in ((5, 5, "reply"), (6, 6, "reply"), (7, 6, "fallback")):
             customer = Customer(desk, GARAGE)
-            customer.text("INJECT:" + json.dumps({"call": "take_message", "arguments": MESSAGE,
-                                                  "times": times}))
+            customer.text(" ".join("INJECT:" + json.dumps(
+                {"call": "take_message", "arguments": {"message": f"call {number}"}})
+                for number in range(times)))
             assert customer.wait_replies(1)[0][1] == outcome, (times, customer.replies())
             assert len(calls(customer)) == runs and len(escalations(customer)) == runs
             note("take_message", f"{times} rounds", runs, len(escalations(customer)), customer)
@@ -281,6 +290,68 @@ def test_two_customers_and_one_slot(desk):
         assert results == ["ok", "refused"], [calls(one), calls(two)]
         assert len(appointments(one)) + len(appointments(two)) == 1
         note("book", "two customers, one time", 2, 1, one)
+
+
+def test_customer_has_enough(desk):
+    """The model is told what to do instead; the tenant says how many, and who cancels has room again.
+    Guard: `enough` of booking.c."""
+    def wish(day):
+        return {"service": "Oil change", "start": at(day), "details": {"car": "grey"}}
+    with garage(desk, booking={"most_per_customer": 1}) as customer:
+        answered(customer, ask(desk, customer, "book", wish(20)), 1)
+        answered(customer, ask(desk, customer, "book", wish(21)), 2)
+        assert [call[2] for call in calls(customer)] == ["ok", "refused"], calls(customer)
+        assert "cancel one of them" in calls(customer)[1][3]["result"], calls(customer)
+        one = calls(customer)[0][3]["appointment"]["id"]
+        answered(customer, ask(desk, customer, "cancel", {"service": "Oil change",
+                                                          "appointment": one}), 3)
+        answered(customer, ask(desk, customer, "book", wish(21)), 4)
+        assert [row[:2] for row in appointments(customer)] == [("cancelled", at(20)),
+                                                               ("booked", at(21))]
+        note("book", "more than one may have", 3, 1, customer)
+
+
+def test_what_was_done_is_told_without_a_model(desk):
+    """The model goes away behind the effect of its tool: the customer is told, and asked nothing."""
+    def lose(customer, tool, arguments):
+        said = customer.make()
+        desk.faults("model", {**rule(said, tool, arguments), "count": 1},
+                    {"match": said.nonce, "action": {"type": "status", "status": 400}})
+        say(desk, said)
+        body, outcome, _ = customer.wait_replies(1)[0]
+        assert outcome == "fallback" and "your name?" not in body, body
+        return body
+    with garage(desk) as customer:
+        body = lose(customer, "take_message", MESSAGE)
+        assert "Your message is recorded for our team." in body and len(escalations(customer)) == 1
+        note("take_message", "no model behind it", 1, len(escalations(customer)), customer)
+        customer = Customer(desk, GARAGE)
+        body = lose(customer, "book", {"service": "Oil change", "start": at(22),
+                                       "details": {"car": "pink"}})
+        assert f"Your appointment is booked: Oil change, {at(22).replace('T', ' ')}" in body, body
+        note("book", "no model behind it", 1, len(appointments(customer)), customer)
+
+
+def test_deadline_waits_for_what_a_tool_of_ours_does(desk):
+    """The turn's time is over while the effect is on its way to the database: it is heard of first, so
+    the customer is not asked for what is recorded. Guard: TURN_ENDING."""
+    with garage(desk) as customer:
+        said = ask(desk, customer, "take_message", MESSAGE)
+        lock = desk.servers.postgres.connect(desk.installation.database)
+        lock.autocommit = False
+        with lock.cursor() as cursor:
+            cursor.execute("LOCK TABLE escalations IN SHARE ROW EXCLUSIVE MODE")
+            desk.wait(lambda: desk.value(
+                "SELECT count(*) FROM turns WHERE state = 'running'"
+                " AND deadline_at < clock_timestamp() - interval '300 ms'"), 10, "the deadline")
+            lock.commit()
+        lock.close()
+        body, outcome, _ = customer.wait_replies(1)[0]
+        assert outcome == "fallback" and "Your message is recorded" in body, (outcome, body)
+        assert "your name?" not in body and len(escalations(customer)) == 1, body
+        assert [call[:3] for call in calls(customer)] == [("take_message", "done", "ok")]
+        assert said.nonce not in body
+        note("take_message", "the deadline meanwhile", 1, len(escalations(customer)), customer)
 
 
 def test_appointment_is_moved_and_cancelled(desk):

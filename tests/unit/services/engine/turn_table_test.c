@@ -28,14 +28,20 @@ static void another_worker_ends_every_state(void)
 
 static void the_deadline_always_ends_in_a_reply(void)
 {
-    static const enum turn_state thinking[] = {TURN_THINKING, TURN_PAUSED, TURN_STORING,
-                                               TURN_ACTING};
+    static const struct {
+        enum turn_state state;
+        enum turn_event event;
+    } ends[] = {{TURN_THINKING, EVENT_DEADLINE},
+                {TURN_PAUSED, EVENT_DEADLINE},
+                {TURN_STORING, EVENT_DEADLINE},
+                {TURN_ENDING, EVENT_ACTED}};
     for (int i = 0; i < 4; i++) {
-        const struct turn_rule *rule = turn_rule(thinking[i], EVENT_DEADLINE);
+        const struct turn_rule *rule = turn_rule(ends[i].state, ends[i].event);
         CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
         CU_ASSERT_EQUAL(rule->to, TURN_COMMITTING);
         CU_ASSERT_EQUAL(rule->action, ACTION_FALL_BACK);
     }
+    CU_ASSERT_EQUAL(turn_rule(TURN_ACTING, EVENT_DEADLINE)->to, TURN_ENDING);
 }
 
 static void nothing_happens_when_gone(void)
@@ -79,8 +85,9 @@ static void lost_rounds_and_calls_are_sent_again(void)
     static const struct {
         enum turn_state state;
         enum turn_action again;
-    } cases[] = {{TURN_STORING, ACTION_STORE}, {TURN_ACTING, ACTION_ACT}};
-    for (int i = 0; i < 2; i++) {
+    } cases[] = {
+        {TURN_STORING, ACTION_STORE}, {TURN_ACTING, ACTION_ACT}, {TURN_ENDING, ACTION_ACT}};
+    for (int i = 0; i < 3; i++) {
         const struct turn_rule *rule = turn_rule(cases[i].state, EVENT_DB_AWAY);
         CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
         CU_ASSERT_EQUAL(rule->to, cases[i].state);
@@ -95,8 +102,8 @@ static void lost_rounds_and_calls_are_sent_again(void)
 /* What has begun ends before the turn starts anew: the store and the calls decide, not the text. */
 static void a_text_stops_no_tool(void)
 {
-    static const enum turn_state busy[] = {TURN_STORING, TURN_ACTING};
-    for (int i = 0; i < 2; i++) {
+    static const enum turn_state busy[] = {TURN_STORING, TURN_ACTING, TURN_ENDING};
+    for (int i = 0; i < 3; i++) {
         CU_ASSERT_EQUAL(turn_rule(busy[i], EVENT_CLAIMED)->to, busy[i]);
         CU_ASSERT_EQUAL(turn_rule(busy[i], EVENT_NEWER)->to, TURN_WAITING);
         CU_ASSERT_EQUAL(turn_rule(busy[i], EVENT_NEWER)->action, ACTION_RECOMPUTE);
@@ -106,9 +113,10 @@ static void a_text_stops_no_tool(void)
 
 static void texts_after_two_recomputes_wait(void)
 {
-    static const enum turn_state busy[] = {TURN_STARTING, TURN_THINKING, TURN_PAUSED,
-                                           TURN_STORING,  TURN_ACTING,   TURN_COMMITTING};
-    for (int i = 0; i < 6; i++) {
+    static const enum turn_state busy[] = {TURN_STARTING,  TURN_THINKING, TURN_PAUSED,
+                                           TURN_STORING,   TURN_ACTING,   TURN_ENDING,
+                                           TURN_COMMITTING};
+    for (int i = 0; i < 7; i++) {
         const struct turn_rule *rule = turn_rule(busy[i], EVENT_FINAL_TEXT);
         CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
         CU_ASSERT_EQUAL(rule->to, busy[i]);
