@@ -440,8 +440,10 @@ void effects_run(struct session *session)
         return; /* its answer, or think_assistant_ready, comes */
     bool newer =
         session->claimed > session->turn.claimed && session->turn.recomputes < TURN_RECOMPUTES_MAX;
-    if (call == NULL)
-        session_apply(session, newer ? EVENT_NEWER : EVENT_ACTED);
+    if (newer && (call == NULL || !call->begun)) /* also before a question leaves for outside */
+        session_apply(session, EVENT_NEWER);
+    else if (call == NULL)
+        session_apply(session, EVENT_ACTED);
     else if (assistant->workflow.closed_mode == WORKFLOW_TAKE_MESSAGE && !session->briefing.timed)
         briefing_read(session, assistant); /* a rerun does not know yet whether it is closed */
     else

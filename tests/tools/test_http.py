@@ -11,7 +11,9 @@ import yaml
 
 from harness import oracle
 from harness.stops import KILL
+from harness.vendor import END, OPEN, Vendor, chunk, openai
 from operating import TENANTS, good
+from procs import free_port
 from scripted import Customer, engines, hand_back, say, take_over
 from tenants import read_document
 from test_effects import GARAGE, answered, ask, calls
@@ -133,8 +135,9 @@ def test_wrong_arguments_are_told(desk):
 
 test_wrong_arguments_are_told.deadline_s = 120
 
-# (what the tool does, what the model is told, requests, "done" of the tool that changes something). Five
-# failures in a row would leave the server alone: one that is answered stands between.
+# (what the tool does, what the model is told, requests, "done" of the tool that changes something; a
+# call of which that is not known has the outcome "unknown"). Five failures in a row would leave the
+# server alone: one that is answered stands between.
 FAULTS = [
     ({"type": "status", "status": 500}, "does not work", 3, "not known"),
     ({"type": "status", "status": 404}, "refused", 1, "no"),
@@ -156,7 +159,8 @@ def test_each_fault(desk):
             said = ask(desk, customer, "order_cancel", NUMBER)
             answered(customer, said, 1)
             (_, state, outcome, result), = calls(customer)
-            assert (state, outcome) == ("done", "failed"), (action, outcome, result)
+            assert (state, outcome) == ("done", "failed" if is_done == "no" else "unknown"), \
+                (action, outcome, result)
             assert word in result["error"] and result["done"].startswith(is_done), (action, result)
             assert "127.0.0" not in json.dumps(result), result
             assert len(requests(desk)) == count, (action, requests(desk))
@@ -331,6 +335,8 @@ def test_takeover_while_the_tool_works(desk):
         desk.settled(1.5, lambda: len(customer.replies()), 15)
         assert len(customer.replies()) == 1
         assert [call[1] for call in calls(customer)] == ["started"]
+        shown = good(desk, "conversation", "show", customer.conversation()).out
+        assert 'tool order_cancel {"number": "A-17"}: unknown' in shown, shown
         hand_back(desk, customer)
         body, outcome, _ = customer.wait_replies(2)[-1]
         assert outcome == "reply" and oracle.new_nonces(body) == [first.nonce, said.nonce], body
@@ -352,6 +358,64 @@ def test_newer_text_drops_a_question(desk):
         assert outcome == "reply" and oracle.new_nonces(body) == [said.nonce, newer.nonce], body
         assert [request["outcome"] for request in requests(desk)] == ["client_gone"]
         assert [call[1] for call in calls(customer)] == ["asked"], calls(customer)
+
+
+def test_newer_text_keeps_a_question_back(desk):
+    """What has begun ends; a question behind it in the round is not even sent. Guard: `newer` in
+    effects_run."""
+    vendor = Vendor(free_port())
+    with shop(desk) as customer:
+        document = yaml.safe_load((desk.folder / "garage.yaml").read_text())
+        document["assistant"]["models"] = [{"dialect": "openai", "base_url": vendor.url("/v1"),
+                                            "model": "wire-1", "key": "env:OPENAI_API_KEY"}]
+        (desk.folder / "garage.yaml").write_text(yaml.safe_dump(document))
+        good(desk, "tenant", "apply", desk.folder / "garage.yaml", "--yes")
+        desk.faults("tool", {"count": 1, "action": {"type": "delay", "ms": 1500}})
+        said = customer.make("cancel it, and where is it?")
+        vendor.play(said.nonce, [OPEN, chunk(openai(calls=[("order_cancel", NUMBER),
+                                                           ("order_status", NUMBER)])), END],
+                    [OPEN, chunk(openai([f"{said.nonce} never mind"])), END])
+        say(desk, said)
+        desk.wait(lambda: requests(desk), 15, "the request")
+        customer.text("never mind where it is")
+        assert customer.wait_replies(1)[0][:2] == (f"{said.nonce} never mind", "reply")
+        assert [json.loads(request["body"])["tool"] for request in requests(desk)] == ["order_cancel"]
+        assert [call[:2] for call in calls(customer)] == [("order_cancel", "done"),
+                                                          ("order_status", "asked")]
+        assert customer.turns()[0]["recomputes"] == 1 and len(vendor.asked) == 2
+    vendor.close()
+
+
+def test_turn_that_is_lost_with_a_call(desk):
+    """Three engines die of one turn: what its own tool has recorded is told and not asked for again,
+    and the call outside is not known, for the records too. Guards: rounds of a lost turn in
+    turn.c, round_add_unheard."""
+    desk.scripted = None
+    vendor = Vendor(free_port())
+    with shop(desk, count=4) as customer:
+        document = yaml.safe_load((desk.folder / "garage.yaml").read_text())
+        document["assistant"]["models"] = [{"dialect": "openai", "base_url": vendor.url("/v1"),
+                                            "model": "wire-1", "key": "env:OPENAI_API_KEY"}]
+        (desk.folder / "garage.yaml").write_text(yaml.safe_dump(document))
+        good(desk, "tenant", "apply", desk.folder / "garage.yaml", "--yes")
+        said = customer.make()
+        vendor.play(said.nonce, [OPEN, chunk(openai(calls=[
+            ("take_message", {"message": "please call"}), ("order_cancel", NUMBER)])), END])
+        stop = desk.stops.arm("engine.tool_answered", action=KILL, times=3)
+        say(desk, said)
+        body, outcome, _ = customer.wait_replies(1, 60)[0]
+        assert stop.hits == 3 and outcome == "degraded", (stop.hits, outcome)
+        assert "Your message is recorded" in body and "your name?" not in body, body
+        assert [call[1:3] for call in calls(customer)] == [("done", "ok"), ("done", "unknown")]
+        assert len(done(desk)) == 1 and len(keys(desk)) == 1, requests(desk)
+        shown = good(desk, "conversation", "show", customer.conversation()).out
+        assert 'tool order_cancel {"number": "A-17"}: unknown' in shown, shown
+    vendor.close()
+    desk.scripted = None
+    desk.stops.clear()
+
+
+test_turn_that_is_lost_with_a_call.deadline_s = 120
 
 
 def test_one_tenants_slow_tool_delays_no_other(desk):
