@@ -125,7 +125,8 @@ static const struct reception_record *record_of(struct session *session, const s
     return record;
 }
 
-/* A message or wish for a person is recorded in the unit in which its call begins. */
+/* A message or wish for a person is recorded in the unit in which its call begins. It stands
+ * whatever the customer wrote since: people read that in the conversation. */
 static bool has_message(const struct session *session)
 {
     const struct rounds *rounds = &session->rounds;
@@ -135,7 +136,7 @@ static bool has_message(const struct session *session)
             bool records = strcmp(call->name, tool_take_message.name) == 0 ||
                            strcmp(call->name, tool_escalate.name) == 0;
             bool did = call->done ? strcmp(call->outcome, "ok") == 0 : call->begun;
-            if (records && did && rounds->items[i]->claimed == session->turn.claimed)
+            if (records && did)
                 return true;
         }
     return false;
