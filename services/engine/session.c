@@ -5,11 +5,13 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/stop.h"
 #include "counters.h"
 #include "leftovers.h"
 #include "service/log.h"
 #include "wake_up.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -345,6 +347,15 @@ static void log_rule(const struct session *session, const struct turn_rule *rule
               LOG_TEXT("to", turn_state_name(rule->to)), LOG_TEXT("why", rule->sentence));
 }
 
+/* Entered, and nothing of it done: where a test ends the process once in each state. */
+static void reach_state(const struct session *session)
+{
+    char id[UUID_TEXT_SIZE], subject[2 * UUID_TEXT_SIZE];
+    snprintf(subject, sizeof subject, "%s %s", turn_state_name(session->state),
+             uuid_format(&session->id, id));
+    STOP_POINT("engine.state", subject);
+}
+
 /* Free places go to those in line, in the order of shares.h; the suspect place to one of its line.
  */
 static void fill_places(struct sessions *all)
@@ -374,6 +385,7 @@ void session_apply(struct session *session, enum turn_event event)
     struct sessions *all = session->engine->sessions;
     log_rule(session, rule);
     session->state = rule->to;
+    reach_state(session);
     actions[rule->action](session);
     if (rule->to == TURN_GONE)
         drop(session);
