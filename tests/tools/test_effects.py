@@ -342,8 +342,10 @@ def test_deadline_waits_for_what_a_tool_of_ours_does(desk):
         with lock.cursor() as cursor:
             cursor.execute("LOCK TABLE escalations IN SHARE ROW EXCLUSIVE MODE")
             desk.wait(lambda: desk.value(
-                "SELECT count(*) FROM turns WHERE state = 'running'"
-                " AND deadline_at < clock_timestamp() - interval '300 ms'"), 10, "the deadline")
+                "SELECT count(*) FROM turns t JOIN channel_sessions s ON s.tenant_id = t.tenant_id"
+                " AND s.id = t.session_id WHERE s.remote_address = %s"
+                " AND t.deadline_at < clock_timestamp() - interval '300 ms'", customer.address),
+                10, "the deadline")
             lock.commit()
         lock.close()
         body, outcome, _ = customer.wait_replies(1)[0]
