@@ -32,10 +32,10 @@ static const char keep_sql[] =
     " ON CONFLICT (tenant_id, conversation_id, session_id) DO UPDATE SET asked = EXCLUDED.asked,"
     " tries = EXCLUDED.tries, caller = EXCLUDED.caller, reason = EXCLUDED.reason,"
     " call_back = EXCLUDED.call_back, escalation_id = EXCLUDED.escalation_id,"
-    " read_position = EXCLUDED.read_position, updated_at = clock_timestamp(), due_at = CASE WHEN "
-    "(SELECT g.due_ms FROM g"
-    " WHERE g.tenant_id = r.tenant_id AND g.session_id = r.session_id) < 0 THEN r.due_at"
-    " ELSE EXCLUDED.due_at END";
+    " read_position = EXCLUDED.read_position, (updated_at, due_at) = (SELECT CASE WHEN g.due_ms < 0"
+    " THEN r.updated_at ELSE clock_timestamp() END, CASE WHEN g.due_ms < 0 THEN r.due_at"
+    " ELSE EXCLUDED.due_at END FROM g"
+    " WHERE g.tenant_id = r.tenant_id AND g.session_id = r.session_id)";
 
 /* The conversation is locked first, as everywhere; who is locked is looked at the next time. What a
  * takeover or a reply decides meanwhile makes one task more, which a person closes. */

@@ -68,7 +68,7 @@ static const char lock_sessions_sql[] =
 #define RECEPTION_SQL                                                                              \
     "(SELECT json_build_object('asked', r.asked, 'tries', r.tries, 'caller', r.caller, 'reason',"  \
     " r.reason, 'call_back', r.call_back, 'escalation', r.escalation_id, 'position',"              \
-    " r.read_position, 'recorded',"                                                                \
+    " r.read_position, 'due', r.due_at IS NOT NULL, 'recorded',"                                   \
     " EXISTS (SELECT FROM escalations e WHERE e.tenant_id = r.tenant_id"                           \
     " AND e.id = r.escalation_id)) FROM receptions r WHERE r.tenant_id = j.tenant_id"              \
     " AND r.conversation_id = j.now_conversation AND r.session_id = j.session_id)"

@@ -81,7 +81,8 @@ struct turn_started {
     const char *summary;   /* of the conversation's older messages; "" if none */
     const char *earlier;   /* of the contact's last conversation before it; "" if none */
     const char *reception; /* JSON: what was noted without a model (reception_record.h), with
-                              `recorded` once it is a task for people; "" if nothing */
+                              `recorded` once it is a task for people, `due` while it will be
+                              one by itself; "" if nothing */
 };
 
 /* Reads row `row`, texts borrowed from the answer; false when there is none. */

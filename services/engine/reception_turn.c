@@ -21,6 +21,7 @@ struct kept {
     const char *escalation; /* NULL: none yet */
     int64_t position;       /* of the newest message that was read */
     bool recorded;          /* people were given it */
+    bool due;               /* they will be, if nobody goes on */
 };
 
 static const char *text_of(struct arena *arena, const struct json *row, const char *name)
@@ -49,6 +50,7 @@ static void read_kept(struct session *session, struct kept *out)
                                           .call_back = text_of(session->arena, row, "call_back")};
     out->escalation = text_of(session->arena, row, "escalation");
     out->recorded = json_member_bool(row, "recorded", false);
+    out->due = json_member_bool(row, "due", false);
     json_free(&row);
 }
 
@@ -161,6 +163,8 @@ void reception_turn_reply(struct session *session, const struct assistant *assis
     struct kept kept;
     struct reception_output step;
     *out = (struct reception_reply){.body = with_facts(session, assistant, opening)};
+    if (has_message(session))
+        out->record = reception_turn_answered(session);
     if (out->body != opening)
         return;
     read_kept(session, &kept);
@@ -182,7 +186,7 @@ const struct reception_record *reception_turn_answered(struct session *session)
 {
     struct kept kept;
     read_kept(session, &kept);
-    if (kept.notes.asked == RECEPTION_NOTHING)
+    if (kept.notes.asked == RECEPTION_NOTHING && !kept.due)
         return NULL;
     bool is_over = kept.notes.asked == RECEPTION_DONE;
     struct reception_record *record = arena_alloc(session->arena, sizeof *record);

@@ -27,8 +27,9 @@ struct reception_reply {
 void reception_turn_reply(struct session *session, const struct assistant *assistant, bool is_lost,
                           struct reception_reply *out);
 
-/* What becomes of the notes when a model answers: they stay for the next time, a finished message
- * is behind us. NULL: there are none, or nothing changes. */
+/* What becomes of the notes when a model answers, or has taken the message itself: they stay for
+ * the next time, and are no task by themselves any more; a finished message is behind us. NULL:
+ * there are none, or nothing changes. */
 const struct reception_record *reception_turn_answered(struct session *session);
 
 /* What the model is told about questions that were put in its stead; NULL: nothing. It names what

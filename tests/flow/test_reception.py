@@ -200,6 +200,26 @@ def test_takeover_in_the_middle(desk):
     assert tasks(customer) == []
 
 
+def test_model_answers_after_a_hand_back(desk):
+    """What a model has answered is no task, also if the question was forgotten before it.
+    Guard: reception_turn.c reception_turn_answered asks `due`."""
+    desk.scripted = None
+    engines(desk, unfinished_message_ms=4000)
+    reason = marked(desk, REASON)
+    mute(desk, reason)
+    customer = Customer(desk)
+    text(desk, customer, reason)
+    told(customer, 1)
+    take_over(desk, customer)
+    desk.faults("model")
+    hand_back(desk, customer)  # no responder runs: its first reply was suppressed, the text is open again
+    told(customer, 2, "reply")
+    assert notes(customer)["due_at"] is None, notes(customer)
+    quiet(desk, 5.0, lambda: tasks(customer))
+    assert tasks(customer) == []
+    desk.scripted = None
+
+
 def test_turn_that_kills_its_engines_asks_too(desk):
     """Its text is not read, since it may be why; the tenant's degraded wording, then the question."""
     desk.scripted = None

@@ -188,6 +188,51 @@ static void what_a_person_has_is_no_task(void)
     end_test();
 }
 
+/* What a later text did not add to is as old as it was: a person's reply between still counts.
+ * Guard: keep_sql leaves updated_at with the time that stays. */
+static void what_a_person_answered_stays_answered(void)
+{
+    begin_test();
+    noted(1, &asking);
+    run("INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author, body,"
+        " event_time) SELECT tenant_id, gen_random_uuid(), conversation_id, id, 'out', 'operator',"
+        " 'Ines here', now() FROM channel_sessions");
+    struct reception_record same = asking;
+    same.due_ms = RECEPTION_RECORD_AS_IT_WAS;
+    noted(2, &same);
+    run("UPDATE receptions SET due_at = clock_timestamp()");
+    CU_ASSERT_EQUAL(look(), 0);
+    CU_ASSERT_STRING_EQUAL(tasks(), "");
+    end_test();
+}
+
+/* Whoever answers has to know that the notes would become a task, whatever was asked last: after a
+ * hand-back nothing is. */
+static void the_start_tells_what_is_due(void)
+{
+    begin_test();
+    noted(1, &asking);
+    run("UPDATE receptions SET asked = 'nothing', tries = 0");
+    struct claims claimed = claim_one(WORKER_A, 1, 2, "hello");
+    CU_ASSERT_PTR_NOT_NULL(strstr(start(WORKER_A, &claimed.rows[0]).reception, "\"due\" : true"));
+    run("UPDATE receptions SET due_at = NULL");
+    CU_ASSERT_PTR_NOT_NULL(strstr(start(WORKER_A, &claimed.rows[0]).reception, "\"due\" : false"));
+    end_test();
+}
+
+/* Who wants no texts any more has left a message all the same: people may phone. */
+static void an_opt_out_is_no_end_of_the_message(void)
+{
+    begin_test();
+    noted(1, &asking);
+    struct inbox_event stop = text_of(1, 2, "STOP");
+    stop.consent = INBOX_STOP;
+    claim(WORKER_A, &stop, 1);
+    run("UPDATE receptions SET due_at = clock_timestamp()");
+    CU_ASSERT_EQUAL(look(), 1);
+    end_test();
+}
+
 /* A recovery that found no model: the events end, nothing is said. */
 static void a_turn_that_says_nothing(void)
 {
@@ -219,6 +264,9 @@ int main(void)
     CU_add_test(suite, "the time stays", the_time_may_stay_as_it_was);
     CU_add_test(suite, "left alone", what_is_left_alone_becomes_a_task_once);
     CU_add_test(suite, "a person has it", what_a_person_has_is_no_task);
+    CU_add_test(suite, "a person answered it", what_a_person_answered_stays_answered);
+    CU_add_test(suite, "the start tells what is due", the_start_tells_what_is_due);
+    CU_add_test(suite, "an opt-out", an_opt_out_is_no_end_of_the_message);
     CU_add_test(suite, "a turn that says nothing", a_turn_that_says_nothing);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
