@@ -348,7 +348,8 @@ static const char *compose(struct arena *arena, const struct step *step,
     size_t room = REPLY_UNITS_MAX - reply_units(line.data);
     const char *passage = quote(arena, step, input->answer, room);
     room -= reply_units(passage);
-    bool is_opened = step->before->asked == RECEPTION_NOTHING || input->count == 0;
+    bool is_opened =
+        input->says_opening || step->before->asked == RECEPTION_NOTHING || input->count == 0;
     const char *opening = !is_opened || room < 2
                               ? ""
                               : reply_cut(arena, reply_clean(arena, input->opening), room - 1);

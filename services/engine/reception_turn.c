@@ -156,10 +156,20 @@ static const char *with_facts(struct session *session, const struct assistant *a
     return facts != NULL ? reply_append(session->arena, body, facts) : body;
 }
 
-void reception_turn_reply(struct session *session, const struct assistant *assistant, bool is_lost,
-                          struct reception_reply *out)
+/* Whether the desk has put a question that is not answered yet. */
+static bool waits_for_answer(const struct kept *kept)
 {
-    const char *opening = is_lost ? assistant->degraded : assistant->fallback;
+    return kept->notes.asked != RECEPTION_NOTHING && kept->notes.asked != RECEPTION_DONE;
+}
+
+void reception_turn_reply(struct session *session, const struct assistant *assistant,
+                          const char *outcome, struct reception_reply *out)
+{
+    bool is_lost = strcmp(outcome, "degraded") == 0;
+    bool is_closed = strcmp(outcome, "closed") == 0 && assistant->workflow.closed_say[0] != '\0';
+    const char *opening = is_lost     ? assistant->degraded
+                          : is_closed ? assistant->workflow.closed_say
+                                      : assistant->fallback;
     struct kept kept;
     struct reception_output step;
     *out = (struct reception_reply){.body = with_facts(session, assistant, opening)};
@@ -168,11 +178,14 @@ void reception_turn_reply(struct session *session, const struct assistant *assis
     if (out->body != opening)
         return;
     read_kept(session, &kept);
+    if (is_closed && !waits_for_answer(&kept))
+        return;
     struct unread unread = {.position = kept.position};
     if (!is_lost)
         read_texts(session, kept.position, &unread);
     const struct reception_input input = {.language = assistant->profile.language,
                                           .opening = opening,
+                                          .says_opening = is_closed,
                                           .texts = unread.texts,
                                           .count = unread.count,
                                           .answer = session->briefing.answer};

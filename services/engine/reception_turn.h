@@ -20,12 +20,13 @@ struct reception_reply {
     const char *passages; /* JSON: what the knowledge held when one of it was quoted; NULL: none */
 };
 
-/* `is_lost`: three workers died of this turn; its texts are not read, since they may be why, and
- * the tenant's degraded wording is said instead of the fallback. If the tools took a message or
- * changed an appointment before the model went away, that is told below the wording, and nothing is
- * asked. */
-void reception_turn_reply(struct session *session, const struct assistant *assistant, bool is_lost,
-                          struct reception_reply *out);
+/* By the turn's outcome. "degraded": three workers died of this turn; its texts are not read, since
+ * they may be why, and the tenant's degraded wording is said. "closed": the after-hours wording is
+ * said in each reply, and nothing else unless the customer answers a question of ours. Else the
+ * fallback. If the tools took a message or changed an appointment before the model went away, that
+ * is told below the wording, and nothing is asked. */
+void reception_turn_reply(struct session *session, const struct assistant *assistant,
+                          const char *outcome, struct reception_reply *out);
 
 /* What becomes of the notes when a model answers, or has taken the message itself: they stay for
  * the next time, and are no task by themselves any more; a finished message is behind us. NULL:

@@ -557,10 +557,8 @@ static struct reception_reply reply_of(struct session *session, const char *outc
         reply.body = ""; /* no automatic text to who wrote none, whatever the reason */
     else if (assistant == NULL)
         reply.body = last_resort;
-    else if (strcmp(outcome, "closed") == 0 && assistant->workflow.closed_say[0] != '\0')
-        reply.body = assistant->workflow.closed_say;
     else
-        reception_turn_reply(session, assistant, strcmp(outcome, "degraded") == 0, &reply);
+        reception_turn_reply(session, assistant, outcome, &reply);
     return reply;
 }
 

@@ -2,6 +2,11 @@
 notes answer, makes one task for people, and gives way to a model or a person; `deskctl recover` answers later.
 """
 
+import contextlib
+from datetime import datetime, timedelta, timezone
+
+import yaml
+
 from harness import CHECKOUT
 from harness.stops import KILL
 from operating import OK, USAGE, answer_on_terminal, expect, good
@@ -218,6 +223,48 @@ def test_model_answers_after_a_hand_back(desk):
     quiet(desk, 5.0, lambda: tasks(customer))
     assert tasks(customer) == []
     desk.scripted = None
+
+
+@contextlib.contextmanager
+def changed(desk, number, **sections):
+    """The tenant of desk.tenants with these sections; afterwards its own again."""
+    name = desk.tenants[number]["name"]
+    own = desk.installation.tenant_files[number]
+    document = read_document(own)
+    document.update(sections)
+    path = desk.folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(document))
+    good(desk, "tenant", "apply", path, "--yes")
+    try:
+        yield
+    finally:
+        desk.faults("model")
+        good(desk, "tenant", "apply", own, "--yes")
+
+
+def test_hours_end_in_the_middle(desk):
+    """The answer to our question is recorded whatever the clock says, and the task is made; a text that answers
+    nothing gets the after-hours wording alone. Guard: reception_turn.c waits_for_answer."""
+    engines(desk)
+    say_closed = "We are closed and sleep."
+    customer = Customer(desk, SHOP)
+    mute(desk)
+    text(desk, customer, REASON)
+    told(customer, 1)
+    day = (datetime.now(timezone.utc) + timedelta(days=3)).strftime("%a").lower()
+    with changed(desk, SHOP, hours={day: "08:00-08:30"}, holidays=[],
+                 after_hours={"mode": "closed_text", "say": say_closed}):
+        text(desk, customer, NAME)
+        second = told(customer, 2, "closed")
+        assert second.startswith(say_closed) and "reach you" in second, second
+        text(desk, customer, CALL_BACK)
+        third = told(customer, 3, "closed")
+        assert third.startswith(say_closed), third
+        assert all(part in third for part in (NAME, REASON, CALL_BACK, "recorded")), third
+        assert tasks(customer) == [("message", "open", NAME, REASON, CALL_BACK)]
+        text(desk, customer, "are you there?")
+        assert told(customer, 4, "closed") == say_closed
+        assert tasks(customer) == [("message", "open", NAME, REASON, CALL_BACK)]
 
 
 def test_turn_that_kills_its_engines_asks_too(desk):

@@ -115,6 +115,27 @@ static void one_step_from_each_state(void)
     }
 }
 
+/* The after-hours wording holds for each text: it stands before the question and the record. */
+static void outside_the_hours(void)
+{
+    const char *texts[] = {"Anna Smith", "tomorrow at 5"};
+    struct reception_notes notes = {.asked = RECEPTION_NAME, .tries = 1, .reason = "a tooth"};
+    struct reception_output out;
+    for (size_t k = 0; k < 2; k++) {
+        const struct reception_input input = {.language = "en",
+                                              .opening = OPENING,
+                                              .says_opening = true,
+                                              .texts = &texts[k],
+                                              .count = 1};
+        out = step_with(&notes, &input);
+        notes = out.notes;
+        CU_ASSERT_EQUAL(strncmp(out.body, OPENING " ", strlen(OPENING " ")), 0);
+        CU_ASSERT_EQUAL(says(&out, "How and when"), k == 0);
+    }
+    CU_ASSERT(says(&out, "Anna Smith") && says(&out, "a tooth") && says(&out, "tomorrow at 5"));
+    CU_ASSERT_STRING_EQUAL(out.summary, "a tooth");
+}
+
 /* ---- walks ---- */
 
 static void three_texts_in_every_language(void)
@@ -351,6 +372,7 @@ int main(void)
     CU_add_test(suite, "every pair has one rule", every_pair_has_one_rule);
     CU_add_test(suite, "names of the row", names_of_the_row);
     CU_add_test(suite, "one step from each state", one_step_from_each_state);
+    CU_add_test(suite, "outside the hours", outside_the_hours);
     CU_add_test(suite, "three texts in every language", three_texts_in_every_language);
     CU_add_test(suite, "languages", languages);
     CU_add_test(suite, "a silent customer", a_silent_customer);
