@@ -1,0 +1,123 @@
+/* Takeover, reply and hand-back as the console's role of one tenant: what it may do suffices for
+ * all statements of conversation.c, and reaches no other tenant. */
+#include "unit/common/store/turn_rig.h"
+
+#include "store/conversation.h"
+
+#define OTHER "00000000-0000-7000-8000-000000000002"
+
+static struct pg_session *console;
+
+static void become(const char *tenant)
+{
+    struct err err;
+    CU_ASSERT_EQUAL_FATAL(
+        pg_session_script(console,
+                          arena_printf(arena,
+                                       "BEGIN; SET LOCAL ROLE frontdesk_console; SELECT"
+                                       " set_config('frontdesk.tenant', '%s', true)",
+                                       tenant),
+                          &err),
+        0);
+}
+
+static void finish(void)
+{
+    struct err err;
+    CU_ASSERT_EQUAL(pg_session_script(console, "COMMIT", &err), 0);
+}
+
+/* A text of customer 1 that the reception answered with a question. */
+static struct conversation_ref asked(void)
+{
+    static const struct reception_record asking = {
+        .asked = "name", .tries = 1, .reason = "my tooth", .due_ms = 60000};
+    struct conversation_ref ref = {.actor = "ines"};
+    struct err err;
+    begin_test();
+    CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "console", &console, &err), 0);
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "hello");
+    struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
+    struct turn_commit fallback = commit_of(&claimed.rows[0], &turn);
+    fallback.outcome = "fallback";
+    fallback.reception = &asking;
+    CU_ASSERT_EQUAL(commit(WORKER_A, &fallback).kind, TURN_COMMITTED);
+    CU_ASSERT_TRUE(uuid_parse(TENANT, &ref.tenant));
+    ref.conversation = claimed.rows[0].conversation;
+    return ref;
+}
+
+static void end(void)
+{
+    pg_session_close(&console);
+    end_test();
+}
+
+#define GOOD(call)                                                                                 \
+    do {                                                                                           \
+        int rc = (call);                                                                           \
+        if (rc != 0)                                                                               \
+            printf("    %s: %s\n", err.code, err.message);                                         \
+        CU_ASSERT_EQUAL(rc, 0);                                                                    \
+    } while (0)
+
+static void taken_over_answered_and_handed_back(void)
+{
+    struct conversation_ref ref = asked();
+    struct conversation_takeover taken;
+    struct conversation_reply reply = {
+        .message = uuid_new(), .delivery = uuid_new(), .body = "Ines here"};
+    int64_t due = 0;
+    bool yours = false;
+    struct err err;
+    run("UPDATE deliveries SET state = 'sending', worker = '" WORKER_B "';"
+        "UPDATE workers SET lease_until = clock_timestamp() WHERE id = '" WORKER_B "'");
+    become(TENANT);
+    GOOD(conversation_take_over(console, &ref, &taken, &err));
+    finish();
+    become(TENANT);
+    GOOD(conversation_is_yours(console, &ref, &yours, &err));
+    finish();
+    CU_ASSERT_TRUE(yours);
+    become(TENANT);
+    GOOD(conversation_reply(console, &ref, &reply, &err));
+    finish();
+    become(TENANT);
+    GOOD(conversation_hand_back(console, &ref, &due, &err));
+    finish();
+    CU_ASSERT_STRING_EQUAL(value("SELECT concat_ws(' ', asked, tries) FROM receptions"),
+                           "nothing 0");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM deliveries"), "2");
+    CU_ASSERT_STRING_EQUAL(value("SELECT held_by IS NULL FROM conversations"), "t");
+    end();
+}
+
+/* Guard: the policy of every table that the grants open. */
+static void another_tenant_reaches_nothing(void)
+{
+    struct conversation_ref ref = asked();
+    struct conversation_takeover taken;
+    int64_t due = 0;
+    struct err err;
+    become(OTHER);
+    CU_ASSERT_EQUAL(conversation_take_over(console, &ref, &taken, &err), -1);
+    CU_ASSERT_STRING_EQUAL(err.code, "conversation.missing");
+    finish();
+    run("UPDATE conversations SET held_by = 'ines'");
+    become(OTHER);
+    CU_ASSERT_EQUAL(conversation_hand_back(console, &ref, &due, &err), -1);
+    finish();
+    CU_ASSERT_STRING_EQUAL(value("SELECT held_by FROM conversations"), "ines");
+    CU_ASSERT_STRING_EQUAL(value("SELECT asked FROM receptions"), "name");
+    end();
+}
+
+int main(void)
+{
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("conversation", open_server, rig_end_server);
+    CU_add_test(suite, "taken over, answered, handed back", taken_over_answered_and_handed_back);
+    CU_add_test(suite, "another tenant", another_tenant_reaches_nothing);
+    CU_basic_run_tests();
+    return CU_get_number_of_failures() != 0;
+}
