@@ -1,13 +1,17 @@
-/* The SQL of `deskctl recover`: see recover.h. */
+/* The SQL of `deskctl recover` and of the engine's job that does the same by itself: see recover.h.
+ */
 #include "store/recover.h"
 
 #include "base/uuid.h"
+#include "store/job.h"
 
 #define ISO "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'"
 
+#define WITHOUT_MODEL "u.outcome IN ('fallback', 'degraded', 'budget_spent')"
+
 /* A month: the longest answer_within_ms there is, so that only recent turns are looked at. A turn
  * that said nothing has no delivery and is none of these. */
-#define FOUND                                                                                      \
+#define FOUND_FROM                                                                                 \
     " FROM turns u JOIN tenants t ON t.id = u.tenant_id"                                           \
     " JOIN channel_sessions s ON s.tenant_id = u.tenant_id AND s.id = u.session_id"                \
     " AND s.conversation_id = u.conversation_id"                                                   \
@@ -22,9 +26,9 @@
     " AND d.state <> 'suppressed' AND d.answer_by > clock_timestamp()"                             \
     " LEFT JOIN receptions r ON r.tenant_id = u.tenant_id AND r.conversation_id = c.id"            \
     " AND r.session_id = s.id"                                                                     \
-    " LEFT JOIN escalations e ON e.tenant_id = r.tenant_id AND e.id = r.escalation_id"             \
-    " WHERE u.outcome IN ('fallback', 'degraded', 'budget_spent')"                                 \
-    " AND u.finished_at > clock_timestamp() - interval '31 days'"                                  \
+    " LEFT JOIN escalations e ON e.tenant_id = r.tenant_id AND e.id = r.escalation_id"
+#define FOUND_WHERE                                                                                \
+    " WHERE " WITHOUT_MODEL " AND u.finished_at > clock_timestamp() - interval '31 days'"          \
     " AND e.state IS DISTINCT FROM 'closed'"                                                       \
     " AND NOT EXISTS (SELECT FROM deliveries n WHERE n.tenant_id = d.tenant_id"                    \
     " AND n.session_id = d.session_id AND n.seq > d.seq)"                                          \
@@ -34,8 +38,21 @@
     " AND i.session_id = s.id AND i.state = 'open')"                                               \
     " AND NOT EXISTS (SELECT FROM consents n WHERE n.tenant_id = u.tenant_id"                      \
     " AND n.sender = ch.address AND n.address = s.remote_address AND n.state = 'opted_out')"
+#define FOUND FOUND_FROM FOUND_WHERE
 
 #define ALLOWED "coalesce(v.config #>> '{recover,answer}' = 'true', false)"
+
+/* What the desk does without being asked. Where a turn was lost with three engines, or a person is
+ * at it, `deskctl recover` lists the conversation, and a person decides. */
+#define BY_ITSELF                                                                                  \
+    ALLOWED " AND v.config #>> '{recover,by_itself}' = 'true'"                                     \
+            " AND c.flagged IS DISTINCT FROM 'turn_failed'"                                        \
+            " AND NOT EXISTS (SELECT FROM escalations p WHERE p.tenant_id = u.tenant_id"           \
+            " AND p.conversation_id = c.id AND p.state = 'accepted')"
+
+/* The tenant's job. */
+#define JOB_OF(tenant)                                                                             \
+    "j.kind = '" JOB_RECOVERY "' AND j.tenant_id = " tenant " AND j.subject = " tenant "::text"
 
 static const char list_sql[] =
     "SELECT t.name, c.id, s.remote_address, u.outcome, to_char(u.finished_at AT TIME ZONE "
@@ -50,32 +67,167 @@ static const char lock_session_sql[] =
     "SELECT 1 FROM channel_sessions WHERE tenant_id = $1::uuid AND id = $2::uuid FOR NO KEY UPDATE";
 
 /* The event has the time of the text that it asks about: it is late when that is. One that found no
- * model the last time opens again, with its message; what was answered stays. */
+ * model the last time opens again, with its message; what was answered stays. The engine ($5) has
+ * taken the tenant's job before, or another one has. */
 static const char arm_sql[] =
     "WITH again AS (SELECT u.tenant_id, u.id AS turn_id, s.id AS session_id, c.id AS talk_id" FOUND
-    " AND u.tenant_id = $1::uuid AND u.id = $2::uuid AND " ALLOWED "),"
-    " event AS (INSERT INTO inbox_events AS i (tenant_id, channel, provider_id, session_id,"
-    " message_id, address_hash, content_hash, state, claim_id, event_time)"
-    " SELECT g.tenant_id, 'sms', '" RECOVER_EVENT "' || g.turn_id, g.session_id, $3::uuid,"
-    " o.address_hash, ''::bytea, 'open', $4::uuid, o.event_time FROM again g CROSS JOIN LATERAL ("
-    " SELECT x.address_hash, x.event_time FROM inbox_events x WHERE x.tenant_id = g.tenant_id"
-    " AND x.turn_id = g.turn_id ORDER BY x.event_time LIMIT 1) AS o"
-    " ON CONFLICT (tenant_id, channel, provider_id) DO UPDATE SET state = 'open', reason = NULL,"
-    " turn_id = NULL, settled_at = NULL, claim_id = EXCLUDED.claim_id"
-    " WHERE i.state = 'ended' AND i.reason = 'no_model'"
-    " RETURNING tenant_id, session_id, message_id, provider_id, event_time),"
-    " said AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author,"
-    " body, provider_id, event_time) SELECT g.tenant_id, $3::uuid, g.talk_id, g.session_id, 'in',"
-    " 'system', 'The desk was asked to answer once more.', v.provider_id, v.event_time"
-    " FROM again g JOIN event v ON v.tenant_id = g.tenant_id AND v.session_id = g.session_id"
-    " AND v.message_id = $3::uuid)"
-    " UPDATE channel_sessions s SET due_at = clock_timestamp(), burst_at = clock_timestamp(),"
-    " worker = NULL, claimed = s.claimed + 1 FROM event v"
-    " WHERE s.tenant_id = v.tenant_id AND s.id = v.session_id";
+    " AND u.tenant_id = $1::uuid AND u.id = $2::uuid AND " ALLOWED
+    " AND ($5::uuid IS NULL OR (" BY_ITSELF " AND EXISTS (SELECT FROM jobs j WHERE " JOB_OF(
+        "$1::uuid") " AND j.worker = $5::uuid)))),"
+                    " event AS (INSERT INTO inbox_events AS i (tenant_id, channel, provider_id, "
+                    "session_id,"
+                    " message_id, address_hash, content_hash, state, claim_id, event_time)"
+                    " SELECT g.tenant_id, 'sms', '" RECOVER_EVENT
+                    "' || g.turn_id, g.session_id, $3::uuid,"
+                    " o.address_hash, ''::bytea, 'open', $4::uuid, o.event_time FROM again g CROSS "
+                    "JOIN LATERAL ("
+                    " SELECT x.address_hash, x.event_time FROM inbox_events x WHERE x.tenant_id = "
+                    "g.tenant_id"
+                    " AND x.turn_id = g.turn_id ORDER BY x.event_time LIMIT 1) AS o"
+                    " ON CONFLICT (tenant_id, channel, provider_id) DO UPDATE SET state = 'open', "
+                    "reason = NULL,"
+                    " turn_id = NULL, settled_at = NULL, claim_id = EXCLUDED.claim_id"
+                    " WHERE i.state = 'ended' AND i.reason = 'no_model'"
+                    " RETURNING tenant_id, session_id, message_id, provider_id, event_time),"
+                    " said AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, "
+                    "direction, author,"
+                    " body, provider_id, event_time) SELECT g.tenant_id, $3::uuid, g.talk_id, "
+                    "g.session_id, 'in',"
+                    " 'system', 'The desk was asked to answer once more.', v.provider_id, "
+                    "v.event_time"
+                    " FROM again g JOIN event v ON v.tenant_id = g.tenant_id AND v.session_id = "
+                    "g.session_id"
+                    " AND v.message_id = $3::uuid)"
+                    " UPDATE channel_sessions s SET due_at = clock_timestamp(), burst_at = "
+                    "clock_timestamp(),"
+                    " worker = NULL, claimed = s.claimed + 1 FROM event v"
+                    " WHERE s.tenant_id = v.tenant_id AND s.id = v.session_id";
 
 static const char audit_sql[] = "INSERT INTO audit_log (tenant_id, id, actor, action, subject)"
                                 " VALUES ($1::uuid, $2::uuid, $3::text, 'conversation.recover',"
                                 " $4::text)";
+
+/* ---- by itself ---- */
+
+/* Tenants with turns without a model are found by skipping from one to the next in the index; what
+ * is older than the job's last good end was seen by it, but for commits that came late. */
+static const char make_sql[] =
+    "WITH RECURSIVE hit (id) AS (SELECT '00000000-0000-0000-0000-000000000000'::uuid"
+    " UNION ALL SELECT (SELECT u.tenant_id FROM turns u WHERE " WITHOUT_MODEL
+    " AND u.tenant_id > w.id ORDER BY u.tenant_id LIMIT 1) FROM hit w WHERE w.id IS NOT NULL)"
+    " INSERT INTO jobs AS j (tenant_id, id, kind, subject, due_at)"
+    " SELECT w.id, gen_random_uuid(), '" JOB_RECOVERY "', w.id::text,"
+    " clock_timestamp() + $1::bigint * interval '1 ms' FROM hit w"
+    " LEFT JOIN jobs k ON k.tenant_id = w.id AND k.kind = '" JOB_RECOVERY "'"
+    " AND k.subject = w.id::text"
+    " CROSS JOIN LATERAL (SELECT max(u.finished_at) AS at FROM turns u WHERE " WITHOUT_MODEL
+    " AND u.tenant_id = w.id) AS newest"
+    " WHERE k.due_at IS NULL AND newest.at > greatest(clock_timestamp()"
+    " - $2::bigint * interval '1 ms', k.last_done_at - interval '1 min')"
+    " AND EXISTS (SELECT FROM assistants a JOIN assistant_versions v ON v.tenant_id = a.tenant_id"
+    " AND v.assistant_id = a.id AND v.version = a.current_version WHERE a.tenant_id = w.id"
+    " AND v.config #>> '{recover,by_itself}' = 'true') ORDER BY w.id"
+    " ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET due_at = EXCLUDED.due_at, tries = 0"
+    " WHERE j.due_at IS NULL";
+
+/* One conversation of each due tenant: those that found no model last are tried behind the others.
+ * A tenant is busy while a recovery of its own is under way (none that a person came between), or
+ * its new texts wait for a place. */
+static const char due_sql[] =
+    "SELECT j.tenant_id, j.tries, EXISTS (SELECT FROM inbox_events b"
+    " JOIN channel_sessions q ON q.tenant_id = b.tenant_id AND q.id = b.session_id"
+    " AND q.due_at IS NOT NULL WHERE b.tenant_id = j.tenant_id AND b.state = 'open'"
+    " AND b.provider_id LIKE '" RECOVER_EVENT "%')"
+    " OR EXISTS (SELECT FROM channel_sessions q WHERE q.tenant_id = j.tenant_id"
+    " AND q.worker IS NULL AND q.due_at < clock_timestamp() - interval '5 s'),"
+    " p.conversation_id, p.session_id, p.turn_id, p.failed_at >= j.since,"
+    " (extract(epoch FROM clock_timestamp() - p.failed_at) * 1000)::bigint,"
+    " p.why = 'fallback'"
+    " FROM (SELECT d.tenant_id, d.tries, d.since FROM jobs d WHERE d.kind = '" JOB_RECOVERY "'"
+    " AND d.due_at <= statement_timestamp()"
+    " AND (SELECT released_for = database_identity() FROM installation)"
+    " ORDER BY d.due_at LIMIT $1::integer) AS j"
+    " LEFT JOIN LATERAL (SELECT c.id AS conversation_id, s.id AS session_id, u.id AS turn_id,"
+    " max(x.settled_at) OVER () AS failed_at,"
+    " first_value(f.outcome) OVER (ORDER BY x.settled_at DESC NULLS LAST) AS why" FOUND_FROM
+    " LEFT JOIN inbox_events x ON x.tenant_id = u.tenant_id AND x.channel = 'sms'"
+    " AND x.provider_id = '" RECOVER_EVENT "' || u.id"
+    " LEFT JOIN turns f ON f.tenant_id = x.tenant_id AND f.id = x.turn_id" FOUND_WHERE
+    " AND u.tenant_id = j.tenant_id AND " BY_ITSELF
+    " ORDER BY x.settled_at NULLS FIRST, u.finished_at, u.id LIMIT 1) AS p ON true";
+
+static const char pace_sql[] =
+    "UPDATE jobs j SET due_at = CASE WHEN $2::bigint >= 0"
+    " THEN clock_timestamp() + $2::bigint * interval '1 ms' END, tries = $3::integer,"
+    " worker = $4::uuid,"
+    " since = CASE WHEN $4::uuid IS NULL THEN j.since ELSE clock_timestamp() END,"
+    " last_done_at = CASE WHEN $2::bigint < 0 THEN clock_timestamp() ELSE j.last_done_at END"
+    " WHERE " JOB_OF("$1::uuid") " AND j.due_at <= statement_timestamp()";
+
+void recover_add_look(struct pg_unit *unit, struct arena *arena, const struct recover_look *look)
+{
+    struct pg_statement *statement = pg_add(unit, make_sql);
+    pg_param(statement, arena_printf(arena, "%lld", (long long)look->first_ms));
+    pg_param(statement, arena_printf(arena, "%lld", (long long)look->within_ms));
+    pg_param(pg_add(unit, due_sql), arena_printf(arena, "%d", look->limit));
+}
+
+bool recover_read_due(const struct pg_answer *answer, int row, struct recover_due *out)
+{
+    const struct pg_result *r = answer->results;
+    if (row >= pg_rows(r, 1))
+        return false;
+    *out = (struct recover_due){.tenant = pg_uuid(r, 1, row, 0),
+                                .tries = (int)pg_int(r, 1, row, 1),
+                                .busy = pg_bool(r, 1, row, 2),
+                                .conversation = pg_uuid(r, 1, row, 3),
+                                .session = pg_uuid(r, 1, row, 4),
+                                .turn = pg_uuid(r, 1, row, 5),
+                                .failed = pg_bool(r, 1, row, 6),
+                                .failed_ms = pg_int(r, 1, row, 7),
+                                .no_model = pg_bool(r, 1, row, 8)};
+    return true;
+}
+
+static const char *id_text(struct arena *arena, const struct uuid *id)
+{
+    return uuid_format(id, arena_alloc(arena, UUID_TEXT_SIZE));
+}
+
+void recover_add_step(struct pg_unit *unit, struct arena *arena, const struct recover_due *due,
+                      const struct recover_step *step)
+{
+    const char *tenant = id_text(arena, &due->tenant);
+    const struct uuid message = uuid_new(), claim = uuid_new();
+    struct pg_statement *statement = pg_add(unit, pace_sql);
+    pg_param(statement, tenant);
+    pg_param(statement, arena_printf(arena, "%lld", (long long)step->next_ms));
+    pg_param(statement, arena_printf(arena, "%d", step->tries));
+    pg_param(statement, step->worker);
+    if (step->worker == NULL)
+        return;
+    statement = pg_add(unit, lock_conversation_sql);
+    pg_param(statement, tenant);
+    pg_param(statement, id_text(arena, &due->conversation));
+    statement = pg_add(unit, lock_session_sql);
+    pg_param(statement, tenant);
+    pg_param(statement, id_text(arena, &due->session));
+    statement = pg_add(unit, arm_sql);
+    pg_param(statement, tenant);
+    pg_param(statement, id_text(arena, &due->turn));
+    pg_param(statement, id_text(arena, &message));
+    pg_param(statement, id_text(arena, &claim));
+    pg_param(statement, step->worker);
+}
+
+int64_t recover_read_armed(const struct pg_answer *answer)
+{
+    return answer->count > 1 ? pg_affected(answer->results, answer->count - 1) : 0;
+}
+
+const char *const recover_statements[] = {make_sql, due_sql, NULL};
+
+/* ---- asked for ---- */
 
 static const char *cell(const struct pg_result *result, struct arena *arena, int row, int column)
 {
@@ -138,8 +290,8 @@ int recover_answer(struct pg_session *session, const struct recover_row *row, co
         {.sql = lock_session_sql, .params = {row->tenant_id, row->session}, .param_count = 2},
         {.sql = arm_sql,
          .params = {row->tenant_id, row->turn, uuid_format(&ids[0], message),
-                    uuid_format(&ids[1], claim)},
-         .param_count = 4},
+                    uuid_format(&ids[1], claim), NULL},
+         .param_count = 5},
     };
     const struct pg_statement note = {
         .sql = audit_sql,

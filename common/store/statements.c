@@ -17,6 +17,7 @@
 #include "store/job.h"
 #include "store/knowledge.h"
 #include "store/reception_record.h"
+#include "store/recover.h"
 #include "store/rota.h"
 #include "store/round.h"
 #include "store/turn.h"
@@ -27,15 +28,15 @@
 
 static const char *const of_directory[] = {directory_unpublished_sql, NULL};
 
-static const char *const *const lists[] = {worker_statements,    inbox_statements,
-                                           turn_statements,      adoption_statements,
-                                           round_statements,     escalation_statements,
-                                           booking_statements,   booking_look_statements,
-                                           knowledge_statements, reception_record_statements,
-                                           delivery_statements,  delivery_due_statements,
-                                           job_statements,       rota_statements,
-                                           usage_statements,     calls_statements,
-                                           of_directory};
+static const char *const *const lists[] = {worker_statements,       inbox_statements,
+                                           turn_statements,         adoption_statements,
+                                           round_statements,        escalation_statements,
+                                           booking_statements,      booking_look_statements,
+                                           knowledge_statements,    reception_record_statements,
+                                           recover_statements,      delivery_statements,
+                                           delivery_due_statements, job_statements,
+                                           rota_statements,         usage_statements,
+                                           calls_statements,        of_directory};
 
 static const char *flat[STATEMENTS_MAX + 1];
 static size_t flat_count;

@@ -13,6 +13,7 @@
 #include "intake.h"
 #include "leftovers.h"
 #include "rate.h"
+#include "recovery.h"
 #include "relay.h"
 #include "rota.h"
 #include "service/log.h"
@@ -170,6 +171,7 @@ static void close_loop(void *state)
     leftovers_free(&engine->leftovers);
     rota_free(&engine->rota);
     unfinished_free(&engine->unfinished);
+    recovery_free(&engine->recovery);
     assistants_free(&engine->assistants);
     breakers_free(&engine->breakers);
     rates_free(&engine->rates);
@@ -238,6 +240,7 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     if (service_loop_index(self) == 0) {
         engine->relay = relay_new(engine);
         engine->unfinished = unfinished_new(engine);
+        engine->recovery = recovery_new(engine);
     }
     engine->tick = timer_new(engine->loop, on_bus_tick, engine);
     timer_start(engine->tick, 100, 1000);

@@ -30,6 +30,7 @@ struct summaries;
 struct leftovers;
 struct rota;
 struct unfinished;
+struct recovery;
 
 /* Read-only after start, but for suspect_busy. */
 struct engine_shared {
@@ -66,6 +67,7 @@ struct engine {
     struct leftovers *leftovers;
     struct rota *rota;
     struct unfinished *unfinished;
+    struct recovery *recovery;
     struct timer *tick;
     char *last_id; /* of the unit that retires the worker */
     bool draining, retiring;

@@ -38,6 +38,9 @@ const struct config_spec engine_config[] = {
     ROW("unfinished_message_ms", CONFIG_MS, unfinished_message_ms, "15m", 1000, 86400000, 0,
         "A message that a customer began to leave without a model becomes a task for people when "
         "nothing is added to it for so long."),
+    ROW("recovery_every_ms", CONFIG_MS, recovery_every_ms, "2s", 100, 600000, 0,
+        "Of what was answered without a model, a tenant whose file has recover.by_itself gets at "
+        "most one conversation answered after all in so long."),
     ROW("quiet_ms", CONFIG_MS, quiet_ms, "168h", 1000, 31536000000, 0,
         "A conversation silent for so long is closed; the next text opens another."),
     ROW("loop_replies", CONFIG_INT, loop_replies, "20", 0, 1000, 0,

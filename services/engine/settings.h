@@ -14,7 +14,7 @@ struct engine_settings {
     int64_t worker_lease_ms, adopt_every_ms;
     int64_t burst_ms, burst_max_ms;
     int64_t turn_deadline_ms, adopter_deadline_ms;
-    int64_t unfinished_message_ms;
+    int64_t unfinished_message_ms, recovery_every_ms;
     int64_t answer_within_ms, quiet_ms, loop_replies, loop_window_ms;
     const char *tool_networks; /* that tenants' HTTP tools may reach besides public addresses */
     int64_t tool_calls_per_tenant;

@@ -338,6 +338,38 @@ def test_recover_answers_once(desk):
                       " AND subject = %s", customer.conversation()) == 2
 
 
+def test_recovers_by_itself_where_the_file_says_so(desk):
+    """All models dead, three customers of two tenants; when they return, one answer each where the file allows it,
+    although the engine that makes one of them dies in its commit; elsewhere none.
+    Guards: recover.c pace_sql and arm_sql, the fence of the commit."""
+    desk.scripted = None
+    engines(desk, 2, recovery_every_ms=200)
+    mute(desk)
+    ours, others = ([Customer(desk, tenant) for _ in range(3)] for tenant in (SHOP, 0))
+    with changed(desk, SHOP, recover={"answer": True, "by_itself": True}):
+        for one in ours + others:
+            text(desk, one, "is the blue one in stock?")
+        for one in ours + others:
+            told(one, 1)
+        desk.wait(lambda: any(("ended", "no_model") in again(desk, one) for one in ours), 30,
+                  "a try without a model")
+        assert all(len(one.replies()) == 1 for one in ours)
+        stop = desk.stops.arm("engine.committing", action=KILL, match=ours[1].session()["id"])
+        desk.faults("model", {"match": AGAIN, "action": {"type": "reply", "text": "Later: yes, it is."}})
+        desk.wait(lambda: stop.hits, 30, "the kill")
+        wait_gone(desk, stop.pid)
+        for one in ours:
+            assert told(one, 2, "reply") == "Later: yes, it is."
+        desk.revive(("engine",))
+        quiet(desk, 2.0, lambda: [one.replies() for one in ours + others])
+        for one in ours:
+            assert len(one.replies()) == 2 and again(desk, one) == [("answered", None)], one.replies()
+            assert one.open_events() == 0
+        for one in others:
+            assert len(one.replies()) == 1 and again(desk, one) == [], one.replies()
+    desk.scripted = None
+
+
 def test_recover_only_where_the_file_allows_it(desk):
     engines(desk)
     question = marked(desk, "do you have time today?")

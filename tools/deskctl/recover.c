@@ -133,7 +133,8 @@ const struct command command_recover[] = {
      "After an outage of the models. Each is a conversation whose last reply was the fallback or\n"
      "the degraded wording (docs/RECEPTION.md), within its answer-by time, that no person holds,\n"
      "answered or closed the task of. --answer makes the engines answer again, once: customers\n"
-     "get one more text each. Where still no model answers, nothing is sent, and they stay here.",
+     "get one more text each. Where still no model answers, nothing is sent, and they stay here.\n"
+     "Where the tenant's file has `recover: {by_itself: true}`, the engines do it without this.",
      recover_options, 0, 0, run_recover},
     {.words = NULL},
 };

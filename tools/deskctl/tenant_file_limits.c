@@ -100,12 +100,25 @@ void section_read_knowledge(struct section *section, const struct yaml_node *nod
     json_close_object(section->writer);
 }
 
+struct recover {
+    bool answer, by_itself;
+};
+
+static const struct field recover_fields[] = {
+    {"answer", FIELD_BOOL, AT(recover, answer), 0, 0, false, NULL},
+    {"by_itself", FIELD_BOOL, AT(recover, by_itself), 0, 0, false, NULL},
+};
+
 void section_read_recover(struct section *section, const struct yaml_node *node)
 {
-    static const struct field answer = {"answer", FIELD_BOOL, 0, 0, 0, false, NULL};
-    bool may = false;
-    fields_read(section->problems, node, "recover", &answer, 1, &may);
+    struct recover recover = {false, false};
+    const struct yaml_node *by_itself = yaml_get(node, "by_itself");
+    fields_read(section->problems, node, "recover", recover_fields, COUNT(recover_fields),
+                &recover);
+    if (recover.by_itself && !recover.answer)
+        problems_add(section->problems, by_itself->line,
+                     "by_itself: needs answer: true; add it, or remove this");
     json_open_object(section->writer, NULL);
-    section_write_fields(section, &answer, 1, &may);
+    section_write_fields(section, recover_fields, COUNT(recover_fields), &recover);
     json_close_object(section->writer);
 }

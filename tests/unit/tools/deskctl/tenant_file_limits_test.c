@@ -18,8 +18,10 @@ static const struct good_section good[] = {
     {"budgets:\n  month:\n    dollars: 12.5\n", "budgets", "{\"month\":{\"cost\":12500000000}}"},
     {"knowledge: {passages: 0}\n", "knowledge", "{\"passages\":0}"},
     {"knowledge: {}\n", "knowledge", "{\"passages\":4}"},
-    {"recover: {answer: true}\n", "recover", "{\"answer\":true}"},
-    {"recover: {}\n", "recover", "{\"answer\":false}"},
+    {"recover: {answer: true}\n", "recover", "{\"answer\":true,\"by_itself\":false}"},
+    {"recover: {answer: true, by_itself: true}\n", "recover",
+     "{\"answer\":true,\"by_itself\":true}"},
+    {"recover: {}\n", "recover", "{\"answer\":false,\"by_itself\":false}"},
 };
 
 static const struct bad_section bad[] = {
@@ -50,6 +52,8 @@ static const struct bad_section bad[] = {
     {"knowledge: {passages: 9}\n", "1: passages: \"9\" must be a whole number from 0 to 8\n"},
     {"knowledge: {passage: 1}\n", "1: knowledge has no \"passage\"; did you mean passages?\n"},
     {"recover: {answer: yes}\n", "1: answer: \"yes\" must be true or false\n"},
+    {"recover: {by_itself: yes}\n", "1: by_itself: \"yes\" must be true or false\n"},
+    {"recover:\n  by_itself: true\n", "2: by_itself: needs answer: true; add it, or remove this\n"},
     {"recover: true\n", "1: recover: must be a block of indented name: value lines\n"},
 };
 
