@@ -14,6 +14,11 @@
     "(SELECT id FROM conversations WHERE tenant_id = $1::uuid AND contact_id IN " PERSON ")"
 #define WISHES                                                                                     \
     "(SELECT id FROM escalations WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS ")"
+/* Deliveries of what others were told of this person, and this person of others. */
+#define NOTICED                                                                                    \
+    "SELECT delivery_id FROM escalation_notices WHERE tenant_id = $1::uuid AND sms = $2::text"     \
+    " UNION SELECT delivery_id FROM escalation_notices WHERE tenant_id = $1::uuid"                 \
+    " AND escalation_id IN " WISHES
 #define TURNS "(SELECT id FROM turns WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS ")"
 
 /* `params` are the statement's parameters in order: t tenant, a address, h address hash, k lock
@@ -35,6 +40,11 @@ static const struct step {
     {"SELECT 1 FROM escalations WHERE tenant_id = $1::uuid AND id IN (SELECT * FROM " WISHES
      " AS w UNION SELECT escalation_id FROM escalation_notices WHERE tenant_id = $1::uuid"
      " AND sms = $2::text) ORDER BY id FOR UPDATE",
+     "ta"},
+    /* A responder may be at one, and has it locked before its attempts. */
+    {"SELECT 1 FROM deliveries WHERE tenant_id = $1::uuid AND id IN (SELECT id FROM deliveries"
+     " WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS " UNION " NOTICED
+     ") ORDER BY id FOR UPDATE",
      "ta"},
     {"INSERT INTO erasures (tenant_id, address_hash, erased_at)"
      " VALUES ($1::uuid, $2::uuid, clock_timestamp())"
@@ -87,7 +97,7 @@ static const struct step {
      " VALUES ($1::uuid, $2::text, $3::uuid, 'contact.erased', $4::text)",
      "tcih"},
 };
-enum { MESSAGES_STEP = 20 };
+enum { MESSAGES_STEP = 21 };
 
 struct texts {
     char tenant[UUID_TEXT_SIZE], hash[UUID_TEXT_SIZE], id[UUID_TEXT_SIZE], lock[24];

@@ -26,17 +26,26 @@ static const char messages_sql[] =
           " AND d.message_id = m.id AND d.state = 'suppressed')"
           " ORDER BY m.position LIMIT $5::integer";
 
+/* Erasure has the conversation as long as it deletes, and our keys would wait for it with half of
+ * what we write: so before anything else, and not in the way of turns. */
+static const char lock_sql[] =
+    "SELECT 1 FROM conversations WHERE tenant_id = $1::uuid AND id = $2::uuid FOR KEY SHARE";
+
 static const char write_sql[] =
-    "WITH called AS (INSERT INTO llm_calls (tenant_id, id, turn_id, provider, model, outcome,"
+    "WITH there AS (SELECT c.tenant_id FROM conversations c JOIN turns u"
+    " ON u.tenant_id = c.tenant_id AND u.id = $3::uuid"
+    " WHERE c.tenant_id = $1::uuid AND c.id = $19::uuid),"
+    " called AS (INSERT INTO llm_calls (tenant_id, id, turn_id, provider, model, outcome,"
     " error_code, finish, tokens_in, tokens_out, tokens_cached, connect_ms, first_token_ms,"
-    " total_ms, request_id, started_at, cost) VALUES ($1::uuid, $2::uuid, $3::uuid, $4::text,"
+    " total_ms, request_id, started_at, cost) SELECT t.tenant_id, $2::uuid, $3::uuid, $4::text,"
     " $5::text, $6::text, nullif($7::text, ''), $8::text, nullif($9::bigint, -1),"
     " nullif($10::bigint, -1), nullif($11::bigint, -1), nullif($12::integer, -1),"
     " nullif($13::integer, -1), nullif($14::integer, -1), nullif($15::text, ''),"
-    " to_timestamp($16::bigint / 1000.0), nullif($17::bigint, -1)) RETURNING id)"
-    " INSERT INTO summaries (tenant_id, id, conversation_id, up_to, body, assistant_version,"
-    " call_id) SELECT $1::uuid, $18::uuid, $19::uuid, $20::bigint, $21::text, $22::integer, c.id"
-    " FROM called c WHERE $21::text IS NOT NULL ON CONFLICT DO NOTHING";
+    " to_timestamp($16::bigint / 1000.0), nullif($17::bigint, -1) FROM there t RETURNING id),"
+    " told AS (INSERT INTO summaries (tenant_id, id, conversation_id, up_to, body,"
+    " assistant_version, call_id) SELECT $1::uuid, $18::uuid, $19::uuid, $20::bigint, $21::text,"
+    " $22::integer, c.id FROM called c WHERE $21::text IS NOT NULL ON CONFLICT DO NOTHING)"
+    " SELECT count(*) FROM there";
 
 static const char *id_text(struct arena *arena, const struct uuid *id)
 {
@@ -86,7 +95,11 @@ bool summary_read_message(const struct pg_answer *answer, int row, struct summar
 void summary_add_write(struct pg_unit *unit, struct arena *arena, const struct summary_made *made)
 {
     const struct turn_llm_call *call = &made->call;
-    struct pg_statement *statement = pg_add(unit, write_sql);
+    const char *conversation = id_text(arena, &made->conversation);
+    struct pg_statement *statement = pg_add(unit, lock_sql);
+    pg_param(statement, made->tenant);
+    pg_param(statement, conversation);
+    statement = pg_add(unit, write_sql);
     const char *const params[] = {made->tenant,
                                   id_text(arena, &call->id),
                                   id_text(arena, &made->turn),
@@ -105,10 +118,15 @@ void summary_add_write(struct pg_unit *unit, struct arena *arena, const struct s
                                   number(arena, call->started_ms),
                                   number(arena, call->cost),
                                   id_text(arena, &made->id),
-                                  id_text(arena, &made->conversation),
+                                  conversation,
                                   number(arena, made->up_to),
                                   made->body,
                                   number(arena, made->assistant_version)};
     for (size_t i = 0; i < sizeof params / sizeof *params; i++)
         pg_param(statement, params[i]);
+}
+
+bool summary_read_written(const struct pg_answer *answer)
+{
+    return pg_int(answer->results, 1, 0, 0) > 0;
 }

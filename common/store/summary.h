@@ -50,8 +50,10 @@ struct summary_made {
     struct turn_llm_call call;
 };
 
-/* Adds the statement that writes the call, and the summary unless there is one up to there. Texts
- * live until the unit is done. */
+/* Adds to an empty unit the statements that write the call, and the summary unless there is one up
+ * to there. Texts live until the unit is done. summary_read_written of the answer: false when
+ * nothing was written because the conversation or the turn is gone, as after an erasure. */
 void summary_add_write(struct pg_unit *unit, struct arena *arena, const struct summary_made *made);
+bool summary_read_written(const struct pg_answer *answer);
 
 #endif

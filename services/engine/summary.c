@@ -102,6 +102,8 @@ static void written(void *arg, const struct pg_answer *answer)
     struct engine *engine = job->all->engine;
     if (answer->err != NULL)
         log_warn("statement.failed", LOG_TEXT("what", "summary"), LOG_ERR(answer->err));
+    else if (!summary_read_written(answer))
+        log_info("summary.gone", LOG_TEXT("tenant", job->made.tenant));
     job_end(job);
     engine_drain_step(engine);
 }

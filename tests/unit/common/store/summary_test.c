@@ -43,18 +43,25 @@ static struct reading read_for(struct summary_wish wish)
     return out;
 }
 
+struct written {
+    bool there, failed;
+};
+
 static void on_written(void *arg, const struct pg_answer *answer)
 {
-    bool *failed = arg;
-    *failed = answer->err != NULL;
+    struct written *out = arg;
+    out->failed = answer->err != NULL;
+    if (answer->err != NULL)
+        printf("    %s: %s\n", answer->err->code, answer->err->message);
+    out->there = answer->err == NULL && summary_read_written(answer);
     rig_count_down();
 }
 
 /* Whether it was written. */
 static bool write_made(const struct turn_started *turn, int64_t up_to, const char *body)
 {
-    bool failed = false;
-    struct pg_unit unit = {.done = on_written, .arg = &failed};
+    struct written out = {.failed = true};
+    struct pg_unit unit = {.done = on_written, .arg = &out};
     const struct summary_made made = {.tenant = TENANT,
                                       .id = uuid_new(),
                                       .conversation = turn->conversation,
@@ -81,7 +88,8 @@ static bool write_made(const struct turn_started *turn, int64_t up_to, const cha
     rig_waiting++;
     pg_submit(rig_pg, &unit);
     rig_run();
-    return !failed;
+    CU_ASSERT_FALSE(out.failed);
+    return out.there;
 }
 
 /* Customer `who` writes text `n` and is answered; returns the turn as it was started. */
