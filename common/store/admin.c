@@ -98,7 +98,8 @@ int admin_list_conversations(struct pg_session *session, struct arena *arena, co
     "'assistant_version', "                                                                        \
     "u.assistant_version, 'error_code', u.error_code, 'started_at', to_char(u.started_at, " ISO    \
     "), 'finished_at', to_char(u.finished_at, " ISO "), 'traceparent', u.traceparent, "            \
-    "'calls', coalesce((SELECT jsonb_agg(jsonb_build_object('provider', l.provider, "              \
+    "'calls', coalesce((SELECT jsonb_agg(jsonb_build_object('purpose', l.purpose, 'provider', "    \
+    "l.provider, "                                                                                 \
     "'model', l.model, 'outcome', l.outcome, 'error_code', l.error_code, 'finish', "               \
     "l.finish, 'tokens_in', l.tokens_in, 'tokens_out', l.tokens_out, 'tokens_cached', "            \
     "l.tokens_cached, 'cost', l.cost, 'queue_ms', l.queue_ms, 'first_token_ms', "                  \

@@ -80,6 +80,7 @@ static const struct step {
     {"DELETE FROM escalations WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
     {"DELETE FROM tool_calls WHERE tenant_id = $1::uuid AND turn_id IN " TURNS, "ta"},
     {"DELETE FROM turn_rounds WHERE tenant_id = $1::uuid AND turn_id IN " TURNS, "ta"},
+    {"DELETE FROM summary_claims WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
     {"DELETE FROM summaries WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
     {"DELETE FROM llm_calls WHERE tenant_id = $1::uuid AND turn_id IN " TURNS, "ta"},
     {"DELETE FROM turns WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
@@ -97,7 +98,7 @@ static const struct step {
      " VALUES ($1::uuid, $2::text, $3::uuid, 'contact.erased', $4::text)",
      "tcih"},
 };
-enum { MESSAGES_STEP = 21 };
+enum { MESSAGES_STEP = 22 };
 
 struct texts {
     char tenant[UUID_TEXT_SIZE], hash[UUID_TEXT_SIZE], id[UUID_TEXT_SIZE], lock[24];

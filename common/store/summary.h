@@ -11,8 +11,10 @@
 #include "base/uuid.h"
 #include "pg/pg.h"
 #include "store/turn.h"
+#include "store/usage.h"
 
 #define SUMMARY_MESSAGES_MAX 100 /* read at once, the oldest first */
+#define SUMMARY_TENANT_MAX   2   /* made at once for a tenant, by all engines */
 
 /* What is to be summarised: a conversation up to before a position, or the contact's last one
  * before it. */
@@ -31,15 +33,40 @@ void summary_add_read(struct pg_unit *unit, struct arena *arena, const struct su
 struct summary_known {
     struct uuid conversation; /* whose summary it is */
     const char *body;         /* "" if there is none yet */
+    int64_t up_to;            /* the last message that it tells of; 0: none */
 };
 struct summary_message {
     int64_t position;
     const char *author, *text;
 };
 
-/* Read that unit's answer; false: there is no such conversation, or no such row. */
+/* Read that unit's answer; false: there is no such conversation, or somebody is at its summary, or
+ * failed a short while ago; no such row. */
 bool summary_read_known(const struct pg_answer *answer, struct summary_known *out);
 bool summary_read_message(const struct pg_answer *answer, int row, struct summary_message *out);
+
+/* ---- claim ---- */
+
+struct summary_claim {
+    const char *tenant;
+    struct uuid conversation, turn; /* the turn after which it is made */
+    struct uuid call;               /* the id of the model call to come */
+    int64_t after;                  /* up_to of the summary that it goes on from */
+    struct usage_amounts most;      /* that the call may use; no segments */
+    struct usage_limits limits;     /* of the tenant */
+    int64_t lease_ms;               /* nobody else makes it for so long, whatever becomes of us */
+};
+
+/* Adds to an empty unit the claim of a conversation's summary, with what it reserves of the
+ * tenant's budgets: all that it may use must be left of them. */
+void summary_add_claim(struct pg_unit *unit, struct arena *arena,
+                       const struct summary_claim *claim);
+
+/* NULL: claimed, the model may be asked. Else why not, borrowed: "taken", "made" (by another
+ * engine), "budget", "busy" (SUMMARY_TENANT_MAX of the tenant), "gone" (erased). */
+const char *summary_read_claimed(const struct pg_answer *answer);
+
+/* ---- writing ---- */
 
 struct summary_made {
     const char *tenant;
@@ -50,9 +77,11 @@ struct summary_made {
     struct turn_llm_call call;
 };
 
-/* Adds to an empty unit the statements that write the call, and the summary unless there is one up
- * to there. Texts live until the unit is done. summary_read_written of the answer: false when
- * nothing was written because the conversation or the turn is gone, as after an erasure. */
+/* Adds to an empty unit the statements that write the call, the summary unless there is one up to
+ * there, and what the call used, and give back the claim; without a body nobody tries again for a
+ * minute, for two after the next failure, and so on to an hour. Written twice it counts once. Texts
+ * live until the unit is done. summary_read_written of the answer: false when nothing was written
+ * because the conversation or the turn is gone, as after an erasure. */
 void summary_add_write(struct pg_unit *unit, struct arena *arena, const struct summary_made *made);
 bool summary_read_written(const struct pg_answer *answer);
 

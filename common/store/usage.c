@@ -3,28 +3,21 @@
 
 #include "store/columns.h"
 #include "store/turn_inside.h"
+#include "store/usage_inside.h"
 
-/* Reservations of one tenant are judged one unit after another, on a lock of their own ("usag" and
- * a hash): it is the last that the unit takes, and no commit needs it. */
 static const char lock_sql[] =
-    "SELECT pg_advisory_xact_lock(1970495847, k)::text"
+    "SELECT pg_advisory_xact_lock(" USAGE_LOCK ", k)::text"
     " FROM (SELECT DISTINCT hashtext(t::text) AS k FROM unnest($1::uuid[]) AS i (t) ORDER BY k)"
     " AS keys";
 
-/* What is reserved by turns that run: of a turn whose conversation was taken over, or whose session
- * is not due any more, nothing is. The turns of this unit that keep theirs are among them. */
+/* The turns of this unit that keep theirs are among them. */
 #define HELD_SQL                                                                                   \
-    "SELECT coalesce(sum(t.reserved_tokens) FILTER (WHERE t.reserved_day = f.day), 0) AS day_1,"   \
-    " coalesce(sum(t.reserved_cost) FILTER (WHERE t.reserved_day = f.day), 0) AS day_2,"           \
-    " coalesce(sum(t.reserved_segments) FILTER (WHERE t.reserved_day = f.day), 0) AS day_3,"       \
-    " coalesce(sum(t.reserved_tokens), 0) AS month_1, coalesce(sum(t.reserved_cost), 0) AS "       \
-    "month_2,"                                                                                     \
-    " coalesce(sum(t.reserved_segments), 0) AS month_3 FROM turns t"                               \
-    " JOIN channel_sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id"                \
-    " AND s.due_at IS NOT NULL"                                                                    \
-    " JOIN conversations c ON c.tenant_id = t.tenant_id AND c.id = t.conversation_id"              \
-    " AND c.epoch = t.epoch"                                                                       \
-    " WHERE t.tenant_id = f.tenant_id AND t.reserved_day >= f.month AND t.state = 'running'"
+    "SELECT coalesce(sum(r.tokens) FILTER (WHERE r.day = f.day), 0) AS day_1,"                     \
+    " coalesce(sum(r.cost) FILTER (WHERE r.day = f.day), 0) AS day_2,"                             \
+    " coalesce(sum(r.segments) FILTER (WHERE r.day = f.day), 0) AS day_3,"                         \
+    " coalesce(sum(r.tokens), 0) AS month_1, coalesce(sum(r.cost), 0) AS month_2,"                 \
+    " coalesce(sum(r.segments), 0) AS month_3 FROM " USAGE_HELD_SQL("f.tenant_id",                 \
+                                                                    "f.month") " AS r"
 
 /* What of the turn's own reservation is in HELD_SQL. */
 #define OWN_SQL                                                                                    \

@@ -1,7 +1,8 @@
 /* The SQL of `deskctl usage`: see usage_admin.h. */
 #include "store/usage_admin.h"
 
-/* Reserved is what running turns hold, as usage.c counts it. */
+#include "store/usage_inside.h"
+
 static const char list_sql[] =
     "WITH listed AS (SELECT z.id AS tenant_id, z.name, p.period, k.back,"
     " (date_trunc(p.period, now() AT TIME ZONE z.timezone) - k.back * p.length)::date AS since,"
@@ -21,16 +22,12 @@ static const char list_sql[] =
     " coalesce((l.budget ->> 'segments')::bigint, -1), l.unpriced"
     " FROM listed l LEFT JOIN usage u ON u.tenant_id = l.tenant_id AND u.period = l.period"
     " AND u.since = l.since CROSS JOIN LATERAL (SELECT"
-    " coalesce(sum(t.reserved_tokens), 0)::bigint AS tokens,"
-    " coalesce(sum(t.reserved_cost), 0)::bigint AS cost,"
-    " coalesce(sum(t.reserved_segments), 0)::bigint AS segments FROM turns t"
-    " JOIN channel_sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id"
-    " AND s.due_at IS NOT NULL"
-    " JOIN conversations c ON c.tenant_id = t.tenant_id AND c.id = t.conversation_id"
-    " AND c.epoch = t.epoch"
-    " WHERE t.tenant_id = l.tenant_id AND t.reserved_day >= l.since"
-    " AND t.reserved_day < l.since + l.length AND t.state = 'running') AS h"
-    " WHERE l.back = 0 OR u.tenant_id IS NOT NULL ORDER BY l.name, l.period, l.back";
+    " coalesce(sum(r.tokens), 0)::bigint AS tokens, coalesce(sum(r.cost), 0)::bigint AS cost,"
+    " coalesce(sum(r.segments), 0)::bigint AS segments"
+    " FROM " USAGE_HELD_SQL(
+        "l.tenant_id",
+        "l.since") " AS r WHERE r.day < l.since + l.length) AS h"
+                   " WHERE l.back = 0 OR u.tenant_id IS NOT NULL ORDER BY l.name, l.period, l.back";
 
 static struct usage_amounts amounts_at(const struct pg_result *result, int row, int column)
 {

@@ -57,6 +57,12 @@ size_t breakers_count(const struct breakers *breakers)
     return map_count(breakers->troubled);
 }
 
+const char *breaker_key_of(struct arena *arena, const char *tenant, const char *assistant,
+                           int version, int entry)
+{
+    return arena_printf(arena, "%s/%s/%d/%d", tenant, assistant, version, entry);
+}
+
 int64_t breaker_wait_ms(struct breakers *breakers, const char *key, int64_t now_ms, bool *probe)
 {
     struct breaker *breaker = map_get_text(breakers->troubled, key);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 
 struct breakers;
@@ -16,6 +17,11 @@ struct breakers;
 /* Returns owned; frees and sets to NULL. */
 struct breakers *breakers_new(void);
 void breakers_free(struct breakers **breakers);
+
+/* The key of a model: of a tenant's assistant, and of an entry in its version's chain: a key that
+ * was mended is tried at once. In the arena. */
+const char *breaker_key_of(struct arena *arena, const char *tenant, const char *assistant,
+                           int version, int entry);
 
 /* How long it is left alone: 0 if it may be called now. *probe: the call is the only one
  * until it is reported, let go, or 2 min have passed. */

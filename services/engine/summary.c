@@ -1,11 +1,13 @@
-/* Reading what was said, asking the first model of the chain, storing what it made of it. Each job
- * is a chain of three steps (read, ask, write) that any failure ends. statements.c calls it. */
+/* Reading what was said, claiming the summary, asking the first model of the chain, storing what it
+ * made of it. Each job is a chain of these steps (read, claim, ask, write) that any failure ends.
+ * statements.c calls it. */
 #include "summary.h"
 
 #include "assistants.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "breaker.h"
 #include "prompt/prompt.h"
 #include "prompt/recap.h"
 #include "prompt/tokens.h"
@@ -14,34 +16,44 @@
 #include "session.h"
 #include "store/summary.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
-#define JOBS_MAX      4 /* of a loop */
-#define UNIT_MS       5000
-#define TOTAL_MS      30000
-#define ANSWER_TOKENS 400
-#define ANSWER_MAX    (16 * 1024)
-#define BODY_MAX      3000 /* bytes that are kept of it */
+#define JOBS_MAX       4 /* of a process, so that turns have the connections and the models */
+#define UNIT_MS        5000
+#define TOTAL_MS       30000
+#define LEASE_MS       60000 /* of a claim: the call and all tries to write it */
+#define ANSWER_TOKENS  400
+#define ANSWER_MAX     (16 * 1024)
+#define BODY_MAX       3000 /* bytes that are kept of it */
+#define WRITE_TRIES    4
+#define WRITE_AGAIN_MS 500 /* doubled each time */
 
 struct job {
     struct summaries *all;
     TAILQ_ENTRY(job) link;
     struct arena *arena;
     const struct assistant *assistant; /* the engine's, kept as long as it */
+    const char *breaker;               /* the key of the model's */
     struct summary_wish wish;
+    struct recap recap;
+    int64_t after; /* up_to of the summary that it goes on from */
     struct summary_made made;
     struct llm_call *call;
-    bool writing;
+    struct timer *again; /* of the write */
+    int writes;
+    bool writing; /* a unit that writes is on its way, or waits to be sent again */
 };
 
 struct summaries {
     struct engine *engine;
     TAILQ_HEAD(, job) jobs;
-    size_t count;
     bool stopped;
 };
+
+static atomic_int jobs_of_process;
 
 struct summaries *summaries_new(struct engine *engine)
 {
@@ -54,35 +66,18 @@ struct summaries *summaries_new(struct engine *engine)
 static void job_end(struct job *job)
 {
     TAILQ_REMOVE(&job->all->jobs, job, link);
-    job->all->count--;
+    atomic_fetch_sub(&jobs_of_process, 1);
+    timer_free(&job->again);
     arena_free(&job->arena);
     free(job);
 }
 
-static void stop_call(struct job *job)
+/* The job's last unit that writes has ended. */
+static void job_over(struct job *job)
 {
-    llm_cancel(job->all->engine->llm, job->call);
+    struct engine *engine = job->all->engine;
     job_end(job);
-}
-
-void summaries_stop(struct summaries *summaries)
-{
-    struct job *job, *next;
-    summaries->stopped = true;
-    for (job = TAILQ_FIRST(&summaries->jobs); job != NULL; job = next) {
-        next = TAILQ_NEXT(job, link);
-        if (job->call != NULL)
-            stop_call(job);
-    }
-}
-
-void summaries_free(struct summaries **summaries)
-{
-    if (*summaries == NULL)
-        return;
-    summaries_stop(*summaries);
-    free(*summaries);
-    *summaries = NULL;
+    engine_drain_step(engine);
 }
 
 bool summaries_in_flight(const struct summaries *summaries)
@@ -94,36 +89,67 @@ bool summaries_in_flight(const struct summaries *summaries)
     return false;
 }
 
+static const struct assistant_model *model_of(const struct job *job)
+{
+    return &job->assistant->models[0];
+}
+
+static int answer_tokens(const struct assistant_model *model)
+{
+    return model->max_tokens > ANSWER_TOKENS ? model->max_tokens : ANSWER_TOKENS;
+}
+
 /* ---- write ---- */
+
+static void write_summary(void *arg);
 
 static void written(void *arg, const struct pg_answer *answer)
 {
     struct job *job = arg;
-    struct engine *engine = job->all->engine;
-    if (answer->err != NULL)
+    const struct engine *engine = job->all->engine;
+    if (answer->err != NULL) {
         log_warn("statement.failed", LOG_TEXT("what", "summary"), LOG_ERR(answer->err));
-    else if (!summary_read_written(answer))
+        if (err_is_retryable(answer->err) && job->writes < WRITE_TRIES && !engine->retiring) {
+            timer_start(job->again, (int64_t)WRITE_AGAIN_MS << (job->writes - 1), 0);
+            return;
+        }
+    } else if (!summary_read_written(answer)) {
         log_info("summary.gone", LOG_TEXT("tenant", job->made.tenant));
-    job_end(job);
-    engine_drain_step(engine);
+    }
+    job_over(job);
 }
 
-static void write_summary(struct job *job)
+/* Again with the same ids, as long as the database is away: what the call used was used. */
+static void write_summary(void *arg)
 {
+    struct job *job = arg;
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = written, .arg = job};
+    if (job->again == NULL)
+        job->again = timer_new(job->all->engine->loop, write_summary, job);
     job->writing = true;
+    job->writes++;
     summary_add_write(&unit, job->arena, &job->made);
     pg_submit(job->all->engine->pg, &unit);
 }
 
 /* ---- ask ---- */
 
+static void tell_breaker(const struct job *job, const struct err *err)
+{
+    int64_t alone_ms =
+        breaker_report(job->all->engine->breakers, job->breaker, false, err, clock_mono_ms());
+    if (alone_ms > 0)
+        log_warn("model.left_alone", LOG_TEXT("tenant", job->made.tenant), LOG_INT("model", 1),
+                 LOG_INT("ms", alone_ms), LOG_ERR(err));
+}
+
 static void answered(void *arg, const struct llm_result *result)
 {
     struct job *job = arg;
     struct summary_made *made = &job->made;
     job->call = NULL;
-    calls_describe(job->arena, &job->assistant->models[0], result, &made->call);
+    tell_breaker(job, result->err);
+    calls_describe(job->arena, model_of(job), result, &made->call);
     if (result->err != NULL)
         log_warn("summary.failed", LOG_TEXT("tenant", made->tenant), LOG_ERR(result->err));
     else if (result->text[strspn(result->text, " \n\t\r")] != '\0')
@@ -132,52 +158,110 @@ static void answered(void *arg, const struct llm_result *result)
     write_summary(job);
 }
 
-/* A summary counts against the model's limits like a turn, but waits for none: the next turn whose
- * prompt leaves something out wishes it again. */
-static bool is_within_rate(struct job *job, const struct recap *recap)
+static int64_t tokens_in(const struct job *job)
 {
-    const struct assistant_model *model = &job->assistant->models[0];
-    struct rate_place place = {.key = NULL};
-    int64_t tokens = model->max_tokens > ANSWER_TOKENS ? model->max_tokens : ANSWER_TOKENS;
+    int64_t tokens = 0;
     for (size_t i = 0; i < RECAP_MESSAGES; i++)
-        tokens += tokens_of_message(&recap->messages[i]);
-    return rate_take(job->all->engine->rates,
-                     rate_key(job->arena, job->wish.tenant, model->base_url, model->model),
-                     &model->rate, tokens, clock_mono_ms(), 0, &place) == 0;
+        tokens += tokens_of_message(&job->recap.messages[i]);
+    return tokens;
 }
 
-static void ask(struct job *job, const struct recap *recap)
+/* A summary counts against the model's limits like a turn, but waits for none: the next turn whose
+ * prompt leaves something out wishes it again. */
+static bool is_within_rate(struct job *job)
 {
-    const struct assistant_model *model = &job->assistant->models[0];
+    const struct assistant_model *model = model_of(job);
+    struct rate_place place = {.key = NULL};
+    return rate_take(job->all->engine->rates,
+                     rate_key(job->arena, job->made.tenant, model->base_url, model->model),
+                     &model->rate, tokens_in(job) + answer_tokens(model), clock_mono_ms(), 0,
+                     &place) == 0;
+}
+
+static void ask(struct job *job)
+{
+    const struct assistant_model *model = model_of(job);
     struct engine *engine = job->all->engine;
-    job->made.up_to = recap->up_to;
-    job->made.call = (struct turn_llm_call){.id = uuid_new(), .started_ms = clock_wall_ms()};
-    job->call = llm_start(
-        engine->llm,
-        &(struct llm_request){.dialect = model->dialect,
-                              .base_url = model->base_url,
-                              .key = model->key,
-                              .key_header = model->key_header,
-                              .headers = model->headers,
-                              .extra = model->extra,
-                              .model = model->model,
-                              .messages = recap->messages,
-                              .message_count = RECAP_MESSAGES,
-                              .temperature = model->temperature,
-                              .max_tokens = model->max_tokens > ANSWER_TOKENS ? model->max_tokens
-                                                                              : ANSWER_TOKENS,
-                              .max_completion_tokens = model->max_completion_tokens,
-                              .no_stream_usage = model->no_stream_usage,
-                              .echo_reasoning = model->echo_reasoning,
-                              .answer_max_bytes = ANSWER_MAX,
-                              .first_token_ms = model->first_token_ms,
-                              .total_ms = TOTAL_MS},
-        &(struct llm_callbacks){.on_done = answered, .arg = job});
+    job->made.call.started_ms = clock_wall_ms();
+    job->call =
+        llm_start(engine->llm,
+                  &(struct llm_request){.dialect = model->dialect,
+                                        .base_url = model->base_url,
+                                        .key = model->key,
+                                        .key_header = model->key_header,
+                                        .headers = model->headers,
+                                        .extra = model->extra,
+                                        .model = model->model,
+                                        .messages = job->recap.messages,
+                                        .message_count = RECAP_MESSAGES,
+                                        .temperature = model->temperature,
+                                        .max_tokens = answer_tokens(model),
+                                        .max_completion_tokens = model->max_completion_tokens,
+                                        .no_stream_usage = model->no_stream_usage,
+                                        .echo_reasoning = model->echo_reasoning,
+                                        .answer_max_bytes = ANSWER_MAX,
+                                        .first_token_ms = model->first_token_ms,
+                                        .total_ms = TOTAL_MS},
+                  &(struct llm_callbacks){.on_done = answered, .arg = job});
+}
+
+/* ---- claim ---- */
+
+/* One that is to be tried once is tried by a turn: a summary that hangs would hold up turns. */
+static bool is_left_alone(const struct job *job)
+{
+    struct breakers *breakers = job->all->engine->breakers;
+    bool probe;
+    int64_t wait_ms = breaker_wait_ms(breakers, job->breaker, clock_mono_ms(), &probe);
+    if (probe)
+        breaker_let_go(breakers, job->breaker);
+    return wait_ms > 0 || probe;
+}
+
+static struct usage_amounts worst_of(const struct job *job)
+{
+    const struct assistant_model *model = model_of(job);
+    const int64_t in = tokens_in(job), out = answer_tokens(model);
+    return (struct usage_amounts){.tokens = in + out,
+                                  .cost = in * (model->price_in > 0 ? model->price_in : 0) +
+                                          out * (model->price_out > 0 ? model->price_out : 0)};
+}
+
+/* A claim that we do not use lapses. */
+static void claimed(void *arg, const struct pg_answer *answer)
+{
+    struct job *job = arg;
+    const char *why = answer->err == NULL ? summary_read_claimed(answer) : NULL;
+    job->writing = false;
+    if (answer->err != NULL)
+        log_warn("statement.failed", LOG_TEXT("what", "summary"), LOG_ERR(answer->err));
+    else if (why != NULL)
+        log_info("summary.not_now", LOG_TEXT("tenant", job->made.tenant), LOG_TEXT("why", why));
+    if (answer->err == NULL && why == NULL && !job->all->stopped)
+        ask(job);
+    else
+        job_over(job);
+}
+
+static void claim(struct job *job)
+{
+    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = claimed, .arg = job};
+    job->writing = true;
+    summary_add_claim(&unit, job->arena,
+                      &(struct summary_claim){.tenant = job->made.tenant,
+                                              .conversation = job->made.conversation,
+                                              .turn = job->made.turn,
+                                              .call = job->made.call.id,
+                                              .after = job->after,
+                                              .most = worst_of(job),
+                                              .limits = job->assistant->budget,
+                                              .lease_ms = LEASE_MS});
+    pg_submit(job->all->engine->pg, &unit);
 }
 
 /* ---- read ---- */
 
-static bool read_recap(struct job *job, const struct pg_answer *answer, struct recap *recap)
+static bool read_recap(struct job *job, const struct pg_answer *answer)
 {
     struct summary_known known;
     struct summary_message message;
@@ -188,25 +272,28 @@ static bool read_recap(struct job *job, const struct pg_answer *answer, struct r
     for (; count < SUMMARY_MESSAGES_MAX && summary_read_message(answer, (int)count, &message);
          count++)
         lines[count] = (struct recap_line){message.position, message.author, message.text};
-    job->made.conversation = known.conversation;
     const struct recap_parts parts = {.language = job->assistant->profile.language,
                                       .known = known.body,
                                       .lines = lines,
                                       .count = count,
                                       .tokens_max =
                                           job->all->engine->shared->settings.prompt_tokens / 2};
-    return recap_build(job->arena, &parts, recap);
+    if (!recap_build(job->arena, &parts, &job->recap))
+        return false;
+    job->after = known.up_to;
+    job->made.conversation = known.conversation;
+    job->made.up_to = job->recap.up_to;
+    return true;
 }
 
 static void was_read(void *arg, const struct pg_answer *answer)
 {
     struct job *job = arg;
-    struct recap recap;
     if (answer->err != NULL)
         log_warn("statement.failed", LOG_TEXT("what", "summary"), LOG_ERR(answer->err));
-    if (answer->err == NULL && !job->all->stopped && read_recap(job, answer, &recap) &&
-        is_within_rate(job, &recap))
-        ask(job, &recap);
+    if (answer->err == NULL && !job->all->stopped && read_recap(job, answer) &&
+        !is_left_alone(job) && is_within_rate(job))
+        claim(job);
     else
         job_end(job);
 }
@@ -220,26 +307,84 @@ static bool is_at_it(const struct summaries *all, const struct summary_wish *wis
     return false;
 }
 
+static bool take_place(void)
+{
+    if (atomic_fetch_add(&jobs_of_process, 1) < JOBS_MAX)
+        return true;
+    atomic_fetch_sub(&jobs_of_process, 1);
+    return false;
+}
+
+/* The call's row, if nothing comes of it: as of one that was stopped. */
+static struct turn_llm_call call_of(const struct assistant_model *model)
+{
+    return (struct turn_llm_call){.id = uuid_new(),
+                                  .provider = model->provider,
+                                  .model = model->model,
+                                  .outcome = "stopped",
+                                  .error_code = "",
+                                  .finish = "",
+                                  .request_id = "",
+                                  .tokens_in = -1,
+                                  .tokens_out = -1,
+                                  .tokens_cached = -1,
+                                  .connect_ms = -1,
+                                  .first_token_ms = -1,
+                                  .total_ms = -1,
+                                  .cost = -1};
+}
+
 static void start(struct summaries *all, const struct session *session,
                   const struct assistant *assistant, struct summary_wish wish)
 {
-    if (all->count == JOBS_MAX || is_at_it(all, &wish))
+    const struct turn_started *turn = &session->turn;
+    if (assistant->model_count == 0 || is_at_it(all, &wish) || !take_place())
         return;
     struct job *job = xcalloc(1, sizeof *job);
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = was_read, .arg = job};
     job->all = all;
     job->arena = arena_new();
     job->assistant = assistant;
+    job->breaker =
+        breaker_key_of(job->arena, session->tenant, turn->assistant, turn->assistant_version, 0);
     wish.tenant = arena_strdup(job->arena, session->tenant);
     job->wish = wish;
     job->made = (struct summary_made){.tenant = wish.tenant,
                                       .id = uuid_new(),
-                                      .turn = session->turn.turn,
-                                      .assistant_version = session->turn.assistant_version};
+                                      .turn = turn->turn,
+                                      .assistant_version = turn->assistant_version,
+                                      .call = call_of(model_of(job))};
     TAILQ_INSERT_TAIL(&all->jobs, job, link);
-    all->count++;
     summary_add_read(&unit, job->arena, &job->wish);
     pg_submit(all->engine->pg, &unit);
+}
+
+/* ---- stopping ---- */
+
+void summaries_stop(struct summaries *summaries)
+{
+    struct job *job;
+    summaries->stopped = true;
+    TAILQ_FOREACH(job, &summaries->jobs, link)
+    if (job->call != NULL) {
+        llm_cancel(summaries->engine->llm, job->call);
+        job->call = NULL;
+        write_summary(job); /* as stopped */
+    }
+}
+
+void summaries_free(struct summaries **summaries)
+{
+    struct job *job;
+    if (*summaries == NULL)
+        return;
+    while ((job = TAILQ_FIRST(&(*summaries)->jobs)) != NULL) {
+        if (job->call != NULL)
+            llm_cancel((*summaries)->engine->llm, job->call);
+        job_end(job);
+    }
+    free(*summaries);
+    *summaries = NULL;
 }
 
 /* ---- when ---- */

@@ -11,15 +11,16 @@ struct summaries;
 /* Returns owned, empty. */
 struct summaries *summaries_new(struct engine *engine);
 
-/* Stops all of them, without a trace; frees; sets to NULL; accepts NULL. After pg_free. */
+/* Stops what is left of them, without a trace; frees; sets to NULL; accepts NULL. After pg_free. */
 void summaries_free(struct summaries **summaries);
 
 /* The session's turn was committed, and is still in memory: summarises what its prompt left out,
  * or all of a conversation that ended with it; with the first reply of a conversation, what the
- * contact's last one has been. One at a time for a contact's conversation, and few in all. */
+ * contact's last one has been. One at a time for a contact's conversation, few of a tenant and few
+ * in all, within the tenant's budgets, and none of a model in trouble. */
 void summaries_after(struct summaries *summaries, struct session *session);
 
-/* Drain: no new ones, and calls of models are stopped. */
+/* Drain: no new ones, and calls of models are stopped, which is written. */
 void summaries_stop(struct summaries *summaries);
 
 /* Units on their way that would write. */

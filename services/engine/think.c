@@ -43,12 +43,10 @@ int64_t think_time_left_ms(const struct session *session)
     return session->started_ms + session->turn.deadline_ms - clock_mono_ms();
 }
 
-/* A breaker is a tenant's, and ends with the version of its assistant: a key that was mended is
- * tried at once. */
 static const char *breaker_key(struct session *session, int index)
 {
-    return arena_printf(session->arena, "%s/%s/%d/%d", session->tenant, session->turn.assistant,
-                        session->turn.assistant_version, index);
+    return breaker_key_of(session->arena, session->tenant, session->turn.assistant,
+                          session->turn.assistant_version, index);
 }
 
 static void tell_breaker(struct session *session, const struct err *err)

@@ -93,6 +93,8 @@ def add_history(desk, count, address, state="delivered", reason=None, turn="fini
            f"{of('call')}, {of('turn')}, 'openai', 'm', 'ok', now()")
     insert("summaries", "id, conversation_id, up_to, body, assistant_version, call_id",
            f"{of('summary')}, {of('talk')}, 1, 'summary of ' || mark, 1, {of('call')}")
+    insert("summary_claims", "conversation_id, claim, tries, until_at, reserved_tokens, reserved_cost",
+           f"{of('talk')}, {of('call')}, 1, now(), 1, 1")
     insert("messages", "id, conversation_id, session_id, direction, author, body, provider_id,"
            " event_time", f"{of('text')}, {of('talk')}, {of('session')}, 'in', 'contact',"
            " 'text ' || mark, mark, now()")

@@ -92,7 +92,8 @@ def test_nothing_reads_the_whole_history(desk):
              " SELECT tenant_id, 'x', address, 'opted_in', 'x', now() FROM contact_addresses")
     for table in ("contacts", "contact_addresses", "conversations", "channel_sessions", "turns",
                   "llm_calls", "messages", "inbox_events", "deliveries", "delivery_attempts",
-                  "consents", "turn_rounds", "tool_calls", "escalations", "escalation_notices", "jobs"):
+                  "consents", "turn_rounds", "tool_calls", "escalations", "escalation_notices", "jobs",
+                  "summary_claims"):
         desk.sql(f"ANALYZE {table}")
     direct = {"FRONTDESK_DATABASE_URL": desk.installation.deskctl_environment()[
         "FRONTDESK_DATABASE_DIRECT_URL"]}

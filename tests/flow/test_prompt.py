@@ -219,10 +219,7 @@ def test_what_was_left_out_is_summarised(desk):
 
 def test_next_conversation_sees_the_last_ones_summary(desk):
     with garage(desk, tools=["end_conversation"], intents=[]) as customer:
-        said = customer.make("please end this")
-        desk.faults("model", {"match": said.nonce, "count": 1, "action": {
-            "type": "tool_call", "name": "end_conversation", "arguments": "{}"}})
-        say(desk, said)
+        said = end_conversation(desk, customer)
         customer.wait_replies(1)
         ended = customer.conversation()
         (conversation, _, body), = wait_summaries(customer, 1)
@@ -235,23 +232,97 @@ def test_next_conversation_sees_the_last_ones_summary(desk):
         assert "the customer's last conversation" in shown_now[0]
 
 
+def end_conversation(desk, customer, *faults):
+    """The customer writes, and the model ends the conversation with its reply."""
+    said = customer.make("please end this")
+    desk.faults("model", {"match": said.nonce, "count": 1, "action": {
+        "type": "tool_call", "name": "end_conversation", "arguments": "{}"}}, *faults)
+    say(desk, said)
+    return said
+
+
+def of_summaries(**action):
+    """A fault of the calls for summaries."""
+    return {"match": "memory of a receptionist", "action": {"type": "status", **action}}
+
+
+def summary_calls(customer):
+    """[(outcome, tokens)] of the calls for the customer's summaries."""
+    return customer.desk.sql(
+        "SELECT l.outcome, coalesce(l.tokens_in + l.tokens_out, 0) FROM llm_calls l JOIN turns t"
+        " ON t.tenant_id = l.tenant_id AND t.id = l.turn_id JOIN channel_sessions s"
+        " ON s.tenant_id = t.tenant_id AND s.id = t.session_id WHERE l.purpose = 'summary'"
+        " AND s.tenant_id = %s::uuid AND s.remote_address = %s", customer.tenant_id,
+        customer.address)
+
+
+def events(desk, name):
+    return [line for line in desk.log("engine-1") if line.get("event") == name]
+
+
 def test_failed_summary_costs_nothing_but_itself(desk):
-    """Needs the reply not to wait for it."""
+    """Needs the reply not to wait for it, and the next conversation not to try it again at once."""
     with garage(desk, tools=["end_conversation"], intents=[]) as customer:
-        said = customer.make("please end this")
-        desk.faults("model", {"match": said.nonce, "count": 1, "action": {
-            "type": "tool_call", "name": "end_conversation", "arguments": "{}"}},
-            {"match": "memory of a receptionist", "action": {"type": "status", "status": 500}})
-        say(desk, said)
+        end_conversation(desk, customer, of_summaries(status=500))
         customer.wait_replies(1)
-        desk.wait(lambda: desk.value("SELECT count(*) FROM llm_calls l JOIN turns t"
-                                     " ON t.tenant_id = l.tenant_id AND t.id = l.turn_id"
-                                     " WHERE t.id = %s::uuid AND l.outcome = 'failed'",
-                                     customer.turns()[0]["id"]), 15, "the failed call's row")
+        ended = customer.conversation()
+        desk.wait(lambda: [row[0] for row in summary_calls(customer)] == ["failed"], 15,
+                  "the failed call's row")
         assert summaries(customer) == []
+        out = good(desk, "conversation", "show", ended).out
+        assert "summary's model " in out and ": failed" in out, out
+        for count in (2, 3):
+            customer.text()
+            assert customer.wait_replies(count)[-1][1] == "reply"
+        assert in_marks(shown(desk, customer)) == []
+        assert len(summary_calls(customer)) == 1, summary_calls(customer)
+
+
+def test_summary_tells_the_models_breaker(desk):
+    """A summary that is throttled leaves the model alone for as long as it asked. Guard: the report
+    in summary.c; without it only the calls of turns do."""
+    with garage(desk, tools=["end_conversation"], intents=[]) as customer:
+        before = len(events(desk, "model.left_alone"))
+        end_conversation(desk, customer, of_summaries(status=429, retry_after="2"))
+        customer.wait_replies(1)
+        desk.wait(lambda: len(events(desk, "model.left_alone")) == before + 1, 15,
+                  "the breaker to open")
         customer.text()
         assert customer.wait_replies(2)[-1][1] == "reply"
-        assert in_marks(shown(desk, customer)) == []
+
+
+def tokens_used(desk, customer):
+    return desk.value("SELECT coalesce(max(tokens), 0)::bigint FROM usage WHERE period = 'month'"
+                      " AND tenant_id = %s::uuid", customer.tenant_id)
+
+
+def test_summary_is_counted(desk):
+    with garage(desk, tools=["end_conversation"], intents=[]) as customer:
+        before = tokens_used(desk, customer)
+        end_conversation(desk, customer)
+        wait_summaries(customer, 1)
+        (outcome, tokens), = summary_calls(customer)
+        said = desk.value("SELECT sum(l.tokens_in + l.tokens_out)::bigint FROM llm_calls l"
+                          " WHERE l.turn_id = %s::uuid AND l.purpose = 'turn'",
+                          customer.turns()[0]["id"])
+        assert outcome == "answered" and tokens > 0
+        assert tokens_used(desk, customer) - before == said + tokens
+        assert desk.value("SELECT count(*) FROM summary_claims WHERE reserved_day IS NOT NULL") == 0
+
+
+def test_spent_budget_makes_no_summary(desk):
+    """The turn may go beyond the budget, its summary may not. Guard: the claim's judgement."""
+    with garage(desk) as customer:
+        used = tokens_used(desk, customer)
+    with garage(desk, tools=["end_conversation"], intents=[],
+                budgets={"month": {"tokens": used + 1}}) as customer:
+        before = len(events(desk, "summary.not_now"))
+        end_conversation(desk, customer)
+        assert customer.wait_replies(1)[-1][1] == "reply"
+        desk.wait(lambda: len(events(desk, "summary.not_now")) == before + 1, 15,
+                  "the summary to be put off")
+        assert events(desk, "summary.not_now")[-1]["why"] == "budget"
+        assert summary_calls(customer) == [] and summaries(customer) == []
 
 
 # ---- what was sent ----

@@ -56,7 +56,8 @@ static void add_span(const struct json *object, const char *from, const char *to
 static void add_call(const struct json *call, struct strbuf *out)
 {
     int64_t in = -1, tokens_out = -1, cost = -1;
-    strbuf_printf(out, "%*smodel ", INDENT, "");
+    const bool is_turns = strcmp(text_of(call, "purpose"), "summary") != 0;
+    strbuf_printf(out, "%*s%s ", INDENT, "", is_turns ? "model" : "summary's model");
     table_add_safe(out, text_of(call, "provider"), false, 0);
     strbuf_add_char(out, ' ');
     table_add_safe(out, text_of(call, "model"), false, 0);

@@ -44,6 +44,11 @@ static bool two_wait(void)
     return strcmp(owner_value(waiting_sql), "2") == 0;
 }
 
+static bool three_wait(void)
+{
+    return strcmp(owner_value(waiting_sql), "3") == 0;
+}
+
 static void run_in(struct pg_session *session, const char *sql)
 {
     struct err err;
@@ -183,7 +188,29 @@ static struct summary_made summary_of(const struct turn_started *turn)
 
 static const char left_sql[] =
     "SELECT (SELECT count(*) FROM summaries) + (SELECT count(*) FROM llm_calls)"
-    " + (SELECT count(*) FROM turns) + (SELECT count(*) FROM contacts)";
+    " + (SELECT count(*) FROM summary_claims) + (SELECT count(*) FROM turns)"
+    " + (SELECT count(*) FROM contacts)";
+
+static struct summary_claim claim_of(const struct summary_made *made)
+{
+    return (struct summary_claim){.tenant = TENANT,
+                                  .conversation = made->conversation,
+                                  .turn = made->turn,
+                                  .call = made->call.id,
+                                  .limits = {{-1, -1, -1}, {-1, -1, -1}},
+                                  .lease_ms = 60000};
+}
+
+static void on_claimed_summary(void *arg, const struct pg_answer *answer)
+{
+    struct late *out = arg;
+    out->failed = answer->err != NULL;
+    if (answer->err != NULL)
+        printf("    late: %s: %s\n", answer->err->code, answer->err->message);
+    else
+        out->kind = summary_read_claimed(answer) == NULL;
+    rig_count_down();
+}
 
 /* Guard: the conversation's lock in front of what is written; without it the summary has the turn
  * and waits for the conversation, of which erasure is the other way about. */
@@ -193,15 +220,21 @@ static void a_summary_that_comes_too_late(void)
     begin_test();
     struct turn_started turn = answer_1();
     const struct summary_made made = summary_of(&turn);
-    struct late late = {.failed = true, .kind = -1};
-    struct pg_unit unit = {.deadline_ms = 15000, .done = on_late_summary};
-    summary_add_write(&unit, arena, &made);
+    const struct summary_claim claim = claim_of(&made);
+    struct late late[2] = {{.failed = true, .kind = -1}, {.failed = true, .kind = -1}};
+    struct pg_unit units[2] = {{.deadline_ms = 15000, .done = on_late_summary},
+                               {.deadline_ms = 15000, .done = on_claimed_summary}};
+    summary_add_write(&units[0], arena, &made);
+    summary_add_claim(&units[1], arena, &claim);
     hold_up(&who);
-    submit_late(&unit, &late);
-    CU_ASSERT_TRUE_FATAL(rig_until(two_wait));
+    submit_late(&units[0], &late[0]);
+    submit_late(&units[1], &late[1]);
+    CU_ASSERT_TRUE_FATAL(rig_until(three_wait));
     let_go();
-    CU_ASSERT_FALSE(late.failed);
-    CU_ASSERT_EQUAL(late.kind, false);
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_FALSE(late[i].failed);
+        CU_ASSERT_EQUAL(late[i].kind, false);
+    }
     CU_ASSERT_STRING_EQUAL(value(left_sql), "0");
     end_test();
 }
@@ -212,8 +245,13 @@ static void a_summary_that_is_first(void)
     begin_test();
     struct turn_started turn = answer_1();
     const struct summary_made made = summary_of(&turn);
+    const struct summary_claim claim = claim_of(&made);
     struct late late = {.failed = true, .kind = -1};
-    struct pg_unit unit = {.done = on_late_summary};
+    struct pg_unit begun = {.done = on_claimed_summary}, unit = {.done = on_late_summary};
+    summary_add_claim(&begun, arena, &claim);
+    submit_late(&begun, &late);
+    rig_run();
+    CU_ASSERT_EQUAL(late.kind, true);
     summary_add_write(&unit, arena, &made);
     pg_add(&unit, "SELECT 1"); /* behind it */
     send_held_up(&unit, unit.count - 1, &late);
