@@ -390,6 +390,7 @@ def test_who_takes_over_has_accepted(desk):
         assert wish["state"] == "accepted" and f"accepted by {wish['accepted_by']}" in shown, shown
         assert "is taken" in text_back(desk, staff(desk, one), code)[1]
         hand_back(desk, customer)
+        customer.wait_replies(2)  # what the takeover suppressed is answered anew
         ask_for_a_person(desk, customer)
         assert escalation(customer)["id"] != wish["id"]
         wait_told(customer, 2)
