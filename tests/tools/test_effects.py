@@ -336,11 +336,11 @@ def test_deadline_waits_for_what_a_tool_of_ours_does(desk):
     """The turn's time is over while the effect is on its way to the database: it is heard of first, so
     the customer is not asked for what is recorded. Guard: TURN_ENDING."""
     with garage(desk) as customer:
-        said = ask(desk, customer, "take_message", MESSAGE)
         lock = desk.servers.postgres.connect(desk.installation.database)
         lock.autocommit = False
         with lock.cursor() as cursor:
             cursor.execute("LOCK TABLE escalations IN SHARE ROW EXCLUSIVE MODE")
+            said = ask(desk, customer, "take_message", MESSAGE)
             desk.wait(lambda: desk.value(
                 "SELECT count(*) FROM turns t JOIN channel_sessions s ON s.tenant_id = t.tenant_id"
                 " AND s.id = t.session_id WHERE s.remote_address = %s"
