@@ -8,7 +8,7 @@
 
 /* Fills the trigger of session->commit, and adds to a model's reply what the customer is told of
  * it: reply and escalation are committed together, so it is true when it is read. Behind the rest
- * of think_prepare. */
+ * of prepare_commit. */
 void escalate_prepare(struct session *session, const struct assistant *assistant);
 
 #endif

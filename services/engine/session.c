@@ -222,7 +222,7 @@ static void commit(struct session *session, const char *outcome, const char *tex
     effects_stop(session);
     timer_stop(session->timer);
     timer_stop(session->deadline);
-    think_prepare(session, outcome, text);
+    prepare_commit(session, outcome, text);
     act_commit_again(session);
 }
 
@@ -265,14 +265,14 @@ static void act_degrade(struct session *session)
 static void act_commit_plain(struct session *session)
 {
     session->shape = COMMIT_PLAIN;
-    think_prepare_plain(session);
+    prepare_plain(session);
     act_commit_again(session);
 }
 
 static void act_commit_bare(struct session *session)
 {
     session->shape = COMMIT_BARE;
-    think_prepare_plain(session);
+    prepare_plain(session);
     act_commit_again(session);
 }
 

@@ -214,11 +214,11 @@ void think_stop(struct session *session);
 
 /* Fills session->commit for a model's reply (`text`), or, with NULL, for what the reception says
  * without one (reception_turn.h). */
-void think_prepare(struct session *session, const char *outcome, const char *text);
+void prepare_commit(struct session *session, const char *outcome, const char *text);
 
 /* Fills it anew for a turn whose commit the database will never take, from nothing that the model,
  * the customer or the knowledge said: as COMMIT_PLAIN the tenant's wording and the calls' numbers,
  * as COMMIT_BARE a failed turn without a reply. */
-void think_prepare_plain(struct session *session);
+void prepare_plain(struct session *session);
 
 #endif

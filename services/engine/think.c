@@ -5,9 +5,7 @@
 #include "base/stop.h"
 #include "breaker.h"
 #include "budget.h"
-#include "contract/segments.h"
 #include "counters.h"
-#include "escalate.h"
 #include "prompt/prompt.h"
 #include "prompt/record.h"
 #include "rate.h"
@@ -526,112 +524,4 @@ void think_stop(struct session *session)
     rate_settle(session->engine->rates, &session->place, -1);
     let_probe_go(session);
     calls_record_stopped(session, think_assistant(session));
-}
-
-/* Wording for a tenant whose assistant could not be read: said in no one's name. */
-static const char last_resort[] = "Thank you for your message. We will get back to you shortly.";
-
-/* A model's text, behind the greeting if it is the conversation's first. */
-static const char *greeted(struct session *session, const struct assistant *assistant,
-                           const char *text)
-{
-    const char *greeting = assistant != NULL ? assistant->workflow.greeting : "";
-    if (greeting[0] == '\0' || !session->is_first)
-        return text;
-    return arena_printf(session->arena, "%s\n%s", greeting, text);
-}
-
-/* What is sent: a model's text, the after-hours wording, or what the reception says without a
- * model. */
-static struct reception_reply reply_of(struct session *session, const char *outcome,
-                                       const char *text)
-{
-    const struct assistant *assistant = think_assistant(session);
-    struct reception_reply reply = {.body = NULL};
-    if (text != NULL) {
-        reply.body = greeted(session, assistant, text);
-        reply.record = reception_turn_answered(session);
-    } else if (reception_turn_is_recovery(session))
-        reply.body = ""; /* no automatic text to who wrote none, whatever the reason */
-    else if (assistant == NULL)
-        reply.body = last_resort;
-    else
-        reception_turn_reply(session, assistant, outcome, &reply);
-    return reply;
-}
-
-/* What each commit of the turn has in common. */
-static struct turn_commit commit_of(struct session *session, const char *outcome, const char *body)
-{
-    const struct turn_started *turn = &session->turn;
-    bool failed = strcmp(outcome, "degraded") == 0;
-    return (struct turn_commit){
-        .tenant = session->tenant,
-        .session = session->id,
-        .conversation = turn->conversation,
-        .turn = turn->turn,
-        .fence = turn->fence,
-        .epoch = turn->epoch,
-        .claimed = turn->claimed,
-        .final = failed || turn->recomputes >= TURN_RECOMPUTES_MAX,
-        .events = turn->events,
-        .event_state = body[0] == '\0' ? "ended"
-                       : failed        ? "failed"
-                                       : "answered",
-        .turn_state = failed ? "failed" : "finished",
-        .outcome = outcome,
-        .error_code = failed ? "turn.lost_often" : NULL,
-        .body = reply_clean(session->arena, body),
-        .message = uuid_new(),
-        .delivery = uuid_new(),
-        .answer_within_ms = session->engine->shared->settings.answer_within_ms,
-        .traceparent = turn->traceparent,
-        .calls = session->calls,
-        .call_count = session->call_count,
-    };
-}
-
-static void count_segments(struct session *session)
-{
-    struct segments segments;
-    if (session->commit.body[0] == '\0')
-        return;
-    segments_count(session->commit.body, &segments);
-    session->commit.segments = segments.count;
-}
-
-void think_prepare(struct session *session, const char *outcome, const char *text)
-{
-    const struct assistant *assistant = think_assistant(session);
-    const struct reception_reply reply = reply_of(session, outcome, text);
-    session->commit = commit_of(session, outcome, reply.body);
-    session->commit.ends =
-        strcmp(outcome, "reply") == 0 &&
-        rounds_have_done(&session->rounds, session->turn.claimed, tool_end_conversation.name);
-    session->commit.passages = text != NULL ? session->prompt_passages : reply.passages;
-    session->commit.prompt = session->prompt_record;
-    session->commit.reception = reply.record;
-    if (assistant != NULL && reply.body[0] != '\0')
-        escalate_prepare(session, assistant);
-    count_segments(session);
-}
-
-void think_prepare_plain(struct session *session)
-{
-    const struct assistant *assistant = think_assistant(session);
-    bool bare = session->shape == COMMIT_BARE;
-    bool failed = bare || strcmp(session->commit.outcome, "degraded") == 0;
-    const char *wording = assistant == NULL ? last_resort
-                          : failed          ? assistant->degraded
-                                            : assistant->fallback;
-    calls_make_plain(session);
-    session->commit = commit_of(session, failed ? "degraded" : "fallback",
-                                bare || reception_turn_is_recovery(session) ? "" : wording);
-    if (bare || !failed)
-        session->commit.error_code = "commit.unfit";
-    if (bare) {
-        session->commit.event_state = "failed";
-        session->commit.call_count = 0;
-    }
-    count_segments(session);
 }
