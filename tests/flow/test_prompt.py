@@ -325,6 +325,19 @@ def test_spent_budget_makes_no_summary(desk):
         assert summary_calls(customer) == [] and summaries(customer) == []
 
 
+def test_drain_stops_a_summary_and_says_so(desk):
+    """Nothing of it is waited for but its row. Guard: summaries_stop writes it."""
+    with garage(desk, tools=["end_conversation"], intents=[]) as customer:
+        end_conversation(desk, customer, {"match": "memory of a receptionist",
+                                          "action": {"type": "hang"}})
+        customer.wait_replies(1)
+        desk.wait(lambda: any(rule["fired"] for rule in desk.fired("model") if rule["type"] == "hang"),
+                  15, "the model to be asked")
+        assert desk.terminate("engine-1") == 0
+        assert [row[0] for row in summary_calls(customer)] == ["stopped"]
+        assert desk.value("SELECT count(*) FROM summary_claims WHERE reserved_day IS NOT NULL") == 0
+
+
 # ---- what was sent ----
 
 class Model:
