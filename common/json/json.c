@@ -2,11 +2,14 @@
  * refuses duplicate names and numbers beyond a double. Every boundary that takes JSON uses it. */
 #include "json/json.h"
 
+#include "base/arena.h"
 #include "base/mem.h"
 #include "json/inside.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>
+#include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +29,53 @@ static const struct json *value_of(const cJSON *item)
 {
     return (const struct json *)(const void *)item;
 }
+
+/* ---- memory: cJSON allocates each value apart, half of what parsing a short text costs ---- */
+
+/* A document owns the arena that it lives in. */
+struct document {
+    struct arena *arena;
+    cJSON root;
+};
+
+/* Of the document that this thread parses; NULL: cJSON serves somebody else in the process. */
+static _Thread_local struct arena *parsing;
+
+static void *give(size_t size)
+{
+    return parsing != NULL ? arena_alloc(parsing, size) : xmalloc(size);
+}
+
+static void take_back(void *memory)
+{
+    if (parsing == NULL)
+        free(memory);
+}
+
+static void set_hooks(void)
+{
+    cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = give, .free_fn = take_back});
+}
+
+/* NULL: it refused the text. */
+static struct document *parse(const char *bytes, size_t length)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, set_hooks);
+    struct arena *arena = arena_new();
+    parsing = arena;
+    const cJSON *root = cJSON_ParseWithLengthOpts(bytes, length, NULL, false);
+    parsing = NULL;
+    if (root == NULL) {
+        arena_free(&arena);
+        return NULL;
+    }
+    struct document *document = arena_alloc(arena, sizeof *document);
+    *document = (struct document){.arena = arena, .root = *root};
+    return document;
+}
+
+/* ---- checks ---- */
 
 static int compare_names(const void *a, const void *b)
 {
@@ -75,21 +125,27 @@ int json_parse(const char *bytes, size_t length, struct json **document, struct 
 {
     if (json_scan(bytes, length, err) != 0)
         return -1;
-    cJSON *root = cJSON_ParseWithLengthOpts(bytes, length, NULL, false);
-    if (root == NULL)
+    struct document *parsed = parse(bytes, length);
+    if (parsed == NULL)
         return err_set(err, ERR_PERMANENT, "json.syntax", "the JSON parser refused the text");
-    if (check_item(root, err) != 0) {
-        cJSON_Delete(root);
+    if (check_item(&parsed->root, err) != 0) {
+        struct json *refused = (struct json *)(void *)&parsed->root;
+        json_free(&refused);
         return -1;
     }
-    *document = (struct json *)(void *)root;
+    *document = (struct json *)(void *)&parsed->root;
     return 0;
 }
 
 void json_free(struct json **document)
 {
-    cJSON_Delete((cJSON *)(void *)*document); /* accepts NULL */
+    if (*document == NULL)
+        return;
+    char *root = (char *)*document;
+    struct document *parsed = (struct document *)(void *)(root - offsetof(struct document, root));
+    struct arena *arena = parsed->arena;
     *document = NULL;
+    arena_free(&arena);
 }
 
 enum json_type json_type(const struct json *value)

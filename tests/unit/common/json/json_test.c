@@ -319,6 +319,30 @@ static void test_iteration(void)
     json_free(&document);
 }
 
+/* Each document has memory of its own, whatever else is parsed, refused or freed meanwhile. */
+static void test_documents_live_apart(void)
+{
+    static const char long_text[] = "{\"a\":[1,2,{\"b\":\"text\"}]}",
+                      bad[] = "[1,{\"a\":1,\"a\":2}]";
+    struct json *documents[3], *bad_one = NULL;
+    struct err err;
+    for (size_t i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL_FATAL(json_parse(long_text, sizeof long_text - 1, &documents[i], &err), 0);
+        CU_ASSERT_EQUAL(json_parse(bad, sizeof bad - 1, &bad_one, &err), -1);
+    }
+    json_free(&documents[1]);
+    CU_ASSERT_PTR_NULL(documents[1]);
+    json_free(&documents[1]); /* accepts NULL */
+    for (size_t i = 0; i < 3; i += 2) {
+        struct strbuf out;
+        strbuf_init(&out, 100);
+        json_print(documents[i], &out);
+        CU_ASSERT_STRING_EQUAL(out.data, long_text);
+        strbuf_fini(&out);
+        json_free(&documents[i]);
+    }
+}
+
 static void test_writer(void)
 {
     struct strbuf out;
@@ -430,6 +454,7 @@ int main(void)
     CU_add_test(suite, "members", test_members);
     CU_add_test(suite, "whole numbers", test_member_int);
     CU_add_test(suite, "iteration", test_iteration);
+    CU_add_test(suite, "documents live apart", test_documents_live_apart);
     CU_add_test(suite, "writer", test_writer);
     CU_add_test(suite, "every byte round trips", test_every_text_byte_round_trips);
     CU_add_test(suite, "doubles round trip", test_doubles_round_trip);
