@@ -9,8 +9,10 @@
 
 #define WITHOUT_MODEL "u.outcome IN ('fallback', 'degraded', 'budget_spent')"
 
-/* A month: the longest answer_within_ms there is, so that only recent turns are looked at. A turn
- * that said nothing has no delivery and is none of these. */
+/* A month: the longest answer_within_ms there is, so that only recent turns are looked at. */
+#define RECENT "u.finished_at > statement_timestamp() - interval '31 days'"
+
+/* A turn that said nothing has no delivery and is none of these. */
 #define FOUND_FROM                                                                                 \
     " FROM turns u JOIN tenants t ON t.id = u.tenant_id"                                           \
     " JOIN channel_sessions s ON s.tenant_id = u.tenant_id AND s.id = u.session_id"                \
@@ -28,8 +30,7 @@
     " AND r.session_id = s.id"                                                                     \
     " LEFT JOIN escalations e ON e.tenant_id = r.tenant_id AND e.id = r.escalation_id"
 #define FOUND_WHERE                                                                                \
-    " WHERE " WITHOUT_MODEL " AND u.finished_at > clock_timestamp() - interval '31 days'"          \
-    " AND e.state IS DISTINCT FROM 'closed'"                                                       \
+    " WHERE " WITHOUT_MODEL " AND " RECENT " AND e.state IS DISTINCT FROM 'closed'"                \
     " AND NOT EXISTS (SELECT FROM deliveries n WHERE n.tenant_id = d.tenant_id"                    \
     " AND n.session_id = d.session_id AND n.seq > d.seq)"                                          \
     " AND NOT EXISTS (SELECT FROM messages o WHERE o.tenant_id = u.tenant_id"                      \
@@ -120,13 +121,16 @@ static const char make_sql[] =
     " clock_timestamp() + $1::bigint * interval '1 ms' FROM hit w"
     " LEFT JOIN jobs k ON k.tenant_id = w.id AND k.kind = '" JOB_RECOVERY "'"
     " AND k.subject = w.id::text"
-    " CROSS JOIN LATERAL (SELECT max(u.finished_at) AS at FROM turns u WHERE " WITHOUT_MODEL
-    " AND u.tenant_id = w.id) AS newest"
-    " WHERE k.due_at IS NULL AND newest.at > greatest(clock_timestamp()"
-    " - $2::bigint * interval '1 ms', k.last_done_at - interval '1 min')"
-    " AND EXISTS (SELECT FROM assistants a JOIN assistant_versions v ON v.tenant_id = a.tenant_id"
-    " AND v.assistant_id = a.id AND v.version = a.current_version WHERE a.tenant_id = w.id"
-    " AND v.config #>> '{recover,by_itself}' = 'true') ORDER BY w.id"
+    " CROSS JOIN LATERAL (SELECT u.finished_at AS at, u.assistant_id FROM turns u"
+    " WHERE " WITHOUT_MODEL " AND u.tenant_id = w.id"
+    " AND u.finished_at > statement_timestamp() - $2::bigint * interval '1 ms'"
+    " ORDER BY u.finished_at DESC LIMIT 1) AS newest"
+    " CROSS JOIN LATERAL (SELECT FROM assistants a JOIN assistant_versions v"
+    " ON v.tenant_id = a.tenant_id AND v.assistant_id = a.id AND v.version = a.current_version"
+    " AND v.config #>> '{recover,by_itself}' = 'true'"
+    " WHERE a.tenant_id = w.id AND a.id = newest.assistant_id LIMIT 1) AS allowed"
+    " WHERE k.due_at IS NULL"
+    " AND (k.last_done_at IS NULL OR newest.at > k.last_done_at - interval '1 min') ORDER BY w.id"
     " ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET due_at = EXCLUDED.due_at, tries = 0"
     " WHERE j.due_at IS NULL";
 
@@ -134,12 +138,13 @@ static const char make_sql[] =
  * A tenant is busy while a recovery of its own is under way (none that a person came between), or
  * its new texts wait for a place. */
 static const char due_sql[] =
-    "SELECT j.tenant_id, j.tries, EXISTS (SELECT FROM inbox_events b"
+    "SELECT j.tenant_id, j.tries, EXISTS (SELECT FROM turns u"
+    " JOIN inbox_events b ON b.tenant_id = u.tenant_id AND b.channel = 'sms'"
+    " AND b.provider_id = '" RECOVER_EVENT "' || u.id AND b.state = 'open'"
     " JOIN channel_sessions q ON q.tenant_id = b.tenant_id AND q.id = b.session_id"
-    " AND q.due_at IS NOT NULL WHERE b.tenant_id = j.tenant_id AND b.state = 'open'"
-    " AND b.provider_id LIKE '" RECOVER_EVENT "%')"
-    " OR EXISTS (SELECT FROM channel_sessions q WHERE q.tenant_id = j.tenant_id"
-    " AND q.worker IS NULL AND q.due_at < clock_timestamp() - interval '5 s'),"
+    " AND q.due_at IS NOT NULL WHERE " WITHOUT_MODEL " AND u.tenant_id = j.tenant_id AND " RECENT
+    ") OR EXISTS (SELECT FROM channel_sessions q WHERE q.tenant_id = j.tenant_id"
+    " AND q.worker IS NULL AND q.due_at < statement_timestamp() - interval '5 s'),"
     " p.conversation_id, p.session_id, p.turn_id, p.failed_at >= j.since,"
     " (extract(epoch FROM clock_timestamp() - p.failed_at) * 1000)::bigint,"
     " p.why = 'fallback'"
