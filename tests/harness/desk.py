@@ -368,7 +368,8 @@ class Desk:
             from confluent_kafka import Producer
             self._kept_producer = Producer({
                 "bootstrap.servers": self.servers.kafka.address, "acks": "all", "linger.ms": 5,
-                "partitioner": "murmur2_random", "reconnect.backoff.max.ms": 500})
+                "partitioner": "murmur2_random", "reconnect.backoff.max.ms": 500,
+                "log_level": 2})  # a test may kill its broker
         return self._kept_producer
 
     def kafka_records(self, topic, deadline_s=15):
