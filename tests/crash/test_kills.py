@@ -45,12 +45,15 @@ class Texts(Load):
 
 
 def judge_tools(desk):
-    """Each call that went well has its effect, and no effect is without its call."""
-    calls = {row[0] for row in desk.sql("SELECT id::text FROM tool_calls WHERE name = 'take_message'"
-                                        " AND started_at IS NOT NULL AND (state = 'started' OR outcome = 'ok')")}
+    """Each call that went well has its effect, and no effect is without its call: one that a turn's last
+    worker took with it (`unknown`) may have it."""
+    begun = desk.sql("SELECT id::text, outcome FROM tool_calls WHERE name = 'take_message'"
+                     " AND started_at IS NOT NULL AND (state = 'started' OR outcome IN ('ok', 'unknown'))")
+    possible = {row[0] for row in begun}
+    certain = {row[0] for row in begun if row[1] != "unknown"}
     effects = {row[0] for row in desk.sql("SELECT id::text FROM escalations WHERE reason = 'message'")}
-    print(f"  {len(calls)} calls of a tool, {len(effects)} effects")
-    assert calls == effects, (len(calls - effects), len(effects - calls))
+    print(f"  {len(certain)} calls of a tool and {len(possible - certain)} unheard of, {len(effects)} effects")
+    assert certain <= effects <= possible, (len(certain - effects), len(effects - possible))
 
 
 def play_round(desk, table, killer, wanted):
