@@ -52,11 +52,17 @@ def _follow(process):
     return lines
 
 
-def build(preset, targets=(), job_count=None):
-    """Builds a preset (all of it, or some targets) and returns the folder of its programs."""
+def configure(preset):
+    """Returns its folder."""
     tree = CHECKOUT / "build" / preset
     if not (tree / "build.ninja").exists():
         _run(["cmake", "--preset", preset], f"cmake --preset {preset}")
+    return tree
+
+
+def build(preset, targets=(), job_count=None):
+    """Builds a preset (all of it, or some targets) and returns the folder of its programs."""
+    tree = configure(preset)
     command = ["cmake", "--build", str(tree), "-j", str(job_count or jobs())]
     if targets:
         command += ["--target", *targets]
