@@ -62,6 +62,21 @@ static void a_word_where_somebody_has_accepted(void)
     end_test();
 }
 
+/* Somebody has taken on a message, which is a task of its own: a word opens one all the same, and
+ * the reply stands. Guard: `known` of of_turns_sql. */
+static void an_accepted_message_is_in_no_way(void)
+{
+    begin_rota();
+    struct escalation_trigger trigger = trigger_of("policy_word", 2);
+    trigger.if_taken = "Somebody is on it.";
+    open_one();
+    run("UPDATE escalations SET reason = 'message', state = 'accepted', rota = 'none'");
+    turn_with(1, 2, "reply", trigger);
+    CU_ASSERT_STRING_EQUAL(last_reply(), "See you at 3.");
+    CU_ASSERT_STRING_EQUAL(rows(), "message:accepted:none:0 policy_word:open:running:0");
+    end_test();
+}
+
 static void failures(void)
 {
     begin_rota();
@@ -92,6 +107,7 @@ int main(void)
     CU_add_test(suite, "a commit opens one", a_commit_opens_one);
     CU_add_test(suite, "a refused commit opens nothing", a_refused_commit_opens_nothing);
     CU_add_test(suite, "a word, and somebody has it", a_word_where_somebody_has_accepted);
+    CU_add_test(suite, "an accepted message", an_accepted_message_is_in_no_way);
     CU_add_test(suite, "failures", failures);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;

@@ -346,6 +346,24 @@ static void one_wish_is_enough(void)
     end_test();
 }
 
+/* Somebody has taken on a message of the conversation: people are asked all the same. Guard: the
+ * reason in `other` of open_sql. */
+static void an_accepted_message_stops_no_wish(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "a person, please");
+    struct turn_started started = start(WORKER_A, &claimed.rows[0]);
+    struct round_turn turn = turn_of(&claimed.rows[0], &started);
+    store(WORKER_A, &turn, 1);
+    CU_ASSERT_EQUAL(open_escalation(WORKER_A, &turn, number_id(10, 1)), ROUND_OK);
+    run("UPDATE escalations SET state = 'accepted', accepted_by = 'ines'");
+    CU_ASSERT_EQUAL(wish(&turn, number_id(10, 2), true), ESCALATION_OPENED);
+    CU_ASSERT_STRING_EQUAL(value("SELECT string_agg(reason || ':' || rota, ' ' ORDER BY created_at)"
+                                 " FROM escalations"),
+                           "message:none customer_asks:running");
+    end_test();
+}
+
 /* What has begun and was not heard of when its turn ends is not known for ever; not before, and
  * never what has not begun. */
 static void a_turn_ends_with_a_call_unheard(void)
@@ -382,6 +400,7 @@ int main(void)
     CU_add_test(suite, "a takeover", a_takeover_stops_what_has_not_begun);
     CU_add_test(suite, "a refused begin", a_refused_begin_stops_the_effect);
     CU_add_test(suite, "one wish is enough", one_wish_is_enough);
+    CU_add_test(suite, "an accepted message", an_accepted_message_stops_no_wish);
     CU_add_test(suite, "a call unheard", a_turn_ends_with_a_call_unheard);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
