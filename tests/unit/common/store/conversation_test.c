@@ -1,6 +1,6 @@
 /* Takeover, reply and hand-back as the console's role of one tenant: what it may do suffices for
  * all statements of conversation.c, and reaches no other tenant. */
-#include "unit/common/store/turn_rig.h"
+#include "unit/common/store/rota_rig.h"
 
 #include "store/conversation.h"
 
@@ -21,6 +21,12 @@ static void become(const char *tenant)
         0);
 }
 
+static void open_console(void)
+{
+    struct err err;
+    CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "console", &console, &err), 0);
+}
+
 static void finish(void)
 {
     struct err err;
@@ -33,9 +39,8 @@ static struct conversation_ref asked(void)
     static const struct reception_record asking = {
         .asked = "name", .tries = 1, .reason = "my tooth", .due_ms = 60000};
     struct conversation_ref ref = {.actor = "ines"};
-    struct err err;
     begin_test();
-    CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "console", &console, &err), 0);
+    open_console();
     struct claims claimed = claim_one(WORKER_A, 1, 1, "hello");
     struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
     struct turn_commit fallback = commit_of(&claimed.rows[0], &turn);
@@ -92,6 +97,48 @@ static void taken_over_answered_and_handed_back(void)
     end();
 }
 
+static struct conversation_ref of_customer(void)
+{
+    struct conversation_ref ref = {.actor = "ines"};
+    CU_ASSERT_TRUE(uuid_parse(TENANT, &ref.tenant));
+    CU_ASSERT_TRUE(
+        uuid_parse(value("SELECT conversation_id FROM escalations LIMIT 1"), &ref.conversation));
+    return ref;
+}
+
+/* People are being asked about the conversation: their timer and notices end with the takeover.
+ * Guard: the grants on jobs. */
+static void taken_over_while_people_are_asked(void)
+{
+    begin_rota();
+    open_console();
+    open_one();
+    tell(STAFF, "7K3F");
+    struct conversation_ref ref = of_customer();
+    struct conversation_takeover taken;
+    int64_t due = 0;
+    struct err err;
+    become(TENANT);
+    GOOD(conversation_take_over(console, &ref, &taken, &err));
+    finish();
+    CU_ASSERT_STRING_EQUAL(rows(), "policy_word:accepted:over:1");
+    CU_ASSERT_STRING_EQUAL(notices(), "desk:1:ended");
+    CU_ASSERT_STRING_EQUAL(value("SELECT state || ' ' || reason FROM deliveries"
+                                 " WHERE author = 'system'"),
+                           "suppressed accepted");
+    CU_ASSERT_STRING_EQUAL(value("SELECT due_at IS NULL AND worker IS NULL FROM jobs"
+                                 " WHERE kind = 'escalation'"),
+                           "t");
+    become(TENANT);
+    GOOD(conversation_hand_back(console, &ref, &due, &err));
+    finish();
+    CU_ASSERT_STRING_EQUAL(rows(), "policy_word:closed:over:1");
+    CU_ASSERT_STRING_EQUAL(
+        owner_value("SELECT string_agg(action, ' ' ORDER BY at) FROM audit_log"),
+        "conversation.taken escalation.accept conversation.handed_back escalation.close");
+    end();
+}
+
 /* Guard: the policy of every table that the grants open. */
 static void another_tenant_reaches_nothing(void)
 {
@@ -117,6 +164,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("conversation", open_server, rig_end_server);
     CU_add_test(suite, "taken over, answered, handed back", taken_over_answered_and_handed_back);
+    CU_add_test(suite, "taken over while people are asked", taken_over_while_people_are_asked);
     CU_add_test(suite, "another tenant", another_tenant_reaches_nothing);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
