@@ -108,16 +108,16 @@ static const char forget_question_sql[] =
     "UPDATE receptions SET asked = 'nothing', tries = 0 WHERE tenant_id = $1::uuid"
     " AND conversation_id = $2::uuid AND asked <> 'done'";
 
-/* Who takes over has accepted what people are asked about, and who hands back has settled it: what
- * is accepted stands in the way of asking anybody again. Messages are tasks of their own. */
+/* Who takes over has accepted what people are asked about, and who hands back has settled it, and
+ * what somebody of a rota had accepted before: what is accepted stands in the way of asking anybody
+ * again. Messages are tasks of their own. */
 static const char asked_sql[] =
     "SELECT id FROM escalations WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
     " AND state = 'open' AND reason <> 'message' ORDER BY id FOR NO KEY UPDATE";
 
 static const char settled_sql[] =
     "SELECT id FROM escalations WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
-    " AND state = 'accepted' AND accepted_by = $3::text AND reason <> 'message'"
-    " ORDER BY id FOR NO KEY UPDATE";
+    " AND state = 'accepted' AND reason <> 'message' ORDER BY id FOR NO KEY UPDATE";
 
 /* In the order of all locks: the conversation, then the session. */
 static const char hold_sql[] =
@@ -214,13 +214,11 @@ static int refused(struct pg_session *session, const struct texts *texts, struct
                  : err_set(err, ERR_PERMANENT, "conversation.missing", "no such conversation");
 }
 
-/* `who` NULL: the statement does not ask. */
 static int step_wishes(struct pg_session *session, const struct texts *texts, const char *sql,
-                       const char *who, enum escalation_step step, struct err *err)
+                       enum escalation_step step, struct err *err)
 {
-    const struct pg_statement statement = {.sql = sql,
-                                           .params = {texts->params[0], texts->params[1], who},
-                                           .param_count = who != NULL ? 3 : 2};
+    const struct pg_statement statement = {
+        .sql = sql, .params = {texts->params[0], texts->params[1]}, .param_count = 2};
     struct pg_result *wishes = NULL;
     if (pg_session_query(session, &statement, &wishes, err) != 0)
         return -1;
@@ -252,7 +250,7 @@ int conversation_take_over(struct pg_session *session, const struct conversation
         return -1;
     if (!raised)
         return refused(session, &texts, err);
-    if (step_wishes(session, &texts, asked_sql, NULL, ESCALATION_ACCEPT, err) != 0)
+    if (step_wishes(session, &texts, asked_sql, ESCALATION_ACCEPT, err) != 0)
         return -1;
     *out = taken;
     return 0;
@@ -281,27 +279,18 @@ int conversation_hand_back(struct pg_session *session, const struct conversation
     struct texts texts;
     int64_t armed = 0;
     bool freed = false, found = false;
-    struct pg_result *holder = NULL;
     make_texts(ref, "conversation.handed_back", &texts);
     const struct step steps[] = {
-        {free_sql, 2, NULL, &freed},   {restamp_sql, 2, NULL, NULL},
-        {answered_sql, 2, NULL, NULL}, {reopen_sql, 2, NULL, NULL},
-        {rearm_sql, 2, &armed, NULL},  {forget_question_sql, 2, NULL, NULL},
-        {audit_sql, 5, NULL, NULL},
+        {holder_sql, 2, NULL, &found},        {free_sql, 2, NULL, &freed},
+        {restamp_sql, 2, NULL, NULL},         {answered_sql, 2, NULL, NULL},
+        {reopen_sql, 2, NULL, NULL},          {rearm_sql, 2, &armed, NULL},
+        {forget_question_sql, 2, NULL, NULL}, {audit_sql, 5, NULL, NULL},
     };
-    const struct pg_statement look = {
-        .sql = holder_sql, .params = {texts.params[0], texts.params[1]}, .param_count = 2};
-    if (pg_session_query(session, &look, &holder, err) != 0)
-        return -1;
-    int rc = run(session, steps, COUNT(steps), &texts, err);
-    if (rc == 0 && freed)
-        rc = step_wishes(session, &texts, settled_sql, pg_text(holder, 0, 0, 0), ESCALATION_CLOSE,
-                         err);
-    found = pg_rows(holder, 0) > 0;
-    pg_result_free(&holder);
-    if (rc != 0)
+    if (run(session, steps, COUNT(steps), &texts, err) != 0)
         return -1;
     if (freed) {
+        if (step_wishes(session, &texts, settled_sql, ESCALATION_CLOSE, err) != 0)
+            return -1;
         *due = armed;
         return 0;
     }

@@ -50,8 +50,8 @@ int conversation_reply(struct pg_session *session, const struct conversation_ref
 
 /* Raises the epoch, frees the conversation, re-opens events whose reply was suppressed and that no
  * person answered, makes every session with open events due (*due gets how many), and closes the
- * escalations that its holder had accepted. PERMANENT
- * "conversation.missing", "conversation.not_held". */
+ * escalations that are accepted, by whomever, and no messages. PERMANENT "conversation.missing",
+ * "conversation.not_held". */
 int conversation_hand_back(struct pg_session *session, const struct conversation_ref *ref,
                            int64_t *due, struct err *err);
 

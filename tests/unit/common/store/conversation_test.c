@@ -139,6 +139,35 @@ static void taken_over_while_people_are_asked(void)
     end();
 }
 
+/* Somebody of the rota has accepted, then a person took over and handed back: people can be asked
+ * again, and a message that was taken on is still somebody's. Guard: settled_sql. */
+static void a_hand_back_settles_what_a_code_accepted(void)
+{
+    begin_rota();
+    open_console();
+    open_one();
+    tell(STAFF, "7K3F");
+    CU_ASSERT_STRING_EQUAL(text_code(STAFF, 90, "7K3F"), "ended rota");
+    CU_ASSERT_STRING_EQUAL(rows(), "policy_word:accepted:over:1");
+    run("INSERT INTO escalations (tenant_id, id, conversation_id, reason, summary, state,"
+        " accepted_by) SELECT tenant_id, gen_random_uuid(), conversation_id, 'message', 's',"
+        " 'accepted', 'desk' FROM escalations");
+    struct conversation_ref ref = of_customer();
+    struct conversation_takeover taken;
+    int64_t due = 0;
+    struct err err;
+    become(TENANT);
+    GOOD(conversation_take_over(console, &ref, &taken, &err));
+    GOOD(conversation_hand_back(console, &ref, &due, &err));
+    finish();
+    CU_ASSERT_STRING_EQUAL(rows(), "policy_word:closed:over:1 message:accepted:none:0");
+    CU_ASSERT_STRING_EQUAL(value("SELECT closed_by FROM escalations WHERE state = 'closed'"),
+                           "ines");
+    turn_with(1, 2, "reply", trigger_of("policy_word", 2));
+    CU_ASSERT_STRING_EQUAL(value("SELECT rota FROM escalations WHERE state = 'open'"), "running");
+    end();
+}
+
 /* Guard: the policy of every table that the grants open. */
 static void another_tenant_reaches_nothing(void)
 {
@@ -165,6 +194,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("conversation", open_server, rig_end_server);
     CU_add_test(suite, "taken over, answered, handed back", taken_over_answered_and_handed_back);
     CU_add_test(suite, "taken over while people are asked", taken_over_while_people_are_asked);
+    CU_add_test(suite, "accepted by code, handed back", a_hand_back_settles_what_a_code_accepted);
     CU_add_test(suite, "another tenant", another_tenant_reaches_nothing);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
