@@ -92,6 +92,10 @@ static void failures(void)
     CU_ASSERT_STRING_EQUAL(rows(), "repeated_failure:open:running:0 provider_outage:open:running:0"
                                    " provider_outage:open:none:0");
     CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM jobs WHERE kind = 'escalation'"), "2");
+    run("UPDATE escalations SET rota = 'parked' WHERE rota = 'running'"); /* nobody was told */
+    turn_with(5, 6, "fallback", trigger_of("provider_outage", 6));
+    CU_ASSERT_STRING_EQUAL(value("SELECT rota FROM escalations ORDER BY created_at DESC LIMIT 1"),
+                           "running");
     struct escalation_trigger silent = trigger_of("policy_word", 5);
     silent.calls = false; /* a tenant without a rota */
     turn_with(4, 5, "reply", silent);
