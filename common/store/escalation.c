@@ -72,6 +72,8 @@ enum escalation_opened escalation_read_opened(const struct pg_answer *answer, in
     " AND p.state <> 'running' ORDER BY p.started_at DESC LIMIT 1) THEN 'repeated_failure'"        \
     " ELSE i.reason END"
 
+/* `said`: of a commit that is sent again the reply may have left, or be on its way; no claim of it
+ * is at work meanwhile, which would wait for the commit's lock of the session. */
 static const char of_turns_sql[] =
     "WITH asked AS (SELECT i.*, t.conversation_id, " REASON_SQL " AS why"
     " FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::boolean[], $7::uuid[],"
@@ -84,7 +86,8 @@ static const char of_turns_sql[] =
     " AND o.reason <> 'message') AS taken FROM asked a),"
     " said AS (UPDATE messages m SET body = k.if_taken FROM known k WHERE k.taken"
     " AND k.if_taken IS NOT NULL AND m.tenant_id = k.tenant_id AND m.turn_id = k.turn_id"
-    " AND m.direction = 'out'),"
+    " AND m.direction = 'out' AND EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = m.tenant_id"
+    " AND d.message_id = m.id AND d.state = 'pending' AND d.attempts = 0)),"
     " seen AS (SELECT k.* FROM known k WHERE NOT k.taken"
     " AND NOT EXISTS (SELECT FROM escalations o WHERE o.tenant_id = k.tenant_id"
     " AND o.conversation_id = k.conversation_id"

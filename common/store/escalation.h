@@ -54,9 +54,10 @@ struct escalation_of_turn {
 };
 
 /* Adds one statement, behind turn_add_commit's in the same unit: opens what the turns that it
- * committed under this worker and fence opened; nothing where the conversation has an escalation
- * that somebody accepted (the reply is then if_taken) or that the rota is being told of. Of an
- * outage of a tenant's models the rota is told once an hour; the others are only listed. */
+ * committed under this worker and fence opened; nothing where the conversation has an escalation,
+ * no message, that somebody accepted (the reply is then if_taken, unless a send of it has begun) or
+ * that the rota is being told of. Of an outage of a tenant's models the rota is told once an hour;
+ * the others are only listed. */
 void escalation_add_of_turns(struct pg_unit *unit, struct arena *arena, const char *worker,
                              const struct escalation_of_turn *rows, size_t count);
 

@@ -62,6 +62,29 @@ static void a_word_where_somebody_has_accepted(void)
     end_test();
 }
 
+/* A commit that is sent again, when somebody has accepted between: its reply changes only before a
+ * send of it began. Guard: the delivery in `said` of of_turns_sql. */
+static void a_reply_that_may_have_left_stands(void)
+{
+    begin_rota();
+    struct escalation_trigger trigger = trigger_of("policy_word", 2);
+    trigger.if_taken = "Somebody is on it.";
+    open_one();
+    struct turn_commit made = turn_with(1, 2, "reply", trigger);
+    run("UPDATE escalations SET state = 'accepted', rota = 'over', accepted_by = 'x'");
+    run("UPDATE deliveries SET attempts = 1"); /* given back unsent: the next claim may be near */
+    commit(WORKER_A, &made);
+    CU_ASSERT_STRING_EQUAL(last_reply(), "See you at 3.");
+    run("UPDATE deliveries SET attempts = 0");
+    commit(WORKER_A, &made);
+    CU_ASSERT_STRING_EQUAL(last_reply(), "Somebody is on it.");
+    run("UPDATE messages SET body = 'See you at 3.' WHERE author = 'ai';"
+        "UPDATE deliveries SET state = 'suppressed'");
+    commit(WORKER_A, &made);
+    CU_ASSERT_STRING_EQUAL(last_reply(), "See you at 3.");
+    end_test();
+}
+
 /* Somebody has taken on a message, which is a task of its own: a word opens one all the same, and
  * the reply stands. Guard: `known` of of_turns_sql. */
 static void an_accepted_message_is_in_no_way(void)
@@ -111,6 +134,7 @@ int main(void)
     CU_add_test(suite, "a commit opens one", a_commit_opens_one);
     CU_add_test(suite, "a refused commit opens nothing", a_refused_commit_opens_nothing);
     CU_add_test(suite, "a word, and somebody has it", a_word_where_somebody_has_accepted);
+    CU_add_test(suite, "a reply that may have left", a_reply_that_may_have_left_stands);
     CU_add_test(suite, "an accepted message", an_accepted_message_is_in_no_way);
     CU_add_test(suite, "failures", failures);
     CU_basic_run_tests();
