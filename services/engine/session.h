@@ -49,6 +49,8 @@ struct session {
     bool reserved;              /* of the tenant's budget, since the last start */
     bool full;                  /* it waits for what others have reserved */
     bool declined;              /* a model did answer, with nothing that may be sent */
+    bool failed;                /* the last model that was asked did not answer */
+    bool limited;               /* nothing but limits per minute keeps it from being asked again */
     struct usage_amounts most;  /* for LIST_RESERVES: the turn's worst case, */
     struct usage_limits limits; /* and what the tenant allows */
     int64_t prompt_position;    /* of the newest message that the model was told */

@@ -138,7 +138,8 @@ static void keep_turn(struct session *session, const struct turn_started *starte
     session->turn.rounds = NULL; /* read below, and borrowed */
     session->started_ms = clock_mono_ms();
     session->briefing = (struct briefing){.ready = false};
-    session->reserved = session->full = session->declined = false;
+    session->reserved = session->full = false;
+    session->declined = session->failed = session->limited = false;
     session->most = (struct usage_amounts){0};
     session->rounds = (struct rounds){.last_number = started->last_round};
     if (rounds_read(session->arena, started->rounds, &session->rounds, &err) != 0) {

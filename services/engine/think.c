@@ -176,6 +176,7 @@ static void on_done(void *arg, const struct llm_result *result)
         session->calls[recorded].error_code = WITHHELD;
     }
     session->declined = err != NULL && is_declined(err);
+    session->failed = err != NULL && !session->declined;
     if (err != NULL)
         log_warn("model.failed", LOG_TEXT("session", uuid_format(&session->id, id)),
                  LOG_INT("status", result->status), LOG_ERR(err));
@@ -308,8 +309,10 @@ static bool take_model(struct session *session, const struct assistant *assistan
     bool is_probe;
     *wait_ms =
         breaker_wait_ms(engine->breakers, breaker_key(session, index), clock_mono_ms(), &is_probe);
-    if (*wait_ms > 0)
+    if (*wait_ms > 0) {
+        session->limited = false; /* it has failed others */
         return false;
+    }
     *wait_ms = rate_take(engine->rates,
                          rate_key(session->arena, session->tenant, model->base_url, model->model),
                          &model->rate, tokens_of_call(session, assistant, model), clock_mono_ms(),
@@ -343,6 +346,7 @@ static bool choose_model(struct session *session, const struct assistant *assist
     const int64_t left_ms = left > 0 ? left : 0;
     int64_t least_ms = INT64_MAX;
     int least = session->model_index;
+    session->limited = !session->failed;
     for (int i = session->model_index; i < (int)assistant->model_count; i++) {
         if (take_model(session, assistant, i, patience_for(assistant, i, left_ms), wait_ms))
             return true;
@@ -389,6 +393,7 @@ static void ask(struct session *session, const struct assistant *assistant)
         session_apply(session, EVENT_RATE);
         return;
     }
+    session->limited = false;
     struct prompt prompt;
     struct err err;
     char id[UUID_TEXT_SIZE];

@@ -29,9 +29,12 @@ def entry(desk, vendor, **more):
             "key": "env:OPENAI_API_KEY", "first_token": "1s", "total": "2s", **more}
 
 
-def apply(desk, *entries):
+def apply(desk, *entries, on=None):
+    """The garage has these models and, if they are named, these triggers of escalations."""
     document = read_document(TENANTS / "garage.yaml")
     document["assistant"]["models"] = list(entries)
+    if on is not None:
+        document["escalation"] = {"on": on}
     path = desk.folder / "chain.yaml"
     path.write_text(yaml.safe_dump(document))
     good(desk, "tenant", "apply", path, "--yes")

@@ -6,7 +6,7 @@ import contextlib
 
 from operating import TENANTS, good
 from scripted import Customer, engines, say
-from test_chain import GARAGE, apply, calls, entry
+from test_chain import GARAGE, PATHS, apply, calls, entry, status
 
 SHARE = True
 DEADLINE_S = 150
@@ -15,9 +15,9 @@ MINUTE_S = 60
 
 
 @contextlib.contextmanager
-def limited(desk, *entries, **config):
+def limited(desk, *entries, on=None, **config):
     engines(desk, **config)
-    apply(desk, *entries)
+    apply(desk, *entries, on=on)
     try:
         yield
     finally:
@@ -32,6 +32,13 @@ def asked(desk, customers):
         " JOIN channel_sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id"
         " WHERE s.remote_address = ANY(%s) ORDER BY l.started_at",
         [customer.address for customer in customers])
+
+
+def reasons(customer):
+    """Of the customer's escalations."""
+    return [reason for (reason,) in customer.desk.sql(
+        "SELECT reason FROM escalations WHERE tenant_id = %s::uuid AND conversation_id = %s::uuid",
+        customer.tenant_id, customer.conversation())]
 
 
 def test_wait_for_a_place_among_the_turns_is_kept(desk):
@@ -61,14 +68,30 @@ def test_next_model_is_asked_when_the_place_comes_late(desk):
 
 
 def test_place_after_the_turn_is_not_waited_for(desk):
-    """With no other model the customer gets the wording at once, and nothing is asked."""
-    with limited(desk, entry(desk, "openai", model="late", requests_per_minute=1)):
+    """With no other model the customer gets the wording at once, nothing is asked, and nobody is told of an
+    outage. Guard: `limited` of the session."""
+    with limited(desk, entry(desk, "openai", model="late", requests_per_minute=1), on=["provider_outage"]):
         first, second = Customer(desk, GARAGE), Customer(desk, GARAGE)
         for customer in (first, second):
             customer.text()
             customer.wait_replies(1)
         assert [customer.replies()[0][1] for customer in (first, second)] == ["reply", "fallback"]
-        assert calls(second) == []
+        assert calls(second) == [] and reasons(second) == []
+
+
+def test_outage_behind_a_limit_is_told(desk):
+    """The first model is away, and the one behind it has no place: that is an outage. Guard: `failed` of the
+    session."""
+    with limited(desk, entry(desk, "openai"), entry(desk, "gemini", model="behind", requests_per_minute=1),
+                 on=["provider_outage"]):
+        desk.faults("model", {"path": PATHS["openai"], "action": status(500)})
+        first, second = Customer(desk, GARAGE), Customer(desk, GARAGE)
+        for customer in (first, second):
+            customer.text()
+            customer.wait_replies(1)
+        desk.faults("model")
+        assert [customer.replies()[0][1] for customer in (first, second)] == ["reply", "fallback"]
+        assert reasons(first) == [] and reasons(second) == ["provider_outage"]
 
 
 def test_turn_waits_for_its_place(desk):

@@ -1,8 +1,12 @@
-/* What a turn reserves before its first model is asked, and what its commit keeps when there was
- * none. */
+/* What a turn reserves before its first model is asked, what its commit keeps when there was none,
+ * and what counts as an outage when the turn's time ends before its models' limits let it ask. */
 #include "unit/common/prompt/prompt_rig.h"
 
 #include "assistants.h"
+#include "base/clock.h"
+#include "breaker.h"
+#include "escalate.h"
+#include "rate.h"
 #include "session.h"
 
 #include <sys/queue.h>
@@ -91,6 +95,87 @@ static void a_reservation_records_no_prompt(void)
     CU_ASSERT_EQUAL(bench.session.left_out, 0);
 }
 
+/* ---- limits per minute ---- */
+
+static void never(void *arg)
+{
+    (void)arg;
+}
+
+/* Other turns have taken the second model's one place of this minute. */
+static void begin_limited(struct bench *bench)
+{
+    struct rate_place place;
+    begin(bench);
+    bench->shared.settings.max_in_flight = 1;
+    bench->shared.id_key = secret_new("01234567890123456789012345678901", 32);
+    bench->engine.loop = loop_new();
+    bench->engine.breakers = breakers_new();
+    bench->engine.rates = rates_new(1);
+    bench->engine.sessions = sessions_new(&bench->engine);
+    bench->assistant.models[1] =
+        (struct assistant_model){.base_url = "b", .model = "m", .rate = {.requests = 1}};
+    bench->assistant.budget = (struct usage_limits){{-1, -1, -1}, {-1, -1, -1}};
+    bench->assistant.triggers =
+        (struct triggers){.on = {"provider_outage"}, .on_count = 1, .has_rota = true};
+    bench->session.timer = timer_new(bench->engine.loop, never, NULL);
+    bench->session.turn.assistant = "a";
+    bench->session.turn.deadline_ms = 120000;
+    bench->session.started_ms = clock_mono_ms();
+    rate_take(bench->engine.rates, rate_key(arena, bench->session.tenant, "b", "m"),
+              &bench->assistant.models[1].rate, 0, clock_mono_ms(), 0, &place);
+}
+
+/* What the turn tells people of if its time ends while it waits for its place. */
+static const char *reason_of(struct bench *bench)
+{
+    struct session *session = &bench->session;
+    think_assistant_ready(session, &bench->assistant);
+    CU_ASSERT_EQUAL(session->state, TURN_PAUSED);
+    session->commit = (struct turn_commit){.outcome = "fallback"};
+    escalate_prepare(session, &bench->assistant);
+    return session->commit.trigger.reason;
+}
+
+static void end_limited(struct bench *bench)
+{
+    timer_free(&bench->session.timer);
+    sessions_free(&bench->engine.sessions);
+    rates_free(&bench->engine.rates);
+    breakers_free(&bench->engine.breakers);
+    secret_free(&bench->shared.id_key);
+    loop_pass(bench->engine.loop);
+    loop_free(&bench->engine.loop);
+}
+
+/* Guard: `limited` in note_failure, and in choose_model. */
+static void a_limit_alone_is_no_outage(void)
+{
+    struct bench bench;
+    begin_limited(&bench);
+    bench.assistant.models[0] = bench.assistant.models[1];
+    CU_ASSERT_PTR_NULL(reason_of(&bench));
+    CU_ASSERT_TRUE(bench.session.commit.trigger.calls);
+    end_limited(&bench);
+}
+
+/* The first model is away, the second one's limit is reached. Guard: `limited` in take_model. */
+static void a_model_left_alone_is_an_outage(void)
+{
+    struct bench bench;
+    struct err err;
+    begin_limited(&bench);
+    err_set(&err, ERR_RETRY_LATER, "http.timeout", "it failed");
+    for (int i = 0; i < 5; i++)
+        breaker_report(bench.engine.breakers,
+                       breaker_key_of(arena, bench.session.tenant, "a", 0, 0), false, &err,
+                       clock_mono_ms());
+    const char *reason = reason_of(&bench);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(reason);
+    CU_ASSERT_STRING_EQUAL(reason, "provider_outage");
+    end_limited(&bench);
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -98,6 +183,8 @@ int main(void)
     CU_add_test(suite, "the longest prompt", the_longest_prompt_of_the_chain_is_reserved);
     CU_add_test(suite, "what was used before", what_was_used_before_is_reserved_too);
     CU_add_test(suite, "no prompt is recorded", a_reservation_records_no_prompt);
+    CU_add_test(suite, "a limit is no outage", a_limit_alone_is_no_outage);
+    CU_add_test(suite, "a model left alone is one", a_model_left_alone_is_an_outage);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }
