@@ -42,7 +42,8 @@ struct job {
     int64_t after; /* up_to of the summary that it goes on from */
     struct summary_made made;
     struct llm_call *call;
-    struct timer *again; /* of the write */
+    struct rate_place place; /* the call's */
+    struct timer *again;     /* of the write */
     int writes;
     bool writing; /* a unit that writes is on its way, or waits to be sent again */
 };
@@ -143,12 +144,21 @@ static void tell_breaker(const struct job *job, const struct err *err)
                  LOG_INT("ms", alone_ms), LOG_ERR(err));
 }
 
+/* What was taken for the call was a guess; a call that was stopped has taken that. */
+static void tell_rate(struct job *job, const struct llm_result *result)
+{
+    const bool known = result != NULL && result->tokens_in >= 0 && result->tokens_out >= 0;
+    rate_settle(job->all->engine->rates, &job->place,
+                known ? result->tokens_in + result->tokens_out : -1);
+}
+
 static void answered(void *arg, const struct llm_result *result)
 {
     struct job *job = arg;
     struct summary_made *made = &job->made;
     job->call = NULL;
     tell_breaker(job, result->err);
+    tell_rate(job, result);
     calls_describe(job->arena, model_of(job), result, &made->call);
     if (result->err != NULL)
         log_warn("summary.failed", LOG_TEXT("tenant", made->tenant), LOG_ERR(result->err));
@@ -164,18 +174,6 @@ static int64_t tokens_in(const struct job *job)
     for (size_t i = 0; i < RECAP_MESSAGES; i++)
         tokens += tokens_of_message(&job->recap.messages[i]);
     return tokens;
-}
-
-/* A summary counts against the model's limits like a turn, but waits for none: the next turn whose
- * prompt leaves something out wishes it again. */
-static bool is_within_rate(struct job *job)
-{
-    const struct assistant_model *model = model_of(job);
-    struct rate_place place = {.key = NULL};
-    return rate_take(job->all->engine->rates,
-                     rate_key(job->arena, job->made.tenant, model->base_url, model->model),
-                     &model->rate, tokens_in(job) + answer_tokens(model), clock_mono_ms(), 0,
-                     &place) == 0;
 }
 
 static void ask(struct job *job)
@@ -207,6 +205,25 @@ static void ask(struct job *job)
 
 /* ---- claim ---- */
 
+/* Whether the call may leave now; then `place` has what it takes. A summary counts against the
+ * model's limits like a turn, but waits for none: the next turn whose prompt leaves something out
+ * wishes it again. */
+static bool take_rate(struct job *job, int64_t most_ms)
+{
+    const struct assistant_model *model = model_of(job);
+    return rate_take(job->all->engine->rates,
+                     rate_key(job->arena, job->made.tenant, model->base_url, model->model),
+                     &model->rate, tokens_in(job) + answer_tokens(model), clock_mono_ms(), most_ms,
+                     &job->place) == 0;
+}
+
+/* What would have none is not claimed. The place is taken with the claim in hand: who is refused
+ * one must not keep turns from the model. */
+static bool is_within_rate(struct job *job)
+{
+    return take_rate(job, -1);
+}
+
 /* One that is to be tried once is tried by a turn: a summary that hangs would hold up turns. */
 static bool is_left_alone(const struct job *job)
 {
@@ -237,7 +254,7 @@ static void claimed(void *arg, const struct pg_answer *answer)
         log_warn("statement.failed", LOG_TEXT("what", "summary"), LOG_ERR(answer->err));
     else if (why != NULL)
         log_info("summary.not_now", LOG_TEXT("tenant", job->made.tenant), LOG_TEXT("why", why));
-    if (answer->err == NULL && why == NULL && !job->all->stopped)
+    if (answer->err == NULL && why == NULL && !job->all->stopped && take_rate(job, 0))
         ask(job);
     else
         job_over(job);
@@ -369,6 +386,7 @@ void summaries_stop(struct summaries *summaries)
     if (job->call != NULL) {
         llm_cancel(summaries->engine->llm, job->call);
         job->call = NULL;
+        tell_rate(job, NULL);
         write_summary(job); /* as stopped */
     }
 }
