@@ -29,6 +29,15 @@
 
 static const char store_sql[] = STORE_SQL;
 
+/* Erasure has the conversations as long as it deletes: our keys would wait for it with the rows of
+ * usage in hand, and then find nothing to refer to. So before anything else, and not in the way of
+ * turns. */
+static const char lock_sql[] =
+    "SELECT 1 FROM unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, turn_id)"
+    " JOIN turns t ON t.tenant_id = i.tenant_id AND t.id = i.turn_id"
+    " JOIN conversations c ON c.tenant_id = t.tenant_id AND c.id = t.conversation_id"
+    " ORDER BY c.tenant_id, c.id FOR KEY SHARE OF c";
+
 /* The rows of usage are locked last and by key, as a commit does. */
 static const char left_sql[] =
     "WITH stored AS (" STORE_SQL " RETURNING tenant_id, turn_id, tokens_in, tokens_out, cost),"
@@ -95,6 +104,12 @@ void calls_add_store(struct pg_unit *unit, struct arena *arena, const struct cal
 void calls_add_left(struct pg_unit *unit, struct arena *arena, const struct calls_of_turn *turns,
                     size_t count)
 {
+    static const struct column kinds[] = {
+        {offsetof(struct calls_of_turn, tenant), COLUMN_TEXT},
+        {offsetof(struct calls_of_turn, turn), COLUMN_UUID},
+    };
+    columns_add(pg_add(unit, lock_sql), arena, &(struct column_rows){turns, sizeof *turns, count},
+                kinds, COLUMNS(kinds));
     add(unit, arena, left_sql, turns, count);
 }
 

@@ -3,6 +3,7 @@
  * (docs/PROTOCOL.md, restore and erasure). */
 #include "unit/common/store/rota_rig.h"
 
+#include "store/calls.h"
 #include "store/delivery.h"
 #include "store/erasure.h"
 #include "store/summary.h"
@@ -263,6 +264,60 @@ static void a_summary_that_is_first(void)
     end_test();
 }
 
+/* ---- model calls that no commit takes ---- */
+
+static const char paid_sql[] = "SELECT (SELECT count(*) FROM llm_calls) || ' ' || sum(tokens)"
+                               " FROM usage WHERE period = 'month'";
+
+static void add_left(struct pg_unit *unit, const struct turn_started *turn,
+                     const struct summary_made *like)
+{
+    const struct calls_of_turn left = {TENANT, turn->turn, &like->call, 1};
+    calls_add_left(unit, arena, &left, 1);
+}
+
+/* Guard: the conversation's lock in front of the row and of what it counts; without it the tenant's
+ * usage is held while the call waits for its turn to be deleted, which is all that it learns. */
+static void a_call_that_comes_too_late(void)
+{
+    int who = 1;
+    begin_test();
+    struct turn_started turn = answer_1();
+    const struct summary_made like = summary_of(&turn);
+    const char *before = arena_strdup(arena, value("SELECT sum(tokens) FROM usage"));
+    struct late late = {.failed = true};
+    struct pg_unit unit = {.deadline_ms = 15000};
+    add_left(&unit, &turn, &like);
+    hold_up(&who);
+    submit_late(&unit, &late);
+    CU_ASSERT_TRUE_FATAL(rig_until(two_wait));
+    let_go();
+    CU_ASSERT_FALSE(late.failed);
+    CU_ASSERT_STRING_EQUAL(value("SELECT sum(tokens) FROM usage"), before);
+    CU_ASSERT_STRING_EQUAL(value(left_sql), "0");
+    end_test();
+}
+
+/* From the other side: erasure waits for it, the row goes with the rest, and what was used stays
+ * counted. */
+static void a_call_that_is_first(void)
+{
+    begin_test();
+    struct turn_started turn = answer_1();
+    const struct summary_made like = summary_of(&turn);
+    struct late late = {.failed = true};
+    struct pg_unit unit = {.count = 0};
+    CU_ASSERT_STRING_EQUAL(value(paid_sql), "1 5");
+    add_left(&unit, &turn, &like);
+    pg_add(&unit, "SELECT 1"); /* behind it */
+    send_held_up(&unit, unit.count - 1, &late);
+    CU_ASSERT_TRUE(erase(1));
+    rig_run();
+    CU_ASSERT_FALSE(late.failed);
+    CU_ASSERT_STRING_EQUAL(value(paid_sql), "0 10");
+    end_test();
+}
+
 /* ---- notices ---- */
 
 static void as_responder(void)
@@ -402,6 +457,8 @@ int main(void)
     CU_pSuite suite = CU_add_suite("erasure races", open_both, rig_end_server);
     CU_add_test(suite, "a late summary", a_summary_that_comes_too_late);
     CU_add_test(suite, "a summary first", a_summary_that_is_first);
+    CU_add_test(suite, "a late call", a_call_that_comes_too_late);
+    CU_add_test(suite, "a call first", a_call_that_is_first);
     CU_add_test(suite, "an outcome first", an_outcome_is_written_first);
     CU_add_test(suite, "a claim first", a_claim_is_first);
     CU_add_test(suite, "a late outcome", an_outcome_that_comes_too_late);
