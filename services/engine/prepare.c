@@ -101,14 +101,15 @@ void prepare_commit(struct session *session, const char *outcome, const char *te
 void prepare_plain(struct session *session)
 {
     const struct assistant *assistant = think_assistant(session);
+    if (reception_turn_is_recovery(session))
+        session->shape = COMMIT_BARE; /* it has no wording, and must not be asked again for it */
     bool bare = session->shape == COMMIT_BARE;
     bool failed = bare || strcmp(session->commit.outcome, "degraded") == 0;
     const char *wording = assistant == NULL ? last_resort
                           : failed          ? assistant->degraded
                                             : assistant->fallback;
     calls_make_plain(session);
-    session->commit = commit_of(session, failed ? "degraded" : "fallback",
-                                bare || reception_turn_is_recovery(session) ? "" : wording);
+    session->commit = commit_of(session, failed ? "degraded" : "fallback", bare ? "" : wording);
     if (bare || !failed)
         session->commit.error_code = "commit.unfit";
     if (bare) {
