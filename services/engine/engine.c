@@ -273,13 +273,14 @@ void engine_drain_step(struct engine *engine)
 {
     if (!engine->draining || engine->retiring || sessions_at_work(engine->sessions) > 0 ||
         statements_in_flight(engine->sessions) || summaries_in_flight(engine->summaries) ||
-        !leftovers_idle(engine->leftovers) || !intake_idle(engine->intake) ||
-        (engine->adopt != NULL && adopt_in_flight(engine->adopt)) ||
+        !intake_idle(engine->intake) || (engine->adopt != NULL && adopt_in_flight(engine->adopt)) ||
         (engine->rota != NULL && !rota_idle(engine->rota)) ||
         (engine->relay != NULL && !relay_idle(engine->relay)))
         return;
+    sessions_drop_all(engine->sessions); /* a turn that waits may have model calls to be stored */
+    if (!leftovers_idle(engine->leftovers))
+        return;
     engine->retiring = true;
-    sessions_drop_all(engine->sessions);
     engine->last_id = xstrdup(worker_id(engine->worker));
     struct pg_unit unit = {.deadline_ms = 3000, .done = given_back, .arg = engine};
     if (engine->last_id[0] == '\0') {

@@ -13,21 +13,22 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
-#define UNIT_MS  10000
-#define LEFT_MAX 1000 /* turns' calls that wait while the database is away */
+#define UNIT_MS 10000
 
 struct leftover {
     TAILQ_ENTRY(leftover) link;
     struct arena *arena;
     struct calls_of_turn of;
+    bool counts; /* in usage */
 };
 
 struct leftovers {
     struct engine *engine;
     struct arena *unit; /* of the unit on its way */
     TAILQ_HEAD(, leftover) waiting;
-    size_t count;
-    bool in_flight; /* the first one */
+    size_t most;     /* of turns that wait while the database is away: those that count, */
+    size_t count[2]; /* and as many that do not */
+    bool in_flight;  /* the first one */
 };
 
 struct leftovers *leftovers_new(struct engine *engine)
@@ -35,6 +36,7 @@ struct leftovers *leftovers_new(struct engine *engine)
     struct leftovers *all = xcalloc(1, sizeof *all);
     all->engine = engine;
     all->unit = arena_new();
+    all->most = (size_t)engine->shared->settings.max_in_flight * 2; /* sessions in memory */
     TAILQ_INIT(&all->waiting);
     return all;
 }
@@ -52,7 +54,7 @@ static void remove_first(struct leftovers *all)
 {
     struct leftover *first = TAILQ_FIRST(&all->waiting);
     TAILQ_REMOVE(&all->waiting, first, link);
-    all->count--;
+    all->count[first->counts]--;
     arena_free(&first->arena);
     free(first);
 }
@@ -100,6 +102,13 @@ static void send_first(struct leftovers *all)
     pg_submit(all->engine->pg, &unit);
 }
 
+/* Whether there is something to count: of a call that was stopped only its row is lost. */
+static bool do_count(const struct session *session)
+{
+    const struct usage_amounts used = calls_used(session);
+    return used.tokens > 0 || used.cost > 0;
+}
+
 void leftovers_take(struct leftovers *leftovers, struct session *session)
 {
     if (session->call_count == 0)
@@ -108,7 +117,8 @@ void leftovers_take(struct leftovers *leftovers, struct session *session)
                                         .turn = session->calls_turn,
                                         .calls = session->calls,
                                         .count = session->call_count};
-    if (leftovers->count == LEFT_MAX) {
+    const bool counts = do_count(session);
+    if (leftovers->count[counts] >= leftovers->most) {
         struct err err;
         err_set(&err, ERR_RETRY_LATER, "calls.full", "too many wait for the database");
         lose(&calls, &err);
@@ -116,12 +126,12 @@ void leftovers_take(struct leftovers *leftovers, struct session *session)
         return;
     }
     struct leftover *left = xmalloc(sizeof *left);
-    *left = (struct leftover){.arena = session->calls_arena, .of = calls};
+    *left = (struct leftover){.arena = session->calls_arena, .of = calls, .counts = counts};
     left->of.tenant = arena_strdup(left->arena, session->tenant);
     session->calls_arena = NULL;
     calls_forget(session);
     TAILQ_INSERT_TAIL(&leftovers->waiting, left, link);
-    leftovers->count++;
+    leftovers->count[counts]++;
     send_first(leftovers);
 }
 
