@@ -76,6 +76,12 @@ int64_t breaker_wait_ms(struct breakers *breakers, const char *key, int64_t now_
     return 0;
 }
 
+bool breaker_is_tried(const struct breakers *breakers, const char *key)
+{
+    const struct breaker *breaker = map_get_text(breakers->troubled, key);
+    return breaker != NULL && breaker->probing;
+}
+
 /* `first_ms`, doubled each time that it opens again before a call has gone well. */
 static int64_t longer(int64_t first_ms, int64_t max_ms, int opened)
 {

@@ -27,6 +27,10 @@ const char *breaker_key_of(struct arena *arena, const char *tenant, const char *
  * until it is reported, let go, or 2 min have passed. */
 int64_t breaker_wait_ms(struct breakers *breakers, const char *key, int64_t now_ms, bool *probe);
 
+/* Whether its probe is on its way: breaker_wait_ms then says when to look again, for nobody knows
+ * how long that takes. */
+bool breaker_is_tried(const struct breakers *breakers, const char *key);
+
 /* Tells how a call ended; NULL: well. What began before it opened, and fails, tells nothing new.
  * What a failure counts is llm_health's word: one that no model has is trouble. Returns for how
  * long it is left alone because of this one, 0 if it is not. */

@@ -62,6 +62,7 @@ static void end_turn(struct session *session)
     memset(&session->turn, 0, sizeof session->turn);
     memset(&session->rounds, 0, sizeof session->rounds);
     memset(&session->briefing, 0, sizeof session->briefing);
+    memset(&session->measured, 0, sizeof session->measured);
     session->prompt_record = session->prompt_passages = NULL;
     session->left_out = 0;
     session->is_first = false;

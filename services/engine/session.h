@@ -53,9 +53,13 @@ struct session {
     bool limited;               /* nothing but limits per minute keeps it from being asked again */
     struct usage_amounts most;  /* for LIST_RESERVES: the turn's worst case, */
     struct usage_limits limits; /* and what the tenant allows */
-    int64_t prompt_position;    /* of the newest message that the model was told */
-    int64_t left_out;           /* messages below this position are not in the prompt; 0: all are */
-    const char *prompt_record;  /* what is kept of the last prompt; NULL: there was none */
+    struct measured {
+        int64_t *tokens; /* of a call of each model of the chain, -1: not measured; or NULL, */
+        size_t rounds;   /* as the turn was with so many */
+    } measured;
+    int64_t prompt_position;   /* of the newest message that the model was told */
+    int64_t left_out;          /* messages below this position are not in the prompt; 0: all are */
+    const char *prompt_record; /* what is kept of the last prompt; NULL: there was none */
     const char *prompt_passages; /* JSON: those that it held; NULL: none */
     bool is_first; /* by it nobody had said anything to the customer in the conversation */
     struct llm_call *call;

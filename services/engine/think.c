@@ -288,15 +288,36 @@ static void reserve(struct session *session, const struct assistant *assistant)
 
 /* ---- a place within the model's limits ---- */
 
-/* What a call of the model takes of them: the prompt, and an answer of the length that it may have.
- * A prompt that cannot be built takes nothing: ask() says so. */
-static int64_t tokens_of_call(struct session *session, const struct assistant *assistant,
-                              const struct assistant_model *model)
+/* The prompt that the model would be sent, and an answer of the length that it may have. It leaves
+ * for nobody yet, so nothing is recorded. One that cannot be built takes nothing: ask() says so. */
+static int64_t measure_call(struct session *session, const struct assistant *assistant,
+                            const struct assistant_model *model)
 {
+    const struct prompt_parts parts = parts_of(session, assistant, prompt_budget(session, model));
     struct prompt prompt;
-    if (model->rate.tokens == 0 || build_prompt(session, assistant, model, &prompt, NULL) != 0)
+    struct err err;
+    if (prompt_build(session->arena, &parts, &prompt, &err) != 0)
         return 0;
     return prompt.tokens + (model->max_tokens > 0 ? model->max_tokens : ANSWER_TOKENS);
+}
+
+/* What a call of that model takes of its limits. Who waits for a place looks often: measured once a
+ * model, until the turn has another round. */
+static int64_t tokens_of_call(struct session *session, const struct assistant *assistant, int index)
+{
+    const struct assistant_model *model = &assistant->models[index];
+    struct measured *all = &session->measured;
+    if (model->rate.tokens == 0)
+        return 0;
+    if (all->tokens == NULL || all->rounds != session->rounds.count) {
+        all->tokens = arena_alloc(session->arena, assistant->model_count * sizeof *all->tokens);
+        all->rounds = session->rounds.count;
+        for (size_t i = 0; i < assistant->model_count; i++)
+            all->tokens[i] = -1;
+    }
+    if (all->tokens[index] < 0)
+        all->tokens[index] = measure_call(session, assistant, model);
+    return all->tokens[index];
 }
 
 /* Whether that model becomes the turn's: it is not left alone, and within `most_ms` it has a place,
@@ -315,7 +336,7 @@ static bool take_model(struct session *session, const struct assistant *assistan
     }
     *wait_ms = rate_take(engine->rates,
                          rate_key(session->arena, session->tenant, model->base_url, model->model),
-                         &model->rate, tokens_of_call(session, assistant, model), clock_mono_ms(),
+                         &model->rate, tokens_of_call(session, assistant, index), clock_mono_ms(),
                          most_ms, &session->place);
     if (*wait_ms > 0 && is_probe) { /* whoever is first when the time comes */
         breaker_let_go(engine->breakers, breaker_key(session, index));
@@ -338,26 +359,29 @@ static int64_t patience_for(const struct assistant *assistant, int index, int64_
 }
 
 /* The first model from model_index on that can be asked soon enough, else the one that comes first:
- * true, and *wait_ms is when. False: none can be asked for *wait_ms. */
+ * true, and *wait_ms is when. False: none can be asked for *wait_ms. One that somebody else tries
+ * comes when that call ends: no place is left for it. */
 static bool choose_model(struct session *session, const struct assistant *assistant,
                          int64_t *wait_ms)
 {
     const int64_t left = think_time_left_ms(session) - CALL_LEAST_MS;
     const int64_t left_ms = left > 0 ? left : 0;
-    int64_t least_ms = INT64_MAX;
+    int64_t least_ms = INT64_MAX, soonest_ms = INT64_MAX;
     int least = session->model_index;
     session->limited = !session->failed;
     for (int i = session->model_index; i < (int)assistant->model_count; i++) {
         if (take_model(session, assistant, i, patience_for(assistant, i, left_ms), wait_ms))
             return true;
-        if (*wait_ms < least_ms) {
+        soonest_ms = *wait_ms < soonest_ms ? *wait_ms : soonest_ms;
+        if (*wait_ms < least_ms &&
+            !breaker_is_tried(session->engine->breakers, breaker_key(session, i))) {
             least_ms = *wait_ms;
             least = i;
         }
     }
     if (least_ms <= left_ms && take_model(session, assistant, least, left_ms, wait_ms))
         return true;
-    *wait_ms = least_ms;
+    *wait_ms = soonest_ms;
     return false;
 }
 

@@ -51,7 +51,10 @@ static void test_opens_and_closes(void)
     CU_ASSERT_TRUE(probe);
     CU_ASSERT_TRUE(wait_ms("a", 6001) > 0); /* one at a time */
     CU_ASSERT_FALSE(probe);
+    CU_ASSERT_TRUE(breaker_is_tried(breakers, "a"));
+    CU_ASSERT_FALSE(breaker_is_tried(breakers, "b"));
     breaker_report(breakers, "a", true, NULL, 6500);
+    CU_ASSERT_FALSE(breaker_is_tried(breakers, "a"));
     CU_ASSERT_EQUAL(wait_ms("a", 6500), 0);
     CU_ASSERT_FALSE(probe);
 }

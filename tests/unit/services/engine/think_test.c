@@ -1,5 +1,6 @@
 /* What a turn reserves before its first model is asked, what its commit keeps when there was none,
- * and what counts as an outage when the turn's time ends before its models' limits let it ask. */
+ * which model it waits for, and what counts as an outage when its models' limits do not let it ask.
+ */
 #include "unit/common/prompt/prompt_rig.h"
 
 #include "assistants.h"
@@ -176,6 +177,86 @@ static void a_model_left_alone_is_an_outage(void)
     end_limited(&bench);
 }
 
+/* Without a budget, and with a chain of which the first model has a place in some 5 s, and the
+ * second one is tried by somebody else. */
+static void begin_chain(struct bench *bench)
+{
+    struct err err;
+    struct rate_place taken = {.key = NULL};
+    const int64_t now_ms = clock_mono_ms();
+    bool probe;
+    begin(bench);
+    bench->shared.settings.max_in_flight = 1;
+    bench->engine.loop = loop_new();
+    bench->engine.breakers = breakers_new();
+    bench->engine.rates = rates_new(1);
+    bench->engine.sessions = sessions_new(&bench->engine);
+    bench->assistant.budget = (struct usage_limits){{-1, -1, -1}, {-1, -1, -1}};
+    for (int i = 0; i < 2; i++) {
+        struct assistant_model *model = &bench->assistant.models[i];
+        model->base_url = i == 0 ? "http://first" : "http://second";
+        model->model = "m";
+        model->first_token_ms = 1000;
+    }
+    struct assistant_model *first = &bench->assistant.models[0];
+    first->rate = (struct rate_limits){.requests = 1, .tokens = 100000};
+    rate_take(bench->engine.rates, rate_key(arena, "", first->base_url, "m"), &first->rate, 1,
+              now_ms - 56000, 0, &taken);
+    const char *second = breaker_key_of(arena, "", "desk", 1, 1);
+    err_set(&err, ERR_RETRY_LATER, "http.timeout", "it failed");
+    err.retry_after_ms = 1;
+    breaker_report(bench->engine.breakers, second, false, &err, now_ms - 1000);
+    CU_ASSERT_EQUAL_FATAL(breaker_wait_ms(bench->engine.breakers, second, now_ms, &probe), 0);
+    CU_ASSERT_TRUE_FATAL(probe);
+    bench->session.timer = timer_new(bench->engine.loop, never, NULL);
+    bench->session.started_ms = now_ms;
+    bench->session.turn.deadline_ms = 60000;
+    bench->session.turn.assistant = "desk";
+    bench->session.turn.assistant_version = 1;
+}
+
+static void end_chain(struct bench *bench)
+{
+    timer_free(&bench->session.timer);
+    sessions_free(&bench->engine.sessions);
+    rates_free(&bench->engine.rates);
+    breakers_free(&bench->engine.breakers);
+    loop_pass(bench->engine.loop);
+    loop_free(&bench->engine.loop);
+}
+
+/* Guard: breaker_is_tried; the moment after which a probe is looked at again comes before each
+ * place, so that the turn would queue for none. */
+static void a_place_is_waited_for_beside_a_probe(void)
+{
+    struct bench bench;
+    begin_chain(&bench);
+    think_assistant_ready(&bench.session, &bench.assistant);
+    CU_ASSERT_EQUAL(bench.session.state, TURN_PAUSED);
+    CU_ASSERT_PTR_NOT_NULL(bench.session.place.key);
+    CU_ASSERT_EQUAL(bench.session.model_index, 0);
+    CU_ASSERT_TRUE(bench.session.model_retry_ms > 1000);
+    end_chain(&bench);
+}
+
+/* A look for a place measures the prompt, which leaves for nobody; and measures it once. */
+static void a_look_for_a_place_records_no_prompt(void)
+{
+    struct bench bench;
+    begin_chain(&bench);
+    think_assistant_ready(&bench.session, &bench.assistant);
+    CU_ASSERT_PTR_NULL(bench.session.prompt_record);
+    CU_ASSERT_EQUAL(bench.session.left_out, 0);
+    CU_ASSERT_TRUE(bench.session.place.tokens > 100);
+    rate_give_back(bench.engine.rates, &bench.session.place);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(bench.session.measured.tokens);
+    bench.session.measured.tokens[0] = 7;
+    bench.session.state = TURN_THINKING;
+    think_assistant_ready(&bench.session, &bench.assistant);
+    CU_ASSERT_EQUAL(bench.session.place.tokens, 7);
+    end_chain(&bench);
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -185,6 +266,8 @@ int main(void)
     CU_add_test(suite, "no prompt is recorded", a_reservation_records_no_prompt);
     CU_add_test(suite, "a limit is no outage", a_limit_alone_is_no_outage);
     CU_add_test(suite, "a model left alone is one", a_model_left_alone_is_an_outage);
+    CU_add_test(suite, "a place beside a probe", a_place_is_waited_for_beside_a_probe);
+    CU_add_test(suite, "a look for a place", a_look_for_a_place_records_no_prompt);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }
