@@ -5,11 +5,14 @@
 
 #include <string.h>
 
-/* The conversation that is meant, unless somebody is at it. */
+/* The conversation that is meant, unless somebody is at it. One in which its contact wrote nothing,
+ * such as that of a notice, is not the last that it had. */
 #define WHOSE                                                                                      \
     "WITH whose AS (SELECT c.tenant_id, c.id FROM conversations c WHERE c.tenant_id = $1::uuid"    \
     " AND c.id = coalesce((SELECT p.id FROM conversations p WHERE p.tenant_id = $1::uuid"          \
     " AND p.contact_id = $3::uuid AND p.id <> $2::uuid AND p.closed_at IS NOT NULL"                \
+    " AND EXISTS (SELECT FROM messages i WHERE i.tenant_id = p.tenant_id"                          \
+    " AND i.conversation_id = p.id AND i.direction = 'in')"                                        \
     " ORDER BY p.closed_at DESC LIMIT 1), CASE WHEN $3::uuid IS NULL THEN $2::uuid END)"           \
     " AND NOT EXISTS (SELECT FROM summary_claims k WHERE k.tenant_id = c.tenant_id"                \
     " AND k.conversation_id = c.id AND k.until_at > now()))"

@@ -215,6 +215,23 @@ static void the_next_conversation_sees_the_last_ones(void)
     end_test();
 }
 
+/* A notice of the rota makes a conversation that is closed at once, in which its contact wrote
+ * nothing. Guard: the look for a text of theirs in it. */
+static void a_notice_is_not_the_last_conversation(void)
+{
+    begin_test();
+    struct turn_started turn = answer_text(1, 1, "I am Ada");
+    run("UPDATE conversations SET closed_at = clock_timestamp() - interval '1 h'");
+    run("INSERT INTO conversations (tenant_id, id, contact_id, closed_at)"
+        " SELECT tenant_id, gen_random_uuid(), contact_id, clock_timestamp() FROM conversations");
+    struct turn_started next = answer_text(1, 2, "me again");
+    struct reading last =
+        read_for((struct summary_wish){.conversation = next.conversation, .contact = next.contact});
+    CU_ASSERT_TRUE_FATAL(last.found);
+    CU_ASSERT_TRUE(uuid_equal(&last.known.conversation, &turn.conversation));
+    end_test();
+}
+
 static void what_is_not_said_or_not_answered_is_not_told(void)
 {
     begin_test();
@@ -407,6 +424,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("summary", open_server, rig_end_server);
     CU_add_test(suite, "going on", a_summary_goes_on_where_the_last_one_ended);
     CU_add_test(suite, "the next conversation", the_next_conversation_sees_the_last_ones);
+    CU_add_test(suite, "a notice", a_notice_is_not_the_last_conversation);
     CU_add_test(suite, "not said, not answered", what_is_not_said_or_not_answered_is_not_told);
     CU_add_test(suite, "one makes it", one_makes_it);
     CU_add_test(suite, "a claim lapses", a_claim_lapses);
