@@ -50,6 +50,11 @@ struct assistants *assistants_new(struct engine *engine)
     return all;
 }
 
+static void key_of(const char *tenant, const char *id, int version, char key[KEY_SIZE])
+{
+    snprintf(key, KEY_SIZE, "%s/%s/%d", tenant, id, version);
+}
+
 static void entry_free(struct entry *entry)
 {
     for (size_t i = 0; i < entry->assistant.model_count; i++)
@@ -293,6 +298,16 @@ static int read_config(struct entry *entry, const struct assistant_row *row, str
     return rc;
 }
 
+/* Not one that has begun anew since, with another version: it has asked for that. */
+static bool waits_for(const struct session *session, const struct entry *entry)
+{
+    char key[KEY_SIZE];
+    if (session->turn.assistant == NULL)
+        return false;
+    key_of(session->tenant, session->turn.assistant, session->turn.assistant_version, key);
+    return strcmp(key, entry->key) == 0;
+}
+
 /* A key that does not open is an operator's mistake: the texts of the version are still used, so
  * customers get the fallback wording and the log says what to mend. */
 static void loaded(void *arg, const struct pg_answer *answer)
@@ -329,7 +344,7 @@ static void loaded(void *arg, const struct pg_answer *answer)
     for (size_t i = 0; i < count && sessions != NULL; i++) {
         struct session *session =
             map_get(sessions->by_id, waiters[i].bytes, sizeof waiters[i].bytes);
-        if (session != NULL)
+        if (session != NULL && waits_for(session, entry))
             think_assistant_ready(session, usable ? &entry->assistant : NULL);
     }
     free(waiters);
@@ -364,7 +379,7 @@ const struct assistant *assistants_get(struct assistants *assistants, const char
                                        const char *id, int version, const struct uuid *session)
 {
     char key[KEY_SIZE];
-    snprintf(key, sizeof key, "%s/%s/%d", tenant, id, version);
+    key_of(tenant, id, version, key);
     struct entry *entry = map_get_text(assistants->entries, key);
     if (entry == NULL)
         entry = load(assistants, key, tenant, id, version);

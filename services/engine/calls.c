@@ -190,11 +190,11 @@ struct usage_amounts calls_used(const struct session *session)
     return used;
 }
 
-/* A word that others gave us: nothing that a column could refuse. */
+/* A word that others gave us, or NULL: nothing that a column could refuse. */
 static const char *plain(const char *word)
 {
-    size_t length = strlen(word);
-    if (length > WORD_MAX)
+    size_t length = word != NULL ? strlen(word) : 0;
+    if (length == 0 || length > WORD_MAX)
         return "";
     for (size_t i = 0; i < length; i++)
         if (word[i] < ' ' || word[i] > '~')

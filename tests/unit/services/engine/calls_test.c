@@ -86,6 +86,10 @@ static void plain_calls_hold_numbers_and_plain_words(void)
     CU_ASSERT_EQUAL(session.calls[0].tokens_in, 5);
     CU_ASSERT_EQUAL(session.calls[0].cost, 60);
     CU_ASSERT_STRING_EQUAL(session.calls[1].model, "gpt-5");
+    session.calls[1].provider = session.calls[1].model = NULL; /* nobody knows whose it was */
+    calls_make_plain(&session);
+    CU_ASSERT_STRING_EQUAL(session.calls[1].provider, "");
+    CU_ASSERT_STRING_EQUAL(session.calls[1].model, "");
     calls_forget(&session);
 }
 
