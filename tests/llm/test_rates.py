@@ -25,12 +25,13 @@ def limited(desk, *entries, on=None, **config):
 
 
 def asked(desk, customers):
-    """[(address, when it was asked in seconds, queue_ms)] in the order of the model calls."""
+    """[(address, when it was asked in seconds, queue_ms)] in the order of the model calls. Places are
+    given by the second: those of one come at once, and stand as their turns began."""
     return desk.sql(
         "SELECT s.remote_address, extract(epoch FROM l.started_at)::double precision, l.queue_ms"
         " FROM llm_calls l JOIN turns t ON t.tenant_id = l.tenant_id AND t.id = l.turn_id"
         " JOIN channel_sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id"
-        " WHERE s.remote_address = ANY(%s) ORDER BY l.started_at",
+        " WHERE s.remote_address = ANY(%s) ORDER BY date_trunc('second', l.started_at), t.id",
         [customer.address for customer in customers])
 
 
