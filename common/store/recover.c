@@ -12,57 +12,95 @@
 /* A month: the longest answer_within_ms there is, so that only recent turns are looked at. */
 #define RECENT "u.finished_at > statement_timestamp() - interval '31 days'"
 
-/* A turn that said nothing has no delivery and is none of these. */
-#define FOUND_FROM                                                                                 \
-    " FROM turns u JOIN tenants t ON t.id = u.tenant_id"                                           \
-    " JOIN channel_sessions s ON s.tenant_id = u.tenant_id AND s.id = u.session_id"                \
-    " AND s.conversation_id = u.conversation_id"                                                   \
-    " JOIN conversations c ON c.tenant_id = u.tenant_id AND c.id = u.conversation_id"              \
-    " AND c.held_by IS NULL AND c.closed_at IS NULL"                                               \
-    " JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"                     \
-    " AND ch.removed_at IS NULL"                                                                   \
-    " JOIN assistants a ON a.tenant_id = ch.tenant_id AND a.id = ch.assistant_id"                  \
-    " JOIN assistant_versions v ON v.tenant_id = a.tenant_id AND v.assistant_id = a.id"            \
-    " AND v.version = a.current_version"                                                           \
-    " JOIN deliveries d ON d.tenant_id = u.tenant_id AND d.turn_id = u.id"                         \
-    " AND d.state <> 'suppressed' AND d.answer_by > clock_timestamp()"                             \
-    " LEFT JOIN receptions r ON r.tenant_id = u.tenant_id AND r.conversation_id = c.id"            \
-    " AND r.session_id = s.id"                                                                     \
-    " LEFT JOIN escalations e ON e.tenant_id = r.tenant_id AND e.id = r.escalation_id"
-#define FOUND_WHERE                                                                                \
-    " WHERE " WITHOUT_MODEL " AND " RECENT " AND e.state IS DISTINCT FROM 'closed'"                \
-    " AND NOT EXISTS (SELECT FROM deliveries n WHERE n.tenant_id = d.tenant_id"                    \
-    " AND n.session_id = d.session_id AND n.seq > d.seq)"                                          \
-    " AND NOT EXISTS (SELECT FROM messages o WHERE o.tenant_id = u.tenant_id"                      \
-    " AND o.conversation_id = c.id AND o.author = 'operator' AND o.created_at > u.finished_at)"    \
-    " AND NOT EXISTS (SELECT FROM inbox_events i WHERE i.tenant_id = u.tenant_id"                  \
-    " AND i.session_id = s.id AND i.state = 'open')"                                               \
-    " AND NOT EXISTS (SELECT FROM consents n WHERE n.tenant_id = u.tenant_id"                      \
-    " AND n.sender = ch.address AND n.address = s.remote_address AND n.state = 'opted_out')"
-#define FOUND FOUND_FROM FOUND_WHERE
+/* A tool of the event's turn changed something, or may have: doing it again is worse than no
+ * answer. */
+#define HAD_EFFECTS                                                                                \
+    "EXISTS (SELECT FROM tool_calls k WHERE k.tenant_id = i.tenant_id"                             \
+    " AND k.turn_id = i.turn_id AND k.started_at IS NOT NULL)"
+
+/* A model did answer in the turn, and was paid: what it said was nothing that may be sent. */
+#define DECLINED                                                                                   \
+    "EXISTS (SELECT FROM llm_calls l WHERE l.tenant_id = y.tenant_id AND l.turn_id = y.id"         \
+    " AND (l.outcome IN ('answered', 'withheld', 'summed')"                                        \
+    " OR l.error_code IN ('llm.filtered', 'llm.empty')) OFFSET 0)"
+#define DECLINED_MAX "3" /* turns of a conversation, by itself */
+
+/* In one look, of a tenant's turns that nothing has followed. */
+#define LOOKED_AT_MAX "1000"
 
 #define ALLOWED "coalesce(v.config #>> '{recover,answer}' = 'true', false)"
 
-/* What the desk does without being asked. Where a turn was lost with three engines, or a person is
- * at it, `deskctl recover` lists the conversation, and a person decides. */
+/* What the desk does without being asked. Where a turn was lost with three engines, the texts were
+ * a loop, a person was at it, the database was held since (a restored one does not know what was
+ * answered), or models decline, `deskctl recover` lists the conversation, and a person decides. */
 #define BY_ITSELF                                                                                  \
-    ALLOWED " AND v.config #>> '{recover,by_itself}' = 'true'"                                     \
-            " AND c.flagged IS DISTINCT FROM 'turn_failed'"                                        \
+    ALLOWED " AND v.config #>> '{recover,by_itself}' = 'true' AND c.flagged IS NULL"               \
+            " AND u.finished_at > (SELECT changed_at FROM installation)"                           \
             " AND NOT EXISTS (SELECT FROM escalations p WHERE p.tenant_id = u.tenant_id"           \
-            " AND p.conversation_id = c.id AND p.state = 'accepted')"
+            " AND p.conversation_id = u.conversation_id AND (p.state = 'accepted'"                 \
+            " OR p.accepted_at > u.finished_at OR p.closed_at > u.finished_at) OFFSET 0)"          \
+            " AND (SELECT count(*) FROM turns y WHERE y.tenant_id = u.tenant_id"                   \
+            " AND y.session_id = u.session_id AND y.number > u.number AND " DECLINED               \
+            ") < " DECLINED_MAX
+
+/* Joined to a turn `u` without a model: one row, `f`, if it may be answered after all. A turn that
+ * said nothing has no delivery, and one that answered no text has no customer waiting: it was a
+ * recovery itself. OFFSET 0 keeps the planner from looking for a start elsewhere: from the turn all
+ * is found by keys, with or without statistics. */
+#define FOUND                                                                                      \
+    " CROSS JOIN LATERAL (SELECT s.remote_address, d.answer_by, e.state AS task, " ALLOWED         \
+    " AS allowed, " BY_ITSELF " AS by_itself"                                                      \
+    " FROM channel_sessions s"                                                                     \
+    " JOIN LATERAL (SELECT x.held_by, x.closed_at, x.flagged FROM conversations x"                 \
+    " WHERE x.tenant_id = u.tenant_id AND x.id = u.conversation_id OFFSET 0) AS c"                 \
+    " ON c.held_by IS NULL AND c.closed_at IS NULL"                                                \
+    " JOIN deliveries d ON d.tenant_id = u.tenant_id AND d.turn_id = u.id"                         \
+    " AND d.state <> 'suppressed' AND d.answer_by > clock_timestamp()"                             \
+    " JOIN channels ch ON ch.tenant_id = u.tenant_id AND ch.id = s.channel_id"                     \
+    " AND ch.removed_at IS NULL"                                                                   \
+    " JOIN assistants a ON a.tenant_id = u.tenant_id AND a.id = ch.assistant_id"                   \
+    " JOIN assistant_versions v ON v.tenant_id = u.tenant_id AND v.assistant_id = a.id"            \
+    " AND v.version = a.current_version"                                                           \
+    " LEFT JOIN LATERAL (SELECT x.state FROM escalations x WHERE x.tenant_id = u.tenant_id"        \
+    " AND x.id = (SELECT r.escalation_id FROM receptions r WHERE r.tenant_id = u.tenant_id"        \
+    " AND r.conversation_id = u.conversation_id AND r.session_id = u.session_id) OFFSET 0) AS e"   \
+    " ON true"                                                                                     \
+    " WHERE s.tenant_id = u.tenant_id AND s.id = u.session_id"                                     \
+    " AND s.conversation_id = u.conversation_id AND e.state IS DISTINCT FROM 'closed'"             \
+    " AND EXISTS (SELECT FROM inbox_events w WHERE w.tenant_id = u.tenant_id"                      \
+    " AND w.turn_id = u.id AND w.provider_id NOT LIKE '" RECOVER_EVENT "%' OFFSET 0)"              \
+    " AND NOT EXISTS (SELECT FROM inbox_events i WHERE i.tenant_id = u.tenant_id"                  \
+    " AND i.channel = 'sms' AND i.provider_id = '" RECOVER_EVENT "' || u.id"                       \
+    " AND ((i.state, i.reason) IS DISTINCT FROM ('ended', 'no_model') OR " HAD_EFFECTS             \
+    ") OFFSET 0)"                                                                                  \
+    " AND NOT EXISTS (SELECT FROM deliveries n WHERE n.tenant_id = u.tenant_id"                    \
+    " AND n.conversation_id = u.conversation_id AND CASE WHEN n.session_id = d.session_id"         \
+    " THEN n.seq > d.seq ELSE n.author <> 'system' AND n.created_at > d.created_at END OFFSET 0)"  \
+    " AND NOT EXISTS (SELECT FROM messages o WHERE o.tenant_id = u.tenant_id"                      \
+    " AND o.conversation_id = u.conversation_id AND o.author = 'operator'"                         \
+    " AND o.created_at > u.finished_at OFFSET 0)"                                                  \
+    " AND NOT EXISTS (SELECT FROM channel_sessions q WHERE q.tenant_id = u.tenant_id"              \
+    " AND q.conversation_id = u.conversation_id AND EXISTS (SELECT FROM inbox_events i"            \
+    " WHERE i.tenant_id = q.tenant_id AND i.session_id = q.id AND i.state = 'open' OFFSET 0)"      \
+    " OFFSET 0)"                                                                                   \
+    " AND NOT EXISTS (SELECT FROM consents n WHERE n.tenant_id = u.tenant_id"                      \
+    " AND n.sender = ch.address AND n.address = s.remote_address"                                  \
+    " AND n.state = 'opted_out' OFFSET 0) OFFSET 0) AS f"
 
 /* The tenant's job. */
 #define JOB_OF(tenant)                                                                             \
     "j.kind = '" JOB_RECOVERY "' AND j.tenant_id = " tenant " AND j.subject = " tenant "::text"
 
 static const char list_sql[] =
-    "SELECT t.name, c.id, s.remote_address, u.outcome, to_char(u.finished_at AT TIME ZONE "
-    "'UTC'," ISO "), to_char(d.answer_by AT TIME ZONE 'UTC', " ISO "), e.state, " ALLOWED
-    ", u.tenant_id, s.id, u.id" FOUND " AND ($1::text IS NULL OR t.name = $1::text)"
+    "SELECT t.name, u.conversation_id, f.remote_address, u.outcome,"
+    " to_char(u.finished_at AT TIME ZONE 'UTC', " ISO "),"
+    " to_char(f.answer_by AT TIME ZONE 'UTC', " ISO "), f.task, f.allowed, u.tenant_id,"
+    " u.session_id, u.id FROM turns u JOIN tenants t ON t.id = u.tenant_id" FOUND
+    " WHERE " WITHOUT_MODEL " AND " RECENT " AND ($1::text IS NULL OR t.name = $1::text)"
     " ORDER BY u.finished_at, u.id LIMIT $2::bigint";
 
-/* FOUND joins fourteen tables in the tenant: any order is possible, and trying them takes a second.
- * The order written is the one to run: from a turn by keys. */
+/* FOUND joins eight tables in the tenant: any order is possible, and trying them takes time. The
+ * order written is the one to run: from a turn by keys. */
 static const char in_order_sql[] = "SET LOCAL join_collapse_limit = 1";
 
 static const char lock_conversation_sql[] =
@@ -75,9 +113,10 @@ static const char lock_session_sql[] =
  * model the last time opens again, with its message; what was answered stays. The engine ($5) has
  * taken the tenant's job before, or another one has. */
 static const char arm_sql[] =
-    "WITH again AS (SELECT u.tenant_id, u.id AS turn_id, s.id AS session_id, c.id AS talk_id" FOUND
-    " AND u.tenant_id = $1::uuid AND u.id = $2::uuid AND " ALLOWED
-    " AND ($5::uuid IS NULL OR (" BY_ITSELF " AND EXISTS (SELECT FROM jobs j WHERE " JOB_OF(
+    "WITH again AS (SELECT u.tenant_id, u.id AS turn_id, u.session_id, u.conversation_id AS talk_id"
+    " FROM turns u" FOUND " WHERE " WITHOUT_MODEL " AND " RECENT
+    " AND u.tenant_id = $1::uuid AND u.id = $2::uuid AND f.allowed"
+    " AND ($5::uuid IS NULL OR (f.by_itself AND EXISTS (SELECT FROM jobs j WHERE " JOB_OF(
         "$1::uuid") " AND j.worker = $5::uuid)))),"
                     " event AS (INSERT INTO inbox_events AS i (tenant_id, channel, provider_id, "
                     "session_id,"
@@ -92,7 +131,7 @@ static const char arm_sql[] =
                     " ON CONFLICT (tenant_id, channel, provider_id) DO UPDATE SET state = 'open', "
                     "reason = NULL,"
                     " turn_id = NULL, settled_at = NULL, claim_id = EXCLUDED.claim_id"
-                    " WHERE i.state = 'ended' AND i.reason = 'no_model'"
+                    " WHERE i.state = 'ended' AND i.reason = 'no_model' AND NOT " HAD_EFFECTS
                     " RETURNING tenant_id, session_id, message_id, provider_id, event_time),"
                     " said AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, "
                     "direction, author,"
@@ -140,30 +179,42 @@ static const char make_sql[] =
 
 /* One conversation of each due tenant: those that found no model last are tried behind the others.
  * A tenant is busy while a recovery of its own is under way (none that a person came between), or
- * its new texts wait for a place. */
+ * its new texts wait for a place. Of its turns without a model (`seen`) only those are looked at
+ * more closely that are their session's last word. */
 static const char due_sql[] =
-    "SELECT j.tenant_id, j.tries, EXISTS (SELECT FROM turns u"
-    " JOIN inbox_events b ON b.tenant_id = u.tenant_id AND b.channel = 'sms'"
-    " AND b.provider_id = '" RECOVER_EVENT "' || u.id AND b.state = 'open'"
-    " JOIN channel_sessions q ON q.tenant_id = b.tenant_id AND q.id = b.session_id"
-    " AND q.due_at IS NOT NULL WHERE " WITHOUT_MODEL " AND u.tenant_id = j.tenant_id AND " RECENT
-    ") OR EXISTS (SELECT FROM channel_sessions q WHERE q.tenant_id = j.tenant_id"
+    "SELECT j.tenant_id, j.tries, p.busy OR EXISTS (SELECT FROM channel_sessions q"
+    " WHERE q.tenant_id = j.tenant_id"
     " AND q.worker IS NULL AND q.due_at < statement_timestamp() - interval '5 s'),"
-    " p.conversation_id, p.session_id, p.turn_id, p.failed_at >= j.since,"
-    " (extract(epoch FROM clock_timestamp() - p.failed_at) * 1000)::bigint,"
-    " p.why = 'fallback'"
+    " p.conversation_id, p.session_id, p.turn_id, p.failed,"
+    " (extract(epoch FROM clock_timestamp() - p.failed_at) * 1000)::bigint, p.no_model"
     " FROM (SELECT d.tenant_id, d.tries, d.since FROM jobs d WHERE d.kind = '" JOB_RECOVERY "'"
     " AND d.due_at <= statement_timestamp()"
     " AND (SELECT released_for = database_identity() FROM installation)"
     " ORDER BY d.due_at LIMIT $1::integer) AS j"
-    " LEFT JOIN LATERAL (SELECT c.id AS conversation_id, s.id AS session_id, u.id AS turn_id,"
-    " max(x.settled_at) OVER () AS failed_at,"
-    " first_value(f.outcome) OVER (ORDER BY x.settled_at DESC NULLS LAST) AS why" FOUND_FROM
-    " LEFT JOIN inbox_events x ON x.tenant_id = u.tenant_id AND x.channel = 'sms'"
-    " AND x.provider_id = '" RECOVER_EVENT "' || u.id"
-    " LEFT JOIN turns f ON f.tenant_id = x.tenant_id AND f.id = x.turn_id" FOUND_WHERE
-    " AND u.tenant_id = j.tenant_id AND " BY_ITSELF
-    " ORDER BY x.settled_at NULLS FIRST, u.finished_at, u.id LIMIT 1) AS p ON true";
+    " CROSS JOIN LATERAL (WITH seen AS MATERIALIZED (SELECT u.tenant_id, u.id, u.session_id,"
+    " u.conversation_id, u.number, u.finished_at, x.state, x.reason, x.settled_at,"
+    " x.turn_id AS try_id FROM turns u LEFT JOIN LATERAL (SELECT * FROM inbox_events i"
+    " WHERE i.tenant_id = u.tenant_id AND i.channel = 'sms'"
+    " AND i.provider_id = '" RECOVER_EVENT "' || u.id OFFSET 0) AS x ON true"
+    " WHERE " WITHOUT_MODEL " AND u.tenant_id = j.tenant_id"
+    " AND u.finished_at > statement_timestamp() - $2::bigint * interval '1 ms')"
+    " SELECT EXISTS (SELECT FROM seen w WHERE w.state = 'open' AND (SELECT q.due_at"
+    " FROM channel_sessions q WHERE q.tenant_id = w.tenant_id AND q.id = w.session_id) IS NOT NULL"
+    ") AS busy, next.*, last.*"
+    " FROM (VALUES (1)) AS one LEFT JOIN LATERAL (SELECT u.conversation_id, u.session_id,"
+    " u.id AS turn_id FROM (SELECT * FROM seen w"
+    " WHERE (w.state IS NULL OR (w.state = 'ended' AND w.reason = 'no_model'))"
+    " AND EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = w.tenant_id AND d.turn_id = w.id"
+    " AND NOT EXISTS (SELECT FROM deliveries n WHERE n.tenant_id = d.tenant_id"
+    " AND n.session_id = d.session_id AND n.seq > d.seq OFFSET 0) OFFSET 0)"
+    " ORDER BY w.settled_at NULLS FIRST, w.finished_at, w.id LIMIT " LOOKED_AT_MAX ") AS u" FOUND
+    " WHERE f.by_itself ORDER BY u.settled_at NULLS FIRST, u.finished_at, u.id LIMIT 1"
+    ") AS next ON true LEFT JOIN LATERAL (SELECT w.settled_at AS failed_at,"
+    " y.outcome = 'fallback' AS no_model, NOT " DECLINED " AS failed"
+    " FROM (SELECT * FROM seen w"
+    " WHERE w.state = 'ended' AND w.reason = 'no_model' AND w.settled_at >= j.since"
+    " ORDER BY w.settled_at DESC LIMIT 1) AS w JOIN turns y ON y.tenant_id = w.tenant_id"
+    " AND y.id = w.try_id) AS last ON true) AS p";
 
 static const char pace_sql[] =
     "UPDATE jobs j SET due_at = CASE WHEN $2::bigint >= 0"
@@ -178,7 +229,9 @@ void recover_add_look(struct pg_unit *unit, struct arena *arena, const struct re
     struct pg_statement *statement = pg_add(unit, make_sql);
     pg_param(statement, arena_printf(arena, "%lld", (long long)look->first_ms));
     pg_param(statement, arena_printf(arena, "%lld", (long long)look->within_ms));
-    pg_param(pg_add(unit, due_sql), arena_printf(arena, "%d", look->limit));
+    statement = pg_add(unit, due_sql);
+    pg_param(statement, arena_printf(arena, "%d", look->limit));
+    pg_param(statement, arena_printf(arena, "%lld", (long long)look->within_ms));
 }
 
 bool recover_read_due(const struct pg_answer *answer, int row, struct recover_due *out)

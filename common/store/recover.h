@@ -30,9 +30,9 @@ struct recover_row {
     const char *tenant_id, *session, *turn;
 };
 
-/* Those still within their answer-by time that nobody answered since, that no person holds or has
- * closed the task of, and whose customer has not opted out: of a tenant (NULL: all), the oldest
- * first, at most `limit` (1-RECOVER_ROWS_MAX). */
+/* Those still within their answer-by time that nobody answered since on any number, that no person
+ * holds or has closed the task of, whose customer has not opted out, and for which no earlier try
+ * had effects: of a tenant (NULL: all), the oldest first, at most `limit` (1-RECOVER_ROWS_MAX). */
 int recover_list(struct pg_session *session, struct arena *arena, const char *tenant, int64_t limit,
                  struct recover_row **rows, size_t *count, struct err *err);
 
@@ -48,7 +48,7 @@ int recover_answer(struct pg_session *session, const struct recover_row *row, co
  */
 struct recover_look {
     int64_t first_ms;  /* until a new job is due */
-    int64_t within_ms; /* older turns make none */
+    int64_t within_ms; /* older turns are not looked at */
     int limit;         /* jobs in one look */
 };
 
@@ -58,9 +58,9 @@ struct recover_due {
     int tries;
     bool busy;                               /* it is not its time */
     struct uuid conversation, session, turn; /* nil: none is left */
-    bool failed;                             /* the last try found no model, */
+    bool failed;                             /* in the last try no model answered, */
     int64_t failed_ms;                       /* so long ago, */
-    bool no_model; /* and because none answered: not for closed hours or a budget */
+    bool no_model; /* and because none was there: not for closed hours or a budget */
 };
 
 /* Adds what makes jobs and reads the due ones. None are due while the installation is held. */
