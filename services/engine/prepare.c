@@ -34,7 +34,7 @@ static struct reception_reply reply_of(struct session *session, const char *outc
         reply.body = greeted(session, assistant, text);
         reply.record = reception_turn_answered(session);
     } else if (reception_turn_is_recovery(session))
-        reply.body = ""; /* no automatic text to who wrote none, whatever the reason */
+        reception_turn_facts(session, assistant, &reply);
     else if (assistant == NULL)
         reply.body = last_resort;
     else
@@ -93,7 +93,8 @@ void prepare_commit(struct session *session, const char *outcome, const char *te
     session->commit.passages = text != NULL ? session->prompt_passages : reply.passages;
     session->commit.prompt = session->prompt_record;
     session->commit.reception = reply.record;
-    if (assistant != NULL && reply.body[0] != '\0')
+    bool says_why = text != NULL || !reception_turn_is_recovery(session);
+    if (assistant != NULL && says_why && reply.body[0] != '\0')
         escalate_prepare(session, assistant);
     count_segments(session);
 }

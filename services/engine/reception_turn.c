@@ -162,6 +162,14 @@ static bool waits_for_answer(const struct kept *kept)
     return kept->notes.asked != RECEPTION_NOTHING && kept->notes.asked != RECEPTION_DONE;
 }
 
+void reception_turn_facts(struct session *session, const struct assistant *assistant,
+                          struct reception_reply *out)
+{
+    *out = (struct reception_reply){
+        .body = assistant != NULL ? with_facts(session, assistant, "") : "",
+        .record = has_message(session) ? reception_turn_answered(session) : NULL};
+}
+
 void reception_turn_reply(struct session *session, const struct assistant *assistant,
                           const char *outcome, struct reception_reply *out)
 {

@@ -10,7 +10,8 @@
 
 struct session;
 
-/* Whether nobody wrote: the turn is only there for a recovery. Without a model it says nothing. */
+/* Whether nobody wrote: the turn is only there for a recovery. Without a model it says nothing but
+ * what its tools have done. */
 bool reception_turn_is_recovery(struct session *session);
 
 /* What a turn without a model's reply says. */
@@ -27,6 +28,13 @@ struct reception_reply {
  * is told below the wording, and nothing is asked. */
 void reception_turn_reply(struct session *session, const struct assistant *assistant,
                           const char *outcome, struct reception_reply *out);
+
+/* A recovery without a model: no automatic text to who wrote none, whatever the reason. What its
+ * tools have recorded or changed is told all the same, in the words that reception_turn_reply has
+ * for it and without any wording around; "" if that is nothing, or nobody can word it (assistant
+ * NULL). */
+void reception_turn_facts(struct session *session, const struct assistant *assistant,
+                          struct reception_reply *out);
 
 /* What becomes of the notes when a model answers, or has taken the message itself: they stay for
  * the next time, and are no task by themselves any more; a finished message is behind us. NULL:

@@ -3,6 +3,7 @@ notes answer, makes one task for people, and gives way to a model or a person; `
 """
 
 import contextlib
+import json
 from datetime import datetime, timedelta, timezone
 
 import yaml
@@ -29,6 +30,12 @@ def mute(desk, *marks):
     """Prompts that hold one of the marks get no answer, and no breaker opens: a filter's refusal is final for
     the prompt and says nothing of the model. Without marks: all prompts."""
     refuse = {"type": "reply", "text": "half", "finish_reason": "content_filter"}
+    desk.faults("model", *[{"match": mark, "action": refuse} for mark in marks or ("messages",)])
+
+
+def away(desk, *marks):
+    """Like `mute`, but no model answers at all. Still no breaker opens: the request was at fault."""
+    refuse = {"type": "status", "status": 400}
     desk.faults("model", *[{"match": mark, "action": refuse} for mark in marks or ("messages",)])
 
 
@@ -338,13 +345,35 @@ def test_recover_answers_once(desk):
                       " AND subject = %s", customer.conversation()) == 2
 
 
+def test_what_a_recovery_did_is_told_and_not_repeated(desk):
+    """The model takes a message and is gone: the customer is told that, with no wording around it, people get one
+    task, and nobody is asked again. Guards: prepare.c reply_of, recover.c FOUND wants a text of the customer."""
+    engines(desk)
+    question = marked(desk, "can somebody call me about the blue one?")
+    mute(desk, question)
+    customer = Customer(desk, SHOP)
+    text(desk, customer, question)
+    told(customer, 1)
+    tenant = customer.known["name"]
+    desk.faults("model",
+                {"match": AGAIN, "count": 1, "action": {"type": "tool_call", "name": "take_message",
+                                                        "arguments": json.dumps({"message": "Call me"})}},
+                {"match": AGAIN, "action": {"type": "status", "status": 400}})
+    good(desk, "recover", "--tenant", tenant, "--answer", "--count", "1")
+    assert told(customer, 2) == "Your message is recorded for our team."
+    assert again(desk, customer) == [("answered", None)] and customer.address not in recoverable(desk, tenant)
+    assert good(desk, "recover", "--tenant", tenant, "--answer", "--json").json()["answered"] == 0
+    assert [task[3] for task in tasks(customer)] == ["Call me"], tasks(customer)
+    desk.faults("model")
+
+
 def test_recovers_by_itself_where_the_file_says_so(desk):
     """All models dead, three customers of two tenants; when they return, one answer each where the file allows it,
     although the engine that makes one of them dies in its commit; elsewhere none.
     Guards: recover.c pace_sql and arm_sql, the fence of the commit."""
     desk.scripted = None
     engines(desk, 2, recovery_every_ms=200)
-    mute(desk)
+    away(desk)
     ours, others = ([Customer(desk, tenant) for _ in range(3)] for tenant in (SHOP, 0))
     with changed(desk, SHOP, recover={"answer": True, "by_itself": True}):
         for one in ours + others:
