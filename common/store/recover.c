@@ -99,10 +99,6 @@ static const char list_sql[] =
     " WHERE " WITHOUT_MODEL " AND " RECENT " AND ($1::text IS NULL OR t.name = $1::text)"
     " ORDER BY u.finished_at, u.id LIMIT $2::bigint";
 
-/* FOUND joins eight tables in the tenant: any order is possible, and trying them takes time. The
- * order written is the one to run: from a turn by keys. */
-static const char in_order_sql[] = "SET LOCAL join_collapse_limit = 1";
-
 static const char lock_conversation_sql[] =
     "SELECT 1 FROM conversations WHERE tenant_id = $1::uuid AND id = $2::uuid FOR NO KEY UPDATE";
 
@@ -306,8 +302,7 @@ int recover_list(struct pg_session *session, struct arena *arena, const char *te
         .params = {tenant, arena_printf(arena, "%lld", (long long)limit)},
         .param_count = 2};
     struct pg_result *result = NULL;
-    if (pg_session_script(session, in_order_sql, err) != 0 ||
-        pg_session_query(session, &statement, &result, err) != 0)
+    if (pg_session_query(session, &statement, &result, err) != 0)
         return -1;
     *count = (size_t)pg_rows(result, 0);
     *rows = arena_alloc(arena, (*count + 1) * sizeof **rows);
@@ -360,8 +355,6 @@ int recover_answer(struct pg_session *session, const struct recover_row *row, co
         .sql = audit_sql,
         .params = {row->tenant_id, uuid_format(&ids[2], audit), actor, row->conversation},
         .param_count = 4};
-    if (pg_session_script(session, in_order_sql, err) != 0)
-        return -1;
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         if (run(session, &steps[i], &touched, err) != 0)
             return -1;
