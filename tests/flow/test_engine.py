@@ -650,7 +650,7 @@ def test_text_waits_while_the_database_is_out_of_order(desk):
             quiet(desk, seconds, lambda: len(letters(desk)))
         finally:
             desk.sql("DROP FUNCTION out_of_order() CASCADE")
-        customer.wait_event(said, "answered")
+        customer.wait_event(said, "answered", 30)
         assert len(letters(desk)) == known
         assert oracle.new_nonces(customer.wait_replies(2 + number)[-1][0]) == [said.nonce]
 

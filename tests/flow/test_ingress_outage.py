@@ -153,8 +153,8 @@ def test_kafka_is_back_and_slow(desk):
     cuts = [line["message"] for line in desk.log("ingress-1")
             if line.get("event") == "kafka.client" and line["message"].startswith("[thrd:")
             and "timed out: disconnect" in line["message"]]
-    # One may be the client's own 6 s; the rest of a webhook's time made a cut each second.
-    assert len(cuts) <= 1, cuts
+    # Some may be the client's own 6 s; the rest of a webhook's time made a cut each second.
+    assert len(cuts) <= 2, cuts
 
 
 def test_started_without_kafka(desk):

@@ -597,7 +597,7 @@ def test_lock_leaves_no_backlog_of_outcomes(desk):
     responders(desk, request_timeout_ms=15000)
     stuck, others = Customer(desk), [Customer(desk) for _ in range(24)]
     desk.faults("twilio", {"match": stuck.address, "action": {"type": "delay", "ms": 1000}},
-                {"match": "answered late", "action": {"type": "delay", "ms": 3500}})
+                {"match": "answered late", "action": {"type": "delay", "ms": 9000}})
     deliveries = [other.reply(f"answered late {number}") for number, other in enumerate(others)]
     desk.wait(lambda: all(other.posts() for other in others), 20, "the requests")
     waiting = stuck.reply()
