@@ -54,6 +54,13 @@ def needs_release(name):
     return name == "checks" or path.exists() and '\nBUILD = "release"' in path.read_text()
 
 
+def reasons(block):
+    """What a failed test's block says of why, without the ends of the logs: printed again at the end,
+    since the middle of a long run's output is what people cut."""
+    said = [line[:300] for line in block if re.match("  [^ ]", line) and not line.endswith(".log:")]
+    return said[-6:]
+
+
 class Report:
     """Counts results and prints them; blocks of several suites do not mix."""
 
@@ -73,11 +80,13 @@ class Report:
             print(f"{word:4} {name} {float(seconds):.1f}", flush=True)
             self.count[word] += 1
             if word == "FAIL":
-                self.failed.append(name)
+                self.failed.append((name, reasons(before)))
 
     def end(self):
         if self.failed:
-            print("\nfailed:\n" + "\n".join(f"  {name}" for name in self.failed))
+            print("\nfailed:")
+        for name, why in self.failed:
+            print("\n".join([f"  {name}", *(f"  {line}" for line in why)]))
         if self.count["skip"]:
             print(f"{self.count['skip']} skipped")
         print(f"{self.count['ok']} passed, {self.count['FAIL']} failed", flush=True)
