@@ -76,7 +76,7 @@ def play_round(desk, table, killer, wanted):
         time.sleep(0.01)
     load.stop()
     killer.stop()
-    texts = load.join(150).texts
+    texts = load.join(300).texts
     desk.wait_answers(texts, 150)
     # Whatever would be sent twice has been looked up and sent again by then.
     desk.settled(3, lambda: len(desk.sent()), 30)

@@ -142,7 +142,9 @@ class Runner:
         presets = []
         if set(suites) & {"unit", "checks", *PYTHON_SUITES, "tsan"}:
             presets.append("debug")
-        self.wanted_later = bool(set(suites) & {"checks", *PYTHON_SUITES})
+        names = [f"{suite}/{path.stem}" for suite in suites if suite in PYTHON_SUITES
+                 for path in files_of(suite)]
+        self.wanted_later = any(needs_release(name) for name in [*suites, *names])
         if "tsan" in suites:
             presets.append("tsan")
         if self.given.long and "crash" in suites:
