@@ -360,7 +360,8 @@ def test_reconcile_of_a_held_database_sees_what_is_still_queued(desk):
 
 def test_reconcile_takes_the_turn_that_thinks(desk):
     """What was answered before the restore is being answered again: the turn loses its place, and
-    does not try to commit for ever what is ended."""
+    does not try to commit what is ended, which the database takes never. (A statement that waits too
+    long for somebody's lock, on a busy machine, is sent again and passes.)"""
     services(desk)
     dental = "brightwater-dental"
     which = [t["name"] for t in desk.tenants].index(dental)
@@ -373,7 +374,7 @@ def test_reconcile_takes_the_turn_that_thinks(desk):
         desk.wait(lambda: desk.sql("SELECT 1 FROM turns u JOIN channel_sessions s"
                                    " ON s.tenant_id = u.tenant_id AND s.id = u.session_id"
                                    " WHERE s.remote_address = %s AND u.state = 'running'",
-                                   customer), 15, "a turn")
+                                   customer), 30, "a turn")
         twilio_takes(desk, dental, customer, "an answer", From=desk.tenant(dental).numbers["sms"])
         good(desk, "reconcile", "--execute")
         desk.settled(5, lambda: desk.value("SELECT count(*) FROM deliveries d JOIN"
@@ -384,13 +385,13 @@ def test_reconcile_takes_the_turn_that_thinks(desk):
     finally:
         desk.faults("model")
         release(desk)
-    failed = [line for line in desk.log("engine-1")[before:]
-              if line.get("event") == "statement.failed"]
+    failed = [line for line in desk.log("engine-1")[before:] if line.get("event") == "statement.failed"
+              and not line["err"]["class"].startswith("retry_")]
     assert not failed, failed
     assert desk.sent_to(customer) == ["an answer"]
     nonce = desk.new_nonce()
     assert desk.webhook(customer, f"and {nonce}", which).status == 200
-    desk.wait(lambda: nonce in "".join(desk.sent_to(customer)), 20, "the next answer")
+    desk.wait(lambda: nonce in "".join(desk.sent_to(customer)), 40, "the next answer")
 
 
 def test_reconcile_of_a_held_database_goes_back_as_far_as_it_may_answer(desk):
