@@ -2,6 +2,7 @@
 stays up and recovers alone."""
 
 import json
+import re
 import threading
 import time
 import uuid
@@ -12,6 +13,7 @@ from service import get
 OWN_SERVERS = True
 DEADLINE_S = 120
 CONFIG = {"produce_deadline_ms": 2000}
+CUT = re.compile(r"timed out: disconnect \(after (\d+)ms in state UP")
 
 
 def begin(desk):
@@ -150,11 +152,12 @@ def test_kafka_is_back_and_slow(desk):
         with SlowBroker(kafka, 0.05, 0.5):
             back_at = time.monotonic()
             desk.wait(lambda: len(stream.good(back_at)) > 150, 60, "texts accepted by a slow broker")
+    # A request may take the client's own 6 s, so a connection that a slow machine cuts has lasted as long;
+    # the rest of a webhook's time cut each new one within 2 s. One may fall to a record at the end of its 30 s.
     cuts = [line["message"] for line in desk.log("ingress-1")
-            if line.get("event") == "kafka.client" and line["message"].startswith("[thrd:")
-            and "timed out: disconnect" in line["message"]]
-    # Some may be the client's own 6 s; the rest of a webhook's time made a cut each second.
-    assert len(cuts) <= 2, cuts
+            if line.get("event") == "kafka.client" and line["message"].startswith("[thrd:")]
+    lasted_ms = [int(found[1]) for found in map(CUT.search, cuts) if found]
+    assert sum(ms < 5000 for ms in lasted_ms) <= 1, lasted_ms
 
 
 def test_started_without_kafka(desk):
