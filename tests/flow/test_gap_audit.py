@@ -99,10 +99,11 @@ def test_leaves_alone_what_came_before_the_number_was_ours(desk):
     responders(desk, gap_audit_every_ms=3600000)
     before = desk.inbound(desk.new_address(), "of old", deliver=False)["sid"]
     desk.sql("UPDATE jobs SET since = clock_timestamp() + interval '2 s',"
-             " due_at = clock_timestamp() + interval '3.5 s', last_done_at = clock_timestamp()")
+             " due_at = clock_timestamp() + interval '1 h', last_done_at = clock_timestamp()")
     desk.wait(lambda: desk.value("SELECT clock_timestamp() > min(since) + interval '1 s'"
                                  " FROM jobs"), 10, "the moment of moving in")
     after = desk.inbound(desk.new_address(), "of now", deliver=False)["sid"]
+    desk.sql("UPDATE jobs SET due_at = clock_timestamp()")
     desk.wait(lambda: injected(desk, after), 20, "the text after it")
     assert injected(desk, before) == []
 

@@ -18,8 +18,8 @@ from scripted import (RAISE, REST, SUPPRESS, Customer, Held, claim_by_hand, dead
 SHARE = True
 
 CONFIG = {
-    "engine": {"burst_ms": 200, "burst_max_ms": 800, "turn_deadline_ms": 5000,
-               "adopter_deadline_ms": 3000, "worker_lease_ms": 2000, "adopt_every_ms": 100},
+    "engine": {"burst_ms": 200, "burst_max_ms": 800, "turn_deadline_ms": 15000,
+               "adopter_deadline_ms": 10000, "worker_lease_ms": 2000, "adopt_every_ms": 100},
     "responder": {"worker_lease_ms": 1500, "adopt_every_ms": 100, "lookup_after_ms": 2000,
                   "request_timeout_ms": 8000, "session_timeout_ms": 3000, "heartbeat_ms": 300},
 }
@@ -183,6 +183,8 @@ def test_v1d_takeover_lists_what_is_being_claimed(desk):
                       " '00000000-0000-4000-8000-00000000001d')", tenant, delivery)
             takeover = background(take_over_said, desk, conversation)
             claim.wait_blocks("ops")
+            claim.run("UPDATE workers SET lease_until = clock_timestamp() + interval '4 s'"
+                      " WHERE process = 'by hand'")
             claim.commit()
         desk.wait(lambda: desk.value("SELECT held_by FROM conversations WHERE id = %s::uuid",
                                      conversation), 10, "the takeover to commit")
@@ -505,7 +507,7 @@ def test_v5d_reply_being_sent_at_hand_back(desk):
     Guard: store/conversation.c restamp_sql."""
     customer, _ = met(desk)
     said = customer.make()
-    state = handed_back_in_the_air(desk, customer, said, {"type": "delay", "ms": 1500},
+    state = handed_back_in_the_air(desk, customer, said, {"type": "delay", "ms": 5000},
                                    {"type": "status", "status": 429})
     assert state == "sending", state
     assert oracle.new_nonces(wait_sent(desk, customer, 2)[1]) == [said.nonce]
@@ -525,8 +527,8 @@ def test_v5g_refusals_are_not_tries(desk):
         desk.wait(lambda c=crash: kill.hits >= c, 20, f"crash {crash}")
         wait_gone(desk, kill.pid)
         if crash == 1:
-            # The next start is refused by a takeover, not lost.
-            slow_model(desk, said.nonce, 1500)
+            # The next start is refused by a takeover, not lost: it takes longer than deskctl starts.
+            slow_model(desk, said.nonce, 5000)
             desk.wait(lambda: len(customer.model_calls()) >= 2, 20, "the adopter to ask the model")
             take_over(desk, customer)
             desk.revive(("engine",))
