@@ -15,6 +15,10 @@ from build import bin_dir
 from procs import Deadline, Failure, own_dir, tail, wait_for
 from stack import Installation, free_ports
 
+# How much longer than usual a condition may take to come, on a machine that many share.
+PATIENCE = 3
+PATIENT_FROM_S = 5
+
 # Times that production counts in seconds; short, so that a test of a lapsed lease is quick.
 QUICK = {
     "ingress": {},
@@ -410,7 +414,10 @@ class Desk:
 
     def wait(self, condition, deadline_s=20, what="the condition of the test"):
         """Polls until condition() is true and returns its value; a dead service is no reason to
-        stop waiting (tests kill them)."""
+        stop waiting (tests kill them). What should come soon is given longer: a busy machine is no
+        fault of ours. Less than PATIENT_FROM_S is meant as it is said."""
+        if deadline_s >= PATIENT_FROM_S:
+            deadline_s *= PATIENCE
         return wait_for(condition, deadline_s, what, 0.05)
 
     def wait_replies(self, address, count, deadline_s=30):

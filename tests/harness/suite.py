@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from harness import CHECKOUT, Skip  # noqa: E402  (the path comes first)
-from harness.desk import Desk  # noqa: E402
+from harness.desk import PATIENCE, Desk  # noqa: E402
 from harness.shared import attach  # noqa: E402
 from procs import Failure, own_dir, private_root, raise_file_limit  # noqa: E402
 from stack import Servers, free_ports, state_root  # noqa: E402
@@ -124,7 +124,7 @@ class File:
         servers.stop()
 
     def _run_test(self, path, test, desk, options):
-        deadline_s = getattr(test, "deadline_s", options["DEADLINE_S"])
+        deadline_s = PATIENCE * getattr(test, "deadline_s", options["DEADLINE_S"])
         begin = time.monotonic()
         word = "ok"
         try:
