@@ -3,7 +3,7 @@
 import time
 
 OWN_SERVERS = True
-DEADLINE_S = 900
+DEADLINE_S = 420
 
 CONFIG = {
     "engine": {"worker_lease_ms": 2000, "adopt_every_ms": 100, "burst_ms": 200,
@@ -55,7 +55,7 @@ def load_with(desk, kill_and_start, times, seconds):
                      pause_max_s=4).start(seconds=seconds)
     for _ in range(times):
         wanted = len(load.result.accepted) + 30
-        desk.wait(lambda: len(load.result.accepted) >= wanted, 240, "texts before the kill")
+        desk.wait(lambda: len(load.result.accepted) >= wanted, 60, "texts before the kill")
         kill_and_start()
     result = load.join(540)
     desk.wait_answers(result.texts, more=lambda: f"; open transactions: {stuck(desk)};"
