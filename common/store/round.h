@@ -78,7 +78,8 @@ struct round_over {
 };
 
 /* Adds, behind the commit of these turns, the end of their calls that have begun and were not heard
- * of: `done`, with the outcome "unknown". It does nothing for a turn that still runs. */
+ * of: `done`, with the outcome "ok" where a row of ours with the call's id shows the effect, else
+ * "unknown". It does nothing for a turn that still runs. */
 void round_add_unheard(struct pg_unit *unit, struct arena *arena, const struct round_over *turns,
                        size_t count);
 

@@ -45,15 +45,17 @@ class Texts(Load):
 
 
 def judge_tools(desk):
-    """Each call that went well has its effect, and no effect is without its call: one that a turn's last
-    worker took with it (`unknown`) may have it."""
-    begun = desk.sql("SELECT id::text, outcome FROM tool_calls WHERE name = 'take_message'"
-                     " AND started_at IS NOT NULL AND (state = 'started' OR outcome IN ('ok', 'unknown'))")
-    possible = {row[0] for row in begun}
-    certain = {row[0] for row in begun if row[1] != "unknown"}
+    """Each call that went well has its effect, and no effect is without its call. Of a call that the
+    turn's last worker took with it the effect's row says what became of it: none is `unknown`. Only
+    of one that has begun in a turn that goes on nothing is written yet."""
+    begun = dict(desk.sql("SELECT id::text, coalesce(outcome, state) FROM tool_calls"
+                          " WHERE name = 'take_message' AND started_at IS NOT NULL"))
+    done = {call for call, outcome in begun.items() if outcome == "ok"}
+    going_on = {call for call, outcome in begun.items() if outcome == "started"}
     effects = {row[0] for row in desk.sql("SELECT id::text FROM escalations WHERE reason = 'message'")}
-    print(f"  {len(certain)} calls of a tool and {len(possible - certain)} unheard of, {len(effects)} effects")
-    assert certain <= effects <= possible, (len(certain - effects), len(effects - possible))
+    print(f"  {len(done)} calls of a tool and {len(going_on)} not heard of yet, {len(effects)} effects")
+    assert done <= effects <= done | going_on, (len(done - effects), len(effects - done - going_on))
+    assert begun.keys() == done | going_on, sorted(set(begun.values()))
 
 
 def play_round(desk, table, killer, wanted):

@@ -364,6 +364,15 @@ static void an_accepted_message_stops_no_wish(void)
     end_test();
 }
 
+static void settle_unheard(const struct round_turn *turn)
+{
+    const struct round_over over = {.tenant = TENANT, .turn = turn->turn};
+    struct kinds out = {.kind = ROUND_LOST};
+    struct pg_unit unit = {.done = on_unheard};
+    round_add_unheard(&unit, arena, &over, 1);
+    submit(&unit, &out);
+}
+
 /* What has begun and was not heard of when its turn ends is not known for ever; not before, and
  * never what has not begun. */
 static void a_turn_ends_with_a_call_unheard(void)
@@ -372,20 +381,59 @@ static void a_turn_ends_with_a_call_unheard(void)
     struct claims claimed = claim_one(WORKER_A, 1, 1, "book me");
     struct turn_started started = start(WORKER_A, &claimed.rows[0]);
     struct round_turn turn = turn_of(&claimed.rows[0], &started);
-    const struct round_over over = {.tenant = TENANT, .turn = turn.turn};
     store(WORKER_A, &turn, 1);
     begin(WORKER_A, &turn, number_id(10, 1));
-    for (int i = 0; i < 2; i++) {
-        struct kinds out = {.kind = ROUND_LOST};
-        struct pg_unit unit = {.done = on_unheard};
-        round_add_unheard(&unit, arena, &over, 1);
-        submit(&unit, &out);
-        CU_ASSERT_STRING_EQUAL(calls(), i == 0 ? "started:- asked:-" : "done:unknown asked:-");
-        run("UPDATE turns SET state = 'finished', outcome = 'fallback'");
-    }
+    settle_unheard(&turn);
+    CU_ASSERT_STRING_EQUAL(calls(), "started:- asked:-");
+    run("UPDATE turns SET state = 'finished', outcome = 'fallback'");
+    settle_unheard(&turn);
+    CU_ASSERT_STRING_EQUAL(calls(), "done:unknown asked:-");
     CU_ASSERT_EQUAL(finish(WORKER_A, &turn, number_id(10, 1), "ok"), ROUND_OK); /* too late */
     CU_ASSERT_STRING_EQUAL(calls(), "done:unknown asked:-");
     end_test();
+}
+
+/* An appointment that the call made or changed. */
+static void add_appointment(const char *call, const char *changed_by)
+{
+    run(arena_printf(
+        arena,
+        "INSERT INTO resources (tenant_id, id, name) VALUES ('" TENANT "', gen_random_uuid(),"
+        " 'chair ' || random()); INSERT INTO appointments (tenant_id, id, resource_id, contact_id,"
+        " call_id, service, starts_at, ends_at, busy, state) SELECT r.tenant_id, gen_random_uuid(),"
+        " r.id, c.id, %s, 'x', now(), now(), tstzrange(now(), now(), '[]'), 'booked'"
+        " FROM contacts c, (SELECT * FROM resources ORDER BY created_at DESC LIMIT 1) r LIMIT 1;"
+        "INSERT INTO appointment_changes (tenant_id, call_id, appointment_id, kind, was_at)"
+        " SELECT tenant_id, %s, id, 'moved', now() FROM appointments WHERE %s IS NOT NULL"
+        " ORDER BY created_at DESC LIMIT 1",
+        call, changed_by, changed_by));
+}
+
+/* An effect of ours whose row bears the call's id has happened, whoever heard of it. */
+static void an_effect_of_ours_is_known(void)
+{
+    static const char *const effects[] = {"message", "made", "changed"};
+    for (size_t i = 0; i < sizeof effects / sizeof *effects; i++) {
+        begin_test();
+        struct claims claimed = claim_one(WORKER_A, 1, 1, "book me");
+        struct turn_started started = start(WORKER_A, &claimed.rows[0]);
+        struct round_turn turn = turn_of(&claimed.rows[0], &started);
+        const struct uuid call = number_id(10, 1);
+        char text[UUID_TEXT_SIZE];
+        const char *id = arena_printf(arena, "'%s'::uuid", uuid_format(&call, text));
+        store(WORKER_A, &turn, 1);
+        if (i == 0)
+            open_escalation(WORKER_A, &turn, call);
+        else
+            begin(WORKER_A, &turn, call);
+        if (i > 0)
+            add_appointment(i == 1 ? id : "NULL", i == 1 ? "NULL::uuid" : id);
+        begin(WORKER_A, &turn, number_id(10, 2)); /* one of which nothing is here */
+        run("UPDATE turns SET state = 'finished', outcome = 'fallback'");
+        settle_unheard(&turn);
+        CU_ASSERT_STRING_EQUAL(calls(), "done:ok done:unknown");
+        end_test();
+    }
 }
 
 int main(void)
@@ -402,6 +450,7 @@ int main(void)
     CU_add_test(suite, "one wish is enough", one_wish_is_enough);
     CU_add_test(suite, "an accepted message", an_accepted_message_stops_no_wish);
     CU_add_test(suite, "a call unheard", a_turn_ends_with_a_call_unheard);
+    CU_add_test(suite, "an effect of ours is known", an_effect_of_ours_is_known);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }
