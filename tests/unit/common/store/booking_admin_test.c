@@ -85,7 +85,7 @@ static void a_tenants_appointments(void)
 int main(void)
 {
     CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("bookings: admin", open_booking_server, rig_end_server);
+    CU_pSuite suite = CU_add_suite("bookings: admin", open_function_server, rig_end_server);
     CU_add_test(suite, "a tenant's resources", a_tenants_resources);
     CU_add_test(suite, "a tenant's appointments", a_tenants_appointments);
     CU_basic_run_tests();

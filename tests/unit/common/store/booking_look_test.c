@@ -310,7 +310,7 @@ static void coming_appointments(void)
 int main(void)
 {
     CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("bookings: look", open_booking_server, rig_end_server);
+    CU_pSuite suite = CU_add_suite("bookings: look", open_function_server, rig_end_server);
     CU_add_test(suite, "openings, grid, chairs", openings_grid_and_chairs);
     CU_add_test(suite, "buffers", buffers);
     CU_add_test(suite, "lead and horizon", lead_and_horizon);

@@ -199,7 +199,7 @@ static void no_plan_grows_with_history(void)
 int main(void)
 {
     CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("booking races", open_booking_server, rig_end_server);
+    CU_pSuite suite = CU_add_suite("booking races", open_function_server, rig_end_server);
     CU_add_test(suite, "the last slot", two_want_the_last_slot);
     CU_add_test(suite, "two orders of chairs", two_orders_of_chairs);
     CU_add_test(suite, "the last of a contact", two_want_the_last_of_a_contact);

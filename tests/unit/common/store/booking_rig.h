@@ -4,13 +4,12 @@
 #ifndef DESK_TESTS_BOOKING_RIG_H
 #define DESK_TESTS_BOOKING_RIG_H
 
+#include "unit/common/store/function_rig.h"
 #include "unit/common/store/turn_rig.h"
 
 #include "store/booking.h"
 #include "store/booking_admin.h"
 #include "store/booking_look.h"
-#include "store/schema.h"
-#include "store/statements.h"
 
 #define OTHER_TENANT "00000000-0000-7000-8000-000000000002"
 #define CALLS        3000 /* ids of started tool calls; the one behind the last is only asked */
@@ -269,34 +268,13 @@ static inline struct booking_result change(enum what what, const struct booking_
 
 /* ---- start and end ---- */
 
-static inline int open_booking_server(void)
-{
-    struct pg_session *session = NULL;
-    struct err err;
-    size_t count = 0;
-    if (open_server() != 0 || pg_session_open(rig_server.url, "test", &session, &err) != 0)
-        return 1;
-    int rc = statements_define(session, &count, &err);
-    if (rc != 0)
-        printf("    %s: %s\n", err.code, err.message);
-    pg_session_close(&session);
-    return rc != 0;
-}
-
 static inline void begin_bookings(void)
 {
-    char url[256];
     run(seed_sql);
     run(booking_seed_sql);
     arena = arena_new();
     rig_open();
-    snprintf(url, sizeof url, "%s user=frontdesk_engine", rig_server.url);
-    rig_pg = pg_new(&(struct pg_options){.loop = rig_loop,
-                                         .url = url,
-                                         .name = "unit-test",
-                                         .connections = 2,
-                                         .functions = statements_frequent()});
-    CU_ASSERT_TRUE_FATAL(rig_until(rig_is_up));
+    open_function_pool(2);
 }
 
 #endif

@@ -374,7 +374,7 @@ static void what_is_wrong_adds_nothing(void)
 int main(void)
 {
     CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("bookings", open_booking_server, rig_end_server);
+    CU_pSuite suite = CU_add_suite("bookings", open_function_server, rig_end_server);
     CU_add_test(suite, "a booking", a_booking);
     CU_add_test(suite, "outside", starts_that_cannot_be_had);
     CU_add_test(suite, "the same call twice", the_same_call_twice);

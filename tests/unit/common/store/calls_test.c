@@ -116,7 +116,7 @@ static void calls_of_a_turn_that_was_erased(void)
 int main(void)
 {
     CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("calls", open_usage_server, rig_end_server);
+    CU_pSuite suite = CU_add_suite("calls", open_function_server, rig_end_server);
     CU_add_test(suite, "a takeover before the commit", a_takeover_before_the_commit);
     CU_add_test(suite, "a refusal that comes twice", a_refusal_that_comes_twice);
     CU_add_test(suite, "a recompute", a_recompute);

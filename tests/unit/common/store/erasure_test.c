@@ -88,7 +88,7 @@ static void a_booking_that_erasure_waits_for(void)
 int main(void)
 {
     CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("erasure", open_booking_server, rig_end_server);
+    CU_pSuite suite = CU_add_suite("erasure", open_function_server, rig_end_server);
     CU_add_test(suite, "bookings and calls", erasure_takes_bookings_and_calls);
     CU_add_test(suite, "beside a booking", a_booking_that_erasure_waits_for);
     CU_basic_run_tests();

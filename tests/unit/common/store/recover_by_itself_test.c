@@ -1,8 +1,7 @@
 /* Recovery by itself on a real PostgreSQL: the tenant's job, what it leaves to a person, and that a
  * look is quick. */
+#include "unit/common/store/function_rig.h"
 #include "unit/common/store/recover_rig.h"
-
-#include "store/statements.h"
 
 #define BY_ITSELF "{\"recover\":{\"answer\":true,\"by_itself\":true}}"
 
@@ -224,23 +223,12 @@ static const char backlog_sql[] =
 /* The statements are functions, planned as they are in a new installation. */
 static void begin_backlog(void)
 {
-    struct pg_session *session = NULL;
-    struct err err;
-    size_t count = 0;
     begin_recovery(BY_ITSELF);
     run("ALTER DATABASE postgres RESET join_collapse_limit;"
         "ALTER DATABASE postgres RESET from_collapse_limit");
-    CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "test", &session, &err), 0);
-    CU_ASSERT_EQUAL_FATAL(statements_define(session, &count, &err), 0);
-    pg_session_close(&session);
+    CU_ASSERT_TRUE_FATAL(define_functions());
     pg_free(&rig_pg);
-    rig_pg = pg_new(
-        &(struct pg_options){.loop = rig_loop,
-                             .url = arena_printf(arena, "%s user=frontdesk_engine", rig_server.url),
-                             .name = "unit-test",
-                             .connections = 1,
-                             .functions = statements_frequent()});
-    CU_ASSERT_TRUE_FATAL(rig_until(rig_is_up));
+    open_function_pool(1);
     run(backlog_sql);
     run("UPDATE installation SET changed_at = now() - interval '1 h'");
 }

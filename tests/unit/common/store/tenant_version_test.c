@@ -2,31 +2,13 @@
  * first, at most as many as asked for, and never another tenant's. */
 #include "store/tenant_version.h"
 
-#include "unit/common/pg/server.h"
-
-#include <CUnit/Basic.h>
-#include <glob.h>
+#include "unit/common/store/schema.h"
 
 #include "store/schema.h"
 
-static struct test_server server;
 static struct pg_session *session;
 static struct arena *arena;
 static struct tenant_row rows[2];
-
-static bool migrate(const char *path)
-{
-    char *sql = NULL;
-    size_t size = 0;
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
-        return false;
-    ssize_t length = getdelim(&sql, &size, '\0', file);
-    fclose(file);
-    bool good = length > 0 && test_server_sql(&server, sql);
-    free(sql);
-    return good;
-}
 
 /* Two tenants; the first has three versions, the second one. */
 static bool seed(void)
@@ -56,22 +38,18 @@ static bool seed(void)
 
 static int start(void)
 {
-    glob_t files;
     struct err err;
     arena = arena_new();
-    if (!test_server_start(&server) || glob("schema/migrations/*.sql", 0, NULL, &files) != 0)
-        return 1;
-    bool good = true;
-    for (size_t i = 0; i < files.gl_pathc; i++)
-        good = good && migrate(files.gl_pathv[i]);
-    globfree(&files);
-    return good && pg_session_open(server.url, "deskctl", &session, &err) == 0 && seed() ? 0 : 1;
+    return open_server() == 0 && pg_session_open(rig_server.url, "deskctl", &session, &err) == 0 &&
+                   seed()
+               ? 0
+               : 1;
 }
 
 static int end(void)
 {
     pg_session_close(&session);
-    test_server_end(&server);
+    rig_end_server();
     arena_free(&arena);
     return 0;
 }

@@ -3,10 +3,9 @@
 #ifndef DESK_TESTS_USAGE_RIG_H
 #define DESK_TESTS_USAGE_RIG_H
 
+#include "unit/common/store/function_rig.h"
 #include "unit/common/store/turn_rig.h"
 
-#include "store/schema.h"
-#include "store/statements.h"
 #include "store/usage.h"
 
 #define OTHER_TENANT "00000000-0000-7000-8000-000000000002"
@@ -54,18 +53,11 @@ static inline struct uuid id_of(int kind, int n)
 
 static inline void begin_usage(void)
 {
-    char url[256];
     run(seed_sql);
     run(turns_sql);
     arena = arena_new();
     rig_open();
-    snprintf(url, sizeof url, "%s user=frontdesk_engine", rig_server.url);
-    rig_pg = pg_new(&(struct pg_options){.loop = rig_loop,
-                                         .url = url,
-                                         .name = "unit-test",
-                                         .connections = 4,
-                                         .functions = statements_frequent()});
-    CU_ASSERT_TRUE_FATAL(rig_until(rig_is_up));
+    open_function_pool(4);
 }
 
 /* ---- reservations ---- */
@@ -173,20 +165,6 @@ static inline const char *reserved(void)
 {
     return value("SELECT count(*) || ' ' || coalesce(sum(reserved_tokens), 0) FROM turns"
                  " WHERE reserved_day IS NOT NULL");
-}
-
-static inline int open_usage_server(void)
-{
-    struct pg_session *session = NULL;
-    struct err err;
-    size_t count = 0;
-    if (open_server() != 0 || pg_session_open(rig_server.url, "test", &session, &err) != 0)
-        return 1;
-    int rc = statements_define(session, &count, &err);
-    if (rc != 0)
-        printf("    %s: %s\n", err.code, err.message);
-    pg_session_close(&session);
-    return rc != 0;
 }
 
 #endif

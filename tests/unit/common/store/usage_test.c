@@ -472,7 +472,7 @@ static void what_deskctl_shows(void)
 int main(void)
 {
     CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("usage", open_usage_server, rig_end_server);
+    CU_pSuite suite = CU_add_suite("usage", open_function_server, rig_end_server);
     CU_add_test(suite, "what is reserved", what_is_reserved_is_not_given_twice);
     CU_add_test(suite, "turns of one unit", turns_of_one_unit_see_those_before_them);
     CU_add_test(suite, "each limit", each_limit_stops_by_itself);

@@ -1,16 +1,12 @@
 /* Unit tests of `deskctl tenant apply`, `history` and `rollback` on a real PostgreSQL: what is
  * applied comes back from the database as the same, each change is a version that the history
  * explains, and the way back is a new version. */
-#include "unit/common/pg/server.h"
-
-#include <CUnit/Basic.h>
-#include <glob.h>
+#include "unit/common/store/schema.h"
 
 #include "base/arena.h"
 #include "command.h"
 #include "json/json.h"
 
-static struct test_server server;
 static struct arena *arena;
 static char folder[64], path[96], output[96];
 
@@ -114,7 +110,7 @@ static int64_t count_rows(const char *sql)
     struct pg_result *result = NULL;
     struct err err;
     const struct pg_statement statement = {.sql = sql};
-    CU_ASSERT_EQUAL_FATAL(pg_session_open(server.url, "test", &session, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "test", &session, &err), 0);
     CU_ASSERT_EQUAL_FATAL(pg_session_query(session, &statement, &result, &err), 0);
     int64_t count = pg_int(result, 0, 0, 0);
     pg_result_free(&result);
@@ -209,43 +205,23 @@ static void test_other_key(void)
     CU_ASSERT_PTR_NULL(strstr(said(), "wrapped"));
 }
 
-static bool migrate(const char *file)
-{
-    char *sql = NULL;
-    size_t size = 0;
-    FILE *in = fopen(file, "r");
-    if (in == NULL)
-        return false;
-    ssize_t length = getdelim(&sql, &size, '\0', in);
-    fclose(in);
-    bool good = length > 0 && test_server_sql(&server, sql);
-    free(sql);
-    return good;
-}
-
 static int start(void)
 {
-    glob_t files;
     arena = arena_new();
     snprintf(folder, sizeof folder, "/tmp/desk-history-XXXXXX");
-    if (mkdtemp(folder) == NULL || !test_server_start(&server) ||
-        glob("schema/migrations/*.sql", 0, NULL, &files) != 0)
+    if (mkdtemp(folder) == NULL || open_server() != 0)
         return 1;
     snprintf(path, sizeof path, "%s/ab.yaml", folder);
     snprintf(output, sizeof output, "%s/output", folder);
-    bool good = true;
-    for (size_t i = 0; i < files.gl_pathc; i++)
-        good = good && migrate(files.gl_pathv[i]);
-    globfree(&files);
     setenv("DESK_TEST_KEY", "key-1", 1);
-    setenv("FRONTDESK_DATABASE_URL", server.url, 1);
+    setenv("FRONTDESK_DATABASE_URL", rig_server.url, 1);
     setenv("FRONTDESK_KEYS_DIR", arena_printf(arena, "%s/keys", folder), 1);
-    return good && deskctl(arena_printf(arena, "keys generate --dir %s/keys", folder)) == 0 ? 0 : 1;
+    return deskctl(arena_printf(arena, "keys generate --dir %s/keys", folder)) == 0 ? 0 : 1;
 }
 
 static int end(void)
 {
-    test_server_end(&server);
+    rig_end_server();
     nftw(folder, test_server_remove, 8, FTW_DEPTH | FTW_PHYS);
     arena_free(&arena);
     return 0;
