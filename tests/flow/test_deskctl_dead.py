@@ -374,7 +374,7 @@ def test_reconcile_takes_the_turn_that_thinks(desk):
         desk.wait(lambda: desk.sql("SELECT 1 FROM turns u JOIN channel_sessions s"
                                    " ON s.tenant_id = u.tenant_id AND s.id = u.session_id"
                                    " WHERE s.remote_address = %s AND u.state = 'running'",
-                                   customer), 15, "a turn")
+                                   customer), 30, "a turn")
         twilio_takes(desk, dental, customer, "an answer", From=desk.tenant(dental).numbers["sms"])
         good(desk, "reconcile", "--execute")
         desk.settled(5, lambda: desk.value("SELECT count(*) FROM deliveries d JOIN"
@@ -391,7 +391,7 @@ def test_reconcile_takes_the_turn_that_thinks(desk):
     assert desk.sent_to(customer) == ["an answer"]
     nonce = desk.new_nonce()
     assert desk.webhook(customer, f"and {nonce}", which).status == 200
-    desk.wait(lambda: nonce in "".join(desk.sent_to(customer)), 20, "the next answer")
+    desk.wait(lambda: nonce in "".join(desk.sent_to(customer)), 40, "the next answer")
 
 
 def test_reconcile_of_a_held_database_goes_back_as_far_as_it_may_answer(desk):
