@@ -217,6 +217,24 @@ static void read_tools(struct entry *entry, const struct json *names)
         add_tool(&assistant->message_tools, &tool_take_message);
 }
 
+struct llm_request assistant_request(const struct assistant_model *model)
+{
+    return (struct llm_request){.dialect = model->dialect,
+                                .base_url = model->base_url,
+                                .key = model->key,
+                                .key_header = model->key_header,
+                                .headers = model->headers,
+                                .extra = model->extra,
+                                .model = model->model,
+                                .temperature = model->temperature,
+                                .max_tokens = model->max_tokens,
+                                .max_completion_tokens = model->max_completion_tokens,
+                                .no_stream_usage = model->no_stream_usage,
+                                .echo_reasoning = model->echo_reasoning,
+                                .first_token_ms = model->first_token_ms,
+                                .total_ms = model->total_ms};
+}
+
 bool assistant_may_use(const struct assistant_tools *tools, const char *tool)
 {
     for (size_t i = 0; i < tools->count; i++)

@@ -59,6 +59,10 @@ struct assistant {
     struct usage_limits budget; /* of the tenant */
 };
 
+/* A request to that model, complete but for what it is asked and offered; borrows from the model.
+ */
+struct llm_request assistant_request(const struct assistant_model *model);
+
 /* Whether the tool of that name is among them. */
 bool assistant_may_use(const struct assistant_tools *tools, const char *tool);
 

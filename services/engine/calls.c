@@ -30,7 +30,7 @@ static void make_room(struct session *session)
     session->call_room = room;
 }
 
-static struct turn_llm_call fresh_call(const struct session *session, const char *outcome)
+struct turn_llm_call calls_empty(const char *outcome)
 {
     return (struct turn_llm_call){.id = uuid_new(),
                                   .provider = "",
@@ -42,12 +42,19 @@ static struct turn_llm_call fresh_call(const struct session *session, const char
                                   .tokens_in = -1,
                                   .tokens_out = -1,
                                   .tokens_cached = -1,
-                                  .queue_ms = session->queue_ms,
+                                  .queue_ms = -1,
                                   .connect_ms = -1,
                                   .first_token_ms = -1,
                                   .total_ms = -1,
-                                  .cost = -1,
-                                  .started_ms = session->call_started_ms};
+                                  .cost = -1};
+}
+
+static struct turn_llm_call fresh_call(const struct session *session, const char *outcome)
+{
+    struct turn_llm_call call = calls_empty(outcome);
+    call.queue_ms = session->queue_ms;
+    call.started_ms = session->call_started_ms;
+    return call;
 }
 
 static int64_t sum(int64_t a, int64_t b)
@@ -155,7 +162,6 @@ void calls_describe(struct arena *arena, const struct assistant_model *model,
 {
     count_call(result);
     call->outcome = result->err == NULL ? "answered" : "failed";
-    call->queue_ms = -1;
     fill_call(arena, result, call);
     call->provider = model->provider;
     call->model = arena_strdup(arena, result->model[0] != '\0' ? result->model : model->model);

@@ -180,8 +180,11 @@ struct usage_amounts calls_used(const struct session *session);
 /* Takes from the noted calls what the database could refuse; what they used stays. */
 void calls_make_plain(struct session *session);
 
-/* Fills all of a call that is no turn's own but its id and its beginning; copies are the arena's.
- */
+/* A call of which nothing is known, with a new id; `outcome` is borrowed. */
+struct turn_llm_call calls_empty(const char *outcome);
+
+/* Tells in a call that is no turn's own, from calls_empty, what its result says; copies are the
+ * arena's. */
 struct assistant_model;
 void calls_describe(struct arena *arena, const struct assistant_model *model,
                     const struct llm_result *result, struct turn_llm_call *call);

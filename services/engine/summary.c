@@ -181,26 +181,14 @@ static void ask(struct job *job)
     const struct assistant_model *model = model_of(job);
     struct engine *engine = job->all->engine;
     job->made.call.started_ms = clock_wall_ms();
+    struct llm_request request = assistant_request(model);
+    request.messages = job->recap.messages;
+    request.message_count = RECAP_MESSAGES;
+    request.max_tokens = answer_tokens(model);
+    request.answer_max_bytes = ANSWER_MAX;
+    request.total_ms = TOTAL_MS;
     job->call =
-        llm_start(engine->llm,
-                  &(struct llm_request){.dialect = model->dialect,
-                                        .base_url = model->base_url,
-                                        .key = model->key,
-                                        .key_header = model->key_header,
-                                        .headers = model->headers,
-                                        .extra = model->extra,
-                                        .model = model->model,
-                                        .messages = job->recap.messages,
-                                        .message_count = RECAP_MESSAGES,
-                                        .temperature = model->temperature,
-                                        .max_tokens = answer_tokens(model),
-                                        .max_completion_tokens = model->max_completion_tokens,
-                                        .no_stream_usage = model->no_stream_usage,
-                                        .echo_reasoning = model->echo_reasoning,
-                                        .answer_max_bytes = ANSWER_MAX,
-                                        .first_token_ms = model->first_token_ms,
-                                        .total_ms = TOTAL_MS},
-                  &(struct llm_callbacks){.on_done = answered, .arg = job});
+        llm_start(engine->llm, &request, &(struct llm_callbacks){.on_done = answered, .arg = job});
 }
 
 /* ---- claim ---- */
@@ -332,25 +320,6 @@ static bool take_place(void)
     return false;
 }
 
-/* The call's row, if nothing comes of it: as of one that was stopped. */
-static struct turn_llm_call call_of(const struct assistant_model *model)
-{
-    return (struct turn_llm_call){.id = uuid_new(),
-                                  .provider = model->provider,
-                                  .model = model->model,
-                                  .outcome = "stopped",
-                                  .error_code = "",
-                                  .finish = "",
-                                  .request_id = "",
-                                  .tokens_in = -1,
-                                  .tokens_out = -1,
-                                  .tokens_cached = -1,
-                                  .connect_ms = -1,
-                                  .first_token_ms = -1,
-                                  .total_ms = -1,
-                                  .cost = -1};
-}
-
 static void start(struct summaries *all, const struct session *session,
                   const struct assistant *assistant, struct summary_wish wish)
 {
@@ -370,7 +339,9 @@ static void start(struct summaries *all, const struct session *session,
                                       .id = uuid_new(),
                                       .turn = turn->turn,
                                       .assistant_version = turn->assistant_version,
-                                      .call = call_of(model_of(job))};
+                                      .call = calls_empty("stopped")};
+    job->made.call.provider = model_of(job)->provider;
+    job->made.call.model = model_of(job)->model;
     TAILQ_INSERT_TAIL(&all->jobs, job, link);
     summary_add_read(&unit, job->arena, &job->wish);
     pg_submit(all->engine->pg, &unit);

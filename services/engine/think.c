@@ -433,29 +433,15 @@ static void ask(struct session *session, const struct assistant *assistant)
     note_queue(session);
     session->call_started_ms = clock_wall_ms();
     STOP_POINT("engine.thinking", uuid_format(&session->id, id));
-    session->call =
-        llm_start(session->engine->llm,
-                  &(struct llm_request){.dialect = model->dialect,
-                                        .base_url = model->base_url,
-                                        .key = model->key,
-                                        .key_header = model->key_header,
-                                        .headers = model->headers,
-                                        .extra = model->extra,
-                                        .model = model->model,
-                                        .messages = prompt.messages,
-                                        .message_count = prompt.count,
-                                        .tools = tools->items,
-                                        .tool_count = tools->count,
-                                        .no_more_tools = !rounds_have_room(&session->rounds),
-                                        .temperature = model->temperature,
-                                        .max_tokens = model->max_tokens,
-                                        .max_completion_tokens = model->max_completion_tokens,
-                                        .no_stream_usage = model->no_stream_usage,
-                                        .echo_reasoning = model->echo_reasoning,
-                                        .answer_max_bytes = ANSWER_BYTES_MAX,
-                                        .first_token_ms = model->first_token_ms,
-                                        .total_ms = model->total_ms},
-                  &(struct llm_callbacks){.on_done = on_done, .arg = session});
+    struct llm_request request = assistant_request(model);
+    request.messages = prompt.messages;
+    request.message_count = prompt.count;
+    request.tools = tools->items;
+    request.tool_count = tools->count;
+    request.no_more_tools = !rounds_have_room(&session->rounds);
+    request.answer_max_bytes = ANSWER_BYTES_MAX;
+    session->call = llm_start(session->engine->llm, &request,
+                              &(struct llm_callbacks){.on_done = on_done, .arg = session});
 }
 
 void think_start(struct session *session)

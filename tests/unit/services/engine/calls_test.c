@@ -21,7 +21,7 @@ static void counts_beyond_belief_are_not_kept(void)
                                           .tokens_in = cases[i].said,
                                           .tokens_out = cases[i].said,
                                           .tokens_cached = cases[i].said};
-        struct turn_llm_call call = {.started_ms = 1};
+        struct turn_llm_call call = calls_empty("stopped");
         calls_describe(arena, &model, &result, &call);
         CU_ASSERT_EQUAL(call.tokens_in, cases[i].kept);
         CU_ASSERT_EQUAL(call.tokens_out, cases[i].kept);
