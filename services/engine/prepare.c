@@ -99,11 +99,14 @@ void prepare_commit(struct session *session, const char *outcome, const char *te
     count_segments(session);
 }
 
+bool prepare_has_plain(struct session *session)
+{
+    return session->shape == COMMIT_WHOLE && !reception_turn_is_recovery(session);
+}
+
 void prepare_plain(struct session *session)
 {
     const struct assistant *assistant = think_assistant(session);
-    if (reception_turn_is_recovery(session))
-        session->shape = COMMIT_BARE; /* it has no wording, and must not be asked again for it */
     bool bare = session->shape == COMMIT_BARE;
     bool failed = bare || strcmp(session->commit.outcome, "degraded") == 0;
     const char *wording = assistant == NULL ? last_resort

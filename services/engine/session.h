@@ -224,6 +224,10 @@ void think_stop(struct session *session);
 /* Fills session->commit for a model's reply (`text`), or, with NULL, for what the reception says
  * without one (reception_turn.h). */
 void prepare_commit(struct session *session, const char *outcome, const char *text);
+/* Whether there is a plain commit in place of one that the database will never take: else only a
+ * bare one is left. A recovery has no wording, and must not be asked again for it. */
+bool prepare_has_plain(struct session *session);
+
 
 /* Fills it anew for a turn whose commit the database will never take, from nothing that the model,
  * the customer or the knowledge said: as COMMIT_PLAIN the tenant's wording and the calls' numbers,

@@ -90,17 +90,17 @@ static bool is_unfit(const struct batch *batch, struct session *session, const s
 /* What becomes of a commit that the database will never take; the barest can only be sent again. */
 static enum turn_event unfit_commit(struct session *session, const struct err *err)
 {
-    const bool whole = session->shape == COMMIT_WHOLE;
+    const bool plain = prepare_has_plain(session);
     char id[UUID_TEXT_SIZE], turn[UUID_TEXT_SIZE];
     session->bugs = 0;
     if (session->shape == COMMIT_BARE)
         return EVENT_DB_AWAY;
-    metric_add(whole ? counters.unfit_plain : counters.unfit_bare, 1);
+    metric_add(plain ? counters.unfit_plain : counters.unfit_bare, 1);
     log_error("commit.unfit", LOG_TEXT("session", uuid_format(&session->id, id)),
               LOG_TEXT("turn", uuid_format(&session->turn.turn, turn)),
               LOG_TEXT("outcome", session->commit.outcome),
-              LOG_TEXT("then", whole ? "fallback" : "failed"), LOG_ERR(err));
-    return whole ? EVENT_UNFIT : EVENT_UNFIT_TOO;
+              LOG_TEXT("then", plain ? "fallback" : "failed"), LOG_ERR(err));
+    return plain ? EVENT_UNFIT : EVENT_UNFIT_TOO;
 }
 
 static void batch_failed(struct batch *batch, const struct err *err, const char *what)

@@ -150,7 +150,7 @@ static const struct turn_rule rules[] = {
     {TURN_COMMITTING, EVENT_UNFIT, TURN_COMMITTING, ACTION_COMMIT_PLAIN,
      "the database will never take this commit: the fallback wording alone is committed"},
     {TURN_COMMITTING, EVENT_UNFIT_TOO, TURN_COMMITTING, ACTION_COMMIT_BARE,
-     "nor that one: the turn is failed without a reply and a person is told"},
+     "nor a plain one: the turn is failed without a reply and a person is told"},
     {TURN_COMMITTING, EVENT_DUE, TURN_COMMITTING, ACTION_COMMIT_AGAIN,
      "the same commit is sent again"},
 };

@@ -39,7 +39,7 @@ enum turn_event {
     EVENT_NOT_OURS,   /* another worker or a newer fence has the session */
     EVENT_DB_AWAY,    /* the statement failed in a way that passes */
     EVENT_UNFIT,      /* the database will never take the statement, which was alone */
-    EVENT_UNFIT_TOO,  /* nor the plain commit in its place */
+    EVENT_UNFIT_TOO,  /* nor the plain commit in its place, or there is none */
     EVENT_ANSWER,     /* the model gave a reply */
     EVENT_TOOLS,      /* the model asked for tools */
     EVENT_CLOSED,     /* the business is closed and answers with its own words only */

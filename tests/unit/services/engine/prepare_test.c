@@ -5,12 +5,15 @@
 
 #include <string.h>
 
-static struct session *refused(const char *events)
+/* Of a turn whose commit the database will never take: what is committed in its place. */
+static struct session *refused(const char *events, bool has_plain)
 {
     struct session *session = bench_turn(1, events);
     session->state = TURN_COMMITTING;
     session->commit.outcome = "reply";
-    session->shape = COMMIT_PLAIN;
+    CU_ASSERT_EQUAL(prepare_has_plain(session), has_plain);
+    session->shape = has_plain ? COMMIT_PLAIN : COMMIT_BARE;
+    CU_ASSERT_FALSE(prepare_has_plain(session));
     prepare_plain(session);
     CU_ASSERT_STRING_EQUAL(session->commit.error_code, "commit.unfit");
     return session;
@@ -19,8 +22,7 @@ static struct session *refused(const char *events)
 static void a_text_gets_the_wording(void)
 {
     bench_begin(2);
-    const struct session *session = refused("{SM1}");
-    CU_ASSERT_EQUAL(session->shape, COMMIT_PLAIN);
+    const struct session *session = refused("{SM1}", true);
     CU_ASSERT_STRING_EQUAL(session->commit.outcome, "fallback");
     CU_ASSERT_STRING_EQUAL(session->commit.event_state, "answered");
     CU_ASSERT_STRING_NOT_EQUAL(session->commit.body, "");
@@ -32,8 +34,7 @@ static void a_text_gets_the_wording(void)
 static void a_recovery_is_failed(void)
 {
     bench_begin(2);
-    const struct session *session = refused("{" RECOVER_EVENT "1}");
-    CU_ASSERT_EQUAL(session->shape, COMMIT_BARE);
+    const struct session *session = refused("{" RECOVER_EVENT "1}", false);
     CU_ASSERT_STRING_EQUAL(session->commit.outcome, "degraded");
     CU_ASSERT_STRING_EQUAL(session->commit.event_state, "failed");
     CU_ASSERT_STRING_EQUAL(session->commit.turn_state, "failed");
