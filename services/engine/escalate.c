@@ -103,7 +103,7 @@ static void note_failure(struct session *session, const struct triggers *trigger
     char turn[UUID_TEXT_SIZE];
     for (const struct json *item = json_first(context); item != NULL; item = json_next(item))
         text = open_text(item) != NULL ? open_text(item) : text;
-    if (strcmp(outcome, "fallback") == 0 && !session->declined && !session->limited &&
+    if (strcmp(outcome, "fallback") == 0 && session->failed &&
         triggers_want(triggers, "provider_outage"))
         trigger->reason = "provider_outage";
     trigger->if_repeated = triggers_want(triggers, "repeated_failure");

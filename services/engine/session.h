@@ -48,9 +48,7 @@ struct session {
     struct briefing briefing;
     bool reserved;              /* of the tenant's budget, since the last start */
     bool full;                  /* it waits for what others have reserved */
-    bool declined;              /* a model did answer, with nothing that may be sent */
-    bool failed;                /* the last model that was asked did not answer */
-    bool limited;               /* nothing but limits per minute keeps it from being asked again */
+    bool failed;                /* the last model did not answer, or was left alone for that */
     struct usage_amounts most;  /* for LIST_RESERVES: the turn's worst case, */
     struct usage_limits limits; /* and what the tenant allows */
     struct measured {

@@ -139,7 +139,7 @@ static void keep_turn(struct session *session, const struct turn_started *starte
     session->started_ms = clock_mono_ms();
     session->briefing = (struct briefing){.ready = false};
     session->reserved = session->full = false;
-    session->declined = session->failed = session->limited = false;
+    session->failed = false;
     session->most = (struct usage_amounts){0};
     session->rounds = (struct rounds){.last_number = started->last_round};
     if (rounds_read(session->arena, started->rounds, &session->rounds, &err) != 0) {

@@ -175,8 +175,7 @@ static void on_done(void *arg, const struct llm_result *result)
         session->calls[recorded].outcome = "withheld";
         session->calls[recorded].error_code = WITHHELD;
     }
-    session->declined = err != NULL && is_declined(err);
-    session->failed = err != NULL && !session->declined;
+    session->failed = err != NULL && !is_declined(err);
     if (err != NULL)
         log_warn("model.failed", LOG_TEXT("session", uuid_format(&session->id, id)),
                  LOG_INT("status", result->status), LOG_ERR(err));
@@ -331,7 +330,7 @@ static bool take_model(struct session *session, const struct assistant *assistan
     *wait_ms =
         breaker_wait_ms(engine->breakers, breaker_key(session, index), clock_mono_ms(), &is_probe);
     if (*wait_ms > 0) {
-        session->limited = false; /* it has failed others */
+        session->failed = true; /* others, by now */
         return false;
     }
     *wait_ms = rate_take(engine->rates,
@@ -368,7 +367,6 @@ static bool choose_model(struct session *session, const struct assistant *assist
     const int64_t left_ms = left > 0 ? left : 0;
     int64_t least_ms = INT64_MAX, soonest_ms = INT64_MAX;
     int least = session->model_index;
-    session->limited = !session->failed;
     for (int i = session->model_index; i < (int)assistant->model_count; i++) {
         if (take_model(session, assistant, i, patience_for(assistant, i, left_ms), wait_ms))
             return true;
@@ -417,7 +415,6 @@ static void ask(struct session *session, const struct assistant *assistant)
         session_apply(session, EVENT_RATE);
         return;
     }
-    session->limited = false;
     struct prompt prompt;
     struct err err;
     char id[UUID_TEXT_SIZE];
@@ -427,6 +424,7 @@ static void ask(struct session *session, const struct assistant *assistant)
         log_error("prompt.not_built", LOG_TEXT("session", uuid_format(&session->id, id)),
                   LOG_ERR(&err));
         let_probe_go(session);
+        session->failed = false; /* this is our fault */
         session_apply(session, EVENT_NO_MODEL);
         return;
     }
@@ -536,6 +534,7 @@ void think_stop(struct session *session)
     }
     llm_cancel(session->engine->llm, session->call);
     session->call = NULL;
+    session->failed = true; /* if its time is over: else the turn begins anew, or is not ours */
     rate_settle(session->engine->rates, &session->place, -1);
     let_probe_go(session);
     calls_record_stopped(session, think_assistant(session));

@@ -342,7 +342,7 @@ test_outage_and_repeated_failure.deadline_s = 150
 
 
 def test_a_withheld_reply_is_no_outage(desk):
-    """A model answered, and we or its provider did not let it out. Guard: `declined` of the session."""
+    """A model answered, and we or its provider did not let it out. Guard: is_declined in on_done."""
     with business(desk, [member(desk, "front desk")], on=["provider_outage"]) as customer:
         customer.text()
         customer.wait_replies(1)

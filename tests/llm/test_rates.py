@@ -70,7 +70,7 @@ def test_next_model_is_asked_when_the_place_comes_late(desk):
 
 def test_place_after_the_turn_is_not_waited_for(desk):
     """With no other model the customer gets the wording at once, nothing is asked, and nobody is told of an
-    outage. Guard: `limited` of the session."""
+    outage. Guard: `failed` in note_failure."""
     with limited(desk, entry(desk, "openai", model="late", requests_per_minute=1), on=["provider_outage"]):
         first, second = Customer(desk, GARAGE), Customer(desk, GARAGE)
         for customer in (first, second):

@@ -149,7 +149,7 @@ static void end_limited(struct bench *bench)
     loop_free(&bench->engine.loop);
 }
 
-/* Guard: `limited` in note_failure, and in choose_model. */
+/* Guard: `failed` in note_failure. */
 static void a_limit_alone_is_no_outage(void)
 {
     struct bench bench;
@@ -160,7 +160,7 @@ static void a_limit_alone_is_no_outage(void)
     end_limited(&bench);
 }
 
-/* The first model is away, the second one's limit is reached. Guard: `limited` in take_model. */
+/* The first model is away, the second one's limit is reached. Guard: `failed` in take_model. */
 static void a_model_left_alone_is_an_outage(void)
 {
     struct bench bench;
