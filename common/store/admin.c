@@ -198,11 +198,11 @@ int admin_find_conversation(struct pg_session *session, const struct uuid *id, s
 
 /* ---- dead ends ---- */
 
-/* Each condition is that of a partial index (schema/migrations/0004): what is dead is few, what was
- * settled is many. */
+/* Each condition is that of a partial index (schema/migrations/0004, 0025): what is dead is few,
+ * what was settled is many. */
 #define DEAD_TURN     "u.state = 'failed'"
 #define DEAD_DELIVERY "(d.state = 'parked' OR (d.state = 'suppressed' AND d.reason = 'late'))"
-#define DEAD_EVENT    "i.state = 'late'"
+#define DEAD_EVENT    "(i.state = 'late' OR (i.state = 'failed' AND i.turn_id IS NULL))"
 
 static const char dead_sql[] =
     "SELECT x.kind, x.id, t.name, x.conversation_id, to_char(x.at, " ISO "), x.code, x.tries FROM ("
@@ -213,7 +213,8 @@ static const char dead_sql[] =
     "coalesce(d.settled_at, d.first_attempt_at, d.created_at), "
     "coalesce(d.reason, d.error_code), d.attempts FROM deliveries d WHERE " DEAD_DELIVERY
     " UNION ALL SELECT 'event', i.message_id, i.tenant_id, m.conversation_id, i.claimed_at, "
-    "'late', 0 FROM inbox_events i LEFT JOIN messages m ON m.tenant_id = i.tenant_id "
+    "coalesce(i.reason, i.state), 0 FROM inbox_events i LEFT JOIN messages m ON m.tenant_id = "
+    "i.tenant_id "
     "AND m.id = i.message_id WHERE " DEAD_EVENT ") x "
     "JOIN tenants t ON t.id = x.tenant_id WHERE $1::text IS NULL OR t.name = $1::text "
     "ORDER BY x.at DESC, x.id LIMIT $2::bigint";

@@ -40,14 +40,15 @@ int admin_find_conversation(struct pg_session *session, const struct uuid *id, s
 
 struct admin_dead {
     /* "turn" (failed), "delivery" (parked: waits for a person; or suppressed because its text had
-     * waited too long) or "event" (a text that came in too late to be answered by itself) */
+     * waited too long) or "event" (a text that came in too late to be answered by itself, or whose
+     * turn the database never started) */
     const char *kind;
     const char *id; /* of an event: its message's */
     const char *tenant, *conversation, *at, *code;
     int64_t tries;
 };
 
-/* Failed turns, parked and late deliveries and late events, newest first, of one tenant or of all.
+/* Failed turns, parked and late deliveries and dead events, newest first, of one tenant or of all.
  */
 int admin_list_dead(struct pg_session *session, struct arena *arena, const char *tenant,
                     int64_t limit, struct admin_dead **rows, size_t *count, struct err *err);

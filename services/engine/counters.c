@@ -44,6 +44,8 @@ void counters_init(void)
          "then=\"fallback\"", "Commits that the database will never take, and what was committed"},
         {&counters.unfit_bare, metric_counter, "frontdesk_commits_unfit_total", "then=\"failed\"",
          "Commits that the database will never take, and what was committed"},
+        {&counters.unfit_starts, metric_counter, "frontdesk_starts_unfit_total", "",
+         "Turns that the database never started, whose texts wait for a person"},
         {&counters.calls_lost, metric_counter, "frontdesk_model_calls_not_stored_total", "",
          "Model calls of turns without a commit that could not be stored, and are not counted"},
         {&counters.adopted, metric_counter, "frontdesk_sessions_adopted_total", "",

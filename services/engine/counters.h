@@ -13,7 +13,7 @@ struct counters {
     struct metric *tool_calls_ok, *tool_calls_failed, *tool_requests, *tool_seconds,
         *tools_troubled;
     struct metric *budgets_low, *budgets_gone;
-    struct metric *unfit_plain, *unfit_bare, *calls_lost;
+    struct metric *unfit_plain, *unfit_bare, *unfit_starts, *calls_lost;
     struct metric *dead_letters_lost, *workers_lost, *directory_published, *notices, *rotas_parked;
 };
 extern struct counters counters;

@@ -68,7 +68,6 @@ static void end_turn(struct session *session)
     session->is_first = false;
     memset(&session->commit, 0, sizeof session->commit);
     session->shape = COMMIT_WHOLE;
-    session->bugs = 0;
     session->model_index = session->model_tries = 0;
     give_place_back(session);
 }
@@ -316,6 +315,7 @@ static void (*const actions[TURN_ACTIONS])(struct session *session) = {
     [ACTION_QUEUE] = act_queue,
     [ACTION_STAND_BY] = act_stand_by,
     [ACTION_START] = act_start,
+    [ACTION_GIVE_UP] = act_start, /* in the same line, alone */
     [ACTION_THINK] = act_think,
     [ACTION_PAUSE] = act_pause,
     [ACTION_STORE] = act_store,

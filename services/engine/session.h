@@ -32,13 +32,14 @@ struct session {
     char tenant[UUID_TEXT_SIZE];
     struct uuid id, conversation;
     int64_t claimed;   /* newest claim that we know of */
+    int64_t given_up;  /* and when its start was given up */
     int64_t due_in_ms; /* for ACTION_WAIT */
     uint64_t ticket;   /* of the statement in flight; 0: none */
     bool recompute, has_place, has_suspect_place;
     bool alone; /* a batch with it failed for good, or on a lock: it goes out singly until it passes
                  */
     int db_failures;
-    int bugs; /* failures, alone, that nobody thought of, in a row */
+    int bugs; /* failures, alone, of a start, or that nobody thought of, in a row */
     struct timer *timer, *deadline;
 
     /* the running turn; valid from THINKING to COMMITTING */
@@ -222,10 +223,10 @@ void think_stop(struct session *session);
 /* Fills session->commit for a model's reply (`text`), or, with NULL, for what the reception says
  * without one (reception_turn.h). */
 void prepare_commit(struct session *session, const char *outcome, const char *text);
+
 /* Whether there is a plain commit in place of one that the database will never take: else only a
  * bare one is left. A recovery has no wording, and must not be asked again for it. */
 bool prepare_has_plain(struct session *session);
-
 
 /* Fills it anew for a turn whose commit the database will never take, from nothing that the model,
  * the customer or the knowledge said: as COMMIT_PLAIN the tenant's wording and the calls' numbers,

@@ -11,6 +11,7 @@
 #include "budget.h"
 #include "counters.h"
 #include "service/log.h"
+#include "store/give_up.h"
 #include "summary.h"
 
 #include <stdlib.h>
@@ -79,12 +80,24 @@ static struct session *batch_session(const struct batch *batch, size_t index)
 }
 
 /* One that was alone is itself to blame: at once for its data, in a while for an error that nobody
- * thought of. */
+ * thought of; and for a start, of which nothing can be left out, so that its customer gets nothing.
+ */
 static bool is_unfit(const struct batch *batch, struct session *session, const struct err *err)
 {
-    if (batch->count > 1 || err_is_retryable(err))
+    if (batch->count > 1 || err_is_retryable(err) || session->state == TURN_GIVING_UP)
         return false;
-    return err->class == ERR_PERMANENT || ++session->bugs >= BUG_TRIES_MAX;
+    bool is_data = err->class == ERR_PERMANENT && session->state != TURN_STARTING;
+    return is_data || ++session->bugs >= BUG_TRIES_MAX;
+}
+
+static enum turn_event unfit_start(struct session *session, const struct err *err)
+{
+    char id[UUID_TEXT_SIZE];
+    session->bugs = 0;
+    metric_add(counters.unfit_starts, 1);
+    log_error("start.unfit", LOG_TEXT("session", uuid_format(&session->id, id)),
+              LOG_TEXT("tenant", session->tenant), LOG_ERR(err));
+    return EVENT_UNFIT;
 }
 
 /* What becomes of a commit that the database will never take; the barest can only be sent again. */
@@ -114,6 +127,7 @@ static void batch_failed(struct batch *batch, const struct err *err, const char 
             continue;
         session->alone = alone;
         session_apply(session, !is_unfit(batch, session, err)      ? EVENT_DB_AWAY
+                               : session->state == TURN_STARTING   ? unfit_start(session, err)
                                : session->state == TURN_COMMITTING ? unfit_commit(session, err)
                                                                    : EVENT_UNFIT);
     }
@@ -199,13 +213,52 @@ static void starts_done(void *arg, const struct pg_answer *answer)
     engine_drain_step(sessions->engine);
 }
 
+static void given_up(void *arg, const struct pg_answer *answer)
+{
+    struct batch *batch = arg;
+    struct sessions *sessions = batch->sessions;
+    sessions->starts_in_flight--;
+    if (answer->err != NULL)
+        batch_failed(batch, answer->err, "give_up");
+    struct session *session = answer->err == NULL ? batch_session(batch, 0) : NULL;
+    if (session != NULL) {
+        bool newer = session->claimed > session->given_up;
+        session->db_failures = 0;
+        session->alone = false;
+        session_apply(session, !give_up_read(answer) ? EVENT_NOT_OURS
+                               : newer               ? EVENT_MORE
+                                                     : EVENT_COMMITTED);
+    }
+    batch_free(batch);
+    statements_flush(sessions);
+    engine_drain_step(sessions->engine);
+}
+
+static void send_give_up(struct sessions *sessions, struct session *session)
+{
+    struct batch *batch = batch_new(sessions);
+    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = given_up, .arg = batch};
+    session_unlist(session);
+    session->given_up = session->claimed;
+    batch_add(batch, session);
+    give_up_add(&unit, batch->arena,
+                arena_strdup(batch->arena, worker_id(sessions->engine->worker)),
+                arena_strdup(batch->arena, session->tenant), &session->id);
+    sessions->starts_in_flight++;
+    pg_submit(sessions->engine->pg, &unit);
+}
+
 static void send_starts(struct sessions *sessions)
 {
+    struct session *session = TAILQ_FIRST(&sessions->starts);
+    if (session->state == TURN_GIVING_UP) {
+        send_give_up(sessions, session);
+        return;
+    }
     struct engine *engine = sessions->engine;
     const struct engine_settings *settings = &engine->shared->settings;
     struct batch *batch = batch_new(sessions);
     struct turn_start *starts = arena_alloc(batch->arena, BATCH_MAX * sizeof *starts);
-    struct session *session;
     bool closed = false;
     while (fits(batch, session = TAILQ_FIRST(&sessions->starts), &closed)) {
         session_unlist(session);

@@ -38,8 +38,19 @@ static const struct turn_rule rules[] = {
     {TURN_STARTING, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP, "another worker has the session"},
     {TURN_STARTING, EVENT_DB_AWAY, TURN_WAITING, ACTION_RETRY,
      "the database did not answer: the start is tried again"},
-    {TURN_STARTING, EVENT_UNFIT, TURN_WAITING, ACTION_RETRY,
-     "the database does not take the start: it is tried again, there is nothing to leave out"},
+    {TURN_STARTING, EVENT_UNFIT, TURN_GIVING_UP, ACTION_GIVE_UP,
+     "the database never takes the start: its texts are given to people"},
+
+    {TURN_GIVING_UP, EVENT_CLAIMED, TURN_GIVING_UP, ACTION_NONE,
+     "a text came: the answer will show whether it is open"},
+    {TURN_GIVING_UP, EVENT_COMMITTED, TURN_GONE, ACTION_DROP,
+     "a person is told, the conversation goes on with the next text"},
+    {TURN_GIVING_UP, EVENT_MORE, TURN_WAITING, ACTION_RETRY,
+     "a person is told: a start will show whether newer texts are open"},
+    {TURN_GIVING_UP, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP, "another worker has the session"},
+    {TURN_GIVING_UP, EVENT_DB_AWAY, TURN_GIVING_UP, ACTION_BACK_OFF,
+     "the database did not answer, or does not take that either: it is tried again"},
+    {TURN_GIVING_UP, EVENT_DUE, TURN_GIVING_UP, ACTION_GIVE_UP, "the same once more"},
 
     {TURN_THINKING, EVENT_CLAIMED, TURN_WAITING, ACTION_RECOMPUTE,
      "a text came while the model worked: the turn starts anew with it"},
@@ -165,9 +176,9 @@ const struct turn_rule *turn_rule(enum turn_state from, enum turn_event event)
 
 const char *turn_state_name(enum turn_state state)
 {
-    static const char *const names[TURN_STATES] = {"waiting",  "queued",     "suspect", "starting",
-                                                   "thinking", "paused",     "storing", "acting",
-                                                   "ending",   "committing", "gone"};
+    static const char *const names[TURN_STATES] = {
+        "waiting", "queued",  "suspect", "starting", "giving_up",  "thinking",
+        "paused",  "storing", "acting",  "ending",   "committing", "gone"};
     return names[state];
 }
 

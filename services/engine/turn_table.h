@@ -13,6 +13,7 @@ enum turn_state {
     TURN_QUEUED,     /* for a free place among the turns at work */
     TURN_SUSPECT,    /* for the one place of turns that were lost with two workers */
     TURN_STARTING,   /* the start statement is on its way */
+    TURN_GIVING_UP,  /* it never passes: its texts are on their way to people */
     TURN_THINKING,   /* the model works */
     TURN_PAUSED,     /* the model is asked again in a moment */
     TURN_STORING,    /* a round that calls tools is on its way to the database */
@@ -24,7 +25,7 @@ enum turn_state {
 };
 
 enum turn_event {
-    EVENT_DUE,        /* the timer of WAITING, PAUSED, STORING, ACTING, ENDING or COMMITTING */
+    EVENT_DUE,        /* the timer of a state that waits, or backs off */
     EVENT_CLAIMED,    /* a newer text of this session was claimed */
     EVENT_FINAL_TEXT, /* the same, after two recomputes */
     EVENT_PLACE,      /* a place is free */
@@ -66,6 +67,7 @@ enum turn_action {
     ACTION_QUEUE,        /* stand in line for a place */
     ACTION_STAND_BY,     /* stand in line for the suspect place */
     ACTION_START,        /* send the start statement */
+    ACTION_GIVE_UP,      /* give what it would have answered to people */
     ACTION_THINK,        /* ask the model */
     ACTION_PAUSE,        /* arm the timer for the next try of the model */
     ACTION_STORE,        /* send the round */

@@ -5,6 +5,7 @@ import contextlib
 import json
 
 from harness import oracle
+from harness.deskctl import good
 from scripted import (Customer, engines, fallback_of, freeze_turn, hand_back, quiet, say, service_of,
                       take_over)
 
@@ -110,6 +111,29 @@ def test_turn_of_which_nothing_is_taken(desk):
     assert spent(desk, customer) - before == calls(desk, customer)[1][1] > 0
     last = customer.text()
     assert oracle.new_nonces(customer.wait_replies(2)[1][0])[-1] == last.nonce
+
+
+def test_turn_that_the_database_never_starts(desk):
+    """Its text is given to people, and the next one is answered. Guard: unfit_start; without it the start is
+    sent for ever, and the conversation stands still."""
+    engines(desk)
+    customer = Customer(desk)
+    customer.text()
+    customer.wait_replies(1)
+    session = customer.session()["id"]
+    name = "frontdesk_starts_unfit_total"
+    before = desk.service("engine-1").metrics()[name]
+    with refused(desk, "turns", f"TG_OP = 'INSERT' AND NEW.session_id = '{session}'", "22021"):
+        said = customer.text()
+        customer.wait_event(said, "failed", 30)
+    assert desk.value("SELECT flagged FROM conversations WHERE id = %s::uuid",
+                      customer.conversation()) == "turn_failed"
+    assert desk.service("engine-1").metrics()[name] == before + 1
+    dead = [row for row in good(desk, "dead", "list", "--json").json()
+            if row["code"] == "start.unfit"]
+    assert len(dead) == 1 and dead[0]["kind"] == "event", dead
+    last = customer.text()
+    assert oracle.new_nonces(customer.wait_replies(2)[1][0]) == [last.nonce]
 
 
 def test_takeover_while_the_model_works(desk):

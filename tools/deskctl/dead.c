@@ -312,10 +312,12 @@ const struct command command_dead[] = {
     {"dead list", "", "records, turns, deliveries and texts that were given up",
      "record    could not be claimed: in the dead letter topic, id PARTITION:OFFSET\n"
      "turn      failed three times: the customer got the degraded wording; code commit.unfit:\n"
-     "          the database refused its reply, and the customer got nothing\n"
+     "          the database refused its reply, and the customer got nothing; start.unfit: it\n"
+     "          refused to go on with the turn, likewise\n"
      "delivery  parked: whether it left is not known, or it waited too long; a person decides.\n"
      "          late: its text had waited longer than the answer-by time (24 h)\n"
-     "event     a text that came in later than that: stored, not answered by itself\n"
+     "event     a text that came in later than that: stored, not answered by itself; code\n"
+     "          start.unfit: the database refused to start its turn, the customer got nothing\n"
      "Nothing here is tried again by itself. Look with `dead show`, then answer the customer\n"
      "yourself; a late receipt still settles a parked delivery.",
      list_options, 0, 0, run_list},

@@ -85,9 +85,11 @@ static void lost_rounds_and_calls_are_sent_again(void)
     static const struct {
         enum turn_state state;
         enum turn_action again;
-    } cases[] = {
-        {TURN_STORING, ACTION_STORE}, {TURN_ACTING, ACTION_ACT}, {TURN_ENDING, ACTION_ACT}};
-    for (int i = 0; i < 3; i++) {
+    } cases[] = {{TURN_STORING, ACTION_STORE},
+                 {TURN_ACTING, ACTION_ACT},
+                 {TURN_ENDING, ACTION_ACT},
+                 {TURN_GIVING_UP, ACTION_GIVE_UP}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct turn_rule *rule = turn_rule(cases[i].state, EVENT_DB_AWAY);
         CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
         CU_ASSERT_EQUAL(rule->to, cases[i].state);
@@ -173,6 +175,15 @@ static void walks(void)
          {EVENT_DUE, EVENT_PLACE, EVENT_RESUME, EVENT_DB_AWAY, EVENT_DUE, EVENT_ACTED, EVENT_ANSWER,
           EVENT_MORE},
          8,
+         TURN_WAITING},
+        {"a start that the database never takes",
+         {EVENT_DUE, EVENT_PLACE, EVENT_DB_AWAY, EVENT_DUE, EVENT_PLACE, EVENT_UNFIT, EVENT_DB_AWAY,
+          EVENT_DUE, EVENT_COMMITTED},
+         9,
+         TURN_GONE},
+        {"a text while its start is given up",
+         {EVENT_DUE, EVENT_PLACE, EVENT_UNFIT, EVENT_CLAIMED, EVENT_MORE},
+         5,
          TURN_WAITING},
         {"lost often", {EVENT_DUE, EVENT_PLACE, EVENT_LOST_OFTEN, EVENT_COMMITTED}, 4, TURN_GONE},
     };

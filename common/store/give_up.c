@@ -1,0 +1,55 @@
+/* The SQL of giving up on a start: see give_up.h. It reads and writes as little as it can, since
+ * what the start stumbles over is not known. Used by the engine only. */
+#include "store/give_up.h"
+
+static const char lock_conversation_sql[] =
+    "SELECT 1 FROM channel_sessions s JOIN conversations c ON c.tenant_id = s.tenant_id"
+    " AND c.id = s.conversation_id WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid"
+    " FOR NO KEY UPDATE OF c";
+
+static const char lock_session_sql[] = "SELECT 1 FROM channel_sessions s WHERE s.tenant_id ="
+                                       " $1::uuid AND s.id = $2::uuid FOR NO KEY UPDATE";
+
+/* A turn whose calls have begun stays nobody's: what they did is not known (admin.c, HEARD_SQL). */
+static const char give_up_sql[] =
+    "WITH ours AS (SELECT s.tenant_id, s.id, s.conversation_id, s.turn_id, c.held_by IS NULL AS "
+    "free"
+    " FROM channel_sessions s JOIN conversations c ON c.tenant_id = s.tenant_id"
+    " AND c.id = s.conversation_id WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid"
+    " AND s.worker = $3::uuid),"
+    " g AS (SELECT * FROM ours WHERE free),"
+    " over AS (UPDATE turns t SET state = 'failed', outcome = 'degraded',"
+    " error_code = 'start.unfit', worker = NULL, reserved_day = NULL,"
+    " finished_at = clock_timestamp() FROM g WHERE t.tenant_id = g.tenant_id AND t.id = g.turn_id"
+    " AND t.state = 'running' RETURNING t.tenant_id, t.id),"
+    " events AS (UPDATE inbox_events e SET state = 'failed', reason = 'start.unfit',"
+    " turn_id = (SELECT id FROM over), settled_at = clock_timestamp() FROM g"
+    " WHERE e.tenant_id = g.tenant_id AND e.session_id = g.id AND e.state = 'open' RETURNING 1),"
+    " flag AS (UPDATE conversations c SET flagged = 'turn_failed' FROM g"
+    " WHERE c.tenant_id = g.tenant_id AND c.id = g.conversation_id"
+    " AND EXISTS (SELECT FROM events)),"
+    " quiet AS (UPDATE channel_sessions s SET due_at = NULL, burst_at = NULL,"
+    " turn_id = CASE WHEN o.free THEN NULL ELSE s.turn_id END FROM ours o"
+    " WHERE s.tenant_id = o.tenant_id AND s.id = o.id)"
+    " SELECT 1 FROM ours";
+
+#define LOCKS 2
+
+void give_up_add(struct pg_unit *unit, struct arena *arena, const char *worker, const char *tenant,
+                 const struct uuid *session)
+{
+    static const char *const all[] = {lock_conversation_sql, lock_session_sql, give_up_sql};
+    const char *id = uuid_format(session, arena_alloc(arena, UUID_TEXT_SIZE));
+    for (int i = 0; i <= LOCKS; i++) {
+        struct pg_statement *statement = pg_add(unit, all[i]);
+        pg_param(statement, tenant);
+        pg_param(statement, id);
+        if (i == LOCKS)
+            pg_param(statement, worker);
+    }
+}
+
+bool give_up_read(const struct pg_answer *answer)
+{
+    return pg_rows(answer->results, LOCKS) > 0;
+}
