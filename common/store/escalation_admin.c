@@ -5,6 +5,7 @@
 #include "store/job.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define ISO "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'"
 
@@ -50,6 +51,17 @@ static const char close_sql[] =
     "UPDATE escalations SET state = 'closed', closed_by = $2::text, closed_at = clock_timestamp(),"
     " " ROTA_OVER " WHERE id = $1::uuid AND state <> 'closed' RETURNING tenant_id";
 
+/* From the first person on, with all rounds. A timer that runs, or that nobody ever set, is left.
+ */
+static const char retry_sql[] =
+    "UPDATE escalations SET rota = 'running', steps = 0 WHERE id = $1::uuid AND $2::text IS NOT "
+    "NULL"
+    " AND state = 'open' AND rota IN ('parked', 'nobody_accepted') RETURNING tenant_id";
+
+static const char wake_sql[] =
+    "UPDATE jobs SET due_at = clock_timestamp(), worker = NULL, tries = 0, last_error = NULL"
+    " WHERE tenant_id = $1::uuid AND kind = '" JOB_ESCALATION "' AND subject = $2::uuid::text";
+
 /* A notice that has not left by now never does. */
 static const char silence_sql[] =
     "WITH ended AS (UPDATE escalation_notices SET state = 'ended', ended_at = clock_timestamp()"
@@ -65,7 +77,7 @@ static const char silence_sql[] =
     " WHERE d.tenant_id = x.tenant_id AND d.id = x.id";
 
 static const char find_sql[] =
-    "SELECT state, coalesce(accepted_by, ''), coalesce(closed_by, '') FROM escalations"
+    "SELECT state, coalesce(accepted_by, ''), coalesce(closed_by, ''), rota FROM escalations"
     " WHERE id = $1::uuid";
 
 static const char audit_sql[] = "INSERT INTO audit_log (tenant_id, id, actor, action, subject)"
@@ -140,9 +152,14 @@ static int explain(struct pg_session *session, const char *id, struct err *err)
     else if (pg_text(result, 0, 0, 2)[0] != '\0')
         err_set(err, ERR_PERMANENT, "escalation.taken", "%s has closed it",
                 pg_text(result, 0, 0, 2));
-    else
+    else if (pg_text(result, 0, 0, 1)[0] != '\0')
         err_set(err, ERR_PERMANENT, "escalation.taken", "%s has accepted it",
                 pg_text(result, 0, 0, 1));
+    else if (strcmp(pg_text(result, 0, 0, 3), "running") == 0)
+        err_set(err, ERR_PERMANENT, "escalation.running",
+                "its rota is being asked: `deskctl escalation show` says who is next, and when");
+    else
+        err_set(err, ERR_PERMANENT, "escalation.no_rota", "it never had a rota: it is only listed");
     pg_result_free(&result);
     return -1;
 }
@@ -163,10 +180,11 @@ static int audit(struct pg_session *session, const char *tenant, const char *id,
     return 0;
 }
 
-static int silence(struct pg_session *session, const char *tenant, const char *id, struct err *err)
+/* What the step means for notices and timer. */
+static int follow(struct pg_session *session, const char *sql, const char *tenant, const char *id,
+                  struct err *err)
 {
-    const struct pg_statement statement = {
-        .sql = silence_sql, .params = {tenant, id}, .param_count = 2};
+    const struct pg_statement statement = {.sql = sql, .params = {tenant, id}, .param_count = 2};
     struct pg_result *result = NULL;
     if (pg_session_query(session, &statement, &result, err) != 0)
         return -1;
@@ -178,9 +196,10 @@ int escalation_admin_step(struct pg_session *session, const struct uuid *id, con
                           enum escalation_step step, struct err *err)
 {
     static const struct {
-        const char *sql, *action;
-    } steps[] = {[ESCALATION_ACCEPT] = {accept_sql, "escalation.accept"},
-                 [ESCALATION_CLOSE] = {close_sql, "escalation.close"}};
+        const char *sql, *then, *action;
+    } steps[] = {[ESCALATION_ACCEPT] = {accept_sql, silence_sql, "escalation.accept"},
+                 [ESCALATION_CLOSE] = {close_sql, silence_sql, "escalation.close"},
+                 [ESCALATION_RETRY] = {retry_sql, wake_sql, "escalation.retry"}};
     char text[UUID_TEXT_SIZE], tenant[UUID_TEXT_SIZE];
     const struct pg_statement statement = {
         .sql = steps[step].sql, .params = {uuid_format(id, text), actor}, .param_count = 2};
@@ -193,7 +212,7 @@ int escalation_admin_step(struct pg_session *session, const struct uuid *id, con
     pg_result_free(&result);
     if (!done)
         return explain(session, text, err);
-    return silence(session, tenant, text, err) != 0
+    return follow(session, steps[step].then, tenant, text, err) != 0
                ? -1
                : audit(session, tenant, text, actor, steps[step].action, err);
 }

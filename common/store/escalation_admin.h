@@ -32,11 +32,13 @@ int escalation_admin_list(struct pg_session *session, struct arena *arena, const
 int escalation_admin_show(struct pg_session *session, struct arena *arena, const struct uuid *id,
                           const char **json, struct err *err);
 
-enum escalation_step { ESCALATION_ACCEPT, ESCALATION_CLOSE };
+enum escalation_step { ESCALATION_ACCEPT, ESCALATION_CLOSE, ESCALATION_RETRY };
 
 /* Takes the step as `actor` and writes the audit row; nobody else of the rota is told from then on,
- * and no code accepts it. An accepted one stays with who accepted it.
- * PERMANENT "escalation.not_found", "escalation.taken" (accepted by somebody else, or closed). */
+ * and no code accepts it. An accepted one stays with who accepted it. Or, with ESCALATION_RETRY, an
+ * open one that is parked, or that nobody has accepted, is told to its rota again from the first
+ * person on. PERMANENT "escalation.not_found", "escalation.taken" (accepted by somebody else, or
+ * closed); of a retry also "escalation.running", "escalation.no_rota". */
 int escalation_admin_step(struct pg_session *session, const struct uuid *id, const char *actor,
                           enum escalation_step step, struct err *err);
 

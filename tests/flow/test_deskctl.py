@@ -103,6 +103,7 @@ def test_json_of_every_command_is_one_document(desk):
     prefix = f"--topic_prefix={fine['FRONTDESK_TOPIC_PREFIX']}"
     row = add_history(desk, 1, desk.new_address(), "parked", "unknown")
     desk.sql("UPDATE conversations SET closed_at = NULL WHERE id = %s", row["talk"])
+    desk.sql("UPDATE escalations SET rota = 'parked' WHERE id = %s", row["wish"])
     name = desk.tenants[0]["name"]
     version = desk.value("SELECT a.current_version::text FROM assistants a JOIN tenants t"
                          " ON t.id = a.tenant_id WHERE t.name = %s", name)
@@ -117,7 +118,7 @@ def test_json_of_every_command_is_one_document(desk):
             (OK, ["takeover", row["talk"]]), (OK, ["reply", row["talk"], "hello", prefix]),
             (OK, ["handback", row["talk"]]), (OK, ["dead", "list"]), (OK, ["recover"]),
             (OK, ["escalation", "list"]), (OK, ["escalation", "show", row["wish"]]),
-            (OK, ["escalation", "accept", row["wish"]]),
+            (OK, ["escalation", "retry", row["wish"]]), (OK, ["escalation", "accept", row["wish"]]),
             (OK, ["escalation", "close", row["wish"]]), (OK, ["tenant", "history", name]),
             (OK, ["tenant", "rollback", name, version, "--yes"]),
             (OK, ["usage"]), (OK, ["vendor", "list"]), (OK, ["vendor", "show", "openai"]),

@@ -440,6 +440,9 @@ def test_a_rota_that_cannot_be_told_is_parked(desk):
         row = next(row for row in good(desk, "escalation", "list", "--json").json() if row["id"] == wish)
         assert row["rota"] == "parked", row
         assert "the tenant has no number to text from" in good(desk, "escalation", "show", wish).out
+        good(desk, "escalation", "retry", wish)  # the number is back
+        assert [row[0] for row in wait_told(customer, 2)] == ["front desk"] * 2
+        assert escalation(customer)["rota"] == "running"
 
 
 def test_who_opted_out_is_not_texted(desk):

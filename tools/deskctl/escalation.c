@@ -1,4 +1,4 @@
-/* `deskctl escalation list|show|accept|close`: what waits for a person. */
+/* `deskctl escalation list|show|accept|close|retry`: what waits for a person. */
 #include <string.h>
 
 #include "base/text.h"
@@ -151,7 +151,7 @@ static int run_show(struct desk *desk, const struct words *words)
     return code >= 0 ? code : desk_fail(&err);
 }
 
-/* ---- accept, close ---- */
+/* ---- accept, close, retry ---- */
 
 /* `--as` names who works it off when that is not who sits at the keyboard. */
 static int step(struct desk *desk, const struct words *words, enum escalation_step which,
@@ -188,6 +188,11 @@ static int run_close(struct desk *desk, const struct words *words)
     return step(desk, words, ESCALATION_CLOSE, "closed");
 }
 
+static int run_retry(struct desk *desk, const struct words *words)
+{
+    return step(desk, words, ESCALATION_RETRY, "asked again");
+}
+
 static const struct option list_options[] = {
     {"tenant", "NAME", "only of this tenant"},
     {"all", NULL, "also those that are closed"},
@@ -207,5 +212,8 @@ const struct command command_escalation[] = {
     {"escalation accept", "ID", "somebody works on it: nobody else needs to", NULL, step_options, 1,
      1, run_accept},
     {"escalation close", "ID", "it is settled", NULL, step_options, 1, 1, run_close},
+    {"escalation retry", "ID", "ask its rota again, from the first person on",
+     "For one that is parked (show says why: mend that first), or that nobody has accepted.",
+     step_options, 1, 1, run_retry},
     {.words = NULL},
 };

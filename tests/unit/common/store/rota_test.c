@@ -398,6 +398,49 @@ static void people_accept_and_close(void)
     }
 }
 
+/* deskctl's step on the one escalation; the error's code, "" if it went well. */
+static const char *step_as_ops(enum escalation_step step)
+{
+    static struct err err;
+    struct pg_session *session = NULL;
+    const struct uuid id = number_id(8, 1);
+    CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "test", &session, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(schema_begin_as_ops(session, &err), 0);
+    int rc = escalation_admin_step(session, &id, "ops", step, &err);
+    struct err other;
+    CU_ASSERT_EQUAL(pg_session_script(session, rc == 0 ? "COMMIT" : "ROLLBACK", &other), 0);
+    pg_session_close(&session);
+    return rc == 0 ? "" : err.code;
+}
+
+/* Whom nobody told, or nobody accepted, is told to the rota from its first person on; who is being
+ * asked, or has answered, is not asked again. Guard: the states in retry_sql. */
+static void people_have_the_rota_asked_again(void)
+{
+    static const char *const ends[] = {"parked", "nobody_accepted"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        begin_rota();
+        open_one();
+        CU_ASSERT_STRING_EQUAL(step_as_ops(ESCALATION_RETRY), "escalation.running");
+        tell(STAFF, "7K3F");
+        run(arena_printf(arena,
+                         "UPDATE escalations SET rota = '%s'; UPDATE jobs SET due_at = NULL,"
+                         " tries = 12, last_error = 'no number'",
+                         ends[i]));
+        CU_ASSERT_STRING_EQUAL(step_as_ops(ESCALATION_RETRY), "");
+        CU_ASSERT_STRING_EQUAL(value("SELECT tries || ' ' || coalesce(last_error, '-') FROM jobs"),
+                               "0 -");
+        struct rota_due due = take_due(WORKER_A);
+        CU_ASSERT_TRUE(due.runs);
+        CU_ASSERT_EQUAL(due.steps, 0);
+        CU_ASSERT_STRING_EQUAL(step_as_ops(ESCALATION_ACCEPT), "");
+        CU_ASSERT_STRING_EQUAL(step_as_ops(ESCALATION_RETRY), "escalation.taken");
+        run("UPDATE escalations SET state = 'open', accepted_by = NULL, rota = 'none'");
+        CU_ASSERT_STRING_EQUAL(step_as_ops(ESCALATION_RETRY), "escalation.no_rota");
+        end_test();
+    }
+}
+
 static void take_or_give_back(const char *actor, bool takes)
 {
     struct pg_session *session = NULL;
@@ -514,6 +557,7 @@ int main(void)
     CU_add_test(suite, "no earlier conversation", notices_are_no_earlier_conversation);
     CU_add_test(suite, "wrong codes", wrong_codes);
     CU_add_test(suite, "people accept and close", people_accept_and_close);
+    CU_add_test(suite, "asked again", people_have_the_rota_asked_again);
     CU_add_test(suite, "a takeover", a_takeover_accepts);
     CU_add_test(suite, "erasure", erasure_takes_notices);
     CU_basic_run_tests();
