@@ -147,3 +147,9 @@ def now():
 
 def quiet(desk, seconds, check):
     return desk.settled(seconds, check, 30)
+
+
+def unknown_then(desk, customer, delivery):
+    row = customer.wait_state(delivery, "unknown")
+    assert customer.attempts(delivery)[-1]["outcome"] == "unknown"
+    return row

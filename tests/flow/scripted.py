@@ -14,6 +14,7 @@ import psycopg2
 import yaml
 
 import webhook
+from harness import oracle
 from procs import Failure
 
 # Everything that a turn waits for is short; a lease is two seconds.
@@ -289,3 +290,17 @@ def wait_gone(desk, pid, deadline_s=10):
 
 def now():
     return time.monotonic()
+
+
+def hold_model(desk, ms, **more):
+    """Every answer of the model takes so long."""
+    desk.faults("model", {"action": {"type": "delay", "ms": ms}, **more})
+
+
+def letters(desk):
+    return desk.kafka_records("dlq")
+
+
+def answered(customer):
+    """The nonces that the replies name as new, in order."""
+    return [nonce for body, _, _ in customer.replies() for nonce in oracle.new_nonces(body)]
