@@ -1,6 +1,7 @@
 /* Intake: from records to claims. One claim in flight per lane and loop, so that offsets are stored
  * in order; what cannot be claimed becomes a dead letter; what PostgreSQL refuses as a batch is
- * tried singly. Loop thread only. */
+ * tried singly. Not the responder's intake, which hands records over and waits for its caller. Loop
+ * thread only. */
 #ifndef DESK_ENGINE_INTAKE_H
 #define DESK_ENGINE_INTAKE_H
 

@@ -15,8 +15,7 @@
 #include "service/log.h"
 #include "wake.h"
 
-#define UNIT_MS      10000
-#define RETRY_MAX_MS 2000
+#define UNIT_MS 10000
 
 struct item {
     struct delivery_ref ref;
@@ -143,9 +142,7 @@ static void failed(struct claims *self, const struct err *err)
     else if (one_spoils)
         self->singly = self->sent;
     self->sent = 0;
-    int shift = self->failures < 6 ? self->failures : 6;
-    int64_t wait_ms = err->class == ERR_RETRY_NOW ? 1 : (int64_t)25 << shift;
-    timer_start(self->retry, wait_ms < RETRY_MAX_MS ? wait_ms : RETRY_MAX_MS, 0);
+    timer_start(self->retry, responder_again_ms(err, self->failures), 0);
 }
 
 static void done(void *arg, const struct pg_answer *answer)

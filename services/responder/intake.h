@@ -1,5 +1,6 @@
 /* A consumer that works in batches: takes records, hands them over, and stores their offsets when
- * all of them are done. Both of the responder's consumers are one. Loop thread. */
+ * all of them are done. Both of the responder's consumers are one. (The engine's intake claims what
+ * it takes by itself.) Loop thread. */
 #ifndef DESK_RESPONDER_INTAKE_H
 #define DESK_RESPONDER_INTAKE_H
 

@@ -15,7 +15,6 @@
 
 #define BATCH_MAX    256
 #define UNIT_MS      10000
-#define RETRY_MAX_MS 2000
 #define SINGLE_TRIES 5
 
 struct outcomes {
@@ -79,9 +78,7 @@ static void failed(struct outcomes *self, const struct err *err)
         flights_remove(self->batch[0]);
         self->count = 0;
     }
-    int shift = self->failures < 6 ? self->failures : 6;
-    int64_t wait_ms = err->class == ERR_RETRY_NOW ? 1 : (int64_t)25 << shift;
-    timer_start(self->retry, wait_ms < RETRY_MAX_MS ? wait_ms : RETRY_MAX_MS, 0);
+    timer_start(self->retry, responder_again_ms(err, self->failures), 0);
 }
 
 static void settled(struct outcomes *self, const struct pg_answer *answer)

@@ -19,7 +19,6 @@
 #include "store/receipt.h"
 
 #define UNIT_MS       10000
-#define RETRY_MAX_MS  2000
 #define BUG_TRIES_MAX 5 /* of one receipt whose error is none of its data's */
 
 struct receipts {
@@ -147,9 +146,7 @@ static void failed(struct receipts *self, const struct err *err)
         self->left_count += self->round_count;
         self->round_count = 0;
     }
-    int shift = self->failures < 6 ? self->failures : 6;
-    int64_t wait_ms = err->class == ERR_RETRY_NOW ? 1 : (int64_t)25 << shift;
-    timer_start(self->retry, wait_ms < RETRY_MAX_MS ? wait_ms : RETRY_MAX_MS, 0);
+    timer_start(self->retry, responder_again_ms(err, self->failures), 0);
 }
 
 static void done(void *arg, const struct pg_answer *answer)

@@ -116,6 +116,11 @@ bool responder_can_consume(const struct responder *responder)
            bus_producer_ready(responder->producer);
 }
 
+int64_t responder_again_ms(const struct err *err, int failures)
+{
+    return err->class == ERR_RETRY_NOW ? 1 : (int64_t)25 << (failures < 6 ? failures : 6);
+}
+
 /* ---- a loop ---- */
 
 static int open_producer(struct responder *responder, struct err *err)

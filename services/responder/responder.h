@@ -67,6 +67,10 @@ bool responder_can_claim(const struct responder *responder);
  * draining. Sending, look-ups and adoption need no Kafka. */
 bool responder_can_consume(const struct responder *responder);
 
+/* When a unit of statements that failed so, so many times in a row (from 1 on), goes out again: at
+ * once what the database wants repeated, else 50 ms doubling to 1.6 s. */
+int64_t responder_again_ms(const struct err *err, int failures);
+
 /* Called when something ended: goes on with what waited for room, or with the drain. */
 void responder_step(struct responder *responder);
 
