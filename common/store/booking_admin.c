@@ -1,4 +1,4 @@
-/* Statements of `deskctl tenant apply` on resources and of its list of appointments: see
+/* Statements of `deskctl tenant apply` on resources and of `deskctl appointment list`: see
  * booking_admin.h. */
 #include "store/booking_admin.h"
 
@@ -30,9 +30,12 @@ static const char list_sql[] =
     " AND c.contact_id = a.contact_id), a.conversation_id, a.details::text"
     " FROM tenants t JOIN appointments a ON a.tenant_id = t.id"
     " JOIN resources r ON r.tenant_id = a.tenant_id AND r.id = a.resource_id"
-    " WHERE t.id = $1::uuid AND a.starts_at >= $2::date::timestamp AT TIME ZONE t.timezone"
-    " AND a.starts_at < ($3::date + 1)::timestamp AT TIME ZONE t.timezone"
-    " ORDER BY a.starts_at, a.id LIMIT $4::integer";
+    " CROSS JOIN LATERAL (SELECT coalesce($2::date, (now() AT TIME ZONE t.timezone)::date) AS day) "
+    "f"
+    " WHERE t.id = $1::uuid AND a.starts_at >= f.day::timestamp AT TIME ZONE t.timezone"
+    " AND a.starts_at < (f.day + $3::integer)::timestamp AT TIME ZONE t.timezone"
+    " AND ($4::boolean OR a.state = 'booked' OR (a.state = 'held' AND a.hold_until > now()))"
+    " ORDER BY a.starts_at, a.id LIMIT $5::integer";
 
 static int lock_resources(struct pg_session *session, const char *tenant, struct err *err)
 {
@@ -110,18 +113,19 @@ static struct booking_admin_row read_row(const struct pg_result *result, struct 
     };
 }
 
-int booking_admin_list(struct pg_session *session, struct arena *arena, const struct uuid *tenant,
-                       const char *from_day, const char *to_day, struct booking_admin_row **rows,
+int booking_admin_list(struct pg_session *session, struct arena *arena,
+                       const struct booking_admin_query *query, struct booking_admin_row **rows,
                        size_t *count, struct err *err)
 {
     char id[UUID_TEXT_SIZE];
     const struct pg_statement statement = {
         .sql = list_sql,
-        .params = {uuid_format(tenant, id), from_day, to_day,
+        .params = {uuid_format(&query->tenant, id), query->from_day,
+                   arena_printf(arena, "%d", query->days), query->all ? "true" : "false",
                    arena_printf(arena, "%d", BOOKING_ADMIN_ROWS_MAX)},
-        .param_count = 4};
+        .param_count = 5};
     struct pg_result *result = NULL;
-    if (booking_check_day(from_day, err) != 0 || booking_check_day(to_day, err) != 0 ||
+    if ((query->from_day != NULL && booking_check_day(query->from_day, err) != 0) ||
         pg_session_query(session, &statement, &result, err) != 0)
         return -1;
     size_t found = (size_t)pg_rows(result, 0);

@@ -1,9 +1,10 @@
-/* What deskctl does with bookings: a tenant's resources from its file, and its appointments between
- * two days. Blocking, inside a transaction that schema_begin_as_ops opened. Texts are in the arena.
- * One thread. */
+/* What deskctl does with bookings: a tenant's resources from its file, and its book of
+ * appointments. Blocking, inside a transaction that schema_begin_as_ops opened. Texts are in the
+ * arena. One thread. */
 #ifndef DESK_STORE_BOOKING_ADMIN_H
 #define DESK_STORE_BOOKING_ADMIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,7 @@
 #include "pg/pg.h"
 
 #define BOOKING_ADMIN_ROWS_MAX 1000
+#define BOOKING_ADMIN_DAYS_MAX 366
 
 /* What setting the resources did. */
 struct booking_resource_changes {
@@ -36,10 +38,17 @@ struct booking_admin_row {
     const char *details;             /* JSON object */
 };
 
-/* The tenant's appointments that start on one of the days ("2026-12-01", both included) by its own
- * clock, in every state, by start; at most BOOKING_ADMIN_ROWS_MAX. PERMANENT "booking.day". */
-int booking_admin_list(struct pg_session *session, struct arena *arena, const struct uuid *tenant,
-                       const char *from_day, const char *to_day, struct booking_admin_row **rows,
+struct booking_admin_query {
+    struct uuid tenant;
+    const char *from_day; /* "2026-12-01" by the tenant's clock; NULL: today */
+    int days;             /* 1-BOOKING_ADMIN_DAYS_MAX, the first one included */
+    bool all;             /* also cancelled ones, and holds whose time is over */
+};
+
+/* The appointments that start on one of these days, by start; at most BOOKING_ADMIN_ROWS_MAX.
+ * PERMANENT "booking.day". */
+int booking_admin_list(struct pg_session *session, struct arena *arena,
+                       const struct booking_admin_query *query, struct booking_admin_row **rows,
                        size_t *count, struct err *err);
 
 #endif

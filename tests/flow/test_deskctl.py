@@ -39,6 +39,8 @@ def test_usage(desk):
         (["conversation", "show", "7"], "no conversation id"),
         (["reconcile", "--since", "2 weeks"], "like 90m"),
         (["quarantine", "release"], "name ids"),
+        (["appointment", "list"], "--tenant NAME"),
+        (["appointment", "list", "--tenant", "a", "--days", "0"], "from 1 to 366"),
         (["erase", "--tenant", "a"], "needs --tenant NAME and --address"),
         (["kb", "import", "a"], "usage: deskctl kb import TENANT FILE..."),
     ]:
@@ -117,7 +119,7 @@ def test_json_of_every_command_is_one_document(desk):
             (OK, ["prompt", "show", row["talk"]]),
             (OK, ["takeover", row["talk"]]), (OK, ["reply", row["talk"], "hello", prefix]),
             (OK, ["handback", row["talk"]]), (OK, ["dead", "list"]), (OK, ["recover"]),
-            (OK, ["escalation", "list"]), (OK, ["escalation", "show", row["wish"]]),
+            (OK, ["appointment", "list", "--tenant", name]), (OK, ["escalation", "list"]), (OK, ["escalation", "show", row["wish"]]),
             (OK, ["escalation", "retry", row["wish"]]), (OK, ["escalation", "accept", row["wish"]]),
             (OK, ["escalation", "close", row["wish"]]), (OK, ["tenant", "history", name]),
             (OK, ["tenant", "rollback", name, version, "--yes"]),

@@ -271,6 +271,10 @@ def test_booking_is_held_until_what_is_asked_for_is_known(desk):
         assert calls(customer)[1][3]["result"] == "booked"
         assert [row[:2] for row in appointments(customer)] == [("booked", start)]
         assert appointments(customer)[0][2] == {"car": "a red one"}
+        book = good(desk, "appointment", "list", "--tenant", desk.tenants[GARAGE]["name"], "--json").json()
+        row, = [row for row in book if row["customer"] == customer.address]
+        assert (row["state"], row["service"], row["with"]) == ("booked", "Oil change", "Bay 1"), row
+        assert start in row["starts_at"] and json.loads(row["details"]) == {"car": "a red one"}, row
         note("book", "held, then booked", 2, len(appointments(customer)), customer)
 
 

@@ -56,7 +56,6 @@ static void a_tenants_appointments(void)
     struct booking_rules rules = check_up();
     struct booking_admin_row *rows = NULL;
     size_t count = 0;
-    struct uuid tenant;
     struct err err;
     rules.hours = HOURS(PAIR("00:00", "24:00"));
     struct booking_result first = book(&rules, 1, 1, at(day(30), "00:00"));
@@ -64,10 +63,10 @@ static void a_tenants_appointments(void)
     book(&rules, 2, 3, at(day(32), "00:00")); /* takes the hold with it */
     hold(&rules, 2, 4, at(day(31), "23:00"));
     change(CANCEL, &rules, 1, 5, &first.appointment.id, NULL);
-    CU_ASSERT_TRUE(uuid_parse(TENANT, &tenant));
+    struct booking_admin_query query = {.from_day = day(30), .days = 2, .all = true};
+    CU_ASSERT_TRUE(uuid_parse(TENANT, &query.tenant));
     struct pg_session *session = begin_ops();
-    CU_ASSERT_EQUAL_FATAL(
-        booking_admin_list(session, arena, &tenant, day(30), day(31), &rows, &count, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(booking_admin_list(session, arena, &query, &rows, &count, &err), 0);
     CU_ASSERT_EQUAL_FATAL(count, 2);
     CU_ASSERT_STRING_EQUAL(rows[0].state, "cancelled");
     CU_ASSERT_STRING_EQUAL(rows[0].address, "+15559001");
@@ -75,9 +74,25 @@ static void a_tenants_appointments(void)
     CU_ASSERT_STRING_EQUAL(rows[1].state, "held");
     CU_ASSERT_PTR_NOT_NULL(strstr(rows[1].starts_at, at(day(31), "23:00:00+0")));
     CU_ASSERT_PTR_NOT_NULL(rows[1].hold_until);
-    CU_ASSERT_EQUAL(booking_admin_list(session, arena, &tenant, "x", day(31), &rows, &count, &err),
-                    -1);
+    query.all = false;
+    CU_ASSERT_EQUAL_FATAL(booking_admin_list(session, arena, &query, &rows, &count, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(count, 1);
+    CU_ASSERT_STRING_EQUAL(rows[0].state, "held");
+    query.from_day = NULL; /* today */
+    query.days = 32;
+    CU_ASSERT_EQUAL_FATAL(booking_admin_list(session, arena, &query, &rows, &count, &err), 0);
+    CU_ASSERT_EQUAL(count, 1);
+    CU_ASSERT_EQUAL(pg_session_script(session, "UPDATE appointments SET hold_until = now()", &err),
+                    0);
+    CU_ASSERT_EQUAL_FATAL(booking_admin_list(session, arena, &query, &rows, &count, &err), 0);
+    CU_ASSERT_EQUAL(count, 0);
+    query.from_day = "x";
+    CU_ASSERT_EQUAL(booking_admin_list(session, arena, &query, &rows, &count, &err), -1);
     CU_ASSERT_STRING_EQUAL(err.code, "booking.day");
+    query = (struct booking_admin_query){.from_day = day(30), .days = 366, .all = true};
+    CU_ASSERT_TRUE(uuid_parse(OTHER_TENANT, &query.tenant));
+    CU_ASSERT_EQUAL_FATAL(booking_admin_list(session, arena, &query, &rows, &count, &err), 0);
+    CU_ASSERT_EQUAL(count, 0);
     commit_ops(&session);
     end_test();
 }
