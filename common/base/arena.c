@@ -22,7 +22,6 @@ struct block {
 
 struct arena {
     struct block *blocks;
-    size_t used;
 };
 
 struct arena *arena_new(void)
@@ -62,7 +61,6 @@ void arena_reset(struct arena *arena)
         keep->used = 0;
     }
     arena->blocks = keep;
-    arena->used = 0;
 }
 
 static struct block *block_for(struct arena *arena, size_t size_bytes)
@@ -94,7 +92,6 @@ void *arena_alloc(struct arena *arena, size_t size_bytes)
     struct block *block = block_for(arena, rounded);
     void *ptr = block->data + block->used;
     block->used += rounded;
-    arena->used += rounded;
     return memset(ptr, 0, rounded);
 }
 
@@ -123,9 +120,4 @@ char *arena_printf(struct arena *arena, const char *format, ...)
     vsnprintf(text, (size_t)length + 1, format, again);
     va_end(again);
     return text;
-}
-
-size_t arena_used(const struct arena *arena)
-{
-    return arena->used;
 }

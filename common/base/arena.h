@@ -31,7 +31,4 @@ char *arena_strndup(struct arena *arena, const char *bytes, size_t length)
 char *arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3), returns_nonnull));
 
-/* Bytes handed out since the arena was made or reset. */
-size_t arena_used(const struct arena *arena);
-
 #endif

@@ -34,20 +34,15 @@ void bus_part_add(struct bus_consumer *consumer, const char *topic, int32_t part
     const char *name = own_name(consumer, topic);
     if (name == NULL)
         return; /* librdkafka assigns only what was subscribed */
-    pthread_mutex_lock(&consumer->mutex);
     consumer->parts =
         xreallocarray(consumer->parts, consumer->part_count + 1, sizeof *consumer->parts);
     consumer->parts[consumer->part_count++] = (struct bus_part){
         .topic = name, .partition = partition, .first = -1, .last = -1, .stored = -1};
-    pthread_mutex_unlock(&consumer->mutex);
 }
 
 void bus_parts_forget(struct bus_consumer *consumer)
 {
-    pthread_mutex_lock(&consumer->mutex);
     consumer->part_count = 0;
-    consumer->lag = -1;
-    pthread_mutex_unlock(&consumer->mutex);
 }
 
 /* ---- pausing ---- */

@@ -144,9 +144,8 @@ void bus_consumer_pause(struct bus_consumer *consumer, bool paused);
 /* whole_topic only: true once everything that was there at the start has been taken. */
 bool bus_consumer_at_end(const struct bus_consumer *consumer);
 
-/* Assigned partitions now; and records between the stored offsets and the ends, -1 if unknown. */
+/* Assigned partitions now. */
 int bus_consumer_partitions(const struct bus_consumer *consumer);
-int64_t bus_consumer_lag(struct bus_consumer *consumer);
 
 /* ---- administration (blocking; deskctl and doctor only) ---- */
 struct bus_admin;

@@ -8,11 +8,7 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
-
-#define LAG_FRESH_MS 2000
-#define LAG_STALE_MS 60000
 
 /* ---- receiving ---- */
 
@@ -84,13 +80,11 @@ static rd_kafka_message_t *poll_record(struct bus_consumer *consumer)
     return NULL;
 }
 
-static void mark_taken(struct bus_consumer *consumer, struct bus_part *part, int64_t offset)
+static void mark_taken(struct bus_part *part, int64_t offset)
 {
-    pthread_mutex_lock(&consumer->mutex);
     part->last = offset;
     if (part->first < 0)
         part->first = offset;
-    pthread_mutex_unlock(&consumer->mutex);
 }
 
 size_t bus_consumer_take(struct bus_consumer *consumer, struct arena *arena,
@@ -108,7 +102,7 @@ size_t bus_consumer_take(struct bus_consumer *consumer, struct arena *arena,
             bus_part_find(consumer, rd_kafka_topic_name(message->rkt), message->partition);
         if (part != NULL) {
             bus_record_copy(arena, message, &records[count++]);
-            mark_taken(consumer, part, message->offset);
+            mark_taken(part, message->offset);
         }
         rd_kafka_message_destroy(message);
     }
@@ -206,9 +200,7 @@ void bus_consumer_store(struct bus_consumer *consumer, const struct bus_record *
                        (int)part->partition, rd_kafka_err2str(code));
         return;
     }
-    pthread_mutex_lock(&consumer->mutex);
     part->stored = record->offset + 1;
-    pthread_mutex_unlock(&consumer->mutex);
 }
 
 void bus_consumer_pause(struct bus_consumer *consumer, bool paused)
@@ -241,20 +233,4 @@ bool bus_consumer_at_end(const struct bus_consumer *consumer)
 int bus_consumer_partitions(const struct bus_consumer *consumer)
 {
     return atomic_load(&consumer->client.fatal) ? 0 : (int)consumer->part_count;
-}
-
-int64_t bus_consumer_lag(struct bus_consumer *consumer)
-{
-    if (consumer->rk == NULL)
-        return -1;
-    pthread_mutex_lock(&consumer->mutex);
-    int64_t age_ms = clock_mono_ms() - consumer->lag_at_ms;
-    bool known = age_ms < LAG_STALE_MS && !atomic_load(&consumer->client.fatal);
-    int64_t lag = known ? consumer->lag : -1;
-    if (age_ms > LAG_FRESH_MS || lag < 0) {
-        consumer->lag_wanted = true;
-        pthread_cond_signal(&consumer->scout_cond);
-    }
-    pthread_mutex_unlock(&consumer->mutex);
-    return lag;
 }

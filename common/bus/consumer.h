@@ -1,6 +1,6 @@
 /* Private to common/bus: the parts of a consumer. consumer.c holds the public calls and the
  * polling, assign.c the assigned partitions and the rebalance, scout.c the thread that asks the
- * broker what would block the loop (ends of partitions, partition counts). */
+ * broker how many partitions whole topics have, which would block the loop. */
 #ifndef DESK_BUS_CONSUMER_H
 #define DESK_BUS_CONSUMER_H
 
@@ -11,7 +11,7 @@
 #define BUS_TOPICS_MAX 32
 #define BUS_HELD_MAX   16
 
-/* One assigned partition. Loop thread; `stored` and the identity are also read by the scout. */
+/* One assigned partition. Loop thread. */
 struct bus_part {
     const char *topic; /* the consumer's own text */
     int32_t partition;
@@ -47,14 +47,13 @@ struct bus_consumer {
     bool pause_asked; /* by the holder */
     bool pause_stall; /* by us: the holder does not take */
 
-    pthread_mutex_t mutex; /* guards parts (written by the loop thread), and the scout's fields */
     struct bus_part *parts;
     size_t part_count;
 
-    struct thread *scout;
+    pthread_mutex_t mutex; /* guards what the scout and the loop thread share: */
+    struct thread *scout;  /* NULL unless whole */
     pthread_cond_t scout_cond;
-    bool scout_stop, lag_wanted;
-    int64_t lag, lag_at_ms;              /* -1, 0: never */
+    bool scout_stop;
     int seen_partitions[BUS_TOPICS_MAX]; /* whole_topic: by metadata; 0 unknown */
 };
 

@@ -188,7 +188,6 @@ int bus_consumer_open(const struct bus_consumer_options *options, struct bus_con
     struct bus_consumer *made = xcalloc(1, sizeof *made);
     pthread_mutex_init(&made->mutex, NULL);
     made->whole = options->whole_topic;
-    made->lag = -1;
     if (copy_topics(options, made, err) != 0 || make_conf(options, made, err) != 0 ||
         open_handle(made, err) != 0) {
         release(made);

@@ -66,18 +66,6 @@ static const char *sign_bytes(struct arena *arena, const struct strbuf *bytes,
     return signature;
 }
 
-const char *twilio_sign(struct arena *arena, const char *url, const struct form *form,
-                        const struct secret *key)
-{
-    struct strbuf bytes;
-    strbuf_init(&bytes, SIGNED_BYTES_MAX);
-    strbuf_add_text(&bytes, url);
-    add_pairs(arena, form, &bytes);
-    const char *signature = sign_bytes(arena, &bytes, key);
-    strbuf_fini(&bytes);
-    return signature;
-}
-
 /* ---- which URL is signed ---- */
 
 /* The authority of an absolute URL: from behind "://" to the path. */

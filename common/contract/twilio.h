@@ -24,10 +24,6 @@ bool twilio_is_public_url(const char *url);
 bool twilio_signature_fits(struct arena *arena, const char *url, const struct form *form,
                            const char *signature, const struct secret *const *keys, size_t count);
 
-/* The signature (base64, in the arena) for url and form under one key. */
-const char *twilio_sign(struct arena *arena, const char *url, const struct form *form,
-                        const struct secret *key);
-
 /* Fills *out from a verified form: MessageSid (SM or MM and 32 hex, or a compatible carrier's
  * UUID), From, To, Body, AccountSid, media. Tenant, time and trace stay the caller's. PERMANENT
  * "webhook.<field>" with what is wrong. */

@@ -31,7 +31,6 @@ static void unlist(struct http_transfer *t)
         client->first = t->next;
     if (t->next != NULL)
         t->next->prev = t->prev;
-    client->active--;
 }
 
 static void destroy(struct http_transfer *t)
@@ -178,7 +177,6 @@ struct http_transfer *http_start(struct http_client *client, const struct http_c
     if (t->next != NULL)
         t->next->prev = t;
     client->first = t;
-    client->active++;
     http_transfer_arm(t);
     if (client->inside) {
         t->waiting = client->starting;
@@ -200,11 +198,6 @@ void http_cancel(struct http_client *client, struct http_transfer *transfer)
         transfer->waiting = client->cancelled;
         client->cancelled = transfer;
     }
-}
-
-size_t http_client_active(const struct http_client *client)
-{
-    return client->active;
 }
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;

@@ -92,9 +92,6 @@ struct http_transfer *http_start(struct http_client *client, const struct http_c
  * there. */
 void http_cancel(struct http_client *client, struct http_transfer *transfer);
 
-/* Transfers in flight. */
-size_t http_client_active(const struct http_client *client);
-
 /* Retry-After (seconds or HTTP date) as milliseconds from now; 0 if NULL, unreadable or past. */
 int64_t http_retry_after_ms(const char *value);
 

@@ -88,8 +88,7 @@ struct http_client {
     struct http_transfer *starting;  /* asked for from inside curl, newest first */
     struct http_transfer *cancelled; /* the same */
     struct http_transfer *uploads;   /* all body given to curl, not yet known to have left */
-    size_t active;
-    bool inside; /* curl is on the stack */
+    bool inside;                     /* curl is on the stack */
 };
 
 struct http_transfer {

@@ -26,7 +26,6 @@ struct llm {
     struct loop *loop;
     struct http_client *http;
     struct llm_call *first;
-    size_t active;
 };
 
 enum body_kind { BODY_UNSEEN, BODY_EVENTS, BODY_JSON };
@@ -57,7 +56,6 @@ static void unlist(struct llm_call *call)
         call->llm->first = call->next;
     if (call->next != NULL)
         call->next->prev = call->prev;
-    call->llm->active--;
 }
 
 static void destroy(struct llm_call *call)
@@ -332,7 +330,6 @@ struct llm_call *llm_start(struct llm *llm, const struct llm_request *request,
     if (call->next != NULL)
         call->next->prev = call;
     llm->first = call;
-    llm->active++;
     send_request(call, request);
     return call;
 }
@@ -347,11 +344,6 @@ void llm_cancel(struct llm *llm, struct llm_call *call)
     }
     http_cancel(llm->http, call->transfer);
     destroy(call);
-}
-
-size_t llm_active(const struct llm *llm)
-{
-    return llm->active;
 }
 
 struct llm *llm_new(struct loop *loop)

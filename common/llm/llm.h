@@ -145,7 +145,4 @@ struct llm_call *llm_start(struct llm *llm, const struct llm_request *request,
 /* Cancels: the connection is closed, no callback any more. */
 void llm_cancel(struct llm *llm, struct llm_call *call);
 
-/* Calls in flight. */
-size_t llm_active(const struct llm *llm);
-
 #endif

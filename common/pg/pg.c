@@ -323,14 +323,6 @@ bool pg_is_up(const struct pg *pg)
     return pg->up > 0 && !pg->closed;
 }
 
-size_t pg_backlog(const struct pg *pg)
-{
-    size_t count = pg->queue.count + pg->refused.count;
-    for (int i = 0; i < pg->count; i++)
-        count += pg->conns[i].in_flight != NULL;
-    return count;
-}
-
 void pg_submit(struct pg *pg, const struct pg_unit *unit)
 {
     struct pg_pending *pending = pg_pending_new(unit);

@@ -48,9 +48,6 @@ void pg_free(struct pg **pg);
 /* True while at least one connection works. */
 bool pg_is_up(const struct pg *pg);
 
-/* Units in flight and waiting. */
-size_t pg_backlog(const struct pg *pg);
-
 /* ---- units ---- */
 #define PG_STATEMENTS_MAX 16
 #define PG_PARAMS_MAX     40
@@ -148,6 +145,5 @@ int pg_session_define(struct pg_session *session, const char *sql, struct err *e
 int pg_session_drop_functions(struct pg_session *session, const char *const *kept, size_t count,
                               struct err *err);
 int pg_columns(const struct pg_result *results, int statement);
-const char *pg_column_name(const struct pg_result *results, int statement, int column);
 
 #endif

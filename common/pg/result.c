@@ -56,11 +56,6 @@ int pg_columns(const struct pg_result *results, int statement)
     return PQnfields(results[statement].native);
 }
 
-const char *pg_column_name(const struct pg_result *results, int statement, int column)
-{
-    return PQfname(results[statement].native, column);
-}
-
 void pg_result_free(struct pg_result **result)
 {
     if (*result == NULL)

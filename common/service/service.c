@@ -44,11 +44,6 @@ void service_set(struct service *service, int condition, bool met)
         log_info("service.condition", LOG_TEXT("name", changed->name), LOG_BOOL("met", met));
 }
 
-bool service_is_draining(const struct service *service)
-{
-    return atomic_load(&service->draining);
-}
-
 /* ---- drain ---- */
 
 static void on_late(void *arg)

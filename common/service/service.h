@@ -63,9 +63,6 @@ int service_condition(struct service *service, const char *name);
  * thread. */
 void service_set(struct service *service, int condition, bool met);
 
-/* True once a termination signal has come. Any thread. */
-bool service_is_draining(const struct service *service);
-
 /* Fills bus client options from settings; librdkafka's log lines go to our log. `client_id` is
  * "frontdesk-<name>-<instance>". The texts stay borrowed from the settings. */
 void service_bus_options(const struct config_kafka *kafka, const struct config_common *common,

@@ -48,19 +48,10 @@ static const struct rule {
                        "failed", "the carrier or the provider gave up", true},
 };
 
-static const char *const states[DELIVERY_STATES] = {
-    [DELIVERY_PENDING] = "pending",
-    [DELIVERY_SENDING] = "sending",
-    [DELIVERY_DEFERRED] = "deferred",
-    [DELIVERY_UNKNOWN] = "unknown",
-    [DELIVERY_HELD] = "held",
-    [DELIVERY_PARKED] = "parked",
-    [DELIVERY_SUPPRESSED] = "suppressed",
-    [DELIVERY_SENT] = "sent",
-    [DELIVERY_DELIVERED] = "delivered",
-    [DELIVERY_FAILED] = "failed",
-    [DELIVERY_BOUNCED] = "bounced",
-};
+static const char *const states[] = {"pending",   "sending", "deferred",   "unknown",
+                                     "held",      "parked",  "suppressed", "sent",
+                                     "delivered", "failed",  "bounced"};
+#define STATES (sizeof states / sizeof states[0])
 
 static bool is_source(const struct rule *rule, const char *state)
 {
@@ -69,16 +60,6 @@ static bool is_source(const struct rule *rule, const char *state)
         if ((at[-1] == '{' || at[-1] == ',') && (at[length] == ',' || at[length] == '}'))
             return true;
     return false;
-}
-
-bool delivery_next(enum delivery_state from, enum delivery_event event, enum delivery_state *to)
-{
-    if (!is_source(&rules[event], states[from]))
-        return false;
-    for (int i = 0; i < DELIVERY_STATES; i++)
-        if (strcmp(states[i], rules[event].target) == 0)
-            *to = (enum delivery_state)i;
-    return true;
 }
 
 const char *delivery_target(enum delivery_event event)
@@ -96,21 +77,6 @@ bool delivery_latest_only(enum delivery_event event)
     return rules[event].latest_only;
 }
 
-bool delivery_is_settled(enum delivery_state state)
-{
-    return state >= DELIVERY_PARKED;
-}
-
-const char *delivery_state_name(enum delivery_state state)
-{
-    return states[state];
-}
-
-const char *delivery_event_name(enum delivery_event event)
-{
-    return rules[event].name;
-}
-
 void delivery_state_print(struct strbuf *out)
 {
     strbuf_add_text(out, "# The delivery\n\nPrinted by `frontdesk-responder --diagram` from "
@@ -123,7 +89,7 @@ void delivery_state_print(struct strbuf *out)
     }
     strbuf_add_text(out, "\n```mermaid\nstateDiagram-v2\n    [*] --> pending: committed turn\n");
     for (int i = 0; i < DELIVERY_EVENTS; i++)
-        for (int from = 0; from < DELIVERY_STATES; from++)
+        for (size_t from = 0; from < STATES; from++)
             if (is_source(&rules[i], states[from]))
                 strbuf_printf(out, "    %s --> %s: %s\n", states[from], rules[i].target,
                               rules[i].name);

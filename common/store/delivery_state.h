@@ -9,21 +9,6 @@
 
 #include "base/strbuf.h"
 
-enum delivery_state {
-    DELIVERY_PENDING,
-    DELIVERY_SENDING,
-    DELIVERY_DEFERRED,
-    DELIVERY_UNKNOWN,
-    DELIVERY_HELD,
-    DELIVERY_PARKED,
-    DELIVERY_SUPPRESSED,
-    DELIVERY_SENT,
-    DELIVERY_DELIVERED,
-    DELIVERY_FAILED,
-    DELIVERY_BOUNCED,
-    DELIVERY_STATES,
-};
-
 /* Sets of states as text[] literals, for the table and for SQL. */
 #define DELIVERY_WAITING   "{pending,deferred}"                      /* claim, refuse, park */
 #define DELIVERY_UNSENT    "{pending,deferred,held}"                 /* take_over */
@@ -50,9 +35,6 @@ enum delivery_event {
     DELIVERY_EVENTS,
 };
 
-/* The state after the event; false when the event changes nothing there. */
-bool delivery_next(enum delivery_state from, enum delivery_event event, enum delivery_state *to);
-
 /* The one state that the event leads to, as its row says it. */
 const char *delivery_target(enum delivery_event event);
 
@@ -63,13 +45,6 @@ const char *delivery_sources(enum delivery_event event);
  * known by: a no of an older one says nothing about the one in flight. A yes of an older attempt
  * settles the delivery unless a newer one is just being sent. */
 bool delivery_latest_only(enum delivery_event event);
-
-/* True when later deliveries of the session need not wait for it. */
-bool delivery_is_settled(enum delivery_state state);
-
-/* The words of the rows, the log and docs/DELIVERY.md. */
-const char *delivery_state_name(enum delivery_state state);
-const char *delivery_event_name(enum delivery_event event);
 
 /* Appends the table and its diagram as Markdown. */
 void delivery_state_print(struct strbuf *out);

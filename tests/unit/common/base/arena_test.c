@@ -23,7 +23,6 @@ static void test_pieces_do_not_overlap(void)
     static unsigned char *pieces[COUNT];
     static size_t sizes[COUNT];
     struct arena *arena = arena_new();
-    CU_ASSERT_EQUAL(arena_used(arena), 0);
     for (size_t i = 0; i < COUNT; i++) {
         sizes[i] = i % 97 == 0 ? 9000 + i : i % 131;
         pieces[i] = arena_alloc(arena, sizes[i]);
@@ -31,14 +30,12 @@ static void test_pieces_do_not_overlap(void)
         CU_ASSERT_TRUE(is_zero(pieces[i], sizes[i]));
         memset(pieces[i], (int)(i % 255) + 1, sizes[i]);
     }
-    size_t wrong = 0, total = 0;
+    size_t wrong = 0;
     for (size_t i = 0; i < COUNT; i++) {
-        total += sizes[i];
         for (size_t k = 0; k < sizes[i]; k++)
             wrong += pieces[i][k] != i % 255 + 1;
     }
     CU_ASSERT_EQUAL(wrong, 0);
-    CU_ASSERT_TRUE(arena_used(arena) >= total);
     arena_free(&arena);
     CU_ASSERT_PTR_NULL(arena);
     arena_free(&arena);
@@ -56,7 +53,6 @@ static void test_reset_gives_zeroed_memory_again(void)
         memset(big, 2, 100000);
         memset(more, 3, 3000);
         arena_reset(arena);
-        CU_ASSERT_EQUAL(arena_used(arena), 0);
     }
     arena_reset(arena);
     arena_free(&arena);

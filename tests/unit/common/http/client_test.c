@@ -277,7 +277,6 @@ static void test_cancel(void)
     CU_ASSERT_EQUAL(killer.status, 200);
     CU_ASSERT_FALSE(hung.done);
     CU_ASSERT_FALSE(victim.done);
-    CU_ASSERT_EQUAL(http_client_active(client), 0);
 }
 
 static void hanging_delays_no_other(void)
@@ -348,13 +347,11 @@ static void test_many_over_shards(void)
     memset(many, 0, sizeof many);
     for (int i = 0; i < MANY; i++)
         start(&many[i], post("/echo", "many"));
-    CU_ASSERT_EQUAL(http_client_active(client), MANY);
     run();
     int good = 0;
     for (int i = 0; i < MANY; i++)
         good += many[i].status == 200 && strcmp(many[i].body, "many") == 0;
     CU_ASSERT_EQUAL(good, MANY);
-    CU_ASSERT_EQUAL(http_client_active(client), 0);
 }
 
 static void test_bounded_connections(void)

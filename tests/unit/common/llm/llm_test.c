@@ -282,14 +282,12 @@ static void test_cancel(void)
     start(&outside, "hangs", (struct llm_request){0});
     start(&whole, "unstreamed", (struct llm_request){0});
     start(&other, "usual", (struct llm_request){0});
-    CU_ASSERT_EQUAL(llm_active(llm), 4);
     llm_cancel(llm, outside.call);
     waiting--;
     run();
     CU_ASSERT_FALSE(inside.done || outside.done || whole.done);
     CU_ASSERT_STRING_EQUAL(inside.streamed, "Hel");
     CU_ASSERT_STRING_EQUAL(other.text, "Hello");
-    CU_ASSERT_EQUAL(llm_active(llm), 0);
 }
 
 static void test_free_in_flight(void)

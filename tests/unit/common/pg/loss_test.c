@@ -92,7 +92,6 @@ static void test_dead_connection_loses_one_unit(void)
     rig_sql(&outs[0], "select pg_terminate_backend(pg_backend_pid())", NULL, NULL);
     for (int i = 1; i < 12; i++)
         rig_sql(&outs[i], "select 'alive'", NULL, NULL);
-    CU_ASSERT_EQUAL(pg_backlog(rig_pg), 12);
     rig_run();
     assert_failed(&outs[0], "pg.lost");
     for (int i = 1; i < 12; i++) {
@@ -180,7 +179,6 @@ static void test_full_queue(void)
     rig_sql(&outs[0], "select pg_sleep(0.1)", NULL, NULL);
     for (int i = 1; i < 6; i++)
         rig_sql(&outs[i], "select 'x'", NULL, NULL);
-    CU_ASSERT_EQUAL(pg_backlog(rig_pg), 6);
     rig_run();
     for (int i = 0; i < 4; i++)
         CU_ASSERT_FALSE(outs[i].failed);

@@ -47,10 +47,8 @@ static void test_values_and_types(void)
     pg_param(s, "it's \"x\" \\ \xc3\xa9");
     pg_param(s, NULL);
     rig_submit(&unit, &out);
-    CU_ASSERT_EQUAL(pg_backlog(rig_pg), 1);
     rig_run();
     assert_ok(&out, "it's \"x\" \\ \xc3\xa9-null-");
-    CU_ASSERT_EQUAL(pg_backlog(rig_pg), 0);
     CU_ASSERT_STRING_EQUAL(value_of("select current_setting('application_name')"), "unit-test");
     CU_ASSERT_STRING_EQUAL(value_of("select current_setting('client_encoding')"), "UTF8");
     rig_close();
@@ -83,7 +81,6 @@ static void on_types(void *arg, const struct pg_answer *answer)
     CU_ASSERT_EQUAL(pg_affected(r, 1), 0);
     CU_ASSERT_EQUAL(pg_affected(r, 2), 3);
     CU_ASSERT_EQUAL(pg_columns(r, 0), 4);
-    CU_ASSERT_STRING_EQUAL(pg_column_name(r, 0, 3), "word");
     types_seen++;
     rig_count_down();
 }
@@ -178,7 +175,6 @@ static void test_thousands_of_units(void)
         pg_param(pg_add(&unit, "select n from t3 where n = $1::int"), numbers[i]);
         rig_submit(&unit, &outs[i]);
     }
-    CU_ASSERT_EQUAL(pg_backlog(rig_pg), COUNT);
     rig_run();
     printf("(%lld ms) ", (long long)(clock_mono_ms() - start));
     int good = 0;

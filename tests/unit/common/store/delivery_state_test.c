@@ -6,80 +6,96 @@
 
 #include "store/receipt.h"
 
-/* As the database's own guard ranks them (delivery_rank in the schema). */
-static int rank(enum delivery_state state)
+static const struct {
+    const char *name;
+    int rank; /* of the database's own guard (delivery_rank in the schema) */
+} states[] = {
+    {"pending", 0},   {"sending", 0}, {"deferred", 0},   {"unknown", 0},
+    {"held", 0},      {"parked", 1},  {"suppressed", 1}, {"sent", 2},
+    {"delivered", 3}, {"failed", 3},  {"bounced", 3},
+};
+#define STATES (sizeof states / sizeof *states)
+
+static int rank(const char *name)
 {
-    static const int ranks[DELIVERY_STATES] = {
-        [DELIVERY_PARKED] = 1,    [DELIVERY_SUPPRESSED] = 1, [DELIVERY_SENT] = 2,
-        [DELIVERY_DELIVERED] = 3, [DELIVERY_FAILED] = 3,     [DELIVERY_BOUNCED] = 3,
-    };
-    return ranks[state];
+    for (size_t i = 0; i < STATES; i++)
+        if (strcmp(states[i].name, name) == 0)
+            return states[i].rank;
+    CU_FAIL(name);
+    return -1;
+}
+
+/* The state after the event; NULL: it changes nothing there. */
+static const char *next(const char *from, enum delivery_event event)
+{
+    const char *at = delivery_sources(event);
+    while (*at == '{' || *at == ',') {
+        size_t length = strcspn(++at, ",}");
+        if (length == strlen(from) && strncmp(at, from, length) == 0)
+            return delivery_target(event);
+        at += length;
+    }
+    return NULL;
 }
 
 static void test_never_backwards(void)
 {
-    for (int from = 0; from < DELIVERY_STATES; from++)
+    for (size_t from = 0; from < STATES; from++)
         for (int event = 0; event < DELIVERY_EVENTS; event++) {
-            enum delivery_state to = DELIVERY_STATES;
-            if (!delivery_next(from, event, &to)) {
-                CU_ASSERT_EQUAL(to, DELIVERY_STATES); /* untouched */
+            const char *to = next(states[from].name, (enum delivery_event)event);
+            if (to == NULL)
                 continue;
-            }
-            CU_ASSERT(rank(to) >= rank(from));
-            CU_ASSERT(rank(from) < 3);
-            CU_ASSERT_STRING_EQUAL(delivery_state_name(to), delivery_target(event));
+            CU_ASSERT(rank(to) >= states[from].rank);
+            CU_ASSERT(states[from].rank < 3);
         }
 }
 
 static const struct {
-    enum delivery_state from;
+    const char *from;
     enum delivery_event event;
-    int to; /* -1: nothing changes */
+    const char *to; /* NULL: nothing changes */
 } cases[] = {
-    {DELIVERY_PENDING, DELIVERY_CLAIM, DELIVERY_SENDING},
-    {DELIVERY_DEFERRED, DELIVERY_CLAIM, DELIVERY_SENDING},
-    {DELIVERY_SENDING, DELIVERY_CLAIM, -1},
-    {DELIVERY_UNKNOWN, DELIVERY_CLAIM, -1}, /* only a look-up makes it pending again */
-    {DELIVERY_SENDING, DELIVERY_ACCEPTED, DELIVERY_SENT},
-    {DELIVERY_UNKNOWN, DELIVERY_ACCEPTED, DELIVERY_SENT},    /* a late yes */
-    {DELIVERY_PARKED, DELIVERY_ARRIVED, DELIVERY_DELIVERED}, /* even after giving up */
-    {DELIVERY_SUPPRESSED, DELIVERY_SEEN, DELIVERY_SENT},     /* the truth, not the wish */
-    {DELIVERY_SENT, DELIVERY_DECLINED, -1},
-    {DELIVERY_SENT, DELIVERY_NO_ANSWER, -1},
-    {DELIVERY_SENT, DELIVERY_LOST, DELIVERY_FAILED},
-    {DELIVERY_DELIVERED, DELIVERY_SEEN, -1},
-    {DELIVERY_DELIVERED, DELIVERY_LOST, -1},
-    {DELIVERY_FAILED, DELIVERY_ARRIVED, -1},
-    {DELIVERY_SENDING, DELIVERY_PARK, -1}, /* never while sending */
-    {DELIVERY_UNKNOWN, DELIVERY_PARK, -1}, /* it gives up after look-ups, not for waiting */
-    {DELIVERY_UNKNOWN, DELIVERY_GIVE_UP, DELIVERY_PARKED},
-    {DELIVERY_SENDING, DELIVERY_TAKE_OVER, -1}, /* "yours" waits for it */
-    {DELIVERY_UNKNOWN, DELIVERY_TAKE_OVER, -1},
-    {DELIVERY_HELD, DELIVERY_TAKE_OVER, DELIVERY_SUPPRESSED},
-    {DELIVERY_UNKNOWN, DELIVERY_RECONCILE, DELIVERY_SUPPRESSED},
-    {DELIVERY_SENDING, DELIVERY_RECONCILE, -1},
-    {DELIVERY_SENDING, DELIVERY_EXPIRE, DELIVERY_UNKNOWN},
-    {DELIVERY_PENDING, DELIVERY_EXPIRE, -1},
-    {DELIVERY_UNKNOWN, DELIVERY_NOT_FOUND, DELIVERY_PENDING},
-    {DELIVERY_SENDING, DELIVERY_NOT_FOUND, -1},
-    {DELIVERY_SUPPRESSED, DELIVERY_NOT_FOUND, -1},
-    {DELIVERY_SENDING, DELIVERY_REFUSE, -1},
+    {"pending", DELIVERY_CLAIM, "sending"},
+    {"deferred", DELIVERY_CLAIM, "sending"},
+    {"sending", DELIVERY_CLAIM, NULL},
+    {"unknown", DELIVERY_CLAIM, NULL}, /* only a look-up makes it pending again */
+    {"sending", DELIVERY_ACCEPTED, "sent"},
+    {"unknown", DELIVERY_ACCEPTED, "sent"},    /* a late yes */
+    {"parked", DELIVERY_ARRIVED, "delivered"}, /* even after giving up */
+    {"suppressed", DELIVERY_SEEN, "sent"},     /* the truth, not the wish */
+    {"sent", DELIVERY_DECLINED, NULL},
+    {"sent", DELIVERY_NO_ANSWER, NULL},
+    {"sent", DELIVERY_LOST, "failed"},
+    {"delivered", DELIVERY_SEEN, NULL},
+    {"delivered", DELIVERY_LOST, NULL},
+    {"failed", DELIVERY_ARRIVED, NULL},
+    {"sending", DELIVERY_PARK, NULL}, /* never while sending */
+    {"unknown", DELIVERY_PARK, NULL}, /* it gives up after look-ups, not for waiting */
+    {"unknown", DELIVERY_GIVE_UP, "parked"},
+    {"sending", DELIVERY_TAKE_OVER, NULL}, /* "yours" waits for it */
+    {"unknown", DELIVERY_TAKE_OVER, NULL},
+    {"held", DELIVERY_TAKE_OVER, "suppressed"},
+    {"unknown", DELIVERY_RECONCILE, "suppressed"},
+    {"sending", DELIVERY_RECONCILE, NULL},
+    {"sending", DELIVERY_EXPIRE, "unknown"},
+    {"pending", DELIVERY_EXPIRE, NULL},
+    {"unknown", DELIVERY_NOT_FOUND, "pending"},
+    {"sending", DELIVERY_NOT_FOUND, NULL},
+    {"suppressed", DELIVERY_NOT_FOUND, NULL},
+    {"sending", DELIVERY_REFUSE, NULL},
 };
 
 static void test_cases(void)
 {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        enum delivery_state to;
-        int got = delivery_next(cases[i].from, cases[i].event, &to) ? (int)to : -1;
-        CU_ASSERT_EQUAL(got, cases[i].to);
+        const char *to = next(cases[i].from, cases[i].event);
+        CU_ASSERT_STRING_EQUAL(to != NULL ? to : "-", cases[i].to != NULL ? cases[i].to : "-");
     }
     CU_ASSERT_TRUE(delivery_latest_only(DELIVERY_DECLINED));
     CU_ASSERT_TRUE(delivery_latest_only(DELIVERY_NOT_FOUND));
     CU_ASSERT_TRUE(delivery_latest_only(DELIVERY_LOST));
     CU_ASSERT_FALSE(delivery_latest_only(DELIVERY_ACCEPTED));
     CU_ASSERT_FALSE(delivery_latest_only(DELIVERY_ARRIVED));
-    CU_ASSERT_FALSE(delivery_is_settled(DELIVERY_UNKNOWN));
-    CU_ASSERT_TRUE(delivery_is_settled(DELIVERY_PARKED));
 }
 
 static void test_receipt_words(void)
@@ -103,7 +119,7 @@ static void test_print(void)
     delivery_state_print(&out);
     CU_ASSERT_FALSE(out.overflow);
     for (int event = 0; event < DELIVERY_EVENTS; event++)
-        CU_ASSERT_PTR_NOT_NULL(strstr(out.data, delivery_event_name(event)));
+        CU_ASSERT_PTR_NOT_NULL(strstr(out.data, delivery_target((enum delivery_event)event)));
     CU_ASSERT_PTR_NOT_NULL(strstr(out.data, "sending --> unknown: expire\n"));
     CU_ASSERT_PTR_NULL(strstr(out.data, "delivered --> "));
     strbuf_fini(&out);
