@@ -71,6 +71,21 @@ static void read_businesses(const char *url)
     PQfinish(pg);
 }
 
+/* Processor time so far of the server's process behind a connection, if that runs here. */
+static double server_cpu_us(int pid)
+{
+    char path[48];
+    double ns = 0;
+    snprintf(path, sizeof path, "/proc/%d/schedstat", pid);
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%lf", &ns) != 1)
+        ns = 0;
+    fclose(file);
+    return ns / 1e3;
+}
+
 /* ---- ours: claim, start and commit as the engine sends them ---- */
 
 struct turn_in_hand {
@@ -250,6 +265,16 @@ static void commit(const char *worker, int count, void (*done)(void *, const str
     submit(&unit);
 }
 
+static int backend_pid; /* of the pool's one connection */
+
+static void on_backend(void *arg, const struct pg_answer *answer)
+{
+    (void)arg;
+    must_answer(answer);
+    backend_pid = (int)pg_int(answer->results, 0, 0, 0);
+    loop_stop(loop);
+}
+
 static void on_state(void *arg, bool up)
 {
     (void)arg;
@@ -268,6 +293,9 @@ static void open_store(const char *url)
                                        .functions = statements_frequent(),
                                        .on_state = on_state});
     loop_run(loop);
+    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = on_backend};
+    pg_add(&unit, "SELECT pg_backend_pid()");
+    submit(&unit);
 }
 
 static void run_batches(const char *worker, int first, int count, int batch)
@@ -293,11 +321,13 @@ static int run_store(char **args)
     int batch = number_of(args[4], 1, BATCH_MAX, "a batch is 1-200");
     open_store(args[0]);
     run_batches(args[1], first, batch, batch);
-    double cpu = cpu_us();
+    double cpu = cpu_us(), server = server_cpu_us(backend_pid);
     int64_t begin = now_us();
     run_batches(args[1], first, count, batch);
-    report(&(struct measured){
-        .units = count, .cpu_us = cpu_us() - cpu, .seconds = (double)(now_us() - begin) / 1e6});
+    report(&(struct measured){.units = count,
+                              .cpu_us = cpu_us() - cpu,
+                              .seconds = (double)(now_us() - begin) / 1e6,
+                              .server_cpu_us = server_cpu_us(backend_pid) - server});
     return 0;
 }
 
@@ -504,15 +534,17 @@ static int run_plain(char **args)
             die(PQerrorMessage(pg));
         PQclear(r);
     }
-    double cpu = cpu_us();
+    double cpu = cpu_us(), server = server_cpu_us(PQbackendPID(pg));
     int64_t begin = now_us();
     for (int i = 0; i < count; i++) {
         int64_t since = now_us();
         plain_turn(pg, args[1], first + i);
         sample(now_us() - since);
     }
-    report(&(struct measured){
-        .units = count, .cpu_us = cpu_us() - cpu, .seconds = (double)(now_us() - begin) / 1e6});
+    report(&(struct measured){.units = count,
+                              .cpu_us = cpu_us() - cpu,
+                              .seconds = (double)(now_us() - begin) / 1e6,
+                              .server_cpu_us = server_cpu_us(PQbackendPID(pg)) - server});
     arena_free(&arena);
     PQfinish(pg);
     return 0;

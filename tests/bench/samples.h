@@ -51,6 +51,7 @@ static inline int64_t samples_quantile(double q)
 struct measured {
     int units;
     double cpu_us, seconds, rss_bytes; /* of all units; seconds and rss_bytes may be 0: not asked */
+    double server_cpu_us;              /* of the database's process behind the connection, or 0 */
 };
 
 /* Prints it with the percentiles of the samples. */
@@ -59,10 +60,10 @@ static inline void report(const struct measured *run)
     double units = run->units > 0 ? run->units : 1;
     qsort(samples, (size_t)sample_count, sizeof samples[0], samples_compare);
     printf("{\"units\": %d, \"p50_us\": %lld, \"p99_us\": %lld, \"cpu_us_per_unit\": %.2f,"
-           " \"rate\": %.2f, \"rss_bytes_per_unit\": %.1f}\n",
+           " \"rate\": %.2f, \"rss_bytes_per_unit\": %.1f, \"server_cpu_us_per_unit\": %.1f}\n",
            run->units, (long long)samples_quantile(0.5), (long long)samples_quantile(0.99),
            run->cpu_us / units, run->seconds > 0 ? run->units / run->seconds : 0,
-           run->rss_bytes / units);
+           run->rss_bytes / units, run->server_cpu_us / units);
 }
 
 static inline _Noreturn void die(const char *what)
