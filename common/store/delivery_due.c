@@ -33,7 +33,7 @@ static const char park_sql[] =
     " WHERE d.state = ANY ('" DELIVERY_WAITING "') AND d.worker IS NULL"
     " AND d.next_at <= statement_timestamp()"
     " AND d.first_attempt_at < statement_timestamp() - $1::bigint * interval '1 ms'"
-    " ORDER BY d.tenant_id, d.id FOR NO KEY UPDATE SKIP LOCKED),"
+    " ORDER BY d.next_at FOR NO KEY UPDATE SKIP LOCKED),"
     " gone AS (UPDATE deliveries d SET state = 'parked', reason = 'waiting',"
     " settled_at = clock_timestamp() FROM old o"
     " WHERE d.tenant_id = o.tenant_id AND d.id = o.id RETURNING 1)"
