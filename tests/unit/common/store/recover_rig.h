@@ -76,7 +76,7 @@ static inline struct turn_started begun(const struct inbox_claimed *claimed)
     struct turn_started turn = start(WORKER_A, claimed);
     CU_ASSERT_EQUAL_FATAL(turn.kind, TURN_START_RUN);
     CU_ASSERT_PTR_NOT_NULL(strstr(turn.events, RECOVER_EVENT));
-    CU_ASSERT_PTR_NOT_NULL(strstr(turn.context, "\"author\" : \"system\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(turn.context, "\"author\":\"system\""));
     return turn;
 }
 

@@ -409,7 +409,7 @@ static void contexts_and_records(void)
     const char *one = strstr(turn.context, "one"), *two = strstr(turn.context, "two");
     CU_ASSERT_PTR_NOT_NULL_FATAL(one);
     CU_ASSERT_PTR_NOT_NULL_FATAL(two);
-    const char *closed = strstr(one, "\"open\" : false"), *open = strstr(two, "\"open\" : true");
+    const char *closed = strstr(one, "\"open\":false"), *open = strstr(two, "\"open\":true");
     CU_ASSERT_TRUE(closed != NULL && closed < two);
     CU_ASSERT_PTR_NOT_NULL(open);
     CU_ASSERT_STRING_EQUAL(value("SELECT string_agg(coalesce(prompt->>'version', '-'), ' ' ORDER BY"
