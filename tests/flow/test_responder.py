@@ -31,7 +31,7 @@ def test_sends_what_it_is_woken_for(desk):
     assert params["StatusCallback"].startswith(desk.public_url)
     assert row["provider_sid"] == post["sid"] and row["provider_status"] in ("queued", "accepted")
     assert (row["segments"], row["encoding"]) == (1, "ucs2") and row["worker"] is None
-    attempt, = customer.attempts(delivery)
+    attempt, = customer.tries(delivery)
     assert attempt["outcome"] == "accepted" and attempt["http_status"] == 201
 
 

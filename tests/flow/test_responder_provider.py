@@ -20,7 +20,7 @@ def test_back_off_and_retry_after(desk):
     row = customer.wait_state(delivery, "sent")
     posts = customer.posts()
     assert len(posts) == 2 and row["attempts"] == 2
-    assert [attempt["outcome"] for attempt in customer.attempts(delivery)] == ["deferred", "accepted"]
+    assert [attempt["outcome"] for attempt in customer.tries(delivery)] == ["deferred", "accepted"]
 
 
 def test_final_errors_fail_once(desk):

@@ -190,7 +190,7 @@ def test_late_yes_while_a_newer_attempt_is_being_sent(desk):
     assert customer.state(delivery) == "sending"
     row = customer.wait_state(delivery, "sent")
     assert (row["provider_sid"], row["attempts"], row["reason"]) == (sid, 2, None), row
-    assert [entry["outcome"] for entry in customer.attempts(delivery)] == ["accepted", "deferred"]
+    assert [entry["outcome"] for entry in customer.tries(delivery)] == ["accepted", "deferred"]
     customer.wait_state(customer.reply(), "sent")
     assert len(customer.posts()) == 3, customer.posts()
     customer.receipt(delivery, "delivered", attempt=1, sid=sid)
@@ -275,7 +275,7 @@ def test_receipt_of_a_lost_attempt(desk):
     assert quiet(desk, 1.5, customer.posts) == []
     row = customer.row(delivery)
     assert (row["state"], row["attempts"], row["provider_sid"]) == ("delivered", 1, sid)
-    attempt, = customer.attempts(delivery)
+    attempt, = customer.tries(delivery)
     assert (attempt["number"], attempt["outcome"], attempt["provider_sid"]) == (1, "accepted", sid)
     customer.wait_state(customer.reply(), "sent")  # and the next one need not wait
 
