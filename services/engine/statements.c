@@ -56,10 +56,12 @@ static void batch_add(struct batch *batch, struct session *session)
 }
 
 /* One that was in a batch that failed for good, or that somebody's lock held up, goes out alone: it
- * does not spoil others again. */
+ * does not spoil others again. Who gives up stands in the line of starts and has a unit of its own.
+ */
 static bool fits(const struct batch *batch, const struct session *next, bool *closed)
 {
-    if (next == NULL || *closed || batch->count == BATCH_MAX || (next->alone && batch->count > 0))
+    if (next == NULL || *closed || batch->count == BATCH_MAX || (next->alone && batch->count > 0) ||
+        next->state == TURN_GIVING_UP)
         return false;
     *closed = next->alone;
     return true;
