@@ -2,21 +2,20 @@
  * what the start stumbles over is not known. Used by the engine only. */
 #include "store/give_up.h"
 
-static const char lock_conversation_sql[] =
-    "SELECT 1 FROM channel_sessions s JOIN conversations c ON c.tenant_id = s.tenant_id"
-    " AND c.id = s.conversation_id WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid"
-    " FOR NO KEY UPDATE OF c";
+static const char lock_conversation_sql[] = "SELECT 1 FROM conversations WHERE tenant_id ="
+                                            " $1::uuid AND id = $2::uuid FOR NO KEY UPDATE";
 
 static const char lock_session_sql[] = "SELECT 1 FROM channel_sessions s WHERE s.tenant_id ="
                                        " $1::uuid AND s.id = $2::uuid FOR NO KEY UPDATE";
 
-/* A turn whose calls have begun stays nobody's: what they did is not known (admin.c, HEARD_SQL). */
+/* A session that a claim has moved meanwhile is not touched: where it is now was not locked. And a
+ * turn whose calls have begun stays nobody's: what they did is not known (admin.c, HEARD_SQL). */
 static const char give_up_sql[] =
     "WITH ours AS (SELECT s.tenant_id, s.id, s.conversation_id, s.turn_id, c.held_by IS NULL AS "
     "free"
     " FROM channel_sessions s JOIN conversations c ON c.tenant_id = s.tenant_id"
     " AND c.id = s.conversation_id WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid"
-    " AND s.worker = $3::uuid),"
+    " AND s.conversation_id = $3::uuid AND s.worker = $4::uuid),"
     " g AS (SELECT * FROM ours WHERE free),"
     " over AS (UPDATE turns t SET state = 'failed', outcome = 'degraded',"
     " error_code = 'start.unfit', worker = NULL, reserved_day = NULL,"
@@ -35,18 +34,23 @@ static const char give_up_sql[] =
 
 #define LOCKS 2
 
-void give_up_add(struct pg_unit *unit, struct arena *arena, const char *worker, const char *tenant,
-                 const struct uuid *session)
+void give_up_add(struct pg_unit *unit, struct arena *arena, const char *worker,
+                 const struct turn_start *start)
 {
-    static const char *const all[] = {lock_conversation_sql, lock_session_sql, give_up_sql};
-    const char *id = uuid_format(session, arena_alloc(arena, UUID_TEXT_SIZE));
-    for (int i = 0; i <= LOCKS; i++) {
-        struct pg_statement *statement = pg_add(unit, all[i]);
-        pg_param(statement, tenant);
-        pg_param(statement, id);
-        if (i == LOCKS)
-            pg_param(statement, worker);
-    }
+    const char *session = uuid_format(&start->session, arena_alloc(arena, UUID_TEXT_SIZE));
+    const char *conversation =
+        uuid_format(&start->conversation, arena_alloc(arena, UUID_TEXT_SIZE));
+    struct pg_statement *statement = pg_add(unit, lock_conversation_sql);
+    pg_param(statement, start->tenant);
+    pg_param(statement, conversation);
+    statement = pg_add(unit, lock_session_sql);
+    pg_param(statement, start->tenant);
+    pg_param(statement, session);
+    statement = pg_add(unit, give_up_sql);
+    pg_param(statement, start->tenant);
+    pg_param(statement, session);
+    pg_param(statement, conversation);
+    pg_param(statement, worker);
 }
 
 bool give_up_read(const struct pg_answer *answer)

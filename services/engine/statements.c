@@ -245,7 +245,9 @@ static void send_give_up(struct sessions *sessions, struct session *session)
     batch_add(batch, session);
     give_up_add(&unit, batch->arena,
                 arena_strdup(batch->arena, worker_id(sessions->engine->worker)),
-                arena_strdup(batch->arena, session->tenant), &session->id);
+                &(struct turn_start){.tenant = arena_strdup(batch->arena, session->tenant),
+                                     .session = session->id,
+                                     .conversation = session->conversation});
     sessions->starts_in_flight++;
     pg_submit(sessions->engine->pg, &unit);
 }

@@ -22,7 +22,10 @@ static bool give_up(const char *worker, const struct inbox_claimed *claimed)
 {
     struct given out = {.failed = false};
     struct pg_unit unit = {.done = on_given_up, .arg = &out};
-    give_up_add(&unit, arena, worker, TENANT, &claimed->session);
+    give_up_add(&unit, arena, worker,
+                &(struct turn_start){.tenant = TENANT,
+                                     .session = claimed->session,
+                                     .conversation = claimed->conversation});
     rig_waiting++;
     pg_submit(rig_pg, &unit);
     rig_run();
@@ -86,6 +89,21 @@ static void another_workers_session_is_left(void)
     end_test();
 }
 
+/* A claim has moved the session to a conversation that is not locked, and that somebody may be
+ * taking over just now: nothing is given up there. Guard: the conversation in give_up_sql. */
+static void a_session_that_moved_is_left(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "one");
+    run("UPDATE conversations SET closed_at = now()");
+    claim_one(WORKER_A, 1, 2, "two");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM conversations"), "2");
+    CU_ASSERT_FALSE(give_up(WORKER_A, &claimed.rows[0]));
+    CU_ASSERT_STRING_EQUAL(events(), "open:-:true open:-:true");
+    CU_ASSERT_STRING_EQUAL(session(), "false true -");
+    end_test();
+}
+
 /* Who has the conversation answers; hand-back makes the session due again. */
 static void a_persons_texts_stay_open(void)
 {
@@ -105,6 +123,7 @@ int main(void)
     CU_add_test(suite, "texts", texts_wait_for_a_person);
     CU_add_test(suite, "a running turn", a_running_turn_fails);
     CU_add_test(suite, "another worker", another_workers_session_is_left);
+    CU_add_test(suite, "a session that moved", a_session_that_moved_is_left);
     CU_add_test(suite, "a person", a_persons_texts_stay_open);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
