@@ -93,20 +93,18 @@ static int scan_string(struct scan *s)
     if (peek(s) != '"')
         return syntax(s, "a string was expected");
     const char *start = ++s->p;
-    unsigned char high = 0;
+    bool beyond_ascii = false;
+    s->p = json_plain_end(s->p, s->end, &beyond_ascii);
     while (s->p < s->end && *s->p != '"') {
-        unsigned char c = (unsigned char)*s->p;
-        if (c < 0x20)
+        if (*s->p != '\\')
             return syntax(s, "raw control character in a string");
-        high |= c;
-        if (c != '\\')
-            s->p++;
-        else if (scan_escape(s) != 0)
+        if (scan_escape(s) != 0)
             return -1;
+        s->p = json_plain_end(s->p, s->end, &beyond_ascii);
     }
     if (s->p == s->end)
         return syntax(s, "");
-    if ((high & 0x80) != 0 && !text_is_utf8(start, (size_t)(s->p - start)))
+    if (beyond_ascii && !text_is_utf8(start, (size_t)(s->p - start)))
         return fail(s, "json.utf8", "a string that is not UTF-8 ends");
     s->p++;
     return 0;
@@ -147,19 +145,29 @@ static int scan_number(struct scan *s)
     return 0;
 }
 
+static int scan_word(struct scan *s, const char *word)
+{
+    size_t length = strlen(word);
+    if ((size_t)(s->end - s->p) < length || memcmp(s->p, word, length) != 0)
+        return syntax(s, "a value was expected");
+    s->p += length;
+    return 0;
+}
+
 static int scan_scalar(struct scan *s)
 {
-    static const char *const words[] = {"true", "false", "null"};
-    if (peek(s) == '"')
+    switch (peek(s)) {
+    case '"':
         return scan_string(s);
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        size_t length = strlen(words[i]);
-        if ((size_t)(s->end - s->p) >= length && memcmp(s->p, words[i], length) == 0) {
-            s->p += length;
-            return 0;
-        }
+    case 't':
+        return scan_word(s, "true");
+    case 'f':
+        return scan_word(s, "false");
+    case 'n':
+        return scan_word(s, "null");
+    default:
+        return scan_number(s);
     }
-    return scan_number(s);
 }
 
 /* A member's name and its colon. */

@@ -158,6 +158,25 @@ static void test_refuses(void)
     }
 }
 
+/* Strings are looked at eight characters at a time: whatever stands at whichever place of them, it
+ * is noticed there, and its neighbours are not taken for it. */
+static void test_each_byte_at_each_place(void)
+{
+    for (size_t place = 1; place <= 20; place++)
+        for (int c = 0; c < 256; c++) {
+            char text[] = "\"!!!!!!!!!!!!!!!!!!!!\"";
+            struct json *document = NULL;
+            struct err err = {0};
+            text[place] = (char)c;
+            bool good = c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+            CU_ASSERT_EQUAL(json_parse(text, sizeof text - 1, &document, &err), good ? 0 : -1);
+            const char *code = c == 0 ? "json.nul" : c >= 0x80 ? "json.utf8" : "json.syntax";
+            CU_ASSERT_STRING_EQUAL(err.code, good ? "" : code);
+            CU_ASSERT(!good || memcmp(json_text(document), text + 1, sizeof text - 3) == 0);
+            json_free(&document);
+        }
+}
+
 static void test_refuses_raw_nul(void)
 {
     struct json *document = NULL;
@@ -377,23 +396,34 @@ static void test_writer(void)
     strbuf_fini(&out);
 }
 
-/* Every byte that can stand in a text comes back from writing and parsing. */
+static void round_trip_text(const char *text)
+{
+    struct strbuf out;
+    struct json_writer w;
+    struct json *document = NULL;
+    strbuf_init(&out, 4096);
+    json_writer_init(&w, &out);
+    json_add_text(&w, NULL, text);
+    CU_ASSERT_EQUAL_FATAL(json_parse(out.data, out.length, &document, NULL), 0);
+    CU_ASSERT_STRING_EQUAL(json_text(document), text);
+    json_free(&document);
+    strbuf_fini(&out);
+}
+
+/* Every byte that can stand in a text comes back from writing and parsing, wherever it stands. */
 static void test_every_text_byte_round_trips(void)
 {
     char all[128];
     for (int i = 1; i < 128; i++)
         all[i - 1] = (char)i;
     all[127] = '\0';
-    struct strbuf out;
-    struct json_writer w;
-    struct json *document = NULL;
-    strbuf_init(&out, 4096);
-    json_writer_init(&w, &out);
-    json_add_text(&w, NULL, all);
-    CU_ASSERT_EQUAL_FATAL(json_parse(out.data, out.length, &document, NULL), 0);
-    CU_ASSERT_STRING_EQUAL(json_text(document), all);
-    json_free(&document);
-    strbuf_fini(&out);
+    round_trip_text(all);
+    for (size_t place = 0; place < 20; place++)
+        for (int c = 1; c < 128; c++) {
+            char text[] = "!!!!!!!!!!!!!!!!!!!!";
+            text[place] = (char)c;
+            round_trip_text(text);
+        }
 }
 
 static void test_doubles_round_trip(void)
@@ -447,6 +477,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("json", NULL, NULL);
     CU_add_test(suite, "accepts and prints back", test_accepts_and_prints_back);
     CU_add_test(suite, "refuses", test_refuses);
+    CU_add_test(suite, "each byte at each place", test_each_byte_at_each_place);
     CU_add_test(suite, "refuses a raw NUL", test_refuses_raw_nul);
     CU_add_test(suite, "length bounds the text", test_length_bounds_the_text);
     CU_add_test(suite, "depth", test_depth);
