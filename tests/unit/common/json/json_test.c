@@ -362,6 +362,25 @@ static void test_documents_live_apart(void)
     }
 }
 
+/* A short document lives in room that is taken for it at once, what does not fit there beside it:
+ * each length ends that room at another place. */
+static void test_texts_of_every_length(void)
+{
+    struct strbuf text;
+    struct json *document = NULL;
+    strbuf_init(&text, 1 << 20);
+    for (int length = 0; length < 40; length++) {
+        strbuf_clear(&text);
+        for (int i = 0; i < 100; i++)
+            strbuf_printf(&text, "%s{\"%0*d\":\"%0*d\"}", i == 0 ? "[" : ",", length, i, length, i);
+        strbuf_add_char(&text, ']');
+        CU_ASSERT_EQUAL(json_parse(text.data, text.length, &document, NULL), 0);
+        CU_ASSERT_EQUAL(json_count(document), 100);
+        json_free(&document);
+    }
+    strbuf_fini(&text);
+}
+
 static void test_writer(void)
 {
     struct strbuf out;
@@ -486,6 +505,7 @@ int main(void)
     CU_add_test(suite, "whole numbers", test_member_int);
     CU_add_test(suite, "iteration", test_iteration);
     CU_add_test(suite, "documents live apart", test_documents_live_apart);
+    CU_add_test(suite, "texts of every length", test_texts_of_every_length);
     CU_add_test(suite, "writer", test_writer);
     CU_add_test(suite, "every byte round trips", test_every_text_byte_round_trips);
     CU_add_test(suite, "doubles round trip", test_doubles_round_trip);
