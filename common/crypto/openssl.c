@@ -26,13 +26,15 @@ static void must(bool ok)
 /* ---- hashes ---- */
 
 static EVP_MAC *hmac;
-static pthread_once_t hmac_once = PTHREAD_ONCE_INIT;
+static EVP_MD *sha256;
+static pthread_once_t fetch_once = PTHREAD_ONCE_INIT;
 
 /* Looked up once: a fetch per call costs more than the hash of a webhook. */
-static void fetch_hmac(void)
+static void fetch(void)
 {
     hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    must(hmac != NULL);
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    must(hmac != NULL && sha256 != NULL);
 }
 
 static EVP_MAC_CTX *hmac_start(const char *digest, const void *key, size_t key_length)
@@ -43,7 +45,7 @@ static EVP_MAC_CTX *hmac_start(const char *digest, const void *key, size_t key_l
     memcpy(name, digest, length + 1);
     OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
                            OSSL_PARAM_construct_end()};
-    pthread_once(&hmac_once, fetch_hmac);
+    pthread_once(&fetch_once, fetch);
     EVP_MAC_CTX *mac = EVP_MAC_CTX_new(hmac);
     must(mac != NULL);
     /* A NULL key would mean "the key of before". */
@@ -76,7 +78,8 @@ void crypto_hmac_sha256(const void *key, size_t key_length, const void *bytes, s
 
 void crypto_sha256(const void *bytes, size_t length, uint8_t out[CRYPTO_SHA256_BYTES])
 {
-    must(EVP_Digest(bytes, length, out, NULL, EVP_sha256(), NULL) == 1);
+    pthread_once(&fetch_once, fetch);
+    must(EVP_Digest(bytes, length, out, NULL, sha256, NULL) == 1);
 }
 
 bool crypto_equal(const void *a, const void *b, size_t length)
