@@ -1,5 +1,6 @@
 /* Writing JSON straight into a strbuf: events, prompts, log lines. cJSON's printer is not used: it
  * builds a tree first and prints 2^53 - 1 as 9.00719925474099e+15. */
+#include "json/inside.h"
 #include "json/json.h"
 
 #include <math.h>
@@ -22,17 +23,17 @@ static void add_escaped(struct strbuf *out, unsigned char c)
 /* Appends the quoted text; copies run by run between the characters that need an escape. */
 static void add_quoted(struct strbuf *out, const char *text)
 {
+    const char *end = text + strlen(text);
+    bool beyond_ascii = false; /* of no interest here */
     strbuf_add_char(out, '"');
-    const char *run = text;
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
-        strbuf_add(out, run, (size_t)(text - run));
-        add_escaped(out, c);
-        run = text + 1;
+    for (;;) {
+        const char *stop = json_plain_end(text, end, &beyond_ascii);
+        strbuf_add(out, text, (size_t)(stop - text));
+        if (stop == end)
+            break;
+        add_escaped(out, (unsigned char)*stop);
+        text = stop + 1;
     }
-    strbuf_add(out, run, (size_t)(text - run));
     strbuf_add_char(out, '"');
 }
 
