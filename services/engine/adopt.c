@@ -52,14 +52,12 @@ static void look(void *arg)
         engine->shared->settings.max_in_flight * 2 - (int64_t)sessions_count(engine->sessions);
     if (room <= 0)
         return;
-    struct session_arrays held;
     arena_reset(self->arena);
-    sessions_list(engine->sessions, self->arena, &held);
     struct pg_unit unit = {.deadline_ms = ADOPT_MS, .done = adopted, .arg = self};
     adoption_add(&unit, self->arena,
                  &(struct adoption){.worker = arena_strdup(self->arena, worker_id(engine->worker)),
                                     .lease_ms = engine->shared->settings.worker_lease_ms,
-                                    .held = held.ids,
+                                    .held = sessions_ids(engine->sessions, self->arena),
                                     .full = shares_full(engine->sessions->shares, self->arena),
                                     .limit = room < ADOPT_LIMIT ? (int)room : ADOPT_LIMIT});
     self->in_flight = true;

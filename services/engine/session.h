@@ -138,6 +138,9 @@ struct session_arrays {
 /* Fills array literals (in the arena) of all sessions in memory. */
 void sessions_list(struct sessions *sessions, struct arena *arena, struct session_arrays *out);
 
+/* Their ids alone, likewise. */
+const char *sessions_ids(struct sessions *sessions, struct arena *arena);
+
 /* Applies the event by the table; ignored when the table has no rule. The session may be freed. */
 void session_apply(struct session *session, enum turn_event event);
 
