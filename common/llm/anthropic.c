@@ -217,8 +217,9 @@ static const struct {
 
 static int take(struct llm_answer *answer, const struct json *document, struct err *err)
 {
-    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
-        if (is_type(document, events[i].type)) {
+    const char *type = json_member_text(document, "type");
+    for (size_t i = 0; type != NULL && i < sizeof events / sizeof *events; i++)
+        if (strcmp(events[i].type, type) == 0) {
             answer->recognised = true;
             return events[i].take(answer, document, err);
         }
