@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <CUnit/Basic.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -121,6 +122,27 @@ static void test_ident(void)
     }
     other = ident("key", "a", "bc", NULL);
     CU_ASSERT_TRUE(uuid_equal(&id, &other));
+}
+
+static void *derive(void *arg)
+{
+    struct uuid *id = arg;
+    *id = ident("key", "a", "bc", NULL);
+    return NULL;
+}
+
+/* Each thread keeps what its last key was made into: another one's is not its own, and it goes with
+ * the thread (else the sanitizer says so). */
+static void test_ident_in_threads(void)
+{
+    struct uuid here = ident("key", "a", "bc", NULL), there[2];
+    (void)ident("another key", "a", "bc", NULL);
+    for (int i = 0; i < 2; i++) {
+        pthread_t thread;
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, derive, &there[i]), 0);
+        pthread_join(thread, NULL);
+        CU_ASSERT_TRUE(uuid_equal(&here, &there[i]));
+    }
 }
 
 static void test_seal(void)
@@ -316,6 +338,7 @@ int main(void)
     CU_add_test(suite, "SHA-256 vectors", test_sha256_vectors);
     CU_add_test(suite, "equality and random", test_equal_and_random);
     CU_add_test(suite, "derived ids", test_ident);
+    CU_add_test(suite, "derived ids in threads", test_ident_in_threads);
     CU_add_test(suite, "seal", test_seal);
     CU_add_test(suite, "wrap", test_wrap);
     CU_add_test(suite, "wrap: rotation, empty", test_wrap_rotation_and_empty);
