@@ -334,8 +334,7 @@ int prompt_build(struct arena *arena, const struct prompt_parts *parts, struct p
         3 + past->count + open->count + parts->rounds->count * (1 + (size_t)ROUND_CALLS_MAX);
     *prompt = (struct prompt){.is_first = !talk.is_answered,
                               .messages = arena_alloc(arena, room * sizeof *prompt->messages),
-                              .tokens = parts->fixed->tokens +
-                                        tokens_of_tools(parts->tools, parts->tool_count)};
+                              .tokens = parts->fixed->tokens + parts->tool_tokens};
     prompt->messages[prompt->count++] =
         (struct llm_message){.role = LLM_SYSTEM, .text = parts->fixed->text};
     const char *summary = summary_text(arena, parts);

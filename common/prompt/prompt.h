@@ -58,9 +58,10 @@ struct prompt_parts {
     const char *earlier;          /* of the contact's last conversation; likewise */
     const char *told;             /* lines about this moment; NULL: none */
     const char *passages;         /* JSON array of {document, heading, text}, best first; or NULL */
-    const struct llm_tool *tools; /* as they are offered; counted, and no more */
+    const struct llm_tool *tools; /* as they are offered */
     size_t tool_count;
-    int64_t tokens_max; /* the budget; 0: none */
+    int64_t tool_tokens; /* tokens_of_tools of them: made once, too */
+    int64_t tokens_max;  /* the budget; 0: none */
 };
 
 /* Builds the prompt into the arena; texts of rounds and the fixed one are borrowed. To keep the

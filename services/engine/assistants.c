@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "budget.h"
 #include "crypto/crypto.h"
+#include "prompt/tokens.h"
 #include "service/log.h"
 #include "session.h"
 #include "store/assistant.h"
@@ -304,6 +305,8 @@ static int read_config(struct entry *entry, const struct assistant_row *row, str
     a->degraded = text_or(entry->arena, config, "degraded", a->fallback);
     read_tools(entry, json_member(config, "tools"));
     read_http_tools(entry, json_member(config, "http_tools"));
+    a->tools.tokens = tokens_of_tools(a->tools.items, a->tools.count);
+    a->message_tools.tokens = tokens_of_tools(a->message_tools.items, a->message_tools.count);
     workflow_read(entry->arena, config, a->profile.timezone, &a->workflow);
     prompt_fix(entry->arena, &a->profile, &a->workflow, &a->fixed);
     a->budget = budget_read(json_member(config, "budgets"));

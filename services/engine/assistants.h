@@ -42,6 +42,7 @@ struct assistant_model {
 struct assistant_tools {
     struct llm_tool items[ASSISTANT_TOOLS_MAX];
     size_t count;
+    int64_t tokens; /* of a prompt that offers them */
 };
 
 struct assistant {

@@ -234,6 +234,7 @@ static struct prompt_parts parts_of(struct session *session, const struct assist
                                  .passages = session->briefing.passages,
                                  .tools = tools->items,
                                  .tool_count = tools->count,
+                                 .tool_tokens = tools->tokens,
                                  .tokens_max = tokens_max};
 }
 
