@@ -1,6 +1,8 @@
 /* Error values: filled where a failure is found, read where it is handled. Every module uses it. */
 #include "base/err.h"
 
+#include "base/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,17 +13,18 @@ int err_fill(struct err *err, enum err_class class, const char *code, const char
     if (err == NULL)
         return -1;
     /* The arguments may point into *err itself (a message that wraps another): format first. */
-    char message[ERR_MESSAGE_MAX];
+    char message[ERR_MESSAGE_MAX + 1]; /* one more: whether the cut would split a character */
     char copy[ERR_CODE_MAX];
     va_list args;
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
+    message[text_utf8_prefix(message, ERR_MESSAGE_MAX - 1)] = '\0';
     snprintf(copy, sizeof copy, "%s", code);
     memset(err, 0, sizeof *err);
     err->class = class;
     memcpy(err->code, copy, sizeof copy);
-    memcpy(err->message, message, sizeof message);
+    memcpy(err->message, message, sizeof err->message);
     err->origin = origin;
     return -1;
 }

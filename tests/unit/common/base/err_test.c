@@ -1,6 +1,8 @@
 /* Unit tests of error values. */
 #include "base/err.h"
 
+#include "base/text.h"
+
 #include <CUnit/Basic.h>
 #include <string.h>
 
@@ -37,6 +39,25 @@ static void test_cuts_to_the_maximum(void)
     err_set(&err, ERR_BUG, code, "%s", text);
     CU_ASSERT_EQUAL(strlen(err.code), ERR_CODE_MAX - 1);
     CU_ASSERT_EQUAL(strlen(err.message), ERR_MESSAGE_MAX - 1);
+}
+
+/* What is cut may be a tenant's own words, and is stored: half a character is no text for the
+ * database. Guard: text_utf8_prefix in err_fill. */
+static void test_cuts_between_characters(void)
+{
+    static const char *const characters[] = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\xa6\xb7"};
+    for (size_t i = 0; i < sizeof characters / sizeof characters[0]; i++)
+        for (size_t before = 0; before < 4; before++) {
+            struct err err;
+            char text[ERR_MESSAGE_MAX + 20] = "abc";
+            size_t size = strlen(characters[i]), length = before;
+            for (; length + size < sizeof text; length += size)
+                memcpy(text + length, characters[i], size + 1);
+            err_set(&err, ERR_BUG, "test.code", "%s", text);
+            CU_ASSERT_TRUE(text_is_utf8(err.message, strlen(err.message)));
+            CU_ASSERT_TRUE(strlen(err.message) + size >= ERR_MESSAGE_MAX);
+            CU_ASSERT_NSTRING_EQUAL(err.message, text, strlen(err.message));
+        }
 }
 
 static void test_may_wrap_itself(void)
@@ -79,6 +100,7 @@ int main(void)
     CU_add_test(suite, "fills everything", test_fills_everything);
     CU_add_test(suite, "NULL is allowed", test_null_is_allowed);
     CU_add_test(suite, "cuts to the maximum", test_cuts_to_the_maximum);
+    CU_add_test(suite, "cuts between characters", test_cuts_between_characters);
     CU_add_test(suite, "may wrap itself", test_may_wrap_itself);
     CU_add_test(suite, "classes", test_class_names_and_retry);
     CU_basic_set_mode(CU_BRM_VERBOSE);
