@@ -24,9 +24,13 @@ static const char in_flight_sql[] =
     "SELECT count(*) FROM deliveries WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
     " AND author = 'ai' AND state = ANY ('" DELIVERY_IN_FLIGHT "')";
 
+/* Locked in their order first: an engine that drains gives many back without their conversations.
+ */
 static const char rest_sql[] =
-    "UPDATE channel_sessions SET due_at = NULL, burst_at = NULL, worker = NULL"
-    " WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid";
+    "UPDATE channel_sessions s SET due_at = NULL, burst_at = NULL, worker = NULL"
+    " FROM (SELECT m.tenant_id, m.id FROM channel_sessions m WHERE m.tenant_id = $1::uuid"
+    " AND m.conversation_id = $2::uuid ORDER BY m.id FOR NO KEY UPDATE) AS m"
+    " WHERE s.tenant_id = m.tenant_id AND s.id = m.id";
 
 /* The turn that was running is nobody's: no start of it was lost, and it begins anew when it is due
  * again. */

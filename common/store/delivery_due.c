@@ -111,8 +111,12 @@ static const char look_up_again_sql[] =
     " AND d.attempts = $5::integer AND d.worker = $6::uuid"
     " RETURNING d.state = 'parked'";
 
-static const char release_sql[] = "UPDATE deliveries SET worker = NULL, next_at = clock_timestamp()"
-                                  " WHERE worker = $1::uuid AND state = 'unknown'";
+/* Locked in their order first: many at once, and receipts may settle some of them. */
+static const char release_sql[] =
+    "UPDATE deliveries d SET worker = NULL, next_at = clock_timestamp() FROM (SELECT m.tenant_id,"
+    " m.id FROM deliveries m WHERE m.worker = $1::uuid AND m.state = 'unknown'"
+    " ORDER BY m.tenant_id, m.id FOR NO KEY UPDATE) AS m"
+    " WHERE d.tenant_id = m.tenant_id AND d.id = m.id";
 
 /* ---- writing units ---- */
 

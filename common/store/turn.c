@@ -298,8 +298,12 @@ static const char commit_sql[] =
     " coalesce(ceil(extract(epoch FROM j.due_at - clock_timestamp()) * 1000), 0)::bigint,"
     " j.due_at IS NOT NULL FROM seen j ORDER BY j.n";
 
+/* Locked in their order first: many at once, and others may be at some of them. */
 static const char give_back_sql[] =
-    "UPDATE channel_sessions SET worker = NULL WHERE worker = $1::uuid AND due_at IS NOT NULL";
+    "UPDATE channel_sessions s SET worker = NULL FROM (SELECT m.tenant_id, m.id"
+    " FROM channel_sessions m WHERE m.worker = $1::uuid AND m.due_at IS NOT NULL"
+    " ORDER BY m.tenant_id, m.id FOR NO KEY UPDATE) AS m"
+    " WHERE s.tenant_id = m.tenant_id AND s.id = m.id";
 
 void turn_add_moved(struct pg_unit *unit, const char *worker, const struct turn_held *held)
 {

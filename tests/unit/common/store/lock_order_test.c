@@ -1,0 +1,170 @@
+/* Units that write many rows at once, on a real PostgreSQL, beside somebody who takes two of them
+ * in the order of all locks (docs/PROTOCOL.md): who waits for the first of them has none behind it,
+ * or the two would wait for each other. */
+#include "unit/common/store/rota_rig.h"
+
+#include "store/conversation.h"
+#include "store/delivery_due.h"
+
+#include <pthread.h>
+
+#define WORKER_R "00000000-0000-7000-8000-00000000000c"
+
+enum { SESSIONS = 1, DELIVERIES = 9 }; /* kinds of ids */
+
+static struct pg_session *orderly;
+
+static bool one_waits(void)
+{
+    return strcmp(owner_value("SELECT count(*)::text FROM pg_locks WHERE NOT granted"), "1") == 0;
+}
+
+static bool take(const char *table, int kind, int number, const char *how)
+{
+    char id[UUID_TEXT_SIZE];
+    const struct uuid row = number_id(kind, number);
+    struct err err;
+    return pg_session_script(orderly,
+                             arena_printf(arena,
+                                          "SELECT 1 FROM %s WHERE id = '%s' FOR NO KEY UPDATE %s",
+                                          table, uuid_format(&row, id), how),
+                             &err) == 0;
+}
+
+/* Has the first of two rows, of which the second one is found first. */
+static void take_first(const char *table, int kind)
+{
+    struct err err;
+    CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "orderly", &orderly, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(pg_session_script(orderly, "BEGIN", &err), 0);
+    CU_ASSERT_TRUE_FATAL(take(table, kind, 1, ""));
+}
+
+static void take_second(const char *table, int kind)
+{
+    struct err err;
+    CU_ASSERT_TRUE(rig_until(one_waits));
+    CU_ASSERT_TRUE(take(table, kind, 2, "NOWAIT"));
+    CU_ASSERT_EQUAL(pg_session_script(orderly, "ROLLBACK", &err), 0);
+    pg_session_close(&orderly);
+}
+
+/* Guard: ORDER BY in give_back_sql. */
+static void an_engine_that_drains(void)
+{
+    struct outcome out;
+    struct pg_unit unit = {.deadline_ms = 15000};
+    begin_rota();
+    claim_one(WORKER_A, 2, 1, "one");
+    claim_one(WORKER_A, 1, 2, "two");
+    take_first("channel_sessions", SESSIONS);
+    turn_add_give_back(&unit, WORKER_A);
+    rig_submit(&unit, &out);
+    take_second("channel_sessions", SESSIONS);
+    rig_run();
+    CU_ASSERT_FALSE(out.failed);
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM channel_sessions WHERE worker IS NULL"),
+                           "2");
+    end_test();
+}
+
+static void as_responder(void)
+{
+    char url[256];
+    rig_close();
+    rig_open();
+    snprintf(url, sizeof url, "%s user=frontdesk_responder", rig_server.url);
+    rig_pool(url, 4, 0);
+    CU_ASSERT_TRUE_FATAL(rig_until(rig_is_up));
+}
+
+static void reply_to(int who)
+{
+    struct claims claimed = claim_one(WORKER_A, who, who, "hello");
+    struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
+    struct turn_commit reply = commit_of(&claimed.rows[0], &turn);
+    reply.delivery = number_id(DELIVERIES, who);
+    CU_ASSERT_EQUAL(commit(WORKER_A, &reply).kind, TURN_COMMITTED);
+}
+
+/* Guard: ORDER BY in release_sql. */
+static void a_responder_that_drains(void)
+{
+    struct outcome out;
+    struct pg_unit unit = {.deadline_ms = 15000};
+    begin_rota();
+    reply_to(2);
+    reply_to(1);
+    run("UPDATE deliveries SET state = 'unknown', worker = '" WORKER_R "'");
+    as_responder();
+    take_first("deliveries", DELIVERIES);
+    delivery_add_release(&unit, WORKER_R);
+    rig_submit(&unit, &out);
+    take_second("deliveries", DELIVERIES);
+    rig_run();
+    CU_ASSERT_FALSE(out.failed);
+    CU_ASSERT_STRING_EQUAL(owner_value("SELECT count(*)::text FROM deliveries"
+                                       " WHERE worker IS NULL"),
+                           "2");
+    end_test();
+}
+
+/* Not of the test's thread: says how it ended, and asserts nothing. */
+static void *take_over(void *arg)
+{
+    struct conversation_ref ref = {.conversation = *(struct uuid *)arg, .actor = "ines"};
+    struct conversation_takeover taken;
+    struct pg_session *session = NULL;
+    struct err err;
+    bool good = uuid_parse(TENANT, &ref.tenant) &&
+                pg_session_open(rig_server.url, "takeover", &session, &err) == 0 &&
+                schema_begin_as_ops(session, &err) == 0 &&
+                conversation_take_over(session, &ref, &taken, &err) == 0 &&
+                pg_session_script(session, "COMMIT", &err) == 0;
+    if (!good)
+        printf("    takeover: %s: %s\n", err.code, err.message);
+    pg_session_close(&session);
+    return NULL;
+}
+
+/* Of a customer who writes to two of the tenant's numbers. Guard: ORDER BY in rest_sql. */
+static void a_takeover(void)
+{
+    pthread_t thread;
+    begin_rota();
+    run("INSERT INTO channels (tenant_id, id, kind, address, account_sid, credentials, edge_keys,"
+        " assistant_id) VALUES ('" TENANT "', '00000000-0000-7000-8000-0000000000c2', 'sms',"
+        " '+15550002', 'AC1', '', '[]', '00000000-0000-7000-8000-0000000000a1')");
+    struct inbox_event other = text_of(1, 1, "one");
+    other.sender = "+15550002";
+    other.session = number_id(SESSIONS, 2);
+    claim(WORKER_A, &other, 1);
+    struct claims claimed = claim_one(WORKER_A, 1, 2, "two");
+    take_first("channel_sessions", SESSIONS);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, take_over, &claimed.rows[0].conversation),
+                          0);
+    take_second("channel_sessions", SESSIONS);
+    pthread_join(thread, NULL);
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM channel_sessions WHERE due_at IS NULL"),
+                           "2");
+    end_test();
+}
+
+static int open_both(void)
+{
+    return open_server() == 0 &&
+                   test_server_sql(&rig_server, "ALTER ROLE frontdesk_responder LOGIN")
+               ? 0
+               : 1;
+}
+
+int main(void)
+{
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("order of locks", open_both, rig_end_server);
+    CU_add_test(suite, "an engine that drains", an_engine_that_drains);
+    CU_add_test(suite, "a responder that drains", a_responder_that_drains);
+    CU_add_test(suite, "a takeover", a_takeover);
+    CU_basic_run_tests();
+    return CU_get_number_of_failures() != 0;
+}
