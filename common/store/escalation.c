@@ -10,6 +10,21 @@
     " SELECT m.tenant_id, m.id, '" JOB_ESCALATION "', m.id::text, clock_timestamp() FROM made m"   \
     " WHERE m.rota = 'running' ON CONFLICT DO NOTHING"
 
+/* Sessions of one conversation, which a customer has who writes to two numbers, run side by side:
+ * who looks whether one is open must see what the other is opening. So each takes the same lock,
+ * in a statement of its own in front. */
+#define LOCK_KEY_SQL "hashtextextended('frontdesk.escalation.' || t.conversation_id::text, 0)"
+
+static const char lock_call_sql[] =
+    "SELECT pg_advisory_xact_lock(" LOCK_KEY_SQL ")::text FROM tool_calls k JOIN turns t"
+    " ON t.tenant_id = k.tenant_id AND t.id = k.turn_id"
+    " WHERE k.tenant_id = $1::uuid AND k.id = $2::uuid";
+
+static const char lock_turns_sql[] =
+    "SELECT pg_advisory_xact_lock(x.key)::text FROM (SELECT DISTINCT " LOCK_KEY_SQL " AS key"
+    " FROM unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, turn_id) JOIN turns t"
+    " ON t.tenant_id = i.tenant_id AND t.id = i.turn_id ORDER BY 1) AS x";
+
 /* A message is a task of its own: it opens always and stands in no wish's way, whoever has accepted
  * it. A wish for a person opens nothing where somebody has accepted one, where people are being
  * asked or this turn has asked them, and where nobody is to be asked and one is listed. */
@@ -38,9 +53,13 @@ static const char open_sql[] =
 void escalation_add_open(struct pg_unit *unit, struct arena *arena,
                          const struct escalation_opening *opening)
 {
-    struct pg_statement *statement = pg_add(unit, open_sql);
+    const char *id = uuid_format(&opening->id, arena_alloc(arena, UUID_TEXT_SIZE));
+    struct pg_statement *statement = pg_add(unit, lock_call_sql);
     pg_param(statement, opening->tenant);
-    pg_param(statement, uuid_format(&opening->id, arena_alloc(arena, UUID_TEXT_SIZE)));
+    pg_param(statement, id);
+    statement = pg_add(unit, open_sql);
+    pg_param(statement, opening->tenant);
+    pg_param(statement, id);
     pg_param(statement, opening->reason);
     pg_param(statement, opening->summary);
     pg_param(statement, opening->caller);
@@ -49,7 +68,7 @@ void escalation_add_open(struct pg_unit *unit, struct arena *arena,
     pg_param(statement, opening->calls ? "true" : "false");
 }
 
-enum escalation_opened escalation_read_opened(const struct pg_answer *answer, int statement)
+enum escalation_opened escalation_read_opened(const struct pg_answer *answer, int first)
 {
     static const char *const words[] = {[ESCALATION_OPENED] = "opened",
                                         [ESCALATION_LISTED] = "listed",
@@ -57,7 +76,7 @@ enum escalation_opened escalation_read_opened(const struct pg_answer *answer, in
                                         [ESCALATION_TAKEN] = "taken",
                                         NULL};
     return (enum escalation_opened)turn_word_index(words,
-                                                   pg_text(answer->results, statement, 0, 0));
+                                                   pg_text(answer->results, first + 1, 0, 0));
 }
 
 /* ---- what a commit opens ---- */
@@ -72,7 +91,9 @@ enum escalation_opened escalation_read_opened(const struct pg_answer *answer, in
     " AND p.state <> 'running' ORDER BY p.started_at DESC LIMIT 1) THEN 'repeated_failure'"        \
     " ELSE i.reason END"
 
-/* `said`: of a commit that is sent again the reply may have left, or be on its way; no claim of it
+/* Two of a conversation in one batch open one: rather the one that is no outage.
+ *
+ * `said`: of a commit that is sent again the reply may have left, or be on its way; no claim of it
  * is at work meanwhile, which would wait for the commit's lock of the session. */
 static const char of_turns_sql[] =
     "WITH asked AS (SELECT i.*, t.conversation_id, " REASON_SQL " AS why"
@@ -88,17 +109,17 @@ static const char of_turns_sql[] =
     " AND k.if_taken IS NOT NULL AND m.tenant_id = k.tenant_id AND m.turn_id = k.turn_id"
     " AND m.direction = 'out' AND EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = m.tenant_id"
     " AND d.message_id = m.id AND d.state = 'pending' AND d.attempts = 0)),"
-    " seen AS (SELECT k.* FROM known k WHERE NOT k.taken"
+    " seen AS (SELECT DISTINCT ON (k.tenant_id, k.conversation_id) k.* FROM known k"
+    " WHERE NOT k.taken AND k.why IS NOT NULL"
     " AND NOT EXISTS (SELECT FROM escalations o WHERE o.tenant_id = k.tenant_id"
-    " AND o.conversation_id = k.conversation_id"
-    " AND o.state = 'open' AND o.rota = 'running')),"
+    " AND o.conversation_id = k.conversation_id AND o.state = 'open' AND o.rota = 'running')"
+    " ORDER BY k.tenant_id, k.conversation_id, k.why = 'provider_outage', k.id),"
     " judged AS (SELECT s.*, s.calls AND (s.why <> 'provider_outage'"
     " OR (row_number() OVER (PARTITION BY s.tenant_id, s.why ORDER BY s.id) = 1"
     " AND NOT EXISTS (SELECT FROM escalations o WHERE o.tenant_id = s.tenant_id"
     " AND o.reason = 'provider_outage' AND o.rota NOT IN ('none', 'parked')"
     " AND o.state <> 'closed'"
-    " AND o.created_at > clock_timestamp() - interval '1 h'))) AS told FROM seen s"
-    " WHERE s.why IS NOT NULL),"
+    " AND o.created_at > clock_timestamp() - interval '1 h'))) AS told FROM seen s),"
     " made AS (INSERT INTO escalations (tenant_id, id, conversation_id, turn_id, reason, summary,"
     " promised, rota) SELECT tenant_id, id, conversation_id, turn_id, why, summary, promised,"
     " CASE WHEN told THEN 'running' ELSE 'none' END FROM judged"
@@ -119,10 +140,11 @@ void escalation_add_of_turns(struct pg_unit *unit, struct arena *arena, const ch
         {offsetof(struct escalation_of_turn, trigger.calls), COLUMN_BOOL},
         {offsetof(struct escalation_of_turn, trigger.if_taken), COLUMN_TEXT},
     };
+    const struct column_rows all = {rows, sizeof *rows, count};
+    columns_add(pg_add(unit, lock_turns_sql), arena, &all, kinds, 2);
     struct pg_statement *statement = pg_add(unit, of_turns_sql);
     pg_param(statement, worker);
-    columns_add(statement, arena, &(struct column_rows){rows, sizeof *rows, count}, kinds,
-                COLUMNS(kinds));
+    columns_add(statement, arena, &all, kinds, COLUMNS(kinds));
 }
 
 const char *const escalation_statements[] = {open_sql, NULL};

@@ -19,9 +19,9 @@ struct escalation_opening {
     bool calls;                                /* the rota is told: its timer starts */
 };
 
-/* Adds one statement, behind round_add_begin in the same unit: opens an escalation in the
+/* Adds two statements, behind round_add_begin in the same unit: opens an escalation in the
  * conversation of the call's turn if the call has begun; once, however often it is repeated, and
- * not, unless it is a message, where one is enough. */
+ * not, unless it is a message, where one is enough, be it of another session at this moment. */
 void escalation_add_open(struct pg_unit *unit, struct arena *arena,
                          const struct escalation_opening *opening);
 
@@ -32,8 +32,10 @@ enum escalation_opened {
     ESCALATION_TAKEN,  /* somebody has accepted another one: it is enough */
 };
 
-/* What came of it, from that statement of an answer whose call has begun. */
-enum escalation_opened escalation_read_opened(const struct pg_answer *answer, int statement);
+/* What came of it, from those statements, which begin at `first`, of an answer whose call has
+ * begun.
+ */
+enum escalation_opened escalation_read_opened(const struct pg_answer *answer, int first);
 
 /* What a turn opens by its commit, without being asked to. */
 struct escalation_trigger {
@@ -53,11 +55,11 @@ struct escalation_of_turn {
     struct escalation_trigger trigger;
 };
 
-/* Adds one statement, behind turn_add_commit's in the same unit: opens what the turns that it
- * committed under this worker and fence opened; nothing where the conversation has an escalation,
- * no message, that somebody accepted (the reply is then if_taken, unless a send of it has begun) or
- * that the rota is being told of. Of an outage of a tenant's models the rota is told once an hour;
- * the others are only listed. */
+/* Adds two statements, behind turn_add_commit's in the same unit: opens what the turns that it
+ * committed under this worker and fence opened; one for a conversation, and nothing where the
+ * conversation has an escalation, no message, that somebody accepted (the reply is then if_taken,
+ * unless a send of it has begun) or that the rota is being told of. Of an outage of a tenant's
+ * models the rota is told once an hour; the others are only listed. */
 void escalation_add_of_turns(struct pg_unit *unit, struct arena *arena, const char *worker,
                              const struct escalation_of_turn *rows, size_t count);
 
