@@ -122,14 +122,15 @@ static bool took_effect(const struct rounds_call *call)
 
 const struct rounds_call *rounds_same(const struct rounds *rounds, const struct rounds_call *call)
 {
+    const struct rounds_call *last = NULL;
     for (size_t i = 0; i < rounds->count; i++)
         for (size_t k = 0; k < rounds->items[i]->call_count; k++) {
             const struct rounds_call *before = &rounds->items[i]->calls[k];
             if (before == call)
-                return NULL;
+                return last;
             if (took_effect(before) && strcmp(before->name, call->name) == 0 &&
                 same_arguments(before->arguments, call->arguments))
-                return before;
+                last = before;
         }
     return NULL;
 }

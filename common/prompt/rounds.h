@@ -56,7 +56,7 @@ struct rounds_round *rounds_add(struct arena *arena, struct rounds *rounds,
  * begun is passed over: it ends, in memory, as refused, since the customer wrote again. */
 struct rounds_call *rounds_next(struct rounds *rounds, int64_t claimed);
 
-/* The earlier call of the turn that asked the same tool for the same and was done, or may have
+/* The last earlier call of the turn that asked the same tool for the same and was done, or may have
  * been; NULL if none. */
 const struct rounds_call *rounds_same(const struct rounds *rounds, const struct rounds_call *call);
 

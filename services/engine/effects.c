@@ -391,13 +391,17 @@ static int read_arguments(const struct session *session, struct effect *effect, 
 }
 
 /* The same call once more in a turn has no second effect: a model that repeats itself, or was told
- * to by whoever it obeys, is answered as the first time. */
+ * to by whoever it obeys, is answered as the first time, while what was answered then is true. */
 static const struct rounds_call *done_before(const struct session *session,
                                              const struct effect *effect,
                                              const struct rounds_call *call)
 {
     bool changes = effect->tool != NULL ? effect->tool->changes : effect->outside->changes;
-    return changes && !call->begun ? rounds_same(&session->rounds, call) : NULL;
+    const struct rounds_call *before =
+        changes && !call->begun ? rounds_same(&session->rounds, call) : NULL;
+    bool undone = before != NULL && effect->tool != NULL && effect->tool->undone != NULL &&
+                  effect->tool->undone(&session->rounds, before);
+    return undone ? NULL : before;
 }
 
 static void run_call(struct session *session, const struct rounds_call *call)

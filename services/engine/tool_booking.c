@@ -244,6 +244,56 @@ static void read_booking(const struct tool_call *call, const struct pg_answer *a
     out->text = take(call, &text);
 }
 
+/* ---- the same call once more ---- */
+
+/* What a call answered of its appointment; the texts are the document's. */
+struct said {
+    struct json *document;
+    const char *id, *state, *start;
+};
+
+static bool is_about_appointments(const struct rounds_call *call)
+{
+    const char *const names[] = {tool_book.name, tool_reschedule.name, tool_cancel.name};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], call->name) == 0)
+            return call->done && strcmp(call->outcome, "ok") == 0;
+    return false;
+}
+
+/* False: it changed none. `out` is to be freed in any case. */
+static bool read_said(const struct rounds_call *call, struct said *out)
+{
+    *out = (struct said){.document = NULL};
+    if (!is_about_appointments(call) ||
+        json_parse(call->result, strlen(call->result), &out->document, NULL) != 0)
+        return false;
+    const struct json *appointment = json_member(out->document, "appointment");
+    out->id = json_member_text(appointment, "id");
+    out->state = json_member_text(appointment, "state");
+    out->start = json_member_text(appointment, "start");
+    return out->id != NULL && out->state != NULL && out->start != NULL;
+}
+
+/* By the last of the later calls that changed the same appointment: whether it is cancelled, or at
+ * another time. */
+static bool is_undone(const struct rounds *rounds, const struct rounds_call *call)
+{
+    struct said then, now;
+    bool known = read_said(call, &then), behind = false, undone = false;
+    for (size_t i = 0; known && i < rounds->count; i++)
+        for (size_t k = 0; k < rounds->items[i]->call_count; k++) {
+            const struct rounds_call *later = &rounds->items[i]->calls[k];
+            if (behind && read_said(later, &now) && strcmp(now.id, then.id) == 0)
+                undone = strcmp(now.state, "cancelled") == 0 || strcmp(now.start, then.start) != 0;
+            if (behind)
+                json_free(&now.document);
+            behind = behind || later == call;
+        }
+    json_free(&then.document);
+    return undone;
+}
+
 const struct tool tool_book = {
     .name = "book",
     .description = "Books a free time of a service for this customer. Call it once the customer "
@@ -256,7 +306,8 @@ const struct tool tool_book = {
     .changes = true,
     .add = add_book,
     .check = booking_check_answer,
-    .read = read_booking};
+    .read = read_booking,
+    .undone = is_undone};
 
 /* ---- reschedule and cancel ---- */
 
@@ -291,7 +342,8 @@ const struct tool tool_reschedule = {
     .changes = true,
     .add = add_reschedule,
     .check = booking_check_answer,
-    .read = read_booking};
+    .read = read_booking,
+    .undone = is_undone};
 
 static int add_cancel(const struct tool_call *call, struct pg_unit *unit, struct err *err)
 {

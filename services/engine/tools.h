@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/uuid.h"
 #include "pg/pg.h"
+#include "prompt/rounds.h"
 #include "json/json.h"
 #include "json/schema.h"
 
@@ -42,6 +43,9 @@ struct tool {
     /* Reads the answer, whose results of `add` start at statement `first`. */
     void (*read)(const struct tool_call *call, const struct pg_answer *answer, int first,
                  struct tool_result *out);
+    /* Whether what a done call of it did is undone by a later one of the turn, so that the same
+     * call once more has an effect again. NULL: none can. */
+    bool (*undone)(const struct rounds *rounds, const struct rounds_call *call);
 };
 
 extern const struct tool tool_take_message, tool_escalate, tool_end_conversation,
