@@ -220,8 +220,8 @@ class Booking(Story):
         start = free_time(self.document, SERVICE)
         spoken = f"{start:%A, %B} {start.day}, at {start:%H:%M}"
         booked = f"You are booked: {SERVICE} on {spoken}. See you then."
-        people = [("Anna Smith", "1990-04-12", f"Could I have a {SERVICE.lower()} on {spoken}?"),
-                  ("Tom Brown", "1985-11-30", f"I would like a {SERVICE.lower()} on {spoken}.")]
+        people = [("patient 2041", "1990-04-12", f"Could I have a {SERVICE.lower()} on {spoken}?"),
+                  ("patient 2077", "1985-11-30", f"I would like a {SERVICE.lower()} on {spoken}.")]
         customers = [self.talk() for _ in people]
         self.script(says(result('{"result":"booked"'), booked),
                     says(result("that time is taken"), TAKEN_REPLY),
@@ -340,7 +340,7 @@ class Person(Story):
 class Outage(Story):
     title = "meanwhile at the garage: all providers are killed, the desk takes a message by itself"
     by_script = True
-    REASON, CALLER, CALL_BACK = "My brakes squeal since this morning.", "Anna Smith", "here, after 5 pm"
+    REASON, CALLER, CALL_BACK = "My brakes squeal since this morning.", "The blue van", "here, after 5 pm"
 
     def play(self):
         try:

@@ -19,7 +19,7 @@ DEADLINE_S = 60
 
 SHOP = 3  # of desk.tenants: its file lets a recovery answer, the first one's does not
 REASON = "I chipped a tooth"
-NAME = "Anna Smith"
+NAME = "patient 2041"
 CALL_BACK = "here, after 5 pm"
 
 

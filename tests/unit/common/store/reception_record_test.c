@@ -52,7 +52,7 @@ static void notes_are_read_at_the_next_start(void)
     CU_ASSERT_STRING_EQUAL(first.reception, "");
     CU_ASSERT_STRING_EQUAL(row(), "name|1|-|my tooth \"hurts\", {really}|-|t");
     CU_ASSERT_STRING_EQUAL(tasks(), "");
-    struct claims claimed = claim_one(WORKER_A, 1, 2, "Anna");
+    struct claims claimed = claim_one(WORKER_A, 1, 2, "Blue");
     struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
     CU_ASSERT_PTR_NOT_NULL(strstr(turn.reception, "\"asked\" : \"name\""));
     CU_ASSERT_PTR_NOT_NULL(strstr(turn.reception, TASK));
@@ -93,20 +93,20 @@ static void a_commit_that_comes_again_repeats_nothing(void)
     struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
     struct reception_record done = asking;
     done.asked = "done";
-    done.caller = "Anna";
+    done.caller = "Blue";
     done.summary = "my tooth";
     done.due_ms = 0;
     struct turn_commit fallback = fallback_of(&claimed.rows[0], &turn, &done);
     CU_ASSERT_EQUAL(commit(WORKER_A, &fallback).kind, TURN_COMMITTED);
     CU_ASSERT_EQUAL(commit(WORKER_A, &fallback).kind, TURN_COMMITTED);
-    CU_ASSERT_STRING_EQUAL(tasks(), "message|open|Anna|my tooth");
+    CU_ASSERT_STRING_EQUAL(tasks(), "message|open|Blue|my tooth");
     run("UPDATE escalations SET state = 'closed', closed_by = 'ines'");
     struct reception_record more = done;
     more.summary = "my tooth\nboth of them";
     noted(2, &more);
-    CU_ASSERT_STRING_EQUAL(tasks(), "message|open|Anna|my tooth\nboth of them");
+    CU_ASSERT_STRING_EQUAL(tasks(), "message|open|Blue|my tooth\nboth of them");
     CU_ASSERT_EQUAL(commit(WORKER_A, &fallback).kind, TURN_REFUSED_LOST);
-    CU_ASSERT_STRING_EQUAL(tasks(), "message|open|Anna|my tooth\nboth of them");
+    CU_ASSERT_STRING_EQUAL(tasks(), "message|open|Blue|my tooth\nboth of them");
     end_test();
 }
 
@@ -161,11 +161,11 @@ static void what_is_left_alone_becomes_a_task_once(void)
     CU_ASSERT_STRING_EQUAL(tasks(), "message|open|my tooth \"hurts\", {really}");
     struct reception_record done = asking;
     done.asked = "done";
-    done.caller = "Anna";
+    done.caller = "Blue";
     done.summary = asking.reason;
     done.due_ms = 0;
     noted(2, &done); /* the customer came back: the same task */
-    CU_ASSERT_STRING_EQUAL(tasks(), "message|open|Anna|my tooth \"hurts\", {really}");
+    CU_ASSERT_STRING_EQUAL(tasks(), "message|open|Blue|my tooth \"hurts\", {really}");
     end_test();
 }
 

@@ -40,7 +40,7 @@ def booking(result, outcome="refused"):
 
 BOOKED = booking("booked", "ok")
 TAKEN = booking("that time is taken: offer another one")
-TASK = {"reason": "message", "state": "open", "accepted_by": None, "caller": "Anna Smith",
+TASK = {"reason": "message", "state": "open", "accepted_by": None, "caller": "The blue van",
         "summary": "brakes", "call_back": "here"}
 WISH = {"reason": "customer_asks", "state": "accepted", "accepted_by": "front desk"}
 NOTES = [{"document": "dental.md", "heading": "Prices"}]
@@ -99,7 +99,7 @@ class Judge(unittest.TestCase):
         self.bad(judge.all_away(away, ("openai",)), "none of the chain")
 
     def test_task(self):
-        wanted = ("Anna Smith", "brakes", "here")
+        wanted = ("The blue van", "brakes", "here")
         self.good(judge.task_taken(talk(escalations=[WISH, TASK]), *wanted))
         self.bad(judge.task_taken(talk(escalations=[WISH]), *wanted), "0 tasks")
         self.bad(judge.task_taken(talk(escalations=[TASK, TASK]), *wanted), "2 tasks")
