@@ -210,11 +210,10 @@ const char *summary_read_claimed(const struct pg_answer *answer)
     return strcmp(kind, "claimed") == 0 ? NULL : kind;
 }
 
-void summary_add_write(struct pg_unit *unit, struct arena *arena, const struct summary_made *made)
+/* A call whose id is not the claim's leaves the claim as it is. */
+static void add_call(struct pg_unit *unit, struct arena *arena, const struct summary_made *made,
+                     const struct turn_llm_call *call, const char *body)
 {
-    const struct turn_llm_call *call = &made->call;
-    const char *conversation = id_text(arena, &made->conversation);
-    add_lock(unit, made->tenant, conversation);
     struct pg_statement *statement = pg_add(unit, write_sql);
     const char *const params[] = {made->tenant,
                                   id_text(arena, &call->id),
@@ -234,12 +233,20 @@ void summary_add_write(struct pg_unit *unit, struct arena *arena, const struct s
                                   number(arena, call->started_ms),
                                   number(arena, call->cost),
                                   id_text(arena, &made->id),
-                                  conversation,
+                                  id_text(arena, &made->conversation),
                                   number(arena, made->up_to),
-                                  made->body,
+                                  body,
                                   number(arena, made->assistant_version)};
     for (size_t i = 0; i < sizeof params / sizeof *params; i++)
         pg_param(statement, params[i]);
+}
+
+void summary_add_write(struct pg_unit *unit, struct arena *arena, const struct summary_made *made)
+{
+    add_lock(unit, made->tenant, id_text(arena, &made->conversation));
+    add_call(unit, arena, made, &made->call, made->body);
+    for (size_t i = 0; i < made->failed_count; i++)
+        add_call(unit, arena, made, &made->failed[i], NULL);
 }
 
 bool summary_read_written(const struct pg_answer *answer)

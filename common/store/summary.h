@@ -50,9 +50,9 @@ bool summary_read_message(const struct pg_answer *answer, int row, struct summar
 struct summary_claim {
     const char *tenant;
     struct uuid conversation, turn; /* the turn after which it is made */
-    struct uuid call;               /* the id of the model call to come */
+    struct uuid call;               /* the id of the last model call to come */
     int64_t after;                  /* up_to of the summary that it goes on from */
-    struct usage_amounts most;      /* that the call may use; no segments */
+    struct usage_amounts most;      /* that the calls may use; no segments */
     struct usage_limits limits;     /* of the tenant */
     int64_t lease_ms;               /* nobody else makes it for so long, whatever becomes of us */
 };
@@ -73,12 +73,14 @@ struct summary_made {
     struct uuid id, conversation, turn; /* the turn after which it was made */
     int64_t up_to;
     int assistant_version;
-    const char *body; /* NULL: the call failed, and is all that is written */
-    struct turn_llm_call call;
+    const char *body;                   /* NULL: all calls failed, and are all that is written */
+    struct turn_llm_call call;          /* the last one; its id is the claim's */
+    const struct turn_llm_call *failed; /* the ones before it, of other models */
+    size_t failed_count;                /* at most 12 */
 };
 
-/* Adds to an empty unit the statements that write the call, the summary unless there is one up to
- * there, and what the call used, and give back the claim; without a body nobody tries again for a
+/* Adds to an empty unit the statements that write the calls, the summary unless there is one up to
+ * there, and what the calls used, and give back the claim; without a body nobody tries again for a
  * minute, for two after the next failure, and so on to an hour. Written twice it counts once. Texts
  * live until the unit is done. summary_read_written of the answer: false when nothing was written
  * because the conversation or the turn is gone, as after an erasure. */

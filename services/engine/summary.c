@@ -1,6 +1,6 @@
-/* Reading what was said, claiming the summary, asking the first model of the chain, storing what it
- * made of it. Each job is a chain of these steps (read, claim, ask, write) that any failure ends.
- * statements.c calls it. */
+/* Reading what was said, claiming the summary, asking the models of the chain, storing what they
+ * made of it. Each job is a chain of these steps (read, claim, ask, write) that any failure ends,
+ * but that of a model which another one stands behind. statements.c calls it. */
 #include "summary.h"
 
 #include "assistants.h"
@@ -23,8 +23,9 @@
 
 #define JOBS_MAX       4 /* of a process, so that turns have the connections and the models */
 #define UNIT_MS        5000
-#define TOTAL_MS       30000
-#define LEASE_MS       60000 /* of a claim: the call and all tries to write it */
+#define TOTAL_MS       30000 /* of all calls of a job */
+#define CALL_LEAST_MS  2000  /* less time is left to no call */
+#define LEASE_MS       60000 /* of a claim: the calls and all tries to write them */
 #define ANSWER_TOKENS  400
 #define ANSWER_MAX     (16 * 1024)
 #define BODY_MAX       3000 /* bytes that are kept of it */
@@ -36,11 +37,15 @@ struct job {
     TAILQ_ENTRY(job) link;
     struct arena *arena;
     const struct assistant *assistant; /* the engine's, kept as long as it */
-    const char *breaker;               /* the key of the model's */
+    const char *assistant_id;
     struct summary_wish wish;
     struct recap recap;
     int64_t after; /* up_to of the summary that it goes on from */
     struct summary_made made;
+    struct turn_llm_call failed[ASSISTANT_MODELS_MAX]; /* of made */
+    struct uuid claim;                                 /* and the id of the last call */
+    int model;                                         /* of the chain */
+    int64_t until_ms; /* clock_mono_ms: when the last call must have ended */
     struct llm_call *call;
     struct rate_place place; /* the call's */
     struct timer *again;     /* of the write */
@@ -92,7 +97,13 @@ bool summaries_in_flight(const struct summaries *summaries)
 
 static const struct assistant_model *model_of(const struct job *job)
 {
-    return &job->assistant->models[0];
+    return &job->assistant->models[job->model];
+}
+
+static const char *breaker_of(const struct job *job)
+{
+    return breaker_key_of(job->arena, job->made.tenant, job->assistant_id,
+                          job->made.assistant_version, job->model);
 }
 
 static int answer_tokens(const struct assistant_model *model)
@@ -138,10 +149,10 @@ static void write_summary(void *arg)
 static void tell_breaker(const struct job *job, const struct err *err)
 {
     int64_t alone_ms =
-        breaker_report(job->all->engine->breakers, job->breaker, false, err, clock_mono_ms());
+        breaker_report(job->all->engine->breakers, breaker_of(job), false, err, clock_mono_ms());
     if (alone_ms > 0)
-        log_warn("model.left_alone", LOG_TEXT("tenant", job->made.tenant), LOG_INT("model", 1),
-                 LOG_INT("ms", alone_ms), LOG_ERR(err));
+        log_warn("model.left_alone", LOG_TEXT("tenant", job->made.tenant),
+                 LOG_INT("model", job->model + 1), LOG_INT("ms", alone_ms), LOG_ERR(err));
 }
 
 /* What was taken for the call was a guess; a call that was stopped has taken that. */
@@ -152,22 +163,6 @@ static void tell_rate(struct job *job, const struct llm_result *result)
                 known ? result->tokens_in + result->tokens_out : -1);
 }
 
-static void answered(void *arg, const struct llm_result *result)
-{
-    struct job *job = arg;
-    struct summary_made *made = &job->made;
-    job->call = NULL;
-    tell_breaker(job, result->err);
-    tell_rate(job, result);
-    calls_describe(job->arena, model_of(job), result, &made->call);
-    if (result->err != NULL)
-        log_warn("summary.failed", LOG_TEXT("tenant", made->tenant), LOG_ERR(result->err));
-    else if (result->text[strspn(result->text, " \n\t\r")] != '\0')
-        made->body =
-            arena_strndup(job->arena, result->text, text_utf8_prefix(result->text, BODY_MAX));
-    write_summary(job);
-}
-
 static int64_t tokens_in(const struct job *job)
 {
     int64_t tokens = 0;
@@ -175,23 +170,6 @@ static int64_t tokens_in(const struct job *job)
         tokens += tokens_of_message(&job->recap.messages[i]);
     return tokens;
 }
-
-static void ask(struct job *job)
-{
-    const struct assistant_model *model = model_of(job);
-    struct engine *engine = job->all->engine;
-    job->made.call.started_ms = clock_wall_ms();
-    struct llm_request request = assistant_request(model);
-    request.messages = job->recap.messages;
-    request.message_count = RECAP_MESSAGES;
-    request.max_tokens = answer_tokens(model);
-    request.answer_max_bytes = ANSWER_MAX;
-    request.total_ms = TOTAL_MS;
-    job->call =
-        llm_start(engine->llm, &request, &(struct llm_callbacks){.on_done = answered, .arg = job});
-}
-
-/* ---- claim ---- */
 
 /* Whether the call may leave now; then `place` has what it takes. A summary counts against the
  * model's limits like a turn, but waits for none: the next turn whose prompt leaves something out
@@ -205,6 +183,84 @@ static bool take_rate(struct job *job, int64_t most_ms)
                      &job->place) == 0;
 }
 
+/* One that is to be tried once is tried by a turn: a summary that hangs would hold up turns. */
+static bool is_left_alone(const struct job *job)
+{
+    struct breakers *breakers = job->all->engine->breakers;
+    bool probe;
+    const char *key = breaker_of(job);
+    int64_t wait_ms = breaker_wait_ms(breakers, key, clock_mono_ms(), &probe);
+    if (probe)
+        breaker_let_go(breakers, key);
+    return wait_ms > 0 || probe;
+}
+
+/* The first from `model` on that is not left alone becomes the job's; false: there is none. */
+static bool find_model(struct job *job)
+{
+    while (job->model < (int)job->assistant->model_count && is_left_alone(job))
+        job->model++;
+    return job->model < (int)job->assistant->model_count;
+}
+
+static void answered(void *arg, const struct llm_result *result);
+
+static void ask(struct job *job)
+{
+    const struct assistant_model *model = model_of(job);
+    struct engine *engine = job->all->engine;
+    struct llm_request request = assistant_request(model);
+    job->made.call = calls_empty("stopped");
+    job->made.call.id = job->claim;
+    job->made.call.provider = model->provider;
+    job->made.call.model = model->model;
+    job->made.call.started_ms = clock_wall_ms();
+    request.messages = job->recap.messages;
+    request.message_count = RECAP_MESSAGES;
+    request.max_tokens = answer_tokens(model);
+    request.answer_max_bytes = ANSWER_MAX;
+    request.total_ms = job->until_ms - clock_mono_ms();
+    job->call =
+        llm_start(engine->llm, &request, &(struct llm_callbacks){.on_done = answered, .arg = job});
+}
+
+/* Whether the next of the chain is asked in place of the one that failed, as in a turn: not after a
+ * refusal, nor without time for it. */
+static bool ask_next(struct job *job, const struct err *err)
+{
+    struct summary_made *made = &job->made;
+    if (err->class == ERR_PERMANENT || job->all->stopped ||
+        job->until_ms - clock_mono_ms() < CALL_LEAST_MS)
+        return false;
+    job->model++;
+    if (!find_model(job) || !take_rate(job, 0))
+        return false;
+    job->failed[made->failed_count] = made->call;
+    job->failed[made->failed_count++].id = uuid_new();
+    ask(job);
+    return true;
+}
+
+static void answered(void *arg, const struct llm_result *result)
+{
+    struct job *job = arg;
+    struct summary_made *made = &job->made;
+    job->call = NULL;
+    tell_breaker(job, result->err);
+    tell_rate(job, result);
+    calls_describe(job->arena, model_of(job), result, &made->call);
+    if (result->err != NULL)
+        log_warn("summary.failed", LOG_TEXT("tenant", made->tenant),
+                 LOG_INT("model", job->model + 1), LOG_ERR(result->err));
+    else if (result->text[strspn(result->text, " \n\t\r")] != '\0')
+        made->body =
+            arena_strndup(job->arena, result->text, text_utf8_prefix(result->text, BODY_MAX));
+    if (result->err == NULL || !ask_next(job, result->err))
+        write_summary(job);
+}
+
+/* ---- claim ---- */
+
 /* What would have none is not claimed. The place is taken with the claim in hand: who is refused
  * one must not keep turns from the model. */
 static bool is_within_rate(struct job *job)
@@ -212,24 +268,18 @@ static bool is_within_rate(struct job *job)
     return take_rate(job, -1);
 }
 
-/* One that is to be tried once is tried by a turn: a summary that hangs would hold up turns. */
-static bool is_left_alone(const struct job *job)
-{
-    struct breakers *breakers = job->all->engine->breakers;
-    bool probe;
-    int64_t wait_ms = breaker_wait_ms(breakers, job->breaker, clock_mono_ms(), &probe);
-    if (probe)
-        breaker_let_go(breakers, job->breaker);
-    return wait_ms > 0 || probe;
-}
-
+/* Of one call of each model that is left. */
 static struct usage_amounts worst_of(const struct job *job)
 {
-    const struct assistant_model *model = model_of(job);
-    const int64_t in = tokens_in(job), out = answer_tokens(model);
-    return (struct usage_amounts){.tokens = in + out,
-                                  .cost = in * (model->price_in > 0 ? model->price_in : 0) +
-                                          out * (model->price_out > 0 ? model->price_out : 0)};
+    struct usage_amounts worst = {.tokens = 0};
+    for (int i = job->model; i < (int)job->assistant->model_count; i++) {
+        const struct assistant_model *model = &job->assistant->models[i];
+        const int64_t in = tokens_in(job), out = answer_tokens(model);
+        worst.tokens += in + out;
+        worst.cost += in * (model->price_in > 0 ? model->price_in : 0) +
+                      out * (model->price_out > 0 ? model->price_out : 0);
+    }
+    return worst;
 }
 
 /* A claim that we do not use lapses. */
@@ -242,6 +292,7 @@ static void claimed(void *arg, const struct pg_answer *answer)
         log_warn("statement.failed", LOG_TEXT("what", "summary"), LOG_ERR(answer->err));
     else if (why != NULL)
         log_info("summary.not_now", LOG_TEXT("tenant", job->made.tenant), LOG_TEXT("why", why));
+    job->until_ms = clock_mono_ms() + TOTAL_MS;
     if (answer->err == NULL && why == NULL && !job->all->stopped && take_rate(job, 0))
         ask(job);
     else
@@ -256,7 +307,7 @@ static void claim(struct job *job)
                       &(struct summary_claim){.tenant = job->made.tenant,
                                               .conversation = job->made.conversation,
                                               .turn = job->made.turn,
-                                              .call = job->made.call.id,
+                                              .call = job->claim,
                                               .after = job->after,
                                               .most = worst_of(job),
                                               .limits = job->assistant->budget,
@@ -296,8 +347,8 @@ static void was_read(void *arg, const struct pg_answer *answer)
     struct job *job = arg;
     if (answer->err != NULL)
         log_warn("statement.failed", LOG_TEXT("what", "summary"), LOG_ERR(answer->err));
-    if (answer->err == NULL && !job->all->stopped && read_recap(job, answer) &&
-        !is_left_alone(job) && is_within_rate(job))
+    if (answer->err == NULL && !job->all->stopped && read_recap(job, answer) && find_model(job) &&
+        is_within_rate(job))
         claim(job);
     else
         job_end(job);
@@ -331,17 +382,15 @@ static void start(struct summaries *all, const struct session *session,
     job->all = all;
     job->arena = arena_new();
     job->assistant = assistant;
-    job->breaker =
-        breaker_key_of(job->arena, session->tenant, turn->assistant, turn->assistant_version, 0);
+    job->assistant_id = arena_strdup(job->arena, turn->assistant);
+    job->claim = uuid_new();
     wish.tenant = arena_strdup(job->arena, session->tenant);
     job->wish = wish;
     job->made = (struct summary_made){.tenant = wish.tenant,
                                       .id = uuid_new(),
                                       .turn = turn->turn,
                                       .assistant_version = turn->assistant_version,
-                                      .call = calls_empty("stopped")};
-    job->made.call.provider = model_of(job)->provider;
-    job->made.call.model = model_of(job)->model;
+                                      .failed = job->failed};
     TAILQ_INSERT_TAIL(&all->jobs, job, link);
     summary_add_read(&unit, job->arena, &job->wish);
     pg_submit(all->engine->pg, &unit);

@@ -17,7 +17,8 @@ void summaries_free(struct summaries **summaries);
 /* The session's turn was committed, and is still in memory: summarises what its prompt left out,
  * or all of a conversation that ended with it; with the first reply of a conversation, what the
  * contact's last one has been. One at a time for a contact's conversation, few of a tenant and few
- * in all, within the tenant's budgets, and none of a model in trouble. */
+ * in all, within the tenant's budgets, by the first model of the chain that is not in trouble, and
+ * when it fails by the next. */
 void summaries_after(struct summaries *summaries, struct session *session);
 
 /* Drain: no new ones, and calls of models are stopped, which is written. */

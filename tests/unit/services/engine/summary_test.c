@@ -1,4 +1,6 @@
-/* What a summary takes of its model's limits per minute, on a real PostgreSQL: only a call does. */
+/* Which models of the chain are asked for a summary, and what it takes of their limits per minute,
+ * on a real PostgreSQL: only a call does. */
+#include "unit/common/http/fake_server.h"
 #include "unit/common/store/turn_rig.h"
 
 #include "assistants.h"
@@ -28,18 +30,21 @@ static bool is_over(void)
     return !summaries_in_flight(engine.summaries);
 }
 
+#define MODEL(url, name)                                                                           \
+    "{\"base_url\": \"" url "\", \"model\": \"" name                                               \
+    "\", \"requests_per_minute\": 1, \"first_token_ms\": 5000}"
+
 /* A turn was answered, its prompt left all out, and its tenant may use so many tokens a day. */
-static void begin_engine(int tokens)
+static void begin_turn(const char *models, int tokens)
 {
     begin_test();
-    run(arena_printf(arena,
-                     "INSERT INTO assistant_versions VALUES ('" TENANT "', '" ASSISTANT "', 1,"
-                     " '{\"models\": [{\"base_url\": \"" CLOSED "\", \"model\": \"m\","
-                     " \"requests_per_minute\": 1, \"first_token_ms\": 5000}],"
-                     " \"budgets\": {\"day\": {\"tokens\": %d}}}', 'test', now())"
-                     " ON CONFLICT (tenant_id, assistant_id, version)"
-                     " DO UPDATE SET config = EXCLUDED.config",
-                     tokens));
+    run(arena_printf(
+        arena,
+        "INSERT INTO assistant_versions VALUES ('" TENANT "', '" ASSISTANT "', 1,"
+        " '{\"models\": [%s], \"budgets\": {\"day\": {\"tokens\": %d}}}', 'test', now())"
+        " ON CONFLICT (tenant_id, assistant_id, version)"
+        " DO UPDATE SET config = EXCLUDED.config",
+        models, tokens));
     struct claims claimed = claim_one(WORKER_A, 1, 1, "I am Ada");
     struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
     struct turn_commit reply = commit_of(&claimed.rows[0], &turn);
@@ -56,6 +61,11 @@ static void begin_engine(int tokens)
     session.turn.assistant = ASSISTANT;
     session.turn.assistant_version = 1;
     CU_ASSERT_TRUE_FATAL(rig_until(has_assistant));
+}
+
+static void begin_engine(int tokens)
+{
+    begin_turn(MODEL(CLOSED, "m"), tokens);
     summaries_after(engine.summaries, &session);
     CU_ASSERT_TRUE_FATAL(rig_until(is_claiming));
 }
@@ -105,12 +115,106 @@ static void a_call_takes_one(void)
     end_engine();
 }
 
+/* ---- the chain ---- */
+
+static struct fake_server *server;
+
+#define SAID(text, finish)                                                                         \
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" text                              \
+    "\"},\"finish_reason\":\"" finish "\"}],\"usage\":{\"prompt_tokens\":7,"                       \
+    "\"completion_tokens\":3}}\n\ndata: [DONE]\n\n"
+
+static bool serve(struct fake_server *self, int fd, const struct fake_request *request)
+{
+    static const char stream[] = "Content-Type: text/event-stream\r\n";
+    (void)self;
+    if (strstr(request->head, " /good/") != NULL)
+        return fake_answer(fd, "200 OK", stream, SAID("So far.", "stop"));
+    if (strstr(request->head, " /filtered/") != NULL)
+        return fake_answer(fd, "200 OK", stream, SAID("", "content_filter"));
+    return fake_answer(fd, "503 Service Unavailable", "", "");
+}
+
+/* At that path of the server; "": nobody listens. */
+static void add_model(struct strbuf *models, const char *path, int number)
+{
+    if (number > 1)
+        strbuf_add_text(models, ", ");
+    if (path[0] == '\0')
+        strbuf_printf(models, MODEL(CLOSED, "m%d"), number);
+    else
+        strbuf_printf(models, MODEL("http://127.0.0.1:%d/%s", "m%d"), server->port, path, number);
+}
+
+/* What became of each call, in order, and of the summary. */
+static const char chain_sql[] =
+    "SELECT coalesce(string_agg(model || ' ' || outcome, ', ' ORDER BY model), '') || ' | '"
+    " || coalesce((SELECT body FROM summaries), '-') || ' | ' || (SELECT sum(tokens) FROM usage"
+    " WHERE period = 'day') || ' | ' || (SELECT count(*) FROM summary_claims WHERE reserved_day IS"
+    " NULL AND until_at > now()) FROM llm_calls WHERE purpose = 'summary'";
+
+static bool is_written(void)
+{
+    return strcmp(value("SELECT EXISTS (SELECT FROM llm_calls WHERE purpose = 'summary') AND NOT"
+                        " EXISTS (SELECT FROM summary_claims WHERE reserved_day IS NOT NULL)"),
+                  "t") == 0;
+}
+
+/* Guard: ask_next and find_model of summary.c. The turn has used 5 tokens, each answer 10. */
+static void the_next_of_the_chain(void)
+{
+    static const struct {
+        const char *paths[3];
+        bool alone; /* the first one, when the summary is wished for */
+        const char *left;
+    } cases[] = {
+        {{"good", "good"}, false, "m1 answered | So far. | 15 | 0"},
+        {{"", "good"}, false, "m1 failed, m2 answered | So far. | 15 | 0"},
+        {{"down", "", "good"}, false, "m1 failed, m2 failed, m3 answered | So far. | 15 | 0"},
+        {{"filtered", "good"}, false, "m1 failed | - | 15 | 1"},
+        {{"", "down"}, false, "m1 failed, m2 failed | - | 5 | 1"},
+        {{"good", "good"}, true, "m2 answered | So far. | 15 | 0"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct strbuf models;
+        struct err shut;
+        strbuf_init(&models, 4000);
+        for (int k = 0; k < 3 && cases[i].paths[k] != NULL; k++)
+            add_model(&models, cases[i].paths[k], k + 1);
+        begin_turn(models.data, 1000000);
+        err_set(&shut, ERR_FALL_BACK, "llm.config", "a wrong key");
+        if (cases[i].alone)
+            breaker_report(engine.breakers, breaker_key_of(arena, TENANT, ASSISTANT, 1, 0), false,
+                           &shut, clock_mono_ms());
+        summaries_after(engine.summaries, &session);
+        CU_ASSERT_TRUE_FATAL(rig_until(is_written));
+        CU_ASSERT_STRING_EQUAL(value(chain_sql), cases[i].left);
+        if (strcmp(value(chain_sql), cases[i].left) != 0)
+            printf("    case %zu: %s\n", i + 1, value(chain_sql));
+        end_engine();
+        strbuf_fini(&models);
+    }
+}
+
+static int open_both(void)
+{
+    server = fake_server_start(serve);
+    return open_server();
+}
+
+static int end_both(void)
+{
+    fake_server_stop(server);
+    return rig_end_server();
+}
+
 int main(void)
 {
     CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("engine summaries", open_server, rig_end_server);
+    CU_pSuite suite = CU_add_suite("engine summaries", open_both, end_both);
     CU_add_test(suite, "a refused claim", a_claim_that_is_refused_takes_no_place);
     CU_add_test(suite, "a call", a_call_takes_one);
+    CU_add_test(suite, "the next of the chain", the_next_of_the_chain);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }
