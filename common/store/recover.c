@@ -220,6 +220,10 @@ static const char pace_sql[] =
     " last_done_at = CASE WHEN $2::bigint < 0 THEN clock_timestamp() ELSE j.last_done_at END"
     " WHERE " JOB_OF("$1::uuid") " AND j.due_at <= statement_timestamp()";
 
+static const char wake_sql[] =
+    "UPDATE jobs j SET due_at = clock_timestamp(), since = clock_timestamp()"
+    " WHERE " JOB_OF("$1::uuid") " AND j.due_at > clock_timestamp() + $2::bigint * interval '1 ms'";
+
 void recover_add_look(struct pg_unit *unit, struct arena *arena, const struct recover_look *look)
 {
     struct pg_statement *statement = pg_add(unit, make_sql);
@@ -276,6 +280,14 @@ void recover_add_step(struct pg_unit *unit, struct arena *arena, const struct re
     pg_param(statement, id_text(arena, &message));
     pg_param(statement, id_text(arena, &claim));
     pg_param(statement, step->worker);
+}
+
+void recover_add_wake(struct pg_unit *unit, struct arena *arena, const char *tenant,
+                      int64_t every_ms)
+{
+    struct pg_statement *statement = pg_add(unit, wake_sql);
+    pg_param(statement, tenant);
+    pg_param(statement, arena_printf(arena, "%lld", (long long)every_ms));
 }
 
 int64_t recover_read_armed(const struct pg_answer *answer)

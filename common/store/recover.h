@@ -44,8 +44,8 @@ int recover_answer(struct pg_session *session, const struct recover_row *row, co
 /* ---- for the engine: units; texts live until they are done. Loop thread. ---- */
 
 /* The tenant's job, made when a turn without a model is found and its file has `by_itself`. Its
- * `since` is the last try's time, `worker` who made it, `tries` how many in a row found no model.
- */
+ * `since` is the last try's time, or when it was woken since, `worker` who made it, `tries` how
+ * many in a row found no model. */
 struct recover_look {
     int64_t first_ms;  /* until a new job is due */
     int64_t within_ms; /* older turns are not looked at */
@@ -80,6 +80,11 @@ struct recover_step {
  * takes it; then, as recover_answer does, the session is made due if all still holds. */
 void recover_add_step(struct pg_unit *unit, struct arena *arena, const struct recover_due *due,
                       const struct recover_step *step);
+
+/* Adds one statement: a model of the tenant's is back, so that its job, if there is one that pauses
+ * (is due later than in `every_ms`), is due now, and what its tries found before says nothing. */
+void recover_add_wake(struct pg_unit *unit, struct arena *arena, const char *tenant,
+                      int64_t every_ms);
 
 /* How many sessions the step made due: 0 or 1. */
 int64_t recover_read_armed(const struct pg_answer *answer);

@@ -82,6 +82,12 @@ bool breaker_is_tried(const struct breakers *breakers, const char *key)
     return breaker != NULL && breaker->probing;
 }
 
+bool breaker_is_open(const struct breakers *breakers, const char *key)
+{
+    const struct breaker *breaker = map_get_text(breakers->troubled, key);
+    return breaker != NULL && breaker->opened > 0;
+}
+
 /* `first_ms`, doubled each time that it opens again before a call has gone well. */
 static int64_t longer(int64_t first_ms, int64_t max_ms, int opened)
 {

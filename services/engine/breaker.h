@@ -31,6 +31,9 @@ int64_t breaker_wait_ms(struct breakers *breakers, const char *key, int64_t now_
  * how long that takes. */
 bool breaker_is_tried(const struct breakers *breakers, const char *key);
 
+/* Whether it is open: it is left alone, or was and no call has gone well since. */
+bool breaker_is_open(const struct breakers *breakers, const char *key);
+
 /* Tells how a call ended; NULL: well. What began before it opened, and fails, tells nothing new.
  * What a failure counts is llm_health's word: one that no model has is trouble. Returns for how
  * long it is left alone because of this one, 0 if it is not. */

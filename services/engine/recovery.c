@@ -112,6 +112,26 @@ static void look(void *arg)
     pg_submit(engine->pg, &unit);
 }
 
+/* ---- the wake ---- */
+
+/* One that fails is lost: the job is due in its own time. */
+static void woken(void *arg, const struct pg_answer *answer)
+{
+    struct arena *arena = arg;
+    if (answer->err != NULL)
+        log_warn("statement.failed", LOG_TEXT("what", "recovery"), LOG_ERR(answer->err));
+    arena_free(&arena);
+}
+
+void recovery_wake(struct engine *engine, const char *tenant)
+{
+    struct arena *arena = arena_new();
+    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = woken, .arg = arena};
+    recover_add_wake(&unit, arena, arena_strdup(arena, tenant),
+                     engine->shared->settings.recovery_every_ms);
+    pg_submit(engine->pg, &unit);
+}
+
 struct recovery *recovery_new(struct engine *engine)
 {
     struct recovery *self = xcalloc(1, sizeof *self);

@@ -15,6 +15,11 @@ struct recovery;
 struct recovery *recovery_new(struct engine *engine);
 void recovery_free(struct recovery **recovery);
 
+/* A model that was left alone has answered the tenant: what its recovery waits for is there. Of any
+ * loop. Bounded: a breaker closes once for each time that it opened, and the job moves on no faster
+ * than its pace. */
+void recovery_wake(struct engine *engine, const char *tenant);
+
 /* What comes next for a tenant whose job is due, with `every_ms` between two answers. Pure; the
  * worker is borrowed. */
 void recovery_plan(const struct recover_due *due, int64_t every_ms, const char *worker,

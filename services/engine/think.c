@@ -10,6 +10,7 @@
 #include "prompt/record.h"
 #include "rate.h"
 #include "reception_turn.h"
+#include "recovery.h"
 #include "reply.h"
 #include "service/log.h"
 #include "session.h"
@@ -50,9 +51,12 @@ static const char *breaker_key(struct session *session, int index)
 static void tell_breaker(struct session *session, const struct err *err)
 {
     struct breakers *breakers = session->engine->breakers;
-    int64_t alone_ms = breaker_report(breakers, breaker_key(session, session->model_index),
-                                      session->is_probe, err, clock_mono_ms());
+    const char *key = breaker_key(session, session->model_index);
+    bool was_open = breaker_is_open(breakers, key);
+    int64_t alone_ms = breaker_report(breakers, key, session->is_probe, err, clock_mono_ms());
     session->is_probe = false;
+    if (was_open && !breaker_is_open(breakers, key))
+        recovery_wake(session->engine, session->tenant);
     if (alone_ms > 0)
         log_warn("model.left_alone", LOG_TEXT("tenant", session->tenant),
                  LOG_INT("model", session->model_index + 1), LOG_INT("ms", alone_ms), LOG_ERR(err));

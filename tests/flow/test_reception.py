@@ -399,6 +399,29 @@ def test_recovers_by_itself_where_the_file_says_so(desk):
     desk.scripted = None
 
 
+def test_recovers_at_once_when_a_breaker_closes(desk):
+    """A model that fails is left alone, two customers get the tenant's wording, and the job would look for a model in
+    64 s: the first text that it answers again wakes the job. Guard: recovery_wake of think.c."""
+    desk.scripted = None
+    engines(desk, 1, recovery_every_ms=8000, turn_deadline_ms=12000)  # a turn waits for who is left alone
+    missed, later = [Customer(desk, SHOP) for _ in range(2)], Customer(desk, SHOP)
+    with changed(desk, SHOP, recover={"answer": True, "by_itself": True}):
+        desk.faults("model", {"match": "messages", "action": {"type": "status", "status": 503}})
+        for one in missed:
+            text(desk, one, "is the blue one in stock?")
+        for one in missed:
+            told(one, 1)
+        desk.wait(lambda: desk.value("SELECT count(*) FROM jobs WHERE kind = 'recovery' AND due_at > now()"
+                                     " + interval '20 s'") == 1, 15, "the job to pause")
+        desk.faults("model", {"match": AGAIN, "action": {"type": "reply", "text": "Later: yes, it is."}})
+        text(desk, later, "are you open?")
+        told(later, 1, "reply")
+        desk.wait(lambda: all(len(one.replies()) == 2 for one in missed), 30,
+                  lambda: f"their later answers, got {[one.replies() for one in missed]}")
+        assert all(told(one, 2, "reply") == "Later: yes, it is." for one in missed)
+    desk.scripted = None
+
+
 def test_recover_only_where_the_file_allows_it(desk):
     engines(desk)
     question = marked(desk, "do you have time today?")

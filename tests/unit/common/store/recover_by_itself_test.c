@@ -151,6 +151,40 @@ static void tried(const struct inbox_claimed *claimed, const char *code)
     ended(claimed, &turn, "", "fallback", code);
 }
 
+static int64_t wake(const char *tenant, int64_t every_ms)
+{
+    struct outcome out;
+    struct pg_unit unit = {.count = 0};
+    recover_add_wake(&unit, arena, tenant, every_ms);
+    rig_submit(&unit, &out);
+    rig_run();
+    CU_ASSERT_FALSE(out.failed);
+    return out.affected;
+}
+
+/* A model is back: the pause is over, and a try that failed before says nothing any more. Not for
+ * another tenant, within the pace, or where the job has ended. Guard: wake_sql. */
+static void a_model_is_back(void)
+{
+    begin_recovery(BY_ITSELF);
+    struct inbox_claimed claimed = fallback();
+    look();
+    tried(&claimed, AWAY);
+    CU_ASSERT_TRUE(look().rows[0].failed);
+    run("UPDATE jobs SET due_at = clock_timestamp() + interval '90 s'");
+    CU_ASSERT_EQUAL(wake("00000000-0000-7000-8000-000000000002", 2000), 0);
+    CU_ASSERT_EQUAL(wake(TENANT, 120000), 0);
+    CU_ASSERT_EQUAL(wake(TENANT, 2000), 1);
+    CU_ASSERT_STRING_EQUAL(value("SELECT due_at <= clock_timestamp() FROM jobs"), "t");
+    CU_ASSERT_EQUAL(wake(TENANT, 2000), 0);
+    struct looked seen = look();
+    CU_ASSERT_FALSE(seen.rows[0].failed);
+    CU_ASSERT_FALSE(uuid_is_nil(&seen.rows[0].turn));
+    run("UPDATE jobs SET due_at = NULL");
+    CU_ASSERT_EQUAL(wake(TENANT, 2000), 0);
+    end_recovery();
+}
+
 /* What models decline is tried three times, holds up nobody, and stays a person's to ask for.
  * Tries without a model are no end. Guard: recover.c DECLINED in BY_ITSELF and due_sql. */
 static void what_is_declined_is_given_up(void)
@@ -346,6 +380,7 @@ int main(void)
 {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("recover by itself", open_server, rig_end_server);
+    CU_add_test(suite, "a model is back", a_model_is_back);
     CU_add_test(suite, "one engine takes it", one_engine_takes_it);
     CU_add_test(suite, "a try without a model", a_try_without_a_model);
     CU_add_test(suite, "a person comes between", a_person_comes_between);

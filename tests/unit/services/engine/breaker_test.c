@@ -129,6 +129,19 @@ static void test_probe_that_says_nothing(void)
     breaker_let_go(breakers, "nobody");
 }
 
+/* From its opening until a call has gone well; a few failures open nothing. */
+static void test_is_open(void)
+{
+    fail_often("a", 4, 0);
+    CU_ASSERT_FALSE(breaker_is_open(breakers, "a"));
+    fail_often("a", 1, 0);
+    CU_ASSERT_TRUE(breaker_is_open(breakers, "a"));
+    CU_ASSERT_EQUAL(wait_ms("a", 5000), 0);
+    CU_ASSERT_TRUE(breaker_is_open(breakers, "a")); /* it is being tried */
+    breaker_report(breakers, "a", true, NULL, 5000);
+    CU_ASSERT_FALSE(breaker_is_open(breakers, "a"));
+}
+
 static void test_forgotten(void)
 {
     fail_often("a", 5, 0);
@@ -159,6 +172,7 @@ static void test_all(void)
     with_fresh(test_told_how_long);
     with_fresh(test_not_its_fault);
     with_fresh(test_probe_that_says_nothing);
+    with_fresh(test_is_open);
     with_fresh(test_forgotten);
 }
 
