@@ -235,7 +235,7 @@ static const struct damage channel_cases[] = {
     MEMBER("channel missing", "event.member", "channel", GONE),
     MEMBER("kind in capitals", "event.member", "kind", "\"SMS\""),
     MEMBER("kind missing", "event.member", "kind", GONE),
-    MEMBER("address no number", "event.member", "address", "\"mara@example.com\""),
+    MEMBER("address no number", "event.member", "address", "\"owner@example.com\""),
     MEMBER("address of 257 bytes", "event.member", "address", "\"+" X256 "\""),
     MEMBER("another address", "event.key", "address", "\"+15550003333\""),
     MEMBER("no account", "event.member", "account_sid", GONE),

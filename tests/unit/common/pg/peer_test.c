@@ -156,12 +156,12 @@ static void test_name_is_resolved_and_options_are_sent(void)
     static struct peer peer;
     char url[128];
     start_peer(&peer, ACT_HANG);
-    snprintf(url, sizeof url, "postgresql://mara:pw@localhost:%d/desk?sslmode=disable", peer.port);
+    snprintf(url, sizeof url, "postgresql://owner:pw@localhost:%d/desk?sslmode=disable", peer.port);
     struct outcome out = one_unit(url, 1000);
     CU_ASSERT_STRING_EQUAL(out.err.code, "pg.down");
     CU_ASSERT_TRUE(atomic_load(&peer.accepted) >= 1);
     end_peer(&peer);
-    CU_ASSERT_PTR_NOT_NULL(strstr(peer.startup, "user|mara|"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(peer.startup, "user|owner|"));
     CU_ASSERT_PTR_NOT_NULL(strstr(peer.startup, "database|desk|"));
     CU_ASSERT_PTR_NOT_NULL(strstr(peer.startup, "application_name|unit-test|"));
     CU_ASSERT_PTR_NOT_NULL(strstr(peer.startup, "client_encoding|UTF8|"));

@@ -17,7 +17,7 @@ static const char *stored_and_counted(void)
 
 /* What a takeover does to the session and its turn (store/conversation.c). */
 static const char takeover_sql[] =
-    "UPDATE conversations SET epoch = epoch + 1, held_by = 'ines';"
+    "UPDATE conversations SET epoch = epoch + 1, held_by = 'staff';"
     "UPDATE channel_sessions SET worker = NULL, due_at = NULL; UPDATE turns SET worker = NULL";
 
 /* The model had answered when somebody took the conversation: its commit finds the session gone. */

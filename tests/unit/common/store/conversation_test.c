@@ -38,7 +38,7 @@ static struct conversation_ref asked(void)
 {
     static const struct reception_record asking = {
         .asked = "name", .tries = 1, .reason = "my tooth", .due_ms = 60000};
-    struct conversation_ref ref = {.actor = "ines"};
+    struct conversation_ref ref = {.actor = "staff"};
     begin_test();
     open_console();
     struct claims claimed = claim_one(WORKER_A, 1, 1, "hello");
@@ -71,7 +71,7 @@ static void taken_over_answered_and_handed_back(void)
     struct conversation_ref ref = asked();
     struct conversation_takeover taken;
     struct conversation_reply reply = {
-        .message = uuid_new(), .delivery = uuid_new(), .body = "Ines here"};
+        .message = uuid_new(), .delivery = uuid_new(), .body = "Staff here"};
     int64_t due = 0;
     bool yours = false;
     struct err err;
@@ -99,7 +99,7 @@ static void taken_over_answered_and_handed_back(void)
 
 static struct conversation_ref of_customer(void)
 {
-    struct conversation_ref ref = {.actor = "ines"};
+    struct conversation_ref ref = {.actor = "staff"};
     CU_ASSERT_TRUE(uuid_parse(TENANT, &ref.tenant));
     CU_ASSERT_TRUE(
         uuid_parse(value("SELECT conversation_id FROM escalations LIMIT 1"), &ref.conversation));
@@ -162,7 +162,7 @@ static void a_hand_back_settles_what_a_code_accepted(void)
     finish();
     CU_ASSERT_STRING_EQUAL(rows(), "policy_word:closed:over:1 message:accepted:none:0");
     CU_ASSERT_STRING_EQUAL(value("SELECT closed_by FROM escalations WHERE state = 'closed'"),
-                           "ines");
+                           "staff");
     turn_with(1, 2, "reply", trigger_of("policy_word", 2));
     CU_ASSERT_STRING_EQUAL(value("SELECT rota FROM escalations WHERE state = 'open'"), "running");
     end();
@@ -179,11 +179,11 @@ static void another_tenant_reaches_nothing(void)
     CU_ASSERT_EQUAL(conversation_take_over(console, &ref, &taken, &err), -1);
     CU_ASSERT_STRING_EQUAL(err.code, "conversation.missing");
     finish();
-    run("UPDATE conversations SET held_by = 'ines'");
+    run("UPDATE conversations SET held_by = 'staff'");
     become(OTHER);
     CU_ASSERT_EQUAL(conversation_hand_back(console, &ref, &due, &err), -1);
     finish();
-    CU_ASSERT_STRING_EQUAL(value("SELECT held_by FROM conversations"), "ines");
+    CU_ASSERT_STRING_EQUAL(value("SELECT held_by FROM conversations"), "staff");
     CU_ASSERT_STRING_EQUAL(value("SELECT asked FROM receptions"), "name");
     end();
 }

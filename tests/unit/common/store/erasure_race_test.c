@@ -166,7 +166,7 @@ static struct inbox_claimed session_of_1;
 
 static struct turn_started answer_1(void)
 {
-    struct claims claimed = claim_one(WORKER_A, 1, 1, "I am Ada");
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "I am Blue");
     session_of_1 = claimed.rows[0];
     struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
     struct turn_commit reply = commit_of(&claimed.rows[0], &turn);
@@ -183,7 +183,7 @@ static struct summary_made summary_of(const struct turn_started *turn)
                                  .turn = turn->turn,
                                  .up_to = 1,
                                  .assistant_version = 1,
-                                 .body = "She is Ada.",
+                                 .body = "She is Blue.",
                                  .call = like.calls[0]};
 }
 

@@ -112,7 +112,7 @@ static void a_responder_that_drains(void)
 /* Not of the test's thread: says how it ended, and asserts nothing. */
 static void *take_over(void *arg)
 {
-    struct conversation_ref ref = {.conversation = *(struct uuid *)arg, .actor = "ines"};
+    struct conversation_ref ref = {.conversation = *(struct uuid *)arg, .actor = "staff"};
     struct conversation_takeover taken;
     struct pg_session *session = NULL;
     struct err err;

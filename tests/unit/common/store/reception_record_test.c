@@ -77,7 +77,7 @@ static void a_refused_commit_notes_nothing(void)
     CU_ASSERT_EQUAL(commit(WORKER_A, &fallback).kind, TURN_REFUSED_NEWER);
     CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM receptions"), "0");
     CU_ASSERT_STRING_EQUAL(tasks(), "");
-    run("UPDATE conversations SET epoch = epoch + 1, held_by = 'ines'");
+    run("UPDATE conversations SET epoch = epoch + 1, held_by = 'staff'");
     fallback.final = true;
     CU_ASSERT_EQUAL(commit(WORKER_A, &fallback).kind, TURN_REFUSED_EPOCH);
     CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM receptions"), "0");
@@ -100,7 +100,7 @@ static void a_commit_that_comes_again_repeats_nothing(void)
     CU_ASSERT_EQUAL(commit(WORKER_A, &fallback).kind, TURN_COMMITTED);
     CU_ASSERT_EQUAL(commit(WORKER_A, &fallback).kind, TURN_COMMITTED);
     CU_ASSERT_STRING_EQUAL(tasks(), "message|open|Blue|my tooth");
-    run("UPDATE escalations SET state = 'closed', closed_by = 'ines'");
+    run("UPDATE escalations SET state = 'closed', closed_by = 'staff'");
     struct reception_record more = done;
     more.summary = "my tooth\nboth of them";
     noted(2, &more);
@@ -174,14 +174,14 @@ static void what_a_person_has_is_no_task(void)
     begin_test();
     noted(1, &asking);
     run("UPDATE receptions SET due_at = clock_timestamp();"
-        "UPDATE conversations SET held_by = 'ines'");
+        "UPDATE conversations SET held_by = 'staff'");
     CU_ASSERT_EQUAL(look(), 0);
     CU_ASSERT_STRING_EQUAL(value("SELECT due_at > clock_timestamp() FROM receptions"), "t");
     run("UPDATE receptions SET due_at = clock_timestamp();"
         "UPDATE conversations SET held_by = NULL;"
         "INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author, body,"
         " event_time) SELECT tenant_id, gen_random_uuid(), conversation_id, id, 'out', 'operator',"
-        " 'Ines here', now() FROM channel_sessions");
+        " 'Staff here', now() FROM channel_sessions");
     CU_ASSERT_EQUAL(look(), 0);
     CU_ASSERT_STRING_EQUAL(value("SELECT due_at IS NULL FROM receptions"), "t");
     CU_ASSERT_STRING_EQUAL(tasks(), "");
@@ -196,7 +196,7 @@ static void what_a_person_answered_stays_answered(void)
     noted(1, &asking);
     run("INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author, body,"
         " event_time) SELECT tenant_id, gen_random_uuid(), conversation_id, id, 'out', 'operator',"
-        " 'Ines here', now() FROM channel_sessions");
+        " 'Staff here', now() FROM channel_sessions");
     struct reception_record same = asking;
     same.due_ms = RECEPTION_RECORD_AS_IT_WAS;
     noted(2, &same);

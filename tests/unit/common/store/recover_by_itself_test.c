@@ -291,7 +291,7 @@ static void a_backlog_is_looked_at_quickly(void)
     struct looked seen = timed_look();
     CU_ASSERT_EQUAL_FATAL(seen.count, 1);
     CU_ASSERT_FALSE(uuid_is_nil(&seen.rows[0].turn));
-    run("UPDATE conversations SET held_by = 'ines'");
+    run("UPDATE conversations SET held_by = 'staff'");
     seen = timed_look();
     CU_ASSERT_TRUE(uuid_is_nil(&seen.rows[0].turn));
     end_recovery();
@@ -343,7 +343,7 @@ static void no_job(void)
 static void what_forbids_it_by_itself(void)
 {
     static const char *const cases[] = {
-        "UPDATE conversations SET held_by = 'ines'",
+        "UPDATE conversations SET held_by = 'staff'",
         "UPDATE conversations SET flagged = 'turn_failed'",
         "UPDATE conversations SET flagged = 'loop'",
         "UPDATE installation SET changed_at = clock_timestamp()",

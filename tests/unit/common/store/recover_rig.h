@@ -48,7 +48,7 @@ static inline bool answer(const struct recover_row *row)
     bool armed = false;
     struct err err;
     CU_ASSERT_EQUAL_FATAL(schema_begin_as_ops(ops, &err), 0);
-    CU_ASSERT_EQUAL_FATAL(recover_answer(ops, row, "ines", &armed, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(recover_answer(ops, row, "staff", &armed, &err), 0);
     CU_ASSERT_EQUAL(pg_session_script(ops, "COMMIT", &err), 0);
     return armed;
 }

@@ -109,7 +109,7 @@ static void effects_are_not_repeated(void)
 static void what_forbids_it(void)
 {
     static const char *const cases[] = {
-        "UPDATE conversations SET held_by = 'ines'",
+        "UPDATE conversations SET held_by = 'staff'",
         "UPDATE conversations SET closed_at = now()",
         "UPDATE channels SET removed_at = now()",
         "UPDATE deliveries SET answer_by = now()",
@@ -121,7 +121,7 @@ static void what_forbids_it(void)
         " FROM channel_sessions",
         "INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author, body,"
         " event_time) SELECT tenant_id, gen_random_uuid(), conversation_id, id, 'out', 'operator',"
-        " 'Ines here', now() FROM channel_sessions",
+        " 'Staff here', now() FROM channel_sessions",
         "INSERT INTO escalations (tenant_id, id, conversation_id, reason, summary, state)"
         " SELECT tenant_id, '00000000-0000-7000-8000-0000000000e1', id, 'message', 'x', 'closed'"
         " FROM conversations; INSERT INTO receptions (tenant_id, conversation_id, session_id,"

@@ -477,19 +477,19 @@ static void a_takeover_accepts(void)
         "tenant_id,"
         " conversation_id, conversation_id, 'message', 's' FROM channel_sessions"
         " WHERE remote_address = '+15559001'");
-    take_or_give_back("ines", true);
+    take_or_give_back("staff", true);
     CU_ASSERT_STRING_EQUAL(rows(), "policy_word:accepted:over:1 policy_word:open:running:0"
                                    " message:open:none:0");
     CU_ASSERT_STRING_EQUAL(value("SELECT accepted_by FROM escalations WHERE state = 'accepted'"),
-                           "ines");
+                           "staff");
     CU_ASSERT_STRING_EQUAL(notices(), "desk:1:ended");
     CU_ASSERT_STRING_EQUAL(value("SELECT state || ' ' || reason FROM deliveries"
                                  " WHERE author = 'system'"),
                            "suppressed accepted");
     CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM jobs WHERE due_at IS NOT NULL"), "1");
     CU_ASSERT_STRING_EQUAL(text_code(STAFF, 20, "7K3F"), "ended rota");
-    CU_ASSERT_TRUE(has(answer_to(STAFF), "7K3F is taken: ines has it"));
-    take_or_give_back("ines", false);
+    CU_ASSERT_TRUE(has(answer_to(STAFF), "7K3F is taken: staff has it"));
+    take_or_give_back("staff", false);
     CU_ASSERT_STRING_EQUAL(rows(), "policy_word:closed:over:1 policy_word:open:running:0"
                                    " message:open:none:0");
     end_test();

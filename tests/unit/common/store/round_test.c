@@ -356,7 +356,7 @@ static void an_accepted_message_stops_no_wish(void)
     struct round_turn turn = turn_of(&claimed.rows[0], &started);
     store(WORKER_A, &turn, 1);
     CU_ASSERT_EQUAL(open_escalation(WORKER_A, &turn, number_id(10, 1)), ROUND_OK);
-    run("UPDATE escalations SET state = 'accepted', accepted_by = 'ines'");
+    run("UPDATE escalations SET state = 'accepted', accepted_by = 'staff'");
     CU_ASSERT_EQUAL(wish(&turn, number_id(10, 2), true), ESCALATION_OPENED);
     CU_ASSERT_STRING_EQUAL(value("SELECT string_agg(reason || ':' || rota, ' ' ORDER BY created_at)"
                                  " FROM escalations"),

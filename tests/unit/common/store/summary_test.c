@@ -164,30 +164,30 @@ static struct turn_started answer_text(int who, int n, const char *body)
 static void a_summary_goes_on_where_the_last_one_ended(void)
 {
     begin_test();
-    struct turn_started turn = answer_text(1, 1, "I am Ada");
+    struct turn_started turn = answer_text(1, 1, "I am Blue");
     answer_text(2, 2, "somebody else");
     CU_ASSERT_STRING_EQUAL(turn.summary, "");
     CU_ASSERT_STRING_EQUAL(turn.earlier, "");
     struct reading all = read_for((struct summary_wish){.conversation = turn.conversation});
     CU_ASSERT_EQUAL_FATAL(all.count, 2);
     CU_ASSERT_STRING_EQUAL(all.known.body, "");
-    CU_ASSERT_STRING_EQUAL(all.messages[0].text, "I am Ada");
+    CU_ASSERT_STRING_EQUAL(all.messages[0].text, "I am Blue");
     CU_ASSERT_STRING_EQUAL(all.messages[1].author, "ai");
     int64_t first = all.messages[0].position, second = all.messages[1].position;
     struct reading before =
         read_for((struct summary_wish){.conversation = turn.conversation, .before = second});
     CU_ASSERT_EQUAL(before.count, 1);
-    CU_ASSERT_TRUE(write_made(&turn, first, "She is Ada."));
+    CU_ASSERT_TRUE(write_made(&turn, first, "She is Blue."));
     struct reading rest = read_for((struct summary_wish){.conversation = turn.conversation});
-    CU_ASSERT_STRING_EQUAL(rest.known.body, "She is Ada.");
+    CU_ASSERT_STRING_EQUAL(rest.known.body, "She is Blue.");
     CU_ASSERT_EQUAL_FATAL(rest.count, 1);
     CU_ASSERT_EQUAL(rest.messages[0].position, second);
-    CU_ASSERT_TRUE(write_made(&turn, second, "Ada comes at 3."));
+    CU_ASSERT_TRUE(write_made(&turn, second, "Blue comes at 3."));
     CU_ASSERT_TRUE(write_made(&turn, second, "made twice"));
     CU_ASSERT_STRING_EQUAL(value("SELECT count(*) || ' ' || max(body) FROM summaries"),
-                           "2 She is Ada.");
+                           "2 She is Blue.");
     struct turn_started next = answer_text(1, 3, "and my wife");
-    CU_ASSERT_STRING_EQUAL(next.summary, "Ada comes at 3.");
+    CU_ASSERT_STRING_EQUAL(next.summary, "Blue comes at 3.");
     CU_ASSERT_STRING_EQUAL(answer_text(2, 4, "hm").summary, "");
     end_test();
 }
@@ -195,13 +195,13 @@ static void a_summary_goes_on_where_the_last_one_ended(void)
 static void the_next_conversation_sees_the_last_ones(void)
 {
     begin_test();
-    struct turn_started turn = answer_text(1, 1, "I am Ada");
-    CU_ASSERT_TRUE(write_made(&turn, 1000000, "She is Ada."));
+    struct turn_started turn = answer_text(1, 1, "I am Blue");
+    CU_ASSERT_TRUE(write_made(&turn, 1000000, "She is Blue."));
     run("UPDATE conversations SET closed_at = clock_timestamp()");
     struct turn_started next = answer_text(1, 2, "me again");
     CU_ASSERT_FALSE(uuid_equal(&next.conversation, &turn.conversation));
     CU_ASSERT_STRING_EQUAL(next.summary, "");
-    CU_ASSERT_STRING_EQUAL(next.earlier, "She is Ada.");
+    CU_ASSERT_STRING_EQUAL(next.earlier, "She is Blue.");
     struct reading last =
         read_for((struct summary_wish){.conversation = next.conversation, .contact = next.contact});
     CU_ASSERT_TRUE_FATAL(last.found);
@@ -220,7 +220,7 @@ static void the_next_conversation_sees_the_last_ones(void)
 static void a_notice_is_not_the_last_conversation(void)
 {
     begin_test();
-    struct turn_started turn = answer_text(1, 1, "I am Ada");
+    struct turn_started turn = answer_text(1, 1, "I am Blue");
     run("UPDATE conversations SET closed_at = clock_timestamp() - interval '1 h'");
     run("INSERT INTO conversations (tenant_id, id, contact_id, closed_at)"
         " SELECT tenant_id, gen_random_uuid(), contact_id, clock_timestamp() FROM conversations");
@@ -235,12 +235,12 @@ static void a_notice_is_not_the_last_conversation(void)
 static void what_is_not_said_or_not_answered_is_not_told(void)
 {
     begin_test();
-    struct turn_started turn = answer_text(1, 1, "I am Ada");
+    struct turn_started turn = answer_text(1, 1, "I am Blue");
     run("UPDATE deliveries SET state = 'suppressed', reason = 'takeover'");
     claim_one(WORKER_A, 1, 2, "not answered yet");
     struct reading all = read_for((struct summary_wish){.conversation = turn.conversation});
     CU_ASSERT_EQUAL_FATAL(all.count, 1);
-    CU_ASSERT_STRING_EQUAL(all.messages[0].text, "I am Ada");
+    CU_ASSERT_STRING_EQUAL(all.messages[0].text, "I am Blue");
     end_test();
 }
 
@@ -248,8 +248,8 @@ static void what_is_not_said_or_not_answered_is_not_told(void)
 static void one_makes_it(void)
 {
     begin_test();
-    struct turn_started turn = answer_text(1, 1, "I am Ada");
-    const struct summary_made one = made_of(&turn, 5, "She is Ada."), two = made_of(&turn, 5, "x");
+    struct turn_started turn = answer_text(1, 1, "I am Blue");
+    const struct summary_made one = made_of(&turn, 5, "She is Blue."), two = made_of(&turn, 5, "x");
     struct claimed out[2] = {{.failed = true}, {.failed = true}};
     submit_claim(&one, 0, -1, &out[0]);
     submit_claim(&two, 0, -1, &out[1]);
@@ -273,8 +273,8 @@ static void one_makes_it(void)
 static void a_claim_lapses(void)
 {
     begin_test();
-    struct turn_started turn = answer_text(1, 1, "I am Ada");
-    const struct summary_made slow = made_of(&turn, 5, NULL), next = made_of(&turn, 5, "Ada.");
+    struct turn_started turn = answer_text(1, 1, "I am Blue");
+    const struct summary_made slow = made_of(&turn, 5, NULL), next = made_of(&turn, 5, "Blue.");
     CU_ASSERT_STRING_EQUAL(claim_it(&slow, 0, -1), "");
     run("UPDATE summary_claims SET until_at = clock_timestamp() - interval '1 s'");
     CU_ASSERT_STRING_EQUAL(claim_it(&next, 0, -1), "");
@@ -285,7 +285,7 @@ static void a_claim_lapses(void)
     CU_ASSERT_TRUE(write_it(&next));
     CU_ASSERT_STRING_EQUAL(value("SELECT (SELECT count(*) FROM summary_claims) || ' ' || body"
                                  " FROM summaries"),
-                           "0 Ada.");
+                           "0 Blue.");
     end_test();
 }
 
@@ -309,7 +309,7 @@ static void failures_are_waited_out(void)
 {
     static const char *const minutes[] = {"1", "2", "4", "8", "16", "32", "60", "60"};
     begin_test();
-    struct turn_started turn = answer_text(1, 1, "I am Ada");
+    struct turn_started turn = answer_text(1, 1, "I am Blue");
     for (size_t i = 0; i < sizeof minutes / sizeof *minutes; i++) {
         const struct summary_made made = made_of(&turn, 5, NULL);
         CU_ASSERT_STRING_EQUAL(claim_it(&made, 0, -1), "");
@@ -322,7 +322,7 @@ static void failures_are_waited_out(void)
         CU_ASSERT_STRING_EQUAL(claim_it(&made, 0, -1), "taken");
         run("UPDATE summary_claims SET until_at = clock_timestamp() - interval '1 s'");
     }
-    const struct summary_made good = made_of(&turn, 5, "Ada.");
+    const struct summary_made good = made_of(&turn, 5, "Blue.");
     CU_ASSERT_STRING_EQUAL(claim_it(&good, 0, -1), "");
     CU_ASSERT_TRUE(write_it(&good));
     CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM summary_claims"), "0");
@@ -359,8 +359,8 @@ static void a_summary_is_reserved_and_counted(void)
 {
     static const char spent_sql[] = "SELECT string_agg(tokens || ' ' || cost, ', ') FROM usage";
     begin_test();
-    struct turn_started turn = answer_text(1, 1, "I am Ada");
-    const struct summary_made made = made_of(&turn, 5, "Ada.");
+    struct turn_started turn = answer_text(1, 1, "I am Blue");
+    const struct summary_made made = made_of(&turn, 5, "Blue.");
     CU_ASSERT_STRING_EQUAL(value(spent_sql), "5 1500, 5 1500");
     CU_ASSERT_STRING_EQUAL(claim_it(&made, 0, 104), "budget"); /* it must fit in whole */
     CU_ASSERT_STRING_EQUAL(claim_it(&made, 0, 105), "");
@@ -386,7 +386,7 @@ static void a_summary_is_reserved_and_counted(void)
 static void failures(void)
 {
     begin_test();
-    struct turn_started turn = answer_text(1, 1, "I am Ada");
+    struct turn_started turn = answer_text(1, 1, "I am Blue");
     CU_ASSERT_TRUE(write_made(&turn, 5, NULL));
     CU_ASSERT_STRING_EQUAL(value("SELECT (SELECT count(*) FROM summaries) || ' ' || count(*)"
                                  " FROM llm_calls WHERE outcome = 'failed'"),

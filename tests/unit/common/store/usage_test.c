@@ -120,7 +120,7 @@ static void a_refused_commit(void)
     CU_ASSERT_STRING_EQUAL(reserved(), "2 200");
     CU_ASSERT_STRING_EQUAL(spent(), "60 1500 0 true"); /* its calls have been made */
     /* a person took over: its calls are paid for all the same, nothing was sent */
-    run("UPDATE conversations SET epoch = 1, held_by = 'ines'");
+    run("UPDATE conversations SET epoch = 1, held_by = 'staff'");
     const struct turn_commit two = commit_number(TENANT, 2, 60);
     CU_ASSERT_EQUAL(commit(WORKER_A, &two).kind, TURN_REFUSED_EPOCH);
     CU_ASSERT_EQUAL(commit(WORKER_A, &two).kind, TURN_REFUSED_LOST);

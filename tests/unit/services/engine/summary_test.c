@@ -45,7 +45,7 @@ static void begin_turn(const char *models, int tokens)
         " ON CONFLICT (tenant_id, assistant_id, version)"
         " DO UPDATE SET config = EXCLUDED.config",
         models, tokens));
-    struct claims claimed = claim_one(WORKER_A, 1, 1, "I am Ada");
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "I am Blue");
     struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
     struct turn_commit reply = commit_of(&claimed.rows[0], &turn);
     CU_ASSERT_EQUAL_FATAL(commit(WORKER_A, &reply).kind, TURN_COMMITTED);
