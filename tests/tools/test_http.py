@@ -16,13 +16,13 @@ from operating import TENANTS, good
 from procs import free_port
 from scripted import Customer, engines, hand_back, say, take_over
 from tenants import read_document
-from test_effects import GARAGE, answered, ask, calls
+from test_effects import GARAGE, STEADY, answered, ask, calls
 
 SHARE = True
 DEADLINE_S = 90
 
-# A call has two thirds of the turn's time.
-TIMES = {"turn_deadline_ms": 6000, "adopter_deadline_ms": 6000, "tool_networks": "127.0.0.0/8"}
+# A call has two thirds of the turn's time: with its tries it passes also where the machine stands still.
+TIMES = {"turn_deadline_ms": 9000, "adopter_deadline_ms": 9000, "tool_networks": "127.0.0.0/8"}
 NUMBER = {"number": "A-17"}
 
 
@@ -42,7 +42,7 @@ def tools_at(url, **changes):
 def shop(desk, count=1, config=None, **changes):
     """The garage with tools of its own; afterwards without."""
     url = desk.start_tool()
-    engines(desk, count, **{**TIMES, **(config or {})})
+    engines(desk, count, **TIMES | (STEADY if count == 1 else {}) | (config or {}))
     desk.reset("tool")
     document = read_document(TENANTS / "garage.yaml")
     document.pop("greeting", None)
@@ -173,7 +173,7 @@ test_each_fault.deadline_s = 180
 def test_server_that_asks_for_fewer_requests(desk):
     """Longer than the turn has: the model is told, and the next customer's call is not sent at all, told
     as not done. With engines of its own, for they leave the server alone. Guard: may_ask."""
-    with shop(desk, config={"turn_deadline_ms": 6500}):
+    with shop(desk, config={"turn_deadline_ms": 9500}):
         desk.faults("tool", {"action": {"type": "status", "status": 429, "retry_after": "60"}})
         for word in ("does not work", "it was not asked this time"):
             customer = Customer(desk, GARAGE)
@@ -260,7 +260,7 @@ def test_private_address_is_refused(desk):
 
 
 def test_networks_are_read_strictly(desk):
-    engines(desk, 1, **TIMES)
+    engines(desk, 1, **TIMES | STEADY)
     engine = desk.services["engine-1"]
     for value, word in (("10.0.0.0/8,fd00::/8,192.168.1.7", None), ("10.0.0.0/33", "0 to 32 bits"),
                         ("10.0.0.1/8", "behind the prefix"), ("10.0.0.0/8, fd00::/8", "no address"),
@@ -322,9 +322,10 @@ def test_kill_while_the_tool_works(desk):
 
 
 def test_takeover_while_the_tool_works(desk):
-    """The request is cut and no reply leaves; after the hand-back the begun call goes on as itself."""
+    """The request is cut and no reply leaves; after the hand-back the begun call goes on as itself. The
+    call lasts until deskctl has started."""
     desk.scripted = None
-    with shop(desk) as customer:
+    with shop(desk, config={"turn_deadline_ms": 40000}, timeout="30s") as customer:
         first = customer.text()
         answered(customer, first, 1)
         desk.faults("tool", {"count": 1, "action": {"type": "delay", "ms": 60000}})
@@ -370,7 +371,7 @@ def test_newer_text_keeps_a_question_back(desk):
                                             "model": "wire-1", "key": "env:OPENAI_API_KEY"}]
         (desk.folder / "garage.yaml").write_text(yaml.safe_dump(document))
         good(desk, "tenant", "apply", desk.folder / "garage.yaml", "--yes")
-        desk.faults("tool", {"count": 1, "action": {"type": "delay", "ms": 1500}})
+        desk.faults("tool", {"count": 1, "action": {"type": "delay", "ms": 3500}})
         said = customer.make("cancel it, and where is it?")
         vendor.play(said.nonce, [OPEN, chunk(openai(calls=[("order_cancel", NUMBER),
                                                            ("order_status", NUMBER)])), END],
