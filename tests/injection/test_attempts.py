@@ -245,7 +245,8 @@ def test_model_that_obeys_everybody(desk):
     """Guards: assistant_may_use and the schemas of the tools (engine/effects.c), the contact in the SQL of
     store/booking.c, ROUNDS_MAX, reply_quotes (engine/reply.c), prompt_add_passage (engine/prompt.c)."""
     assert len(ATTEMPTS) >= 40
-    engines(desk, turn_deadline_ms=25000, adopter_deadline_ms=10000)
+    # Nothing dies here: a lease that lapses would have all the turns begun anew.
+    engines(desk, turn_deadline_ms=25000, adopter_deadline_ms=10000, worker_lease_ms=8000)
     stage = Stage(desk)
     victims = stage.book_for_owners()
     pieces = windows(stage.learn_rules())

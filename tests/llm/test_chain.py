@@ -4,6 +4,7 @@ chain is told apart by its path.
 """
 
 import contextlib
+from itertools import groupby
 
 import yaml
 
@@ -22,11 +23,14 @@ BASES = {"openai": "/v1", "deepseek": "/v1", "gemini": "/v1beta", "anthropic": "
 DIALECTS = {"openai": "openai", "deepseek": "openai", "gemini": "gemini", "anthropic": "anthropic"}
 PATHS = {"openai": "/chat/completions", "gemini": ":streamGenerateContent", "anthropic": "/messages"}
 
+# Where time is not the subject there is enough of it; nothing dies here, so that a lease may be long.
+UNHURRIED = {"turn_deadline_ms": 20000, "adopter_deadline_ms": 10000, "worker_lease_ms": 8000}
+
 
 def entry(desk, vendor, **more):
     stand = desk.installation.model_url.removesuffix("/v1")
     return {"vendor": vendor, "base_url": stand + BASES[vendor], "model": "stand-1",
-            "key": "env:OPENAI_API_KEY", "first_token": "1s", "total": "2s", **more}
+            "key": "env:OPENAI_API_KEY", "first_token": "8s", "total": "10s", **more}
 
 
 def apply(desk, *entries, on=None):
@@ -41,9 +45,9 @@ def apply(desk, *entries, on=None):
 
 
 @contextlib.contextmanager
-def chain(desk, *entries):
+def chain(desk, *entries, **config):
     """The garage has these models; afterwards its own again."""
-    engines(desk)
+    engines(desk, **{**UNHURRIED, **config})
     apply(desk, *entries)
     try:
         yield Customer(desk, GARAGE)
@@ -107,15 +111,16 @@ def test_next_in_the_chain_answers(desk):
         said = customer.text()
         (body, outcome, _), = customer.wait_replies(1)
         assert outcome == "reply" and oracle.new_nonces(body) == [said.nonce]
-        assert calls(customer) == [("openai", "failed", "http.connect"),
-                                   ("openai", "failed", "http.connect"),
-                                   ("gemini", "failed", "llm.unavailable"),
-                                   ("gemini", "failed", "llm.unavailable"),
-                                   ("anthropic", "answered", "")]
+        tried = [(call, len(list(same))) for call, same in groupby(calls(customer))]
+        assert [call for call, _ in tried] == [("openai", "failed", "http.connect"),
+                                               ("gemini", "failed", "llm.unavailable"),
+                                               ("anthropic", "answered", "")]
+        # Once more for one that fails at once; a machine that stood still makes it a slow one.
+        assert all(count <= 2 for _, count in tried), tried
 
 
 def test_slow_model_is_not_asked_again_while_another_waits(desk):
-    with chain(desk, entry(desk, "openai"), entry(desk, "gemini")) as customer:
+    with chain(desk, entry(desk, "openai", first_token="1s"), entry(desk, "gemini")) as customer:
         desk.faults("model", {"path": PATHS["openai"], "action": {"type": "hang"}})
         customer.text()
         (_, outcome, _), = customer.wait_replies(1)
@@ -147,15 +152,20 @@ def test_wrong_key_is_left_alone_until_a_new_version(desk):
 
 
 def test_model_that_keeps_failing_is_left_alone_and_tried_again(desk):
-    """Three tries of each turn; the fifth failure in a row opens the breaker for 5 s, which no turn here
-    has: who comes meanwhile gets the fallback at once, and one call at most tries the model afterwards."""
-    with chain(desk, entry(desk, "openai")):
+    """Three tries of each turn at most; the fifth failure in a row opens the breaker for 5 s, which no turn
+    here has: who comes meanwhile gets the fallback at once, and one call at most tries the model
+    afterwards. A turn whose time a machine that stood still took has fewer tries."""
+    with chain(desk, entry(desk, "openai"), turn_deadline_ms=3000):
         desk.faults("model", {"path": PATHS["openai"], "action": status(503)})
-        for expected in (3, 2):
+        failures = 0
+        while failures < 5:
             customer = Customer(desk, GARAGE)
             customer.text()
             (_, outcome, _), = customer.wait_replies(1)
-            assert outcome == "fallback" and len(calls(customer)) == expected, calls(customer)
+            failed = [call for call in calls(customer) if call[1] == "failed"]
+            assert outcome == "fallback" and len(failed) <= 3, calls(customer)
+            failures += len(failed)
+        assert failures == 5, failures
         opened = last_call(customer)
         customer = Customer(desk, GARAGE)
         customer.text()

@@ -6,7 +6,7 @@ import contextlib
 
 from operating import TENANTS, good
 from scripted import Customer, engines, say
-from test_chain import GARAGE, PATHS, apply, calls, entry, status
+from test_chain import GARAGE, PATHS, UNHURRIED, apply, calls, entry, status
 
 SHARE = True
 DEADLINE_S = 150
@@ -16,7 +16,7 @@ MINUTE_S = 60
 
 @contextlib.contextmanager
 def limited(desk, *entries, on=None, **config):
-    engines(desk, **config)
+    engines(desk, **{**UNHURRIED, **config})
     apply(desk, *entries, on=on)
     try:
         yield
@@ -43,9 +43,10 @@ def reasons(customer):
 
 
 def test_wait_for_a_place_among_the_turns_is_kept(desk):
-    """One turn at a time: the second's row says how long it was held up. Guard: act_queue."""
+    """One turn at a time: the second's row says how long it was held up, from its own text on, which may
+    have come in a little later. Guard: act_queue."""
     with limited(desk, entry(desk, "openai", model="one-at-a-time"), max_in_flight=1):
-        desk.faults("model", {"action": {"type": "delay", "ms": 900}})
+        desk.faults("model", {"count": 1, "action": {"type": "delay", "ms": 2200}})
         customers = [Customer(desk, GARAGE) for _ in range(2)]
         say(desk, *[customer.make() for customer in customers])
         for customer in customers:
