@@ -20,7 +20,7 @@ KILLS_WANTED = 10000 if LONG else 200
 # Some kills of a round do not count: the process held nothing, or too few others lived.
 ROUND_KILLS = 400 if LONG else 230
 ROUND_S = 400 if LONG else 165
-ROUNDS_MAX = 200 if LONG else 2
+ROUNDS_MAX = 200 if LONG else 4  # one or two; a busy machine starts again slowly what was killed
 DEGRADED_MAX = 0.01
 
 # Short leases, so that what a dead process held is taken up soon; deadlines of the model long, so that a busy machine does not make fallback replies.

@@ -24,7 +24,7 @@ MESSAGE = json.dumps({"message": "please call"})
 CALL = {"type": "tool_call", "name": "take_message", "arguments": MESSAGE}
 # The deadline is long but for the state that it ends in.
 LONG = {"turn_deadline_ms": 20000, "adopter_deadline_ms": 10000}
-SHORT = {"turn_deadline_ms": 3000, "adopter_deadline_ms": 10000}
+SHORT = {"turn_deadline_ms": 4500, "adopter_deadline_ms": 10000}
 
 
 def states():
@@ -74,9 +74,10 @@ def plain(turn):
 
 
 def with_newer(turn):
-    """A text while the model works: the turn goes back to wait for the burst."""
+    """A text while the model works, which it would do for long: the turn goes back to wait for the
+    burst."""
     working = turn.desk.stops.arm("engine.thinking", times=0, match=turn.session)
-    turn.say({"type": "delay", "ms": 1500})
+    turn.say({"type": "delay", "ms": 8000})
     turn.desk.wait(lambda: working.passed, 15, "the model")
     turn.say()
 
