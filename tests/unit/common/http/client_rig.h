@@ -22,6 +22,7 @@ struct outcome {
     int64_t first_byte_us, total_us, connect_us;
     char streamed[4096];
     size_t streamed_length;
+    int pieces; /* calls of on_data */
     bool gate, gate_asked, refuse_data;
     struct http_transfer *victim; /* cancelled from inside on_data */
 };
@@ -69,6 +70,7 @@ static inline void on_done(void *arg, const struct http_result *result)
 static inline bool on_data(void *arg, const char *bytes, size_t length)
 {
     struct outcome *o = arg;
+    o->pieces++;
     if (o->streamed_length + length < sizeof o->streamed) {
         memcpy(o->streamed + o->streamed_length, bytes, length);
         o->streamed_length += length;
@@ -99,7 +101,7 @@ static inline void give_up(void *arg)
 static inline void run(void)
 {
     struct timer *watchdog = timer_new(loop, give_up, NULL);
-    timer_start(watchdog, 20000, 0);
+    timer_start(watchdog, 60000, 0);
     if (waiting > 0)
         loop_run(loop);
     timer_free(&watchdog);
@@ -158,9 +160,10 @@ static inline bool serve_slow(int fd, const struct fake_request *r)
     if (fake_path_is(r, "/stall"))
         fake_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart");
     if (fake_path_is(r, "/drip")) {
+        int pause_ms = strstr(r->head, "/drip?slowly") != NULL ? 250 : 40;
         fake_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n");
         for (int i = 0; i < 6; i++) {
-            poll(NULL, 0, 40);
+            poll(NULL, 0, pause_ms);
             fake_send(fd, "x");
         }
         return true;

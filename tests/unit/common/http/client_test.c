@@ -96,7 +96,7 @@ static void test_streaming(void)
     CU_ASSERT_STRING_EQUAL(o.streamed, "xxxxxx");
     CU_ASSERT_EQUAL(o.body_length, 0);
     CU_ASSERT_STRING_EQUAL(refused.code, "http.aborted");
-    CU_ASSERT_EQUAL(refused.streamed_length, 1);
+    CU_ASSERT_EQUAL(refused.pieces, 1);
     CU_ASSERT_STRING_EQUAL(error.body, "slow down"); /* an error's body is collected */
     CU_ASSERT_EQUAL(error.streamed_length, 0);
 }
@@ -125,18 +125,18 @@ static void test_limits(void)
     call = post("/stall", "x");
     call.total_ms = 120;
     start(&total, call);
-    call = post("/drip", "x"); /* 240 ms in all, 40 ms between bytes */
-    call.idle_ms = 150;
+    call = post("/drip?slowly", "x"); /* 1,500 ms in all, 250 ms between bytes */
+    call.idle_ms = 1000;
     start(&alive, call);
     run();
     CU_ASSERT_STRING_EQUAL(first.code, "http.timeout");
     CU_ASSERT_EQUAL(first.class, ERR_RETRY_LATER);
     CU_ASSERT_EQUAL(first.status, 0);
     CU_ASSERT_TRUE(first.body_sent);
-    CU_ASSERT(first.total_us >= 79000 && first.total_us < 3000000);
+    CU_ASSERT(first.total_us >= 79000 && first.total_us < 15000000);
     CU_ASSERT_STRING_EQUAL(idle.code, "http.timeout");
     CU_ASSERT_EQUAL(idle.status, 200);
-    CU_ASSERT(idle.total_us < 3000000);
+    CU_ASSERT(idle.total_us < 15000000);
     CU_ASSERT_STRING_EQUAL(total.code, "http.timeout");
     CU_ASSERT_STRING_EQUAL(alive.code, "");
     CU_ASSERT_STRING_EQUAL(alive.body, "xxxxxx");
@@ -393,7 +393,7 @@ static void test_retry_after(void)
     gmtime_r(&in_a_minute, &tm);
     strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
     int64_t ms = http_retry_after_ms(date);
-    CU_ASSERT(ms > 58000 && ms <= 60000);
+    CU_ASSERT(ms > 50000 && ms <= 60000);
 }
 
 int main(void)
