@@ -4,7 +4,7 @@
 #include "unit/common/bus/mock.h"
 
 #define PRODUCE_KEY 0 /* of the request, in Kafka's protocol */
-#define RTT_MS      300
+#define RTT_MS      900
 
 static struct mock mock;
 static struct bus_producer *producer;
@@ -70,7 +70,8 @@ static void a_later_record_confirms_none(void)
     rd_kafka_mock_push_request_errors(mock.cluster, PRODUCE_KEY, 1,
                                       RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND);
     produce(&numbers[0]);
-    int64_t sent = clock_mono_ms() + RTT_MS / 3; /* so that each is a request of its own */
+    /* So that each is a request of its own, the second before the first one's answer comes. */
+    int64_t sent = clock_mono_ms() + RTT_MS / 3;
     mock_run(&mock, a_moment, &sent, 5000);
     produce(&numbers[1]);
     CU_ASSERT_TRUE(mock_run(&mock, both_reported, NULL, 10000));
