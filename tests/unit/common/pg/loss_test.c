@@ -151,9 +151,9 @@ static void test_deadline_in_flight_and_queued(void)
 {
     struct outcome slow, behind, queued, patient;
     open_pool(1, 0);
-    struct pg_unit unit = {.deadline_ms = 400};
+    struct pg_unit unit = {.deadline_ms = 1200};
     pg_add(&unit, "select pg_sleep(20)");
-    struct pg_unit quick = {.deadline_ms = 5000};
+    struct pg_unit quick = {.deadline_ms = 15000};
     pg_add(&quick, "select 'quick'");
     struct pg_unit hasty = {.deadline_ms = 100};
     pg_add(&hasty, "select 'hasty'");

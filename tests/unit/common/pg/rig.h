@@ -6,7 +6,7 @@
 
 #include <CUnit/Basic.h>
 
-#define RIG_WAIT_MS 20000
+#define RIG_WAIT_MS 60000
 
 static struct test_server rig_server;
 static struct loop *rig_loop;

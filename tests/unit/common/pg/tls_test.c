@@ -78,7 +78,7 @@ static void test_verifies_the_name(void)
     memcpy(name, "127.0.0.1", 9);
     rig_open();
     rig_pool(wrong, 1, 0);
-    struct pg_unit unit = {.deadline_ms = 700};
+    struct pg_unit unit = {.deadline_ms = 2000};
     pg_add(&unit, "select 1");
     rig_submit(&unit, &out);
     rig_run();

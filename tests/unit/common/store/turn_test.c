@@ -273,7 +273,7 @@ static void who_is_about_to_lapse_marks_nobody(void)
         " THEN interval '-1 s' ELSE interval '1500 ms' END");
     adopt(WORKER_B, "{}");
     CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM workers WHERE dead"), "0");
-    run("UPDATE workers SET lease_until = clock_timestamp() + interval '3 s' WHERE process = 'b'");
+    run("UPDATE workers SET lease_until = clock_timestamp() + interval '1 h' WHERE process = 'b'");
     adopt(WORKER_B, "{}");
     CU_ASSERT_STRING_EQUAL(value("SELECT process FROM workers WHERE dead"), "a");
     end_test();
