@@ -64,7 +64,7 @@ class Service:
     def ready(self):
         return get(self.admin_port, "/readyz")[0] == 200
 
-    def wait_ready(self, deadline_s=30):
+    def wait_ready(self, deadline_s=90):
         self.child.wait_ready(self.ready, deadline_s, self._hint)
         return self
 
@@ -78,7 +78,7 @@ class Service:
     def metrics(self):
         """The metrics as {line name with labels: value}."""
         values = {}
-        for line in get(self.admin_port, "/metrics")[1].splitlines():
+        for line in get(self.admin_port, "/metrics", 10)[1].splitlines():
             name, _, value = line.rpartition(" ")
             if name and not line.startswith("#"):
                 try:

@@ -32,6 +32,10 @@ QUICK = {
 }
 
 
+def patient(deadline_s):
+    return deadline_s * PATIENCE if deadline_s >= PATIENT_FROM_S else deadline_s
+
+
 class Desk:
     """`options` is what the test file says about itself (harness/__init__.py)."""
 
@@ -139,8 +143,8 @@ class Desk:
         self.services[name].thaw()
 
     def terminate(self, name):
-        """SIGTERM and the exit code."""
-        return self.services[name].stop()
+        """SIGTERM and the exit code, -9 if it has not ended long after its drain must have."""
+        return self.services[name].stop(40)
 
     def restart(self, name, wait=True):
         return self.services[name].restart(wait)
@@ -416,9 +420,7 @@ class Desk:
         """Polls until condition() is true and returns its value; a dead service is no reason to
         stop waiting (tests kill them). What should come soon is given longer: a busy machine is no
         fault of ours. Less than PATIENT_FROM_S is meant as it is said."""
-        if deadline_s >= PATIENT_FROM_S:
-            deadline_s *= PATIENCE
-        return wait_for(condition, deadline_s, what, 0.05)
+        return wait_for(condition, patient(deadline_s), what, 0.05)
 
     def wait_replies(self, address, count, deadline_s=30):
         """Waits until the address got `count` messages and returns their bodies."""
@@ -435,5 +437,5 @@ class Desk:
             if now != seen[0]:
                 seen[:] = [now, time.monotonic()]
             return time.monotonic() - seen[1] >= window_s
-        wait_for(quiet, deadline_s, what, 0.1)
+        wait_for(quiet, patient(deadline_s), what, 0.1)
         return seen[0]
