@@ -151,37 +151,6 @@ def test_wrong_key_is_left_alone_until_a_new_version(desk):
         assert calls(customer) == [("openai", "answered", "")]
 
 
-def test_model_that_keeps_failing_is_left_alone_and_tried_again(desk):
-    """Three tries of each turn at most; the fifth failure in a row opens the breaker for 5 s, which no turn
-    here has: who comes meanwhile gets the fallback at once, and one call at most tries the model
-    afterwards. A turn whose time a machine that stood still took has fewer tries."""
-    with chain(desk, entry(desk, "openai"), turn_deadline_ms=3000):
-        desk.faults("model", {"path": PATHS["openai"], "action": status(503)})
-        failures = 0
-        while failures < 5:
-            customer = Customer(desk, GARAGE)
-            customer.text()
-            (_, outcome, _), = customer.wait_replies(1)
-            failed = [call for call in calls(customer) if call[1] == "failed"]
-            assert outcome == "fallback" and len(failed) <= 3, calls(customer)
-            failures += len(failed)
-        assert failures == 5, failures
-        opened = last_call(customer)
-        customer = Customer(desk, GARAGE)
-        customer.text()
-        (_, outcome, _), = customer.wait_replies(1)
-        assert outcome == "fallback"
-        asked = len(calls(customer))
-        assert asked == 0 or (asked == 1 and last_call(customer) - opened >= 5), calls(customer)
-        desk.faults("model")
-
-        def answered():
-            customer = Customer(desk, GARAGE)
-            customer.text()
-            return customer.wait_replies(1)[0][1] == "reply"
-        desk.wait(answered, 20, "the model to be tried again")
-
-
 def test_prompt_that_is_refused_says_nothing_about_the_model(desk):
     """A filter's refusal is final for this prompt, for the whole chain; another customer is answered."""
     with chain(desk, entry(desk, "openai"), entry(desk, "gemini")):
@@ -211,3 +180,34 @@ def test_cost_is_recorded(desk):
         assert cost == tokens_in * 750 + tokens_out * 4500
         shown = good(desk, "conversation", "show", customer.conversation()).out
         assert f"some $0.{cost // 1000:06d}" in shown, shown
+
+
+def test_model_that_keeps_failing_is_left_alone_and_tried_again(desk):
+    """Three tries of each turn at most; the fifth failure in a row opens the breaker for 5 s, which no turn
+    here has: who comes meanwhile gets the fallback at once, and one call at most tries the model
+    afterwards. A turn whose time a machine that stood still took has fewer tries."""
+    with chain(desk, entry(desk, "openai"), turn_deadline_ms=3000):
+        desk.faults("model", {"path": PATHS["openai"], "action": status(503)})
+        failures = 0
+        while failures < 5:
+            customer = Customer(desk, GARAGE)
+            customer.text()
+            (_, outcome, _), = customer.wait_replies(1)
+            failed = [call for call in calls(customer) if call[1] == "failed"]
+            assert outcome == "fallback" and len(failed) <= 3, calls(customer)
+            failures += len(failed)
+        assert failures == 5, failures
+        opened = last_call(customer)
+        customer = Customer(desk, GARAGE)
+        customer.text()
+        (_, outcome, _), = customer.wait_replies(1)
+        assert outcome == "fallback"
+        asked = len(calls(customer))
+        assert asked == 0 or (asked == 1 and last_call(customer) - opened >= 5), calls(customer)
+        desk.faults("model")
+
+        def answered():
+            customer = Customer(desk, GARAGE)
+            customer.text()
+            return customer.wait_replies(1)[0][1] == "reply"
+        desk.wait(answered, 20, "the model to be tried again")

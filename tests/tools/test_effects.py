@@ -368,30 +368,6 @@ def test_what_was_done_is_told_without_a_model(desk):
         note("book", "no model behind it", 1, len(appointments(customer)), customer)
 
 
-def test_deadline_waits_for_what_a_tool_of_ours_does(desk):
-    """The turn's time is over while the effect is on its way to the database: it is heard of first, so
-    the customer is not asked for what is recorded. Guard: TURN_ENDING."""
-    with garage(desk, config={"turn_deadline_ms": 3000}) as customer:
-        lock = desk.servers.postgres.connect(desk.installation.database)
-        lock.autocommit = False
-        with lock.cursor() as cursor:
-            cursor.execute("LOCK TABLE escalations IN SHARE ROW EXCLUSIVE MODE")
-            said = ask(desk, customer, "take_message", MESSAGE)
-            desk.wait(lambda: desk.value(
-                "SELECT count(*) FROM turns t JOIN channel_sessions s ON s.tenant_id = t.tenant_id"
-                " AND s.id = t.session_id WHERE s.remote_address = %s"
-                " AND t.deadline_at < clock_timestamp() - interval '300 ms'", customer.address),
-                10, "the deadline")
-            lock.commit()
-        lock.close()
-        body, outcome, _ = customer.wait_replies(1)[0]
-        assert outcome == "fallback" and "Your message is recorded" in body, (outcome, body)
-        assert "your name?" not in body and len(escalations(customer)) == 1, body
-        assert [call[:3] for call in calls(customer)] == [("take_message", "done", "ok")]
-        assert said.nonce not in body
-        note("take_message", "the deadline meanwhile", 1, len(escalations(customer)), customer)
-
-
 def test_appointment_is_moved_and_cancelled(desk):
     with garage(desk) as customer:
         said = ask(desk, customer, "book", {"service": "Oil change", "start": at(5),
@@ -422,6 +398,30 @@ def test_free_times_are_offered(desk):
         assert outcome == "ok" and len(result["free"]) == 8, result
         note("check_availability", "all is well", 1, "-", customer)
         assert all(at(6)[:10] in slot["start"] for slot in result["free"])
+
+
+def test_deadline_waits_for_what_a_tool_of_ours_does(desk):
+    """The turn's time is over while the effect is on its way to the database: it is heard of first, so
+    the customer is not asked for what is recorded. Guard: TURN_ENDING."""
+    with garage(desk, config={"turn_deadline_ms": 3000}) as customer:
+        lock = desk.servers.postgres.connect(desk.installation.database)
+        lock.autocommit = False
+        with lock.cursor() as cursor:
+            cursor.execute("LOCK TABLE escalations IN SHARE ROW EXCLUSIVE MODE")
+            said = ask(desk, customer, "take_message", MESSAGE)
+            desk.wait(lambda: desk.value(
+                "SELECT count(*) FROM turns t JOIN channel_sessions s ON s.tenant_id = t.tenant_id"
+                " AND s.id = t.session_id WHERE s.remote_address = %s"
+                " AND t.deadline_at < clock_timestamp() - interval '300 ms'", customer.address),
+                10, "the deadline")
+            lock.commit()
+        lock.close()
+        body, outcome, _ = customer.wait_replies(1)[0]
+        assert outcome == "fallback" and "Your message is recorded" in body, (outcome, body)
+        assert "your name?" not in body and len(escalations(customer)) == 1, body
+        assert [call[:3] for call in calls(customer)] == [("take_message", "done", "ok")]
+        assert said.nonce not in body
+        note("take_message", "the deadline meanwhile", 1, len(escalations(customer)), customer)
 
 
 # ---- what dies meanwhile

@@ -321,7 +321,7 @@ static bool wait_status(const char *path, int status, char *answer)
 static void test_a_whole_life(void)
 {
     char *answer = malloc(TEXT_BYTES);
-    behave = (struct behaviour){.has_condition = true, .drain_after_ms = 3500};
+    behave = (struct behaviour){.has_condition = true, .drain_after_ms = 3000};
     launch(GOOD("--loops=3"));
     find_port();
     open_gate();
