@@ -509,9 +509,10 @@ def test_v7_zombie_books_nothing(desk):
 
 
 def test_takeover_while_a_tool_works(desk):
-    """What has begun is written down; no reply leaves, and a hand-back goes on from the round."""
+    """What has begun is written down; no reply leaves, and a hand-back goes on from the round. (An engine
+    takes up nothing before it has lived for a lease.)"""
     desk.scripted = None
-    with garage(desk, count=1) as customer:
+    with garage(desk, config={"worker_lease_ms": 4000}) as customer:
         first = customer.text()
         answered(customer, first, 1)
         stop = desk.stops.arm("engine.tool_begun", action=FREEZE, match=customer.session()["id"])

@@ -325,7 +325,7 @@ def test_takeover_while_the_tool_works(desk):
     """The request is cut and no reply leaves; after the hand-back the begun call goes on as itself. The
     call lasts until deskctl has started."""
     desk.scripted = None
-    with shop(desk, config={"turn_deadline_ms": 40000}, timeout="30s") as customer:
+    with shop(desk, config={"turn_deadline_ms": 40000, "worker_lease_ms": 4000}, timeout="30s") as customer:
         first = customer.text()
         answered(customer, first, 1)
         desk.faults("tool", {"count": 1, "action": {"type": "delay", "ms": 60000}})
