@@ -347,7 +347,7 @@ def places(desk):
         unknown.close()
 
 
-WAVE = 24  # the log takes 50 failures a second
+WAVE = 20  # the log takes 50 failures a second, also where two waves and the slow ones meet in one
 SLOW = 10  # so many of the waves before may still wait for something
 
 TEMPLATE = "fault-template"
