@@ -27,7 +27,7 @@ def test_copies_are_claimed_once(desk):
     texts = [customer.make() for _ in range(3)]
     for order in ((0, 1, 2), (2, 1, 0), (1, 0, 2), (1, 2, 0), (2, 0, 1)):
         say(desk, *[texts[index] for index in order])
-    customer.wait_replies(1)
+    desk.wait(lambda: len(answered(customer)) >= 3, 15, lambda: f"three answers: {customer.replies()}")
     quiet(desk, 1.0, customer.replies)
     assert sorted(answered(customer)) == sorted(text.nonce for text in texts), customer.replies()
     assert desk.value("SELECT count(*) FROM messages m JOIN channel_sessions s ON"
@@ -78,19 +78,22 @@ def test_burst_ends_at_its_longest(desk):
     """A customer who never pauses is answered all the same."""
     engines(desk, burst_ms=1000, burst_max_ms=2000)
     customer = Customer(desk)
-    begin = time.monotonic()
+    begin = last = time.monotonic()
+    longest = 0
     while not customer.replies():
-        assert time.monotonic() - begin < 8, "the burst window moves for ever"
+        assert time.monotonic() - begin < 24, "the burst window moves for ever"
         customer.text()
+        longest, last = max(longest, time.monotonic() - last), time.monotonic()
         time.sleep(0.3)
-    assert time.monotonic() - begin > 1.5
+    # A machine that stood still made a pause, which ends a burst as well.
+    assert time.monotonic() - begin > 1.5 or longest > 0.7
 
 
 def test_text_while_the_model_works(desk):
     """Each of two texts that come while the model works starts the turn anew; the fourth text is
     the next turn."""
     engines(desk, turn_deadline_ms=20000)
-    hold_model(desk, 3000)  # longer than a busy machine needs to produce the next text
+    hold_model(desk, 6000)  # longer than a busy machine needs to produce the next text
     try:
         customer = Customer(desk)
         texts = []
@@ -99,6 +102,8 @@ def test_text_while_the_model_works(desk):
             if number < 4:
                 desk.wait(lambda n=number: len(customer.model_calls()) >= n, 10,
                           f"model call {number}")
+        desk.wait(lambda: customer.event(texts[3]), 10, "the claim of the fourth")
+        desk.faults("model")
         (first, _, _), (second, _, _) = customer.wait_replies(2, 20)
     finally:
         desk.faults("model")

@@ -3,7 +3,7 @@
 from harness import oracle
 from harness.stops import KILL
 from scripted import (Customer, add_engine, answered, engines, freeze_turn, hold_model, letters,
-                      quiet, say, service_of, wait_gone)
+                      quiet, say, service_of, wait_gone, worker_of)
 
 SHARE = True  # the helper restarts the engines when a test needs others
 
@@ -12,7 +12,7 @@ DEGRADED = "Thank you for your message. We have noted it"
 
 def test_drain_gives_back(desk):
     """SIGTERM: exit code 0, the session is nobody's, another engine takes it up at once."""
-    engines(desk, burst_ms=1500, burst_max_ms=3000, worker_lease_ms=20000, adopt_every_ms=100)
+    engines(desk, burst_ms=4000, burst_max_ms=8000, worker_lease_ms=20000, adopt_every_ms=100)
     customer = Customer(desk)
     said = customer.text()
     customer.wait_event(said, "open")
@@ -69,15 +69,16 @@ def test_frozen_engine_is_followed_and_writes_nothing(desk):
     said = customer.text()
     desk.wait(lambda: stop.hits, 10, "the freeze")
     frozen = service_of(desk, stop.pid)
-    old = customer.session()["worker"]
+    old = worker_of(desk, frozen)
     replies = customer.wait_replies(2, 20)
     assert oracle.new_nonces(replies[1][0]) == [said.nonce]
     before = customer.session()
     assert before["worker"] != old
     assert desk.value("SELECT dead FROM workers WHERE id = %s::uuid", old)
     desk.thaw(frozen)
-    desk.wait(lambda: desk.value("SELECT count(*) FROM workers WHERE process = %s AND NOT dead",
-                                 f"{frozen}/0") == 1, 10, "the thawed engine to register anew")
+    desk.wait(lambda: desk.value("SELECT count(*) FROM workers WHERE process = %s AND NOT dead"
+                                 " AND lease_until > clock_timestamp()", f"{frozen}/0") == 1, 10,
+              "the thawed engine to register anew")
     quiet(desk, 1.0, customer.replies)
     assert customer.session() == before and len(customer.replies()) == 2
     assert desk.value("SELECT dead FROM workers WHERE id = %s::uuid", old)
@@ -87,7 +88,7 @@ def test_frozen_engine_is_followed_and_writes_nothing(desk):
 
 def test_two_engines_share_and_a_third_joins(desk):
     """A rebalance under way loses nothing and answers nothing twice."""
-    engines(desk, 2)
+    engines(desk, 2, turn_deadline_ms=20000)
     customers = [Customer(desk) for _ in range(20)]
     said = {customer.address: [] for customer in customers}
     for round_ in range(6):
@@ -96,7 +97,7 @@ def test_two_engines_share_and_a_third_joins(desk):
             said[customer.address].append(text.nonce)
         say(desk, *texts)
         if round_ == 2:
-            add_engine(desk, 3)
+            add_engine(desk, 3, turn_deadline_ms=20000)
         if round_ == 4:
             assert desk.terminate("engine-3") == 0
     for customer in customers:
