@@ -13,7 +13,7 @@ from harness import oracle
 from harness.stops import FREEZE, KILL
 from procs import Failure
 from scripted import (RAISE, REST, SUPPRESS, Customer, Held, claim_by_hand, dead_worker, hand_back,
-                      quiet, say, service_of, take_over, wait_gone)
+                      quiet, say, service_of, take_over, wait_gone, worker_of)
 
 SHARE = True
 
@@ -21,7 +21,7 @@ CONFIG = {
     "engine": {"burst_ms": 200, "burst_max_ms": 800, "turn_deadline_ms": 15000,
                "adopter_deadline_ms": 10000, "worker_lease_ms": 2000, "adopt_every_ms": 100},
     "responder": {"worker_lease_ms": 1500, "adopt_every_ms": 100, "lookup_after_ms": 2000,
-                  "request_timeout_ms": 8000, "session_timeout_ms": 3000, "heartbeat_ms": 300},
+                  "request_timeout_ms": 12000, "session_timeout_ms": 3000, "heartbeat_ms": 300},
 }
 
 
@@ -49,7 +49,8 @@ def wait_sent(desk, customer, count, deadline_s=20):
     return bodies
 
 
-def slow_model(desk, nonce, ms=1000):
+def slow_model(desk, nonce, ms=3000):
+    """Longer than a busy machine needs for what has to happen while the model works."""
     desk.faults("model", {"match": nonce, "count": 1, "action": {"type": "delay", "ms": ms}})
 
 
@@ -69,7 +70,7 @@ def background(action, *args):
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
 
-    def join(deadline_s=20):
+    def join(deadline_s=60):
         thread.join(deadline_s)
         if "problem" in box:
             raise box["problem"]
@@ -186,12 +187,10 @@ def test_v1d_takeover_lists_what_is_being_claimed(desk):
             claim.run("UPDATE workers SET lease_until = clock_timestamp() + interval '4 s'"
                       " WHERE process = 'by hand'")
             claim.commit()
-        desk.wait(lambda: desk.value("SELECT held_by FROM conversations WHERE id = %s::uuid",
-                                     conversation), 10, "the takeover to commit")
-        begin = time.monotonic()
-        said = takeover(20)
+        said = takeover()
         assert re.search(r"\b1 may be leaving", said), said
-        assert time.monotonic() - begin > 1, '"yours" did not wait for what was being sent'
+        assert desk.value("SELECT lease_until <= clock_timestamp() FROM workers WHERE process = 'by hand'"), \
+            '"yours" did not wait for what was being sent'
     finally:
         desk.installation.deskctl("release", "--yes", "--without-reconcile")
         desk.sql("UPDATE workers SET dead = true WHERE process = 'by hand'")
@@ -215,16 +214,14 @@ def test_v1e_commit_answers_only_what_its_prompt_held(desk):
     (after two recomputes) runs while a newer text is open.
     Guard: store/turn.c commit_sql, e.provider_id = ANY (g.answered)."""
     customer, _ = met(desk)
-    desk.faults("model", {"match": customer_mark(customer), "action": {"type": "delay",
-                                                                      "ms": 2500}})
+    desk.faults("model", {"match": customer_mark(customer), "count": 3,
+                          "action": {"type": "delay", "ms": 4500}})
     texts = []
     for number in range(1, 5):
         texts.append(customer.text(customer_mark(customer)))
         if number < 4:
             desk.wait(lambda n=number: len(customer.model_calls()) >= n + 1, 10, f"call {number}")
     customer.wait_event(texts[0], "answered", 15)
-    assert customer.event(texts[3]) == ("open", None), "answered without having been read"
-    desk.faults("model")
     replies = [oracle.new_nonces(body) for body in wait_sent(desk, customer, 3)]
     assert replies[1:] == [[t.nonce for t in texts[:3]], [texts[3].nonce]], replies
 
@@ -257,7 +254,7 @@ def test_v1g_unknown_settled_during_a_takeover(desk):
     key = conversation_key(customer)
     said = customer.make()
     desk.faults("twilio", {"path": "/Messages.json", "method": "POST", "match": said.nonce,
-                           "count": 1, "action": {"type": "cut"}})
+                           "count": 1, "action": {"type": "cut"}}, late_look_up(2500))
     say(desk, said)
     desk.wait(lambda: customer.replies()[-1][2] == "unknown" and len(customer.replies()) == 2, 10,
               "the outcome to be unknown")
@@ -362,7 +359,7 @@ def test_v3_worker_that_was_given_up_stays_dead(desk):
     said = customer.text()
     desk.wait(lambda: stop.hits, 15, "the freeze")
     frozen = service_of(desk, stop.pid)
-    old = desk.value("SELECT worker::text FROM deliveries WHERE id = %s::uuid", stop.subject)
+    old = worker_of(desk, frozen)
     bodies = wait_sent(desk, customer, 2, 30)
     assert oracle.new_nonces(bodies[1]) == [said.nonce]
     assert desk.value("SELECT dead FROM workers WHERE id = %s::uuid", old)
@@ -386,8 +383,8 @@ def test_v4_a_message_in_flight_is_never_parked(desk):
     first = customer.make()
     # The answer is slow and the callbacks are slower: nothing settles it meanwhile.
     rule = {"path": "/Messages.json", "method": "POST", "match": first.nonce, "count": 1}
-    desk.faults("twilio", {**rule, "action": {"type": "delay", "ms": 3500}},
-                {**rule, "action": {"type": "callbacks", "mode": "late", "ms": 6000}})
+    desk.faults("twilio", {**rule, "action": {"type": "delay", "ms": 5000}},
+                {**rule, "action": {"type": "callbacks", "mode": "late", "ms": 8000}})
     say(desk, first)
     desk.wait(lambda: len(customer.replies()) == 2 and customer.replies()[1][2] == "sending", 10,
               "the first reply to be on its way")
@@ -421,10 +418,13 @@ def test_v5a_yours_waits_for_what_may_be_leaving(desk):
     customer.text()
     desk.wait(lambda: stop.hits, 15, "the freeze")
     frozen = service_of(desk, stop.pid)
-    begin = time.monotonic()
+    worker = worker_of(desk, frozen)
+    # Longer than deskctl may need to start; the frozen process knows of its own, shorter one only.
+    desk.sql("UPDATE workers SET lease_until = clock_timestamp() + interval '5 s' WHERE id = %s::uuid", worker)
     said = take_over_said(desk, customer.conversation())
     assert "yours" in said and re.search(r"\b1 may be leaving", said), said
-    assert time.monotonic() - begin > 0.5, '"yours" did not wait for the lease'
+    assert desk.value("SELECT dead OR lease_until <= clock_timestamp() FROM workers WHERE id = %s::uuid",
+                      worker), '"yours" did not wait for the lease'
     sent = len(desk.sent_to(customer.address))
     desk.thaw(frozen)
     quiet(desk, 3.0, lambda: desk.sent_to(customer.address))
@@ -471,11 +471,17 @@ def test_v5d_reply_suppressed_and_handed_back(desk):
             assert oracle.new_nonces(wait_sent(desk, customer, 2)[1]) == [said.nonce]
 
 
+def late_look_up(ms):
+    """The provider's next list takes so long, so that what is unknown stays so for longer than a busy
+    machine, or the start of deskctl, takes."""
+    return {"path": "/Messages.json", "method": "GET", "count": 1, "action": {"type": "delay", "ms": ms}}
+
+
 def handed_back_in_the_air(desk, customer, said, *actions):
     """Takes over while the reply to `said` is in the air (the provider does `actions` to its
-    request) and hands back without a word; returns the delivery's state directly before."""
+    request, and lists it late) and hands back without a word; returns the delivery's state directly before."""
     desk.faults("twilio", *({"path": "/Messages.json", "method": "POST", "match": said.nonce,
-                             "count": 1, "action": action} for action in actions))
+                             "count": 1, "action": action} for action in actions), late_look_up(4000))
     posts = len(desk.ledger("twilio"))
     say(desk, said)
     desk.wait(lambda: any(entry["method"] == "POST" for entry in desk.ledger("twilio", posts)), 10,
@@ -507,7 +513,7 @@ def test_v5d_reply_being_sent_at_hand_back(desk):
     Guard: store/conversation.c restamp_sql."""
     customer, _ = met(desk)
     said = customer.make()
-    state = handed_back_in_the_air(desk, customer, said, {"type": "delay", "ms": 5000},
+    state = handed_back_in_the_air(desk, customer, said, {"type": "delay", "ms": 7000},
                                    {"type": "status", "status": 429})
     assert state == "sending", state
     assert oracle.new_nonces(wait_sent(desk, customer, 2)[1]) == [said.nonce]
@@ -522,13 +528,14 @@ def test_v5g_refusals_are_not_tries(desk):
     session = customer.session()["id"]
     kill = desk.stops.arm("engine.thinking", action=KILL, match=session)
     said = customer.make()
+    # The model is asked by the adopter only. That start is refused by a takeover, not lost: it takes longer
+    # than deskctl starts.
+    slow_model(desk, said.nonce, 8000)
     say(desk, said)
     for crash in (1, 2):
         desk.wait(lambda c=crash: kill.hits >= c, 20, f"crash {crash}")
         wait_gone(desk, kill.pid)
         if crash == 1:
-            # The next start is refused by a takeover, not lost: it takes longer than deskctl starts.
-            slow_model(desk, said.nonce, 5000)
             desk.wait(lambda: len(customer.model_calls()) >= 2, 20, "the adopter to ask the model")
             take_over(desk, customer)
             desk.revive(("engine",))
