@@ -591,7 +591,8 @@ def test_v8_claim_that_began_before_the_erasure(desk):
             slow.wait_blocks("engine", what="the claim to wait for the known customer's session")
             erasure = background(erase, desk, stranger)
             desk.wait(lambda: not erasure.running() or desk.value(
-                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"), 10,
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database ="
+                " (SELECT oid FROM pg_database WHERE datname = current_database())"), 10,
                 "the erasure's move")
             slow.commit()
         erasure()
