@@ -19,8 +19,13 @@ def test_flooder_does_not_hold_up_others(desk):
     other = Customer(desk, 1)
     other.text()
     other.wait_replies(1)
-    answered = sum(len(customer.replies()) for customer in flood)
-    assert answered < FLOOD // 2, answered
+    # By the rows, whenever we look. The places of the flood are in use anew after a second; without fair
+    # shares the other's turn comes when the whole flood's has.
+    answered = desk.value(
+        "SELECT count(*) FROM turns t JOIN channel_sessions s ON s.tenant_id = t.tenant_id"
+        " AND s.id = t.session_id WHERE s.remote_address = ANY (%s) AND t.finished_at < %s::timestamptz",
+        [customer.address for customer in flood], other.turns()[0]["finished_at"])
+    assert answered < FLOOD * 3 // 4, answered
     for customer in flood:
         customer.wait_replies(1, 30)
     desk.faults("model")
