@@ -146,7 +146,7 @@ def test_takeover_while_the_model_works(desk):
     said, before = customer.make(), spent(desk, customer)
     desk.faults("model", {"match": said.nonce, "count": 1, "action": {
         "type": "tool_call", "name": "nothing", "arguments": json.dumps({})}},
-        {"match": said.nonce, "after": 1, "action": {"type": "delay", "ms": 6000}})
+        {"match": said.nonce, "after": 1, "action": {"type": "delay", "ms": 12000}})
     say(desk, said)
     desk.wait(lambda: len(customer.model_calls()) == 3, 15, "the second call")
     take_over(desk, customer)
