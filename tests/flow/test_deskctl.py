@@ -173,7 +173,7 @@ def test_transcript(desk):
     assert call["model"] and call["tokens_in"] > 0 and call["total_ms"] >= 0
     delivery = replied["deliveries"][0]
     assert delivery["state"] == "delivered" and delivery["segments"] >= 1
-    assert delivery["provider_sid"] and delivery["attempts"][0]["outcome"] == "accepted"
+    assert delivery["provider_sid"] and delivery["attempts"][-1]["outcome"] == "accepted"
     text = good(desk, "conversation", "show", row["id"]).out
     assert nonce in text and "tokens" in text and delivery["provider_sid"] in text
     assert f"-> ai (sms {desk.tenants[0]['numbers']['sms']}): " in text, text

@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource
 
 from operating import (DIFFERENT, FAILED, NOT_FOUND, OK, TENANTS, USAGE, add_history, expect, good,
                        run, services, tenant_file)
+from procs import Failure
 from scripted import Customer
 
 SHARE = True
@@ -189,12 +190,22 @@ def test_no_release_without_its_row(desk):
     def written():
         return desk.value("SELECT count(*) FROM audit_log WHERE action = 'quarantine.release'"
                           " AND subject = %s", sid)
+    tenant = desk.value("SELECT id::text FROM tenants WHERE name = %s", desk.tenants[0]["name"])
     admin = AdminClient({"bootstrap.servers": desk.servers.kafka.address})
     topic = ConfigResource(ConfigResource.Type.TOPIC, desk.topic("inbound.sms"),
                            set_config={"max.message.bytes": "10"})
     for future in admin.alter_configs([topic]).values():
         future.result(20)
+
+    def refuses():
+        """It takes a setting a moment before it acts by it, and then the release would pass."""
+        try:
+            desk.produce("inbound.sms", f"{tenant}:{customer}", "no record of ours", {"ce_id": nonce})
+        except Failure:
+            return True
+        return False
     try:
+        desk.wait(refuses, 15, "the broker to refuse records")
         done = expect(FAILED, desk, *release)
         assert "not released" in done.said and written() == 1, done
         assert desk.sent_to(customer) == []
@@ -405,7 +416,7 @@ def test_reconcile_of_a_held_database_goes_back_as_far_as_it_may_answer(desk):
     try:
         replied, thinking = Customer(desk, which), Customer(desk, which)
         desk.faults("model", {"match": "think", "action": {"type": "delay", "ms": 8000}})
-        thinking.text("think", age_s=5 * 3600)
+        said = thinking.text("think", age_s=5 * 3600)
         replied.text(age_s=3 * 3600)
         wait_held_reply(desk, replied.address)
         now_ms = int(time.time() * 1000)
@@ -413,7 +424,7 @@ def test_reconcile_of_a_held_database_goes_back_as_far_as_it_may_answer(desk):
             message = twilio_takes(desk, dental, customer.address, "an answer",
                                    From=desk.tenant(dental).numbers["sms"])
             desk.date_back(message["sid"], now_ms - age_h * 3600000 + 20000)
-        desk.wait(lambda: thinking.open_events() == 1, 20, "the claim")
+        desk.wait(lambda: thinking.event(said), 20, "the claim")
         found = r"what left since \S+ was looked at, 2 events and replies "
         done = run(desk, "reconcile", "--since", "10m")
         assert re.search(found + "would be", done.said), done
