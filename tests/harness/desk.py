@@ -380,7 +380,7 @@ class Desk:
                 "log_level": 2})  # a test may kill its broker
         return self._kept_producer
 
-    def kafka_records(self, topic, deadline_s=15):
+    def kafka_records(self, topic, deadline_s=15 * PATIENCE):
         """Every record that the topic holds now, partition by partition."""
         from confluent_kafka import Consumer, TopicPartition
         consumer = Consumer({"bootstrap.servers": self.servers.kafka.address,
