@@ -32,7 +32,7 @@ def test_sends_what_it_is_woken_for(desk):
     assert params["StatusCallback"].startswith(desk.public_url)
     assert row["provider_sid"] == post["sid"] and row["provider_status"] in ("queued", "accepted")
     assert (row["segments"], row["encoding"]) == (1, "ucs2") and row["worker"] is None
-    attempt, = customer.attempts(delivery)
+    attempt, = customer.tries(delivery)
     assert attempt["outcome"] == "accepted" and attempt["http_status"] == 201
 
 
@@ -248,7 +248,7 @@ def test_back_off_and_retry_after(desk):
     row = customer.wait_state(delivery, "sent")
     posts = customer.posts()
     assert len(posts) == 2 and row["attempts"] == 2
-    assert [attempt["outcome"] for attempt in customer.attempts(delivery)] == ["deferred", "accepted"]
+    assert [attempt["outcome"] for attempt in customer.tries(delivery)] == ["deferred", "accepted"]
 
 
 def test_final_errors_fail_once(desk):
@@ -666,7 +666,7 @@ def test_late_yes_while_a_newer_attempt_is_being_sent(desk):
     assert customer.state(delivery) == "sending"
     row = customer.wait_state(delivery, "sent")
     assert (row["provider_sid"], row["attempts"], row["reason"]) == (sid, 2, None), row
-    assert [entry["outcome"] for entry in customer.attempts(delivery)] == ["accepted", "deferred"]
+    assert [entry["outcome"] for entry in customer.tries(delivery)] == ["accepted", "deferred"]
     customer.wait_state(customer.reply(), "sent")
     assert len(customer.posts()) == 3, customer.posts()
     customer.receipt(delivery, "delivered", attempt=1, sid=sid)
@@ -751,7 +751,7 @@ def test_receipt_of_a_lost_attempt(desk):
     assert quiet(desk, 1.5, customer.posts) == []
     row = customer.row(delivery)
     assert (row["state"], row["attempts"], row["provider_sid"]) == ("delivered", 1, sid)
-    attempt, = customer.attempts(delivery)
+    attempt, = customer.tries(delivery)
     assert (attempt["number"], attempt["outcome"], attempt["provider_sid"]) == (1, "accepted", sid)
     customer.wait_state(customer.reply(), "sent")  # and the next one need not wait
 
