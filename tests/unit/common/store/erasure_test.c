@@ -41,6 +41,30 @@ static void erasure_takes_bookings_and_calls(void)
     end_test();
 }
 
+/* Texts that wait for a person because no turn will answer them: not the erased one's any more.
+ * Guard: both steps at inbox_events. */
+static void erasure_settles_what_nobody_answers(void)
+{
+    static const char *const texts[] = {
+        "SM1', 1, 'open', NULL", "SM2', 1, 'late', NULL", "SM3', 1, 'failed', NULL",
+        "SM4', 1, 'failed', gen_random_uuid()", "SM5', 2, 'failed', NULL"};
+    begin_bookings();
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        run(arena_printf(arena,
+                         "INSERT INTO inbox_events (tenant_id, channel, provider_id, session_id,"
+                         " message_id, address_hash, content_hash, state, turn_id, claim_id,"
+                         " event_time) SELECT '" TENANT "', 'sms', id, gen_random_uuid(),"
+                         " gen_random_uuid(), ('0400000000000000000000000000000' || who)::uuid, '',"
+                         " state, turn::uuid, gen_random_uuid(), now()"
+                         " FROM (VALUES ('%s)) AS v (id, who, state, turn)",
+                         texts[i]));
+    erase();
+    CU_ASSERT_STRING_EQUAL(value("SELECT string_agg(state || ':' || coalesce(reason, '-'), ' '"
+                                 " ORDER BY provider_id) FROM inbox_events"),
+                           "ended:erased ended:erased ended:erased failed:- failed:-");
+    end_test();
+}
+
 /* Holds its transaction open until another one waits for it, 10 s at most. */
 static const char until_waited_for_sql[] =
     "DO $$ BEGIN FOR i IN 1..1000 LOOP EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE NOT granted);"
@@ -90,6 +114,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("erasure", open_function_server, rig_end_server);
     CU_add_test(suite, "bookings and calls", erasure_takes_bookings_and_calls);
+    CU_add_test(suite, "what nobody answers", erasure_settles_what_nobody_answers);
     CU_add_test(suite, "beside a booking", a_booking_that_erasure_waits_for);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
