@@ -17,6 +17,7 @@ from tenants import read_document
 SHARE = True
 DEADLINE_S = 60
 
+GARAGE = 1  # of desk.tenants; no other test lets it recover by itself, so that it has no job yet
 SHOP = 3  # of desk.tenants: its file lets a recovery answer, the first one's does not
 REASON = "I chipped a tooth"
 NAME = "patient 2041"
@@ -403,8 +404,8 @@ def test_recovers_at_once_when_a_breaker_closes(desk):
     64 s: the first text that it answers again wakes the job. Guard: recovery_wake of think.c."""
     desk.scripted = None
     engines(desk, 1, recovery_every_ms=8000, turn_deadline_ms=12000)  # a turn waits for who is left alone
-    missed, later = [Customer(desk, SHOP) for _ in range(2)], Customer(desk, SHOP)
-    with changed(desk, SHOP, recover={"answer": True, "by_itself": True}):
+    missed, later = [Customer(desk, GARAGE) for _ in range(2)], Customer(desk, GARAGE)
+    with changed(desk, GARAGE, recover={"answer": True, "by_itself": True}):
         desk.faults("model", {"match": "messages", "action": {"type": "status", "status": 503}})
         for one in missed:
             text(desk, one, "is the blue one in stock?")
