@@ -8,12 +8,13 @@
 
 /* What is reserved from a day on, as rows (day, tokens, cost, segments); the tenant and the day are
  * SQL. By turns that run: of a turn whose conversation was taken over, or whose session is not due
- * any more, nothing is. And by summaries that are being made, until their claim lapses. */
+ * any more, nothing is. And by summaries that are being made, until their claim lapses. A session
+ * is looked up for each turn (OFFSET 0): of all that are due those of the tenant are not listed. */
 #define USAGE_HELD_SQL(tenant, since)                                                              \
     "(SELECT t.reserved_day AS day, t.reserved_tokens AS tokens, t.reserved_cost AS cost,"         \
     " t.reserved_segments AS segments FROM turns t"                                                \
-    " JOIN channel_sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id"                \
-    " AND s.due_at IS NOT NULL"                                                                    \
+    " CROSS JOIN LATERAL (SELECT FROM channel_sessions s WHERE s.tenant_id = t.tenant_id"          \
+    " AND s.id = t.session_id AND s.due_at IS NOT NULL OFFSET 0) AS s"                             \
     " JOIN conversations c ON c.tenant_id = t.tenant_id AND c.id = t.conversation_id"              \
     " AND c.epoch = t.epoch"                                                                       \
     " WHERE t.tenant_id = " tenant " AND t.reserved_day >= " since " AND t.state = 'running'"      \

@@ -15,6 +15,7 @@ WITHOUT_TENANT = {"installation", "workers", "schema_migrations"}
 # What a frequent statement may read from its first row to its last, for the reason that is given.
 WHOLE = {
     "workers": "a row per process", "workers_pkey": "a row per process",
+    "workers_alive": "a row per process",
     "installation": "one row",
     "channels_unpublished": "only what is to be published",
     "kb_documents_pkey": "500 documents of a tenant at most",
