@@ -12,7 +12,7 @@ import yaml
 from harness import oracle, tables
 from harness.stops import KILL
 from operating import TENANTS, good
-from scripted import Customer, engines, say
+from scripted import Customer, engines, refused, say
 from tenants import read_document
 
 SHARE = True
@@ -88,6 +88,14 @@ def lost_twice(turn):
     turn.say()
 
 
+def never_starts(turn):
+    """The database takes no start of it until the kill; the adopter's passes."""
+    with refused(turn.desk, "turns", f"TG_OP = 'INSERT' AND NEW.session_id = '{turn.session}'",
+                 "22021"):
+        turn.say()
+        turn.wait_kill()
+
+
 def model_away(turn):
     turn.say({"type": "status", "status": 503, "retry_after": "0"})
 
@@ -110,8 +118,8 @@ def out_of_time(turn):
 
 
 WAYS = {"waiting": with_newer, "queued": plain, "suspect": lost_twice, "starting": plain,
-        "thinking": plain, "paused": model_away, "storing": with_tool, "acting": with_tool,
-        "ending": out_of_time, "committing": plain}
+        "giving_up": never_starts, "thinking": plain, "paused": model_away, "storing": with_tool,
+        "acting": with_tool, "ending": out_of_time, "committing": plain}
 
 
 def effects(customer):

@@ -4,6 +4,7 @@ The engine is the only service that runs. What ingress would write is produced t
 the responder would send is the delivery row.
 """
 
+import contextlib
 import json
 import secrets
 import time
@@ -266,6 +267,20 @@ def freeze_turn(desk, customer, point="engine.thinking"):
     """Arms a freeze at a point of the customer's next turn; the returned stop knows who froze."""
     from harness.stops import FREEZE
     return desk.stops.arm(point, action=FREEZE, match=customer.session()["id"])
+
+
+@contextlib.contextmanager
+def refused(desk, table, condition, code="23514"):
+    """PostgreSQL takes no new row of the table for which the condition holds."""
+    desk.sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+             f" IF {condition} THEN RAISE EXCEPTION 'refused' USING ERRCODE = '{code}'; END IF;"
+             " RETURN NEW; END $$")
+    desk.sql(f"CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW"
+             " EXECUTE FUNCTION refuse()")
+    try:
+        yield
+    finally:
+        desk.sql("DROP FUNCTION refuse() CASCADE")
 
 
 def service_of(desk, pid):

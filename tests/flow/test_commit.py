@@ -1,30 +1,15 @@
 """Commits that the database will never take, and what was used by turns that end without a commit
 (docs/PROTOCOL.md, turn and budgets)."""
 
-import contextlib
 import json
 
 from harness import oracle
 from harness.deskctl import good
-from scripted import (Customer, engines, fallback_of, freeze_turn, hand_back, quiet, say, service_of,
-                      take_over)
+from scripted import (Customer, engines, fallback_of, freeze_turn, hand_back, quiet, refused, say,
+                      service_of, take_over)
 
 SHARE = True
 DEADLINE_S = 60
-
-
-@contextlib.contextmanager
-def refused(desk, table, condition, code="23514"):
-    """PostgreSQL takes no new row of the table for which the condition holds."""
-    desk.sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-             f" IF {condition} THEN RAISE EXCEPTION 'refused' USING ERRCODE = '{code}'; END IF;"
-             " RETURN NEW; END $$")
-    desk.sql(f"CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW"
-             " EXECUTE FUNCTION refuse()")
-    try:
-        yield
-    finally:
-        desk.sql("DROP FUNCTION refuse() CASCADE")
 
 
 def unfit(desk, since):
