@@ -24,12 +24,16 @@ static const char insert_sql[] =
     " $12::text[], $13::text[], $15::bigint[]) AS t (tenant_id, provider_id, sender, address,"
     " session_id, contact_id, message_id, address_hash, content_hash, event_time, word,"
     " traceparent, place)),"
-    " judged AS (SELECT i.*, coalesce((SELECT CASE w.word WHEN 'stop' THEN 'opted_out'"
-    " ELSE 'opted_in' END FROM input w WHERE w.tenant_id = i.tenant_id AND w.sender = i.sender"
-    " AND w.address = i.address AND w.word IN ('stop', 'start') AND w.place < i.place"
+    /* The words of this batch that are new: mostly none, so that each text asks an empty list. */
+    " words AS MATERIALIZED (SELECT w.tenant_id, w.sender, w.address, w.place, CASE w.word"
+    " WHEN 'stop' THEN 'opted_out' ELSE 'opted_in' END AS consent FROM input w"
+    " WHERE w.word IN ('stop', 'start')"
     " AND NOT EXISTS (SELECT FROM inbox_events x WHERE x.tenant_id = w.tenant_id"
-    " AND x.channel = 'sms' AND x.provider_id = w.provider_id)"
-    " ORDER BY w.place DESC LIMIT 1), c.state) AS consent, e.erased_at IS NOT NULL AS erased"
+    " AND x.channel = 'sms' AND x.provider_id = w.provider_id)),"
+    " judged AS MATERIALIZED (SELECT i.*, coalesce((SELECT w.consent FROM words w"
+    " WHERE w.tenant_id = i.tenant_id AND w.sender = i.sender AND w.address = i.address"
+    " AND w.place < i.place ORDER BY w.place DESC LIMIT 1), c.state) AS consent,"
+    " e.erased_at IS NOT NULL AS erased"
     " FROM input i"
     " JOIN channels ch ON ch.tenant_id = i.tenant_id AND ch.kind = 'sms'"
     " AND ch.address = i.sender AND ch.removed_at IS NULL"
@@ -60,9 +64,12 @@ static const char insert_sql[] =
     " nullif(traceparent, '')"
     " FROM reasoned ORDER BY tenant_id, provider_id"
     " ON CONFLICT DO NOTHING RETURNING tenant_id, provider_id, reason),"
-    " people AS (SELECT DISTINCT ON (i.tenant_id, i.contact_id) i.* FROM made m"
-    " JOIN input i USING (tenant_id, provider_id)"
-    " WHERE m.reason IS DISTINCT FROM 'erased' ORDER BY i.tenant_id, i.contact_id),"
+    /* CASE: a list that is looked into by hash, instead of a join of two lists. */
+    " people AS (SELECT DISTINCT ON (i.tenant_id, i.contact_id) i.* FROM input i"
+    " WHERE CASE WHEN (i.tenant_id, i.provider_id) IN (SELECT m.tenant_id, m.provider_id FROM made "
+    "m"
+    " WHERE m.reason IS DISTINCT FROM 'erased') THEN true END"
+    " ORDER BY i.tenant_id, i.contact_id),"
     " contact AS (INSERT INTO contacts (tenant_id, id) SELECT tenant_id, contact_id FROM people"
     " WHERE NOT EXISTS (SELECT FROM contact_addresses a WHERE a.tenant_id = people.tenant_id"
     " AND a.kind = 'phone' AND a.address = people.address)"
@@ -75,27 +82,27 @@ static const char insert_sql[] =
 static const char lock_contacts_sql[] =
     "SELECT 1 FROM contacts c WHERE (c.tenant_id, c.id) IN ("
     " SELECT a.tenant_id, a.contact_id FROM contact_addresses a"
-    " JOIN unnest($2::uuid[], $3::text[], $4::text[]) AS i (tenant_id, provider_id, address)"
-    " ON a.tenant_id = i.tenant_id AND a.kind = 'phone' AND a.address = i.address"
-    " JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = 'sms'"
-    " AND e.provider_id = i.provider_id AND e.claim_id = $1::uuid"
-    " AND e.reason IS DISTINCT FROM 'erased')"
+    " JOIN unnest($1::uuid[], $2::text[]) AS i (tenant_id, address)"
+    " ON a.tenant_id = i.tenant_id AND a.kind = 'phone' AND a.address = i.address)"
     " ORDER BY c.tenant_id, c.id FOR NO KEY UPDATE";
 
-static const char lock_conversations_sql[] =
-    "SELECT 1 FROM conversations c WHERE c.closed_at IS NULL AND (c.tenant_id, c.contact_id) IN ("
-    " SELECT a.tenant_id, a.contact_id FROM contact_addresses a"
-    " JOIN unnest($2::uuid[], $3::text[], $4::text[]) AS i (tenant_id, provider_id, address)"
-    " ON a.tenant_id = i.tenant_id AND a.kind = 'phone' AND a.address = i.address"
-    " JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = 'sms'"
-    " AND e.provider_id = i.provider_id AND e.claim_id = $1::uuid"
-    " AND e.reason IS DISTINCT FROM 'erased')"
-    " ORDER BY c.tenant_id, c.id FOR NO KEY UPDATE";
-
-/* Touches the open conversation; one that was quiet too long ends here, unless a
- * person holds it. */
+/* Locks the open conversations of those who wrote, in their order, and touches them; one that was
+ * quiet too long ends here, unless a person holds it. What is decided is decided by columns of the
+ * locked row, which are read again if somebody had it. */
 static const char touch_conversations_sql[] =
-    "UPDATE conversations c SET"
+    "WITH mine AS MATERIALIZED (SELECT a.tenant_id, a.contact_id,"
+    " CASE WHEN e.reason = 'loop' THEN e.session_id END AS looping"
+    " FROM unnest($2::uuid[], $3::text[], $5::text[]) AS i (tenant_id, provider_id, address)"
+    " JOIN contact_addresses a ON a.tenant_id = i.tenant_id AND a.kind = 'phone'"
+    " AND a.address = i.address"
+    " JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = 'sms'"
+    " AND e.provider_id = i.provider_id AND e.claim_id = $1::uuid"
+    " AND e.reason IS DISTINCT FROM 'erased'),"
+    " locked AS MATERIALIZED (SELECT c.tenant_id, c.id FROM conversations c"
+    " WHERE c.closed_at IS NULL AND (c.tenant_id, c.contact_id) IN"
+    " (SELECT m.tenant_id, m.contact_id FROM mine m)"
+    " ORDER BY c.tenant_id, c.id FOR NO KEY UPDATE)"
+    " UPDATE conversations c SET"
     " closed_at = CASE WHEN c.held_by IS NULL AND"
     " c.last_activity_at < clock_timestamp() - $4::bigint * interval '1 ms'"
     " THEN clock_timestamp() END,"
@@ -103,18 +110,9 @@ static const char touch_conversations_sql[] =
     " c.last_activity_at < clock_timestamp() - $4::bigint * interval '1 ms'"
     " THEN c.last_activity_at ELSE clock_timestamp() END,"
     " flagged = CASE WHEN (c.tenant_id, c.id) IN (SELECT s.tenant_id, s.conversation_id"
-    " FROM unnest($2::uuid[], $3::text[]) AS n (tenant_id, provider_id)"
-    " JOIN inbox_events l ON l.tenant_id = n.tenant_id AND l.channel = 'sms'"
-    " AND l.provider_id = n.provider_id AND l.claim_id = $1::uuid AND l.reason = 'loop'"
-    " JOIN channel_sessions s ON s.tenant_id = l.tenant_id AND s.id = l.session_id)"
-    " THEN 'loop' ELSE c.flagged END"
-    " WHERE c.closed_at IS NULL AND (c.tenant_id, c.contact_id) IN ("
-    " SELECT a.tenant_id, a.contact_id FROM contact_addresses a"
-    " JOIN unnest($2::uuid[], $3::text[], $5::text[]) AS i (tenant_id, provider_id, address)"
-    " ON a.tenant_id = i.tenant_id AND a.kind = 'phone' AND a.address = i.address"
-    " JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = 'sms'"
-    " AND e.provider_id = i.provider_id AND e.claim_id = $1::uuid"
-    " AND e.reason IS DISTINCT FROM 'erased')";
+    " FROM mine m JOIN channel_sessions s ON s.tenant_id = m.tenant_id AND s.id = m.looping"
+    " WHERE m.looping IS NOT NULL) THEN 'loop' ELSE c.flagged END"
+    " FROM locked l WHERE c.tenant_id = l.tenant_id AND c.id = l.id";
 
 /* Everything else, with contact and conversation locked. A start word is recorded although it opts
  * nobody in again: the provider may just be telling us of an opt-out that is older. A conversation
@@ -127,31 +125,29 @@ static const char arm_sql[] =
     " $6::text[], $7::jsonb[], $8::uuid[], $9::uuid[], $10::text[], $14::bigint[])"
     " WITH ORDINALITY AS t (tenant_id, provider_id, sender, address, body, media, session_id,"
     " conversation_id, word, place, n)),"
-    " mine AS (SELECT i.*, e.state, e.reason, e.message_id, e.event_time, a.contact_id,"
-    " ch.id AS channel_id FROM input i"
+    " known AS MATERIALIZED (SELECT i.*, e.state, e.reason, e.message_id, e.event_time,"
+    " e.session_id AS claimed_session, e.claim_id = $1::uuid AS fresh FROM input i"
     " JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = 'sms'"
-    " AND e.provider_id = i.provider_id AND e.claim_id = $1::uuid"
-    " AND e.reason IS DISTINCT FROM 'erased'"
-    " JOIN contact_addresses a ON a.tenant_id = i.tenant_id AND a.kind = 'phone'"
-    " AND a.address = i.address"
-    " CROSS JOIN LATERAL (SELECT c.id FROM channels c WHERE c.tenant_id = i.tenant_id"
-    " AND c.kind = 'sms' AND c.address = i.sender"
-    " ORDER BY c.removed_at DESC NULLS FIRST LIMIT 1) ch),"
+    " AND e.provider_id = i.provider_id),"
+    /* talk: the contact's open conversation, or the one that the first of its texts opens. */
+    " mine AS MATERIALIZED (SELECT k.*, a.contact_id, ch.id AS channel_id,"
+    " c.id IS NULL AS opens, c.held_by, coalesce(c.id, first_value(k.conversation_id)"
+    " OVER (PARTITION BY k.tenant_id, a.contact_id ORDER BY k.n)) AS talk FROM known k"
+    " JOIN contact_addresses a ON a.tenant_id = k.tenant_id AND a.kind = 'phone'"
+    " AND a.address = k.address"
+    " CROSS JOIN LATERAL (SELECT c.id FROM channels c WHERE c.tenant_id = k.tenant_id"
+    " AND c.kind = 'sms' AND c.address = k.sender"
+    " ORDER BY c.removed_at DESC NULLS FIRST LIMIT 1) ch"
+    " LEFT JOIN conversations c ON c.tenant_id = k.tenant_id AND c.contact_id = a.contact_id"
+    " AND c.closed_at IS NULL"
+    " WHERE k.fresh AND k.reason IS DISTINCT FROM 'erased'),"
     " opened AS (INSERT INTO conversations (tenant_id, id, contact_id)"
-    " SELECT DISTINCT ON (m.tenant_id, m.contact_id) m.tenant_id, m.conversation_id, m.contact_id"
-    " FROM mine m WHERE NOT EXISTS (SELECT FROM conversations c WHERE c.tenant_id = m.tenant_id"
-    " AND c.contact_id = m.contact_id AND c.closed_at IS NULL)"
-    " ORDER BY m.tenant_id, m.contact_id, m.n"
-    " RETURNING tenant_id, id, contact_id, held_by),"
-    " talk AS (SELECT tenant_id, id, contact_id, held_by FROM opened UNION ALL"
-    " SELECT c.tenant_id, c.id, c.contact_id, c.held_by FROM conversations c"
-    " WHERE c.closed_at IS NULL AND (c.tenant_id, c.contact_id) IN"
-    " (SELECT tenant_id, contact_id FROM mine)),"
-    " per_session AS (SELECT m.tenant_id, m.session_id, min(t.id::text)::uuid AS conversation_id,"
-    " min(m.channel_id::text)::uuid AS channel_id, min(m.address) AS address,"
-    " bool_or(m.state = 'open') AND bool_and(t.held_by IS NULL) AS arm"
-    " FROM mine m JOIN talk t ON t.tenant_id = m.tenant_id AND t.contact_id = m.contact_id"
-    " GROUP BY m.tenant_id, m.session_id),"
+    " SELECT DISTINCT m.tenant_id, m.talk, m.contact_id FROM mine m WHERE m.opens"
+    " ORDER BY m.tenant_id, m.contact_id),"
+    " per_session AS (SELECT m.tenant_id, m.session_id, (array_agg(m.talk))[1] AS conversation_id,"
+    " (array_agg(m.channel_id))[1] AS channel_id, min(m.address) AS address,"
+    " bool_or(m.state = 'open') AND bool_and(m.held_by IS NULL) AS arm"
+    " FROM mine m GROUP BY m.tenant_id, m.session_id),"
     " armed AS (INSERT INTO channel_sessions AS s (tenant_id, id, conversation_id, channel_id, "
     "kind,"
     " remote_address, claimed, worker, burst_at, due_at)"
@@ -174,9 +170,8 @@ static const char arm_sql[] =
     " due_at = greatest(coalesce(s.due_at, clock_timestamp()),"
     " (SELECT w.lease_until FROM workers w WHERE w.id = s.worker AND w.id <> $11::uuid"
     " AND NOT w.dead))"
-    " FROM input i JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = 'sms'"
-    " AND e.provider_id = i.provider_id AND e.claim_id <> $1::uuid AND e.state = 'open'"
-    " WHERE s.tenant_id = e.tenant_id AND s.id = e.session_id"
+    " FROM known k WHERE NOT k.fresh AND k.state = 'open'"
+    " AND s.tenant_id = k.tenant_id AND s.id = k.claimed_session"
     " AND NOT EXISTS (SELECT FROM per_session p WHERE p.tenant_id = s.tenant_id"
     " AND p.session_id = s.id)"
     " AND NOT EXISTS (SELECT FROM conversations c WHERE c.tenant_id = s.tenant_id"
@@ -191,10 +186,8 @@ static const char arm_sql[] =
     " WHERE c.changed_at <= EXCLUDED.changed_at)"
     " INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author, body,"
     " media, provider_id, event_time)"
-    " SELECT m.tenant_id, m.message_id, t.id, m.session_id, 'in', 'contact', m.body, m.media,"
-    " m.provider_id, m.event_time"
-    " FROM mine m JOIN talk t ON t.tenant_id = m.tenant_id AND t.contact_id = m.contact_id"
-    " ORDER BY m.place, m.n ON CONFLICT DO NOTHING";
+    " SELECT m.tenant_id, m.message_id, m.talk, m.session_id, 'in', 'contact', m.body, m.media,"
+    " m.provider_id, m.event_time FROM mine m ORDER BY m.place, m.n ON CONFLICT DO NOTHING";
 
 static const char report_sql[] =
     "SELECT i.n, e.state, e.claim_id = $1::uuid, e.session_id, s.conversation_id, s.claimed,"
@@ -211,7 +204,7 @@ static const char unknown_sql[] =
     "SELECT FROM inbox_events e WHERE e.tenant_id = $1::uuid AND e.channel = $2::text"
     " AND e.provider_id = i.provider_id)";
 
-enum { REPORT_STATEMENT = 6 };
+enum { REPORT_STATEMENT = 5 };
 
 /* The columns of a batch as array literals. */
 struct columns {
@@ -382,9 +375,7 @@ void inbox_add_claim(struct pg_unit *unit, struct arena *arena, const char *work
         (const char *[]){claim, c.tenant, c.provider_id, c.sender, c.address, c.session, c.contact,
                          c.message, c.address_hash, c.content_hash, c.time, c.word, c.traceparent,
                          late, c.place, replies, window, NULL});
-    add(unit, lock_contacts_sql, (const char *[]){claim, c.tenant, c.provider_id, c.address, NULL});
-    add(unit, lock_conversations_sql,
-        (const char *[]){claim, c.tenant, c.provider_id, c.address, NULL});
+    add(unit, lock_contacts_sql, (const char *[]){c.tenant, c.address, NULL});
     add(unit, touch_conversations_sql,
         (const char *[]){claim, c.tenant, c.provider_id, quiet, c.address, NULL});
     add(unit, arm_sql,
@@ -429,5 +420,5 @@ void inbox_add_unknown(struct pg_unit *unit, const char *tenant, const char *cha
 }
 
 const char *const inbox_statements[] = {
-    lock_addresses_sql,      insert_sql, lock_contacts_sql, lock_conversations_sql,
-    touch_conversations_sql, arm_sql,    report_sql,        NULL};
+    lock_addresses_sql, insert_sql, lock_contacts_sql, touch_conversations_sql, arm_sql,
+    report_sql,         NULL};

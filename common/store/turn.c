@@ -45,23 +45,23 @@ static const char lock_sessions_sql[] =
 #define OLDEST "(statement_timestamp() - $12::bigint * interval '1 ms')"
 
 /* The context: all texts to be answered (50 at most) and the 40 last messages before. A reply that
- * never left is not part of what was said. */
+ * never left is not part of what was said. Only what came in has an event, only what goes out a
+ * delivery: each is asked for one of them. */
 #define CONTEXT_SQL                                                                                \
-    "(SELECT json_agg(json_build_object('position', h.position, 'author', h.author,"               \
-    " 'text', h.body, 'media', h.media, 'open', h.open, 'at_ms', (extract("                        \
-    "epoch FROM h.event_time) * 1000)::bigint, 'event', h.event)"                                  \
-    " ORDER BY h.position) FROM ("                                                                 \
-    " SELECT m.position, m.author, m.body, m.media, m.event_time, true AS open,"                   \
+    "(SELECT json_agg(h ORDER BY h.position) FROM ("                                               \
+    " SELECT m.position, m.author, m.body AS text, m.media, true AS open,"                         \
+    " (extract(epoch FROM m.event_time) * 1000)::bigint AS at_ms,"                                 \
     " m.provider_id AS event FROM messages m"                                                      \
-    " WHERE m.tenant_id = g.tenant_id AND m.id = ANY (g.message_ids)"                              \
-    " UNION SELECT * FROM (SELECT m.position, m.author, m.body, m.media, m.event_time, false,"     \
-    " NULL::text FROM messages m WHERE m.tenant_id = g.tenant_id"                                  \
-    " AND m.conversation_id = g.conversation_id"                                                   \
-    " AND NOT EXISTS (SELECT FROM inbox_events e WHERE e.tenant_id = m.tenant_id"                  \
-    " AND e.channel = 'sms' AND e.provider_id = m.provider_id AND m.direction = 'in'"              \
-    " AND (e.state = 'failed' OR (e.state = 'open' AND e.event_time >= " OLDEST ")))"              \
-    " AND NOT EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = m.tenant_id"                    \
-    " AND d.message_id = m.id AND d.state = 'suppressed')"                                         \
+    " WHERE m.tenant_id = j.tenant_id AND m.id = ANY (j.message_ids)"                              \
+    " UNION ALL SELECT * FROM (SELECT m.position, m.author, m.body, m.media, false,"               \
+    " (extract(epoch FROM m.event_time) * 1000)::bigint,"                                          \
+    " NULL::text FROM messages m WHERE m.tenant_id = j.tenant_id"                                  \
+    " AND m.conversation_id = j.conversation_id"                                                   \
+    " AND CASE m.direction WHEN 'in' THEN NOT EXISTS (SELECT FROM inbox_events e"                  \
+    " WHERE e.tenant_id = m.tenant_id AND e.channel = 'sms' AND e.provider_id = m.provider_id"     \
+    " AND (e.state = 'failed' OR (e.state = 'open' AND e.event_time >= " OLDEST ")) OFFSET 0)"     \
+    " ELSE NOT EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = m.tenant_id"                   \
+    " AND d.message_id = m.id AND d.state = 'suppressed' OFFSET 0) END"                            \
     " ORDER BY m.position DESC LIMIT 40) AS past) AS h)"
 
 /* What was noted while no model answered, and whether people were given it. */
@@ -117,19 +117,20 @@ static const char lock_sessions_sql[] =
     " AND NOT n.dead) AS o JOIN workers w ON w.id = o.id AND w.lease_until = o.lease)"
 
 /* What a turn has reserved (store/usage.h) stays its own as long as it runs on: not after somebody
- * else had the conversation, nor when its session was not due for a time. */
+ * else had the conversation, nor when its session was not due for a time.
+ *
+ * Each row is looked up by its keys, and no list is joined with another one: two hundred starts
+ * cost two hundred times one. What is behind OFFSET 0 is looked up so whatever the planner thinks
+ * of an index of few rows, such as that of open events; `stale` keeps most starts from a second
+ * look. */
 static const char start_sql[] =
     "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[],"
     " $6::boolean[], $7::boolean[]) WITH ORDINALITY"
     " AS t (tenant_id, session_id, conversation_id, new_turn_id, recompute, suspect_slot, n)),"
-    " opened AS (SELECT i.n, array_agg(e.provider_id) AS events, array_agg(e.message_id)"
-    " AS message_ids, min(e.traceparent) AS traceparent FROM input i CROSS JOIN LATERAL ("
-    " SELECT x.provider_id, x.message_id, x.traceparent FROM inbox_events x"
-    " WHERE x.tenant_id = i.tenant_id AND x.session_id = i.session_id AND x.state = 'open'"
-    " AND x.event_time >= " OLDEST " ORDER BY x.claimed_at LIMIT 50) AS e GROUP BY i.n),"
     " seen AS (SELECT i.*, s.fence, s.claimed, s.turn_id, s.turn_number, s.worker AS owner,"
     " c.epoch, c.held_by, c.contact_id, s.conversation_id AS now_conversation, ch.assistant_id,"
-    " a.current_version, o.events, o.message_ids, o.traceparent,"
+    " a.current_version, o.events[1:50] AS events, o.message_ids[1:50] AS message_ids,"
+    " o.traceparent, o.stale,"
     " t.deadline_at, t.worker AS turn_worker, t.recomputes, coalesce(t.tries, 0)"
     " + (t.id IS NOT NULL AND t.worker IS NOT NULL AND t.worker <> $1::uuid AND NOT EXISTS"
     " (SELECT FROM workers w WHERE w.id = t.worker AND NOT w.dead))::integer"
@@ -139,7 +140,13 @@ static const char start_sql[] =
     " JOIN conversations c ON c.tenant_id = s.tenant_id AND c.id = s.conversation_id"
     " JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
     " JOIN assistants a ON a.tenant_id = ch.tenant_id AND a.id = ch.assistant_id"
-    " LEFT JOIN opened o ON o.n = i.n"
+    " CROSS JOIN LATERAL (SELECT array_agg(e.provider_id) FILTER (WHERE NOT e.late) AS events,"
+    " array_agg(e.message_id) FILTER (WHERE NOT e.late) AS message_ids,"
+    " min(e.traceparent) FILTER (WHERE NOT e.late) AS traceparent,"
+    " coalesce(bool_or(e.late), false) AS stale"
+    " FROM (SELECT x.provider_id, x.message_id, x.traceparent, x.event_time < " OLDEST " AS late"
+    " FROM inbox_events x WHERE x.tenant_id = i.tenant_id AND x.session_id = i.session_id"
+    " AND x.state = 'open' ORDER BY x.claimed_at) AS e) AS o"
     " LEFT JOIN turns t ON t.tenant_id = s.tenant_id AND t.id = s.turn_id"
     " AND t.state = 'running'"
     " LEFT JOIN LATERAL " OVERTAKEN_SQL " AS past ON t.id IS NOT NULL),"
@@ -151,9 +158,13 @@ static const char start_sql[] =
     " ELSE 'run' END AS kind FROM seen s),"
     " g AS (SELECT * FROM judged WHERE kind IN ('run', 'fail')),"
     " late AS (UPDATE inbox_events e SET state = 'late', reason = 'late',"
-    " settled_at = clock_timestamp() FROM judged j WHERE j.kind IN ('run', 'fail', 'nothing')"
-    " AND e.tenant_id = j.tenant_id AND e.session_id = j.session_id AND e.state = 'open'"
-    " AND e.event_time < " OLDEST "),"
+    " settled_at = clock_timestamp() FROM (SELECT x.* FROM judged j CROSS JOIN LATERAL ("
+    "SELECT y.tenant_id, y.channel, y.provider_id, y.state FROM inbox_events y"
+    " WHERE y.tenant_id = j.tenant_id AND y.session_id = j.session_id AND y.state = 'open'"
+    " AND y.event_time < " OLDEST " OFFSET 0) AS x"
+    " WHERE j.stale AND j.kind IN ('run', 'fail', 'nothing')) AS l"
+    " WHERE e.tenant_id = l.tenant_id AND e.channel = l.channel AND e.provider_id = l.provider_id"
+    " AND e.state = l.state),"
     " cleared AS (UPDATE channel_sessions s SET due_at = NULL, burst_at = NULL FROM judged j"
     " WHERE s.tenant_id = j.tenant_id AND s.id = j.session_id AND j.kind IN ('nothing', 'held')),"
     " raised AS (UPDATE channel_sessions s SET fence = s.fence + 1,"
@@ -172,25 +183,28 @@ static const char start_sql[] =
     " FROM judged j WHERE j.kind IN ('run', 'fail', 'suspect') AND j.again"
     " AND t.tenant_id = j.tenant_id AND t.id = j.turn_id),"
     " let_go AS (UPDATE turns t SET reserved_day = NULL FROM judged j WHERE j.kind = 'nothing'"
-    " AND j.again AND t.tenant_id = j.tenant_id AND t.id = j.turn_id"
-    " AND t.reserved_day IS NOT NULL),"
+    " AND j.again AND t.tenant_id = j.tenant_id AND t.id = j.turn_id),"
     " made AS (INSERT INTO turns (tenant_id, id, session_id, conversation_id, number, state, "
     "worker,"
     " fence, epoch, assistant_id, assistant_version, deadline_at, traceparent)"
     " SELECT tenant_id, new_turn_id, session_id, conversation_id, turn_number + 1, 'running',"
     " $1::uuid, fence + 1, epoch, assistant_id, current_version,"
     " clock_timestamp() + $8::bigint * interval '1 ms', traceparent FROM g WHERE NOT again),"
-    " dropped AS (UPDATE turn_rounds r SET dropped_at = clock_timestamp() FROM judged j"
-    " WHERE j.kind = 'run' AND j.again AND r.tenant_id = j.tenant_id AND r.turn_id = j.turn_id"
-    " AND r.dropped_at IS NULL AND NOT " ROUND_STANDS ")"
+    " dropped AS (UPDATE turn_rounds r SET dropped_at = clock_timestamp() FROM (SELECT x.*"
+    " FROM judged j CROSS JOIN LATERAL (SELECT r.tenant_id, r.turn_id, r.number"
+    " FROM turn_rounds r WHERE r.tenant_id = j.tenant_id AND r.turn_id = j.turn_id"
+    " AND r.dropped_at IS NULL AND NOT " ROUND_STANDS " OFFSET 0) AS x"
+    " WHERE j.kind = 'run' AND j.again) AS d WHERE r.tenant_id = d.tenant_id"
+    " AND r.turn_id = d.turn_id AND r.number = d.number)"
     " SELECT j.n, j.kind, CASE WHEN j.again THEN j.turn_id ELSE j.new_turn_id END,"
     " j.now_conversation, j.fence + 1, j.epoch, j.claimed,"
     " CASE WHEN j.again AND j.turn_worker IS NOT NULL THEN greatest($9::bigint,"
     " (extract(epoch FROM j.deadline_at - clock_timestamp()) * 1000)::bigint)"
     " ELSE $8::bigint END, j.tries, coalesce(j.recomputes, 0)"
     " + (j.recompute AND j.again)::integer, j.events,"
-    " (SELECT " CONTEXT_SQL " FROM g WHERE g.n = j.n), j.assistant_id, j.current_version,"
-    " j.traceparent, CASE WHEN j.again AND j.kind IN ('run', 'fail') THEN " ROUNDS_SQL " END,"
+    " CASE WHEN j.kind IN ('run', 'fail') THEN " CONTEXT_SQL " END, j.assistant_id,"
+    " j.current_version, j.traceparent,"
+    " CASE WHEN j.again AND j.kind IN ('run', 'fail') THEN " ROUNDS_SQL " END,"
     " CASE WHEN j.again THEN (SELECT max(r.number) FROM turn_rounds r"
     " WHERE r.tenant_id = j.tenant_id AND r.turn_id = j.turn_id) END, j.contact_id,"
     " CASE WHEN j.kind = 'run' THEN " SUMMARY_SQL " END,"
@@ -210,9 +224,7 @@ static const char commit_sql[] =
     "(tenant_id, session_id, conversation_id,"
     " turn_id, fence, epoch, claimed, final, events, event_state, turn_state, outcome, error_code,"
     " body, message_id, delivery_id, answer_ms, traceparent, ends, passages, prompt, segments, n)),"
-    " judged AS (SELECT i.*, s.due_at, s.delivery_seq, s.remote_address, c.held_by,"
-    " t.reserved_day,"
-    " c.epoch AS now_epoch, s.claimed AS now_claimed,"
+    " judged AS (SELECT i.*, s.due_at, s.delivery_seq, c.held_by, t.reserved_day,"
     " CASE WHEN s.worker IS DISTINCT FROM $1::uuid OR s.fence <> i.fence THEN 'lost'"
     " WHEN t.state <> 'running' THEN 'already'"
     " WHEN s.conversation_id <> i.conversation_id OR c.epoch <> i.epoch OR c.held_by IS NOT NULL"
@@ -222,25 +234,30 @@ static const char commit_sql[] =
     " FROM input i JOIN channel_sessions s ON s.tenant_id = i.tenant_id AND s.id = i.session_id"
     " JOIN conversations c ON c.tenant_id = i.tenant_id AND c.id = s.conversation_id"
     " JOIN turns t ON t.tenant_id = i.tenant_id AND t.id = i.turn_id),"
-    " g AS (SELECT j.*, EXISTS (SELECT FROM inbox_events e WHERE e.tenant_id = j.tenant_id"
-    " AND e.session_id = j.session_id AND e.state = 'open'"
-    " AND e.provider_id <> ALL (j.answered)) AS more FROM judged j WHERE j.kind = 'ok'),"
+    " seen AS MATERIALIZED (SELECT j.*, o.* FROM judged j CROSS JOIN LATERAL (SELECT"
+    " coalesce(bool_or(x.provider_id <> ALL (j.answered)), false) AS more,"
+    " array_agg(x.provider_id) FILTER (WHERE x.provider_id = ANY (j.answered)) AS settled,"
+    " min(x.event_time) FILTER (WHERE x.provider_id = ANY (j.answered)) AS first_at,"
+    " min(x.channel) AS channel, min(x.state) AS open_state FROM inbox_events x"
+    " WHERE x.tenant_id = j.tenant_id AND x.session_id = j.session_id AND x.state = 'open'"
+    " AND j.kind = 'ok') AS o),"
+    " g AS (SELECT * FROM seen WHERE kind = 'ok'),"
     " events AS (UPDATE inbox_events e SET state = g.event_state, turn_id = g.turn_id,"
     " reason = CASE WHEN g.event_state = 'ended' THEN 'no_model' END, settled_at = "
-    "clock_timestamp() FROM g "
-    "WHERE e.tenant_id = g.tenant_id"
-    " AND e.session_id = g.session_id AND e.state = 'open'"
-    " AND e.provider_id = ANY (g.answered)),"
+    "clock_timestamp() FROM (SELECT g.*, u.provider_id FROM g CROSS JOIN LATERAL"
+    " unnest(g.settled) AS u (provider_id)) AS g "
+    "WHERE e.tenant_id = g.tenant_id AND e.channel = g.channel"
+    " AND e.provider_id = g.provider_id AND e.session_id = g.session_id"
+    " AND e.state = g.open_state),"
     " said AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author,"
     " body, turn_id, event_time) SELECT tenant_id, message_id, conversation_id, session_id, 'out',"
     " 'ai', body, turn_id, clock_timestamp() FROM g WHERE body <> '' ORDER BY n),"
     " due AS (INSERT INTO deliveries (tenant_id, id, conversation_id, session_id, seq, message_id,"
     " turn_id, author, via, epoch, state, answer_by, traceparent)"
     " SELECT g.tenant_id, g.delivery_id, g.conversation_id, g.session_id, g.delivery_seq + 1,"
-    " g.message_id, g.turn_id, 'ai', 'sms', g.epoch, 'pending', (SELECT min(e.event_time)"
-    " FROM inbox_events e WHERE e.tenant_id = g.tenant_id AND e.session_id = g.session_id"
-    " AND e.state = 'open' AND e.provider_id = ANY (g.answered))"
-    " + g.answer_ms * interval '1 ms', g.traceparent FROM g WHERE g.body <> '' ORDER BY g.n),"
+    " g.message_id, g.turn_id, 'ai', 'sms', g.epoch, 'pending',"
+    " g.first_at + g.answer_ms * interval '1 ms', g.traceparent FROM g WHERE g.body <> ''"
+    " ORDER BY g.n),"
     " over AS (UPDATE turns t SET state = g.turn_state, outcome = g.outcome,"
     " error_code = g.error_code, passages = g.passages::jsonb, prompt = g.prompt::jsonb,"
     " reserved_day = NULL, finished_at = clock_timestamp()"
@@ -256,14 +273,14 @@ static const char commit_sql[] =
     " due_at = CASE WHEN g.more THEN s.due_at END, burst_at = CASE WHEN g.more THEN s.burst_at END"
     " FROM g WHERE s.tenant_id = g.tenant_id AND s.id = g.session_id),"
     " back AS (UPDATE channel_sessions s SET worker = NULL,"
-    " due_at = CASE WHEN j.held_by IS NULL THEN clock_timestamp() END FROM judged j"
+    " due_at = CASE WHEN j.held_by IS NULL THEN clock_timestamp() END FROM seen j"
     " WHERE j.kind = 'epoch' AND s.tenant_id = j.tenant_id AND s.id = j.session_id),"
-    " rest AS (UPDATE turns t SET worker = NULL, reserved_day = NULL FROM judged j"
+    " rest AS (UPDATE turns t SET worker = NULL, reserved_day = NULL FROM seen j"
     " WHERE j.kind = 'epoch' AND t.tenant_id = j.tenant_id AND t.id = j.turn_id),"
     " used AS (SELECT j.tenant_id, coalesce(j.reserved_day,"
     " (now() AT TIME ZONE z.timezone)::date) AS day, k.tokens, k.cost,"
     " CASE WHEN j.kind = 'ok' THEN j.segments ELSE 0 END AS segments"
-    " FROM judged j JOIN tenants z ON z.id = j.tenant_id CROSS JOIN LATERAL (SELECT"
+    " FROM seen j JOIN tenants z ON z.id = j.tenant_id CROSS JOIN LATERAL (SELECT"
     " coalesce(sum(coalesce(c.tokens_in, 0) + coalesce(c.tokens_out, 0)), 0) AS tokens,"
     " coalesce(sum(c.cost), 0) AS cost, count(*) AS calls FROM llm_calls c"
     " WHERE c.tenant_id = j.tenant_id AND c.turn_id = j.turn_id"
@@ -277,10 +294,9 @@ static const char commit_sql[] =
     " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 ON CONFLICT (tenant_id, period, since) DO UPDATE SET"
     " tokens = u.tokens + EXCLUDED.tokens, cost = u.cost + EXCLUDED.cost,"
     " segments = u.segments + EXCLUDED.segments)"
-    " SELECT j.n, CASE WHEN g.more THEN 'more' ELSE j.kind END,"
+    " SELECT j.n, CASE WHEN j.more THEN 'more' ELSE j.kind END,"
     " coalesce(ceil(extract(epoch FROM j.due_at - clock_timestamp()) * 1000), 0)::bigint,"
-    " j.due_at IS NOT NULL"
-    " FROM judged j LEFT JOIN g ON g.n = j.n ORDER BY j.n";
+    " j.due_at IS NOT NULL FROM seen j ORDER BY j.n";
 
 static const char give_back_sql[] =
     "UPDATE channel_sessions SET worker = NULL WHERE worker = $1::uuid AND due_at IS NOT NULL";

@@ -57,8 +57,8 @@ static void notes_are_read_at_the_next_start(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(turn.reception, "\"asked\" : \"name\""));
     CU_ASSERT_PTR_NOT_NULL(strstr(turn.reception, TASK));
     CU_ASSERT_PTR_NOT_NULL(strstr(turn.reception, "\"recorded\" : false"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(turn.context, "\"open\" : true"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(turn.context, "\"open\" : false"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(turn.context, "\"open\":true"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(turn.context, "\"open\":false"));
     struct claims other = claim_one(WORKER_A, 2, 3, "hello");
     CU_ASSERT_STRING_EQUAL(start(WORKER_A, &other.rows[0]).reception, "");
     end_test();
