@@ -13,6 +13,7 @@
 
 /* 4 KiB keeps a plain turn in one block and stays far from malloc's mmap threshold. */
 #define BLOCK_BYTES 4064
+#define PRINT_BYTES 256
 
 struct block {
     struct block *next;
@@ -109,15 +110,19 @@ char *arena_strndup(struct arena *arena, const char *bytes, size_t length)
 
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
+    char few[PRINT_BYTES]; /* most texts fit, and are formatted only once */
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int length = vsnprintf(NULL, 0, format, args);
+    int length = vsnprintf(few, sizeof few, format, args);
     va_end(args);
     if (length < 0)
         abort();
     char *text = arena_alloc(arena, (size_t)length + 1);
-    vsnprintf(text, (size_t)length + 1, format, again);
+    if ((size_t)length < sizeof few)
+        memcpy(text, few, (size_t)length);
+    else
+        vsnprintf(text, (size_t)length + 1, format, again);
     va_end(again);
     return text;
 }

@@ -68,16 +68,22 @@ void strbuf_add_char(struct strbuf *buf, char c)
     strbuf_add(buf, &c, 1);
 }
 
+/* Formats into the room that is there, and only what is longer than that once more. */
 void strbuf_printf(struct strbuf *buf, const char *format, ...)
 {
     va_list args, again;
+    size_t room = buf->capacity > 0 && !buf->overflow ? buf->capacity - buf->length : 0;
     va_start(args, format);
     va_copy(again, args);
-    int length = vsnprintf(NULL, 0, format, args);
+    int length = vsnprintf(room > 0 ? buf->data + buf->length : NULL, room, format, args);
     va_end(args);
-    if (length > 0 && reserve(buf, (size_t)length)) {
+    if (length > 0 && (size_t)length < room) {
+        buf->length += (size_t)length;
+    } else if (length > 0 && reserve(buf, (size_t)length)) {
         vsnprintf(buf->data + buf->length, (size_t)length + 1, format, again);
         buf->length += (size_t)length;
+    } else if (room > 0) {
+        buf->data[buf->length] = '\0'; /* what did not fit is taken back */
     }
     va_end(again);
 }

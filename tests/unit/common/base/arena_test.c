@@ -92,6 +92,11 @@ static void test_texts(void)
     CU_ASSERT_STRING_EQUAL(arena_printf(arena, "%s-%05d", "x", 42), "x-00042");
     CU_ASSERT_STRING_EQUAL(arena_printf(arena, "%s", ""), "");
     CU_ASSERT_STRING_EQUAL(arena_printf(arena, "<%s>", long_text) + 1 + 10000, ">");
+    for (int length = 250; length < 260; length++) { /* around what is formatted at once */
+        const char *text = arena_printf(arena, "%.*s>", length, long_text);
+        CU_ASSERT_EQUAL(strspn(text, "a"), (size_t)length);
+        CU_ASSERT_STRING_EQUAL(text + length, ">");
+    }
     arena_free(&arena);
 }
 

@@ -41,6 +41,25 @@ static void test_adds(void)
     strbuf_fini(&buf);
 }
 
+/* Whatever room is left when it comes, and however long it is. */
+static void test_printf_grows(void)
+{
+    char text[301];
+    for (int before = 0; before < 200; before++)
+        for (int length = 0; length <= 300; length += 1 + length / 8) {
+            struct strbuf buf;
+            memset(text, 'x', sizeof text);
+            strbuf_init(&buf, 500);
+            strbuf_add(&buf, text, (size_t)before);
+            strbuf_printf(&buf, "%.*s<", length, text);
+            CU_ASSERT_FALSE(buf.overflow);
+            CU_ASSERT_EQUAL(buf.length, (size_t)(before + length + 1));
+            CU_ASSERT_EQUAL(strspn(buf.data, "x"), (size_t)(before + length));
+            CU_ASSERT_STRING_EQUAL(buf.data + before + length, "<");
+            strbuf_fini(&buf);
+        }
+}
+
 /* What does not fit is left out as a whole, and so is all that follows until a clear. */
 static void test_maximum(void)
 {
@@ -67,6 +86,11 @@ static void test_maximum(void)
     strbuf_printf(&buf, "%s", "123456789");
     CU_ASSERT_TRUE(buf.overflow);
     CU_ASSERT_STRING_EQUAL(buf.data, "");
+    strbuf_clear(&buf);
+    strbuf_add_text(&buf, "abc");
+    strbuf_printf(&buf, "%s", "456789"); /* more than the room that is there */
+    CU_ASSERT_TRUE(buf.overflow);
+    CU_ASSERT_STRING_EQUAL(buf.data, "abc");
     strbuf_fini(&buf);
     strbuf_init(&buf, 0);
     strbuf_add_text(&buf, "");
@@ -142,6 +166,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("base: strbuf", NULL, NULL);
     CU_add_test(suite, "grows", test_grows_and_stays_terminated);
     CU_add_test(suite, "adds", test_adds);
+    CU_add_test(suite, "printf grows", test_printf_grows);
     CU_add_test(suite, "maximum", test_maximum);
     CU_add_test(suite, "huge length", test_huge_length_is_refused);
     CU_add_test(suite, "truncate", test_truncate);
