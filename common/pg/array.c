@@ -48,8 +48,16 @@ void pg_array_add(struct pg_array *array, const char *text)
 
 void pg_array_add_int(struct pg_array *array, int64_t value)
 {
-    separate(array);
-    strbuf_printf(&array->text, "%lld", (long long)value);
+    char text[24], *end = text + sizeof text, *p = end; /* a renewal lists thousands */
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do {
+        *--p = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (value < 0)
+        *--p = '-';
+    *--p = array->count++ == 0 ? '{' : ',';
+    strbuf_add(&array->text, p, (size_t)(end - p));
 }
 
 void pg_array_add_bool(struct pg_array *array, bool value)
@@ -60,9 +68,10 @@ void pg_array_add_bool(struct pg_array *array, bool value)
 
 void pg_array_add_uuid(struct pg_array *array, const struct uuid *id)
 {
-    char text[UUID_TEXT_SIZE];
-    separate(array);
-    strbuf_add_text(&array->text, uuid_format(id, text));
+    char text[1 + UUID_TEXT_SIZE];
+    text[0] = array->count++ == 0 ? '{' : ',';
+    uuid_format(id, text + 1);
+    strbuf_add(&array->text, text, UUID_TEXT_SIZE); /* without its NUL */
 }
 
 const char *pg_array_take(struct pg_array *array, struct arena *arena)

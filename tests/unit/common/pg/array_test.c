@@ -21,14 +21,18 @@ static void test_literals(void)
                            "{\"a\",NULL,\"\",\"q\\\"b\\\\\",\"NULL\"}");
     pg_array_add_int(&array, INT64_MIN);
     pg_array_add_int(&array, INT64_MAX);
+    pg_array_add_int(&array, 0);
+    pg_array_add_int(&array, -1);
     CU_ASSERT_STRING_EQUAL(pg_array_take(&array, arena),
-                           "{-9223372036854775808,9223372036854775807}");
+                           "{-9223372036854775808,9223372036854775807,0,-1}");
     pg_array_add_bool(&array, true);
     pg_array_add_bool(&array, false);
     CU_ASSERT_STRING_EQUAL(pg_array_take(&array, arena), "{t,f}");
     struct uuid nil = {{0}};
     pg_array_add_uuid(&array, &nil);
-    CU_ASSERT_STRING_EQUAL(pg_array_take(&array, arena), "{00000000-0000-0000-0000-000000000000}");
+    pg_array_add_uuid(&array, &nil);
+    CU_ASSERT_STRING_EQUAL(pg_array_take(&array, arena), "{00000000-0000-0000-0000-000000000000,"
+                                                         "00000000-0000-0000-0000-000000000000}");
     pg_array_fini(&array);
     arena_free(&arena);
 }
