@@ -133,6 +133,7 @@ static CURL *easy_new(const struct http_client *client)
     http_must(curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https"));
     http_must(curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L));
     http_must(curl_easy_setopt(easy, CURLOPT_PROXY, "")); /* what leaves is what the settings say */
+    http_must(curl_easy_setopt(easy, CURLOPT_NOPROXY, "*")); /* nor is the environment asked */
     http_must(curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS));
     http_must(curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L));
     http_must(curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L));
