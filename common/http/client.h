@@ -1,9 +1,9 @@
 /* HTTP client on libcurl's multi interface, driven by a loop. One client per loop; all calls and
  * callbacks on the loop's thread.
  *
- * Transfers are spread over many multi handles (about 640 each): one handle with 10,000 connections
- * to one host costs 2.7 times the CPU. A request body is never re-sent by curl itself: when a
- * reused connection dies, the caller learns whether a byte of the body had left. Redirects are not
+ * Transfers are spread over many multi handles (100 each): one handle with 10,000 connections to
+ * one host costs 2.7 times the CPU. A request body is never re-sent by curl itself: when a reused
+ * connection dies, the caller learns whether a byte of the body had left. Redirects are not
  * followed. TLS is verified against the system's bundle. No proxy, no .netrc and no cookies,
  * whatever the environment says.
  *

@@ -62,7 +62,9 @@ int64_t http_limits_deadline(const struct http_limits *limits);
 /* Which limit that was, for the message. */
 const char *http_limits_name(const struct http_limits *limits, int64_t now_ms);
 
-#define HTTP_SHARD_TRANSFERS  640
+/* For each start and each end curl looks at all connections of the multi handle. An HTTP/2 server
+ * takes about so many streams on one connection. */
+#define HTTP_SHARD_TRANSFERS  100
 #define HTTP_IDLE_HANDLES_MAX 1024
 /* curl's least receive buffer: 12 kB less per transfer than its default. Its least upload buffer;
  * freed as soon as the body has left. */

@@ -1,6 +1,7 @@
-/* Shards of the HTTP client: multi handles with about 640 transfers each, driven by the loop. One
- * multi's cost per event grows with its connections (2.7 times the CPU at 10,000), so further ones
- * are made on demand. curl's descriptors are loop watches; its time-out is one timer per shard. */
+/* Shards of the HTTP client: multi handles with 100 transfers each, driven by the loop. What a
+ * transfer costs grows with the connections of its multi (2.7 times the CPU at 10,000), so further
+ * ones are made on demand. curl's descriptors are loop watches; its time-out is one timer per
+ * shard. */
 #include <curl/curl.h>
 #include <stdlib.h>
 
