@@ -352,6 +352,8 @@ static void log_rule(const struct session *session, const struct turn_rule *rule
 static void reach_state(const struct session *session)
 {
     char id[UUID_TEXT_SIZE], subject[2 * UUID_TEXT_SIZE];
+    if (!FRONTDESK_STOP_POINTS)
+        return;
     snprintf(subject, sizeof subject, "%s %s", turn_state_name(session->state),
              uuid_format(&session->id, id));
     STOP_POINT("engine.state", subject);
