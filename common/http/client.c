@@ -85,16 +85,18 @@ static void finish(struct http_transfer *t, const struct err *err)
 void http_transfer_arm(struct http_transfer *t)
 {
     int64_t deadline = http_limits_deadline(&t->limits);
-    if (deadline != INT64_MAX) {
-        int64_t left = deadline - clock_mono_ms();
-        timer_start(t->timer, left > 0 ? left : 0, 0);
-    }
+    if (deadline >= t->armed_ms) /* or there is no limit */
+        return;
+    int64_t left = deadline - clock_mono_ms();
+    t->armed_ms = deadline;
+    timer_start(t->timer, left > 0 ? left : 0, 0);
 }
 
 static void on_limit(void *arg)
 {
     struct http_transfer *t = arg;
     int64_t now_ms = clock_mono_ms();
+    t->armed_ms = INT64_MAX;
     if (now_ms < http_limits_deadline(&t->limits)) {
         http_transfer_arm(t); /* bytes came meanwhile */
         return;
@@ -154,6 +156,7 @@ struct http_transfer *http_start(struct http_client *client, const struct http_c
 {
     struct http_transfer *t = xcalloc(1, sizeof *t);
     t->client = client;
+    t->armed_ms = INT64_MAX;
     t->started_us = clock_mono_us();
     t->limits = (struct http_limits){.started_ms = clock_mono_ms(),
                                      .first_byte_ms = limit(call->first_byte_ms, 0),

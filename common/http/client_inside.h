@@ -106,6 +106,7 @@ struct http_transfer {
     struct http_answer_headers kept;
     struct http_limits limits;
     struct timer *timer;
+    int64_t armed_ms; /* when the timer runs; INT64_MAX: it does not */
     int64_t started_us, first_byte_us;
     bool (*may_send)(void *arg);
     bool (*on_data)(void *arg, const char *bytes, size_t length);
@@ -145,7 +146,8 @@ void http_easy_error(int curl, struct err *err);
 
 /* ---- client.c ---- */
 
-/* (Re)starts the transfer's timer for its next limit. */
+/* Sets the transfer's timer to its next limit, unless it runs earlier already: then it looks again.
+ */
 void http_transfer_arm(struct http_transfer *transfer);
 
 /* What had to wait until curl returned: starts, cancels, ended transfers of the shard. */
