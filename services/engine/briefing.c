@@ -1,4 +1,6 @@
-/* One unit of questions to the database before the model is asked. think.c calls it. */
+/* Questions to the database before the model is asked. A turn's go out at once while few units are
+ * on their way; under load, when a round trip costs more than the questions, the turns that wait
+ * share one. think.c calls it. */
 #include "briefing.h"
 
 #include "base/map.h"
@@ -15,18 +17,27 @@
 #include <string.h>
 #include <strings.h>
 
-#define UNIT_MS      3000
-#define TEXT_MAX     (32 * 1024)
-#define PASSAGES_MAX (256 * 1024)
-#define QUESTION_MAX 6400
+#define UNIT_MS         3000
+#define UNITS_IN_FLIGHT 3
+#define QUESTIONS_MAX   3 /* statements of a turn */
+#define TURNS_MAX       (PG_STATEMENTS_MAX / QUESTIONS_MAX)
+#define TEXT_MAX        (32 * 1024)
+#define PASSAGES_MAX    (256 * 1024)
+#define QUESTION_MAX    6400
 
-/* The unit on its way; it outlives a session that is dropped meanwhile. */
+/* A turn's part of a unit. */
+struct asked {
+    struct uuid session_id;
+    uint64_t ticket;
+    int clock, coming, passages; /* statements; -1: not asked */
+};
+
+/* The unit on its way; it outlives sessions that are dropped meanwhile. */
 struct reading {
     struct sessions *sessions;
     struct arena *arena;
-    struct uuid session_id;
-    uint64_t ticket;
-    int coming, passages; /* statements; -1: not asked */
+    size_t count;
+    struct asked turns[TURNS_MAX];
 };
 
 bool briefing_is_needed(const struct assistant *assistant)
@@ -88,11 +99,11 @@ static const char *weekday_name(const char *key)
 }
 
 /* Returns workflow_is_open. */
-static int add_clock(const struct workflow *workflow, const struct pg_answer *answer,
-                     struct strbuf *out)
+static int add_clock(const struct workflow *workflow, const struct asked *asked,
+                     const struct pg_answer *answer, struct strbuf *out)
 {
-    const char *local = pg_text(answer->results, 0, 0, 0);
-    const char *weekday = pg_text(answer->results, 0, 0, 1);
+    const char *local = pg_text(answer->results, asked->clock, 0, 0);
+    const char *weekday = pg_text(answer->results, asked->clock, 0, 1);
     int open = workflow_is_open(workflow, weekday, local);
     if (strlen(local) < 16)
         return open;
@@ -106,15 +117,15 @@ static int add_clock(const struct workflow *workflow, const struct pg_answer *an
     return open;
 }
 
-static void add_coming(const struct reading *reading, const struct pg_answer *answer,
+static void add_coming(const struct asked *asked, const struct pg_answer *answer,
                        struct strbuf *out)
 {
     struct booking_appointment coming;
     char id[UUID_TEXT_SIZE];
     int row = 0;
-    if (reading->coming < 0)
+    if (asked->coming < 0)
         return;
-    for (; booking_look_read_coming(answer, reading->coming, row, &coming); row++) {
+    for (; booking_look_read_coming(answer, asked->coming, row, &coming); row++) {
         if (row == 0)
             strbuf_add_text(out, "The customer's appointments:\n");
         strbuf_printf(out, "- %s %s %s: %s (%s), id %s\n", coming.start.weekday, coming.start.date,
@@ -125,29 +136,28 @@ static void add_coming(const struct reading *reading, const struct pg_answer *an
 }
 
 /* The best passage that may be quoted as it is; NULL if there is none. In the arena. */
-static const char *quotable(struct arena *arena, const struct reading *reading,
+static const char *quotable(struct arena *arena, const struct asked *asked,
                             const struct pg_answer *answer)
 {
     struct knowledge_found found;
-    for (int row = 0; reading->passages >= 0 &&
-                      knowledge_read_found(answer->results, reading->passages, row, &found);
+    for (int row = 0; asked->passages >= 0 &&
+                      knowledge_read_found(answer->results, asked->passages, row, &found);
          row++)
         if (reception_may_quote(found.kind == CHUNK_FAQ, found.heading, found.rank))
             return arena_strdup(arena, found.text);
     return NULL;
 }
 
-static void add_passages(const struct reading *reading, const struct pg_answer *answer,
+static void add_passages(const struct asked *asked, const struct pg_answer *answer,
                          struct strbuf *out)
 {
     struct knowledge_found found;
     struct json_writer w;
-    if (reading->passages < 0)
+    if (asked->passages < 0)
         return;
     json_writer_init(&w, out);
     json_open_array(&w, NULL);
-    for (int row = 0; knowledge_read_found(answer->results, reading->passages, row, &found);
-         row++) {
+    for (int row = 0; knowledge_read_found(answer->results, asked->passages, row, &found); row++) {
         json_open_object(&w, NULL);
         json_add_text(&w, "document", found.document);
         json_add_text(&w, "heading", found.heading);
@@ -158,17 +168,17 @@ static void add_passages(const struct reading *reading, const struct pg_answer *
 }
 
 static void keep(struct session *session, const struct assistant *assistant,
-                 const struct reading *reading, const struct pg_answer *answer)
+                 const struct asked *asked, const struct pg_answer *answer)
 {
     struct strbuf text, passages;
     struct briefing *briefing = &session->briefing;
     strbuf_init(&text, TEXT_MAX);
     strbuf_init(&passages, PASSAGES_MAX);
-    briefing->open = add_clock(&assistant->workflow, answer, &text);
-    add_coming(reading, answer, &text);
-    add_passages(reading, answer, &passages);
+    briefing->open = add_clock(&assistant->workflow, asked, answer, &text);
+    add_coming(asked, answer, &text);
+    add_passages(asked, answer, &passages);
     briefing->ready = briefing->timed = true;
-    briefing->answer = quotable(session->arena, reading, answer);
+    briefing->answer = quotable(session->arena, asked, answer);
     briefing->text = arena_strndup(session->arena, text.data, text.length);
     if (passages.length > 2 && !passages.overflow)
         briefing->passages = arena_strndup(session->arena, passages.data, passages.length);
@@ -184,55 +194,135 @@ static void do_without(struct briefing *briefing)
     briefing->ready = briefing->timed = true;
 }
 
+/* Whether the turn still waits for that question. */
+static bool waits(const struct session *session, uint64_t ticket)
+{
+    return session->ticket == ticket &&
+           (session->state == TURN_THINKING || session->state == TURN_ACTING ||
+            session->state == TURN_ENDING);
+}
+
+static void enqueue(struct session *session)
+{
+    session_unlist(session);
+    session->list = LIST_BRIEFINGS;
+    TAILQ_INSERT_TAIL(&session->engine->sessions->briefings, session, link);
+}
+
+/* Who shared a unit that failed goes out alone, once more; who was alone waits, or does without. */
+static void was_not_read(struct session *session, const struct err *err, bool shared)
+{
+    session->alone = true;
+    if (shared) {
+        session->ticket = ++session->engine->sessions->next_ticket;
+        enqueue(session);
+        return;
+    }
+    if (!err_is_retryable(err))
+        do_without(&session->briefing);
+    think_briefed(session);
+}
+
+static void tell_turn(const struct reading *reading, const struct asked *asked,
+                      const struct pg_answer *answer)
+{
+    struct session *session =
+        map_get(reading->sessions->by_id, asked->session_id.bytes, sizeof asked->session_id.bytes);
+    if (session == NULL || !waits(session, asked->ticket))
+        return;
+    const struct assistant *assistant = think_assistant(session);
+    session->ticket = 0;
+    if (answer->err != NULL) {
+        was_not_read(session, answer->err, reading->count > 1);
+        return;
+    }
+    session->alone = false;
+    if (assistant != NULL)
+        keep(session, assistant, asked, answer);
+    think_briefed(session);
+}
+
+static void flush(struct sessions *sessions);
+
 static void was_read(void *arg, const struct pg_answer *answer)
 {
     struct reading *reading = arg;
     struct sessions *sessions = reading->sessions;
-    struct session *session =
-        map_get(sessions->by_id, reading->session_id.bytes, sizeof reading->session_id.bytes);
-    bool waits = session != NULL && session->ticket == reading->ticket &&
-                 (session->state == TURN_THINKING || session->state == TURN_ACTING ||
-                  session->state == TURN_ENDING);
+    sessions->briefings_in_flight--;
     if (answer->err != NULL)
-        log_warn("statement.failed", LOG_TEXT("what", "briefing"), LOG_ERR(answer->err));
-    if (waits) {
-        const struct assistant *assistant = think_assistant(session);
-        session->ticket = 0;
-        if (assistant != NULL && answer->err == NULL)
-            keep(session, assistant, reading, answer);
-        else if (answer->err != NULL && !err_is_retryable(answer->err))
-            do_without(&session->briefing);
-        think_briefed(session);
-    }
+        log_warn("statement.failed", LOG_TEXT("what", "briefing"),
+                 LOG_INT("turns", (int64_t)reading->count), LOG_ERR(answer->err));
+    for (size_t i = 0; i < reading->count; i++)
+        tell_turn(reading, &reading->turns[i], answer);
     arena_free(&reading->arena);
     free(reading);
+    flush(sessions);
 }
 
-void briefing_read(struct session *session, const struct assistant *assistant)
+/* ---- asking ---- */
+
+static void add_turn(struct reading *reading, const struct session *session,
+                     const struct assistant *assistant, struct pg_unit *unit)
 {
-    struct sessions *sessions = session->engine->sessions;
     const struct workflow *workflow = &assistant->workflow;
-    struct reading *reading = xcalloc(1, sizeof *reading);
-    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = was_read, .arg = reading};
-    *reading = (struct reading){.sessions = sessions,
-                                .arena = arena_new(),
-                                .session_id = session->id,
-                                .ticket = ++sessions->next_ticket,
-                                .coming = -1,
-                                .passages = -1};
-    session->ticket = reading->ticket;
+    struct asked *asked = &reading->turns[reading->count++];
     const char *tenant = arena_strdup(reading->arena, session->tenant);
-    assistant_add_clock(&unit, workflow->timezone);
+    *asked = (struct asked){
+        .session_id = session->id, .ticket = session->ticket, .coming = -1, .passages = -1};
+    assistant_add_clock(unit, workflow->timezone);
+    asked->clock = unit->count - 1;
     if (workflow->service_count > 0) {
-        booking_look_add_coming(&unit, reading->arena, tenant, &session->turn.contact,
+        booking_look_add_coming(unit, reading->arena, tenant, &session->turn.contact,
                                 workflow->timezone);
-        reading->coming = unit.count - 1;
+        asked->coming = unit->count - 1;
     }
     if (workflow->passages > 0) {
-        knowledge_add_search(&unit, reading->arena, tenant,
+        knowledge_add_search(unit, reading->arena, tenant,
                              question_of(reading->arena, session->turn.context),
                              workflow->passages);
-        reading->passages = unit.count - 1;
+        asked->passages = unit->count - 1;
     }
-    pg_submit(session->engine->pg, &unit);
+}
+
+static void send_unit(struct sessions *sessions)
+{
+    struct reading *reading = xcalloc(1, sizeof *reading);
+    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = was_read, .arg = reading};
+    struct session *session;
+    bool closed = false;
+    reading->sessions = sessions;
+    reading->arena = arena_new();
+    while (!closed && reading->count < TURNS_MAX &&
+           (session = TAILQ_FIRST(&sessions->briefings)) != NULL) {
+        if (session->alone && reading->count > 0)
+            break;
+        closed = session->alone;
+        session_unlist(session);
+        const struct assistant *assistant =
+            waits(session, session->ticket) ? think_assistant(session) : NULL;
+        if (assistant != NULL)
+            add_turn(reading, session, assistant, &unit);
+        else
+            session->ticket = 0; /* nobody waits any more, or think_assistant_ready comes */
+    }
+    if (reading->count == 0) {
+        arena_free(&reading->arena);
+        free(reading);
+        return;
+    }
+    sessions->briefings_in_flight++;
+    pg_submit(sessions->engine->pg, &unit);
+}
+
+static void flush(struct sessions *sessions)
+{
+    while (!TAILQ_EMPTY(&sessions->briefings) && sessions->briefings_in_flight < UNITS_IN_FLIGHT)
+        send_unit(sessions);
+}
+
+void briefing_read(struct session *session)
+{
+    session->ticket = ++session->engine->sessions->next_ticket;
+    enqueue(session);
+    flush(session->engine->sessions);
 }

@@ -28,8 +28,8 @@ bool briefing_is_needed(const struct assistant *assistant);
 bool briefing_says(const struct briefing *briefing, const struct assistant *assistant,
                    enum workflow_closed mode);
 
-/* Reads it for the session's turn, which thinks or acts; think_briefed follows. Never from inside.
- */
-void briefing_read(struct session *session, const struct assistant *assistant);
+/* Reads it for the session's turn, which thinks or acts and whose assistant is in memory;
+ * think_briefed follows, never from inside. */
+void briefing_read(struct session *session);
 
 #endif

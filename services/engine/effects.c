@@ -445,7 +445,7 @@ void effects_run(struct session *session)
     else if (call == NULL)
         session_apply(session, EVENT_ACTED);
     else if (assistant->workflow.closed_mode == WORKFLOW_TAKE_MESSAGE && !session->briefing.timed)
-        briefing_read(session, assistant); /* a rerun does not know yet whether it is closed */
+        briefing_read(session); /* a rerun does not know yet whether it is closed */
     else
         run_call(session, call);
 }

@@ -21,9 +21,9 @@ void session_unlist(struct session *session)
 {
     struct sessions *all = session->engine->sessions;
     struct session_list *const lists[] = {
-        [LIST_SUSPECTS] = &all->suspects, [LIST_STARTS] = &all->starts,
-        [LIST_RESERVES] = &all->reserves, [LIST_ROUNDS] = &all->rounds,
-        [LIST_COMMITS] = &all->commits,
+        [LIST_SUSPECTS] = &all->suspects,   [LIST_STARTS] = &all->starts,
+        [LIST_BRIEFINGS] = &all->briefings, [LIST_RESERVES] = &all->reserves,
+        [LIST_ROUNDS] = &all->rounds,       [LIST_COMMITS] = &all->commits,
     };
     if (session->entry.share != NULL)
         shares_leave(all->shares, &session->entry);
@@ -411,6 +411,7 @@ struct sessions *sessions_new(struct engine *engine)
     all->shares = shares_new(places, places * 2);
     TAILQ_INIT(&all->suspects);
     TAILQ_INIT(&all->starts);
+    TAILQ_INIT(&all->briefings);
     TAILQ_INIT(&all->reserves);
     TAILQ_INIT(&all->rounds);
     TAILQ_INIT(&all->commits);

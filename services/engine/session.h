@@ -26,7 +26,15 @@ struct session {
     struct share *share;       /* its tenant's */
     struct share_entry entry;  /* in line for a place */
     TAILQ_ENTRY(session) link; /* in one list at most */
-    enum { LIST_NONE, LIST_SUSPECTS, LIST_STARTS, LIST_RESERVES, LIST_ROUNDS, LIST_COMMITS } list;
+    enum {
+        LIST_NONE,
+        LIST_SUSPECTS,
+        LIST_STARTS,
+        LIST_BRIEFINGS,
+        LIST_RESERVES,
+        LIST_ROUNDS,
+        LIST_COMMITS
+    } list;
     struct engine *engine;
     enum turn_state state;
     char tenant[UUID_TEXT_SIZE];
@@ -86,9 +94,10 @@ struct sessions {
     struct engine *engine;
     struct map *by_id;
     struct shares *shares;
-    struct session_list suspects, starts, reserves, rounds, commits;
+    struct session_list suspects, starts, briefings, reserves, rounds, commits;
     size_t suspects_at_work; /* 0 or 1 */
     int starts_in_flight, reserves_in_flight, rounds_in_flight, commits_in_flight, acts_in_flight;
+    int briefings_in_flight;
     uint64_t next_ticket;
 };
 

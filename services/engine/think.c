@@ -479,7 +479,7 @@ void think_assistant_ready(struct session *session, const struct assistant *assi
     if (assistant == NULL)
         session_apply(session, EVENT_NO_MODEL);
     else if (briefing_is_needed(assistant) && !session->briefing.ready)
-        briefing_read(session, assistant); /* what the reception may quote comes with it */
+        briefing_read(session); /* what the reception may quote comes with it */
     else if (briefing_says(&session->briefing, assistant, WORKFLOW_CLOSED_TEXT) &&
              session->rounds.count == 0) /* what a tool has begun is told by the model */
         session_apply(session, EVENT_CLOSED);

@@ -156,6 +156,32 @@ def test_languages_and_intents_are_told(desk):
         assert "- When the customer asks about tyres: answer" in system and "We love tyres." in system
 
 
+def told(desk, customer):
+    """What its last prompt tells of this moment."""
+    return "\n".join(m["text"] for m in shown(desk, customer)["messages"]
+                     if m["role"] == "user" and m["text"].startswith("<"))
+
+
+def test_turns_that_begin_together_are_told_their_own(desk):
+    """Their questions to the database share units: needs briefing.c's place of each answer in it."""
+    papers = desk.folder / "papers.md"
+    papers.write_text("# Wipers\nWiper blades are 19 dollars.\n# Tyres\nTyres are 80 dollars.\n")
+    with garage(desk, knowledge={"passages": 4}) as customer:
+        good(desk, "kb", "import", customer.known["name"], papers)
+        asked = {"what do wiper blades cost": "19 dollars", "what do tyres cost": "80 dollars",
+                 "may I bring my dog": None}
+        here = [(Customer(desk, GARAGE), *asks) for asks in asked.items() for _ in range(4)]
+        there = [(Customer(desk, 0), *asks) for asks in asked.items()]
+        say(desk, *(one.make(words) for one, words, _ in here + there))
+        for one, _, wanted in here + there:
+            one.wait_replies(1, 30)
+            text = told(desk, one)
+            assert text.count("It is now") == 1, text
+            for passage in ("19 dollars", "80 dollars"):
+                assert (passage in text) is (passage == wanted and one.known == customer.known), text
+        good(desk, "kb", "remove", customer.known["name"], "papers.md", "--yes")
+
+
 def test_history_is_cut_to_the_budget(desk):
     """Whole messages from the newest back; the prefix of what is the same every time stays."""
     with garage(desk, engine={"prompt_tokens": 3000}, tools=["search_knowledge"], intents=[]) as customer:
