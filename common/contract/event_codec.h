@@ -101,4 +101,9 @@ bool event_is_line(const char *text);         /* no control characters */
 bool event_is_wording(const char *text);      /* none but tab and newline; not all blank */
 bool event_is_language_tag(const char *text); /* letters, then parts of letters and digits */
 
+/* ---- event_directory_voice.c ---- */
+
+/* Rows of struct directory_voice. */
+extern const struct event_member event_directory_voice_members[];
+
 #endif

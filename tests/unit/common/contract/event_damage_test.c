@@ -132,13 +132,21 @@ static void test_random_damage(void)
     static const struct {
         good_fn *good;
         decode_fn *decode;
-    } pairs[] = {{good_sms, decode_sms},           {good_requested, decode_requested},
-                 {good_receipt, decode_receipt},   {good_channel, decode_channel},
-                 {good_complete, decode_complete}, {good_quarantined, decode_quarantined},
-                 {good_setup, decode_setup},       {good_wait, decode_setup},
-                 {good_prompt, decode_prompt},     {good_heard, decode_heard},
-                 {good_ended, decode_ended},       {good_dialled, decode_dialled},
-                 {good_recorded, decode_recorded}, {good_frame, decode_frame}};
+    } pairs[] = {{good_sms, decode_sms},
+                 {good_requested, decode_requested},
+                 {good_receipt, decode_receipt},
+                 {good_channel, decode_channel},
+                 {good_complete, decode_complete},
+                 {good_quarantined, decode_quarantined},
+                 {good_voice_channel, decode_channel},
+                 {good_setup, decode_setup},
+                 {good_wait, decode_setup},
+                 {good_prompt, decode_prompt},
+                 {good_heard, decode_heard},
+                 {good_ended, decode_ended},
+                 {good_dialled, decode_dialled},
+                 {good_recorded, decode_recorded},
+                 {good_frame, decode_frame}};
     int refused = 0;
     seed = 2463534242U;
     for (int i = 0; i < 30000; i++) {

@@ -3,6 +3,7 @@
 #ifndef DESK_UNIT_CONTRACT_GOOD_VOICE_H
 #define DESK_UNIT_CONTRACT_GOOD_VOICE_H
 
+#include "contract/directory_voice.h"
 #include "unit/common/contract/good.h"
 
 #define CA     "CA00000000000000000000000000000301"
@@ -134,6 +135,55 @@ static inline struct voice_frame a_frame(void)
         .text = "We are open until five.",
         .lang = "en-US",
     };
+}
+
+static inline struct directory_voice a_number(void)
+{
+    return (struct directory_voice){
+        .mode = DIRECTORY_GATHER,
+        .language = {"en-US", "Joanna-Neural", "Amazon", "Deepgram", "nova-3-general"},
+        .languages = {{"de-DE", "Vicki-Neural", "Amazon", "", ""}, {.code = "es"}},
+        .language_count = 2,
+        .hints = "crown, root canal",
+        .interruptible = DIRECTORY_INTERRUPT_SPEECH,
+        .interrupt_sensitivity = DIRECTORY_SENSITIVITY_LOW,
+        .consent_line = "This call is recorded.",
+        .greeting = "Thank you for calling.",
+        .fillers = {"One moment.", "Just a second,\nplease."},
+        .filler_count = 2,
+        .fallback = "I cannot look that up now.",
+        .record_prompt = "Please leave a message after the tone.",
+        .still_there = "Are you still there?",
+        .goodbye = "Goodbye.",
+        .record = true,
+        .blocked = {"+15550003333"},
+        .blocked_count = 1,
+        .silence_ms = 30000,
+        .speaking_rate = 150,
+        .transfer_caller_id = "+15550002222",
+    };
+}
+
+static inline struct directory_channel a_voice_channel(const struct directory_voice *voice)
+{
+    return (struct directory_channel){
+        .event = {.source = "frontdesk/engine", .tenant = TENANT, .time_ms = 1},
+        .version = 3,
+        .channel = id(SESSION),
+        .kind = "voice",
+        .address = "+15550002222",
+        .account_sid = AC,
+        .sealed_keys = {"AAAA"},
+        .sealed_key_count = 1,
+        .voice = voice,
+    };
+}
+
+static inline void good_voice_channel(struct bus_record *record)
+{
+    struct directory_voice voice = a_number();
+    struct directory_channel in = a_voice_channel(&voice);
+    directory_channel_encode(arena, "desk.", &in, record);
 }
 
 #define GOOD(name, type, make)                                                                     \
