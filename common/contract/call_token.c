@@ -6,6 +6,7 @@
 
 #include "base/strbuf.h"
 #include "base/text.h"
+#include "contract/twilio_call.h"
 #include "crypto/crypto.h"
 
 #define RELAY_HEAD     "/relay/"
@@ -15,12 +16,6 @@
 #define EXPIRES_MIN    1000000000  /* 2001 */
 #define EXPIRES_MAX    99999999999 /* 5138 */
 #define TOKEN_PATH_MAX 256
-
-bool call_token_is_sid(const char *text)
-{
-    uint8_t bytes[16];
-    return strncmp(text, "CA", 2) == 0 && text_parse_hex(text + 2, bytes, sizeof bytes);
-}
 
 /* ---- segments ---- */
 
@@ -78,7 +73,7 @@ int call_token_write(struct arena *arena, const struct call_token *token, const 
 {
     char tenant[UUID_TEXT_SIZE];
     struct strbuf text;
-    if (!call_token_is_sid(token->call_sid))
+    if (!twilio_call_is_sid(token->call_sid, "CA"))
         return err_set(err, ERR_BUG, "call_token.bug", "not a CallSid");
     if (token->expires_s < EXPIRES_MIN || token->expires_s > EXPIRES_MAX)
         return err_set(err, ERR_BUG, "call_token.bug", "the expiry is no time in seconds");
@@ -114,7 +109,7 @@ int call_token_check(const char *path, const struct secret *const *keys, size_t 
     const char *fields = behind(path, RELAY_HEAD), *p = fields;
     if (p == NULL || !take_tenant(&p, &token.tenant) ||
         !take(&p, token.call_sid, sizeof token.call_sid, false) ||
-        !call_token_is_sid(token.call_sid) ||
+        !twilio_call_is_sid(token.call_sid, "CA") ||
         !take_number(&p, false, EXPIRES_MIN, EXPIRES_MAX, &token.expires_s) ||
         !take(&p, mac, sizeof mac, true) || strlen(mac) != MAC_CHARS)
         return err_set(err, ERR_PERMANENT, "call_token.syntax",

@@ -32,9 +32,6 @@ struct call_token {
     int64_t expires_s; /* wall clock; good until this second has passed */
 };
 
-/* True for "CA" and 32 hexadecimal digits. */
-bool call_token_is_sid(const char *text);
-
 /* The path under the current key, in the arena. BUG "call_token.bug" for a CallSid of another shape
  * or an expiry before 2001 or after 5138; *path is untouched. */
 int call_token_write(struct arena *arena, const struct call_token *token, const struct secret *key,

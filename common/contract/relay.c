@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/uuid.h"
 #include "contract/event_codec.h"
+#include "contract/twilio_call.h"
 #include "json/json.h"
 
 #include <math.h>
@@ -17,22 +18,16 @@
 
 /* ---- rules ---- */
 
-static bool is_sid(const char *text, const char *prefix)
-{
-    uint8_t bytes[16];
-    return strncmp(text, prefix, 2) == 0 && text_parse_hex(text + 2, bytes, sizeof bytes);
-}
-
 static bool is_session_id(const char *text)
 {
     struct uuid id;
-    return is_sid(text, "VX") || uuid_parse(text, &id);
+    return twilio_call_is_sid(text, "VX") || uuid_parse(text, &id);
 }
 
 /* Strictly Twilio's form: it is compared with the one in the socket's path. */
 static bool is_call_sid(const char *text)
 {
-    return is_sid(text, "CA");
+    return twilio_call_is_sid(text, "CA");
 }
 
 static bool is_address(const char *text)

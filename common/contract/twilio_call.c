@@ -3,7 +3,6 @@
  * every voice webhook. */
 #include "contract/twilio_call.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <strings.h>
@@ -36,28 +35,28 @@ enum twilio_caller twilio_call_caller(const char *from)
     return text_is_e164(from) ? TWILIO_CALLER_NUMBER : TWILIO_CALLER_OTHER;
 }
 
-/* ---- rules; all are asked about well-formed UTF-8 that is not "" ---- */
-
-static bool is_sid(const char *text, const char *prefix)
+bool twilio_call_is_sid(const char *text, const char *prefix)
 {
     uint8_t bytes[16];
     return strncmp(text, prefix, 2) == 0 && text_parse_hex(text + 2, bytes, sizeof bytes);
 }
 
+/* ---- rules; all are asked about well-formed UTF-8 that is not "" ---- */
+
 static bool is_call_sid(const char *text)
 {
-    return is_sid(text, "CA");
+    return twilio_call_is_sid(text, "CA");
 }
 
 static bool is_recording_sid(const char *text)
 {
-    return is_sid(text, "RE");
+    return twilio_call_is_sid(text, "RE");
 }
 
 static bool is_session_id(const char *text)
 {
     struct uuid id;
-    return is_sid(text, "VX") || uuid_parse(text, &id);
+    return twilio_call_is_sid(text, "VX") || uuid_parse(text, &id);
 }
 
 static bool is_word(const char *text)

@@ -10,6 +10,7 @@
 #ifndef DESK_CONTRACT_TWILIO_CALL_H
 #define DESK_CONTRACT_TWILIO_CALL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -37,6 +38,9 @@ enum twilio_caller {
  * +7378742833, UNAVAILABLE +86282452253, UNKNOWN +8656696, BLOCKED +2562533 (Twilio's
  * help on calls from strange numbers). */
 enum twilio_caller twilio_call_caller(const char *from);
+
+/* True for the two letters of `prefix` ("CA") and 32 hexadecimal digits. */
+bool twilio_call_is_sid(const char *text, const char *prefix);
 
 /* The call: of every request for TwiML and every status callback. */
 struct twilio_call {
