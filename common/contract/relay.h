@@ -98,7 +98,8 @@ int relay_read(struct arena *arena, const char *bytes, size_t length, struct rel
 /* A member that may be left out: Twilio's default, or what the TwiML said, holds then. */
 enum relay_flag { RELAY_UNSET, RELAY_NO, RELAY_YES };
 
-/* A piece of our turn. */
+/* A piece of our turn. Twilio reads SSML tags in it: what a model or a customer wrote must have
+ * lost its angle brackets before. */
 struct relay_text {
     const char *token; /* at most RELAY_TOKEN_MAX bytes with its spaces; may be "" */
     bool last;         /* closes our turn */
