@@ -210,85 +210,85 @@ static void test_ignored(void)
     }
 }
 
+static const struct {
+    const char *frame, *code, *says;
+} refused[] = {
+    {"", "relay.size", "0 bytes"},
+    {"nonsense", "json.syntax", ""},
+    {"[]", "relay.member", "type"},
+    {"\"setup\"", "relay.member", "type"},
+    {"7", "relay.member", "type"},
+    {"{}", "relay.member", "type"},
+    {"{\"type\":null}", "relay.member", "type"},
+    {"{\"type\":7}", "relay.member", "type"},
+    {"{\"type\":[\"prompt\"],\"voicePrompt\":\"a\"}", "relay.member", "type"},
+    {PROMPT("a") "{}", "json.syntax", ""},
+    {PROMPT("a\tb"), "json.syntax", ""},
+    {PROMPT("\\u0000"), "json.nul", ""},
+    {PROMPT("\xff"), "json.utf8", ""},
+    {PROMPT("a\xc3"), "json.utf8", ""},
+    {PROMPT("\xc0\xaf"), "json.utf8", ""},
+    {PROMPT("\\ud83d"), "json.utf8", ""},
+    {PROMPT("\\udc4b\\ud83d"), "json.utf8", ""},
+    {"\xef\xbb\xbf" PROMPT("a"), "json.syntax", ""},
+    /* two of one name: neither counts, wherever they are */
+    {"{\"type\":\"prompt\",\"type\":\"prompt\",\"voicePrompt\":\"a\"}", "json.duplicate", ""},
+    {"{\"type\":\"prompt\",\"voicePrompt\":\"a\",\"voicePrompt\":\"b\"}", "json.duplicate", ""},
+    {"{\"type\":\"prompt\",\"voicePrompt\":\"a\",\"voice\\u0050rompt\":\"b\"}", "json.duplicate",
+     ""},
+    {"{\"type\":\"prompt\",\"voicePrompt\":\"a\",\"x\":{\"y\":1,\"y\":2}}", "json.duplicate", ""},
+    {"{\"type\":\"prompt\"}", "relay.member", "prompt frame has no voicePrompt"},
+    {"{\"type\":\"prompt\",\"voicePrompt\":null}", "relay.member", "has no voicePrompt"},
+    {"{\"type\":\"prompt\",\"voicePrompt\":7}", "relay.member", "voicePrompt"},
+    {"{\"type\":\"prompt\",\"voicePrompt\":[\"a\"]}", "relay.member", "voicePrompt"},
+    {"{\"type\":\"prompt\",\"voiceprompt\":\"a\"}", "relay.member", "no voicePrompt"},
+    {"{\"type\":\"prompt\",\"voicePrompt\":\"a\",\"last\":\"true\"}", "relay.member", "last"},
+    {"{\"type\":\"prompt\",\"voicePrompt\":\"a\",\"last\":1}", "relay.member", "last"},
+    {"{\"type\":\"dtmf\"}", "relay.member", "dtmf frame has no digit"},
+    {"{\"type\":\"dtmf\",\"digit\":1}", "relay.member", "digit"},
+    {"{\"type\":\"dtmf\",\"digit\":\"\"}", "relay.member", "digit"},
+    {"{\"type\":\"dtmf\",\"digit\":\"12\"}", "relay.member", "digit"},
+    {"{\"type\":\"dtmf\",\"digit\":\"E\"}", "relay.member", "digit"},
+    {"{\"type\":\"dtmf\",\"digit\":\"w\"}", "relay.member", "digit"},
+    {"{\"type\":\"interrupt\",\"durationUntilInterruptMs\":1}", "relay.member",
+     "interrupt frame has no utteranceUntilInterrupt"},
+    {"{\"type\":\"interrupt\",\"utteranceUntilInterrupt\":0}", "relay.member",
+     "utteranceUntilInterrupt"},
+    {"{\"type\":\"setup\"}", "relay.member", "setup frame has no sessionId"},
+    {"{\"type\":\"setup\",\"sessionId\":\"" VX "\"}", "relay.member", "no accountSid"},
+    {"{\"type\":\"setup\",\"sessionId\":\"" VX "\",\"accountSid\":\"" AC "\"}", "relay.member",
+     "no callSid"},
+    {"{\"type\":\"setup\",\"sessionId\":\"" VX "\",\"accountSid\":\"" AC "\",\"callSid\":\"" CA
+     "\"}",
+     "relay.member", "no to"},
+    {SETUP_OF("VX1", AC, CA, "+15550002222"), "relay.member", "sessionId"},
+    {SETUP_OF("", AC, CA, "+15550002222"), "relay.member", "sessionId"},
+    {SETUP_OF("CA00000000000000000000000000000001", AC, CA, "+15550002222"), "relay.member",
+     "sessionId"},
+    {SETUP_OF(VX "0", AC, CA, "+15550002222"), "relay.member", "sessionId"},
+    {SETUP_OF(VX "\\n", AC, CA, "+15550002222"), "relay.member", "sessionId"},
+    {SETUP_OF(VX, "AC1", CA, "+15550002222"), "relay.member", "accountSid"},
+    {SETUP_OF(VX, AC, "CA1", "+15550002222"), "relay.member", "callSid"},
+    {SETUP_OF(VX, AC, "ca0123456789abcdef0123456789abcdef", "+15550002222"), "relay.member",
+     "callSid"},
+    {SETUP_OF(VX, AC, "CA0123456789abcdef0123456789abcdeg", "+15550002222"), "relay.member",
+     "callSid"},
+    {SETUP_OF(VX, AC, "8f14e45f-ceea-467f-a8d2-0123456789ab", "+15550002222"), "relay.member",
+     "callSid"},
+    {SETUP_OF(VX, AC, CA, ""), "relay.member", "to"},
+    {SETUP_OF(VX, AC, CA, "+1555\\r\\nX: y"), "relay.member", "to"},
+};
+
 static void test_refused(void)
 {
-    static const struct {
-        const char *frame, *code, *says;
-    } cases[] = {
-        {"", "relay.size", "0 bytes"},
-        {"nonsense", "json.syntax", ""},
-        {"[]", "relay.member", "type"},
-        {"\"setup\"", "relay.member", "type"},
-        {"7", "relay.member", "type"},
-        {"{}", "relay.member", "type"},
-        {"{\"type\":null}", "relay.member", "type"},
-        {"{\"type\":7}", "relay.member", "type"},
-        {"{\"type\":[\"prompt\"],\"voicePrompt\":\"a\"}", "relay.member", "type"},
-        {PROMPT("a") "{}", "json.syntax", ""},
-        {PROMPT("a\tb"), "json.syntax", ""},
-        {PROMPT("\\u0000"), "json.nul", ""},
-        {PROMPT("\xff"), "json.utf8", ""},
-        {PROMPT("a\xc3"), "json.utf8", ""},
-        {PROMPT("\xc0\xaf"), "json.utf8", ""},
-        {PROMPT("\\ud83d"), "json.utf8", ""},
-        {PROMPT("\\udc4b\\ud83d"), "json.utf8", ""},
-        {"\xef\xbb\xbf" PROMPT("a"), "json.syntax", ""},
-        /* two of one name: neither counts, wherever they are */
-        {"{\"type\":\"prompt\",\"type\":\"prompt\",\"voicePrompt\":\"a\"}", "json.duplicate", ""},
-        {"{\"type\":\"prompt\",\"voicePrompt\":\"a\",\"voicePrompt\":\"b\"}", "json.duplicate", ""},
-        {"{\"type\":\"prompt\",\"voicePrompt\":\"a\",\"voice\\u0050rompt\":\"b\"}",
-         "json.duplicate", ""},
-        {"{\"type\":\"prompt\",\"voicePrompt\":\"a\",\"x\":{\"y\":1,\"y\":2}}", "json.duplicate",
-         ""},
-        {"{\"type\":\"prompt\"}", "relay.member", "prompt frame has no voicePrompt"},
-        {"{\"type\":\"prompt\",\"voicePrompt\":null}", "relay.member", "has no voicePrompt"},
-        {"{\"type\":\"prompt\",\"voicePrompt\":7}", "relay.member", "voicePrompt"},
-        {"{\"type\":\"prompt\",\"voicePrompt\":[\"a\"]}", "relay.member", "voicePrompt"},
-        {"{\"type\":\"prompt\",\"voiceprompt\":\"a\"}", "relay.member", "no voicePrompt"},
-        {"{\"type\":\"prompt\",\"voicePrompt\":\"a\",\"last\":\"true\"}", "relay.member", "last"},
-        {"{\"type\":\"prompt\",\"voicePrompt\":\"a\",\"last\":1}", "relay.member", "last"},
-        {"{\"type\":\"dtmf\"}", "relay.member", "dtmf frame has no digit"},
-        {"{\"type\":\"dtmf\",\"digit\":1}", "relay.member", "digit"},
-        {"{\"type\":\"dtmf\",\"digit\":\"\"}", "relay.member", "digit"},
-        {"{\"type\":\"dtmf\",\"digit\":\"12\"}", "relay.member", "digit"},
-        {"{\"type\":\"dtmf\",\"digit\":\"E\"}", "relay.member", "digit"},
-        {"{\"type\":\"dtmf\",\"digit\":\"w\"}", "relay.member", "digit"},
-        {"{\"type\":\"interrupt\",\"durationUntilInterruptMs\":1}", "relay.member",
-         "interrupt frame has no utteranceUntilInterrupt"},
-        {"{\"type\":\"interrupt\",\"utteranceUntilInterrupt\":0}", "relay.member",
-         "utteranceUntilInterrupt"},
-        {"{\"type\":\"setup\"}", "relay.member", "setup frame has no sessionId"},
-        {"{\"type\":\"setup\",\"sessionId\":\"" VX "\"}", "relay.member", "no accountSid"},
-        {"{\"type\":\"setup\",\"sessionId\":\"" VX "\",\"accountSid\":\"" AC "\"}", "relay.member",
-         "no callSid"},
-        {"{\"type\":\"setup\",\"sessionId\":\"" VX "\",\"accountSid\":\"" AC "\",\"callSid\":\"" CA
-         "\"}",
-         "relay.member", "no to"},
-        {SETUP_OF("VX1", AC, CA, "+15550002222"), "relay.member", "sessionId"},
-        {SETUP_OF("", AC, CA, "+15550002222"), "relay.member", "sessionId"},
-        {SETUP_OF("CA00000000000000000000000000000001", AC, CA, "+15550002222"), "relay.member",
-         "sessionId"},
-        {SETUP_OF(VX "0", AC, CA, "+15550002222"), "relay.member", "sessionId"},
-        {SETUP_OF(VX "\\n", AC, CA, "+15550002222"), "relay.member", "sessionId"},
-        {SETUP_OF(VX, "AC1", CA, "+15550002222"), "relay.member", "accountSid"},
-        {SETUP_OF(VX, AC, "CA1", "+15550002222"), "relay.member", "callSid"},
-        {SETUP_OF(VX, AC, "ca0123456789abcdef0123456789abcdef", "+15550002222"), "relay.member",
-         "callSid"},
-        {SETUP_OF(VX, AC, "CA0123456789abcdef0123456789abcdeg", "+15550002222"), "relay.member",
-         "callSid"},
-        {SETUP_OF(VX, AC, "8f14e45f-ceea-467f-a8d2-0123456789ab", "+15550002222"), "relay.member",
-         "callSid"},
-        {SETUP_OF(VX, AC, CA, ""), "relay.member", "to"},
-        {SETUP_OF(VX, AC, CA, "+1555\\r\\nX: y"), "relay.member", "to"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct relay_frame frame;
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        struct relay_frame frame, before;
         struct err err = {.class = ERR_BUG};
         memset(&frame, 0x5a, sizeof frame);
-        struct relay_frame before = frame;
-        int rc = read_bytes(cases[i].frame, strlen(cases[i].frame), &frame, &err);
-        bool ok = rc == -1 && strcmp(err.code, cases[i].code) == 0 &&
-                  strstr(err.message, cases[i].says) != NULL && err.class == ERR_PERMANENT;
+        memset(&before, 0x5a, sizeof before);
+        int rc = read_bytes(refused[i].frame, strlen(refused[i].frame), &frame, &err);
+        bool ok = rc == -1 && strcmp(err.code, refused[i].code) == 0 &&
+                  strstr(err.message, refused[i].says) != NULL && err.class == ERR_PERMANENT;
         if (!ok)
             fprintf(stderr, "refused[%zu]: %d %s: %s\n", i, rc, err.code, err.message);
         CU_ASSERT_TRUE(ok);
