@@ -153,6 +153,7 @@ struct voice_frame {
     enum voice_frame_kind kind;
     const char *text;    /* TEXT, STEP: UTF-8; else "" */
     bool last;           /* TEXT: it ends the turn's words */
+    bool aside;          /* TEXT: spoken, but no part of the reply: never in what was heard */
     const char *lang;    /* TEXT, LANGUAGE; "" as before */
     const char *keys;    /* KEYS: digits, w, *, # */
     const char *handoff; /* END, STEP: JSON object that says what the action is to do; "" */
