@@ -200,6 +200,7 @@ struct voice_frame {
     enum voice_frame_kind kind;
     const char *text;    /* TEXT: "" only with `last`; STEP: "" only with a handoff */
     bool last;           /* TEXT: it ends the turn's words */
+    bool aside;          /* TEXT: spoken, but no part of the reply: never in what was heard */
     const char *lang;    /* LANGUAGE; TEXT and STEP: "" as before */
     const char *keys;    /* KEYS: 0-9 * # w */
     const char *handoff; /* END; STEP: "" if none. JSON object: what the action is to do */
