@@ -81,12 +81,12 @@ static enum progress wait_audible(struct caller *caller, double chars, double wo
         wanted = chars_of_words(call, now_ms, (size_t)words);
     if (words > 0 && wanted == 0)
         return STEP_WAITS;
-    if (chars == 0 && words == 0) {
-        if (audible_on(&call->audible, now_ms))
-            return STEP_DONE;
-        return ear_busy(call) ? wait_until(caller, now_ms + LOOK_MS) : STEP_WAITS;
-    }
-    if (ear_busy(call) && audible_chars(&call->audible, now_ms) >= wanted)
+    if (!ear_busy(call))
+        return STEP_WAITS;
+    if (chars == 0 && words == 0)
+        return audible_on(&call->audible, now_ms) ? STEP_DONE
+                                                  : wait_until(caller, now_ms + LOOK_MS);
+    if (audible_chars(&call->audible, now_ms) >= wanted)
         return STEP_DONE;
     double when_ms = audible_when(&call->audible, now_ms, wanted);
     return when_ms < 0 ? STEP_WAITS : wait_until(caller, when_ms);

@@ -248,9 +248,7 @@ static void update(struct stand_call *request, struct call *call)
     }
     replace(&call->fallback_url, form, "FallbackUrl");
     replace(&call->status_callback, form, "StatusCallback");
-    if (completes)
-        call_hang_up(call, CALL_IS_CANCELED, "REST");
-    else if (cancels)
+    if (completes || cancels)
         call_hang_up(call, CALL_IS_CANCELED, "REST");
     else
         redirect(call, form);

@@ -238,6 +238,7 @@ static void dial_start(struct call *call, const struct twiml_element *element)
                                   caller_id ? caller_id : call->from, to);
     if (!child || !*to) {
         event_error(call, 13224, "a Dial without a number, or too many calls");
+        call->verb = NULL;
         call_hang_up(call, CALL_FAILS, "error");
         return;
     }

@@ -19,7 +19,7 @@
 #include "stands/twilio/relay_frame.h"
 
 enum {
-    HANDSHAKE_MS = 5000,
+    HANDSHAKE_MS = 15000, /* as for any call-related request */
     MESSAGE_MAX = 1024 * 1024,
     BAD_IN_ROW_MAX = 10,
     URL_MAX_BYTES = 8192,
@@ -129,10 +129,12 @@ static void finish(struct call *call, const struct outcome *outcome)
         ear_drop(call);
         ear_turn(call);
     }
-    if (failed && !call_over(call) && !twiml_attribute(call->element, "action"))
+    if (failed && !call_over(call) && !twiml_attribute(call->element, "action")) {
+        call->verb = NULL; /* it has let go already */
         call_hang_up(call, CALL_FAILS, "relay");
-    else
+    } else {
         verbs_action(call, &form);
+    }
     free(handoff);
 }
 
