@@ -180,8 +180,9 @@ static void create(struct twilio *twilio, struct stand_call *request, struct acc
     if (action && action->ms >= 0)
         call->settings.callbacks_ms = (double)action->ms;
     stand_ledger_sid(twilio->app.ledger, request->entry, call->sid);
-    answer_call(request, call, 201);
-    outbound_place(call, number_of(form, "Timeout", TIMEOUT_S) * 1000);
+    double timeout_ms = number_of(form, "Timeout", TIMEOUT_S) * 1000;
+    answer_call(request, call, 201); /* the request and its form may be gone after this */
+    outbound_place(call, timeout_ms);
 }
 
 /* --- update --- */
