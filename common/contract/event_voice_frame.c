@@ -23,7 +23,17 @@ static const char *frame_key(struct arena *arena, const void *event)
 
 /* ---- what each kind carries ---- */
 
-enum { TEXT = 1, LAST = 2, LANG = 4, KEYS = 8, HANDOFF = 16, STEP = 32, TURN = 64, SEQ = 128 };
+enum {
+    TEXT = 1,
+    LAST = 2,
+    LANG = 4,
+    KEYS = 8,
+    HANDOFF = 16,
+    STEP = 32,
+    TURN = 64,
+    SEQ = 128,
+    ASIDE = 256
+};
 
 /* Indexed by enum voice_frame_kind. `all` must be there, at least one of `any` (0: no such rule),
  * and nothing but these and `may`. */
@@ -35,7 +45,7 @@ static const struct {
                           "an open frame names a turn, is its fence's first (seq 0), "
                           "and carries nothing else"},
     [VOICE_FRAME_TEXT] =
-        {TURN, TEXT | LAST, LANG | SEQ,
+        {TURN, TEXT | LAST, LANG | SEQ | ASIDE,
          "a text frame names a turn, has text or is the last, and may have a lang"},
     [VOICE_FRAME_LANGUAGE] = {TURN | LANG, 0, SEQ, "a language frame names a turn and has a lang"},
     [VOICE_FRAME_KEYS] = {TURN | KEYS, 0, SEQ, "a keys frame names a turn and has keys"},
@@ -48,9 +58,10 @@ static const struct {
 static unsigned carried_by(const struct voice_frame *frame)
 {
     return (frame->text[0] != '\0' ? TEXT : 0) | (frame->last ? LAST : 0) |
-           (frame->lang[0] != '\0' ? LANG : 0) | (frame->keys[0] != '\0' ? KEYS : 0) |
-           (frame->handoff[0] != '\0' ? HANDOFF : 0) | (frame->step > 0 ? STEP : 0) |
-           (uuid_is_nil(&frame->turn) ? 0 : TURN) | (frame->seq > 0 ? SEQ : 0);
+           (frame->aside ? ASIDE : 0) | (frame->lang[0] != '\0' ? LANG : 0) |
+           (frame->keys[0] != '\0' ? KEYS : 0) | (frame->handoff[0] != '\0' ? HANDOFF : 0) |
+           (frame->step > 0 ? STEP : 0) | (uuid_is_nil(&frame->turn) ? 0 : TURN) |
+           (frame->seq > 0 ? SEQ : 0);
 }
 
 static const char *frame_check(const void *event)
@@ -102,6 +113,7 @@ static const struct event_member members[] = {
     VOICE_NUMBER("seq", EVENT_INT64, AT(seq), true, 0, VOICE_SEQ_MAX, "a number from 0 to 1000000"),
     VOICE_TEXT("text", AT(text), false, 1, VOICE_PIECE_MAX, NULL, "a text of at most 2048 bytes"),
     VOICE_BOOL("last", AT(last)),
+    VOICE_BOOL("aside", AT(aside)),
     VOICE_TEXT("lang", AT(lang), false, 1, VOICE_LANG_MAX, event_is_language_tag,
                "a language tag of at most 35 bytes"),
     VOICE_TEXT("keys", AT(keys), false, 1, VOICE_KEYS_MAX, is_digits_to_send,
