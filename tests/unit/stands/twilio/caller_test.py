@@ -117,6 +117,10 @@ class CallerTest(unittest.TestCase):
         wait_for(closed, DEADLINE_S, "the relay's socket to be closed")
         return self.desk.sockets[at].got
 
+    def words(self, call):
+        """All that was heard; a busy desk's tokens may come apart in stretches of their own."""
+        return self.heard(call).replace("|", "")
+
     def serve(self, *steps):
         """A relay that takes the setup and then does the steps."""
         def relay(socket):
@@ -147,7 +151,7 @@ class CallerTest(unittest.TestCase):
         self.assertEqual(one, {"type": "prompt", "voicePrompt": "When do you open?", "lang": "de-DE", "last": True})
         self.assertEqual(two["lang"], "en-US")
         self.assertEqual(gone, {"type": "gone", "code": 1000})
-        self.assertEqual(self.heard(call), "Good morning.|We open at nine.|Bye.")
+        self.assertEqual(self.words(call), "Good morning.We open at nine.Bye.")
         voice, = self.desk.asked("/voice")
         self.assertEqual((voice["CallStatus"], voice["Direction"], voice["From"], voice["ApiVersion"]),
                          ("ringing", "inbound", THEIRS, "2010-04-01"))
@@ -172,7 +176,7 @@ class CallerTest(unittest.TestCase):
         self.assertEqual(prompt["voicePrompt"], "Stop")
         event, = self.of(call, "interrupt")
         self.assertEqual(event["heard"] + event["unheard"], reply + " ")
-        self.assertEqual(self.heard(call), heard + "|Sorry.")
+        self.assertEqual(self.words(call), heard + "Sorry.")
 
     def test_what_may_not_be_interrupted_goes_on(self):
         self.desk.documents = {"/voice": RELAY.replace("dtmfDetection", 'interruptible="none" dtmfDetection'),
@@ -181,7 +185,7 @@ class CallerTest(unittest.TestCase):
         call = self.play([{"interrupt": "Stop", "after_chars": 3, "ms": 10}, {"wait_for": "reply"},
                           {"say": "Now", "ms": 10}, {"hangup": True}], rate=40)
         self.assertEqual([frame.get("voicePrompt") for frame in self.got()[1:2]], ["Now"])
-        self.assertIn("This is a sentence of some length.", self.heard(call))
+        self.assertIn("This is a sentence of some length.", self.words(call))
 
     def test_silence_is_measured_and_a_filler_does_not_hide_it(self):
         self.desk.documents = {"/voice": RELAY, "/ended": ""}
