@@ -283,7 +283,7 @@ const char *speak_next(struct speak *speak, struct arena *arena)
     if (length == 0)
         return NULL;
     const char *piece = arena_strndup(arena, speak->clean.out.data, length);
-    speak_drop(&speak->clean.out, length);
+    strbuf_consume(&speak->clean.out, length);
     speak->begun = true;
     return piece;
 }

@@ -395,14 +395,6 @@ static size_t step(struct speak_clean *clean, const char *p, size_t left)
     }
 }
 
-void speak_drop(struct strbuf *text, size_t length)
-{
-    if (length == 0) /* a buffer that never held anything has no bytes to move */
-        return;
-    memmove(text->data, text->data + length, text->length - length + 1);
-    text->length -= length;
-}
-
 void speak_clean_add(struct speak_clean *clean, const char *text, size_t length)
 {
     size_t at = 0;
@@ -413,5 +405,5 @@ void speak_clean_add(struct speak_clean *clean, const char *text, size_t length)
             break;
         at += done;
     }
-    speak_drop(&clean->raw, at);
+    strbuf_consume(&clean->raw, at);
 }

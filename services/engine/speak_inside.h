@@ -30,9 +30,6 @@ void speak_clean_fini(struct speak_clean *clean);
 /* Takes well-formed UTF-8, and cleans as much of it as can be decided; all of it once `ended`. */
 void speak_clean_add(struct speak_clean *clean, const char *text, size_t length);
 
-/* Removes the first `length` bytes, which are there. */
-void speak_drop(struct strbuf *text, size_t length);
-
 enum speak_edge { SPEAK_NO_EDGE, SPEAK_CLAUSE, SPEAK_SENTENCE };
 
 /* What ends in front of the byte `at` of the text, if white space or the end of the text follows:
