@@ -37,7 +37,8 @@ static void let_go(struct call *call)
 bool gather_waits(const struct call *call)
 {
     const struct gather *gather = call->verb_data;
-    return call->verb == &gather_verb && gather && gather->waits;
+    return call->verb == &gather_verb && gather && gather->waits && gather->speech.len == 0 &&
+           gather->digit_count == 0;
 }
 
 static void record(struct call *call, const struct gather *gather, bool empty)

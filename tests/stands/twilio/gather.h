@@ -7,7 +7,7 @@
 /* The row of the verb. */
 extern const struct verb gather_verb;
 
-/* Whether its prompts are over and it waits for input. */
+/* Whether its prompts are over and nothing was said or pressed yet. */
 bool gather_waits(const struct call *call);
 
 #endif
