@@ -88,6 +88,16 @@ void strbuf_printf(struct strbuf *buf, const char *format, ...)
     va_end(again);
 }
 
+void strbuf_consume(struct strbuf *buf, size_t length)
+{
+    if (buf->length == 0)
+        return;
+    if (length > buf->length)
+        length = buf->length;
+    memmove(buf->data, buf->data + length, buf->length - length + 1);
+    buf->length -= length;
+}
+
 void strbuf_truncate(struct strbuf *buf, size_t length)
 {
     if (length >= buf->length)

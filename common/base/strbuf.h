@@ -32,6 +32,9 @@ void strbuf_add_char(struct strbuf *buf, char c);
 void strbuf_printf(struct strbuf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Removes the first `length` bytes (at most all). */
+void strbuf_consume(struct strbuf *buf, size_t length);
+
 /* Cuts to `length` bytes if longer. */
 void strbuf_truncate(struct strbuf *buf, size_t length);
 

@@ -88,15 +88,17 @@ int delivery_receipt_decode(struct arena *arena, const struct bus_record *record
 /* One channel of one tenant, for the edge. Key: kind:address. A tombstone (NULL value) removes it.
  */
 #define EVENT_KEYS_MAX 8
+struct directory_voice; /* contract/directory_voice.h */
 struct directory_channel {
     struct event event;
     int64_t version; /* of the channel's row; a lower one never replaces a higher one */
     struct uuid channel;
-    const char *kind;    /* "sms" */
+    const char *kind;    /* "sms", "voice" */
     const char *address; /* E.164 */
     const char *account_sid;
     const char *sealed_keys[EVENT_KEYS_MAX]; /* signing keys, base64 of crypto_seal */
     size_t sealed_key_count;
+    const struct directory_voice *voice; /* exactly of kind "voice"; else NULL */
 };
 void directory_channel_encode(struct arena *arena, const char *prefix,
                               const struct directory_channel *in, struct bus_record *record);

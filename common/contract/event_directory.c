@@ -1,5 +1,6 @@
 /* desk.directory.channel and .complete: what the edge knows about tenants' channels, on a compacted
  * topic. Written by the engine's relay and deskctl, read by ingress. */
+#include "contract/directory_voice.h"
 #include "contract/event_codec.h"
 
 #include "base/text.h"
@@ -24,16 +25,19 @@ static const char *channel_key(struct arena *arena, const void *event)
     return topic_key_channel(arena, channel->kind, channel->address);
 }
 
-/* Kinds that come later have other addresses and no account; a text channel has both. */
+/* Kinds that come later have other addresses and no account; a telephone number has both. */
 static const char *channel_check(const void *event)
 {
     const struct directory_channel *channel = event;
-    if (strcmp(channel->kind, "sms") != 0)
+    bool voice = strcmp(channel->kind, "voice") == 0;
+    if (voice != (channel->voice != NULL))
+        return "a voice channel must have the member voice, and no other may";
+    if (!voice && strcmp(channel->kind, "sms") != 0)
         return NULL;
     if (!text_is_e164(channel->address))
-        return "the address of an sms channel must be an E.164 number";
+        return "the address of an sms or voice channel must be an E.164 number";
     if (channel->account_sid == NULL || channel->account_sid[0] == '\0')
-        return "an sms channel must have an account_sid";
+        return "an sms or voice channel must have an account_sid";
     return NULL;
 }
 
@@ -55,6 +59,8 @@ static const struct event_member channel_members[] = {
      "AC and 32 hexadecimal digits, or a uuid", 0, 0, NULL},
     {"sealed_keys", EVENT_LIST, AT(sealed_keys), true, 0, EVENT_KEYS_MAX, NULL,
      "a list of at most 8 sealed keys", AT(sealed_key_count), sizeof(const char *), key_elements},
+    {"voice", EVENT_OBJECT, AT(voice), false, 0, 0, NULL, "an object", 0,
+     sizeof(struct directory_voice), event_directory_voice_members},
     {0},
 };
 

@@ -38,6 +38,21 @@ bool event_is_service_sid(const char *text)
     return is_sid(text, "MG");
 }
 
+bool event_is_call_sid(const char *text)
+{
+    return is_sid(text, "CA");
+}
+
+bool event_is_relay_sid(const char *text)
+{
+    return is_sid(text, "VX");
+}
+
+bool event_is_recording_sid(const char *text)
+{
+    return is_sid(text, "RE");
+}
+
 bool event_is_word(const char *text)
 {
     size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789._-");
@@ -66,6 +81,33 @@ bool event_is_line(const char *text)
         if ((unsigned char)*text < 0x20 || *text == 0x7f)
             return false;
     return true;
+}
+
+bool event_is_wording(const char *text)
+{
+    if (text[strspn(text, " \t\n")] == '\0')
+        return false;
+    for (; *text != '\0'; text++)
+        if (((unsigned char)*text < 0x20 && *text != '\t' && *text != '\n') || *text == 0x7f)
+            return false;
+    return true;
+}
+
+bool event_is_language_tag(const char *text)
+{
+    size_t length = 0;
+    while (isalpha((unsigned char)text[length]))
+        length++;
+    while (length >= 1 && length <= 8) {
+        text += length;
+        if (*text == '\0')
+            return true;
+        if (*text++ != '-')
+            return false;
+        for (length = 0; isalnum((unsigned char)text[length]);)
+            length++;
+    }
+    return false;
 }
 
 /* ---- fields of the structs ---- */
@@ -153,35 +195,72 @@ static void encode_bytes(const struct event_member *member, const void *in,
     encode_base64(member, text_of(member, in), count_of(member, in), writer);
 }
 
+static void encode_bool(const struct event_member *member, const void *in,
+                        struct json_writer *writer)
+{
+    bool truth = *(const bool *)(const void *)((const char *)in + member->offset);
+    if (truth || member->required)
+        json_add_bool(writer, member->name, truth);
+}
+
+/* What an optional number is when it is absent. */
+static int64_t absent_number(const struct event_member *member)
+{
+    return !member->required && member->min < 0 ? -1 : 0;
+}
+
+static void encode_number(const struct event_member *member, int64_t number,
+                          struct json_writer *writer)
+{
+    assert(number >= member->min && number <= member->max);
+    if (member->required || number != absent_number(member))
+        json_add_int(writer, member->name, number);
+}
+
 static void encode_int64(const struct event_member *member, const void *in,
                          struct json_writer *writer)
 {
-    int64_t number = *(const int64_t *)(const void *)((const char *)in + member->offset);
-    assert(number >= member->min && number <= member->max);
-    if (number != 0 || member->required)
-        json_add_int(writer, member->name, number);
+    encode_number(member, *(const int64_t *)(const void *)((const char *)in + member->offset),
+                  writer);
 }
 
 static void encode_int(const struct event_member *member, const void *in,
                        struct json_writer *writer)
 {
-    int number = *(const int *)(const void *)((const char *)in + member->offset);
-    assert(number >= member->min && number <= member->max);
-    if (number != 0 || member->required)
-        json_add_int(writer, member->name, number);
+    encode_number(member, *(const int *)(const void *)((const char *)in + member->offset), writer);
+}
+
+static unsigned count_names(const char *const *names)
+{
+    unsigned count = 0;
+    while (names[count] != NULL)
+        count++;
+    return count;
+}
+
+static void encode_enum(const struct event_member *member, const void *in,
+                        struct json_writer *writer)
+{
+    const char *const *names = member->of;
+    unsigned number = *(const unsigned *)(const void *)((const char *)in + member->offset);
+    assert(number < count_names(names));
+    if (number > 0 || member->required)
+        json_add_text(writer, member->name, names[number]);
 }
 
 static void encode_id(const struct event_member *member, const void *in, struct json_writer *writer)
 {
     char text[UUID_TEXT_SIZE];
     const struct uuid *id = (const void *)((const char *)in + member->offset);
-    json_add_text(writer, member->name, uuid_format(id, text));
+    if (member->required || !uuid_is_nil(id))
+        json_add_text(writer, member->name, uuid_format(id, text));
 }
 
 /* An element is an object, or, when its table has one row without a name, a plain text. */
 static void encode_list(const struct event_member *member, const void *in,
                         struct json_writer *writer)
 {
+    const struct event_member *rows = member->of;
     size_t count = count_of(member, in);
     assert(count >= (size_t)member->min && count <= (size_t)member->max);
     if (count == 0 && !member->required)
@@ -189,13 +268,25 @@ static void encode_list(const struct event_member *member, const void *in,
     json_open_array(writer, member->name);
     for (size_t i = 0; i < count; i++) {
         const char *element = (const char *)in + member->offset + i * member->stride;
-        if (member->elements[0].name != NULL)
+        if (rows[0].name != NULL)
             json_open_object(writer, NULL);
-        event_members_encode(member->elements, element, writer);
-        if (member->elements[0].name != NULL)
+        event_members_encode(rows, element, writer);
+        if (rows[0].name != NULL)
             json_close_object(writer);
     }
     json_close_array(writer);
+}
+
+static void encode_object(const struct event_member *member, const void *in,
+                          struct json_writer *writer)
+{
+    const void *object;
+    memcpy(&object, (const char *)in + member->offset, sizeof object);
+    if (object == NULL)
+        return;
+    json_open_object(writer, member->name);
+    event_members_encode(member->of, object, writer);
+    json_close_object(writer);
 }
 
 /* ---- decode ---- */
@@ -271,25 +362,65 @@ static int decode_raw(const struct reading *reading, const struct event_member *
     return 0;
 }
 
+/* What an optional member is when it is not there, the zeroed struct says already. */
+static bool is_left_out(const struct reading *reading, const struct event_member *member)
+{
+    return !member->required && json_member(reading->object, member->name) == NULL;
+}
+
+static int decode_bool(const struct reading *reading, const struct event_member *member, void *out)
+{
+    const struct json *value = json_member(reading->object, member->name);
+    if (is_left_out(reading, member))
+        return 0;
+    if (value == NULL || json_type(value) != JSON_BOOL)
+        return refuse(reading, member);
+    *(bool *)(void *)((char *)out + member->offset) = json_bool(value);
+    return 0;
+}
+
+static int decode_number(const struct reading *reading, const struct event_member *member,
+                         int64_t *number)
+{
+    int64_t absent = absent_number(member);
+    *number = absent;
+    if (is_left_out(reading, member) ||
+        json_member_int(reading->object, member->name, absent < 0 ? 0 : member->min, member->max,
+                        number))
+        return 0;
+    return refuse(reading, member);
+}
+
 static int decode_int64(const struct reading *reading, const struct event_member *member, void *out)
 {
-    int64_t number = 0;
-    bool absent = json_member(reading->object, member->name) == NULL && !member->required;
-    if (!absent &&
-        !json_member_int(reading->object, member->name, member->min, member->max, &number))
-        return refuse(reading, member);
+    int64_t number;
+    if (decode_number(reading, member, &number) != 0)
+        return -1;
     *(int64_t *)(void *)((char *)out + member->offset) = number;
     return 0;
 }
 
 static int decode_int(const struct reading *reading, const struct event_member *member, void *out)
 {
-    int64_t number = 0;
-    bool absent = json_member(reading->object, member->name) == NULL && !member->required;
-    if (!absent &&
-        !json_member_int(reading->object, member->name, member->min, member->max, &number))
-        return refuse(reading, member);
+    int64_t number;
+    if (decode_number(reading, member, &number) != 0)
+        return -1;
     *(int *)(void *)((char *)out + member->offset) = (int)number;
+    return 0;
+}
+
+static int decode_enum(const struct reading *reading, const struct event_member *member, void *out)
+{
+    const char *const *names = member->of;
+    const char *text = json_member_text(reading->object, member->name);
+    unsigned number = 0;
+    if (is_left_out(reading, member))
+        return 0;
+    while (text != NULL && names[number] != NULL && strcmp(names[number], text) != 0)
+        number++;
+    if (text == NULL || names[number] == NULL)
+        return refuse(reading, member);
+    *(unsigned *)(void *)((char *)out + member->offset) = number;
     return 0;
 }
 
@@ -297,6 +428,8 @@ static int decode_id(const struct reading *reading, const struct event_member *m
 {
     struct uuid id;
     const char *text = json_member_text(reading->object, member->name);
+    if (is_left_out(reading, member))
+        return 0;
     if (text == NULL || !uuid_parse(text, &id) || uuid_is_nil(&id))
         return refuse(reading, member);
     *(struct uuid *)(void *)((char *)out + member->offset) = id;
@@ -306,23 +439,37 @@ static int decode_id(const struct reading *reading, const struct event_member *m
 static int decode_list(const struct reading *reading, const struct event_member *member, void *out)
 {
     const struct json *list = json_member(reading->object, member->name);
-    if (list == NULL && !member->required)
-        return 0; /* count is 0: the struct starts zeroed */
+    const struct event_member *rows = member->of;
+    if (is_left_out(reading, member))
+        return 0;
     if (list == NULL || json_type(list) != JSON_ARRAY || json_count(list) > (size_t)member->max ||
         json_count(list) < (size_t)member->min)
         return refuse(reading, member);
-    bool plain = member->elements[0].name == NULL;
+    bool plain = rows[0].name == NULL;
     size_t count = 0;
     for (const struct json *element = json_first(list); element != NULL;
          element = json_next(element), count++) {
         char *at = (char *)out + member->offset + count * member->stride;
         if (json_type(element) != (plain ? JSON_STRING : JSON_OBJECT))
             return refuse(reading, member);
-        if (event_members_decode(member->elements, reading->arena, element, at, reading->err) != 0)
+        if (event_members_decode(rows, reading->arena, element, at, reading->err) != 0)
             return -1;
     }
     *more_of(member, out) = count;
     return 0;
+}
+
+static int decode_object(const struct reading *reading, const struct event_member *member,
+                         void *out)
+{
+    const struct json *object = json_member(reading->object, member->name);
+    if (is_left_out(reading, member))
+        return 0;
+    if (object == NULL || json_type(object) != JSON_OBJECT)
+        return refuse(reading, member);
+    void *inner = arena_alloc(reading->arena, member->stride);
+    memcpy((char *)out + member->offset, &inner, sizeof inner);
+    return event_members_decode(member->of, reading->arena, object, inner, reading->err);
 }
 
 /* ---- the table of kinds ---- */
@@ -332,9 +479,10 @@ static const struct {
     int (*decode)(const struct reading *reading, const struct event_member *member, void *out);
 } kinds[] = {
     [EVENT_TEXT] = {encode_text, decode_text},    [EVENT_RAW] = {encode_raw, decode_raw},
-    [EVENT_BYTES] = {encode_bytes, decode_bytes}, [EVENT_INT] = {encode_int, decode_int},
-    [EVENT_INT64] = {encode_int64, decode_int64}, [EVENT_ID] = {encode_id, decode_id},
-    [EVENT_LIST] = {encode_list, decode_list},
+    [EVENT_BYTES] = {encode_bytes, decode_bytes}, [EVENT_BOOL] = {encode_bool, decode_bool},
+    [EVENT_INT] = {encode_int, decode_int},       [EVENT_INT64] = {encode_int64, decode_int64},
+    [EVENT_ENUM] = {encode_enum, decode_enum},    [EVENT_ID] = {encode_id, decode_id},
+    [EVENT_LIST] = {encode_list, decode_list},    [EVENT_OBJECT] = {encode_object, decode_object},
 };
 
 void event_members_encode(const struct event_member *members, const void *in,

@@ -4,11 +4,13 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <string.h>
 
 static const char *const names[TOPIC_COUNT] = {
-    [TOPIC_INBOUND_SMS] = "inbound.sms", [TOPIC_OUTBOUND_SMS] = "outbound.sms",
-    [TOPIC_RECEIPTS] = "receipts",       [TOPIC_DIRECTORY] = "directory",
-    [TOPIC_QUARANTINE] = "quarantine",   [TOPIC_DLQ] = "dlq",
+    [TOPIC_INBOUND_VOICE] = "inbound.voice", [TOPIC_INBOUND_SMS] = "inbound.sms",
+    [TOPIC_OUTBOUND_SMS] = "outbound.sms",   [TOPIC_RECEIPTS] = "receipts",
+    [TOPIC_VOICE_STREAM] = "voice.stream",   [TOPIC_DIRECTORY] = "directory",
+    [TOPIC_QUARANTINE] = "quarantine",       [TOPIC_DLQ] = "dlq",
 };
 
 const char *topic_name(struct arena *arena, const char *prefix, enum topic topic)
@@ -17,9 +19,10 @@ const char *topic_name(struct arena *arena, const char *prefix, enum topic topic
     return arena_printf(arena, "%s%s", prefix, names[topic]);
 }
 
-const char *topic_engine_group(struct arena *arena, const char *prefix)
+const char *topic_engine_group(struct arena *arena, const char *prefix, enum topic inbound)
 {
-    return arena_printf(arena, "%sengine.sms", prefix);
+    assert(inbound == TOPIC_INBOUND_VOICE || inbound == TOPIC_INBOUND_SMS);
+    return arena_printf(arena, "%sengine.%s", prefix, strrchr(names[inbound], '.') + 1);
 }
 
 static const char *pair(struct arena *arena, const char *first, const char *second)
@@ -41,6 +44,12 @@ const char *topic_key_session(struct arena *arena, const char *tenant, const cha
 const char *topic_key_delivery(struct arena *arena, const char *tenant, const char *delivery)
 {
     return pair(arena, tenant, delivery);
+}
+
+const char *topic_key_call(struct arena *arena, const char *call_sid)
+{
+    assert(call_sid != NULL);
+    return arena_strdup(arena, call_sid);
 }
 
 const char *topic_key_channel(struct arena *arena, const char *kind, const char *address)

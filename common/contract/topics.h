@@ -6,9 +6,11 @@
 #include "base/uuid.h"
 
 enum topic {
+    TOPIC_INBOUND_VOICE,
     TOPIC_INBOUND_SMS,
     TOPIC_OUTBOUND_SMS,
     TOPIC_RECEIPTS,
+    TOPIC_VOICE_STREAM,
     TOPIC_DIRECTORY,
     TOPIC_QUARANTINE,
     TOPIC_DLQ,
@@ -18,10 +20,12 @@ enum topic {
 /* Full name, "<prefix>inbound.sms", in the arena. */
 const char *topic_name(struct arena *arena, const char *prefix, enum topic topic);
 
-/* Consumer group of the engines on TOPIC_INBOUND_SMS, "<prefix>engine.sms", in the arena. */
-const char *topic_engine_group(struct arena *arena, const char *prefix);
+/* Consumer group of the engines on an inbound topic, one a lane so that none delays another:
+ * "<prefix>engine.sms", "<prefix>engine.voice"; in the arena. */
+const char *topic_engine_group(struct arena *arena, const char *prefix, enum topic inbound);
 
-/* "tenant:address" for inbound lanes; the address is E.164 or a withheld caller's own id. */
+/* "tenant:address" for inbound lanes; the address is E.164 or a withheld caller's own id
+ * (contract/voice.h). */
 const char *topic_key_contact(struct arena *arena, const char *tenant, const char *address);
 
 /* "tenant:session" for outbound lanes. */
@@ -29,6 +33,9 @@ const char *topic_key_session(struct arena *arena, const char *tenant, const cha
 
 /* "tenant:delivery" for receipts. */
 const char *topic_key_delivery(struct arena *arena, const char *tenant, const char *delivery);
+
+/* The call itself, for frames to it: its CallSid is the provider's and unique over all tenants. */
+const char *topic_key_call(struct arena *arena, const char *call_sid);
 
 /* "sms:+15550001" for the directory. */
 const char *topic_key_channel(struct arena *arena, const char *kind, const char *address);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define URL_CANDIDATES_MAX 2
+#define URL_CANDIDATES_MAX 8
 #define SIGNATURE_CHARS    28 /* base64 of 20 bytes */
 #define SIGNED_BYTES_MAX   (1024 * 1024)
 #define SEGMENTS_MAX       1000
@@ -93,22 +93,43 @@ static const char *default_port(const char *url)
     return secure ? ":443" : ":80";
 }
 
+struct candidates {
+    const char *urls[URL_CANDIDATES_MAX];
+    size_t count;
+};
+
 /* The URL as it is, and with the port the other way round: Twilio signs voice callbacks over https
  * without it, all else as configured. */
-static size_t candidates_of(struct arena *arena, const char *url,
-                            const char *candidates[URL_CANDIDATES_MAX])
+static void add_candidates(struct arena *arena, const char *url, struct candidates *out)
 {
     size_t length = 0;
     const char *authority = authority_of(url, &length);
-    candidates[0] = url;
+    out->urls[out->count++] = url;
     if (authority == NULL)
-        return 1;
+        return;
     const char *colon = port_of(authority, length);
     size_t head = colon != NULL ? (size_t)(colon - url) : (size_t)(authority - url) + length;
     const char *rest = authority + length;
-    candidates[1] = arena_printf(arena, "%.*s%s%s", (int)head, url,
-                                 colon != NULL ? "" : default_port(url), rest);
-    return 2;
+    out->urls[out->count++] = arena_printf(arena, "%.*s%s%s", (int)head, url,
+                                           colon != NULL ? "" : default_port(url), rest);
+}
+
+/* Of a handshake: as ws and as http, each also with a slash behind its path. */
+static void add_handshake(struct arena *arena, const char *url, struct candidates *out)
+{
+    const char *rest = strstr(url, "://");
+    bool secure = strncmp(url, "https:", 6) == 0 || strncmp(url, "wss:", 4) == 0;
+    if (rest == NULL)
+        return;
+    size_t path = strcspn(rest, "?#");
+    const char *schemes[] = {secure ? "wss" : "ws", secure ? "https" : "http"};
+    for (size_t i = 0; i < 2; i++) {
+        add_candidates(arena, arena_printf(arena, "%s%s", schemes[i], rest), out);
+        if (rest[path - 1] != '/')
+            add_candidates(
+                arena, arena_printf(arena, "%s%.*s/%s", schemes[i], (int)path, rest, rest + path),
+                out);
+    }
 }
 
 static bool signs(struct arena *arena, const struct strbuf *bytes, const char *signature,
@@ -120,10 +141,10 @@ static bool signs(struct arena *arena, const struct strbuf *bytes, const char *s
     return found;
 }
 
-bool twilio_signature_fits(struct arena *arena, const char *url, const struct form *form,
-                           const char *signature, const struct secret *const *keys, size_t count)
+/* True if the signature is that of one of the URLs, with the form's pairs behind it. */
+static bool fits(struct arena *arena, const struct candidates *candidates, const struct form *form,
+                 const char *signature, const struct secret *const *keys, size_t count)
 {
-    const char *candidates[URL_CANDIDATES_MAX];
     bool found = false;
     if (signature == NULL || strlen(signature) != SIGNATURE_CHARS)
         return false;
@@ -131,10 +152,9 @@ bool twilio_signature_fits(struct arena *arena, const char *url, const struct fo
     strbuf_init(&pairs, SIGNED_BYTES_MAX);
     strbuf_init(&bytes, SIGNED_BYTES_MAX);
     add_pairs(arena, form, &pairs);
-    size_t candidate_count = candidates_of(arena, url, candidates);
-    for (size_t i = 0; i < candidate_count && !found; i++) {
+    for (size_t i = 0; i < candidates->count && !found; i++) {
         strbuf_clear(&bytes);
-        strbuf_add_text(&bytes, candidates[i]);
+        strbuf_add_text(&bytes, candidates->urls[i]);
         strbuf_add(&bytes, pairs.data, pairs.length);
         found = signs(arena, &bytes, signature, keys, count);
     }
@@ -142,6 +162,22 @@ bool twilio_signature_fits(struct arena *arena, const char *url, const struct fo
     strbuf_fini(&bytes);
     strbuf_fini(&pairs);
     return found && whole;
+}
+
+bool twilio_signature_fits(struct arena *arena, const char *url, const struct form *form,
+                           const char *signature, const struct secret *const *keys, size_t count)
+{
+    struct candidates candidates = {.count = 0};
+    add_candidates(arena, url, &candidates);
+    return fits(arena, &candidates, form, signature, keys, count);
+}
+
+bool twilio_handshake_fits(struct arena *arena, const char *url, const char *signature,
+                           const struct secret *const *keys, size_t count)
+{
+    struct candidates candidates = {.count = 0};
+    add_handshake(arena, url, &candidates);
+    return fits(arena, &candidates, &(struct form){.count = 0}, signature, keys, count);
 }
 
 /* ---- the form of an inbound text ---- */

@@ -24,6 +24,14 @@ bool twilio_is_public_url(const char *url);
 bool twilio_signature_fits(struct arena *arena, const char *url, const struct form *form,
                            const char *signature, const struct secret *const *keys, size_t count);
 
+/* True if `signature` fits the handshake of a WebSocket at `url` (public base + raw target, in any
+ * of the schemes http, https, ws, wss) under any of the keys. It has no form. Tried are wss and
+ * https (of http: ws and http), each as it is and with a slash behind its path, and each of these
+ * with its port the other way round: Twilio documents the first two, and does not say which of the
+ * others it signs. */
+bool twilio_handshake_fits(struct arena *arena, const char *url, const char *signature,
+                           const struct secret *const *keys, size_t count);
+
 /* Fills *out from a verified form: MessageSid (SM or MM and 32 hex, or a compatible carrier's
  * UUID), From, To, Body, AccountSid, media. Tenant, time and trace stay the caller's. PERMANENT
  * "webhook.<field>" with what is wrong. */

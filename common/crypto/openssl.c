@@ -5,6 +5,7 @@
 #include "crypto/crypto.h"
 
 #include "base/mem.h"
+#include "crypto/sha1.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -74,6 +75,11 @@ void crypto_hmac_sha256(const void *key, size_t key_length, const void *bytes, s
     EVP_MAC_CTX *mac = hmac_start("SHA256", key, key_length);
     must(EVP_MAC_update(mac, bytes, length) == 1);
     hmac_finish(mac, out, CRYPTO_SHA256_BYTES);
+}
+
+void crypto_sha1(const void *bytes, size_t length, uint8_t out[CRYPTO_SHA1_BYTES])
+{
+    must(EVP_Digest(bytes, length, out, NULL, EVP_sha1(), NULL) == 1);
 }
 
 void crypto_sha256(const void *bytes, size_t length, uint8_t out[CRYPTO_SHA256_BYTES])

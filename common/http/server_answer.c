@@ -1,5 +1,5 @@
 /* An answer as one ready-made buffer: one write per answer doubles CivetWeb's rate. Called by
- * server.c. */
+ * server.c and socket_upgrade.c. */
 #include "http/server_inside.h"
 
 #include <time.h>
@@ -19,6 +19,8 @@ static const struct {
     {413, "Content Too Large"},
     {415, "Unsupported Media Type"},
     {417, "Expectation Failed"},
+    {426, "Upgrade Required"},
+    {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},
     {503, "Service Unavailable"},
     {505, "HTTP Version Not Supported"},
@@ -45,11 +47,16 @@ static void add_date(struct strbuf *out)
                   months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
+void http_answer_begin(int status, struct strbuf *out)
+{
+    strbuf_printf(out, "HTTP/1.1 %d %s\r\n", status, phrase_of(status));
+    add_date(out);
+}
+
 void http_answer_format(const struct http_response *response, bool head_only, struct strbuf *out)
 {
     bool has_body = response->content_type != NULL && response->status != 204;
-    strbuf_printf(out, "HTTP/1.1 %d %s\r\n", response->status, phrase_of(response->status));
-    add_date(out);
+    http_answer_begin(response->status, out);
     if (has_body)
         strbuf_printf(out, "Content-Type: %s\r\n", response->content_type);
     if (response->status != 204)

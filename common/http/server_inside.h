@@ -64,6 +64,9 @@ int http_gate_find(const struct http_line *lines, size_t count, const char *name
 
 /* ---- server_answer.c ---- */
 
+/* Appends the status line and Date. */
+void http_answer_begin(int status, struct strbuf *out);
+
 /* Appends the whole answer, ready for one write. */
 void http_answer_format(const struct http_response *response, bool head_only, struct strbuf *out);
 

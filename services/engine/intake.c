@@ -371,7 +371,7 @@ int intake_open(struct engine *engine, struct intake **intake, struct err *err)
     struct arena *names = arena_new();
     const char *topics[] = {topic_name(names, settings->kafka.topic_prefix, TOPIC_INBOUND_SMS),
                             NULL};
-    const char *group = topic_engine_group(names, settings->kafka.topic_prefix);
+    const char *group = topic_engine_group(names, settings->kafka.topic_prefix, TOPIC_INBOUND_SMS);
     struct bus_consumer_options options = {.loop = engine->loop,
                                            .group = group,
                                            .instance_id = member,

@@ -3,15 +3,19 @@
 #include "ingress.h"
 
 #include "base/mem.h"
+#include "call_table.h"
 #include "counters.h"
 #include "crypto/crypto.h"
 #include "feed.h"
 #include "routes.h"
 #include "service/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define BODY_BYTES_MAX (64 * 1024)
+#define BODY_BYTES_MAX    (64 * 1024)
+#define DIAGRAM_BYTES_MAX (64 * 1024)
 
 static struct ingress ingress;
 
@@ -126,6 +130,18 @@ static void loop_stop_all(void *state)
     free(edge);
 }
 
+static int command(const char *word)
+{
+    if (strcmp(word, "--diagram") != 0)
+        return -1;
+    struct strbuf out;
+    strbuf_init(&out, DIAGRAM_BYTES_MAX);
+    call_table_print(&out);
+    fputs(out.data, stdout);
+    strbuf_fini(&out);
+    return 0;
+}
+
 int ingress_main(int argc, char **argv)
 {
     const struct service_spec spec = {
@@ -134,6 +150,7 @@ int ingress_main(int argc, char **argv)
         .config = ingress_config,
         .config_count = ingress_config_count,
         .settings = &ingress.settings,
+        .command = command,
         .start = start,
         .loop_start = loop_start,
         .loop_drain = loop_drain,

@@ -13,7 +13,8 @@
 static int wait_group(struct desk *desk, struct bus_admin *admin, const struct bus_ends *ends,
                       int64_t patience_ms, struct err *err)
 {
-    const char *group = topic_engine_group(desk->arena, desk->settings.kafka.topic_prefix);
+    const char *group =
+        topic_engine_group(desk->arena, desk->settings.kafka.topic_prefix, TOPIC_INBOUND_SMS);
     int64_t least = INT64_MAX, until_ms = 0, behind = 0;
     for (;;) {
         if (bus_admin_behind(admin, group, ends, &behind, err) != 0)

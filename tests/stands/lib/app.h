@@ -93,6 +93,10 @@ void stand_control_answer(struct stand_exchange *x, int status, const char *body
 /* Streams a ledger as a JSON array, as /_ledger does, reading since and limit from the query. */
 void stand_control_ledger(struct stand_exchange *x, const struct stand_ledger *ledger);
 
+/* The same with entries in a form of the program's own. */
+void stand_control_entries(struct stand_exchange *x, const struct stand_ledger *ledger,
+                           stand_ledger_render *render);
+
 /* The unsigned number `name` of the query `?name=N&...`, or `fallback`. */
 uint64_t stand_query_number(const char *query, const char *name, uint64_t fallback);
 

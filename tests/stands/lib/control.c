@@ -46,6 +46,7 @@ uint64_t stand_query_number(const char *query, const char *name, uint64_t fallba
 struct dump {
     struct stand_exchange *x;
     const struct stand_ledger *ledger;
+    stand_ledger_render *render;
     uint32_t epoch;
     size_t next, last;
     bool first;
@@ -66,7 +67,7 @@ static void dump_slice(void *user)
     for (int i = 0; valid && i < SLICE_ENTRIES && dump->next <= dump->last; i++) {
         stand_buf_puts(&out, dump->first ? "\n" : ",\n");
         dump->first = false;
-        stand_ledger_json(dump->ledger, dump->next++, &out);
+        dump->render(dump->ledger, dump->next++, &out);
     }
     bool over = !valid || dump->next > dump->last;
     if (over)
@@ -81,6 +82,12 @@ static void dump_slice(void *user)
 
 void stand_control_ledger(struct stand_exchange *x, const struct stand_ledger *ledger)
 {
+    stand_control_entries(x, ledger, stand_ledger_json);
+}
+
+void stand_control_entries(struct stand_exchange *x, const struct stand_ledger *ledger,
+                           stand_ledger_render *render)
+{
     const char *query = stand_exchange_query(x);
     uint64_t count = stand_ledger_count(ledger);
     uint64_t since = stand_query_number(query, "since", 0);
@@ -88,6 +95,7 @@ void stand_control_ledger(struct stand_exchange *x, const struct stand_ledger *l
     struct dump *dump = stand_alloc(sizeof *dump);
     *dump = (struct dump){.x = x,
                           .ledger = ledger,
+                          .render = render,
                           .epoch = stand_ledger_epoch(ledger),
                           .next = since < count ? (size_t)since + 1 : (size_t)count + 1,
                           .last = (size_t)count,

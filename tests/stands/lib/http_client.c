@@ -8,10 +8,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "stands/lib/args.h"
 
-enum { REQUEST_MAX = 1024 * 1024, ANSWER_MAX = 64 * 1024, READ_BYTES = 64 * 1024 };
+enum {
+    REQUEST_MAX = 1024 * 1024,
+    ANSWER_MAX = 64 * 1024,
+    READ_BYTES = 64 * 1024,
+    NAME_MAX_BYTES = 32,
+    VALUE_MAX = 2048
+};
+
+/* The headers that a result tells of. */
+enum { CONTENT_TYPE, LOCATION, WANTED };
+static const char *const wanted[WANTED] = {"Content-Type", "Location"};
 
 struct request {
     struct request *next;
@@ -33,6 +44,8 @@ struct connection {
     struct request *request; /* in hand, or NULL when kept idle */
     http_parser parser;
     struct stand_buf answer;
+    struct stand_buf name, values[WANTED]; /* the header being read; those that are kept */
+    bool in_value;
     bool complete, closing;
 };
 
@@ -85,6 +98,9 @@ static void on_closed(uv_handle_t *handle)
     if (--c->handles > 0)
         return;
     stand_buf_fini(&c->answer);
+    stand_buf_fini(&c->name);
+    for (int i = 0; i < WANTED; i++)
+        stand_buf_fini(&c->values[i]);
     free(c);
 }
 
@@ -116,7 +132,10 @@ static void settle(struct connection *c, int status, const char *error)
     struct stand_result result = {.status = status,
                                   .error = error,
                                   .body = c->answer.data ? c->answer.data : "",
-                                  .len = c->answer.len};
+                                  .len = c->answer.len,
+                                  .truncated = c->answer.overflow,
+                                  .content_type = c->values[CONTENT_TYPE].data,
+                                  .location = c->values[LOCATION].data};
     c->request = NULL;
     c->client->in_flight--;
     uv_timer_stop(&c->timer);
@@ -152,6 +171,27 @@ static int on_complete(http_parser *parser)
 {
     struct connection *c = parser->data;
     c->complete = true;
+    return 0;
+}
+
+static int on_field(http_parser *parser, const char *at, size_t len)
+{
+    struct connection *c = parser->data;
+    if (c->in_value)
+        stand_buf_clear(&c->name);
+    c->in_value = false;
+    stand_buf_add(&c->name, at, len);
+    return 0;
+}
+
+static int on_value(http_parser *parser, const char *at, size_t len)
+{
+    struct connection *c = parser->data;
+    c->in_value = true;
+    for (int i = 0; c->name.data && i < WANTED; i++) {
+        if (strcasecmp(c->name.data, wanted[i]) == 0)
+            stand_buf_add(&c->values[i], at, len);
+    }
     return 0;
 }
 
@@ -213,6 +253,10 @@ static void send_request(struct connection *c)
     http_parser_init(&c->parser, HTTP_RESPONSE);
     c->parser.data = c;
     stand_buf_clear(&c->answer);
+    stand_buf_clear(&c->name);
+    for (int i = 0; i < WANTED; i++)
+        stand_buf_fini(&c->values[i]);
+    c->in_value = false;
     c->complete = false;
     uv_timer_start(&c->timer, on_timeout, c->client->timeout_ms, 0);
     uv_buf_t out = uv_buf_init(c->request->bytes.data, (unsigned)c->request->bytes.len);
@@ -248,6 +292,9 @@ static void open_connection(struct stand_client *client, struct request *request
     c->handles = 2;
     c->tcp.data = c->timer.data = c->connect.data = c;
     stand_buf_init(&c->answer, ANSWER_MAX);
+    stand_buf_init(&c->name, NAME_MAX_BYTES);
+    for (int i = 0; i < WANTED; i++)
+        stand_buf_init(&c->values[i], VALUE_MAX);
     uv_tcp_init(client->loop, &c->tcp);
     uv_timer_init(client->loop, &c->timer);
     client->open++;
@@ -326,13 +373,17 @@ static void write_request(struct request *request, const struct stand_post *post
     int target_len = target ? (int)strcspn(target, "#") : 0;
     struct stand_buf *out = &request->bytes;
     stand_buf_init(out, REQUEST_MAX);
-    stand_buf_printf(out, "POST %s%.*s HTTP/1.1\r\nHost: %.*s\r\n",
+    stand_buf_printf(out, "%s %s%.*s HTTP/1.1\r\nHost: %.*s\r\n", post->get ? "GET" : "POST",
                      target && *target == '/' ? "" : "/", target_len, target ? target : "",
                      authority, rest);
-    stand_buf_puts(out, "User-Agent: TwilioProxy/1.1\r\nAccept: */*\r\n"
-                        "Content-Type: application/x-www-form-urlencoded; charset=utf-8\r\n");
+    stand_buf_puts(out, "User-Agent: TwilioProxy/1.1\r\nAccept: */*\r\n");
     if (post->headers)
         stand_buf_puts(out, post->headers);
+    if (post->get) {
+        stand_buf_puts(out, "\r\n");
+        return;
+    }
+    stand_buf_puts(out, "Content-Type: application/x-www-form-urlencoded; charset=utf-8\r\n");
     stand_buf_printf(out, "Content-Length: %zu\r\n\r\n", post->len);
     stand_buf_add(out, post->body, post->len);
 }
@@ -375,8 +426,10 @@ struct stand_client *stand_client_new(uv_loop_t *loop, size_t connections, size_
     client->max = connections;
     client->queue_max = queue;
     client->timeout_ms = timeout_ms;
-    client->settings =
-        (http_parser_settings){.on_body = on_body, .on_message_complete = on_complete};
+    client->settings = (http_parser_settings){.on_header_field = on_field,
+                                              .on_header_value = on_value,
+                                              .on_body = on_body,
+                                              .on_message_complete = on_complete};
     return client;
 }
 

@@ -170,6 +170,17 @@ uint32_t stand_ledger_epoch(const struct stand_ledger *ledger)
     return ledger->epoch;
 }
 
+void stand_ledger_view(const struct stand_ledger *ledger, size_t seq,
+                       struct stand_ledger_view *view)
+{
+    const struct entry *entry = entry_at(ledger, seq - 1);
+    *view = (struct stand_ledger_view){.time_ms = entry->time_ms,
+                                       .method = entry->method,
+                                       .path = entry->text,
+                                       .params = entry->text + strlen(entry->text) + 1,
+                                       .sid = entry->sid};
+}
+
 void stand_ledger_json(const struct stand_ledger *ledger, size_t seq, struct stand_buf *out)
 {
     const struct entry *entry = entry_at(ledger, seq - 1);

@@ -50,6 +50,20 @@ size_t stand_ledger_dropped(const struct stand_ledger *ledger);
 /* Grows with every reset: tells a reader that its position is void. */
 uint32_t stand_ledger_epoch(const struct stand_ledger *ledger);
 
+/* What an entry holds; texts are borrowed until the next reset. */
+struct stand_ledger_view {
+    double time_ms; /* epoch */
+    const char *method, *path, *params, *sid;
+};
+
+/* Reads entry number `seq` (1..count). */
+void stand_ledger_view(const struct stand_ledger *ledger, size_t seq,
+                       struct stand_ledger_view *view);
+
+/* Appends an entry to `out` as a program writes it. */
+typedef void stand_ledger_render(const struct stand_ledger *ledger, size_t seq,
+                                 struct stand_buf *out);
+
 /* Appends entry number `seq` (1..count) as a JSON object. */
 void stand_ledger_json(const struct stand_ledger *ledger, size_t seq, struct stand_buf *out);
 

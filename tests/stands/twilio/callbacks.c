@@ -95,13 +95,26 @@ static void add_signed_url(const char *url, struct stand_buf *out)
     stand_buf_add(out, host, strcspn(host, "#"));
 }
 
-static void sign(const struct delivery *delivery, struct stand_buf *signature)
+static void sign(const struct delivery *delivery, const char *url, struct stand_buf *signature)
 {
-    struct stand_buf url;
-    stand_buf_init(&url, FORM_MAX);
-    add_signed_url(delivery->sign_url ? delivery->sign_url : delivery->url, &url);
-    stand_form_sign(delivery->form, url.data, delivery->account->token, signature);
-    stand_buf_fini(&url);
+    struct stand_buf signed_url;
+    stand_buf_init(&signed_url, FORM_MAX);
+    add_signed_url(delivery->sign_url ? delivery->sign_url : url, &signed_url);
+    stand_form_sign(delivery->get ? NULL : delivery->form, signed_url.data,
+                    delivery->token ? delivery->token : delivery->account->token, signature);
+    stand_buf_fini(&signed_url);
+}
+
+/* The URL of a GET: the form goes into its query, before any fragment. */
+static void add_query(const char *url, const struct stand_buf *query, struct stand_buf *out)
+{
+    size_t len = strcspn(url, "#");
+    stand_buf_add(out, url, len);
+    if (query->len) {
+        stand_buf_puts(out, memchr(url, '?', len) ? "&" : "?");
+        stand_buf_add(out, query->data, query->len);
+    }
+    stand_buf_puts(out, url + len);
 }
 
 /* Records what is sent: the form, and its signature as `_signature`. Returns the entry's id. */
@@ -113,7 +126,7 @@ static uint64_t record(struct twilio *twilio, const struct delivery *delivery,
     stand_buf_init(&params, FORM_MAX);
     stand_form_add(&form, "_signature", signature);
     stand_form_json(&form, &params);
-    uint64_t entry = stand_ledger_add(twilio->sent, "POST", delivery->url,
+    uint64_t entry = stand_ledger_add(twilio->sent, delivery->get ? "GET" : "POST", delivery->url,
                                       params.overflow ? "null" : params.data);
     stand_ledger_sid(twilio->sent, entry, delivery->sid);
     stand_buf_fini(&params);
@@ -123,25 +136,31 @@ static uint64_t record(struct twilio *twilio, const struct delivery *delivery,
 void callbacks_send(struct twilio *twilio, struct stand_client *client,
                     const struct delivery *delivery)
 {
-    struct stand_buf body, headers, signature;
+    struct stand_buf body, url, headers, signature;
     char token[33];
     stand_buf_init(&body, FORM_MAX);
+    stand_buf_init(&url, 2 * FORM_MAX);
     stand_buf_init(&headers, FORM_MAX);
     stand_buf_init(&signature, FORM_MAX);
     for (size_t i = 0; i < delivery->form->count; i++)
         stand_buf_form_pair(&body, delivery->form->pairs[i].name, delivery->form->pairs[i].value);
-    sign(delivery, &signature);
+    if (delivery->get)
+        add_query(delivery->url, &body, &url);
+    else
+        stand_buf_puts(&url, delivery->url);
+    sign(delivery, url.data, &signature);
     stand_hex(token, 32);
     stand_buf_printf(&headers, "I-Twilio-Idempotency-Token: %s\r\nX-Twilio-Signature: %s\r\n",
                      token, signature.data);
     struct sending *sending = stand_alloc(sizeof *sending);
     *sending = (struct sending){.twilio = twilio, .done = delivery->done, .user = delivery->user};
     sending->entry = record(twilio, delivery, signature.data);
-    struct stand_post post = {.url = delivery->url,
+    struct stand_post post = {.url = url.data,
                               .connect = twilio->connect_to,
                               .headers = headers.data,
                               .body = body.data,
                               .len = body.len,
+                              .get = delivery->get,
                               .done = on_sent,
                               .user = sending};
     const char *why = NULL;
@@ -150,6 +169,7 @@ void callbacks_send(struct twilio *twilio, struct stand_client *client,
         on_sent(sending, &none);
     }
     stand_buf_fini(&body);
+    stand_buf_fini(&url);
     stand_buf_fini(&headers);
     stand_buf_fini(&signature);
 }
@@ -201,8 +221,7 @@ static bool lists(const char *list, size_t length, const char *word)
     return false;
 }
 
-/* How often Twilio repeats after this answer; status 0: there was none. */
-static int repeats_after(const char *url, int status)
+int callbacks_repeats(const char *url, int status)
 {
     const char *kind = status >= 500 ? "5xx" : status >= 400 ? "4xx" : "ct";
     size_t rp_length = strlen("ct"), rc_length = 0;
@@ -219,7 +238,7 @@ static int repeats_after(const char *url, int status)
 static void on_answer(void *user, const struct stand_result *result)
 {
     struct job *job = user;
-    if (job->repeats < repeats_after(job->message->callback, result->status))
+    if (job->repeats < callbacks_repeats(job->message->callback, result->status))
         uv_timer_start(&job->timer, on_step, (uint64_t)REPEAT_MS << job->repeats++, 0);
     else
         next_step(job, (uint64_t)job->twilio->callback_delay_ms);

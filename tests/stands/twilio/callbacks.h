@@ -28,12 +28,18 @@ void callbacks_start(struct twilio *twilio, struct message *message,
 /* Whether callbacks know this mode. */
 bool callbacks_mode_valid(const char *mode);
 
-/* Sends one signed form to `url`, recorded in the ledger of what was sent. `done` gets the result;
- * when it could not even be queued, `done` runs at once with status 0. */
+/* How often Twilio repeats a request to `url` after an answer of `status` (0: there was none). */
+int callbacks_repeats(const char *url, int status);
+
+/* Sends one signed form to `url`, by POST or in the query of a GET, recorded in the ledger of what
+ * was sent. `done` gets the result; when it could not even be queued, `done` runs at once with
+ * status 0. */
 struct delivery {
     const struct account *account;
     const char *url, *sign_url; /* sign_url NULL: url */
     const char *sid;
+    const char *token; /* signs instead of the account's; NULL: that */
+    bool get;
     const struct stand_form *form;
     stand_result_fn *done;
     void *user;

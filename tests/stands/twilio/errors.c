@@ -1,4 +1,4 @@
-/* The error table of the Messages resource. Called by twilio.c. */
+/* The error table of the Messages and Calls resources. Called by twilio.c. */
 #include "stands/twilio/errors.h"
 
 static const struct {
@@ -13,8 +13,13 @@ static const struct {
     {20429, "Too Many Requests"},
     {20500, "Internal Server Error"},
     {20503, "Service Unavailable"},
+    {21201, "No 'To' number specified"},
+    {21205, "Url parameter is required, and must be a valid URL"},
+    {21210, "'From' phone number not verified"},
     {21211, "Invalid 'To' Phone Number"},
     {21212, "Invalid 'From' Phone Number"},
+    {21213, "'From' phone number is required"},
+    {21220, "Call is not in-progress. Cannot redirect."},
     {21266, "'To' and 'From' number cannot be the same"},
     {21408, "Permission to send an SMS has not been enabled for the region"},
     {21603, "A 'From' or 'MessagingServiceSid' parameter is required to send a message"},
@@ -28,7 +33,9 @@ static const struct {
     {21614, "'To' number is not a valid mobile number"},
     {21617, "The concatenated message body exceeds the 1600 character limit"},
     {21619, "A text message body or media urls must be specified"},
+    {21626, "Invalid status callback events"},
     {21701, "The Messaging Service does not exist"},
+    {32018, "The TwiML is longer than 4000 characters"},
 };
 
 const char *errors_message(int code)

@@ -23,8 +23,7 @@ struct filter {
     size_t page_size, page;
 };
 
-/* Reads a day, or a moment as YYYY-MM-DDThh:mm:ssZ. Returns 0 or -1. */
-static int parse_date(const char *text, struct span *span)
+int list_parse_date(const char *text, int64_t *from_ms, int64_t *until_ms)
 {
     struct tm parts = {0};
     const char *end = strptime(text, "%Y-%m-%d", &parts);
@@ -37,8 +36,8 @@ static int parse_date(const char *text, struct span *span)
     }
     if (!end || *end)
         return -1;
-    span->from_ms = (int64_t)timegm(&parts) * 1000;
-    span->until_ms = span->from_ms + lasts_s * 1000;
+    *from_ms = (int64_t)timegm(&parts) * 1000;
+    *until_ms = *from_ms + lasts_s * 1000;
     return 0;
 }
 
@@ -54,7 +53,7 @@ static int parse_dates(const struct stand_form *form, struct filter *filter)
         struct span span;
         if (!text)
             continue;
-        if (parse_date(text, &span) != 0)
+        if (list_parse_date(text, &span.from_ms, &span.until_ms) != 0)
             return -1;
         filter->dated = true;
         if (bounds[i].from)

@@ -9,4 +9,8 @@
  * younger than the index delay are not in it yet. */
 void list_messages(struct twilio *twilio, struct stand_call *call, const struct account *account);
 
+/* Reads a day, or a moment as YYYY-MM-DDThh:mm:ssZ, as the span of epoch ms that it means. Returns
+ * 0 or -1. */
+int list_parse_date(const char *text, int64_t *from_ms, int64_t *until_ms);
+
 #endif

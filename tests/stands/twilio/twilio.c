@@ -3,7 +3,8 @@
  * called by the frame (lib/app.c).
  *
  * Control paths besides those of lib/app.h: POST /_inbound (inbound.h), POST /_optouts
- * {"account_sid","from","to","opted_out"}, GET /_callbacks (what was sent, like /_ledger).
+ * {"account_sid","from","to","opted_out"}, GET /_callbacks (what was sent, like /_ledger), and
+ * those of calls (calls_control.h).
  */
 #include "stands/twilio/twilio.h"
 
@@ -16,6 +17,9 @@
 #include "stands/lib/args.h"
 #include "stands/lib/ids.h"
 #include "stands/twilio/callbacks.h"
+#include "stands/twilio/calls.h"
+#include "stands/twilio/calls_control.h"
+#include "stands/twilio/calls_rest.h"
 #include "stands/twilio/create.h"
 #include "stands/twilio/errors.h"
 #include "stands/twilio/inbound.h"
@@ -170,6 +174,8 @@ static void route(struct twilio *twilio, struct stand_call *call, struct account
         fetch_message(twilio, call, account, rest + 10);
     else if (get && strcmp(rest, ".json") == 0)
         fetch_account(call, account);
+    else if (calls_rest_route(twilio, call, account, rest))
+        return;
     else if (list || strncmp(rest, "/Messages/", 10) == 0)
         twilio_fail(call, 405, 20004, NULL);
     else
@@ -252,7 +258,7 @@ static bool twilio_control(void *ctx, struct stand_exchange *x)
     else if (!post && strcmp(path, "/_callbacks") == 0)
         stand_control_ledger(x, twilio->sent);
     else
-        return false;
+        return calls_control(twilio, x);
     return true;
 }
 
@@ -281,12 +287,15 @@ static void twilio_stats(void *ctx, struct stand_buf *out)
                      stand_client_in_flight(twilio->callbacks),
                      stand_client_waiting(twilio->webhooks),
                      stand_client_in_flight(twilio->webhooks));
+    calls_control_stats(twilio, out);
 }
 
 static void twilio_reset(void *ctx)
 {
     struct twilio *twilio = ctx;
     twilio->epoch++;
+    calls_reset(twilio->calls);
+    twilio->epoch++; /* what an end among the calls may have begun */
     stand_ledger_reset(twilio->sent);
     messages_reset(twilio->messages, &twilio->accounts);
     for (size_t i = 0; i < twilio->accounts.count; i++)
@@ -305,6 +314,10 @@ static void parse_arguments(struct twilio *twilio, int argc, char **argv)
          "wait before each status callback"},
         {"connect-to", STAND_ARG_TEXT, &twilio->connect_to,
          "127.0.0.1:PORT to send callbacks and webhooks to, whatever host their URL names"},
+        {"relay-to", STAND_ARG_TEXT, &twilio->relay_to,
+         "127.0.0.1:PORT to open relay sockets to, whatever host their URL names (connect-to)"},
+        {"calls-per-second", STAND_ARG_NUMBER, &twilio->calls_per_second,
+         "outbound calls that are dialled in a second; 0 for no limit"},
         {"die-with-parent", STAND_ARG_FLAG, &twilio->die_with_parent, "end with the parent"},
         {0},
     };
@@ -332,6 +345,9 @@ int twilio_main(int argc, char **argv)
         stand_app_open(&twilio.app, twilio.listen, &hooks, &twilio) != 0)
         return 1;
     uv_loop_t *loop = &twilio.app.loop;
+    if (!twilio.relay_to)
+        twilio.relay_to = twilio.connect_to;
+    twilio.calls = calls_new(loop);
     twilio.messages = messages_new(MESSAGES_MAX);
     twilio.sent = stand_ledger_new(SENT_MAX);
     twilio.callbacks = stand_client_new(loop, CALLBACK_CONNECTIONS, QUEUE_MAX, WEBHOOK_TIMEOUT_MS);

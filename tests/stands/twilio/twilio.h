@@ -8,13 +8,18 @@
 #include "stands/twilio/accounts.h"
 #include "stands/twilio/messages.h"
 
+struct calls;
+
 struct twilio {
     const char *listen, *accounts_file, *connect_to;
+    const char *relay_to; /* where relay sockets are connected to, or NULL: where their URL says */
     int64_t index_delay_ms, callback_delay_ms;
+    int64_t calls_per_second; /* that are dialled; 0: as many as are asked for */
     bool die_with_parent;
     struct stand_app app;
     struct accounts accounts;
     struct messages *messages;
+    struct calls *calls;
     struct stand_client *callbacks; /* status callbacks */
     struct stand_client *webhooks;  /* inbound webhooks */
     struct stand_ledger *sent;      /* every callback and webhook sent */

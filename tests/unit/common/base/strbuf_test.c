@@ -111,18 +111,22 @@ static void test_huge_length_is_refused(void)
     strbuf_fini(&buf);
 }
 
-static void test_truncate(void)
+static void test_consume_and_truncate(void)
 {
     struct strbuf buf;
     strbuf_init(&buf, 100);
+    strbuf_consume(&buf, 5);
     strbuf_truncate(&buf, 0);
     CU_ASSERT_STRING_EQUAL(buf.data, "");
-    strbuf_add_text(&buf, "world");
+    strbuf_add_text(&buf, "hello world");
+    strbuf_consume(&buf, 6);
+    CU_ASSERT_STRING_EQUAL(buf.data, "world");
+    strbuf_consume(&buf, 0);
     strbuf_truncate(&buf, 99);
     CU_ASSERT_STRING_EQUAL(buf.data, "world");
     strbuf_truncate(&buf, 2);
     CU_ASSERT_STRING_EQUAL(buf.data, "wo");
-    strbuf_truncate(&buf, 0);
+    strbuf_consume(&buf, 99);
     CU_ASSERT_EQUAL(buf.length, 0);
     CU_ASSERT_STRING_EQUAL(buf.data, "");
     strbuf_fini(&buf);
@@ -169,7 +173,7 @@ int main(void)
     CU_add_test(suite, "printf grows", test_printf_grows);
     CU_add_test(suite, "maximum", test_maximum);
     CU_add_test(suite, "huge length", test_huge_length_is_refused);
-    CU_add_test(suite, "truncate", test_truncate);
+    CU_add_test(suite, "consume and truncate", test_consume_and_truncate);
     CU_add_test(suite, "take", test_take);
     CU_add_test(suite, "empty buffers", test_empty_buffers_do_not_disturb_each_other);
     CU_basic_set_mode(CU_BRM_VERBOSE);

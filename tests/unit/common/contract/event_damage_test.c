@@ -1,9 +1,7 @@
 /* Unit tests of the decoders against damage that a table of texts cannot say: doubled headers,
  * bytes instead of text, bounds, depth, and random damage (the same each time). */
-#include "unit/common/contract/good.h"
-
-#define X16  "xxxxxxxxxxxxxxxx"
-#define X256 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16
+#include "unit/common/contract/damage.h"
+#include "unit/common/contract/good_voice.h"
 
 static void test_doubled_headers(void)
 {
@@ -134,12 +132,24 @@ static void test_random_damage(void)
     static const struct {
         good_fn *good;
         decode_fn *decode;
-    } pairs[] = {{good_sms, decode_sms},           {good_requested, decode_requested},
-                 {good_receipt, decode_receipt},   {good_channel, decode_channel},
-                 {good_complete, decode_complete}, {good_quarantined, decode_quarantined}};
+    } pairs[] = {{good_sms, decode_sms},
+                 {good_requested, decode_requested},
+                 {good_receipt, decode_receipt},
+                 {good_channel, decode_channel},
+                 {good_complete, decode_complete},
+                 {good_quarantined, decode_quarantined},
+                 {good_voice_channel, decode_channel},
+                 {good_setup, decode_setup},
+                 {good_wait, decode_setup},
+                 {good_prompt, decode_prompt},
+                 {good_heard, decode_heard},
+                 {good_ended, decode_ended},
+                 {good_dialled, decode_dialled},
+                 {good_recorded, decode_recorded},
+                 {good_frame, decode_frame}};
     int refused = 0;
     seed = 2463534242U;
-    for (int i = 0; i < 12000; i++) {
+    for (int i = 0; i < 30000; i++) {
         struct bus_record record;
         union any out;
         struct err err = {0};

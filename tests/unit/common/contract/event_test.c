@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "contract/topics.h"
+#include "contract/voice.h"
 #include "json/json.h"
 
 #include <CUnit/Basic.h>
@@ -28,6 +29,13 @@ union any {
     struct directory_channel channel;
     struct directory_complete complete;
     struct webhook_quarantined quarantined;
+    struct voice_setup setup;
+    struct voice_prompt prompt;
+    struct voice_heard heard;
+    struct voice_ended ended;
+    struct voice_dialled dialled;
+    struct voice_recorded recorded;
+    struct voice_frame frame;
 };
 
 #define ADAPT(name, member)                                                                        \
@@ -47,6 +55,13 @@ ADAPT(delivery_receipt, receipt)
 ADAPT(directory_channel, channel)
 ADAPT(directory_complete, complete)
 ADAPT(webhook_quarantined, quarantined)
+ADAPT(voice_setup, setup)
+ADAPT(voice_prompt, prompt)
+ADAPT(voice_heard, heard)
+ADAPT(voice_ended, ended)
+ADAPT(voice_dialled, dialled)
+ADAPT(voice_recorded, recorded)
+ADAPT(voice_frame, frame)
 
 static const struct type {
     const char *name;
@@ -60,6 +75,13 @@ static const struct type {
     {EVENT_DIRECTORY_CHANNEL, decode_channel, encode_channel},
     {EVENT_DIRECTORY_COMPLETE, decode_complete, encode_complete},
     {EVENT_WEBHOOK_QUARANTINED, decode_quarantined, encode_quarantined},
+    {EVENT_VOICE_SETUP, decode_setup, encode_setup},
+    {EVENT_VOICE_PROMPT, decode_prompt, encode_prompt},
+    {EVENT_VOICE_HEARD, decode_heard, encode_heard},
+    {EVENT_VOICE_ENDED, decode_ended, encode_ended},
+    {EVENT_VOICE_DIALLED, decode_dialled, encode_dialled},
+    {EVENT_VOICE_RECORDED, decode_recorded, encode_recorded},
+    {EVENT_VOICE_FRAME, decode_frame, encode_frame},
 };
 
 /* ---- reading goldens ---- */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "contract/event.h"
+#include "contract/voice.h"
 #include "json/json.h"
 
 #define TENANT   "018f9c3e-2b7a-7c1d-9e4f-5a6b7c8d9e0f"
@@ -25,6 +26,13 @@ union any {
     struct directory_channel channel;
     struct directory_complete complete;
     struct webhook_quarantined quarantined;
+    struct voice_setup setup;
+    struct voice_prompt prompt;
+    struct voice_heard heard;
+    struct voice_ended ended;
+    struct voice_dialled dialled;
+    struct voice_recorded recorded;
+    struct voice_frame frame;
 };
 
 static struct arena *arena;
@@ -129,6 +137,13 @@ ADAPT(delivery_receipt, receipt)
 ADAPT(directory_channel, channel)
 ADAPT(directory_complete, complete)
 ADAPT(webhook_quarantined, quarantined)
+ADAPT(voice_setup, setup)
+ADAPT(voice_prompt, prompt)
+ADAPT(voice_heard, heard)
+ADAPT(voice_ended, ended)
+ADAPT(voice_dialled, dialled)
+ADAPT(voice_recorded, recorded)
+ADAPT(voice_frame, frame)
 
 typedef int decode_fn(const struct bus_record *record, union any *out, struct err *err);
 typedef void good_fn(struct bus_record *record);

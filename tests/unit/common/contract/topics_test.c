@@ -6,15 +6,19 @@
 static void test_names(void)
 {
     static const char *const expected[TOPIC_COUNT] = {
-        [TOPIC_INBOUND_SMS] = "desk.inbound.sms", [TOPIC_OUTBOUND_SMS] = "desk.outbound.sms",
-        [TOPIC_RECEIPTS] = "desk.receipts",       [TOPIC_DIRECTORY] = "desk.directory",
-        [TOPIC_QUARANTINE] = "desk.quarantine",   [TOPIC_DLQ] = "desk.dlq",
+        [TOPIC_INBOUND_VOICE] = "desk.inbound.voice", [TOPIC_INBOUND_SMS] = "desk.inbound.sms",
+        [TOPIC_OUTBOUND_SMS] = "desk.outbound.sms",   [TOPIC_RECEIPTS] = "desk.receipts",
+        [TOPIC_VOICE_STREAM] = "desk.voice.stream",   [TOPIC_DIRECTORY] = "desk.directory",
+        [TOPIC_QUARANTINE] = "desk.quarantine",       [TOPIC_DLQ] = "desk.dlq",
     };
     struct arena *arena = arena_new();
     for (int i = 0; i < TOPIC_COUNT; i++)
         CU_ASSERT_STRING_EQUAL(topic_name(arena, "desk.", (enum topic)i), expected[i]);
     CU_ASSERT_STRING_EQUAL(topic_name(arena, "", TOPIC_DLQ), "dlq");
-    CU_ASSERT_STRING_EQUAL(topic_engine_group(arena, "desk."), "desk.engine.sms");
+    CU_ASSERT_STRING_EQUAL(topic_engine_group(arena, "desk.", TOPIC_INBOUND_SMS),
+                           "desk.engine.sms");
+    CU_ASSERT_STRING_EQUAL(topic_engine_group(arena, "desk.", TOPIC_INBOUND_VOICE),
+                           "desk.engine.voice");
     arena_free(&arena);
 }
 
@@ -24,6 +28,7 @@ static void test_keys(void)
     CU_ASSERT_STRING_EQUAL(topic_key_contact(arena, "t", "+15550001111"), "t:+15550001111");
     CU_ASSERT_STRING_EQUAL(topic_key_session(arena, "t", "s"), "t:s");
     CU_ASSERT_STRING_EQUAL(topic_key_delivery(arena, "t", "d"), "t:d");
+    CU_ASSERT_STRING_EQUAL(topic_key_call(arena, "CA1"), "CA1");
     CU_ASSERT_STRING_EQUAL(topic_key_channel(arena, "sms", "+15550002222"), "sms:+15550002222");
     arena_free(&arena);
 }

@@ -248,6 +248,103 @@ static void test_round_trip(void)
     secret_free(&key);
 }
 
+/* ---- the handshake of a WebSocket ---- */
+
+#define RELAY_SIGNATURE       "5Mx16SEGsoexnZNSJIKip7V1cJM="
+#define RELAY_SLASH_SIGNATURE "tqX+7XBZUW2qSNIwFrbxSI1C6hg="
+
+static bool handshake_fits(const char *url, const char *signature, const char *token)
+{
+    struct secret *key = secret_new(token, strlen(token));
+    const struct secret *keys[] = {key};
+    bool result = twilio_handshake_fits(arena, url, signature, keys, 1);
+    secret_free(&key);
+    return result;
+}
+
+static void test_handshake_vectors(void)
+{
+    static const char *const urls[] = {
+        "wss://desk.example.com/relay",
+        "https://desk.example.com/relay",
+        "https://desk.example.com:443/relay",
+        "wss://desk.example.com:8443/relay",
+    };
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        CU_ASSERT_TRUE(handshake_fits(urls[i], RELAY_SIGNATURE, "12345"));
+        CU_ASSERT_TRUE(handshake_fits(urls[i], RELAY_SLASH_SIGNATURE, "12345"));
+        CU_ASSERT_FALSE(handshake_fits(urls[i], RELAY_SIGNATURE, "12346"));
+    }
+    CU_ASSERT_TRUE(
+        handshake_fits("https://desk.example.com/relay/", RELAY_SLASH_SIGNATURE, "12345"));
+    CU_ASSERT_FALSE(handshake_fits("https://desk.example.com/relay/", RELAY_SIGNATURE, "12345"));
+}
+
+/* Which of the URLs that Twilio may have signed fit ours, for each form that ours may have. */
+static void test_handshake_forms(void)
+{
+    static const char *const ours[] = {
+        "https://desk.example.com/b/relay/x",
+        "https://desk.example.com:443/b/relay/x",
+        "wss://desk.example.com/b/relay/x",
+    };
+    static const struct {
+        const char *url;
+        bool fits;
+    } signed_urls[] = {
+        {"wss://desk.example.com/b/relay/x", true},
+        {"wss://desk.example.com/b/relay/x/", true},
+        {"wss://desk.example.com:443/b/relay/x", true},
+        {"wss://desk.example.com:443/b/relay/x/", true},
+        {"https://desk.example.com/b/relay/x", true},
+        {"https://desk.example.com/b/relay/x/", true},
+        {"https://desk.example.com:443/b/relay/x", true},
+        {"https://desk.example.com:443/b/relay/x/", true},
+        {"ws://desk.example.com/b/relay/x", false},
+        {"http://desk.example.com/b/relay/x", false},
+        {"wss://desk.example.com:8443/b/relay/x", false},
+        {"wss://desk.example.com:80/b/relay/x", false},
+        {"wss://desk.example.com/b/relay/x//", false},
+        {"wss://desk.example.com/b/relay/y", false},
+        {"wss://desk.example.com/relay/x", false},
+        {"wss://other.example.com/b/relay/x", false},
+        {"wss://desk.example.com/b/relay/x?a=b", false},
+        {"/b/relay/x", false},
+        {"", false},
+    };
+    struct secret *key = secret_new("12345", 5);
+    struct form none = {0};
+    for (size_t i = 0; i < sizeof signed_urls / sizeof signed_urls[0]; i++)
+        for (size_t k = 0; k < sizeof ours / sizeof ours[0]; k++) {
+            const char *signature = sign(signed_urls[i].url, &none, key);
+            bool ok = handshake_fits(ours[k], signature, "12345") == signed_urls[i].fits;
+            if (!ok)
+                fprintf(stderr, "%s for %s\n", signed_urls[i].url, ours[k]);
+            CU_ASSERT_TRUE(ok);
+        }
+    const char *plain = sign("ws://127.0.0.1:8080/relay?a=b", &none, key);
+    CU_ASSERT_TRUE(handshake_fits("http://127.0.0.1:8080/relay?a=b", plain, "12345"));
+    const char *slash = sign("ws://127.0.0.1:8080/relay/?a=b", &none, key);
+    CU_ASSERT_TRUE(handshake_fits("http://127.0.0.1:8080/relay?a=b", slash, "12345"));
+    CU_ASSERT_FALSE(handshake_fits("https://127.0.0.1:8080/relay?a=b", plain, "12345"));
+    secret_free(&key);
+}
+
+static void test_handshake_wrong(void)
+{
+    static const char *const signatures[] = {
+        "", "=", "5Mx16SEGsoexnZNSJIKip7V1cJM",
+        "5Mx16SEGsoexnZNSJIKip7V1cJM= ", "5mx16SEGsoexnZNSJIKip7V1cJM="};
+    for (size_t i = 0; i < sizeof signatures / sizeof signatures[0]; i++)
+        CU_ASSERT_FALSE(handshake_fits("wss://desk.example.com/relay", signatures[i], "12345"));
+    CU_ASSERT_FALSE(twilio_handshake_fits(arena, "wss://desk.example.com/relay", NULL, NULL, 0));
+    CU_ASSERT_FALSE(
+        twilio_handshake_fits(arena, "wss://desk.example.com/relay", RELAY_SIGNATURE, NULL, 0));
+    static const char *const urls[] = {"", "/relay", "wss", "://", "wss://"};
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++)
+        CU_ASSERT_FALSE(handshake_fits(urls[i], RELAY_SIGNATURE, "12345"));
+}
+
 /* ---- the form of a text ---- */
 
 #define SID  "SM00000000000000000000000000000001"
@@ -477,6 +574,9 @@ int main(void)
     CU_add_test(suite, "wrong ones", test_wrong);
     CU_add_test(suite, "several keys", test_several_keys);
     CU_add_test(suite, "sign and verify", test_round_trip);
+    CU_add_test(suite, "handshake vectors", test_handshake_vectors);
+    CU_add_test(suite, "handshake forms", test_handshake_forms);
+    CU_add_test(suite, "wrong handshakes", test_handshake_wrong);
     CU_add_test(suite, "forms", test_forms);
     CU_add_test(suite, "fields", test_fields);
     CU_add_test(suite, "what is accepted encodes", test_encodes);

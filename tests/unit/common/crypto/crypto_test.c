@@ -1,5 +1,6 @@
 /* Unit tests of the cryptography: published vectors, tampering, rotation, key files. */
 #include "crypto/crypto.h"
+#include "crypto/sha1.h"
 
 #include "base/text.h"
 
@@ -68,6 +69,19 @@ static void test_hmac_of_nothing(void)
     assert_hex(out, sizeof out, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
     crypto_hmac_sha1(NULL, 0, "", 0, out);
     assert_hex(out, CRYPTO_SHA1_BYTES, "fbdb1d1b18aa6c08324b7d64b71fb76370690e1d");
+}
+
+/* FIPS 180-2; RFC 6455 1.3 */
+static void test_sha1_vectors(void)
+{
+    static const char upgrade[] = "dGhlIHNhbXBsZSBub25jZQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    uint8_t out[CRYPTO_SHA1_BYTES];
+    crypto_sha1("abc", 3, out);
+    assert_hex(out, sizeof out, "a9993e364706816aba3e25717850c26c9cd0d89d");
+    crypto_sha1("", 0, out);
+    assert_hex(out, sizeof out, "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+    crypto_sha1(upgrade, sizeof upgrade - 1, out);
+    assert_hex(out, sizeof out, "b37a4f2cc0624f1690f64606cf385945b2bec4ea");
 }
 
 /* FIPS 180-2 */
@@ -335,6 +349,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("crypto", NULL, NULL);
     CU_add_test(suite, "HMAC vectors", test_hmac_vectors);
     CU_add_test(suite, "HMAC of nothing", test_hmac_of_nothing);
+    CU_add_test(suite, "SHA-1 vectors", test_sha1_vectors);
     CU_add_test(suite, "SHA-256 vectors", test_sha256_vectors);
     CU_add_test(suite, "equality and random", test_equal_and_random);
     CU_add_test(suite, "derived ids", test_ident);

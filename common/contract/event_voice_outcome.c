@@ -1,0 +1,82 @@
+/* desk.voice.dialled and .recorded: what became of a transfer, and a message that the caller left.
+ * Written by ingress, read by the engine. */
+#include "contract/event_voice.h"
+
+/* ---- dialled ---- */
+
+static const char *const dial_names[] = {"accepted", "refused", "no_answer", "busy",
+                                         "failed",   "hung_up", NULL};
+
+static const char *dialled_id(struct arena *arena, const void *event)
+{
+    const struct voice_dialled *dialled = event;
+    char dial[UUID_TEXT_SIZE];
+    return arena_printf(arena, "%s:dialled:%s", dialled->call.call_sid,
+                        uuid_format(&dialled->dial, dial));
+}
+
+#define AT(m) offsetof(struct voice_dialled, m)
+static const struct event_member dialled_members[] = {
+    VOICE_CALL_ROWS(struct voice_dialled),
+    VOICE_ID("dial", AT(dial), true),
+    VOICE_ENUM("outcome", AT(outcome), true, dial_names,
+               "accepted, refused, no_answer, busy, failed or hung_up"),
+    VOICE_NUMBER("duration_s", EVENT_INT64, AT(duration_s), true, 0, VOICE_SECONDS_MAX,
+                 "a number from 0 to 604800"),
+    {0},
+};
+#undef AT
+
+static const struct event_codec dialled_codec =
+    VOICE_CODEC(EVENT_VOICE_DIALLED, struct voice_dialled, dialled_members, dialled_id, NULL);
+
+void voice_dialled_encode(struct arena *arena, const char *prefix, const struct voice_dialled *in,
+                          struct bus_record *record)
+{
+    event_encode(&dialled_codec, arena, prefix, in, record);
+}
+
+int voice_dialled_decode(struct arena *arena, const struct bus_record *record,
+                         struct voice_dialled *out, struct err *err)
+{
+    return event_decode(&dialled_codec, arena, record, out, err);
+}
+
+/* ---- recorded ---- */
+
+static const char *const why_names[] = {"fallback", "closed", "asked", "transfer", NULL};
+
+static const char *recorded_id(struct arena *arena, const void *event)
+{
+    const struct voice_recorded *recorded = event;
+    return arena_strdup(arena, recorded->recording_sid);
+}
+
+#define AT(m) offsetof(struct voice_recorded, m)
+static const struct event_member recorded_members[] = {
+    VOICE_CALL_ROWS(struct voice_recorded),
+    VOICE_TEXT("recording_sid", AT(recording_sid), true, 34, 36, event_is_recording_sid,
+               "RE and 32 hexadecimal digits, or a uuid"),
+    VOICE_TEXT("url", AT(url), true, 1, VOICE_URL_MAX, event_is_line,
+               "a URL of at most 2048 bytes"),
+    VOICE_NUMBER("duration_s", EVENT_INT64, AT(duration_s), true, 0, VOICE_SECONDS_MAX,
+                 "a number from 0 to 604800"),
+    VOICE_ENUM("why", AT(why), true, why_names, "fallback, closed, asked or transfer"),
+    {0},
+};
+#undef AT
+
+static const struct event_codec recorded_codec =
+    VOICE_CODEC(EVENT_VOICE_RECORDED, struct voice_recorded, recorded_members, recorded_id, NULL);
+
+void voice_recorded_encode(struct arena *arena, const char *prefix, const struct voice_recorded *in,
+                           struct bus_record *record)
+{
+    event_encode(&recorded_codec, arena, prefix, in, record);
+}
+
+int voice_recorded_decode(struct arena *arena, const struct bus_record *record,
+                          struct voice_recorded *out, struct err *err)
+{
+    return event_decode(&recorded_codec, arena, record, out, err);
+}

@@ -1,0 +1,92 @@
+/* The clock of a call: what is due, and when. The caller's loop asks call_due after each event and
+ * comes back with call_tick. */
+#include "call_inside.h"
+
+/* When the state's own clock strikes, and as what; -1: never. */
+static int64_t strike(const struct call *call, int64_t now_ms, enum call_event *event)
+{
+    int64_t quiet_ms = call_later(call->quiet_ms, call->speech.audible_ms);
+    int64_t give_up_ms = call->wait_ms + CALL_FALLBACK_MS;
+    switch (call->state) {
+    case CALL_WAITING:
+        *event = call->draining ? ON_DRAINED : ON_LINGER;
+        return call->draining ? call->state_ms : call->state_ms + CALL_LINGER_MS;
+    case CALL_LISTENING:
+        *event = ON_DRAINED;
+        if (call->draining && call->key_count == 0)
+            return call->speech.audible_ms;
+        *event = call->asked_again ? ON_SILENT_AGAIN : ON_SILENT;
+        return call->words->silence_ms > 0 ? quiet_ms + call->words->silence_ms : -1;
+    case CALL_ASKED:
+    case CALL_STALLED:
+        *event = ON_GIVE_UP;
+        if (give_up_ms <= now_ms || give_up_ms <= quiet_ms + CALL_FILLER_MS)
+            return give_up_ms;
+        *event = ON_QUIET;
+        return quiet_ms + CALL_FILLER_MS;
+    case CALL_SPEAKING:
+        *event = ON_STALL;
+        return call->frame_ms + CALL_STALL_MS;
+    case CALL_LEAVING:
+    case CALL_OVER:
+        *event = ON_SPOKEN;
+        return call->speech.audible_ms;
+    case CALL_PARTED:
+        *event = ON_LINGER;
+        return call->state_ms + CALL_PART_MS;
+    case CALL_GONE:
+    case CALL_STATES:
+        break;
+    }
+    return -1;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+static int64_t keys_due(const struct call *call)
+{
+    return call->key_count > 0 ? call->keys_ms + CALL_KEYS_MS : -1;
+}
+
+static int64_t missing_due(const struct call *call)
+{
+    return call->turn.missing_ms >= 0 ? call->turn.missing_ms + CALL_STALL_MS : -1;
+}
+
+int64_t call_due(const struct call *call)
+{
+    enum call_event event;
+    if (call->state == CALL_GONE)
+        return -1;
+    return earlier(strike(call, INT64_MIN, &event), earlier(keys_due(call), missing_due(call)));
+}
+
+/* One thing that is due; false if nothing is. */
+static bool tick_once(struct call *call, const struct call_input *in)
+{
+    enum call_event event;
+    if (keys_due(call) >= 0 && keys_due(call) <= in->now_ms) {
+        call_end_keys(call, in);
+        return true;
+    }
+    if (missing_due(call) >= 0 && missing_due(call) <= in->now_ms) {
+        call_give_up_missing(call, in);
+        return true;
+    }
+    int64_t at_ms = strike(call, in->now_ms, &event);
+    if (at_ms < 0 || at_ms > in->now_ms)
+        return false;
+    call_fire(call, event, in);
+    return true;
+}
+
+void call_tick(struct call *call, int64_t now_ms, struct call_acts *acts)
+{
+    struct call_input in = {.now_ms = now_ms, .acts = acts};
+    for (int i = 0; i < 8 && call->state != CALL_GONE && tick_once(call, &in); i++)
+        ;
+    acts->due_ms = call_due(call);
+}

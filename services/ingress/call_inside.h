@@ -1,0 +1,108 @@
+/* Private to the files of the call (call*.c): the call itself. */
+#ifndef DESK_INGRESS_CALL_INSIDE_H
+#define DESK_INGRESS_CALL_INSIDE_H
+
+#include "call.h"
+#include "speech.h"
+
+#define CALL_HELD_MAX 16 /* frames that wait for a missing one */
+#define CALL_REASONS  7  /* of enum voice_reason */
+
+/* The turn that speaks, or spoke last. */
+struct call_turn {
+    struct uuid id;
+    int64_t number;           /* 0: there was none */
+    int64_t epoch;            /* of its newest fence */
+    int64_t fence;            /* the newest seen of the call */
+    int64_t next;             /* seq that comes next in the fence */
+    int64_t said_seq;         /* the last one given to the caller in the fence; -1 */
+    bool begun;               /* something of the turn was given to the caller */
+    bool finished;            /* all of it was */
+    bool interrupted;         /* nothing of it is spoken any more */
+    bool shut;                /* nothing of the fence is spoken any more */
+    int64_t missing_ms;       /* since when a frame is missing; -1 */
+    struct voice_frame *held; /* wait for it; their texts are owned */
+    size_t held_count;
+};
+
+struct call {
+    enum call_state state;
+    const struct call_words *words;
+    char *tenant, *call_sid, *account_sid, *from, *to, *forwarded_from, *caller_name;
+    char *session;   /* of the newest relay session; "" before the first */
+    uint64_t socket; /* the newest one; 0 before the first */
+    bool connected;  /* it is open */
+    int stream_partition;
+    bool outbound, resumed, draining;
+
+    int64_t epoch;
+    struct call_turn turn;
+    struct speech speech;
+    char lang[36];   /* of what is said; "" before anybody set it */
+    bool cycle_open; /* the last text frame did not end its talk cycle */
+
+    int64_t number; /* of the session's last prompt */
+    char keys[VOICE_KEYS_MAX + 1];
+    size_t key_count;
+    int64_t keys_ms; /* of the last key */
+
+    bool owed;        /* something that the caller said has no answer yet, for all we know */
+    bool asked_again; /* a caller who says nothing was asked whether he is there */
+    bool filled;      /* a filler was said since the clock began */
+    int64_t quiet_ms; /* since when we have the word, or the caller last made himself heard */
+    int64_t wait_ms;  /* since when no frame came while we have the word */
+    int64_t frame_ms; /* of the last frame taken */
+    int64_t state_ms; /* since when WAITING or PARTED */
+    char *handoff;    /* owned; what `end` will carry; NULL */
+
+    struct {
+        int64_t fence, seq;
+        bool sent;
+    } told[CALL_REASONS]; /* the last `heard` of each reason: each is published once */
+};
+
+/* What an event brings with it. */
+struct call_input {
+    int64_t now_ms;
+    const struct voice_frame *frame; /* ON_TEXT, ON_LAST, ON_END, ON_OPEN */
+    const char *text, *lang;         /* ON_PROMPT: the words; ON_INTERRUPT: what he heard */
+    const char *keys;                /* ON_PROMPT */
+    enum voice_end reason;           /* ON_ENDED */
+    int64_t duration_s;
+    struct call_acts *acts;
+};
+
+/* Executes the row of the table for the event, if there is one. */
+void call_fire(struct call *call, enum call_event event, const struct call_input *in);
+
+/* Adds an act and returns it, zeroed but for its kind. */
+struct call_act *call_add(struct call_acts *acts, enum call_act_kind kind);
+
+/* Publishes how far the turn was spoken: the first `length` bytes of its text. Once for each
+ * (fence, reason, seq). */
+void call_tell(struct call *call, enum voice_reason reason, size_t length, struct call_acts *acts);
+
+/* Publish the call's socket, what the caller said (in->text, or in->keys), the call's end. */
+void call_publish_setup(struct call *call, struct call_acts *acts);
+void call_publish_prompt(struct call *call, const struct call_input *in);
+void call_publish_ended(struct call *call, const struct call_input *in);
+
+/* The keys pressed so far are one prompt; nothing if there are none. */
+void call_end_keys(struct call *call, const struct call_input *in);
+
+/* The later of two times. */
+int64_t call_later(int64_t a_ms, int64_t b_ms);
+
+/* What is said from now on is in this language; "" as before. */
+void call_speak_in(struct call *call, const char *lang);
+
+/* True if not all of the turn that was given out is known to be heard. */
+bool call_unsettled(const struct call *call, int64_t now_ms);
+
+/* Forgets the frames that wait for a missing one. */
+void call_drop_held(struct call *call);
+
+/* The missing frame does not come: tells it and gives the fence up. */
+void call_give_up_missing(struct call *call, const struct call_input *in);
+
+#endif

@@ -1,0 +1,19 @@
+/* Dialling a number: what the callee does with the ringing telephone, for Dial and REST alike. */
+#ifndef STANDS_TWILIO_LEG_H
+#define STANDS_TWILIO_LEG_H
+
+#include "stands/twilio/call.h"
+
+/* Lets a queued leg ring at its number and takes the number's behaviour (callees.h) as its options.
+ * `answered(call)` runs when somebody takes it; a leg that nobody takes ends by itself, after
+ * `timeout_ms` at the latest. */
+void leg_dial(struct call *call, double timeout_ms, void (*answered)(struct call *call));
+
+/* Who took it, as AnsweredBy says it; `to_the_end`: a machine is waited for until its beep. */
+const char *leg_answered_by(const struct call *call, bool to_the_end);
+
+/* A number of the callee's entry, or `fallback`; a text of it, or NULL. */
+double leg_number(const struct call *call, const char *name, double fallback);
+const char *leg_text(const struct call *call, const char *name);
+
+#endif
