@@ -1,6 +1,7 @@
 /* Walks the tree that libxml2 makes of a document and writes down what a visitor reads. libxml2
  * mends any markup, but stops without a word where elements nest too deep: that is looked for, so
- * that no part of a document is lost silently. The chunker of documents calls it. */
+ * that no part of a document is lost silently. The chunker of documents and the mail reader call
+ * it. */
 #include "html/html.h"
 
 #include <pthread.h>
@@ -19,6 +20,7 @@
 #define DEPTH_MAX  300 /* libxml2 stops at 256 */
 #define INDENT_MAX 4   /* levels of a list that are shown */
 #define HREF_MAX   300
+#define ALT_MAX    100
 #define LINE_END   65535 /* libxml2 counts no further */
 
 enum role {
@@ -34,6 +36,7 @@ enum role {
     ROLE_CELL,
     ROLE_PRE,
     ROLE_LINK,
+    ROLE_IMAGE,
 };
 
 static const struct {
@@ -58,6 +61,7 @@ static const struct {
     {"details", ROLE_BLOCK},  {"summary", ROLE_BLOCK},    {"form", ROLE_BLOCK},
     {"fieldset", ROLE_BLOCK}, {"legend", ROLE_BLOCK},     {"hr", ROLE_BLOCK},
     {"center", ROLE_BLOCK},   {"hgroup", ROLE_BLOCK},     {"body", ROLE_BLOCK},
+    {"img", ROLE_IMAGE},
 };
 
 static enum role role_of(const xmlNode *node)
@@ -69,8 +73,8 @@ static enum role role_of(const xmlNode *node)
 }
 
 struct walk {
-    void (*visit)(void *arg, const struct html_block *block);
-    void *arg;
+    const struct html_reader *reader;
+    bool mail;          /* read as html_read_as says */
     struct strbuf text; /* of the block that is open */
     int line;           /* where its first character stands */
     int here;           /* line of the node that is read */
@@ -81,6 +85,9 @@ struct walk {
     int numbers[DEPTH_MAX + 1]; /* by depth of the list: of the last item; -1: no numbers */
     int depth;
     bool too_deep;
+    bool gap; /* before the next block */
+    int quote, mark;
+    int rest; /* the mark of what has none, since an element said so */
 };
 
 /* ---- writing ---- */
@@ -111,18 +118,43 @@ static void flush(struct walk *w)
             .level = w->heading,
             .line = w->line < LINE_END ? w->line : 0,
             .text = w->text.data + strspn(w->text.data, "\n"),
+            .gap = w->gap,
+            .quote = w->quote,
+            .mark = w->mark != 0 ? w->mark : w->rest,
         };
-        w->visit(w->arg, &block);
+        w->reader->visit(w->reader->arg, &block);
+        w->gap = false;
     }
     strbuf_truncate(&w->text, 0);
     w->line = 0;
 }
 
+/* A line end in a mail behind a line end, or behind nothing, is an empty line. */
+static void break_mail(struct walk *w)
+{
+    if (w->text.length == 0 || w->text.data[w->text.length - 1] == '\n') {
+        flush(w);
+        w->gap = true;
+    }
+}
+
 static void break_line(struct walk *w)
 {
+    if (w->mail && w->heading == 0 && !is_lines(w))
+        break_mail(w);
     w->space = w->heading > 0 || w->cells > 0;
     if (!w->space && w->text.length > 0 && w->text.data[w->text.length - 1] != '\n')
         strbuf_add_char(&w->text, '\n');
+}
+
+/* Elements that a browser sets apart from what is around them. */
+static bool is_set_apart(const xmlNode *node)
+{
+    static const char *const names[] = {"p", "ul", "ol", "table", "blockquote", "hr", "pre"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcasecmp((const char *)node->name, names[i]) == 0)
+            return true;
+    return role_of(node) == ROLE_HEADING;
 }
 
 /* Where a block-level element begins or ends. */
@@ -178,6 +210,28 @@ static void add_text(struct walk *w, const char *at)
 
 /* ---- walking ---- */
 
+/* Asks the reader what the element is. */
+static struct html_look look_at(const struct walk *w, const xmlNode *node)
+{
+    static const char *const names[] = {"id", "class", "style", "name", "data-marker"};
+    enum { NAMES = sizeof names / sizeof names[0] };
+    struct html_look look = {0};
+    xmlChar *values[NAMES];
+    const char *texts[NAMES];
+    if (w->reader->look == NULL)
+        return look;
+    for (size_t i = 0; i < NAMES; i++) {
+        values[i] = node->properties == NULL ? NULL : xmlGetProp(node, (const xmlChar *)names[i]);
+        texts[i] = values[i] == NULL ? "" : (const char *)values[i];
+    }
+    const struct html_element element = {
+        (const char *)node->name, texts[0], texts[1], texts[2], texts[3], texts[4]};
+    w->reader->look(w->reader->arg, &element, &look);
+    for (size_t i = 0; i < NAMES; i++)
+        xmlFree(values[i]);
+    return look;
+}
+
 static void walk_children(struct walk *w, const xmlNode *node);
 
 static void walk_heading(struct walk *w, const xmlNode *node)
@@ -222,10 +276,40 @@ static void walk_item(struct walk *w, const xmlNode *node)
     boundary(w);
 }
 
+static bool is_element(const xmlNode *node, enum role role)
+{
+    return node->type == XML_ELEMENT_NODE && role_of(node) == role;
+}
+
+static size_t cells_of(const xmlNode *row)
+{
+    size_t count = 0;
+    for (const xmlNode *child = row->children; child != NULL; child = child->next)
+        count += is_element(child, ROLE_CELL);
+    return count;
+}
+
+/* True if no row (of the table, or of a part of it) has two cells: a frame around a text. */
+static bool is_frame(const xmlNode *table)
+{
+    for (const xmlNode *child = table->children; child != NULL; child = child->next) {
+        if (child->type != XML_ELEMENT_NODE)
+            continue;
+        if (is_element(child, ROLE_ROW) ? cells_of(child) > 1
+                                        : role_of(child) == ROLE_INLINE && !is_frame(child))
+            return false;
+    }
+    return true;
+}
+
 /* A table in a cell, as old pages have it for their layout, is rows of its own. */
 static void walk_table(struct walk *w, const xmlNode *node)
 {
     int cells = w->cells;
+    if (w->mail && cells == 0 && is_frame(node)) {
+        walk_children(w, node);
+        return;
+    }
     w->cells = 0;
     boundary(w);
     w->tables++;
@@ -238,18 +322,19 @@ static void walk_table(struct walk *w, const xmlNode *node)
     w->cells = cells;
 }
 
-static bool is_element(const xmlNode *node, enum role role)
-{
-    return node->type == XML_ELEMENT_NODE && role_of(node) == role;
-}
-
 static void walk_row(struct walk *w, const xmlNode *node)
 {
     bool first = true;
+    if (w->mail && w->tables == 0) {
+        boundary(w);
+        walk_children(w, node);
+        boundary(w);
+        return;
+    }
     break_line(w);
     size_t start = w->text.length;
     for (const xmlNode *child = node->children; child != NULL; child = child->next) {
-        if (!is_element(child, ROLE_CELL))
+        if (!is_element(child, ROLE_CELL) || (w->mail && look_at(w, child).drop))
             continue;
         if (!first && w->text.length > 0)
             strbuf_add_text(&w->text, " | ");
@@ -294,10 +379,16 @@ static void walk_pre(struct walk *w, const xmlNode *node)
     w->pres--;
 }
 
-static void walk_element(struct walk *w, const xmlNode *node)
+static void walk_image(struct walk *w, const xmlNode *node)
 {
-    if (xmlHasProp(node, (const xmlChar *)"hidden") != NULL)
-        return;
+    xmlChar *alt = w->mail ? xmlGetProp(node, (const xmlChar *)"alt") : NULL;
+    if (alt != NULL && strlen((const char *)alt) <= ALT_MAX)
+        add_text(w, (const char *)alt);
+    xmlFree(alt);
+}
+
+static void walk_role(struct walk *w, const xmlNode *node)
+{
     switch (role_of(node)) {
     case ROLE_DROP:
         return;
@@ -325,6 +416,9 @@ static void walk_element(struct walk *w, const xmlNode *node)
     case ROLE_PRE:
         walk_pre(w, node);
         return;
+    case ROLE_IMAGE:
+        walk_image(w, node);
+        return;
     case ROLE_BLOCK:
     case ROLE_CELL: /* outside of a row */
         boundary(w);
@@ -334,6 +428,40 @@ static void walk_element(struct walk *w, const xmlNode *node)
     case ROLE_INLINE:
         walk_children(w, node);
     }
+}
+
+static void walk_mail(struct walk *w, const xmlNode *node)
+{
+    struct html_look look = look_at(w, node);
+    int mark = w->mark;
+    bool apart = is_set_apart(node), marked = look.quote || look.mark != 0;
+    if (look.drop)
+        return;
+    if (apart || marked)
+        boundary(w);
+    if (marked)
+        flush(w); /* also in the middle of a table */
+    w->gap |= apart;
+    w->quote += look.quote;
+    w->mark = look.mark != 0 ? look.mark : w->mark;
+    if (look.rest)
+        w->rest = look.mark;
+    walk_role(w, node);
+    if (marked)
+        flush(w);
+    w->gap |= apart;
+    w->mark = mark;
+    w->quote -= look.quote;
+}
+
+static void walk_element(struct walk *w, const xmlNode *node)
+{
+    if (xmlHasProp(node, (const xmlChar *)"hidden") != NULL)
+        return;
+    if (w->mail)
+        walk_mail(w, node);
+    else
+        walk_role(w, node);
 }
 
 static void walk_children(struct walk *w, const xmlNode *node)
@@ -376,11 +504,9 @@ static int read_tree(const xmlDoc *document, struct walk *w, struct err *err)
     return 0;
 }
 
-int html_read(const char *bytes, size_t length,
-              void (*visit)(void *arg, const struct html_block *block), void *arg, struct err *err)
+static int read_bytes(const char *bytes, size_t length, struct walk *w, struct err *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    struct walk w = {.visit = visit, .arg = arg};
     int result = -1;
     if (length > HTML_BYTES_MAX)
         return err_set(err, ERR_PERMANENT, "html.size",
@@ -395,11 +521,26 @@ int html_read(const char *bytes, size_t length,
     if (document == NULL)
         err_set(err, ERR_PERMANENT, "html.syntax", "there is no HTML in it");
     else
-        result = gave_up ? -1 : read_tree(document, &w, err);
-    if (document != NULL && (gave_up || w.too_deep))
+        result = gave_up && !w->mail ? -1 : read_tree(document, w, err);
+    if (document != NULL && (gave_up || w->too_deep))
         result = err_set(err, ERR_PERMANENT, "html.depth",
                          "elements are nested deeper than 256; take out those that only lay out");
     xmlFreeDoc(document);
     htmlFreeParserCtxt(context);
     return result;
+}
+
+int html_read(const char *bytes, size_t length,
+              void (*visit)(void *arg, const struct html_block *block), void *arg, struct err *err)
+{
+    const struct html_reader reader = {.visit = visit, .arg = arg};
+    struct walk w = {.reader = &reader};
+    return read_bytes(bytes, length, &w, err);
+}
+
+int html_read_as(const char *bytes, size_t length, const struct html_reader *reader,
+                 struct err *err)
+{
+    struct walk w = {.reader = reader, .mail = true};
+    return read_bytes(bytes, length, &w, err);
 }

@@ -70,6 +70,34 @@ static void test_blocks(void)
     }
 }
 
+/* A block of a mail: "+" for a gap before it (but the first), its quotes, its mark. */
+static void note_mail(void *arg, const struct html_block *block)
+{
+    struct strbuf *out = arg;
+    if (block->gap && out->length > 0)
+        strbuf_add_char(out, '+');
+    for (int i = 0; i < block->quote; i++)
+        strbuf_add_char(out, '>');
+    if (block->mark > 0)
+        strbuf_printf(out, "%d ", block->mark);
+    for (const char *c = block->text; *c != '\0'; c++)
+        strbuf_add_char(out, *c == '\n' ? '/' : *c);
+    strbuf_add_char(out, '\n');
+}
+
+static void look_at_mail(void *arg, const struct html_element *element, struct html_look *look)
+{
+    (void)arg;
+    look->drop = strcmp(element->style, "display:none") == 0;
+    look->quote = strcmp(element->tag, "blockquote") == 0;
+    if (strcmp(element->class, "sign") == 0)
+        look->mark = 1;
+    if (strcmp(element->id, "rest") == 0 || strcmp(element->marker, "rest") == 0) {
+        look->mark = 2;
+        look->rest = true;
+    }
+}
+
 static int last_line;
 
 static void note_line(void *arg, const struct html_block *block)
@@ -175,7 +203,43 @@ static void test_any_bytes(void)
         for (int i = rand_r(&seed) % 120; i > 0; i--)
             strbuf_add_text(&html, parts[(size_t)rand_r(&seed) % (sizeof parts / sizeof parts[0])]);
         (void)html_read(html.data, html.length, note, &out, &err);
+        const struct html_reader reader = {note_mail, look_at_mail, &out};
+        (void)html_read_as(html.data, html.length, &reader, &err);
         strbuf_fini(&html);
+        strbuf_fini(&out);
+    }
+}
+
+static void test_mails(void)
+{
+    static const struct {
+        const char *html, *wanted;
+    } cases[] = {
+        {"<div>a</div><div>b</div>", "a\nb\n"},
+        {"<div>a</div><div><br></div><div>b</div>", "a\n+b\n"},
+        {"a<br>b<br><br>c", "a/b\n+c\n"},
+        {"<p>a</p><p>b</p>", "a\n+b\n"},
+        {"a<blockquote>b<blockquote>c</blockquote></blockquote>d", "a\n+>b\n+>>c\n+d\n"},
+        {"a <span class=sign>b</span> c", "a\n1 b\nc\n"},
+        {"<p>a<p id=rest>b<p>c<div class=sign>d</div>", "a\n+2 b\n+2 c\n+1 d\n"},
+        {"a<hr data-marker=rest>b", "a\n+2 b\n"},
+        {"a<div style='display:none'>b</div><table><tr><td>c<td "
+         "style='display:none'>d<td>e</table>",
+         "a\n+c | e\n"},
+        {"<table><tr><td>a<br>b<p>c</td></tr><tr><td>d</td></tr></table>", "a/b\n+c\n+d\n"},
+        {"<table><tbody><tr><td>a<td>b</tbody></table>", "a | b\n"},
+        {"<p>a <img src=x alt='(smile)'> b <img src=y></p>", "a (smile) b\n"},
+        {"<ul><li>a<li class=sign>b</ul>c", "- a\n1 - b\n+c\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct strbuf out;
+        struct err err;
+        const struct html_reader reader = {note_mail, look_at_mail, &out};
+        strbuf_init(&out, 4096);
+        CU_ASSERT_EQUAL(html_read_as(cases[i].html, strlen(cases[i].html), &reader, &err), 0);
+        if (strcmp(out.data, cases[i].wanted) != 0)
+            fprintf(stderr, "\n%s\ngave\n%swanted\n%s", cases[i].html, out.data, cases[i].wanted);
+        CU_ASSERT_STRING_EQUAL(out.data, cases[i].wanted);
         strbuf_fini(&out);
     }
 }
@@ -187,6 +251,7 @@ int main(void)
     CU_add_test(suite, "blocks", test_blocks);
     CU_add_test(suite, "lines", test_lines);
     CU_add_test(suite, "limits", test_limits);
+    CU_add_test(suite, "mails", test_mails);
     CU_add_test(suite, "any bytes", test_any_bytes);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();

@@ -1,0 +1,86 @@
+/* Puts the sections of a mail together. mailpoller calls it after mail_parse; what it returns goes
+ * to mail_reply_read. */
+#include "mail/body.h"
+
+#include <string.h>
+
+#include "base/strbuf.h"
+
+#define STUB_SHARE 8   /* a plain form of less than an eighth of the HTML's text ... */
+#define STUB_MIN   400 /* ... of at least so many bytes is a stub */
+#define SPANS_MAX  4000
+
+struct body {
+    struct strbuf text;
+    struct mail_span *spans;
+    size_t span_count;
+    bool cut;
+};
+
+static size_t ink(const char *text)
+{
+    size_t count = 0;
+    for (; *text != '\0'; text++)
+        count += (unsigned char)*text > ' ';
+    return count;
+}
+
+/* Fills *html if the section is to be read from it. */
+static bool is_html(struct arena *arena, const struct mail_section *section, struct mail_text *html)
+{
+    size_t plain = section->plain == NULL ? 0 : ink(section->plain);
+    if (section->html == NULL)
+        return false;
+    mail_html_read(arena, section->html, section->html_length, html);
+    if (plain == 0)
+        return true;
+    size_t other = ink(html->text);
+    return other >= STUB_MIN && plain < other / STUB_SHARE;
+}
+
+static void add_text(struct body *body, const char *text)
+{
+    size_t room = body->text.max - body->text.length, length = strlen(text);
+    if (length > room) {
+        body->cut = true;
+        for (length = room; length > 0 && text[length - 1] != '\n';)
+            length--;
+    }
+    strbuf_add(&body->text, text, length);
+}
+
+static void add_section(struct body *body, const struct mail_text *from)
+{
+    if (body->text.length > 0 && from->text[0] != '\0')
+        add_text(body, body->text.data[body->text.length - 1] == '\n' ? "\n" : "\n\n");
+    size_t start = body->text.length;
+    add_text(body, from->text);
+    body->cut |= from->cut;
+    for (size_t i = 0; i < from->span_count && body->span_count < SPANS_MAX; i++) {
+        struct mail_span span = from->spans[i];
+        span.from += start;
+        span.to += start;
+        if (span.to <= body->text.length)
+            body->spans[body->span_count++] = span;
+    }
+}
+
+void mail_body_read(struct arena *arena, const struct mail *mail, struct mail_text *out)
+{
+    struct body body = {.spans = arena_alloc(arena, SPANS_MAX * sizeof *body.spans)};
+    strbuf_init(&body.text, MAIL_BODY_MAX);
+    for (size_t i = 0; i < mail->section_count; i++) {
+        struct mail_text html, plain = {.text = mail->sections[i].plain};
+        if (is_html(arena, &mail->sections[i], &html))
+            add_section(&body, &html);
+        else if (plain.text != NULL)
+            add_section(&body, &plain);
+    }
+    *out = (struct mail_text){
+        .text = arena_strndup(arena, body.text.data, body.text.length),
+        .spans = body.spans,
+        .span_count = body.span_count,
+        .cut = body.cut || mail->cut,
+    };
+    strbuf_fini(&body.text);
+}

@@ -1,0 +1,95 @@
+/* The entrance to GMime: one mail is parsed, read into our own structure, and let go. GMime's
+ * parser takes whatever comes; that the result is bounded and clean is the business of
+ * parse_headers.c and parse_parts.c. mailpoller calls it. */
+#include "mail/parse.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/strbuf.h"
+#include "base/text.h"
+#include "mail/charset.h"
+#include "mail/parse_inside.h"
+
+static GMimeParserOptions *options; /* read only, once made */
+
+static void prepare(void)
+{
+    static const char *charsets[] = {"utf-8", "windows-1252", "iso-8859-1", NULL};
+    g_mime_init();
+    options = g_mime_parser_options_new();
+    g_mime_parser_options_set_fallback_charsets(options, charsets);
+}
+
+const char *mail_header(const struct mail *mail, const char *name)
+{
+    for (size_t i = 0; i < mail->header_count; i++)
+        if (strcasecmp(mail->headers[i].name, name) == 0)
+            return mail->headers[i].value;
+    return NULL;
+}
+
+/* Bytes of white space, or of a character that would be a line end to some reader, at `at`. */
+static size_t blank_at(const char *at)
+{
+    if (*at == ' ' || *at == '\t' || *at == '\n')
+        return 1;
+    if (strncmp(at, "\xc2\xa0", 2) == 0 ||                            /* no-break space */
+        (strncmp(at, "\xc2", 1) == 0 && (unsigned char)at[1] < 0xa0)) /* C1, also U+0085 */
+        return 2;
+    if (strncmp(at, "\xe2\x80\xa8", 3) == 0 || strncmp(at, "\xe2\x80\xa9", 3) == 0)
+        return 3; /* U+2028, U+2029 */
+    return 0;
+}
+
+const char *mail_line(struct arena *arena, const char *bytes, size_t max)
+{
+    struct strbuf text, line;
+    bool space = false;
+    strbuf_init(&text, 4 * max + 64);
+    strbuf_init(&line, 4 * max + 64);
+    mail_charset_decode(NULL, bytes, strlen(bytes), &text);
+    for (const char *at = text.data; *at != '\0';) {
+        size_t blank = blank_at(at);
+        if (blank > 0) {
+            space = line.length > 0;
+            at += blank;
+            continue;
+        }
+        if (space)
+            strbuf_add_char(&line, ' ');
+        space = false;
+        strbuf_add_char(&line, *at++);
+    }
+    const char *result = arena_strndup(arena, line.data, text_utf8_prefix(line.data, max));
+    strbuf_fini(&text);
+    strbuf_fini(&line);
+    return result;
+}
+
+int mail_parse(struct arena *arena, const char *bytes, size_t length, const struct mail_sink *sink,
+               struct mail *mail, struct err *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct mail found = {
+        .message_id = "", .subject = "", .report_type = "", .report = "", .original = ""};
+    if (length > MAIL_BYTES_MAX)
+        return err_set(err, ERR_PERMANENT, "mail.size",
+                       "the mail has %zu bytes, %u are read: fetch its text alone", length,
+                       MAIL_BYTES_MAX);
+    pthread_once(&once, prepare);
+    GMimeStream *stream = g_mime_stream_mem_new_with_buffer(bytes, length);
+    GMimeParser *parser = g_mime_parser_new_with_stream(stream);
+    GMimeMessage *message = g_mime_parser_construct_message(parser, options);
+    g_object_unref(parser);
+    g_object_unref(stream);
+    if (message == NULL)
+        return err_set(err, ERR_PERMANENT, "mail.syntax", "there is no mail in the %zu bytes",
+                       length);
+    mail_parse_headers(arena, options, message, &found);
+    mail_parse_parts(arena, message, sink, &found);
+    g_object_unref(message);
+    *mail = found;
+    return 0;
+}

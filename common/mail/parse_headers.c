@@ -1,0 +1,255 @@
+/* The headers of a mail. Each is decoded and cleaned; those that mean something to us have a row in
+ * a table. Where a field comes twice the first one counts: programs disagree on it, and a mail that
+ * plays with that is flagged by odd_from. Called by parse.c. */
+#include "mail/parse_inside.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define MS_1990 INT64_C(631152000000)
+#define MS_2100 INT64_C(4102444800000)
+
+struct field {
+    struct arena *arena;
+    GMimeParserOptions *options;
+    struct mail *mail;
+    const char *raw;   /* as it came */
+    const char *value; /* decoded, one line */
+};
+
+/* ---- addresses ---- */
+
+struct address_list {
+    struct mail_address *items;
+    size_t count;
+};
+
+static void add_address(struct field *f, struct address_list *list, InternetAddress *address)
+{
+    if (!INTERNET_ADDRESS_IS_MAILBOX(address) || list->count >= MAIL_ADDRESSES_MAX)
+        return;
+    const char *name = internet_address_get_name(address);
+    const char *text = internet_address_mailbox_get_idn_addr(INTERNET_ADDRESS_MAILBOX(address));
+    if (text == NULL)
+        return;
+    text = mail_line(f->arena, text, MAIL_VALUE_MAX);
+    const char *at = strrchr(text, '@');
+    if (at == NULL || at == text || at[1] == '\0' || strlen(text) > MAIL_ADDRESS_MAX ||
+        strpbrk(text, " <>,;:\\\"()[]") != NULL)
+        return;
+    list->items[list->count++] = (struct mail_address){
+        .name = mail_line(f->arena, name == NULL ? "" : name, MAIL_NAME_MAX),
+        .address = text,
+    };
+}
+
+/* Adds the addresses of a field, those of a group as well. */
+static void read_addresses(struct field *f, struct mail_addresses *out)
+{
+    struct address_list list = {.items =
+                                    arena_alloc(f->arena, MAIL_ADDRESSES_MAX * sizeof *list.items)};
+    for (; list.count < out->count; list.count++)
+        list.items[list.count] = out->items[list.count];
+    InternetAddressList *read = internet_address_list_parse(f->options, f->raw);
+    int count = read == NULL ? 0 : internet_address_list_length(read);
+    for (int i = 0; i < count && list.count < MAIL_ADDRESSES_MAX; i++) {
+        InternetAddress *address = internet_address_list_get_address(read, i);
+        if (!INTERNET_ADDRESS_IS_GROUP(address)) {
+            add_address(f, &list, address);
+            continue;
+        }
+        InternetAddressList *members =
+            internet_address_group_get_members(INTERNET_ADDRESS_GROUP(address));
+        int inner = members == NULL ? 0 : internet_address_list_length(members);
+        for (int j = 0; j < inner; j++)
+            add_address(f, &list, internet_address_list_get_address(members, j));
+    }
+    if (read != NULL)
+        g_object_unref(read);
+    *out = (struct mail_addresses){list.items, list.count};
+}
+
+static void read_first(struct field *f, struct mail_addresses *out)
+{
+    if (out->items == NULL)
+        read_addresses(f, out);
+}
+
+static void read_from(struct field *f)
+{
+    struct mail *mail = f->mail;
+    if (mail->from.items != NULL) {
+        mail->odd_from = true;
+        return;
+    }
+    read_addresses(f, &mail->from);
+    mail->odd_from = mail->from.count != 1;
+}
+
+static void read_sender(struct field *f)
+{
+    read_first(f, &f->mail->sender);
+}
+
+static void read_reply_to(struct field *f)
+{
+    read_first(f, &f->mail->reply_to);
+}
+
+static void read_to(struct field *f)
+{
+    read_addresses(f, &f->mail->to);
+}
+
+static void read_cc(struct field *f)
+{
+    read_addresses(f, &f->mail->cc);
+}
+
+static void read_delivered(struct field *f)
+{
+    read_addresses(f, &f->mail->delivered);
+}
+
+static void read_return_path(struct field *f)
+{
+    struct mail_addresses one = {NULL, 0};
+    if (f->mail->return_path != NULL)
+        return;
+    read_addresses(f, &one);
+    if (one.count > 0)
+        f->mail->return_path = one.items[0].address;
+    else if (strncmp(f->value, "<>", 2) == 0)
+        f->mail->return_path = "";
+}
+
+/* ---- ids ---- */
+
+/* Takes the text between "<" and ">" if it can be an id: no white space, no angle. */
+static const char *take_id(struct arena *arena, const char **at)
+{
+    const char *open = strchr(*at, '<');
+    if (open == NULL)
+        return NULL;
+    size_t length = strcspn(open + 1, "<> \t");
+    *at = open + 1 + length;
+    if (**at != '>' || length == 0 || length > MAIL_ID_MAX)
+        return "";
+    ++*at;
+    return arena_strndup(arena, open + 1, length);
+}
+
+/* Ids are never encoded: an encoded word in one is somebody's trick. */
+static struct mail_ids read_ids(struct field *f)
+{
+    struct mail_ids ids = {NULL, 0};
+    const char **items = arena_alloc(f->arena, MAIL_IDS_MAX * sizeof *items);
+    const char *value = mail_line(f->arena, f->raw, MAIL_BYTES_MAX), *at = value;
+    for (const char *id; (id = take_id(f->arena, &at)) != NULL;) {
+        if (id[0] == '\0')
+            continue;
+        if (ids.count == MAIL_IDS_MAX) { /* the newest are the last */
+            memmove(items, items + 1, (MAIL_IDS_MAX - 1) * sizeof *items);
+            ids.count--;
+        }
+        items[ids.count++] = id;
+    }
+    if (ids.count == 0 && strchr(value, '@') != NULL && strpbrk(value, "<> ") == NULL &&
+        strlen(value) <= MAIL_ID_MAX)
+        items[ids.count++] = value; /* some programs forget the angles */
+    ids.items = items;
+    return ids;
+}
+
+static void read_message_id(struct field *f)
+{
+    if (f->mail->message_id[0] != '\0')
+        return;
+    struct mail_ids ids = read_ids(f);
+    if (ids.count > 0)
+        f->mail->message_id = ids.items[0];
+}
+
+static void read_in_reply_to(struct field *f)
+{
+    if (f->mail->in_reply_to.count == 0)
+        f->mail->in_reply_to = read_ids(f);
+}
+
+static void read_references(struct field *f)
+{
+    if (f->mail->references.count == 0)
+        f->mail->references = read_ids(f);
+}
+
+/* ---- the rest ---- */
+
+static void read_subject(struct field *f)
+{
+    if (f->mail->subject[0] == '\0')
+        f->mail->subject = mail_line(f->arena, f->value, MAIL_SUBJECT_MAX);
+}
+
+static void read_date(struct field *f)
+{
+    GDateTime *when = f->mail->has_date ? NULL : g_mime_utils_header_decode_date(f->raw);
+    if (when == NULL)
+        return;
+    int64_t ms = (int64_t)g_date_time_to_unix(when) * 1000;
+    g_date_time_unref(when);
+    if (ms < MS_1990 || ms >= MS_2100)
+        return;
+    f->mail->date_ms = ms;
+    f->mail->has_date = true;
+}
+
+static const struct {
+    const char *name;
+    void (*read)(struct field *f);
+} fields[] = {
+    {"From", read_from},
+    {"Sender", read_sender},
+    {"Reply-To", read_reply_to},
+    {"To", read_to},
+    {"Cc", read_cc},
+    {"Delivered-To", read_delivered},
+    {"X-Original-To", read_delivered},
+    {"X-Forwarded-To", read_delivered},
+    {"Envelope-To", read_delivered},
+    {"Return-Path", read_return_path},
+    {"Message-ID", read_message_id},
+    {"In-Reply-To", read_in_reply_to},
+    {"References", read_references},
+    {"Subject", read_subject},
+    {"Date", read_date},
+};
+
+void mail_parse_headers(struct arena *arena, GMimeParserOptions *options, GMimeMessage *message,
+                        struct mail *mail)
+{
+    GMimeHeaderList *list = g_mime_object_get_header_list(GMIME_OBJECT(message));
+    int count = g_mime_header_list_get_count(list);
+    if (count > MAIL_HEADERS_MAX) {
+        count = MAIL_HEADERS_MAX;
+        mail->cut = true;
+    }
+    struct mail_header *headers = arena_alloc(arena, ((size_t)count + 1) * sizeof *headers);
+    mail->odd_from = true; /* until there is one */
+    for (int i = 0; i < count; i++) {
+        GMimeHeader *header = g_mime_header_list_get_header_at(list, i);
+        struct field f = {.arena = arena, .options = options, .mail = mail};
+        f.raw = g_mime_header_get_raw_value(header);
+        if (f.raw == NULL)
+            f.raw = "";
+        char *decoded = g_mime_utils_header_decode_text(options, f.raw);
+        f.value = mail_line(arena, decoded == NULL ? "" : decoded, MAIL_VALUE_MAX);
+        g_free(decoded);
+        headers[i].name = mail_line(arena, g_mime_header_get_name(header), MAIL_NAME_MAX);
+        headers[i].value = f.value;
+        for (size_t j = 0; j < sizeof fields / sizeof fields[0]; j++)
+            if (strcasecmp(headers[i].name, fields[j].name) == 0)
+                fields[j].read(&f);
+    }
+    mail->headers = headers;
+    mail->header_count = (size_t)count;
+}
