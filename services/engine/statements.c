@@ -20,7 +20,7 @@
 #define BATCH_MAX       200
 #define UNITS_IN_FLIGHT 2
 #define UNIT_MS         10000
-#define BUG_TRIES_MAX   5 /* of one statement whose error is none of its data's: 2 s */
+#define BUG_TRIES_MAX   5 /* of a start, or of a statement whose error is none of its data's: 2 s */
 
 struct batch_item {
     struct uuid id;
