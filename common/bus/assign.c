@@ -137,28 +137,53 @@ void bus_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
         timer_start(consumer->kick, 0, 0);
 }
 
-/* ---- a whole topic, without a group ---- */
+/* ---- without a group ---- */
 
-void bus_parts_extend(struct bus_consumer *consumer)
+/* False when it is read already, or cannot be. */
+static bool start_part(struct bus_consumer *consumer, size_t topic, int32_t partition,
+                       int64_t offset)
+{
+    if (bus_part_find(consumer, consumer->topics[topic], partition) != NULL)
+        return false;
+    if (rd_kafka_consume_start_queue(consumer->handles[topic], partition, offset,
+                                     consumer->queue) != 0) {
+        bus_client_log(&consumer->client, LOG_ERR, "START", "partition %d of %s: %s",
+                       (int)partition, consumer->topics[topic],
+                       rd_kafka_err2str(rd_kafka_last_error()));
+        return false;
+    }
+    bus_part_add(consumer, consumer->topics[topic], partition);
+    return true;
+}
+
+static void extend_tail(struct bus_consumer *consumer)
+{
+    pthread_mutex_lock(&consumer->mutex);
+    int32_t partition = consumer->tail_partition;
+    int64_t offset = consumer->tail_offset;
+    pthread_mutex_unlock(&consumer->mutex);
+    if (partition >= 0 && start_part(consumer, 0, partition, offset))
+        consumer->assign_changed = true;
+}
+
+static void extend_whole(struct bus_consumer *consumer)
 {
     for (size_t i = 0; i < consumer->topic_count; i++) {
         pthread_mutex_lock(&consumer->mutex);
         int count = consumer->seen_partitions[i];
         pthread_mutex_unlock(&consumer->mutex);
-        for (int32_t partition = 0; partition < count; partition++) {
-            if (bus_part_find(consumer, consumer->topics[i], partition) != NULL)
-                continue;
-            if (rd_kafka_consume_start_queue(consumer->handles[i], partition,
-                                             RD_KAFKA_OFFSET_BEGINNING, consumer->queue) != 0) {
-                bus_client_log(&consumer->client, LOG_ERR, "START", "partition %d of %s: %s",
-                               (int)partition, consumer->topics[i],
-                               rd_kafka_err2str(rd_kafka_last_error()));
-                continue;
-            }
-            bus_part_add(consumer, consumer->topics[i], partition);
-            consumer->assign_changed = true;
-        }
+        for (int32_t partition = 0; partition < count; partition++)
+            if (start_part(consumer, i, partition, RD_KAFKA_OFFSET_BEGINNING))
+                consumer->assign_changed = true;
     }
+}
+
+void bus_parts_extend(struct bus_consumer *consumer)
+{
+    if (consumer->tail)
+        extend_tail(consumer);
+    else
+        extend_whole(consumer);
     if (consumer->assign_changed)
         timer_start(consumer->kick, 0, 0);
     bus_parts_apply_pause(consumer);

@@ -109,6 +109,8 @@ struct bus_consumer_options {
     int64_t session_timeout_ms; /* 0: 30,000 */
     int64_t heartbeat_ms;       /* 0: 3,000 */
     bool whole_topic;           /* no group: read all partitions from the beginning (directory) */
+    bool tail;                  /* no group, one topic: read one partition from its present end */
+    uint32_t tail_number;       /* which one: this number modulo how many there are */
     /* Records may be there: call bus_consumer_take. Loop thread. */
     void (*on_ready)(void *arg);
     /* The assignment changed (after it took effect); may be NULL. */
@@ -143,6 +145,10 @@ void bus_consumer_pause(struct bus_consumer *consumer, bool paused);
 
 /* whole_topic only: true once everything that was there at the start has been taken. */
 bool bus_consumer_at_end(const struct bus_consumer *consumer);
+
+/* tail only: the partition that is read; -1 until the offset where it begins is fixed. What is
+ * produced to it from then on is taken. */
+int32_t bus_consumer_tail(const struct bus_consumer *consumer);
 
 /* Assigned partitions now. */
 int bus_consumer_partitions(const struct bus_consumer *consumer);

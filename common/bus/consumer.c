@@ -230,6 +230,11 @@ bool bus_consumer_at_end(const struct bus_consumer *consumer)
     return true;
 }
 
+int32_t bus_consumer_tail(const struct bus_consumer *consumer)
+{
+    return consumer->tail && consumer->part_count > 0 ? consumer->parts[0].partition : -1;
+}
+
 int bus_consumer_partitions(const struct bus_consumer *consumer)
 {
     return atomic_load(&consumer->client.fatal) ? 0 : (int)consumer->part_count;

@@ -1,6 +1,6 @@
 /* Private to common/bus: the parts of a consumer. consumer.c holds the public calls and the
  * polling, assign.c the assigned partitions and the rebalance, scout.c the thread that asks the
- * broker how many partitions whole topics have, which would block the loop. */
+ * broker how many partitions topics have and where a tail begins, which would block the loop. */
 #ifndef DESK_BUS_CONSUMER_H
 #define DESK_BUS_CONSUMER_H
 
@@ -26,10 +26,12 @@ struct bus_consumer {
     rd_kafka_conf_t *conf;                     /* each handle is made from a copy */
     rd_kafka_t *rk;                            /* NULL, as the queue, before it joins anew */
     rd_kafka_queue_t *queue;                   /* the group's, or with whole_topic one of our own */
-    rd_kafka_topic_t *handles[BUS_TOPICS_MAX]; /* whole_topic only */
+    rd_kafka_topic_t *handles[BUS_TOPICS_MAX]; /* without a group only */
     char *topics[BUS_TOPICS_MAX];
     size_t topic_count;
-    bool whole, closing;
+    bool whole; /* no group: all partitions from their beginning, or a tail */
+    bool tail, closing;
+    uint32_t tail_number;
 
     struct bus_wake wake;
     struct timer *tick, *kick, *rejoin;
@@ -55,6 +57,8 @@ struct bus_consumer {
     pthread_cond_t scout_cond;
     bool scout_stop;
     int seen_partitions[BUS_TOPICS_MAX]; /* whole_topic: by metadata; 0 unknown */
+    int32_t tail_partition;              /* tail: once its end is known; else -1 */
+    int64_t tail_offset;
 };
 
 /* ---- assign.c ---- */
@@ -66,7 +70,7 @@ void bus_part_add(struct bus_consumer *consumer, const char *topic, int32_t part
 /* Pauses or resumes so that every partition is as pause_asked and pause_stall say. */
 void bus_parts_apply_pause(struct bus_consumer *consumer);
 void bus_parts_forget(struct bus_consumer *consumer);
-/* Starts reading the partitions that the scout has found. whole_topic only. */
+/* Starts reading the partitions that the scout has found. Without a group only. */
 void bus_parts_extend(struct bus_consumer *consumer);
 
 /* ---- consumer.c ---- */

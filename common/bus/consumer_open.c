@@ -21,7 +21,7 @@ static int make_conf(const struct bus_consumer_options *options, struct bus_cons
 {
     char session[BUS_NUMBER_SIZE], heartbeat[BUS_NUMBER_SIZE];
     bool named = options->instance_id != NULL && options->instance_id[0] != '\0';
-    bool whole = options->whole_topic;
+    bool whole = consumer->whole;
     const struct bus_setting settings[] = {
         {"group.id", whole ? NULL : options->group},
         {"group.instance.id", !whole && named ? options->instance_id : NULL},
@@ -37,7 +37,7 @@ static int make_conf(const struct bus_consumer_options *options, struct bus_cons
         {"enable.auto.offset.store", "false"},
         {"enable.auto.commit", whole ? "false" : "true"},
         {"auto.commit.interval.ms", "1000"},
-        {"auto.offset.reset", "earliest"},
+        {"auto.offset.reset", options->tail ? "latest" : "earliest"},
         {"enable.partition.eof", whole ? "true" : "false"},
         {"allow.auto.create.topics", "false"},
         /* A queue at its mark makes librdkafka 2.0.2 wait a whole second. */
@@ -55,15 +55,15 @@ static int make_conf(const struct bus_consumer_options *options, struct bus_cons
 static int copy_topics(const struct bus_consumer_options *options, struct bus_consumer *consumer,
                        struct err *err)
 {
-    if (!options->whole_topic && (options->group == NULL || options->group[0] == '\0'))
+    if (!consumer->whole && (options->group == NULL || options->group[0] == '\0'))
         return err_set(err, ERR_BUG, "bus.config", "a consumer needs a group");
     for (const char *const *topic = options->topics; topic != NULL && *topic != NULL; topic++) {
         if (consumer->topic_count == BUS_TOPICS_MAX)
             return err_set(err, ERR_BUG, "bus.config", "more than %d topics", BUS_TOPICS_MAX);
         consumer->topics[consumer->topic_count++] = xstrdup(*topic);
     }
-    if (consumer->topic_count == 0)
-        return err_set(err, ERR_BUG, "bus.config", "a consumer needs a topic");
+    if (consumer->topic_count == 0 || (consumer->tail && consumer->topic_count > 1))
+        return err_set(err, ERR_BUG, "bus.config", "a consumer needs a topic, a tail just one");
     return 0;
 }
 
@@ -187,7 +187,10 @@ int bus_consumer_open(const struct bus_consumer_options *options, struct bus_con
 {
     struct bus_consumer *made = xcalloc(1, sizeof *made);
     pthread_mutex_init(&made->mutex, NULL);
-    made->whole = options->whole_topic;
+    made->whole = options->whole_topic || options->tail;
+    made->tail = options->tail;
+    made->tail_number = options->tail_number;
+    made->tail_partition = -1;
     if (copy_topics(options, made, err) != 0 || make_conf(options, made, err) != 0 ||
         open_handle(made, err) != 0) {
         release(made);

@@ -1,5 +1,6 @@
-/* The second thread of a consumer of whole topics, for a question that blocks: how many partitions
- * they have, asked until it is known, then every 30 s. consumer_open.c calls it. */
+/* The second thread of a consumer without a group, for questions that block: how many partitions
+ * whole topics have, asked until it is known, then every 30 s; where a tail begins, asked until it
+ * is known. consumer_open.c calls it. */
 #include <time.h>
 
 #include "base/clock.h"
@@ -43,6 +44,31 @@ static bool look_for_partitions(struct bus_consumer *consumer)
     return all;
 }
 
+/* ---- the end of a tail ---- */
+
+/* Fixes the offset where it begins: what librdkafka would look up by itself, it looks up when it
+ * first fetches, and what was produced before that would be missed. False while the broker has not
+ * told. The mutex is held at entry and exit only. */
+static bool look_for_end(struct bus_consumer *consumer)
+{
+    int64_t first = 0, end = -1;
+    if (consumer->tail_partition >= 0)
+        return true;
+    pthread_mutex_unlock(&consumer->mutex);
+    int count = count_partitions(consumer->rk, consumer->handles[0]);
+    int32_t partition = count > 0 ? (int32_t)(consumer->tail_number % (uint32_t)count) : -1;
+    bool found = count > 0 && rd_kafka_query_watermark_offsets(
+                                  consumer->rk, consumer->topics[0], partition, &first, &end,
+                                  METADATA_TIMEOUT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    pthread_mutex_lock(&consumer->mutex);
+    if (!found)
+        return false;
+    consumer->tail_partition = partition;
+    consumer->tail_offset = end;
+    bus_wake_up(&consumer->wake);
+    return true;
+}
+
 /* ---- the thread ---- */
 
 static void wait_until(struct bus_consumer *consumer, int64_t mono_ms)
@@ -56,7 +82,7 @@ static void run(void *arg)
     struct bus_consumer *consumer = arg;
     pthread_mutex_lock(&consumer->mutex);
     while (!consumer->scout_stop) {
-        bool known = look_for_partitions(consumer);
+        bool known = consumer->tail ? look_for_end(consumer) : look_for_partitions(consumer);
         if (!consumer->scout_stop)
             wait_until(consumer, clock_mono_ms() + (known ? REFRESH_MS : LOOK_AGAIN_MS));
     }
