@@ -11,7 +11,8 @@
 
 #define RELAY_HEAD     "/relay/"
 #define STEP_HEAD      "/twilio/voice/"
-#define MAC_DOMAIN     "frontdesk relay path 1\n" /* this key's macs mean nothing elsewhere */
+#define MAC_FIRST      "frontdesk relay path 1\n"   /* this key's macs mean nothing elsewhere */
+#define MAC_RESUMED    "frontdesk resumed path 1\n" /* and each kind's nothing as the other */
 #define MAC_CHARS      (2 * CRYPTO_SHA256_BYTES)
 #define EXPIRES_MIN    1000000000  /* 2001 */
 #define EXPIRES_MAX    99999999999 /* 5138 */
@@ -56,12 +57,13 @@ static bool take_number(const char **p, bool last, int64_t min, int64_t max, int
 /* ---- the relay's path ---- */
 
 /* Appends the hexadecimal mac of what stands between the head and the mac. */
-static void add_mac(struct strbuf *out, const char *fields, size_t length, const struct secret *key)
+static void add_mac(struct strbuf *out, const char *fields, size_t length, bool resumed,
+                    const struct secret *key)
 {
     struct strbuf bytes;
     uint8_t mac[CRYPTO_SHA256_BYTES];
-    strbuf_init(&bytes, TOKEN_PATH_MAX + sizeof MAC_DOMAIN);
-    strbuf_add_text(&bytes, MAC_DOMAIN);
+    strbuf_init(&bytes, TOKEN_PATH_MAX + sizeof MAC_RESUMED);
+    strbuf_add_text(&bytes, resumed ? MAC_RESUMED : MAC_FIRST);
     strbuf_add(&bytes, fields, length);
     crypto_hmac_sha256(secret_reveal(key), secret_length(key), bytes.data, bytes.length, mac);
     text_add_hex(out, mac, sizeof mac);
@@ -81,20 +83,20 @@ int call_token_write(struct arena *arena, const struct call_token *token, const 
     strbuf_printf(&text, RELAY_HEAD "%s/%s/%lld/", uuid_format(&token->tenant, tenant),
                   token->call_sid, (long long)token->expires_s);
     size_t head = strlen(RELAY_HEAD);
-    add_mac(&text, text.data + head, text.length - head, key);
+    add_mac(&text, text.data + head, text.length - head, token->resumed, key);
     *path = arena_strndup(arena, text.data, text.length);
     strbuf_fini(&text);
     return 0;
 }
 
-static bool is_signed(const char *fields, size_t length, const char mac[MAC_CHARS + 1],
-                      const struct secret *const *keys, size_t count)
+static bool is_signed(const char *fields, size_t length, bool resumed,
+                      const char mac[MAC_CHARS + 1], const struct secret *const *keys, size_t count)
 {
     bool found = false;
     for (size_t i = 0; i < count; i++) {
         struct strbuf expected;
         strbuf_init(&expected, MAC_CHARS);
-        add_mac(&expected, fields, length, keys[i]);
+        add_mac(&expected, fields, length, resumed, keys[i]);
         found |= crypto_equal(expected.data, mac, MAC_CHARS);
         strbuf_fini(&expected);
     }
@@ -114,7 +116,9 @@ int call_token_check(const char *path, const struct secret *const *keys, size_t 
         !take(&p, mac, sizeof mac, true) || strlen(mac) != MAC_CHARS)
         return err_set(err, ERR_PERMANENT, "call_token.syntax",
                        "not /relay/<tenant>/<CallSid>/<expiry>/<mac>");
-    if (!is_signed(fields, strlen(fields) - MAC_CHARS, mac, keys, count))
+    size_t length = strlen(fields) - MAC_CHARS;
+    token.resumed = is_signed(fields, length, true, mac, keys, count);
+    if (!token.resumed && !is_signed(fields, length, false, mac, keys, count))
         return err_set(err, ERR_PERMANENT, "call_token.mac",
                        "the relay's path was made under none of the %zu keys, or changed", count);
     int64_t now_s = now_ms / 1000;

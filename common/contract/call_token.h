@@ -2,7 +2,9 @@
  *
  * The relay socket's path /relay/<tenant>/<CallSid>/<expiry>/<mac> is made when a call is answered
  * and given to Twilio; any ingress that has the key can check it. It is good for one call and for a
- * short time, beside Twilio's signature, which covers the URL only as far as the account goes.
+ * short time, beside Twilio's signature, which covers the URL only as far as the account goes. Its
+ * mac also tells whether the call had a socket before: any ingress must know, and nobody may say so
+ * but who answered the call.
  *
  * The paths of a call's further webhooks, /twilio/voice/<kind>/<tenant>/<step>, carry no mac:
  * Twilio's signature covers them, and they count only after it fitted a key of that very tenant.
@@ -30,6 +32,7 @@ struct call_token {
     struct uuid tenant;
     char call_sid[CALL_TOKEN_SID_SIZE];
     int64_t expires_s; /* wall clock; good until this second has passed */
+    bool resumed;      /* not the call's first socket */
 };
 
 /* The path under the current key, in the arena. BUG "call_token.bug" for a CallSid of another shape

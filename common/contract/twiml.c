@@ -218,6 +218,7 @@ void twiml_begin_gather(struct twiml *twiml, const struct twiml_gather *gather)
         {"input", TWIML_WORD, FIELD(twiml_gather, input), .required = true, .words = inputs},
         {"action", TWIML_URL, FIELD(twiml_gather, action), .required = true},
         {"actionOnEmptyResult", TWIML_FLAG, FIELD(twiml_gather, action_on_empty_result)},
+        {"numDigits", TWIML_INT, FIELD(twiml_gather, num_digits), .min = 1, .max = 1000},
         {"timeout", TWIML_INT, FIELD(twiml_gather, timeout_s), .min = 1, .max = 600},
         {"speechTimeout", TWIML_INT, FIELD(twiml_gather, speech_timeout_s), .min = TWIML_AUTO,
          .max = 600},

@@ -105,6 +105,7 @@ struct twiml_gather {
     const char *input;  /* "dtmf", "speech", "dtmf speech"; required */
     const char *action; /* required */
     enum twiml_flag action_on_empty_result;
+    int num_digits;       /* 1-1000 keys that end it at once */
     int timeout_s;        /* 1-600, until input begins */
     int speech_timeout_s; /* 1-600 of silence that end it, or TWIML_AUTO, without speech_model */
     const char *speech_model; /* "phone_call", "deepgram_nova-3", ... */

@@ -58,6 +58,21 @@ static void test_good(void)
     CU_ASSERT_EQUAL(token.expires_s, NOW + 60);
 }
 
+/* Nobody can make the first socket's path into a later one's, or the other way round. */
+static void test_resumed(void)
+{
+    struct call_token token = token_of(NOW + 60), read;
+    struct err err;
+    const char *path = NULL;
+    CU_ASSERT_EQUAL_FATAL(check(GOOD, NOW * 1000LL, &read, &err), 0);
+    CU_ASSERT_FALSE(read.resumed);
+    token.resumed = true;
+    CU_ASSERT_EQUAL_FATAL(call_token_write(arena, &token, key, &path, &err), 0);
+    CU_ASSERT_STRING_NOT_EQUAL(path, GOOD);
+    CU_ASSERT_EQUAL_FATAL(check(path, NOW * 1000LL, &read, &err), 0);
+    CU_ASSERT_TRUE(read.resumed);
+}
+
 static void test_expiry(void)
 {
     static const struct {
@@ -295,6 +310,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("call_token", set_up, tear_down);
     CU_add_test(suite, "good", test_good);
+    CU_add_test(suite, "resumed", test_resumed);
     CU_add_test(suite, "expiry", test_expiry);
     CU_add_test(suite, "not written", test_not_written);
     CU_add_test(suite, "syntax", test_syntax);

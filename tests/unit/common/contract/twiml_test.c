@@ -119,6 +119,7 @@ static void write_dial(struct twiml *twiml)
 static void write_whisper(struct twiml *twiml)
 {
     twiml_begin_gather(twiml, &(struct twiml_gather){.input = "dtmf",
+                                                     .num_digits = 1,
                                                      .action = "https://desk.example.com/accept",
                                                      .timeout_s = 10});
     twiml_say(twiml, NULL, "A caller about a broken crown. Press 1 to take the call.");
