@@ -177,7 +177,7 @@ static void do_hush(struct call *call, const struct call_input *in)
         call_drop_held(call);
         call->turn.interrupted = true;
     }
-    call->speech.audible_ms = in->now_ms;
+    speech_hush(&call->speech, in->now_ms);
     call->cycle_open = false;
     start_clock(call, in);
 }
@@ -287,7 +287,7 @@ static void do_lose(struct call *call, const struct call_input *in)
     }
     call_drop_held(call);
     turn->shut = true;
-    call->speech.audible_ms = in->now_ms;
+    speech_hush(&call->speech, in->now_ms);
     call->connected = false;
     call->cycle_open = false;
     set_handoff(call, NULL);

@@ -2,10 +2,13 @@
  * comes back with call_tick. */
 #include "call_inside.h"
 
-/* When the state's own clock strikes, and as what; -1: never. */
+/* When the state's own clock strikes, and as what; -1: never. That a caller is not left in silence
+ * is reckoned with the fastest voice, all else with the usual one: words that are cut off are worse
+ * than a filler that comes a moment early. */
 static int64_t strike(const struct call *call, int64_t now_ms, enum call_event *event)
 {
     int64_t quiet_ms = call_later(call->quiet_ms, call->speech.audible_ms);
+    int64_t silent_ms = call_later(call->quiet_ms, call->speech.fast_ms);
     int64_t give_up_ms = call->wait_ms + CALL_FALLBACK_MS;
     switch (call->state) {
     case CALL_WAITING:
@@ -20,10 +23,10 @@ static int64_t strike(const struct call *call, int64_t now_ms, enum call_event *
     case CALL_ASKED:
     case CALL_STALLED:
         *event = ON_GIVE_UP;
-        if (give_up_ms <= now_ms || give_up_ms <= quiet_ms + CALL_FILLER_MS)
+        if (give_up_ms <= now_ms || give_up_ms <= silent_ms + CALL_FILLER_MS)
             return give_up_ms;
         *event = ON_QUIET;
-        return quiet_ms + CALL_FILLER_MS;
+        return silent_ms + CALL_FILLER_MS;
     case CALL_SPEAKING:
         *event = ON_STALL;
         return call->frame_ms + CALL_STALL_MS;

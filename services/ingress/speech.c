@@ -46,16 +46,25 @@ static void begin_run(struct speech *speech, int64_t start_ms)
         (struct speech_run){.at = speech->text.length, .start_ms = start_ms};
 }
 
-void speech_sound(struct speech *speech, int64_t now_ms, int64_t sound_ms)
+static void sound(struct speech *speech, int64_t now_ms, int64_t sound_ms, int64_t fast_ms)
 {
     if (speech->audible_ms < now_ms)
         speech->audible_ms = now_ms;
+    if (speech->fast_ms < now_ms)
+        speech->fast_ms = now_ms;
     speech->audible_ms += sound_ms;
+    speech->fast_ms += fast_ms;
+}
+
+void speech_sound(struct speech *speech, int64_t now_ms, int64_t sound_ms)
+{
+    sound(speech, now_ms, sound_ms, sound_ms);
 }
 
 void speech_aside(struct speech *speech, int64_t now_ms, const char *text)
 {
-    speech_sound(speech, now_ms, duration_ms(speech, text, strlen(text)));
+    int64_t sound_ms = duration_ms(speech, text, strlen(text));
+    sound(speech, now_ms, sound_ms, sound_ms * 100 / SPEECH_FAST_PCT);
 }
 
 void speech_add(struct speech *speech, int64_t now_ms, const char *text)
@@ -164,11 +173,17 @@ size_t speech_place(const struct speech *speech, int64_t now_ms, const char *sai
     return best > 0 ? best : by_time;
 }
 
+void speech_hush(struct speech *speech, int64_t now_ms)
+{
+    speech->audible_ms = now_ms;
+    speech->fast_ms = now_ms;
+}
+
 void speech_cut(struct speech *speech, int64_t now_ms, size_t length)
 {
     strbuf_truncate(&speech->text, length);
     while (speech->run_count > 0 && speech->runs[speech->run_count - 1].at >= length)
         speech->run_count--;
-    speech->audible_ms = now_ms;
+    speech_hush(speech, now_ms);
     speech->text_ms = -1; /* what comes is another run */
 }

@@ -10,6 +10,7 @@
 #include "base/strbuf.h"
 
 #define SPEECH_RUNS_MAX 8
+#define SPEECH_FAST_PCT 135 /* of the speaking rate: no voice is expected to be faster */
 
 /* Words that sound without a pause between them. */
 struct speech_run {
@@ -22,6 +23,7 @@ struct speech {
     struct speech_run runs[SPEECH_RUNS_MAX]; /* the newest ones */
     size_t run_count;
     int64_t audible_ms; /* until when something sounds, of the turn or not */
+    int64_t fast_ms;    /* the same of the fastest voice: silence may begin here */
     int64_t text_ms;    /* until when the turn's words sound */
     int chars_per_s;
 };
@@ -55,6 +57,9 @@ size_t speech_heard(const struct speech *speech, int64_t now_ms);
  * before he cut in: the last stretch of speech, other spacing, case and punctuation. What cannot be
  * found in the text is judged by the time. */
 size_t speech_place(const struct speech *speech, int64_t now_ms, const char *said);
+
+/* Nothing sounds any more. */
+void speech_hush(struct speech *speech, int64_t now_ms);
 
 /* Nothing sounds any more, and the turn's text ends after `length` bytes. */
 void speech_cut(struct speech *speech, int64_t now_ms, size_t length);
