@@ -2,10 +2,12 @@
 #include "counters.h"
 
 #include "base/strbuf.h"
+#include "http/socket.h"
 
 struct counters counters;
 
-static const char *const routes[ROUTE_COUNT] = {"sms", "status", "other"};
+static const char *const routes[ROUTE_COUNT] = {"sms",          "status",     "voice",
+                                                "voice_status", "voice_step", "other"};
 static const int statuses[] = {200, 204, 400, 403, 404, 405, 415, 500, 503};
 #define STATUS_COUNT (sizeof statuses / sizeof statuses[0])
 static struct metric *answered[ROUTE_COUNT][STATUS_COUNT];
@@ -24,9 +26,77 @@ static void register_answers(void)
     }
 }
 
+static const char *const verdicts[COUNTERS_FRAMES] = {
+    [VERDICT_TAKEN] = "taken",
+    [VERDICT_HELD] = "held",
+    [VERDICT_FOREIGN] = "foreign",
+    [VERDICT_OLD_EPOCH] = "old_epoch",
+    [VERDICT_OLD_FENCE] = "old_fence",
+    [VERDICT_OLD_TURN] = "old_turn",
+    [VERDICT_REPEAT] = "repeat",
+    [VERDICT_SHUT] = "shut",
+    [VERDICT_INTERRUPTED] = "interrupted",
+    [VERDICT_OVER] = "over",
+    [VERDICT_AGAIN] = "again",
+    [COUNTERS_FRAME_NOT_HELD] = "not_held",
+    [COUNTERS_FRAME_BAD] = "bad",
+};
+static struct metric *frames[COUNTERS_FRAMES];
+static struct metric *closed[SOCKET_CAUSES], *refused[SOCKET_REFUSALS];
+
+static struct metric *labelled(const char *name, const char *label, const char *value,
+                               const char *help)
+{
+    struct strbuf labels;
+    strbuf_init(&labels, 128);
+    strbuf_printf(&labels, "%s=\"%s\"", label, value);
+    struct metric *metric = metric_counter(name, labels.data, help);
+    strbuf_fini(&labels);
+    return metric;
+}
+
+static void register_sockets(void)
+{
+    for (int i = 0; i < SOCKET_CAUSES; i++)
+        closed[i] = labelled("frontdesk_ingress_relay_closed_total", "cause", socket_cause_name(i),
+                             "Relay sockets that ended, by cause.");
+    for (int i = 0; i < SOCKET_REFUSALS; i++)
+        refused[i] =
+            labelled("frontdesk_ingress_relay_refused_total", "reason", socket_refusal_name(i),
+                     "Connections that did not become a relay socket.");
+    counters.sockets =
+        metric_gauge("frontdesk_ingress_relay_sockets", "", "Relay sockets open now.");
+}
+
+static void register_calls(void)
+{
+    static const char frames_in[] = "frontdesk_ingress_relay_frames_total";
+    static const char frames_help[] = "Frames that came from Twilio.";
+    for (int i = 0; i < COUNTERS_FRAMES; i++)
+        frames[i] = labelled("frontdesk_ingress_stream_frames_total", "verdict", verdicts[i],
+                             "Frames of voice.stream, by what became of them.");
+    counters.relay_taken = labelled(frames_in, "outcome", "taken", frames_help);
+    counters.relay_ignored = labelled(frames_in, "outcome", "ignored", frames_help);
+    counters.relay_bad = labelled(frames_in, "outcome", "bad", frames_help);
+    counters.calls = metric_gauge("frontdesk_ingress_calls", "", "Calls held now.");
+    counters.fallbacks = metric_counter("frontdesk_ingress_call_fallbacks_total", "",
+                                        "Calls in which nobody answered in time.");
+    counters.messages_asked = metric_counter("frontdesk_ingress_call_messages_total", "",
+                                             "Callers who were asked for a message.");
+    counters.voice_produce =
+        metric_histogram("frontdesk_ingress_voice_produce_seconds", "",
+                         "Time until Kafka confirmed what a call told the engines.");
+    counters.voice_late = metric_counter("frontdesk_ingress_voice_late_total", "",
+                                         "What callers said that Kafka did not confirm in 1.5 s.");
+    counters.voice_failed = metric_counter("frontdesk_ingress_voice_failed_total", "",
+                                           "Records of calls that Kafka did not take.");
+}
+
 void counters_init(void)
 {
     register_answers();
+    register_sockets();
+    register_calls();
     counters.in_flight =
         metric_gauge("frontdesk_ingress_in_flight", "", "Webhooks being handled now.");
     counters.produce = metric_histogram("frontdesk_ingress_produce_seconds", "",
@@ -54,4 +124,19 @@ void counters_answered(enum route route, int status)
     for (size_t i = 0; i < STATUS_COUNT; i++)
         if (statuses[i] == status)
             metric_add(answered[route][i], 1);
+}
+
+void counters_frame(int verdict)
+{
+    metric_add(frames[verdict], 1);
+}
+
+void counters_closed(int cause, int64_t count)
+{
+    metric_add(closed[cause], count);
+}
+
+void counters_refused(int refusal, int64_t count)
+{
+    metric_add(refused[refusal], count);
 }

@@ -62,6 +62,7 @@ static void channel_drop(struct channel *channel)
     free(channel->key);
     free(channel->address);
     free(channel->account_sid);
+    arena_free(&channel->arena);
     free(channel);
 }
 
@@ -113,6 +114,26 @@ static struct channel *channel_make(const struct directory *directory,
     if (unopened != NULL)
         *unopened = closed;
     return channel;
+}
+
+static bool is_known(const struct secret *const *keys, size_t count, const struct secret *key)
+{
+    for (size_t i = 0; i < count; i++)
+        if (secret_length(keys[i]) == secret_length(key) &&
+            memcmp(secret_reveal(keys[i]), secret_reveal(key), secret_length(key)) == 0)
+            return true;
+    return false;
+}
+
+size_t channel_keys(struct channel *const *channels, size_t count,
+                    const struct secret *keys[DIRECTORY_ALL_KEYS_MAX])
+{
+    size_t key_count = 0;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < channels[i]->key_count; k++)
+            if (!is_known(keys, key_count, channels[i]->keys[k]))
+                keys[key_count++] = channels[i]->keys[k];
+    return key_count;
 }
 
 /* ---- the index; the write lock is held ---- */
@@ -185,12 +206,20 @@ static int apply_channel(struct directory *directory, const struct bus_record *r
                          int *unopened, struct err *err)
 {
     struct directory_channel event;
-    if (directory_channel_decode(directory->arena, record, &event, err) != 0)
+    struct arena *arena = arena_new();
+    if (directory_channel_decode(arena, record, &event, err) != 0) {
+        arena_free(&arena);
         return -1;
+    }
     struct channel *channel = channel_make(directory, &event, unopened);
+    channel->voice = event.voice;
+    if (event.voice != NULL)
+        channel->arena = arena;
+    else
+        arena_free(&arena);
     channel->key = xstrndup(record->key, record->key_length);
-    if (event.version > atomic_load(&directory->version))
-        atomic_store(&directory->version, event.version);
+    if (channel->version > atomic_load(&directory->version))
+        atomic_store(&directory->version, channel->version);
     replace(directory, channel);
     return 0;
 }

@@ -7,12 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/secret.h"
 #include "base/uuid.h"
 #include "bus/bus.h"
+#include "contract/directory_voice.h"
 
 #define DIRECTORY_KEYS_MAX          8
-#define DIRECTORY_TENANT_LOOKUP_MAX 16
+#define DIRECTORY_TENANT_LOOKUP_MAX 64 /* a tenant has at most 32 numbers, for texts and calls */
 
 /* One channel. Never changed but for the count of those who hold it. */
 struct channel {
@@ -23,6 +25,8 @@ struct channel {
     char *address, *account_sid;
     struct secret *keys[DIRECTORY_KEYS_MAX];
     size_t key_count;
+    const struct directory_voice *voice; /* of kind "voice"; else NULL */
+    struct arena *arena;                 /* holds it; NULL without */
 };
 
 struct directory;
@@ -49,6 +53,11 @@ struct channel *directory_find(struct directory *directory, const char *kind, co
  * uuid), those of the account first; each held. Returns how many. Any thread. */
 size_t directory_find_tenant(struct directory *directory, const char *tenant, const char *account,
                              struct channel *found[DIRECTORY_TENANT_LOOKUP_MAX]);
+
+/* All keys of the channels, each once, borrowed from them; returns how many. Any thread. */
+#define DIRECTORY_ALL_KEYS_MAX (DIRECTORY_TENANT_LOOKUP_MAX * DIRECTORY_KEYS_MAX)
+size_t channel_keys(struct channel *const *channels, size_t count,
+                    const struct secret *keys[DIRECTORY_ALL_KEYS_MAX]);
 
 /* Gives the channel back; sets *channel to NULL; accepts NULL. Any thread. */
 void channel_release(struct channel **channel);

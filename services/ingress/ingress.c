@@ -1,14 +1,19 @@
 /* Wiring of ingress: the HTTP server's threads handle webhooks and wait for their own
- * acknowledgement; the one loop reads the directory. What start, drain and stop do. */
+ * acknowledgement; the one loop reads the directory and holds the phone calls with their sockets.
+ * What start, drain and stop do. */
 #include "ingress.h"
 
 #include "base/mem.h"
 #include "call_table.h"
+#include "calls.h"
 #include "counters.h"
 #include "crypto/crypto.h"
 #include "feed.h"
+#include "lines.h"
+#include "news.h"
 #include "routes.h"
 #include "service/log.h"
+#include "stream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,12 +28,18 @@ static struct ingress ingress;
 struct edge {
     struct service_loop *self;
     struct feed *feed;
+    struct calls *calls;
+    struct stream *stream;
+    struct lines *lines;
+    struct timer *tick;
     struct thread *drain;
+    int undrained; /* of requests, calls and sockets: how many are not gone yet */
 };
 
 /* ---- start and stop ---- */
 
 #define FLUSH_MAX_MS 1000
+#define TICK_MS      1000
 
 /* No webhook waits any more when the server is gone: what is still in flight was answered with 503
  * and comes again. */
@@ -39,6 +50,24 @@ static void release(int64_t flush_ms)
     quarantine_free(&ingress.quarantine);
     directory_free(&ingress.directory);
     secret_free(&ingress.edge_secret);
+    secret_free(&ingress.relay_key);
+    free(ingress.relay_base);
+}
+
+/* The key of the sockets' paths is not a secret to keep: it follows from the one that all have. */
+static void prepare_relay(void)
+{
+    static const char label[] = "frontdesk relay key 1";
+    uint8_t key[CRYPTO_SHA256_BYTES];
+    crypto_hmac_sha256(secret_reveal(ingress.edge_secret), secret_length(ingress.edge_secret),
+                       label, sizeof label - 1, key);
+    ingress.relay_key = secret_new(key, sizeof key);
+    const char *host = strstr(ingress.settings.public_url, "://");
+    struct strbuf base;
+    strbuf_init(&base, strlen(ingress.settings.public_url) + 8);
+    strbuf_printf(&base, "wss%s", host);
+    ingress.relay_base = strbuf_take(&base);
+    atomic_store(&ingress.stream_partition, -1);
 }
 
 static int listen_http(struct err *err)
@@ -72,6 +101,8 @@ static int start(struct service *service, bool check_only, struct err *err)
     counters_init();
     ingress.ready_directory = service_condition(service, "directory");
     ingress.ready_bus = service_condition(service, "bus");
+    ingress.ready_stream = service_condition(service, "stream");
+    prepare_relay();
     ingress.directory = directory_new(ingress.edge_secret);
     ingress.quarantine = quarantine_new(ingress.settings.quarantine_per_source,
                                         ingress.settings.quarantine_per_number);
@@ -89,22 +120,57 @@ static void stop(struct service *service, int64_t drain_left_ms)
 
 /* ---- the loop ---- */
 
+/* What the threads of webhooks ask about is a second old at most. */
+static void on_tick(void *arg)
+{
+    struct edge *edge = arg;
+    bool mute = calls_are_mute(edge->calls);
+    atomic_store(&ingress.mute, mute);
+    lines_count(edge->lines);
+    if (!mute && atomic_load(&ingress.stream_partition) >= 0)
+        service_set(service_of(edge->self), ingress.ready_stream, true);
+}
+
+static void loop_stop_all(void *state)
+{
+    struct edge *edge = state;
+    thread_join(&edge->drain);
+    news_deafen(&ingress);
+    timer_free(&edge->tick);
+    lines_close(&edge->lines); /* what was heard is told */
+    stream_close(&edge->stream);
+    feed_stop(&edge->feed);
+    ingress.calls = NULL;
+    calls_close(&edge->calls, FLUSH_MAX_MS);
+    free(edge);
+}
+
 static int loop_start(struct service_loop *self, void **state, struct err *err)
 {
     struct edge *edge = xcalloc(1, sizeof *edge);
+    struct loop *loop = service_loop_of(self);
     edge->self = self;
-    if (feed_start(&ingress, self, &edge->feed, err) != 0) {
-        free(edge);
+    if (calls_open(&ingress, loop, &edge->calls, err) != 0 ||
+        lines_open(&ingress, edge->calls, loop, &edge->lines, err) != 0 ||
+        stream_open(&ingress, edge->calls, loop, &edge->stream, err) != 0 ||
+        feed_start(&ingress, self, &edge->feed, err) != 0) {
+        loop_stop_all(edge);
         return -1;
     }
+    edge->tick = timer_new(loop, on_tick, edge);
+    timer_start(edge->tick, 0, TICK_MS);
+    ingress.calls = edge->calls;
+    news_listen(&ingress, loop);
     *state = edge;
     return 0;
 }
 
+/* Requests, calls or sockets are gone. */
 static void drained(void *arg)
 {
     struct edge *edge = arg;
-    service_loop_drained(edge->self);
+    if (--edge->undrained == 0)
+        service_loop_drained(edge->self);
 }
 
 /* Waits for the requests inside on a thread of its own: the loop must go on passing. */
@@ -119,15 +185,11 @@ static void drain_run(void *arg)
 static void loop_drain(void *state)
 {
     struct edge *edge = state;
+    atomic_store(&ingress.draining, true);
+    edge->undrained = 3;
     edge->drain = thread_start(drain_run, edge);
-}
-
-static void loop_stop_all(void *state)
-{
-    struct edge *edge = state;
-    thread_join(&edge->drain);
-    feed_stop(&edge->feed);
-    free(edge);
+    lines_drain(edge->lines, drained, edge);
+    calls_drain(edge->calls, drained, edge);
 }
 
 static int command(const char *word)
@@ -146,7 +208,7 @@ int ingress_main(int argc, char **argv)
 {
     const struct service_spec spec = {
         .name = "ingress",
-        .summary = "Verifies Twilio's webhooks and publishes them to Kafka.",
+        .summary = "Verifies Twilio's webhooks, publishes them to Kafka, and holds phone calls.",
         .config = ingress_config,
         .config_count = ingress_config_count,
         .settings = &ingress.settings,

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "base/arena.h"
 #include "base/secret.h"
 #include "directory.h"
 #include "http/server.h"
@@ -11,6 +12,9 @@
 #include "quarantine.h"
 #include "service/service.h"
 #include "settings.h"
+
+struct calls;
+struct loop;
 
 struct ingress {
     struct ingress_settings settings; /* first: the service's settings */
@@ -20,7 +24,17 @@ struct ingress {
     struct quarantine *quarantine;
     struct http_server *server;
     atomic_bool directory_read; /* the topic's end and a marker were reached */
-    int ready_directory, ready_bus;
+    int ready_directory, ready_bus, ready_stream;
+
+    /* Phone calls (docs/VOICE.md). */
+    struct secret *relay_key; /* of the macs in the paths of sockets; derived, alike everywhere */
+    char *relay_base;         /* "wss://host": what stands before those paths */
+    struct calls *calls;      /* the loop's; NULL before its start and after its end */
+    struct loop *loop;        /* guarded by news.c */
+    _Atomic int stream_partition; /* of voice.stream, that is read here; -1: not yet */
+    _Atomic int64_t sockets;      /* open at about this time */
+    atomic_bool mute;             /* Kafka is known not to take what is said */
+    atomic_bool draining;
 };
 
 /* The whole process; returns its exit code. */

@@ -5,6 +5,7 @@
 #include "counters.h"
 #include "sms.h"
 #include "status.h"
+#include "voice.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -14,7 +15,8 @@
 #define FORM_TYPE          "application/x-www-form-urlencoded"
 
 /* `bounded`: at most status_concurrency at once. A reply brings four statuses, and a customer's
- * text must not wait behind those of a thousand others. */
+ * text must not wait behind those of a thousand others. A path with a slash at its end stands for
+ * all below it; the first one that fits counts. */
 static const struct {
     const char *path, *method, *type, *name;
     enum route route;
@@ -23,8 +25,19 @@ static const struct {
 } routes[] = {
     {"/twilio/sms", "POST", FORM_TYPE, "sms", ROUTE_SMS, false, sms_handle},
     {"/twilio/status", "POST", FORM_TYPE, "status", ROUTE_STATUS, true, status_handle},
+    {"/twilio/voice", "POST", FORM_TYPE, "voice", ROUTE_VOICE, false, voice_handle},
+    {"/twilio/voice/status", "POST", FORM_TYPE, "voice_status", ROUTE_VOICE_STATUS, true,
+     voice_status_handle},
+    {"/twilio/voice/", "POST", FORM_TYPE, "voice_step", ROUTE_VOICE_STEP, false, voice_step_handle},
 };
 #define ROUTES (sizeof routes / sizeof routes[0])
+
+static bool is_path(const char *given, const char *wanted)
+{
+    size_t length = strlen(wanted);
+    return wanted[length - 1] == '/' ? strncmp(given, wanted, length) == 0
+                                     : strcmp(given, wanted) == 0;
+}
 
 /* The type without its parameters. */
 static bool is_type(const char *given, const char *wanted)
@@ -68,7 +81,7 @@ void routes_handle(void *arg, const struct http_request *request, struct http_re
     metric_add(counters.in_flight, 1);
     response->status = 404;
     for (size_t i = 0; i < ROUTES; i++) {
-        if (strcmp(request->path, routes[i].path) != 0)
+        if (!is_path(request->path, routes[i].path))
             continue;
         route = routes[i].route;
         response->status = 500;

@@ -2,6 +2,7 @@
 #include "settings.h"
 
 #include "contract/twilio.h"
+#include "contract/voice.h"
 
 #define ROW(key, type, field, fallback, min, max, flags, help)                                     \
     {                                                                                              \
@@ -17,6 +18,14 @@ const struct config_spec ingress_config[] = {
         "Base of the webhook URLs as configured at Twilio, https://host; it is what Twilio signs."),
     ROW("edge_secret_key_file", CONFIG_TEXT, edge_secret_key_file, "", 0, 0, CONFIG_REQUIRED,
         "File with the 32-byte key (hexadecimal) that opens the sealed signing keys."),
+    ROW("relay_listen", CONFIG_TEXT, relay_listen, "127.0.0.1:8083", 0, 0, CONFIG_REQUIRED,
+        "IPv4 address and port for ConversationRelay's sockets (/relay/), plain; behind the "
+        "proxy."),
+    ROW("max_calls", CONFIG_INT, max_calls, "1000", 1, 60000, 0,
+        "Relay sockets open at once, a descriptor each; a caller beyond is asked for a message."),
+    ROW("stream_partition", CONFIG_INT, stream_partition, "-1", -1, VOICE_PARTITION_MAX, 0,
+        "Partition of voice.stream to read, modulo how many there are; -1: from the instance's "
+        "name. Several may share one."),
     ROW("threads", CONFIG_INT, threads, "128", 2, 512, 0,
         "Connections served at once; more wait to be accepted."),
     ROW("concurrency", CONFIG_INT, concurrency, "120", 1, 512, 0,

@@ -10,6 +10,8 @@ struct ingress_settings {
     const char *listen;
     const char *public_url; /* what Twilio signs, without a path's slash at its end */
     const char *edge_secret_key_file;
+    const char *relay_listen;
+    int64_t max_calls, stream_partition; /* -1: by the instance's name */
     int64_t threads, concurrency, status_concurrency;
     int64_t request_deadline_ms, produce_deadline_ms;
     int64_t quarantine_per_source, quarantine_per_number; /* each minute */

@@ -1,6 +1,6 @@
 /* The steps that webhooks share, in the order of their cost: nothing is published and no key is
- * used before the request is signed at all, and what is parked is bounded. Called by sms.c and
- * status.c. */
+ * used before the request is signed at all, and what is parked is bounded. Called by sms.c,
+ * status.c and the files of voice. */
 #include "webhook.h"
 
 #include "base/clock.h"
@@ -15,7 +15,6 @@
 #define SIGNATURE_HEADER "X-Twilio-Signature"
 #define SOURCE_HEADER    "X-Forwarded-For"
 #define SOURCE_BYTES_MAX 64
-#define KEYS_MAX         (DIRECTORY_TENANT_LOOKUP_MAX * DIRECTORY_KEYS_MAX)
 
 void webhook_unavailable(struct webhook *webhook)
 {
@@ -51,23 +50,10 @@ bool webhook_open(struct webhook *webhook)
 
 /* ---- verifying ---- */
 
-static bool is_known(const struct secret *const *keys, size_t count, const struct secret *key)
-{
-    for (size_t i = 0; i < count; i++)
-        if (secret_length(keys[i]) == secret_length(key) &&
-            memcmp(secret_reveal(keys[i]), secret_reveal(key), secret_length(key)) == 0)
-            return true;
-    return false;
-}
-
 bool webhook_is_signed(const struct webhook *webhook, struct channel *const *channels, size_t count)
 {
-    const struct secret *keys[KEYS_MAX];
-    size_t key_count = 0;
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < channels[i]->key_count; k++)
-            if (!is_known(keys, key_count, channels[i]->keys[k]))
-                keys[key_count++] = channels[i]->keys[k];
+    const struct secret *keys[DIRECTORY_ALL_KEYS_MAX];
+    size_t key_count = channel_keys(channels, count, keys);
     return twilio_signature_fits(webhook->request->arena, webhook->url, &webhook->form,
                                  webhook->signature, keys, key_count);
 }

@@ -223,6 +223,48 @@ static void test_keys(void)
     CU_ASSERT_STRING_EQUAL(key_of(NUMBER), "");
 }
 
+/* A number may take texts and calls; what is said to a caller outlives the record that replaces it.
+ */
+static void test_voice(void)
+{
+    static const struct directory_voice voice = {
+        .language = {.code = "en-US"},
+        .greeting = "Hello.",
+        .fillers = {"One moment."},
+        .filler_count = 1,
+        .fallback = "f",
+        .record_prompt = "r",
+        .still_there = "s",
+        .goodbye = "g",
+        .silence_ms = 30000,
+        .speaking_rate = 150,
+    };
+    struct directory_channel channel = channel_of(TENANT_A, NUMBER, 1, "a");
+    fresh();
+    add(TENANT_A, NUMBER, 1, "b");
+    channel.kind = "voice";
+    channel.voice = &voice;
+    CU_ASSERT_EQUAL(apply(&channel), 0);
+    struct channel *texts = directory_find(directory, "sms", NUMBER);
+    struct channel *calls = directory_find(directory, "voice", NUMBER);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(calls);
+    CU_ASSERT_PTR_NULL(texts->voice);
+    const struct secret *keys[DIRECTORY_ALL_KEYS_MAX];
+    CU_ASSERT_EQUAL(channel_keys((struct channel *[]){texts, calls, calls}, 3, keys), 2);
+    channel.version = 2;
+    CU_ASSERT_EQUAL(apply(&channel), 0);
+    struct channel *newer = directory_find(directory, "voice", NUMBER);
+    CU_ASSERT_PTR_NOT_EQUAL(newer, calls);
+    CU_ASSERT_STRING_EQUAL(calls->voice->greeting, "Hello.");
+    CU_ASSERT_STRING_EQUAL(newer->voice->fillers[0], "One moment.");
+    channel_release(&newer);
+    channel_release(&calls);
+    channel_release(&texts);
+    channel.voice = NULL; /* nothing to say: not a record of a voice channel */
+    channel.version = 3;
+    CU_ASSERT_EQUAL(apply(&channel), -1);
+}
+
 static void test_marker_and_bad_records(void)
 {
     struct bus_record record;
@@ -325,6 +367,7 @@ int main(void)
     CU_add_test(suite, "a number changes its tenant", test_moves_between_tenants);
     CU_add_test(suite, "tenants with many numbers", test_tenant_lookup);
     CU_add_test(suite, "sealed keys", test_keys);
+    CU_add_test(suite, "calls", test_voice);
     CU_add_test(suite, "the marker, bad records", test_marker_and_bad_records);
     CU_add_test(suite, "lookups beside changes", test_threads);
     CU_basic_set_mode(CU_BRM_VERBOSE);

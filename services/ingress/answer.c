@@ -1,0 +1,279 @@
+/* The TwiML that ingress answers. URLs of the next steps are ours and signed by Twilio as a whole:
+ * they carry what the next request does not tell by itself. Called by voice.c and voice_step.c. */
+#include "answer.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "contract/call_token.h"
+#include "contract/twiml.h"
+#include "counters.h"
+#include "service/log.h"
+#include "words.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define URL_MAX         TWIML_URL_MAX
+#define MESSAGE_QUIET_S 5
+#define WHISPER_S       10
+
+static const char *const interruptible[] = {"any", "speech", "dtmf", "none"};
+static const char *const sensitivity[] = {"high", "medium", "low"};
+
+static const char empty[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response/>";
+static const char hangup[] =
+    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Hangup/></Response>";
+
+static void respond(struct webhook *webhook, const char *body, size_t length)
+{
+    *webhook->response = (struct http_response){
+        .status = 200, .content_type = "text/xml", .body = body, .body_length = length};
+}
+
+/* Ends the document and answers with it. */
+static void finish(struct webhook *webhook, struct twiml *twiml)
+{
+    struct err err;
+    if (twiml_finish(twiml, &err) == 0) {
+        respond(webhook, arena_strndup(webhook->request->arena, twiml->out.data, twiml->out.length),
+                twiml->out.length);
+    } else {
+        log_error("voice.twiml", LOG_TEXT("route", webhook->name), LOG_ERR(&err));
+        respond(webhook, hangup, sizeof hangup - 1);
+    }
+    twiml_fini(twiml);
+}
+
+/* ---- URLs ---- */
+
+/* The absolute URL of a step, with a query of NAME, VALUE pairs (ended by NULL) behind it. */
+static const char *step_url(const struct webhook *webhook, const char *kind, const char *tenant,
+                            int number, const char *const *query)
+{
+    struct arena *arena = webhook->request->arena;
+    struct call_step step = {.step = number};
+    struct strbuf url;
+    snprintf(step.kind, sizeof step.kind, "%s", kind);
+    uuid_parse(tenant, &step.tenant);
+    strbuf_init(&url, URL_MAX);
+    strbuf_printf(&url, "%s%s", webhook->ingress->settings.public_url,
+                  call_token_step_path(arena, &step));
+    for (size_t i = 0; query != NULL && query[i] != NULL; i += 2) {
+        strbuf_printf(&url, "%c%s=", i == 0 ? '?' : '&', query[i]);
+        text_add_percent(&url, query[i + 1]);
+    }
+    const char *text = arena_strndup(arena, url.data, url.length);
+    strbuf_fini(&url);
+    return text;
+}
+
+/* The socket's URL: whatever scheme we are reached by, Twilio's is wss. */
+static const char *relay_url(const struct answer *answer, bool resumed)
+{
+    const struct ingress *ingress = answer->webhook->ingress;
+    struct arena *arena = answer->webhook->request->arena;
+    struct call_token token = {.expires_s = clock_wall_ms() / 1000 + ANSWER_TOKEN_S,
+                               .resumed = resumed};
+    struct err err;
+    const char *path = NULL;
+    uuid_parse(answer->channel->tenant, &token.tenant);
+    snprintf(token.call_sid, sizeof token.call_sid, "%s", answer->call_sid);
+    if (call_token_write(arena, &token, ingress->relay_key, &path, &err) != 0)
+        return NULL; /* TwiML without its URL is refused as our bug */
+    return arena_printf(arena, "%s%s", ingress->relay_base, path);
+}
+
+/* ---- words ---- */
+
+/* The voice as Say names it: by its provider. What the relay alone has (ElevenLabs) is left out. */
+static struct twiml_voice voice_of(struct arena *arena, const struct channel *channel)
+{
+    static const char *const prefixes[][2] = {{"amazon", "Polly."}, {"google", "Google."}};
+    struct twiml_voice voice = {NULL, NULL};
+    if (channel == NULL)
+        return voice;
+    const struct directory_language *language = &channel->voice->language;
+    if (strcasecmp(language->code, "multi") != 0)
+        voice.language = language->code;
+    for (size_t i = 0; i < 2 && language->voice[0] != '\0'; i++)
+        if (strcasecmp(language->tts_provider, prefixes[i][0]) == 0)
+            voice.voice = arena_printf(arena, "%s%s", prefixes[i][1], language->voice);
+    return voice;
+}
+
+static const char *or_null(const char *text)
+{
+    return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
+/* ---- the relay ---- */
+
+static struct twiml_hints hints_of(struct arena *arena, const char *text)
+{
+    const char **items = arena_alloc(arena, TWIML_HINTS_MAX * sizeof *items);
+    size_t count = 0;
+    while (text != NULL && *text != '\0' && count < TWIML_HINTS_MAX) {
+        size_t length = strcspn(text, ",");
+        items[count++] = arena_strndup(arena, text, length);
+        text += length + (text[length] == ',');
+    }
+    return (struct twiml_hints){.items = items, .count = count};
+}
+
+static struct twiml_language language_of(const struct directory_language *language)
+{
+    return (struct twiml_language){.code = language->code,
+                                   .tts_provider = or_null(language->tts_provider),
+                                   .voice = or_null(language->voice),
+                                   .transcription_provider =
+                                       or_null(language->transcription_provider),
+                                   .speech_model = or_null(language->speech_model)};
+}
+
+void answer_relay(const struct answer *answer, bool resumed, int failures)
+{
+    const struct directory_voice *voice = answer->channel->voice;
+    struct arena *arena = answer->webhook->request->arena;
+    struct twiml_language languages[DIRECTORY_LANGUAGES_MAX];
+    for (size_t i = 0; i < voice->language_count; i++)
+        languages[i] = language_of(&voice->languages[i]);
+    struct twiml_language first = language_of(&voice->language);
+    struct twiml_relay relay = {
+        .action = step_url(answer->webhook, "relay-ended", answer->channel->tenant, failures, NULL),
+        .url = relay_url(answer, resumed),
+        .welcome_greeting = resumed ? NULL : words_greeting(arena, voice),
+        .welcome_greeting_interruptible = interruptible[voice->interruptible],
+        .language = first.code,
+        .tts_provider = first.tts_provider,
+        .voice = first.voice,
+        .transcription_provider = first.transcription_provider,
+        .speech_model = first.speech_model,
+        .interruptible = interruptible[voice->interruptible],
+        .interrupt_sensitivity = sensitivity[voice->interrupt_sensitivity],
+        /* Nobody's words are lost because something was just being said. */
+        .report_input_during_agent_speech = "any",
+        .dtmf_detection = TWIML_YES,
+        .hints = hints_of(arena, voice->hints),
+        .languages = languages,
+        .language_count = voice->language_count,
+    };
+    struct twiml twiml;
+    twiml_init(&twiml);
+    twiml_connect(&twiml, &relay);
+    finish(answer->webhook, &twiml);
+}
+
+/* ---- a message ---- */
+
+/* Record's action goes on when something was said, the words behind it when nothing was. */
+void answer_message(const struct answer *answer, enum voice_record_why why, const char *words)
+{
+    struct webhook *webhook = answer->webhook;
+    const struct channel *channel = answer->channel;
+    const char *const numbers[] = {"from", answer->person, "to", channel->address, NULL};
+    struct twiml_voice voice = voice_of(webhook->request->arena, channel);
+    struct twiml_record record = {
+        .action = step_url(webhook, "recorded", channel->tenant, (int)why, NULL),
+        .timeout_s = MESSAGE_QUIET_S,
+        .finish_on_key = "#",
+        .max_length_s = ANSWER_MESSAGE_S,
+        .play_beep = TWIML_YES,
+        .recording_status_callback =
+            step_url(webhook, "recording", channel->tenant, (int)why, numbers),
+        .recording_status_callback_event = "completed absent"};
+    struct twiml twiml;
+    twiml_init(&twiml);
+    if (words != NULL)
+        twiml_say(&twiml, &voice, words);
+    twiml_record(&twiml, &record);
+    twiml_say(&twiml, &voice, channel->voice->goodbye);
+    twiml_hangup(&twiml);
+    metric_add(counters.messages_asked, 1);
+    finish(webhook, &twiml);
+}
+
+/* ---- a transfer ---- */
+
+/* The beginning of the briefing that fits into a URL, back to a character. */
+static const char *fit_briefing(struct arena *arena, const char *briefing)
+{
+    struct strbuf encoded;
+    size_t length = strlen(briefing);
+    const char *cut = briefing;
+    strbuf_init(&encoded, ANSWER_BRIEFING_MAX);
+    text_add_percent(&encoded, cut);
+    while (encoded.overflow) {
+        length = text_utf8_prefix(briefing, length - length / 8 - 1);
+        cut = arena_strndup(arena, briefing, length);
+        strbuf_clear(&encoded);
+        text_add_percent(&encoded, cut);
+    }
+    strbuf_fini(&encoded);
+    return cut;
+}
+
+void answer_dial(const struct answer *answer, const struct handoff *handoff)
+{
+    struct webhook *webhook = answer->webhook;
+    const struct channel *channel = answer->channel;
+    char id[UUID_TEXT_SIZE];
+    const char *const dial[] = {"dial", uuid_format(&handoff->dial, id), NULL};
+    const char *const whisper[] = {"to", channel->address, "say",
+                                   fit_briefing(webhook->request->arena, handoff->briefing), NULL};
+    struct twiml_number number = {.number = handoff->to,
+                                  .url = step_url(webhook, "whisper", channel->tenant, 0, whisper)};
+    struct twiml_dial verb = {.action = step_url(webhook, "dialled", channel->tenant, 0, dial),
+                              .timeout_s = handoff->timeout_s,
+                              .caller_id = or_null(channel->voice->transfer_caller_id),
+                              .numbers = &number,
+                              .number_count = 1};
+    struct twiml twiml;
+    twiml_init(&twiml);
+    twiml_dial(&twiml, &verb);
+    finish(webhook, &twiml);
+}
+
+/* Without a key the person is a machine, or does not want it: the call goes back to the caller. */
+void answer_whisper(struct webhook *webhook, const struct channel *channel, const char *tenant,
+                    const char *briefing)
+{
+    struct twiml_voice voice = voice_of(webhook->request->arena, channel);
+    struct twiml_gather gather = {.input = "dtmf",
+                                  .action = step_url(webhook, "accept", tenant, 0, NULL),
+                                  .num_digits = 1,
+                                  .timeout_s = WHISPER_S};
+    struct twiml twiml;
+    twiml_init(&twiml);
+    twiml_begin_gather(&twiml, &gather);
+    twiml_say(&twiml, &voice, briefing);
+    twiml_end_gather(&twiml);
+    twiml_hangup(&twiml);
+    finish(webhook, &twiml);
+}
+
+/* ---- the end ---- */
+
+void answer_hangup(struct webhook *webhook, const struct channel *channel, const char *words)
+{
+    struct twiml_voice voice = voice_of(webhook->request->arena, channel);
+    struct twiml twiml;
+    twiml_init(&twiml);
+    if (words != NULL)
+        twiml_say(&twiml, &voice, words);
+    twiml_hangup(&twiml);
+    finish(webhook, &twiml);
+}
+
+void answer_reject(struct webhook *webhook)
+{
+    struct twiml twiml;
+    twiml_init(&twiml);
+    twiml_reject(&twiml, false);
+    finish(webhook, &twiml);
+}
+
+void answer_nothing(struct webhook *webhook)
+{
+    respond(webhook, empty, sizeof empty - 1);
+}

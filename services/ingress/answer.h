@@ -1,0 +1,46 @@
+/* TwiML of a call, made of what the directory knows of the number: who calls is answered by a
+ * relay, asked for a message, put through, or refused. Fills the request's response; a document
+ * that cannot be made is our bug: it is logged and the call ends with <Hangup/>. Server threads. */
+#ifndef DESK_INGRESS_ANSWER_H
+#define DESK_INGRESS_ANSWER_H
+
+#include "contract/voice.h"
+#include "handoff.h"
+#include "webhook.h"
+
+#define ANSWER_TOKEN_S      60 /* in which Twilio opens the socket */
+#define ANSWER_MESSAGE_S    180
+#define ANSWER_BRIEFING_MAX 1200 /* bytes of the briefing in the whisper's URL, percent-encoded */
+
+/* The call that is answered. */
+struct answer {
+    struct webhook *webhook;
+    const struct channel *channel; /* of our number, with a voice part */
+    const char *call_sid;
+    const char *person; /* the other end's number, or ""; it goes into the recording's URL */
+};
+
+/* A relay socket. `resumed`: not the call's first, nobody greets; `failures`: sessions that failed
+ * one after the other before this one. */
+void answer_relay(const struct answer *answer, bool resumed, int failures);
+
+/* Records a message, after the words (NULL: after none). */
+void answer_message(const struct answer *answer, enum voice_record_why why, const char *words);
+
+/* Rings up a person, who hears the briefing before he is put through. */
+void answer_dial(const struct answer *answer, const struct handoff *handoff);
+
+/* Says the words (NULL: none) and ends the call. `channel` may be NULL. */
+void answer_hangup(struct webhook *webhook, const struct channel *channel, const char *words);
+
+/* Does not take the call. */
+void answer_reject(struct webhook *webhook);
+
+/* What the person who is rung up hears, and is asked for a key. `channel` may be NULL. */
+void answer_whisper(struct webhook *webhook, const struct channel *channel, const char *tenant,
+                    const char *briefing);
+
+/* Nothing: the call goes on, or is over anyway. */
+void answer_nothing(struct webhook *webhook);
+
+#endif

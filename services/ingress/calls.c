@@ -1,0 +1,453 @@
+/* The calls of this process. Every event goes the same way: into the call, then what it asks for is
+ * done in order, then its timer is set anew; a record that could not be given to Kafka is told to
+ * the call after that, which may ask for more. Called by lines.c (sockets), stream.c (frames),
+ * news.c (webhooks) and its own timers. */
+#include "calls.h"
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "contract/event.h"
+#include "counters.h"
+#include "reporter.h"
+#include "service/log.h"
+#include "words.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One call. */
+struct live {
+    struct calls *calls;
+    struct arena *arena; /* of what lives as long as the call */
+    const char *sid, *tenant, *trace;
+    struct channel *channel; /* held: the words are its */
+    struct call *call;
+    struct timer *timer;
+    struct calls_socket now, before; /* sockets: the newest one, and the one it took over from */
+    bool failed;                     /* a record was not taken; the call is not told yet */
+    bool over;                       /* FORGET was asked for */
+};
+
+struct calls {
+    struct ingress *ingress;
+    struct loop *loop;
+    struct reporter *reporter;
+    struct calls_wire wire;
+    struct map *live; /* by CallSid */
+    struct arena *arena;
+    struct strbuf frame; /* of the frame in hand */
+    struct call_acts acts;
+    size_t begun;
+    void (*gone)(void *arg); /* NULL unless draining */
+    void *gone_arg;
+    struct timer *gone_timer;
+};
+
+/* ---- frames out ---- */
+
+static int write_frame(const struct call_act *act, struct strbuf *out, struct err *err)
+{
+    struct relay_text text = {
+        .token = act->text, .last = act->last, .lang = act->lang[0] != '\0' ? act->lang : NULL};
+    switch (act->kind) {
+    case CALL_ACT_SAY:
+        return relay_write_text(&text, out, err);
+    case CALL_ACT_LANGUAGE:
+        return relay_write_language(act->text, act->text, out, err);
+    case CALL_ACT_KEYS:
+        return relay_write_digits(act->text, out, err);
+    default:
+        return relay_write_end(act->text, out, err);
+    }
+}
+
+/* A socket that does not take it closes by itself, and the call hears of that. */
+static void send_frame(struct live *live, const struct call_act *act)
+{
+    struct calls *calls = live->calls;
+    struct err err;
+    strbuf_clear(&calls->frame);
+    if (write_frame(act, &calls->frame, &err) != 0) {
+        log_error("call.frame", LOG_TEXT("call", live->sid), LOG_ERR(&err));
+        return;
+    }
+    calls->wire.say(calls->wire.arg, live->now.socket, act->kind == CALL_ACT_SAY, calls->frame.data,
+                    calls->frame.length);
+}
+
+static void close_socket(struct live *live, uint64_t serial)
+{
+    const struct calls_wire *wire = &live->calls->wire;
+    if (serial == live->now.serial)
+        wire->close(wire->arg, live->now.socket);
+    else if (serial == live->before.serial)
+        wire->close(wire->arg, live->before.socket);
+}
+
+/* ---- records out ---- */
+
+static void stamp(const struct live *live, struct event *event)
+{
+    event->time_ms = clock_wall_ms();
+    event->traceparent = event_traceparent(live->calls->arena, live->trace);
+}
+
+static void send_record(struct live *live, const struct bus_record *record, bool urgent)
+{
+    if (!reporter_send(live->calls->reporter, record, live->sid, urgent))
+        live->failed = true;
+}
+
+#define SEND(live, type, in, urgent)                                                               \
+    do {                                                                                           \
+        struct type event_ = *(in);                                                                \
+        struct bus_record record_;                                                                 \
+        stamp(live, &event_.event);                                                                \
+        type##_encode((live)->calls->arena, (live)->calls->ingress->settings.kafka.topic_prefix,   \
+                      &event_, &record_);                                                          \
+        send_record(live, &record_, urgent);                                                       \
+    } while (0)
+
+/* ---- acts ---- */
+
+static void do_act(struct live *live, const struct call_act *act)
+{
+    const struct calls_wire *wire = &live->calls->wire;
+    switch (act->kind) {
+    case CALL_ACT_SAY:
+    case CALL_ACT_LANGUAGE:
+    case CALL_ACT_KEYS:
+    case CALL_ACT_END:
+        send_frame(live, act);
+        break;
+    case CALL_ACT_DROP:
+        wire->drop(wire->arg, live->now.socket);
+        break;
+    case CALL_ACT_CLOSE:
+        close_socket(live, act->socket);
+        break;
+    case CALL_ACT_SETUP:
+        SEND(live, voice_setup, act->setup, false);
+        break;
+    case CALL_ACT_PROMPT:
+        SEND(live, voice_prompt, act->prompt, true);
+        break;
+    case CALL_ACT_HEARD:
+        SEND(live, voice_heard, act->heard, false);
+        break;
+    case CALL_ACT_ENDED:
+        SEND(live, voice_ended, act->ended, false);
+        break;
+    case CALL_ACT_FORGET:
+        live->over = true;
+        break;
+    }
+}
+
+static void do_acts(struct live *live)
+{
+    struct call_acts *acts = &live->calls->acts;
+    for (size_t i = 0; i < acts->count; i++)
+        do_act(live, &acts->list[i]);
+    acts->count = 0;
+}
+
+static void set_timer(struct live *live)
+{
+    int64_t due_ms = call_due(live->call);
+    int64_t left_ms = due_ms - clock_mono_ms();
+    if (due_ms < 0)
+        timer_stop(live->timer);
+    else
+        timer_start(live->timer, left_ms > 0 ? left_ms : 0, 0);
+}
+
+static void live_free(struct live *live)
+{
+    timer_free(&live->timer);
+    call_free(&live->call);
+    channel_release(&live->channel);
+    arena_free(&live->arena);
+    free(live);
+}
+
+static void tell_gone(void *arg)
+{
+    struct calls *calls = arg;
+    void (*gone)(void *arg) = calls->gone;
+    if (gone == NULL || map_count(calls->live) > 0)
+        return;
+    calls->gone = NULL;
+    gone(calls->gone_arg);
+}
+
+static void forget(struct live *live)
+{
+    struct calls *calls = live->calls;
+    map_remove_text(calls->live, live->sid);
+    metric_set(counters.calls, (int64_t)map_count(calls->live));
+    live_free(live);
+    timer_start(calls->gone_timer, 0, 0);
+}
+
+/* After each event: `state` is the call's before it. The call may be freed in here. */
+static void settle(struct live *live, enum call_state state)
+{
+    struct calls *calls = live->calls;
+    do_acts(live);
+    while (live->failed && !live->over) {
+        live->failed = false;
+        call_failed(live->call, clock_mono_ms(), &calls->acts);
+        do_acts(live);
+    }
+    if (state != CALL_OVER && call_state(live->call) == CALL_OVER) {
+        metric_add(counters.fallbacks, 1);
+        log_warn("call.fallback", LOG_TEXT("call", live->sid));
+    }
+    if (live->over)
+        forget(live);
+    else
+        set_timer(live);
+    arena_reset(calls->arena);
+}
+
+static void on_timer(void *arg)
+{
+    struct live *live = arg;
+    enum call_state state = call_state(live->call);
+    call_tick(live->call, clock_mono_ms(), &live->calls->acts);
+    settle(live, state);
+}
+
+static void on_failed(void *arg, const char *call_sid)
+{
+    struct calls *calls = arg;
+    struct live *live = map_get_text(calls->live, call_sid);
+    if (live == NULL)
+        return;
+    live->failed = true;
+    settle(live, call_state(live->call));
+}
+
+/* ---- sockets ---- */
+
+/* A call that we placed is told the other way round. */
+static bool is_outbound(const struct relay_setup *setup)
+{
+    return strncmp(setup->direction, "outbound", 8) == 0;
+}
+
+static struct live *begin(struct calls *calls, const struct calls_socket *socket,
+                          const struct relay_setup *setup, struct channel **channel)
+{
+    bool outbound = is_outbound(setup);
+    struct live *live = xcalloc(1, sizeof *live);
+    live->calls = calls;
+    live->arena = arena_new();
+    live->channel = *channel;
+    *channel = NULL;
+    live->sid = arena_strdup(live->arena, socket->token->call_sid);
+    live->tenant = live->channel->tenant;
+    live->trace = event_traceparent(live->arena, NULL);
+    live->timer = timer_new(calls->loop, on_timer, live);
+    struct call_options options = {
+        .tenant = live->tenant,
+        .call = {.call_sid = live->sid,
+                 .account_sid = setup->account_sid,
+                 .from = outbound ? setup->to : setup->from,
+                 .to = live->channel->address,
+                 .relay_session = "",
+                 .stream_partition = atomic_load(&calls->ingress->stream_partition)},
+        .outbound = outbound,
+        .resumed = socket->token->resumed,
+        .forwarded_from = setup->forwarded_from,
+        .caller_name = arena_strndup(calls->arena, setup->caller_name,
+                                     text_utf8_prefix(setup->caller_name, VOICE_NAME_MAX)),
+        .words = words_make(live->arena, live->channel->voice, !outbound, calls->begun++)};
+    live->call = call_new(&options, clock_mono_ms());
+    map_put_text(calls->live, live->sid, live);
+    metric_set(counters.calls, (int64_t)map_count(calls->live));
+    return live;
+}
+
+static const char *find_or_begin(struct calls *calls, const struct calls_socket *socket,
+                                 const struct relay_setup *setup, struct live **found)
+{
+    char tenant[UUID_TEXT_SIZE];
+    uuid_format(&socket->token->tenant, tenant);
+    if (strcmp(setup->call_sid, socket->token->call_sid) != 0)
+        return "the setup is of another call than the path";
+    *found = map_get_text(calls->live, setup->call_sid);
+    if (*found != NULL)
+        return strcmp((*found)->tenant, tenant) == 0 ? NULL : "the call is another tenant's";
+    const char *ours = is_outbound(setup) ? setup->from : setup->to;
+    struct channel *channel = directory_find(calls->ingress->directory, "voice", ours);
+    const char *why = NULL;
+    if (channel == NULL || channel->voice == NULL || strcmp(channel->tenant, tenant) != 0)
+        why = "the number is not one of the tenant's";
+    else if (strcmp(channel->account_sid, setup->account_sid) != 0)
+        why = "the call is another account's";
+    else
+        *found = begin(calls, socket, setup, &channel);
+    channel_release(&channel);
+    return why;
+}
+
+const char *calls_setup(struct calls *calls, const struct calls_socket *socket,
+                        const struct relay_setup *setup)
+{
+    struct live *live;
+    const char *why = find_or_begin(calls, socket, setup, &live);
+    if (why != NULL)
+        return why;
+    enum call_state state = call_state(live->call);
+    live->before = live->now;
+    live->now = *socket;
+    live->now.token = NULL;
+    struct call_relay event = {
+        .kind = CALL_RELAY_SETUP, .socket = socket->serial, .session = setup->session_id};
+    call_relay(live->call, clock_mono_ms(), &event, &calls->acts);
+    if (atomic_load(&calls->ingress->draining))
+        call_drain(live->call, clock_mono_ms(), &calls->acts);
+    settle(live, state);
+    return NULL;
+}
+
+bool calls_relay(struct calls *calls, const char *call_sid, const struct call_relay *event)
+{
+    struct live *live = map_get_text(calls->live, call_sid);
+    if (live == NULL)
+        return false;
+    enum call_state state = call_state(live->call);
+    bool taken = call_relay(live->call, clock_mono_ms(), event, &calls->acts);
+    settle(live, state);
+    return taken;
+}
+
+/* ---- frames in ---- */
+
+bool calls_frame(struct calls *calls, const struct voice_frame *frame)
+{
+    struct live *live = map_get_text(calls->live, frame->call_sid);
+    if (live == NULL || strcmp(live->tenant, frame->event.tenant) != 0)
+        return false;
+    enum call_state state = call_state(live->call);
+    enum call_verdict verdict = call_frame(live->call, clock_mono_ms(), frame, &calls->acts);
+    counters_frame(verdict);
+    settle(live, state);
+    return true;
+}
+
+/* ---- webhooks ---- */
+
+static void publish_news(struct calls *calls, const struct bus_record *record, const char *call_sid)
+{
+    reporter_send(calls->reporter, record, call_sid, false);
+}
+
+void calls_hear(struct calls *calls, struct news *news)
+{
+    const char *prefix = calls->ingress->settings.kafka.topic_prefix;
+    struct bus_record record;
+    if (news->kind == NEWS_DIALLED) {
+        voice_dialled_encode(news->arena, prefix, &news->dialled, &record);
+        publish_news(calls, &record, news->dialled.call.call_sid);
+        return;
+    }
+    if (news->kind == NEWS_RECORDED) {
+        voice_recorded_encode(news->arena, prefix, &news->recorded, &record);
+        publish_news(calls, &record, news->recorded.call.call_sid);
+        return;
+    }
+    struct live *live = map_get_text(calls->live, news->ended.call.call_sid);
+    if (live == NULL || strcmp(live->tenant, news->ended.event.tenant) != 0) {
+        voice_ended_encode(news->arena, prefix, &news->ended, &record);
+        publish_news(calls, &record, news->ended.call.call_sid);
+        return;
+    }
+    enum call_state state = call_state(live->call);
+    call_ended(live->call, clock_mono_ms(), news->ended.reason, news->ended.duration_s,
+               &calls->acts);
+    settle(live, state);
+}
+
+/* ---- the whole ---- */
+
+int calls_open(struct ingress *ingress, struct loop *loop, struct calls **calls, struct err *err)
+{
+    struct calls *made = xcalloc(1, sizeof *made);
+    struct reporter_options options = {
+        .settings = &ingress->settings, .loop = loop, .failed = on_failed, .arg = made};
+    if (reporter_open(&options, &made->reporter, err) != 0) {
+        free(made);
+        return -1;
+    }
+    made->ingress = ingress;
+    made->loop = loop;
+    made->live = map_new();
+    made->arena = arena_new();
+    made->acts.arena = made->arena;
+    made->gone_timer = timer_new(loop, tell_gone, made);
+    strbuf_init(&made->frame, RELAY_FRAME_MAX);
+    *calls = made;
+    return 0;
+}
+
+void calls_set_wire(struct calls *calls, const struct calls_wire *wire)
+{
+    calls->wire = *wire;
+}
+
+static bool forget_one(void *arg, const void *key, size_t key_length, void *value)
+{
+    (void)arg, (void)key, (void)key_length;
+    live_free(value);
+    return true;
+}
+
+void calls_close(struct calls **calls, int64_t flush_ms)
+{
+    struct calls *closed = *calls;
+    if (closed == NULL)
+        return;
+    *calls = NULL;
+    map_each(closed->live, forget_one, NULL);
+    map_free(&closed->live);
+    closed->live = map_new(); /* reports of the last records look into it */
+    reporter_close(&closed->reporter, flush_ms);
+    map_free(&closed->live);
+    timer_free(&closed->gone_timer);
+    strbuf_fini(&closed->frame);
+    arena_free(&closed->arena);
+    free(closed);
+}
+
+static bool drain_one(void *arg, const void *key, size_t key_length, void *value)
+{
+    (void)arg, (void)key, (void)key_length;
+    struct live *live = value;
+    enum call_state state = call_state(live->call);
+    call_drain(live->call, clock_mono_ms(), &live->calls->acts);
+    settle(live, state);
+    return true;
+}
+
+void calls_drain(struct calls *calls, void (*gone)(void *arg), void *arg)
+{
+    calls->gone = gone;
+    calls->gone_arg = arg;
+    map_each(calls->live, drain_one, NULL);
+    timer_start(calls->gone_timer, 0, 0);
+}
+
+size_t calls_count(const struct calls *calls)
+{
+    return map_count(calls->live);
+}
+
+bool calls_are_mute(const struct calls *calls)
+{
+    return reporter_is_away(calls->reporter);
+}

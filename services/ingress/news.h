@@ -1,0 +1,39 @@
+/* What webhooks learn of calls, on its way to the loop that holds them: a call is over, a transfer
+ * has ended, a message was left. There it is published, through the call itself if this process
+ * holds it. */
+#ifndef DESK_INGRESS_NEWS_H
+#define DESK_INGRESS_NEWS_H
+
+#include "base/arena.h"
+#include "contract/voice.h"
+#include "ingress.h"
+
+enum news_kind { NEWS_ENDED, NEWS_DIALLED, NEWS_RECORDED };
+
+/* One piece of news; texts live in its arena. */
+struct news {
+    struct ingress *ingress;
+    struct arena *arena;
+    enum news_kind kind;
+    union {
+        struct voice_ended ended;
+        struct voice_dialled dialled;
+        struct voice_recorded recorded;
+    };
+};
+
+/* Returns owned and empty but for the kind. */
+struct news *news_new(struct ingress *ingress, enum news_kind kind);
+
+/* Sets *news to NULL. */
+void news_free(struct news **news);
+
+/* Hands it over: takes *news and sets it to NULL. False when the loop is not there, before the
+ * start and in the last moment of a stop. Any thread. */
+bool news_send(struct news **news);
+
+/* Opens the way to the loop, whose thread calls this, and ends it: nothing comes after that. */
+void news_listen(struct ingress *ingress, struct loop *loop);
+void news_deafen(struct ingress *ingress);
+
+#endif

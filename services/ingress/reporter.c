@@ -1,0 +1,174 @@
+/* The calls' producer. A record that nobody confirms within REPORTER_LATE_MS is late: then Kafka is
+ * away as far as a caller is concerned, until what is late has been confirmed. librdkafka would say
+ * so only after delivery_timeout_ms, and until then the record may still be written: it is kept, so
+ * that an outage loses nothing that was said. Called by calls.c. */
+#include "reporter.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "contract/topics.h"
+#include "counters.h"
+#include "service/log.h"
+#include "service/service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DELIVERY_MS     (5 * 60 * 1000)
+#define QUEUE_BYTES_MAX (32 * 1024 * 1024)
+#define CALL_SID_SIZE   37 /* CA and 32 hex, or a uuid */
+
+/* One record in flight; in the list while it is urgent and not late. */
+struct flight {
+    struct reporter *reporter;
+    struct flight *previous, *next;
+    char call_sid[CALL_SID_SIZE];
+    int64_t since_ms;
+    bool listed, late;
+};
+
+struct reporter {
+    struct reporter_options options;
+    struct bus_producer *producer;
+    struct flight waiting; /* head of a ring, oldest first */
+    struct timer *timer;
+    int late;
+    bool closing;
+};
+
+/* ---- what is late ---- */
+
+static void unlist(struct flight *flight)
+{
+    if (!flight->listed)
+        return;
+    flight->previous->next = flight->next;
+    flight->next->previous = flight->previous;
+    flight->listed = false;
+}
+
+static void list(struct flight *flight)
+{
+    struct flight *head = &flight->reporter->waiting;
+    flight->previous = head->previous;
+    flight->next = head;
+    flight->previous->next = flight->next->previous = flight;
+    flight->listed = true;
+}
+
+static void watch_oldest(struct reporter *reporter, int64_t now_ms)
+{
+    struct flight *oldest = reporter->waiting.next;
+    if (oldest == &reporter->waiting)
+        return;
+    int64_t left_ms = oldest->since_ms + REPORTER_LATE_MS - now_ms;
+    timer_start(reporter->timer, left_ms > 0 ? left_ms : 0, 0);
+}
+
+static void on_timer(void *arg)
+{
+    struct reporter *reporter = arg;
+    int64_t now_ms = clock_mono_ms();
+    struct flight *oldest;
+    while ((oldest = reporter->waiting.next) != &reporter->waiting &&
+           oldest->since_ms + REPORTER_LATE_MS <= now_ms) {
+        unlist(oldest);
+        oldest->late = true;
+        reporter->late++;
+        metric_add(counters.voice_late, 1);
+        reporter->options.failed(reporter->options.arg, oldest->call_sid);
+    }
+    watch_oldest(reporter, now_ms);
+}
+
+/* ---- reports ---- */
+
+static void on_report(void *arg, const struct err *err)
+{
+    struct flight *flight = arg;
+    struct reporter *reporter = flight->reporter;
+    bool late = flight->late;
+    unlist(flight);
+    if (late)
+        reporter->late--;
+    if (err == NULL) {
+        metric_observe_us(counters.voice_produce, (clock_mono_ms() - flight->since_ms) * 1000);
+    } else {
+        metric_add(counters.voice_failed, 1);
+        log_warn("voice.not_produced", LOG_TEXT("call", flight->call_sid), LOG_ERR(err));
+        if (!late && !reporter->closing)
+            reporter->options.failed(reporter->options.arg, flight->call_sid);
+    }
+    free(flight);
+}
+
+/* ---- the producer ---- */
+
+int reporter_open(const struct reporter_options *options, struct reporter **reporter,
+                  struct err *err)
+{
+    const struct ingress_settings *settings = options->settings;
+    struct arena *arena = arena_new();
+    const char *topics[] = {topic_name(arena, settings->kafka.topic_prefix, TOPIC_INBOUND_VOICE),
+                            NULL};
+    struct bus_producer_options producer = {.loop = options->loop,
+                                            .topics = topics,
+                                            .delivery_timeout_ms = DELIVERY_MS,
+                                            .queue_max_bytes = QUEUE_BYTES_MAX};
+    service_bus_options(&settings->kafka, &settings->common, "ingress", &producer.client);
+    struct reporter *made = xcalloc(1, sizeof *made);
+    made->options = *options;
+    made->waiting.previous = made->waiting.next = &made->waiting;
+    int rc = bus_producer_open(&producer, &made->producer, err);
+    arena_free(&arena);
+    if (rc != 0) {
+        free(made);
+        return -1;
+    }
+    made->timer = timer_new(options->loop, on_timer, made);
+    *reporter = made;
+    return 0;
+}
+
+void reporter_close(struct reporter **reporter, int64_t flush_ms)
+{
+    struct reporter *closed = *reporter;
+    if (closed == NULL)
+        return;
+    *reporter = NULL;
+    closed->closing = true;
+    timer_free(&closed->timer);
+    bus_producer_close(&closed->producer, flush_ms);
+    free(closed);
+}
+
+bool reporter_is_away(const struct reporter *reporter)
+{
+    return reporter->late > 0 || !bus_producer_ready(reporter->producer);
+}
+
+bool reporter_send(struct reporter *reporter, const struct bus_record *record, const char *call_sid,
+                   bool urgent)
+{
+    struct err err;
+    struct flight *flight = xcalloc(1, sizeof *flight);
+    flight->reporter = reporter;
+    flight->since_ms = clock_mono_ms();
+    snprintf(flight->call_sid, sizeof flight->call_sid, "%s", call_sid);
+    if (bus_produce(reporter->producer, record, on_report, flight, &err) != 0) {
+        metric_add(counters.voice_failed, 1);
+        log_warn("voice.not_queued", LOG_TEXT("call", call_sid), LOG_ERR(&err));
+        free(flight);
+        return false;
+    }
+    if (!urgent)
+        return true;
+    if (reporter_is_away(reporter))
+        return false;
+    bool first = reporter->waiting.next == &reporter->waiting;
+    list(flight);
+    if (first)
+        watch_oldest(reporter, flight->since_ms);
+    return true;
+}

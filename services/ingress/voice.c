@@ -1,0 +1,187 @@
+/* The first request of a call, and what Twilio tells of it. A caller whom no engine can be reached
+ * for hears the fallback and is asked for a message at once. Called by routes.c. */
+#include "voice.h"
+
+#include "answer.h"
+#include "base/clock.h"
+#include "base/stop.h"
+#include "base/text.h"
+#include "contract/event.h"
+#include "counters.h"
+#include "news.h"
+#include "service/log.h"
+
+#include <string.h>
+
+/* ---- who it is ---- */
+
+static bool is_outbound(const char *direction)
+{
+    return direction != NULL && strncmp(direction, "outbound", 8) == 0;
+}
+
+const char *voice_person(const struct twilio_call *call)
+{
+    return is_outbound(call->direction) ? call->to : call->from;
+}
+
+const char *voice_ours(const struct twilio_call *call)
+{
+    return is_outbound(call->direction) ? call->from : call->to;
+}
+
+bool voice_is_open(const struct ingress *ingress)
+{
+    return atomic_load(&ingress->stream_partition) >= 0 && !atomic_load(&ingress->mute) &&
+           !atomic_load(&ingress->draining) &&
+           atomic_load(&ingress->sockets) < ingress->settings.max_calls;
+}
+
+/* ---- what is told to the engines ---- */
+
+bool voice_call_of(struct arena *arena, const struct ingress *ingress,
+                   const struct twilio_call *call, struct voice_call *out)
+{
+    const char *ours = voice_ours(call);
+    int partition = atomic_load(&ingress->stream_partition);
+    if (!text_is_e164(ours))
+        return false;
+    *out = (struct voice_call){.call_sid = arena_strdup(arena, call->call_sid),
+                               .account_sid = arena_strdup(arena, call->account_sid),
+                               .from = arena_strdup(arena, voice_person(call)),
+                               .to = arena_strdup(arena, ours),
+                               .relay_session = "",
+                               .stream_partition = partition < 0 ? 0 : partition};
+    return true;
+}
+
+/* The statuses after which nothing comes, and what they mean. */
+static bool is_final(const char *status, enum voice_end *reason)
+{
+    static const struct {
+        const char *status;
+        enum voice_end reason;
+    } finals[] = {{"completed", VOICE_COMPLETED},
+                  {"busy", VOICE_BUSY},
+                  {"failed", VOICE_FAILED},
+                  {"no-answer", VOICE_NO_ANSWER},
+                  {"canceled", VOICE_CANCELED}};
+    for (size_t i = 0; i < sizeof finals / sizeof finals[0]; i++) {
+        if (strcmp(finals[i].status, status) != 0)
+            continue;
+        *reason = finals[i].reason;
+        return true;
+    }
+    return false;
+}
+
+bool voice_tell_ended(struct webhook *webhook, const char *tenant, const struct twilio_call *call,
+                      bool hung_up)
+{
+    enum voice_end reason;
+    struct twilio_call_progress progress;
+    if (!is_final(call->status, &reason))
+        return false;
+    struct news *news = news_new(webhook->ingress, NEWS_ENDED);
+    struct voice_ended *ended = &news->ended;
+    twilio_call_read_progress(&webhook->form, &progress);
+    ended->event =
+        (struct event){.id = arena_printf(news->arena, "%s:ended", call->call_sid),
+                       .source = arena_printf(news->arena, "twilio/%s", call->account_sid),
+                       .subject = "",
+                       .time_ms = clock_wall_ms(),
+                       .tenant = arena_strdup(news->arena, tenant),
+                       .traceparent = event_traceparent(news->arena, NULL)};
+    ended->reason = reason == VOICE_COMPLETED && hung_up ? VOICE_HUNG_UP : reason;
+    ended->duration_s = progress.duration_s > VOICE_SECONDS_MAX ? -1 : progress.duration_s;
+    ended->spoken = (struct voice_spoken){.seq = -1, .text = ""};
+    if (voice_call_of(news->arena, webhook->ingress, call, &ended->call))
+        news_send(&news);
+    else
+        news_free(&news);
+    return true;
+}
+
+/* ---- a call comes in ---- */
+
+static bool is_blocked(const struct directory_voice *voice, const char *person)
+{
+    for (size_t i = 0; i < voice->blocked_count; i++)
+        if (strcmp(voice->blocked[i], person) == 0)
+            return true;
+    return false;
+}
+
+/* Twilio asks the fallback URL of a number, which may be this one, in the middle of a call too. */
+static bool is_fallback(const struct form *form)
+{
+    return form_count(form, "ErrorCode") > 0;
+}
+
+static void take_call(struct webhook *webhook, const struct channel *channel)
+{
+    const struct directory_voice *voice = channel->voice;
+    struct answer answer = {.webhook = webhook, .channel = channel, .call_sid = "", .person = ""};
+    struct twilio_call call;
+    struct err err;
+    if (twilio_call_read(&webhook->form, &call, &err) != 0) {
+        webhook_refuse(webhook, 400, err.code);
+        answer_message(&answer, VOICE_RECORD_FALLBACK, voice->fallback);
+        return;
+    }
+    answer.call_sid = call.call_sid;
+    answer.person = voice_person(&call);
+    bool outbound = is_outbound(call.direction);
+    if (voice_tell_ended(webhook, channel->tenant, &call, false))
+        answer_nothing(webhook);
+    else if (!outbound && is_blocked(voice, answer.person))
+        answer_reject(webhook);
+    else if (voice->mode == DIRECTORY_RELAY && voice_is_open(webhook->ingress))
+        answer_relay(&answer, outbound || is_fallback(&webhook->form), 0);
+    else
+        answer_message(&answer, VOICE_RECORD_FALLBACK, voice->fallback);
+}
+
+static void take_status(struct webhook *webhook, const struct channel *channel)
+{
+    struct twilio_call call;
+    struct err err;
+    if (twilio_call_read(&webhook->form, &call, &err) != 0) {
+        webhook_refuse(webhook, 400, err.code);
+        return;
+    }
+    voice_tell_ended(webhook, channel->tenant, &call, false);
+    webhook->response->status = 204;
+}
+
+/* Which number is ours is told by the form; a lie there finds keys that did not sign it. */
+static void verify(struct webhook *webhook,
+                   void (*take)(struct webhook *webhook, const struct channel *channel))
+{
+    if (!webhook_open(webhook))
+        return;
+    STOP_POINT("ingress.read", form_get(&webhook->form, "CallSid"));
+    bool outbound = is_outbound(form_get(&webhook->form, "Direction"));
+    const char *ours = form_get(&webhook->form, outbound ? "From" : "To");
+    webhook->address = ours == NULL ? "" : ours;
+    struct channel *channel =
+        directory_find(webhook->ingress->directory, "voice", webhook->address);
+    webhook->address_is_ours = channel != NULL;
+    if (channel == NULL || channel->key_count == 0)
+        webhook_refuse(webhook, 403, "signature.uncheckable");
+    else if (!webhook_is_signed(webhook, &channel, 1))
+        webhook_refuse(webhook, 403, "signature.wrong");
+    else
+        take(webhook, channel);
+    channel_release(&channel);
+}
+
+void voice_handle(struct webhook *webhook)
+{
+    verify(webhook, take_call);
+}
+
+void voice_status_handle(struct webhook *webhook)
+{
+    verify(webhook, take_status);
+}

@@ -1,0 +1,33 @@
+/* Webhooks of phone calls: a call comes in (/twilio/voice), its status changes
+ * (/twilio/voice/status), one of its verbs is over (/twilio/voice/<kind>/<tenant>/<step>,
+ * voice_step.c). Whoever is answered at all is answered with TwiML. Server threads. */
+#ifndef DESK_INGRESS_VOICE_H
+#define DESK_INGRESS_VOICE_H
+
+#include "contract/twilio_call.h"
+#include "contract/voice.h"
+#include "webhook.h"
+
+/* Answers a request of that path; the last one any path below /twilio/voice/. */
+void voice_handle(struct webhook *webhook);
+void voice_status_handle(struct webhook *webhook);
+void voice_step_handle(struct webhook *webhook);
+
+/* Who the other end of a call is, and which number is ours: of a call that we placed they are told
+ * the other way round. Borrowed. */
+const char *voice_person(const struct twilio_call *call);
+const char *voice_ours(const struct twilio_call *call);
+
+/* True if a relay would be there for a call now. */
+bool voice_is_open(const struct ingress *ingress);
+
+/* The call as its events name it, in the arena; false if our number is none. */
+bool voice_call_of(struct arena *arena, const struct ingress *ingress,
+                   const struct twilio_call *call, struct voice_call *out);
+
+/* Tells that the call is over if its status says so; then true. `hung_up`: a verb was running, so
+ * it was the caller who ended it. */
+bool voice_tell_ended(struct webhook *webhook, const char *tenant, const struct twilio_call *call,
+                      bool hung_up);
+
+#endif

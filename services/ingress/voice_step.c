@@ -1,0 +1,338 @@
+/* What a call does when one of its verbs is over, or a person who is rung up has answered. The
+ * paths are ours (contract/call_token.h) and count once Twilio's signature fits a key of the tenant
+ * that they name. What cannot be read ends in a message rather than in silence. Called by routes.c.
+ */
+#include "voice.h"
+
+#include "answer.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "contract/call_token.h"
+#include "contract/event.h"
+#include "handoff.h"
+#include "news.h"
+#include "service/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FAILURES_MAX 3 /* relay sessions that fail one after the other; then a message */
+
+/* One request. */
+struct step {
+    struct webhook *webhook;
+    struct call_step path;
+    char tenant[UUID_TEXT_SIZE];
+    struct form query;
+    struct twilio_call call; /* only where a kind reads it */
+    struct channel *channel; /* of our number, held; NULL if it is none any more */
+    struct answer answer;
+};
+
+static struct arena *arena_of(const struct step *step)
+{
+    return step->webhook->request->arena;
+}
+
+/* ---- what all have in common ---- */
+
+static void find_channel(struct step *step, const char *ours)
+{
+    struct channel *channel = directory_find(step->webhook->ingress->directory, "voice", ours);
+    if (channel != NULL && strcmp(channel->tenant, step->tenant) == 0)
+        step->channel = channel;
+    else
+        channel_release(&channel);
+}
+
+/* The call of a verb that is over. False when the request is answered: it cannot be read, the call
+ * is over, or the number is not the tenant's any more. */
+static bool open_call(struct step *step)
+{
+    struct webhook *webhook = step->webhook;
+    struct err err;
+    if (twilio_call_read(&webhook->form, &step->call, &err) != 0) {
+        webhook_refuse(webhook, 400, err.code);
+        answer_hangup(webhook, NULL, NULL);
+        return false;
+    }
+    find_channel(step, voice_ours(&step->call));
+    step->answer = (struct answer){.webhook = webhook,
+                                   .channel = step->channel,
+                                   .call_sid = step->call.call_sid,
+                                   .person = voice_person(&step->call)};
+    if (voice_tell_ended(webhook, step->tenant, &step->call, true)) {
+        answer_nothing(webhook);
+        return false;
+    }
+    if (step->channel == NULL)
+        answer_hangup(webhook, NULL, NULL);
+    return step->channel != NULL;
+}
+
+static void give_up(const struct step *step)
+{
+    answer_message(&step->answer, VOICE_RECORD_FALLBACK, step->channel->voice->fallback);
+}
+
+/* Another relay session, unless too many failed or nobody would be there. */
+static void relay_again(const struct step *step, int failures)
+{
+    if (failures < FAILURES_MAX && voice_is_open(step->webhook->ingress))
+        answer_relay(&step->answer, true, failures);
+    else
+        give_up(step);
+}
+
+/* ---- Connect is over ---- */
+
+static void hand_off(const struct step *step, const struct handoff *handoff)
+{
+    const struct directory_voice *voice = step->channel->voice;
+    switch (handoff->kind) {
+    case HANDOFF_RELAY:
+        relay_again(step, 0);
+        break;
+    case HANDOFF_RECORD:
+        answer_message(&step->answer, handoff->why,
+                       handoff->announced ? NULL : voice->record_prompt);
+        break;
+    case HANDOFF_HANGUP:
+        answer_hangup(step->webhook, step->channel, NULL);
+        break;
+    case HANDOFF_DIAL:
+        answer_dial(&step->answer, handoff);
+        break;
+    }
+}
+
+static void on_relay_ended(struct step *step)
+{
+    struct twilio_call_relayed relayed;
+    struct handoff handoff;
+    struct err err;
+    if (!open_call(step))
+        return;
+    if (twilio_call_read_relayed(arena_of(step), &step->webhook->form, &relayed, &err) != 0) {
+        webhook_refuse(step->webhook, 400, err.code);
+        give_up(step);
+        return;
+    }
+    if (relayed.handoff[0] == '\0') {
+        log_warn("relay.failed", LOG_TEXT("call", step->call.call_sid),
+                 LOG_TEXT("status", relayed.status), LOG_TEXT("code", relayed.error_code),
+                 LOG_INT("failures", step->path.step + 1));
+        relay_again(step, step->path.step + 1);
+    } else if (handoff_read(arena_of(step), relayed.handoff, &handoff, &err) != 0) {
+        log_error("relay.handoff", LOG_TEXT("call", step->call.call_sid), LOG_ERR(&err));
+        relay_again(step, step->path.step + 1);
+    } else {
+        hand_off(step, &handoff);
+    }
+}
+
+/* ---- Dial is over ---- */
+
+/* A person who hangs up in the whisper leaves a call that was completed, but not bridged. */
+static enum voice_dial outcome_of(const struct twilio_call_dialled *dialled)
+{
+    static const struct {
+        const char *status;
+        enum voice_dial outcome;
+    } known[] = {{"busy", VOICE_DIAL_BUSY},
+                 {"no-answer", VOICE_DIAL_NO_ANSWER},
+                 {"canceled", VOICE_DIAL_HUNG_UP},
+                 {"failed", VOICE_DIAL_FAILED}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(known[i].status, dialled->status) == 0)
+            return known[i].outcome;
+    bool talked = dialled->bridged == 1 || (dialled->bridged < 0 && dialled->duration_s > 0);
+    return talked ? VOICE_ACCEPTED : VOICE_REFUSED;
+}
+
+static void tell_dialled(const struct step *step, const struct uuid *dial, enum voice_dial outcome,
+                         int64_t duration_s)
+{
+    struct news *news = news_new(step->webhook->ingress, NEWS_DIALLED);
+    struct voice_dialled *dialled = &news->dialled;
+    char id[UUID_TEXT_SIZE];
+    bool counts = duration_s > 0 && duration_s <= VOICE_SECONDS_MAX && outcome == VOICE_ACCEPTED;
+    dialled->event =
+        (struct event){.id = arena_printf(news->arena, "%s:dialled:%s", step->call.call_sid,
+                                          uuid_format(dial, id)),
+                       .source = arena_printf(news->arena, "twilio/%s", step->call.account_sid),
+                       .subject = "",
+                       .time_ms = clock_wall_ms(),
+                       .tenant = arena_strdup(news->arena, step->tenant),
+                       .traceparent = event_traceparent(news->arena, NULL)};
+    dialled->dial = *dial;
+    dialled->outcome = outcome;
+    dialled->duration_s = counts ? duration_s : 0;
+    if (voice_call_of(news->arena, step->webhook->ingress, &step->call, &dialled->call))
+        news_send(&news);
+    else
+        news_free(&news);
+}
+
+/* The form is read before the call is known to go on: also the caller who hung up is told of. */
+static void on_dialled(struct step *step)
+{
+    struct webhook *webhook = step->webhook;
+    struct twilio_call_dialled dialled;
+    struct uuid dial;
+    struct err err;
+    const char *id = form_get(&step->query, "dial");
+    if (twilio_call_read(&webhook->form, &step->call, &err) != 0 ||
+        twilio_call_read_dialled(&webhook->form, &dialled, &err) != 0 || id == NULL ||
+        !uuid_parse(id, &dial)) {
+        if (open_call(step))
+            relay_again(step, 0);
+        return;
+    }
+    enum voice_dial outcome = outcome_of(&dialled);
+    tell_dialled(step, &dial, outcome, dialled.duration_s);
+    if (!open_call(step))
+        return;
+    if (outcome == VOICE_ACCEPTED)
+        answer_hangup(webhook, step->channel, NULL);
+    else
+        relay_again(step, 0);
+}
+
+/* ---- the person who is rung up ---- */
+
+static const char *query_text(const struct step *step, const char *name)
+{
+    const char *value = form_get(&step->query, name);
+    return value != NULL && text_is_utf8(value, strlen(value)) ? value : "";
+}
+
+static void on_whisper(struct step *step)
+{
+    find_channel(step, query_text(step, "to"));
+    answer_whisper(step->webhook, step->channel, step->tenant, query_text(step, "say"));
+}
+
+/* Only the key 1 takes the call: an empty document lets the two be joined. */
+static void on_accept(struct step *step)
+{
+    struct twilio_call_input input;
+    struct err err;
+    bool accepted =
+        twilio_call_read_input(arena_of(step), &step->webhook->form, &input, &err) == 0 &&
+        strcmp(input.keys, "1") == 0;
+    if (accepted)
+        answer_nothing(step->webhook);
+    else
+        answer_hangup(step->webhook, NULL, NULL);
+}
+
+/* ---- a message ---- */
+
+static void on_recorded(struct step *step)
+{
+    if (open_call(step))
+        answer_hangup(step->webhook, step->channel, step->channel->voice->goodbye);
+}
+
+/* The recording can be fetched, or there is none. */
+static void on_recording(struct step *step)
+{
+    struct webhook *webhook = step->webhook;
+    struct twilio_call_recording recording;
+    struct err err;
+    const char *to = query_text(step, "to"), *from = query_text(step, "from");
+    webhook->response->status = 204;
+    if (twilio_call_read_recording(&webhook->form, &recording, &err) != 0 || !text_is_e164(to) ||
+        strlen(from) > VOICE_ADDRESS_MAX || step->path.step > VOICE_RECORD_TRANSFER) {
+        webhook_refuse(webhook, 400, "webhook.recording");
+        return;
+    }
+    if (strcmp(recording.status, "completed") != 0 || recording.sid[0] == '\0' ||
+        recording.url[0] == '\0')
+        return;
+    struct twilio_call call = {.call_sid = recording.call_sid,
+                               .account_sid = recording.account_sid,
+                               .from = from,
+                               .to = to,
+                               .direction = ""};
+    struct news *news = news_new(webhook->ingress, NEWS_RECORDED);
+    struct voice_recorded *recorded = &news->recorded;
+    recorded->event =
+        (struct event){.id = arena_strdup(news->arena, recording.sid),
+                       .source = arena_printf(news->arena, "twilio/%s", recording.account_sid),
+                       .subject = "",
+                       .time_ms = clock_wall_ms(),
+                       .tenant = arena_strdup(news->arena, step->tenant),
+                       .traceparent = event_traceparent(news->arena, NULL)};
+    recorded->recording_sid = recorded->event.id;
+    recorded->url = arena_strdup(news->arena, recording.url);
+    recorded->duration_s = recording.duration_s < 0                   ? 0
+                           : recording.duration_s > VOICE_SECONDS_MAX ? VOICE_SECONDS_MAX
+                                                                      : recording.duration_s;
+    recorded->why = (enum voice_record_why)step->path.step;
+    voice_call_of(news->arena, webhook->ingress, &call, &recorded->call);
+    if (!news_send(&news))
+        webhook_unavailable(webhook);
+}
+
+/* ---- the paths ---- */
+
+static const struct {
+    const char *kind;
+    void (*handle)(struct step *step);
+} kinds[] = {
+    {"relay-ended", on_relay_ended}, {"dialled", on_dialled},   {"whisper", on_whisper},
+    {"accept", on_accept},           {"recorded", on_recorded}, {"recording", on_recording},
+};
+#define KINDS (sizeof kinds / sizeof kinds[0])
+
+static size_t kind_of(const struct call_step *path)
+{
+    size_t i = 0;
+    while (i < KINDS && strcmp(kinds[i].kind, path->kind) != 0)
+        i++;
+    return i;
+}
+
+static void verify(struct step *step, size_t kind)
+{
+    struct webhook *webhook = step->webhook;
+    struct channel *found[DIRECTORY_TENANT_LOOKUP_MAX];
+    const char *account = form_get(&webhook->form, "AccountSid");
+    size_t keys = 0, count = directory_find_tenant(webhook->ingress->directory, step->tenant,
+                                                   account == NULL ? "" : account, found);
+    for (size_t i = 0; i < count; i++) {
+        keys += found[i]->key_count;
+        webhook->address_is_ours |= strcmp(found[i]->address, webhook->address) == 0;
+    }
+    if (keys == 0)
+        webhook_refuse(webhook, 403, "signature.uncheckable");
+    else if (!webhook_is_signed(webhook, found, count))
+        webhook_refuse(webhook, 403, "signature.wrong");
+    else
+        kinds[kind].handle(step);
+    for (size_t i = 0; i < count; i++)
+        channel_release(&found[i]);
+}
+
+void voice_step_handle(struct webhook *webhook)
+{
+    struct step step = {.webhook = webhook};
+    const struct http_request *request = webhook->request;
+    struct err err;
+    if (!call_token_read_step(request->path, &step.path) || kind_of(&step.path) == KINDS) {
+        webhook->response->status = 404;
+        return;
+    }
+    if (!webhook_open(webhook))
+        return;
+    const char *to = form_get(&webhook->form, "To");
+    webhook->address = to == NULL ? "" : to;
+    uuid_format(&step.path.tenant, step.tenant);
+    if (form_parse(request->arena, request->query, strlen(request->query), &step.query, &err) != 0)
+        webhook_refuse(webhook, 403, "signature.uncheckable");
+    else
+        verify(&step, kind_of(&step.path));
+    channel_release(&step.channel);
+}
