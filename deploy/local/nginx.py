@@ -3,7 +3,9 @@
 Bodies are read in full before ingress sees a request. The body limit lies above ingress's own, so
 that ingress itself answers 413. Ingress closes idle connections after 500 ms, so the pool here ends
 earlier; a request that died with its connection goes out once more, which is harmless: webhooks are
-de-duplicated by MessageSid. One process: a worker would outlive a killed master.
+de-duplicated by MessageSid. A call's request, or socket, that one ingress answers with 503 (it
+drains, or is full) goes to the next: a caller has nobody who would ask again. One process: a worker
+would outlive a killed master.
 """
 
 import signal
@@ -36,6 +38,9 @@ http {{
         keepalive 32;
         keepalive_timeout 400ms;
     }}
+    upstream relay {{
+{relays}
+    }}
     server {{
         listen 127.0.0.1:{port} backlog=4096;
         location / {{
@@ -50,17 +55,46 @@ http {{
             proxy_next_upstream error non_idempotent;
             proxy_next_upstream_tries 3;
         }}
+        location /twilio/voice {{
+            proxy_pass http://ingress;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host $http_host;
+            proxy_set_header X-Forwarded-For $remote_addr;
+            proxy_request_buffering on;
+            proxy_connect_timeout 1s;
+            proxy_read_timeout 5s;
+            proxy_next_upstream error timeout http_503 non_idempotent;
+            proxy_next_upstream_tries 3;
+        }}
+        location /relay/ {{
+            proxy_pass http://relay;
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection "upgrade";
+            proxy_set_header Host $http_host;
+            proxy_connect_timeout 1s;
+            proxy_read_timeout 90s;
+            proxy_send_timeout 90s;
+            proxy_next_upstream error http_503;
+            proxy_next_upstream_tries 3;
+        }}
     }}
 }}
 """
 
 
+def servers_of(ports):
+    return "\n".join(f"        server 127.0.0.1:{port} max_fails=0;" for port in ports)
+
+
 class Nginx:
-    def __init__(self, folder, port, upstream_ports):
+    def __init__(self, folder, port, upstream_ports, relay_ports):
         self.user = server_user("www-data")
         self.folder = own_dir(folder, self.user)
         self.port = port
         self.upstream_ports = list(upstream_ports)
+        self.relay_ports = list(relay_ports)
         self.config = Path(self.folder) / "nginx.conf"
         self.child = Child("nginx", ["/usr/sbin/nginx", "-p", self.folder, "-c", self.config,
                                      "-e", "stderr"], self.folder / "nginx.log", user=self.user,
@@ -71,10 +105,9 @@ class Nginx:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self):
-        servers = "\n".join(f"        server 127.0.0.1:{port} max_fails=0;"
-                            for port in self.upstream_ports)
-        give_file(self.config, CONFIG.format(folder=self.folder, port=self.port, servers=servers),
-                  self.user)
+        give_file(self.config, CONFIG.format(folder=self.folder, port=self.port,
+                                             servers=servers_of(self.upstream_ports),
+                                             relays=servers_of(self.relay_ports)), self.user)
         self.child.start()
         self.child.wait_ready(lambda: port_open(self.port), 10, "Is the port taken?")
         return self

@@ -20,7 +20,7 @@ from tenants import load_tenants, with_chain
 PORTS = {
     "public": 18080, "ingress": 18081, "admin": 18090, "kafka": 19092, "kafka_controller": 19093,
     "postgres": 15432, "pgbouncer": 16432, "twilio": 18100, "model": 18101,
-    "tool": 18102,
+    "tool": 18102, "relay": 18083,
 }
 ROLES = {"engine": "frontdesk_engine", "responder": "frontdesk_responder",
          "deskctl": "frontdesk_ops", "console": "frontdesk_console"}
@@ -126,11 +126,12 @@ class Installation:
     def common(self):
         return {"kafka_brokers": self.servers.kafka.address, "topic_prefix": self.prefix}
 
-    def config_of(self, kind, port=None):
+    def config_of(self, kind, port=None, relay_port=None):
         """The keys of one service; the one place that knows them (docs/CONFIGURATION.md)."""
         config = self.common()
         if kind == "ingress":
-            config.update(listen=f"127.0.0.1:{port}", public_url=self.public_url,
+            config.update(listen=f"127.0.0.1:{port}", relay_listen=f"127.0.0.1:{relay_port}",
+                          public_url=self.public_url,
                           edge_secret_key_file=self.keys / "edge.secret")
         elif kind == "engine":
             config.update(database_url=self.database_url(ROLES["engine"]),
@@ -165,7 +166,8 @@ class Installation:
         if "twilio" in self.stand_ports and self.twilio is None:
             accounts = give_file(self.folder / "accounts.json", json.dumps(self.accounts()))
             self.twilio = Stand("stand-twilio", self.bin / "stand-twilio", logs,
-                                self.stand_ports["twilio"], "--accounts", accounts, "--die-with-parent")
+                                self.stand_ports["twilio"], "--accounts", accounts,
+                                "--relay-to", f"127.0.0.1:{self.public_port}", "--die-with-parent")
             self.twilio.start().wait_ready()
         self.start_first_model(model_options)
 
@@ -213,8 +215,9 @@ class Installation:
     def start_edge(self, ingresses=1):
         """Chooses ingress's ports and puts nginx before them: its address is the public one."""
         self.ingress_ports = [self.ports("ingress") for _ in range(ingresses)]
+        self.relay_ports = [self.ports("relay") for _ in range(ingresses)]
         self.nginx = Nginx(self.folder.parent / f"{self.folder.name}-nginx", self.public_port,
-                           self.ingress_ports)
+                           self.ingress_ports, self.relay_ports)
         self.nginx.start()
 
     def prepare(self):
@@ -237,8 +240,9 @@ class Installation:
     def add(self, kind, number=1, config=None, environment=None):
         """Starts one more service process; wait_ready() is the caller's."""
         name = f"{kind}-{number}"
-        port = self.ingress_ports[number - 1] if kind == "ingress" else None
-        keys = {**self.config_of(kind, port), "instance": name, **(config or {})}
+        ports = ([self.ingress_ports[number - 1], self.relay_ports[number - 1]]
+                 if kind == "ingress" else [])
+        keys = {**self.config_of(kind, *ports), "instance": name, **(config or {})}
         service = Service(name, self.bin / f"frontdesk-{kind}", own_dir(self.folder / "log"), keys,
                           self.ports("admin"), {**self.secrets, **(environment or {})})
         self.services[name] = service
