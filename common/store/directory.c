@@ -2,10 +2,18 @@
 #include "store/directory.h"
 
 #include "base/clock.h"
+#include "contract/directory_voice.h"
+#include "contract/event_codec.h"
+
+#include <string.h>
 
 #define COLUMNS                                                                                    \
     "SELECT tenant_id, id, kind, address, account_sid, directory_version, removed_at IS NOT NULL," \
-    " ARRAY(SELECT jsonb_array_elements_text(edge_keys)) FROM channels"
+    " ARRAY(SELECT jsonb_array_elements_text(edge_keys)),"                                         \
+    " CASE WHEN kind = 'voice' THEN (SELECT (v.config -> 'phone')::text FROM assistants a"         \
+    " JOIN assistant_versions v ON v.tenant_id = a.tenant_id AND v.assistant_id = a.id"            \
+    " AND v.version = a.current_version WHERE a.tenant_id = channels.tenant_id"                    \
+    " AND a.id = channels.assistant_id) END FROM channels"
 
 /* Only the newest row of an address: a number that moved has an older, removed one. */
 const char directory_unpublished_sql[] =
@@ -32,6 +40,20 @@ static const char published_sql[] =
 void directory_add_unpublished(struct pg_unit *unit, const char *limit)
 {
     pg_param(pg_add(unit, directory_unpublished_sql), limit);
+}
+
+/* How calls of the number are answered: the assistant's section `phone`, whose members are those of
+ * the record. NULL if there is none, or one that no ingress would take. */
+static const struct directory_voice *read_voice(struct arena *arena, const char *text)
+{
+    struct directory_voice *voice = arena_alloc(arena, sizeof *voice);
+    struct json *document;
+    struct err err;
+    if (text[0] == '\0' || json_parse(text, strlen(text), &document, &err) != 0)
+        return NULL;
+    int rc = event_members_decode(event_directory_voice_members, arena, document, voice, &err);
+    json_free(&document);
+    return rc == 0 ? voice : NULL;
 }
 
 bool directory_read_result(const struct pg_result *result, int row, struct arena *arena,
@@ -66,6 +88,10 @@ bool directory_read_result(const struct pg_result *result, int row, struct arena
             },
         .removed = pg_bool(result, 0, row, 6),
     };
+    if (strcmp(kind, "voice") == 0) {
+        out->channel.voice = read_voice(arena, pg_text(result, 0, row, 8));
+        out->removed |= out->channel.voice == NULL;
+    }
     if (pg_array_decode(arena, pg_text(result, 0, row, 7), &keys, &count, &err) != 0)
         count = 0;
     for (size_t i = 0; i < count && i < EVENT_KEYS_MAX; i++)

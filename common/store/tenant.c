@@ -252,7 +252,16 @@ int tenant_put_assistant(struct pg_session *session, const struct tenant_row *ro
                "created_by) VALUES ($1::uuid, $2::uuid, $3::integer, $4::jsonb, $5::text)",
         .params = {tenant, assistant, version, row->config, created_by},
         .param_count = 5};
-    return run(session, &current, err) == 0 ? run(session, &config, err) : -1;
+    /* How calls are answered is the assistant's: the edge must learn it. */
+    const struct pg_statement edge = {
+        .sql = "UPDATE channels SET directory_version = directory_version + 1 "
+               "WHERE tenant_id = $1::uuid AND assistant_id = $2::uuid AND kind = 'voice' "
+               "AND removed_at IS NULL",
+        .params = {tenant, assistant},
+        .param_count = 2};
+    return run(session, &current, err) == 0 && run(session, &config, err) == 0
+               ? run(session, &edge, err)
+               : -1;
 }
 
 /* A number that moved here must not be taken away by the tombstone of its former row, should that

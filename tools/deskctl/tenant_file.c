@@ -6,7 +6,7 @@
 
 #include "base/map.h"
 
-static const char *const channel_kinds[] = {"sms", NULL};
+static const char *const channel_kinds[] = {"sms", "voice", NULL};
 
 #define AT(type, member) offsetof(struct type, member)
 
@@ -72,6 +72,10 @@ static void read_channel(struct problems *problems, const struct yaml_node *node
             channel->signing_keys[channel->signing_key_count++] = secret;
     }
     channel->keys = NULL; /* the tree goes away */
+    channel->is_voice = channel->kind != NULL && strcmp(channel->kind, "voice") == 0;
+    if (channel->is_voice && channel->messaging_service_sid != NULL)
+        problems_add(problems, node->line,
+                     "messaging_service_sid: a channel of kind voice has none; remove it");
 }
 
 static void read_assistant(struct problems *problems, const struct vendors *vendors,
@@ -114,9 +118,35 @@ static void read_tree(struct problems *problems, const struct vendors *vendors,
     if (head.policy != NULL)
         fields_read(problems, head.policy, "policy", policy_fields, COUNT(policy_fields), file);
     tenant_section_read(problems, root, head.sections, file);
+    for (size_t i = 0; i < file->channel_count; i++)
+        if (file->channels[i].is_voice && yaml_get(root, "phone") == NULL)
+            problems_add(problems, file->channels[i].line,
+                         "kind: voice needs the section phone; add what a caller is to hear");
 }
 
 /* ---- over all files ---- */
+
+/* A number may be there for texts and for calls, of one tenant. `numbers`: file by number. */
+static void check_number(struct problems *problems, struct map *numbers, struct tenant_file *file,
+                         size_t index)
+{
+    const struct tenant_file_channel *channel = &file->channels[index];
+    struct tenant_file *other;
+    if (channel->number == NULL)
+        return;
+    bool twice = false;
+    for (size_t i = 0; i < index; i++)
+        twice |= file->channels[i].number != NULL &&
+                 strcmp(file->channels[i].number, channel->number) == 0 &&
+                 file->channels[i].is_voice == channel->is_voice;
+    other = map_get_text(numbers, channel->number);
+    if (twice || (other != NULL && other != file))
+        problems_add(problems, channel->line,
+                     "number: %s is taken already in %s; a number belongs to one channel",
+                     channel->number, twice ? file->path : other->path);
+    else
+        map_put_text(numbers, channel->number, file);
+}
 
 static void check_unique(struct problems *problems, struct tenant_file *files, size_t count)
 {
@@ -129,15 +159,8 @@ static void check_unique(struct problems *problems, struct tenant_file *files, s
                          file->name, other->path);
         else if (file->name != NULL)
             map_put_text(names, file->name, file);
-        for (size_t j = 0; j < file->channel_count; j++) {
-            const char *number = file->channels[j].number;
-            if (number != NULL && (other = map_get_text(numbers, number)) != NULL)
-                problems_add(problems, file->channels[j].line,
-                             "number: %s is taken already in %s; a number belongs to one channel",
-                             number, other->path);
-            else if (number != NULL)
-                map_put_text(numbers, number, file);
-        }
+        for (size_t j = 0; j < file->channel_count; j++)
+            check_number(problems, numbers, file, j);
     }
     map_free(&names);
     map_free(&numbers);

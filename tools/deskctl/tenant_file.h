@@ -22,6 +22,7 @@ struct tenant_file_channel {
     const struct yaml_node *keys; /* private */
     struct secret *signing_keys[TENANT_KEYS_MAX - 1];
     size_t signing_key_count;
+    bool is_voice;
     int line;
 };
 

@@ -120,15 +120,23 @@ static const struct tenant_channel *find_row(const struct tenant_row *existing, 
     return found;
 }
 
+/* How a channel is called in the settings' marks and, behind "channel ", in what is shown: a number
+ * may be there for texts and for calls. */
+static const char *mark_name(struct arena *arena, const char *kind, const char *number)
+{
+    return strcmp(kind, "sms") == 0 ? number : arena_printf(arena, "%s:%s", kind, number);
+}
+
 static void compare_channel(struct maker *m, const struct tenant_file_channel *channel,
                             const struct json *old_marks, struct json_writer *marks)
 {
     const struct tenant_channel *old = find_row(m->existing, channel->kind, channel->number);
     struct tenant_channel_plan *plan = &m->plan->channels[m->plan->channel_count++];
-    const char *what = arena_printf(m->arena, "channel %s", channel->number);
+    const char *name = mark_name(m->arena, channel->kind, channel->number);
+    const char *what = arena_printf(m->arena, "channel %s", name);
     bool alive = old != NULL && !old->removed;
     const char *mark = edge_mark(m, channel);
-    const char *old_mark = alive ? json_member_text(old_marks, channel->number) : NULL;
+    const char *old_mark = alive ? json_member_text(old_marks, name) : NULL;
     plan->row = (struct tenant_channel){.tenant = m->plan->row.id,
                                         .id = old != NULL ? old->id : uuid_new(),
                                         .kind = channel->kind,
@@ -140,7 +148,7 @@ static void compare_channel(struct maker *m, const struct tenant_file_channel *c
     plan->row.credentials_hex =
         same_token ? old->credentials_hex : wrap_token(m, &plan->row, channel->auth_token);
     plan->row.edge_keys = same_edge ? old->edge_keys : seal_keys(m, channel);
-    json_add_text(marks, channel->number, mark);
+    json_add_text(marks, name, mark);
     if (!alive)
         maker_note(m, TENANT_ADD, what, "", (const char *const[]){NULL, channel->kind});
     bool account = maker_differs(m, what, "account_sid", alive ? old->account_sid : NULL,
@@ -174,8 +182,10 @@ static void remove_missing(struct maker *m)
             continue;
         m->plan->channels[m->plan->channel_count++] =
             (struct tenant_channel_plan){.row = *row, .remove = true};
-        maker_note(m, TENANT_REMOVE, arena_printf(m->arena, "channel %s", row->address), "",
-                   (const char *const[]){row->kind, NULL});
+        maker_note(
+            m, TENANT_REMOVE,
+            arena_printf(m->arena, "channel %s", mark_name(m->arena, row->kind, row->address)), "",
+            (const char *const[]){row->kind, NULL});
     }
 }
 

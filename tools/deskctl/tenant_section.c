@@ -28,6 +28,7 @@ const struct tenant_section tenant_sections[] = {
     {"budgets", FIELD_MAPPING, 0, section_read_budgets, NULL},
     {"knowledge", FIELD_MAPPING, 0, section_read_knowledge, NULL},
     {"recover", FIELD_MAPPING, 0, section_read_recover, NULL},
+    {"phone", FIELD_MAPPING, 0, section_read_phone, NULL},
 };
 
 _Static_assert(sizeof tenant_sections / sizeof tenant_sections[0] == TENANT_SECTIONS,

@@ -10,7 +10,7 @@
 #include "fields.h"
 #include "json/json.h"
 
-#define TENANT_SECTIONS 16
+#define TENANT_SECTIONS 17
 
 struct tenant_file;
 
@@ -87,6 +87,6 @@ section_read_fn section_read_greeting, section_read_languages, section_read_hour
     section_read_holidays, section_read_after_hours, section_read_resources, section_read_intake,
     section_read_services, section_read_booking, section_read_intents, section_read_escalation,
     section_read_tools, section_read_http_tools, section_read_budgets, section_read_knowledge,
-    section_read_recover;
+    section_read_recover, section_read_phone;
 
 #endif

@@ -170,7 +170,7 @@ static const struct mistake mistakes[] = {
     {"en-US", "en-us", 4, "language tag", "en-US"},
     /* channels */
     {"kind: sms", "kind: smss", 6, "\"smss\" is not known", "write sms"},
-    {"kind: sms", "kind: voice", 6, "not known", "write sms"},
+    {"kind: sms", "kind: voice", 6, "needs the section phone", "add what a caller"},
     {"    number: \"+15550100101\"\n", "", 6, "a channel needs number:", "add it"},
     {"+15550100101", "15550100101", 7, "\"15550100101\"", "with + and country code"},
     {"+15550100101", "+1 555 010 0101", 7, "must be a number", "no spaces"},

@@ -62,7 +62,9 @@ static const char whole[] =
     "escalation: {on: [anger], rota: [{name: r, sms: \"+15550100901\"}]}\ntools: [book]\n"
     "http_tools: [{name: t, description: d, url: \"http://a\", changes: true, secret: "
     "env:DESK_TEST_TOKEN, parameters: {type: object}}]\n"
-    "budgets: {day: {dollars: 1}}\nknowledge: {}\nrecover: {}\n";
+    "budgets: {day: {dollars: 1}}\nknowledge: {}\nrecover: {}\n"
+    "phone: {greeting: g, fillers: [f], fallback: f, record_prompt: r, still_there: s, goodbye: "
+    "b}\n";
 
 /* Every section's JSON is good JSON, as PostgreSQL wants it. */
 static void test_json(void)
