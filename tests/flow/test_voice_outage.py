@@ -1,0 +1,92 @@
+"""Phone calls while Kafka is away: the caller is never left alone, his message is recorded, and what he
+said is told when Kafka is back."""
+
+import json
+import time
+
+import calling
+from calling import FALLBACK, GREETING, SILENCE_MS, Call, Told
+from harness.standstill import Standstill
+from service import get
+
+OWN_SERVERS = True
+DEADLINE_S = 150
+HELLO = {"wait_for": "reply"}
+
+
+def begin(desk):
+    desk.start(engines=0, responders=0)
+    desk.reset("twilio")
+    calling.publish_number(desk)
+
+
+def told_after(desk, calls, kinds, deadline_s=60):
+    """The records of the calls once Kafka is back: all kinds of all of them."""
+    told = Told(desk)
+    try:
+        for call in calls:
+            for kind in kinds:
+                told.wait(call.sid, kind, deadline_s=deadline_s)
+        return {call.sid: told.of(call.sid) for call in calls}
+    finally:
+        told.close()
+
+
+def out(desk, take_away, bring_back):
+    begin(desk)
+    epoch = time.time() - time.monotonic()
+    message = [{"wait_for": "record"}, {"say": "Please call me.", "ms": 1500}, {"press": "#"}]
+    with Standstill() as still:
+        during = Call(desk, [{"wait_for": "relay"}, HELLO, {"silence": 3000},
+                             {"say": "Is anybody there?", "ms": 300}, *message])
+        desk.wait(lambda: during.story().of("audible"), 15, "the greeting")
+        take_away()
+        try:
+            story = during.over()
+            assert GREETING in story.heard() and FALLBACK in story.heard(), story.heard()
+            assert story.longest_silence_ms(still, epoch) <= SILENCE_MS, story.of("silence")
+            edge = desk.services["ingress-1"]
+            assert edge.metrics()["frontdesk_ingress_call_fallbacks_total"] == 1
+            desk.wait(lambda: "<Record" in Call(desk, [{"wait_for": "answered"}, {"hangup": True}])
+                      .over().documents()[0], 15, "an answer that knows")
+            after = Call(desk, message)
+            story = after.over()
+            assert story.heard().startswith(FALLBACK) and len(story.of("recording")) >= 1, story.heard()
+            assert story.errors() == [], story.errors()
+        finally:
+            bring_back()
+    records = told_after(desk, [during, after], ["recorded", "ended"])
+    said = [record for record in records[during.sid] if record.type == "prompt"]
+    assert [record.value["text"] for record in said] == ["Is anybody there?"], said
+    assert records[during.sid][-1].type in ("ended", "recorded")
+    desk.wait(lambda: "ConversationRelay" in Call(desk, [{"wait_for": "relay"}, {"hangup": True}])
+              .over().documents()[0], 30, "calls to be answered again")
+
+
+def test_kafka_killed(desk):
+    kafka = desk.servers.kafka
+    out(desk, kafka.kill, kafka.start)
+
+
+def test_kafka_frozen(desk):
+    kafka = desk.servers.kafka
+    out(desk, kafka.freeze, kafka.thaw)
+
+
+def waiting_for(edge):
+    status, body = get(edge.admin_port, "/readyz")
+    return json.loads(body)["waiting_for"] if status == 503 else []
+
+
+def test_not_ready_before_the_stream_is_read(desk):
+    """Without Kafka the place where frames begin cannot be fixed: nobody is sent here."""
+    kafka = desk.servers.kafka
+    begin(desk)
+    kafka.freeze()
+    try:
+        desk.services["ingress-1"].kill()
+        edge = desk.services["ingress-1"].start()
+        desk.wait(lambda: "stream" in waiting_for(edge), 15, "the stream to be waited for")
+    finally:
+        kafka.thaw()
+    edge.wait_ready()
