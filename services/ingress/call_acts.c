@@ -101,7 +101,6 @@ void call_publish_prompt(struct call *call, const struct call_input *in)
     prompt->text = in->text != NULL ? in->text : "";
     prompt->keys = in->keys != NULL ? in->keys : "";
     prompt->lang = in->lang != NULL ? in->lang : "";
-    prompt->confidence_pm = -1;
     call_add(in->acts, CALL_ACT_PROMPT)->prompt = prompt;
 }
 

@@ -164,6 +164,30 @@ static void look_at_heard(struct world *w, const struct voice_heard *heard)
     seen.stops += heard->reason == VOICE_STOP;
 }
 
+#define READS_BACK(type, in)                                                                       \
+    do {                                                                                           \
+        struct type given = *(in), read;                                                           \
+        given.event.time_ms = 1790000000000;                                                       \
+        type##_encode(arena, "desk.", &given, &record);                                            \
+        if (type##_decode(arena, &record, &read, &err) != 0)                                       \
+            wrong(w, "a record is published that no engine reads");                                \
+    } while (0)
+
+static void look_at_record(struct world *w, const struct call_act *act)
+{
+    struct arena *arena = w->rig.acts.arena;
+    struct bus_record record;
+    struct err err;
+    if (act->kind == CALL_ACT_SETUP)
+        READS_BACK(voice_setup, act->setup);
+    if (act->kind == CALL_ACT_PROMPT)
+        READS_BACK(voice_prompt, act->prompt);
+    if (act->kind == CALL_ACT_HEARD)
+        READS_BACK(voice_heard, act->heard);
+    if (act->kind == CALL_ACT_ENDED)
+        READS_BACK(voice_ended, act->ended);
+}
+
 static void look(struct world *w)
 {
     const struct call_acts *acts = &w->rig.acts;
@@ -171,6 +195,7 @@ static void look(struct world *w)
         const struct call_act *act = &acts->list[i];
         struct report *report = &w->reports[w->tail % QUEUE];
         *report = (struct report){.kind = act->kind, .at_ms = w->rig.now_ms + next_random(200)};
+        look_at_record(w, act);
         if (act->kind == CALL_ACT_SAY)
             look_at_say(w, act);
         if (act->kind == CALL_ACT_HEARD) {

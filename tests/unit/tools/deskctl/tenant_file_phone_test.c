@@ -79,7 +79,7 @@ static void test_bad(void)
 static void test_record(void)
 {
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        struct directory_voice voice;
+        struct directory_voice voice = {.language_count = 0};
         struct json *document;
         struct err err;
         CU_ASSERT_EQUAL_FATAL(json_parse(good[i].json, strlen(good[i].json), &document, &err), 0);
