@@ -9,10 +9,11 @@ import http.client
 import json
 import secrets
 import time
+import uuid
 
-import calling
+import phoning
 import webhook
-from calling import FALLBACK, FILLERS, GOODBYE, GREETING, SILENCE_MS, Call, Engine, Told
+from phoning import FALLBACK, FILLERS, GOODBYE, GREETING, SILENCE_MS, Call, Engine, Told
 from harness import twiml
 from harness.standstill import Standstill
 
@@ -26,7 +27,7 @@ def at_work(desk, **changes):
     """ingress with a number that takes calls, and what it tells."""
     desk.start(engines=0, responders=0, config=CONFIG)
     desk.reset("twilio")
-    calling.publish_number(desk, **changes)
+    phoning.publish_number(desk, **changes)
     told = Told(desk)
     try:
         yield told
@@ -212,7 +213,7 @@ def test_a_takeover_stops_what_is_older(desk):
 
 def test_another_tenants_frames_are_not_spoken(desk):
     with at_work(desk) as told:
-        other = calling.publish_number(desk, tenant=1)
+        other = phoning.publish_number(desk, tenant=1)
         call = Call(desk, [HELLO, {"say": "Well?", "ms": 200}, HELLO, {"hangup": True}])
         prompt = told.wait(call.sid, "prompt")
         before = metric(desk, 'stream_frames_total{verdict="not_held"}')
@@ -253,7 +254,7 @@ def test_silent_caller_is_asked_and_let_go(desk):
         call = Call(desk, [HELLO])
         told.wait(call.sid, "ended", deadline_s=40)
         heard = call.over().heard()
-        assert calling.STILL_THERE in heard and GOODBYE in heard, heard
+        assert phoning.STILL_THERE in heard and GOODBYE in heard, heard
 
 
 def test_transfer_accepted(desk):
@@ -263,7 +264,7 @@ def test_transfer_accepted(desk):
             {"wait_for": "gather"}, {"press": "1"}, {"wait_for": "bridged"}, {"say": "Ines here", "ms": 1200},
             {"hangup": True}]})
         call = Call(desk, [HELLO, {"say": "A person, please.", "ms": 200}])
-        dial = str(calling.uuid.uuid4())
+        dial = str(uuid.uuid4())
         Engine.of(desk, told.wait(call.sid, "prompt")).begin().say("I put you through.").end(
             do="dial", dial=dial, to=person, timeout_s=20, briefing="A caller & a broken crown. Press 1.")
         dialled = told.wait(call.sid, "dialled")
@@ -282,7 +283,7 @@ def test_transfer_that_nobody_takes(desk):
                                                "script": [{"wait_for": "gather"}, {"press": "2"}]})
             call = Call(desk, [HELLO, {"say": "A person, please.", "ms": 200}, 
                                {"wait_for": "tokens", "count": 2}, HELLO, {"hangup": True}])
-            dial = str(calling.uuid.uuid4())
+            dial = str(uuid.uuid4())
             engine = Engine.of(desk, told.wait(call.sid, "prompt")).begin().say("I put you through.")
             engine.end(do="dial", dial=dial, to=person, timeout_s=5, briefing="A caller. Press 1.")
             assert told.wait(call.sid, "dialled").value["outcome"] == outcome
@@ -322,7 +323,7 @@ def test_blocked_and_unknown_numbers(desk):
         ours = [(name, desk.tenant(0).numbers["sms"] if name == "To" else value) for name, value in params]
         assert desk.post("/twilio/voice", ours, token="another").status == 403
         assert desk.post("/twilio/voice", ours).status == 200
-        assert desk.post("/twilio/voice/unknown/" + calling.uuid.uuid4().hex, params).status == 404
+        assert desk.post("/twilio/voice/unknown/" + uuid.uuid4().hex, params).status == 404
         assert not told.of(call.sid, "setup", "prompt")
 
 
@@ -355,7 +356,7 @@ def knock(desk, path, token, signed_path=None):
 
 def test_tokens(desk):
     with at_work(desk):
-        tenant, other = calling.publish_number(desk), calling.publish_number(desk, tenant=1)
+        tenant, other = phoning.publish_number(desk), phoning.publish_number(desk, tenant=1)
         token, stranger = desk.tenants[0]["auth_token"], desk.tenants[1]["auth_token"]
         sid, soon = webhook.new_sid("CA"), int(time.time()) + 60
         good = relay_path(desk, tenant, sid, soon)
@@ -446,7 +447,7 @@ def test_more_calls_than_there_is_room_for(desk):
     """The first is answered, the second is asked for a message."""
     desk.start(engines=0, responders=0, config={"ingress": {**CONFIG["ingress"], "max_calls": 1}})
     desk.reset("twilio")
-    calling.publish_number(desk)
+    phoning.publish_number(desk)
     first = Call(desk, [{"wait_for": "relay"}, HELLO, {"silence": 20000}])
     desk.wait(lambda: metric(desk, "relay_sockets") == 1, 15, "the first call's socket")
     second = Call(desk, [{"wait_for": "record"}, {"hangup": True}]).over()
@@ -460,7 +461,7 @@ def test_a_call_moves_when_its_ingress_drains(desk):
     desk.start(ingresses=2, engines=0, responders=0,
                config={"ingress": {**CONFIG["ingress"], "stream_partition": 3}})
     desk.reset("twilio")
-    calling.publish_number(desk)
+    phoning.publish_number(desk)
     told = Told(desk)
     try:
         call = Call(desk, [{"wait_for": "relay"}, HELLO, {"silence": 6000}, {"wait_for": "relay"},

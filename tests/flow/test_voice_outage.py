@@ -4,8 +4,8 @@ said is told when Kafka is back."""
 import json
 import time
 
-import calling
-from calling import FALLBACK, GREETING, SILENCE_MS, Call, Told
+import phoning
+from phoning import FALLBACK, GREETING, SILENCE_MS, Call, Told
 from harness.standstill import Standstill
 from service import get
 
@@ -17,7 +17,7 @@ HELLO = {"wait_for": "reply"}
 def begin(desk):
     desk.start(engines=0, responders=0)
     desk.reset("twilio")
-    calling.publish_number(desk)
+    phoning.publish_number(desk)
 
 
 def told_after(desk, calls, kinds, deadline_s=60):

@@ -1,7 +1,7 @@
 """A tenant file says how its calls are answered: applied, told to the edge, heard by a caller; changed,
 and rolled back."""
 
-from calling import Call
+from phoning import Call
 from operating import DIFFERENT, FAILED, expect, good, tenant_file, tenant_row
 from webhook import new_sid
 
