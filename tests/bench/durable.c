@@ -125,6 +125,7 @@ static void make_event(struct inbox_event *event, int customer, int place)
     const struct business *business = business_of(customer);
     *event = (struct inbox_event){
         .tenant = business->tenant,
+        .channel = "sms",
         .provider_id = made_sid(arena),
         .sender = business->number,
         .address = arena_printf(arena, "+1556%07d", customer),

@@ -65,6 +65,7 @@ static inline struct inbox_event text_of(int who, int n, const char *body)
 {
     struct inbox_event event = {
         .tenant = TENANT,
+        .channel = "sms",
         .provider_id = arena_printf(arena, "SM%03d", n),
         .sender = "+15550001",
         .address = arena_printf(arena, "+1555900%d", who),
@@ -122,6 +123,7 @@ static inline void on_started(void *arg, const struct pg_answer *answer)
         row->summary = arena_strdup(arena, row->summary);
         row->earlier = arena_strdup(arena, row->earlier);
         row->reception = arena_strdup(arena, row->reception);
+        row->heard_reason = arena_strdup(arena, row->heard_reason);
     }
     rig_count_down();
 }
