@@ -123,17 +123,15 @@ static const char word_sql[] =
     "CASE WHEN length(m.body) <= n.chars THEN m.body"                                              \
     " ELSE rtrim(regexp_replace(left(m.body, n.chars), '\\S+$', '')) END"
 
-/* Of the calls that `which` finds; they ended at `at`. */
-#define END_SQL(which, at)                                                                         \
-    "WITH call AS MATERIALIZED (" which "),"                                                       \
+/* The running turns of the calls, with what was heard of them; `which` may narrow them. */
+#define TURN_SQL(which)                                                                            \
     " turn AS MATERIALIZED (SELECT t.*, coalesce(t.heard, '') AS words, gen_random_uuid() AS "     \
     "said,"                                                                                        \
     " c.delivery_seq FROM call c JOIN turns t ON t.tenant_id = c.tenant_id AND t.id = c.turn_id"   \
-    " WHERE t.state = 'running'),"                                                                 \
-    " over AS (UPDATE channel_sessions s SET ended_at = " at ", fence = s.fence + 1,"              \
-    " worker = NULL, due_at = NULL, burst_at = NULL, turn_id = NULL,"                              \
-    " delivery_seq = s.delivery_seq + (SELECT count(*) FROM turn x WHERE x.session_id = s.id"      \
-    " AND x.words <> '') FROM call c WHERE s.tenant_id = c.tenant_id AND s.id = c.id),"            \
+    " WHERE t.state = 'running'" which "),"
+
+/* They are over, with that as their reply. */
+#define REPLY_SQL                                                                                  \
     " ended AS (UPDATE turns t SET state = 'finished', outcome = 'interrupted',"                   \
     " reserved_day = NULL, finished_at = clock_timestamp() FROM turn x"                            \
     " WHERE t.tenant_id = x.tenant_id AND t.id = x.id),"                                           \
@@ -144,29 +142,53 @@ static const char word_sql[] =
     " message_id, turn_id, author, via, epoch, state, settled_at, answer_by)"                      \
     " SELECT tenant_id, gen_random_uuid(), conversation_id, session_id, delivery_seq + 1, said,"   \
     " id, 'ai', 'stream', epoch, 'delivered', clock_timestamp(), clock_timestamp() FROM turn"      \
-    " WHERE words <> ''),"                                                                         \
-    " left_open AS (UPDATE inbox_events e SET state = CASE WHEN k.is_answered THEN 'answered'"     \
-    " ELSE 'late' END, turn_id = CASE WHEN k.is_answered THEN k.turn_id END,"                      \
-    " reason = CASE WHEN NOT k.is_answered THEN 'call_over' END, settled_at = clock_timestamp()"   \
-    " FROM (SELECT y.tenant_id, y.channel, y.provider_id, y.state, x.id AS turn_id,"               \
-    " coalesce(x.words <> '' AND y.provider_id = ANY (x.answers), false) AS is_answered"           \
-    " FROM call c CROSS JOIN LATERAL (SELECT o.tenant_id, o.channel, o.provider_id, o.state"       \
-    " FROM inbox_events o WHERE o.tenant_id = c.tenant_id AND o.session_id = c.id"                 \
-    " AND o.state = 'open' OFFSET 0) AS y LEFT JOIN turn x ON x.tenant_id = c.tenant_id"           \
-    " AND x.session_id = c.id) AS k"                                                               \
-    " WHERE e.tenant_id = k.tenant_id AND e.channel = k.channel"                                   \
-    " AND e.provider_id = k.provider_id AND e.state = k.state),"                                   \
-    " silent AS MATERIALIZED (SELECT d.tenant_id, d.id, d.message_id, " ESTIMATE " AS heard"       \
-    " FROM call c JOIN deliveries d ON d.tenant_id = c.tenant_id AND d.session_id = c.id"          \
-    " AND d.via = 'stream' AND d.state = 'sending' JOIN messages m ON m.tenant_id = d.tenant_id"   \
-    " AND m.id = d.message_id CROSS JOIN LATERAL (SELECT least(100000, greatest(0, extract("       \
-    "epoch FROM " at " - d.created_at) * " SPEAKING_RATE "))::integer AS chars) AS n),"            \
-    " settled AS (UPDATE deliveries d SET state = CASE WHEN u.heard = '' THEN 'suppressed'"        \
-    " ELSE 'delivered' END, reason = CASE WHEN u.heard = '' THEN 'unheard' END,"                   \
-    " settled_at = clock_timestamp() FROM silent u"                                                \
-    " WHERE d.tenant_id = u.tenant_id AND d.id = u.id)"                                            \
-    " UPDATE messages m SET heard = u.heard FROM silent u WHERE m.tenant_id = u.tenant_id"         \
-    " AND m.id = u.message_id"
+    " WHERE words <> ''),"
+
+/* Somebody took over while it was spoken: its engine is refused, and what was heard was said. */
+static const char stop_sql[] =
+    "WITH call AS MATERIALIZED (SELECT s.* FROM channel_sessions s WHERE s.tenant_id = $1::uuid"
+    " AND s.id = $2::uuid AND s.turn_id = $3::uuid)," TURN_SQL(" AND t.heard_reason = 'stop'")
+        REPLY_SQL
+    " over AS (UPDATE channel_sessions s SET fence = s.fence + 1, turn_id = NULL,"
+    " delivery_seq = s.delivery_seq + (x.words <> '')::integer FROM turn x"
+    " WHERE s.tenant_id = x.tenant_id AND s.id = x.session_id)"
+    " UPDATE inbox_events e SET state = 'answered', turn_id = k.id, settled_at = clock_timestamp()"
+    " FROM (SELECT x.tenant_id, x.id, u.provider_id FROM turn x"
+    " CROSS JOIN LATERAL unnest(x.answers) AS u (provider_id) WHERE x.words <> '') AS k"
+    " WHERE e.tenant_id = k.tenant_id AND e.channel = 'voice' AND e.provider_id = k.provider_id"
+    " AND e.state = 'open'";
+
+/* Of the calls that `which` finds; they ended at `at`. */
+#define END_SQL(which, at)                                                                         \
+    "WITH call AS MATERIALIZED (" which ")," TURN_SQL("") REPLY_SQL                                \
+        " over AS (UPDATE channel_sessions s SET ended_at = " at ", fence = s.fence + 1,"          \
+        " worker = NULL, due_at = NULL, burst_at = NULL, turn_id = NULL,"                          \
+        " delivery_seq = s.delivery_seq + (SELECT count(*) FROM turn x WHERE x.session_id = s.id"  \
+        " AND x.words <> '') FROM call c WHERE s.tenant_id = c.tenant_id AND s.id = c.id),"        \
+        " left_open AS (UPDATE inbox_events e SET state = CASE WHEN k.is_answered THEN 'answered'" \
+        " ELSE 'late' END, turn_id = CASE WHEN k.is_answered THEN k.turn_id END,"                  \
+        " reason = CASE WHEN NOT k.is_answered THEN 'call_over' END, settled_at = "                \
+        "clock_timestamp()"                                                                        \
+        " FROM (SELECT y.tenant_id, y.channel, y.provider_id, y.state, x.id AS turn_id,"           \
+        " coalesce(x.words <> '' AND y.provider_id = ANY (x.answers), false) AS is_answered"       \
+        " FROM call c CROSS JOIN LATERAL (SELECT o.tenant_id, o.channel, o.provider_id, o.state"   \
+        " FROM inbox_events o WHERE o.tenant_id = c.tenant_id AND o.session_id = c.id"             \
+        " AND o.state = 'open' OFFSET 0) AS y LEFT JOIN turn x ON x.tenant_id = c.tenant_id"       \
+        " AND x.session_id = c.id) AS k"                                                           \
+        " WHERE e.tenant_id = k.tenant_id AND e.channel = k.channel"                               \
+        " AND e.provider_id = k.provider_id AND e.state = k.state),"                               \
+        " silent AS MATERIALIZED (SELECT d.tenant_id, d.id, d.message_id, " ESTIMATE " AS heard"   \
+        " FROM call c JOIN deliveries d ON d.tenant_id = c.tenant_id AND d.session_id = c.id"      \
+        " AND d.via = 'stream' AND d.state = 'sending' JOIN messages m ON m.tenant_id = "          \
+        "d.tenant_id"                                                                              \
+        " AND m.id = d.message_id CROSS JOIN LATERAL (SELECT least(100000, greatest(0, extract("   \
+        "epoch FROM " at " - d.created_at) * " SPEAKING_RATE "))::integer AS chars) AS n),"        \
+        " settled AS (UPDATE deliveries d SET state = CASE WHEN u.heard = '' THEN 'suppressed'"    \
+        " ELSE 'delivered' END, reason = CASE WHEN u.heard = '' THEN 'unheard' END,"               \
+        " settled_at = clock_timestamp() FROM silent u"                                            \
+        " WHERE d.tenant_id = u.tenant_id AND d.id = u.id)"                                        \
+        " UPDATE messages m SET heard = u.heard FROM silent u WHERE m.tenant_id = u.tenant_id"     \
+        " AND m.id = u.message_id"
 
 static const char end_sql[] =
     END_SQL("SELECT s.* FROM channel_sessions s WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid"
@@ -264,11 +286,17 @@ void voice_add_word(struct pg_unit *unit, struct arena *arena, const char *worke
     pg_param(statement, number_of(arena, word->seq));
     pg_param(statement, word->text);
     pg_param(statement, word->reason);
+    if (strcmp(word->reason, "stop") != 0)
+        return;
+    statement = pg_add(unit, stop_sql);
+    pg_param(statement, word->tenant);
+    pg_param(statement, text_of(arena, &word->session));
+    pg_param(statement, text_of(arena, &word->turn));
 }
 
 void voice_read_told(const struct pg_answer *answer, int first, struct voice_told *out)
 {
-    const int s = first + VOICE_WORD_STATEMENTS - 1;
+    const int s = first + 2; /* behind the locks */
     *out = (struct voice_told){.kind = VOICE_TOLD_NOTHING};
     if (pg_rows(answer->results, s) == 0)
         return;

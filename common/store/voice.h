@@ -38,12 +38,11 @@ struct voice_word {
     const char *reason; /* of the contract: "last", "interrupt", ... */
 };
 
-#define VOICE_WORD_STATEMENTS 3
-
 /* Adds that the newest word of the ingress about a turn is kept; an older one than the row has
  * changes nothing. A reply that is committed is settled by it: heard in part or whole, or not at
- * all. One that was cut off before anything was heard begins anew, under another number, and its
- * session is due in 3 s in the name of `worker`, or with the caller's next words. */
+ * all. A turn that a takeover stopped ends with what was heard as its reply. One that was cut off
+ * before anything was heard begins anew, under another number, and its session is due in 3 s in the
+ * name of `worker`, or with the caller's next words. */
 void voice_add_word(struct pg_unit *unit, struct arena *arena, const char *worker,
                     const struct voice_word *word);
 
@@ -60,7 +59,8 @@ struct voice_told {
     const char *words;          /* all that was heard of the turn; borrowed from the answer */
 };
 
-/* Reads it; `first` is the statement that voice_add_word began with. */
+/* Reads it, also behind VOICE_TOLD_RUNNING of a turn that is over by now ("stop"); `first` is the
+ * statement that voice_add_word began with. */
 void voice_read_told(const struct pg_answer *answer, int first, struct voice_told *out);
 
 /* A call's end. */

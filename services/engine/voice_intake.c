@@ -398,7 +398,8 @@ static void report_word(struct intake *intake, const struct pg_answer *answer)
     voice_read_told(answer, 0, &told);
     log_debug("voice.heard", LOG_TEXT("reason", item->reason), LOG_INT("fence", item->spoken.fence),
               LOG_INT("seq", item->spoken.seq), LOG_INT("told", told.kind));
-    if (item->kind == ITEM_ENDED || told.kind == VOICE_TOLD_ANEW)
+    if (item->kind == ITEM_ENDED || told.kind == VOICE_TOLD_ANEW ||
+        strcmp(item->reason, "stop") == 0)
         sessions_forget(sessions, &event->session);
     if (item->kind == ITEM_ENDED)
         return;

@@ -194,6 +194,8 @@ def test_takeover_stops_the_speech(desk):
     spoken = list(call.spoken)
     call.listen(4)
     assert call.spoken == spoken and [f["kind"] for f in call.frames].count("stop") == 1
+    (body, heard, outcome, state, _), = call.wait_settled(1)
+    assert (body, heard, outcome, state) == (call.said, call.said, "interrupted", "delivered")
     before = len(call.frames)
     call.prompt("is somebody there?")
     call.listen(2)
@@ -268,3 +270,77 @@ def test_another_socket_goes_on(desk):
     assert said == ANSWER[ANSWER.index("We are open"):], said
     assert len(call.asides) == 1
     call.close()
+
+
+def test_another_socket_in_the_middle_of_a_turn(desk):
+    """The model still speaks when the socket changes: what was heard is asked for, each sentence comes once."""
+    engines(desk, **CALLS)
+    call = Call(desk)
+    prompt(call, lambda nonce: stops(nonce, 12, 8000))
+    call.pump(lambda: "weekdays." in call.said, 10, "two sentences")
+    desk.faults("model", {"match": "cut off in the middle", "action": {"type": "reply", "text": ANSWER}})
+    call.heard("close")
+    call.relay = "VX" + call.sid[2:]
+    call.setup(resumed=True)
+    assert call.wait_over() == ANSWER, call.frames
+    (body, heard, outcome, state, _), = call.wait_settled(1)
+    assert (body, heard, outcome, state) == (ANSWER, ANSWER, "reply", "delivered")
+    desk.faults("model")
+    call.close()
+
+
+def test_prompt_while_the_desk_speaks(desk):
+    """What was begun is said to its end; what the caller said meanwhile is the next turn."""
+    engines(desk, **CALLS)
+    call = Call(desk)
+    first = prompt(call, lambda nonce: stops(nonce, 10, 1500))
+    call.pump(lambda: len(call.spoken) >= 2, 10, "two pieces")
+    second = call.prompt("and on Sundays?")
+    assert call.wait_over() == ANSWER
+    call.over = False
+    said = call.wait_over()
+    assert oracle.new_nonces(said) == [second] and first in said, said
+    replies = call.wait_settled(2)
+    assert [reply[2:4] for reply in replies] == [("reply", "delivered")] * 2
+    assert call.events() == [("answered", None)] * 2
+    desk.faults("model")
+    call.close()
+
+
+def test_slow_tool_is_covered_by_a_word(desk):
+    """Which is no part of the reply."""
+    engines(desk, **CALLS)
+    call = Call(desk, tenant=1)
+    lock = desk.servers.postgres.connect(desk.installation.database)
+    lock.autocommit = False
+    try:
+        with lock.cursor() as cursor:
+            cursor.execute("LOCK TABLE escalations IN SHARE ROW EXCLUSIVE MODE")
+        arguments = '{"message": "please call"}'
+        nonce = prompt(call, lambda nonce: {"match": nonce, "action": {
+            "type": "tool_call", "name": "take_message", "arguments": arguments}})
+        call.pump(lambda: call.asides, 10, "a word while the tool works")
+        lock.rollback()
+    finally:
+        lock.close()
+    said = call.wait_over()
+    assert oracle.new_nonces(said) == [nonce] and call.asides[0] not in said
+    (body, heard, outcome, state, _), = call.wait_settled(1)
+    assert (body, heard, outcome, state) == (said, said, "reply", "delivered")
+    desk.faults("model")
+    call.close()
+
+
+def test_withheld_number_is_a_person_of_its_own(desk):
+    engines(desk, **CALLS)
+    desk.faults("model")
+    calls = [Call(desk) for _ in range(2)]
+    for call in calls:
+        call.customer.address = "anonymous"
+        call.prompt()
+        call.wait_over()
+        call.wait_settled(1)
+    talks = {call.session()["conversation_id"] for call in calls}
+    assert len(talks) == 2 and calls[0].session()["remote_address"] == calls[0].sid
+    for call in calls:
+        call.close()

@@ -166,6 +166,23 @@ static void a_word_before_the_commit_settles_it(void)
     end_test();
 }
 
+/* What sounded until somebody took over was said. */
+static void a_takeover_keeps_what_was_heard(void)
+{
+    begin_test();
+    run(voice_sql);
+    struct inbox_claimed claimed = say(1);
+    const struct turn_started turn = start(WORKER_A, &claimed);
+    CU_ASSERT_EQUAL(hear(&turn, turn.fence, 1, "stop", "It is"), VOICE_TOLD_RUNNING);
+    CU_ASSERT_EQUAL(hear(&turn, turn.fence, 1, "stop", "It is"), VOICE_TOLD_SETTLED);
+    CU_ASSERT_STRING_EQUAL(value(REPLY), "stream|delivered|It is|It is");
+    CU_ASSERT_STRING_EQUAL(value(EVENTS), "answered");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM deliveries"), "1");
+    const struct turn_commit late = commit_of(&claimed, &turn);
+    CU_ASSERT_EQUAL(commit(WORKER_A, &late).kind, TURN_REFUSED_LOST);
+    end_test();
+}
+
 static void a_call_ends_once(void)
 {
     begin_test();
@@ -206,6 +223,7 @@ int main(void)
     CU_add_test(suite, "nobody heard it", what_nobody_heard_is_open_again);
     CU_add_test(suite, "anew", a_running_turn_begins_anew_under_another_number);
     CU_add_test(suite, "before the commit", a_word_before_the_commit_settles_it);
+    CU_add_test(suite, "a takeover", a_takeover_keeps_what_was_heard);
     CU_add_test(suite, "the end", a_call_ends_once);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
