@@ -286,7 +286,8 @@ void engine_drain_step(struct engine *engine)
 {
     if (!engine->draining || engine->retiring || sessions_at_work(engine->sessions) > 0 ||
         statements_in_flight(engine->sessions) || summaries_in_flight(engine->summaries) ||
-        !intake_idle(engine->intake) || !intake_idle(engine->voice_intake) ||
+        !intake_idle(engine->intake) ||
+        (engine->voice_intake != NULL && !intake_idle(engine->voice_intake)) ||
         (engine->adopt != NULL && adopt_in_flight(engine->adopt)) ||
         (engine->rota != NULL && !rota_idle(engine->rota)) ||
         (engine->relay != NULL && !relay_idle(engine->relay)))
