@@ -41,7 +41,7 @@ SECONDS = {RELEASE: 999, "unit": 190, "flow/test_responder_receipts": 165, "tool
            "flow/test_deskctl_dead": 90, "flow/test_stories": 80, "flow/test_reception": 80,
            "flow/test_engine_crash": 75, "llm/test_rates": 75, "e2e/test_sms_load": 70,
            "flow/test_engine": 70, "flow/test_escalation": 70, "e2e/test_stories": 70,
-           "crash/test_states": 65, "flow/test_responder": 60, "e2e/test_sms": 60,
+           "crash/test_states": 65, "flow/test_voice_engine": 60, "flow/test_responder": 60, "e2e/test_sms": 60,
            "takeover/test_offsets": 50, "flow/test_budgets": 50, "flow/test_prompt": 45,
            "flow/test_deskctl_setup": 40, "flow/test_voice_ingress": 200,
            "flow/test_voice_outage": 120}
