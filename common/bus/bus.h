@@ -66,10 +66,12 @@ struct bus_producer_options {
                                     time-out of a request, and one that ends cuts the connection for
                                     all: far longer than a broker that is slow may take */
     int64_t queue_max_bytes;     /* 0: 64 MiB; a full queue is RETRY_LATER "bus.full" */
+    bool is_stream; /* what is of no use a moment later: acks=1, not idempotent, so that
+                       records may be lost, repeated or change places */
 };
 
-/* Opens an idempotent producer (acks=all, linger 0). Succeeds with the broker away. BUG
- * "bus.config" for an impossible setting. Returns owned. */
+/* Opens an idempotent producer (acks=all, linger 0; but see is_stream). Succeeds with the broker
+ * away. BUG "bus.config" for an impossible setting. Returns owned. */
 int bus_producer_open(const struct bus_producer_options *options, struct bus_producer **producer,
                       struct err *err);
 

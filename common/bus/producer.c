@@ -114,8 +114,8 @@ static int make_conf(const struct bus_producer_options *options, struct bus_prod
         options->delivery_timeout_ms > 0 ? options->delivery_timeout_ms : DELIVERY_TIMEOUT_MS;
     int64_t max_bytes = options->queue_max_bytes > 0 ? options->queue_max_bytes : QUEUE_MAX_BYTES;
     const struct bus_setting settings[] = {
-        {"enable.idempotence", "true"},
-        {"acks", "all"},
+        {"enable.idempotence", options->is_stream ? "false" : "true"},
+        {"acks", options->is_stream ? "1" : "all"},
         {"linger.ms", "0"},
         /* A broker that does not answer must not be the one that is asked for a minute. */
         {"socket.timeout.ms", "6000"},

@@ -27,6 +27,7 @@ struct adopted {
     struct uuid session, conversation;
     char tenant[UUID_TEXT_SIZE];
     int64_t claimed;
+    bool is_call;
 };
 
 /* Reads row `row` over both lists; false when there is none. */

@@ -1,6 +1,7 @@
 /* SQL of takeover, reply and hand-back. deskctl calls it; the console will. */
 #include "store/conversation.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "store/delivery_state.h"
@@ -22,7 +23,7 @@ static const char suppress_sql[] =
 
 static const char in_flight_sql[] =
     "SELECT count(*) FROM deliveries WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
-    " AND author = 'ai' AND state = ANY ('" DELIVERY_IN_FLIGHT "')";
+    " AND author = 'ai' AND via <> 'stream' AND state = ANY ('" DELIVERY_IN_FLIGHT "')";
 
 /* Locked in their order first: an engine that drains gives many back without their conversations.
  */
@@ -50,7 +51,7 @@ static const char mark_dead_sql[] =
 static const char expire_sql[] =
     "WITH expired AS (UPDATE deliveries d SET state = 'unknown', worker = NULL"
     " WHERE d.tenant_id = $1::uuid AND d.conversation_id = $2::uuid"
-    " AND d.author = 'ai' AND d.state = 'sending'"
+    " AND d.author = 'ai' AND d.via <> 'stream' AND d.state = 'sending'"
     " AND NOT EXISTS (SELECT FROM workers w WHERE w.id = d.worker AND NOT w.dead)"
     " RETURNING d.tenant_id, d.id, d.attempts)"
     " UPDATE delivery_attempts a SET outcome = 'unknown', finished_at = clock_timestamp()"
@@ -58,9 +59,11 @@ static const char expire_sql[] =
     " WHERE a.tenant_id = e.tenant_id AND a.delivery_id = e.id AND a.number = e.attempts"
     " AND a.outcome IS NULL";
 
+/* What is spoken has no sender to wait for: its frames are refused once the call has heard of the
+ * new epoch. */
 static const char leaving_sql[] =
     "SELECT count(*) FROM deliveries WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
-    " AND author = 'ai' AND state = 'sending'";
+    " AND author = 'ai' AND via <> 'stream' AND state = 'sending'";
 
 static const char free_sql[] =
     "UPDATE conversations SET epoch = epoch + 1, held_by = NULL, held_at = NULL,"
@@ -123,6 +126,11 @@ static const char settled_sql[] =
     "SELECT id FROM escalations WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
     " AND state = 'accepted' AND reason <> 'message' ORDER BY id FOR NO KEY UPDATE";
 
+static const char calls_sql[] =
+    "SELECT call_sid, stream_partition FROM channel_sessions WHERE tenant_id = $1::uuid"
+    " AND conversation_id = $2::uuid AND kind = 'voice' AND ended_at IS NULL"
+    " AND call_sid IS NOT NULL ORDER BY call_at DESC LIMIT 8";
+
 /* In the order of all locks: the conversation, then the session. */
 static const char hold_sql[] =
     "SELECT held_by = $3::text FROM conversations WHERE tenant_id = $1::uuid AND id = $2::uuid"
@@ -135,7 +143,9 @@ static const char where_sql[] =
     " AND ch.id = s.channel_id AND ch.removed_at IS NULL"
     " WHERE s.tenant_id = $1::uuid AND s.conversation_id = $2::uuid AND s.kind = 'sms'"
     " AND s.id = (SELECT m.session_id FROM messages m WHERE m.tenant_id = $1::uuid"
-    " AND m.conversation_id = $2::uuid AND m.direction = 'in' ORDER BY m.position DESC LIMIT 1)"
+    " AND m.conversation_id = $2::uuid AND m.direction = 'in' AND EXISTS (SELECT"
+    " FROM channel_sessions q WHERE q.tenant_id = m.tenant_id AND q.id = m.session_id"
+    " AND q.kind = 'sms') ORDER BY m.position DESC LIMIT 1)"
     " FOR NO KEY UPDATE OF s";
 
 static const char say_sql[] =
@@ -235,6 +245,23 @@ static int step_wishes(struct pg_session *session, const struct texts *texts, co
     return rc;
 }
 
+static int find_calls(struct pg_session *session, const struct texts *texts,
+                      struct conversation_takeover *taken, struct err *err)
+{
+    const struct pg_statement statement = {
+        .sql = calls_sql, .params = {texts->params[0], texts->params[1]}, .param_count = 2};
+    struct pg_result *calls = NULL;
+    if (pg_session_query(session, &statement, &calls, err) != 0)
+        return -1;
+    for (int row = 0; row < pg_rows(calls, 0) && row < CONVERSATION_CALLS_MAX; row++) {
+        struct conversation_call *call = &taken->calls[taken->call_count++];
+        snprintf(call->call_sid, sizeof call->call_sid, "%s", pg_text(calls, 0, row, 0));
+        call->partition = (int)pg_int(calls, 0, row, 1);
+    }
+    pg_result_free(&calls);
+    return 0;
+}
+
 int conversation_take_over(struct pg_session *session, const struct conversation_ref *ref,
                            struct conversation_takeover *out, struct err *err)
 {
@@ -254,7 +281,8 @@ int conversation_take_over(struct pg_session *session, const struct conversation
         return -1;
     if (!raised)
         return refused(session, &texts, err);
-    if (step_wishes(session, &texts, asked_sql, ESCALATION_ACCEPT, err) != 0)
+    if (step_wishes(session, &texts, asked_sql, ESCALATION_ACCEPT, err) != 0 ||
+        find_calls(session, &texts, &taken, err) != 0)
         return -1;
     *out = taken;
     return 0;

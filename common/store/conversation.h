@@ -18,8 +18,15 @@ struct conversation_ref {
     const char *actor; /* the operator's name, for the row and the audit log */
 };
 
+#define CONVERSATION_CALLS_MAX 8
+
 struct conversation_takeover {
     int64_t epoch;
+    struct conversation_call {
+        char call_sid[48];
+        int partition;               /* of desk.voice.stream */
+    } calls[CONVERSATION_CALLS_MAX]; /* that go on: each is to be told of the epoch (`stop`) */
+    size_t call_count;
     int64_t suppressed; /* AI replies that will not leave */
     int64_t in_flight;  /* AI replies that a responder is just sending or asks about */
 };

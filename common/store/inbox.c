@@ -21,24 +21,24 @@ static const char lock_addresses_sql[] =
 static const char insert_sql[] =
     "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[],"
     " $6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::bytea[], $11::timestamptz[],"
-    " $12::text[], $13::text[], $15::bigint[]) AS t (tenant_id, provider_id, sender, address,"
-    " session_id, contact_id, message_id, address_hash, content_hash, event_time, word,"
-    " traceparent, place)),"
+    " $12::text[], $13::text[], $15::bigint[], $18::text[]) AS t (tenant_id, provider_id, sender,"
+    " address, session_id, contact_id, message_id, address_hash, content_hash, event_time, word,"
+    " traceparent, place, channel)),"
     /* The words of this batch that are new: mostly none, so that each text asks an empty list. */
     " words AS MATERIALIZED (SELECT w.tenant_id, w.sender, w.address, w.place, CASE w.word"
     " WHEN 'stop' THEN 'opted_out' ELSE 'opted_in' END AS consent FROM input w"
     " WHERE w.word IN ('stop', 'start')"
     " AND NOT EXISTS (SELECT FROM inbox_events x WHERE x.tenant_id = w.tenant_id"
-    " AND x.channel = 'sms' AND x.provider_id = w.provider_id)),"
+    " AND x.channel = w.channel AND x.provider_id = w.provider_id)),"
     " judged AS MATERIALIZED (SELECT i.*, coalesce((SELECT w.consent FROM words w"
     " WHERE w.tenant_id = i.tenant_id AND w.sender = i.sender AND w.address = i.address"
     " AND w.place < i.place ORDER BY w.place DESC LIMIT 1), c.state) AS consent,"
     " e.erased_at IS NOT NULL AS erased"
     " FROM input i"
-    " JOIN channels ch ON ch.tenant_id = i.tenant_id AND ch.kind = 'sms'"
+    " JOIN channels ch ON ch.tenant_id = i.tenant_id AND ch.kind = i.channel"
     " AND ch.address = i.sender AND ch.removed_at IS NULL"
     " LEFT JOIN consents c ON c.tenant_id = i.tenant_id AND c.sender = i.sender"
-    " AND c.address = i.address"
+    " AND c.address = i.address AND i.channel = 'sms'"
     " LEFT JOIN erasures e ON e.tenant_id = i.tenant_id AND e.address_hash = i.address_hash"
     " AND e.erased_at >= i.event_time),"
     " reasoned AS (SELECT j.*, CASE WHEN erased THEN 'erased'"
@@ -46,10 +46,15 @@ static const char insert_sql[] =
     " WHEN word = 'start' AND consent = 'opted_out' THEN 'opted_in'"
     " WHEN word = 'help' THEN 'help'"
     " WHEN word = 'code' AND " ROTA_SENDER_SQL " THEN 'rota'"
+    " WHEN word = 'note' THEN 'note'"
     " WHEN consent = 'opted_out' THEN 'no_consent'"
     " WHEN event_time < clock_timestamp() - $14::bigint * interval '1 ms' THEN 'late'"
-    " WHEN EXISTS (SELECT FROM channels o WHERE o.kind = 'sms' AND o.address = j.address"
-    " AND o.removed_at IS NULL) THEN 'loop'"
+    /* A call that is over is nobody's to answer any more. */
+    " WHEN j.channel = 'voice' AND EXISTS (SELECT FROM channel_sessions s"
+    " WHERE s.tenant_id = j.tenant_id AND s.id = j.session_id AND s.ended_at IS NOT NULL)"
+    " THEN 'late'"
+    " WHEN j.channel = 'sms' AND EXISTS (SELECT FROM channels o WHERE o.kind = 'sms'"
+    " AND o.address = j.address AND o.removed_at IS NULL) THEN 'loop'"
     " WHEN $16::bigint > 0 AND $16::bigint = (SELECT count(*) FROM (SELECT d.author, d.created_at"
     " FROM deliveries d WHERE d.tenant_id = j.tenant_id AND d.session_id = j.session_id"
     " ORDER BY d.seq DESC LIMIT $16::bigint) n WHERE n.author = 'ai'"
@@ -58,7 +63,7 @@ static const char insert_sql[] =
     " FROM judged j),"
     " made AS (INSERT INTO inbox_events (tenant_id, channel, provider_id, session_id, message_id,"
     " address_hash, content_hash, state, reason, claim_id, event_time, settled_at, traceparent)"
-    " SELECT tenant_id, 'sms', provider_id, session_id, message_id, address_hash, content_hash,"
+    " SELECT tenant_id, channel, provider_id, session_id, message_id, address_hash, content_hash,"
     " CASE WHEN reason IS NULL THEN 'open' WHEN reason = 'late' THEN 'late' ELSE 'ended' END,"
     " reason, $1::uuid, event_time, CASE WHEN reason IS NOT NULL THEN clock_timestamp() END,"
     " nullif(traceparent, '')"
@@ -92,10 +97,11 @@ static const char lock_contacts_sql[] =
 static const char touch_conversations_sql[] =
     "WITH mine AS MATERIALIZED (SELECT a.tenant_id, a.contact_id,"
     " CASE WHEN e.reason = 'loop' THEN e.session_id END AS looping"
-    " FROM unnest($2::uuid[], $3::text[], $5::text[]) AS i (tenant_id, provider_id, address)"
+    " FROM unnest($2::uuid[], $3::text[], $5::text[], $6::text[])"
+    " AS i (tenant_id, provider_id, address, channel)"
     " JOIN contact_addresses a ON a.tenant_id = i.tenant_id AND a.kind = 'phone'"
     " AND a.address = i.address"
-    " JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = 'sms'"
+    " JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = i.channel"
     " AND e.provider_id = i.provider_id AND e.claim_id = $1::uuid"
     " AND e.reason IS DISTINCT FROM 'erased'),"
     " locked AS MATERIALIZED (SELECT c.tenant_id, c.id FROM conversations c"
@@ -122,12 +128,12 @@ static const char touch_conversations_sql[] =
  * read. */
 static const char arm_sql[] =
     "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[],"
-    " $6::text[], $7::jsonb[], $8::uuid[], $9::uuid[], $10::text[], $14::bigint[])"
+    " $6::text[], $7::jsonb[], $8::uuid[], $9::uuid[], $10::text[], $14::bigint[], $15::text[])"
     " WITH ORDINALITY AS t (tenant_id, provider_id, sender, address, body, media, session_id,"
-    " conversation_id, word, place, n)),"
+    " conversation_id, word, place, channel, n)),"
     " known AS MATERIALIZED (SELECT i.*, e.state, e.reason, e.message_id, e.event_time,"
     " e.session_id AS claimed_session, e.claim_id = $1::uuid AS fresh FROM input i"
-    " JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = 'sms'"
+    " JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = i.channel"
     " AND e.provider_id = i.provider_id),"
     /* talk: the contact's open conversation, or the one that the first of its texts opens. */
     " mine AS MATERIALIZED (SELECT k.*, a.contact_id, ch.id AS channel_id,"
@@ -136,7 +142,7 @@ static const char arm_sql[] =
     " JOIN contact_addresses a ON a.tenant_id = k.tenant_id AND a.kind = 'phone'"
     " AND a.address = k.address"
     " CROSS JOIN LATERAL (SELECT c.id FROM channels c WHERE c.tenant_id = k.tenant_id"
-    " AND c.kind = 'sms' AND c.address = k.sender"
+    " AND c.kind = k.channel AND c.address = k.sender"
     " ORDER BY c.removed_at DESC NULLS FIRST LIMIT 1) ch"
     " LEFT JOIN conversations c ON c.tenant_id = k.tenant_id AND c.contact_id = a.contact_id"
     " AND c.closed_at IS NULL"
@@ -146,12 +152,13 @@ static const char arm_sql[] =
     " ORDER BY m.tenant_id, m.contact_id),"
     " per_session AS (SELECT m.tenant_id, m.session_id, (array_agg(m.talk))[1] AS conversation_id,"
     " (array_agg(m.channel_id))[1] AS channel_id, min(m.address) AS address,"
+    " min(m.channel) AS kind,"
     " bool_or(m.state = 'open') AND bool_and(m.held_by IS NULL) AS arm"
     " FROM mine m GROUP BY m.tenant_id, m.session_id),"
     " armed AS (INSERT INTO channel_sessions AS s (tenant_id, id, conversation_id, channel_id, "
     "kind,"
     " remote_address, claimed, worker, burst_at, due_at)"
-    " SELECT tenant_id, session_id, conversation_id, channel_id, 'sms', address, 1,"
+    " SELECT tenant_id, session_id, conversation_id, channel_id, kind, address, 1,"
     " CASE WHEN arm THEN $11::uuid END, CASE WHEN arm THEN clock_timestamp() END,"
     " CASE WHEN arm THEN clock_timestamp()"
     " + least($12::bigint, $13::bigint) * interval '1 ms' END"
@@ -186,15 +193,18 @@ static const char arm_sql[] =
     " WHERE c.changed_at <= EXCLUDED.changed_at)"
     " INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author, body,"
     " media, provider_id, event_time)"
-    " SELECT m.tenant_id, m.message_id, m.talk, m.session_id, 'in', 'contact', m.body, m.media,"
-    " m.provider_id, m.event_time FROM mine m ORDER BY m.place, m.n ON CONFLICT DO NOTHING";
+    " SELECT m.tenant_id, m.message_id, m.talk, m.session_id, 'in',"
+    " CASE WHEN m.word = 'note' THEN 'system' ELSE 'contact' END, m.body, m.media,"
+    " m.provider_id, m.event_time FROM mine m WHERE m.word <> 'note' OR m.body <> ''"
+    " ORDER BY m.place, m.n ON CONFLICT DO NOTHING";
 
 static const char report_sql[] =
     "SELECT i.n, e.state, e.claim_id = $1::uuid, e.session_id, s.conversation_id, s.claimed,"
     " coalesce(s.worker = $4::uuid AND s.due_at IS NOT NULL AND e.state = 'open', false),"
     " coalesce(ceil(extract(epoch FROM s.due_at - clock_timestamp()) * 1000), 0)::bigint"
-    " FROM unnest($2::uuid[], $3::text[]) WITH ORDINALITY AS i (tenant_id, provider_id, n)"
-    " JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = 'sms'"
+    " FROM unnest($2::uuid[], $3::text[], $5::text[]) WITH ORDINALITY"
+    " AS i (tenant_id, provider_id, channel, n)"
+    " JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = i.channel"
     " AND e.provider_id = i.provider_id"
     " LEFT JOIN channel_sessions s ON s.tenant_id = e.tenant_id AND s.id = e.session_id"
     " ORDER BY i.n";
@@ -210,7 +220,7 @@ enum { REPORT_STATEMENT = 5 };
 struct columns {
     const char *tenant, *provider_id, *sender, *address, *body, *media, *word, *traceparent;
     const char *session, *contact, *message, *address_hash, *conversation, *content_hash, *time;
-    const char *lock, *place;
+    const char *lock, *place, *channel;
 };
 
 /* Text columns are read by offset, so that one loop serves them all. */
@@ -265,11 +275,9 @@ static const char *made_column(struct arena *arena, const struct inbox_event *ev
 
 static void make_word(struct strbuf *out, const struct inbox_event *event)
 {
-    static const char *const words[] = {[INBOX_NO_WORD] = "",
-                                        [INBOX_STOP] = "stop",
-                                        [INBOX_START] = "start",
-                                        [INBOX_HELP] = "help",
-                                        [INBOX_CODE] = "code"};
+    static const char *const words[] = {
+        [INBOX_NO_WORD] = "",  [INBOX_STOP] = "stop", [INBOX_START] = "start",
+        [INBOX_HELP] = "help", [INBOX_CODE] = "code", [INBOX_NOTE] = "note"};
     strbuf_add_text(out, words[event->consent]);
 }
 
@@ -307,6 +315,7 @@ static struct columns make_columns(struct arena *arena, const struct inbox_event
 {
     return (struct columns){
         .tenant = TEXT_COLUMN(tenant),
+        .channel = TEXT_COLUMN(channel),
         .provider_id = TEXT_COLUMN(provider_id),
         .sender = TEXT_COLUMN(sender),
         .address = TEXT_COLUMN(address),
@@ -374,15 +383,16 @@ void inbox_add_claim(struct pg_unit *unit, struct arena *arena, const char *work
     add(unit, insert_sql,
         (const char *[]){claim, c.tenant, c.provider_id, c.sender, c.address, c.session, c.contact,
                          c.message, c.address_hash, c.content_hash, c.time, c.word, c.traceparent,
-                         late, c.place, replies, window, NULL});
+                         late, c.place, replies, window, c.channel, NULL});
     add(unit, lock_contacts_sql, (const char *[]){c.tenant, c.address, NULL});
     add(unit, touch_conversations_sql,
-        (const char *[]){claim, c.tenant, c.provider_id, quiet, c.address, NULL});
+        (const char *[]){claim, c.tenant, c.provider_id, quiet, c.address, c.channel, NULL});
     add(unit, arm_sql,
         (const char *[]){claim, c.tenant, c.provider_id, c.sender, c.address, c.body, c.media,
                          c.session, c.conversation, c.word, worker, burst, burst_max, c.place,
-                         NULL});
-    add(unit, report_sql, (const char *[]){claim, c.tenant, c.provider_id, worker, NULL});
+                         c.channel, NULL});
+    add(unit, report_sql,
+        (const char *[]){claim, c.tenant, c.provider_id, worker, c.channel, NULL});
     add_codes(unit, arena, claim, events, count);
 }
 
@@ -393,8 +403,14 @@ bool inbox_read_answer(const struct pg_answer *answer, int row, struct rota_answ
 
 bool inbox_read_claim(const struct pg_answer *answer, int row, struct inbox_claimed *out)
 {
+    return inbox_read_claim_behind(answer, 0, row, out);
+}
+
+bool inbox_read_claim_behind(const struct pg_answer *answer, int first, int row,
+                             struct inbox_claimed *out)
+{
     const struct pg_result *r = answer->results;
-    const int s = REPORT_STATEMENT;
+    const int s = first + REPORT_STATEMENT;
     if (row >= pg_rows(r, s))
         return false;
     *out = (struct inbox_claimed){

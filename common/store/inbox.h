@@ -16,11 +16,19 @@
 /* What a text says about consent (contract: a whole message that is a stop or start word, or the
  * provider's OptOutType); INBOX_CODE: it looks like the code of a notice and is one if its sender
  * was sent any (store/rota_reply.h). */
-enum inbox_consent { INBOX_NO_WORD, INBOX_STOP, INBOX_START, INBOX_HELP, INBOX_CODE };
+enum inbox_consent {
+    INBOX_NO_WORD,
+    INBOX_STOP,
+    INBOX_START,
+    INBOX_HELP,
+    INBOX_CODE,
+    INBOX_NOTE, /* nobody's words: what happened to a call; ends at once, `body` may be "" */
+};
 
 struct inbox_event {
     const char *tenant;      /* uuid text */
-    const char *provider_id; /* MessageSid */
+    const char *channel;     /* "sms" or "voice" */
+    const char *provider_id; /* MessageSid; of a call what its record is known by (VOICE.md) */
     const char *sender;      /* our number */
     const char *address;     /* the customer's */
     const char *body;
@@ -65,6 +73,12 @@ struct inbox_claimed {
  * any row have no channel of their tenant: they are dead letters. Texts are borrowed from the
  * answer. */
 bool inbox_read_claim(const struct pg_answer *answer, int row, struct inbox_claimed *out);
+
+/* Likewise, of a unit in which the claim's statements begin with number `first`. */
+bool inbox_read_claim_behind(const struct pg_answer *answer, int first, int row,
+                             struct inbox_claimed *out);
+
+#define INBOX_CLAIM_STATEMENTS 6 /* without codes of a rota */
 
 /* Reads row `row` of the answers to codes that this claim wrote and that are to leave, or false. */
 bool inbox_read_answer(const struct pg_answer *answer, int row, struct rota_answer *out);

@@ -65,7 +65,7 @@
     " AND x.id = (SELECT r.escalation_id FROM receptions r WHERE r.tenant_id = u.tenant_id"        \
     " AND r.conversation_id = u.conversation_id AND r.session_id = u.session_id) OFFSET 0) AS e"   \
     " ON true"                                                                                     \
-    " WHERE s.tenant_id = u.tenant_id AND s.id = u.session_id"                                     \
+    " WHERE s.tenant_id = u.tenant_id AND s.id = u.session_id AND s.kind = 'sms'"                  \
     " AND s.conversation_id = u.conversation_id AND e.state IS DISTINCT FROM 'closed'"             \
     " AND EXISTS (SELECT FROM inbox_events w WHERE w.tenant_id = u.tenant_id"                      \
     " AND w.turn_id = u.id AND w.provider_id NOT LIKE '" RECOVER_EVENT "%' OFFSET 0)"              \

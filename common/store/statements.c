@@ -22,6 +22,7 @@
 #include "store/round.h"
 #include "store/turn.h"
 #include "store/usage.h"
+#include "store/voice.h"
 #include "store/worker.h"
 
 #define STATEMENTS_MAX 64
@@ -36,7 +37,8 @@ static const char *const *const lists[] = {worker_statements,       inbox_statem
                                            recover_statements,      delivery_statements,
                                            delivery_due_statements, job_statements,
                                            rota_statements,         usage_statements,
-                                           calls_statements,        of_directory};
+                                           calls_statements,        of_directory,
+                                           voice_statements};
 
 static const char *flat[STATEMENTS_MAX + 1];
 static size_t flat_count;

@@ -45,20 +45,22 @@ static const char lock_sessions_sql[] =
 #define OLDEST "(statement_timestamp() - $12::bigint * interval '1 ms')"
 
 /* The context: all texts to be answered (50 at most) and the 40 last messages before. A reply that
- * never left is not part of what was said. Only what came in has an event, only what goes out a
- * delivery: each is asked for one of them. */
+ * never left is not part of what was said, of a spoken one what was heard. Only what came in has an
+ * event, only what goes out a delivery: each is asked for one of them. */
 #define CONTEXT_SQL                                                                                \
     "(SELECT json_agg(h ORDER BY h.position) FROM ("                                               \
     " SELECT m.position, m.author, m.body AS text, m.media, true AS open,"                         \
     " (extract(epoch FROM m.event_time) * 1000)::bigint AS at_ms,"                                 \
     " m.provider_id AS event FROM messages m"                                                      \
     " WHERE m.tenant_id = j.tenant_id AND m.id = ANY (j.message_ids)"                              \
-    " UNION ALL SELECT * FROM (SELECT m.position, m.author, m.body, m.media, false,"               \
+    " UNION ALL SELECT * FROM (SELECT m.position, m.author, coalesce(m.heard, m.body),"            \
+    " m.media, false,"                                                                             \
     " (extract(epoch FROM m.event_time) * 1000)::bigint,"                                          \
     " NULL::text FROM messages m WHERE m.tenant_id = j.tenant_id"                                  \
     " AND m.conversation_id = j.conversation_id"                                                   \
     " AND CASE m.direction WHEN 'in' THEN NOT EXISTS (SELECT FROM inbox_events e"                  \
-    " WHERE e.tenant_id = m.tenant_id AND e.channel = 'sms' AND e.provider_id = m.provider_id"     \
+    " WHERE e.tenant_id = m.tenant_id AND e.channel = ANY ('{sms,voice}')"                         \
+    " AND e.provider_id = m.provider_id"                                                           \
     " AND (e.state = 'failed' OR (e.state = 'open' AND e.event_time >= " OLDEST ")) OFFSET 0)"     \
     " ELSE NOT EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = m.tenant_id"                   \
     " AND d.message_id = m.id AND d.state = 'suppressed' OFFSET 0) END"                            \
@@ -72,6 +74,9 @@ static const char lock_sessions_sql[] =
     " EXISTS (SELECT FROM escalations e WHERE e.tenant_id = r.tenant_id"                           \
     " AND e.id = r.escalation_id)) FROM receptions r WHERE r.tenant_id = j.tenant_id"              \
     " AND r.conversation_id = j.now_conversation AND r.session_id = j.session_id)"
+
+/* Of a start that does not know the conversation: it runs behind the claim that opened it. */
+#define NIL "00000000-0000-0000-0000-000000000000"
 
 /* A round is told again unless a newer text was claimed before any of its calls started. */
 #define ROUND_STANDS                                                                               \
@@ -128,6 +133,8 @@ static const char start_sql[] =
     " $6::boolean[], $7::boolean[]) WITH ORDINALITY"
     " AS t (tenant_id, session_id, conversation_id, new_turn_id, recompute, suspect_slot, n)),"
     " seen AS (SELECT i.*, s.fence, s.claimed, s.turn_id, s.turn_number, s.worker AS owner,"
+    " s.kind AS channel, s.call_sid, s.stream_partition, t.number, t.heard, t.heard_reason,"
+    " t.answers,"
     " c.epoch, c.held_by, c.contact_id, s.conversation_id AS now_conversation, ch.assistant_id,"
     " a.current_version, o.events[1:50] AS events, o.message_ids[1:50] AS message_ids,"
     " o.traceparent, o.stale,"
@@ -151,7 +158,7 @@ static const char start_sql[] =
     " AND t.state = 'running'"
     " LEFT JOIN LATERAL " OVERTAKEN_SQL " AS past ON t.id IS NOT NULL),"
     " judged AS (SELECT s.*, CASE WHEN owner IS DISTINCT FROM $1::uuid THEN 'lost'"
-    " WHEN now_conversation <> conversation_id THEN 'moved'"
+    " WHEN now_conversation <> nullif(conversation_id, '" NIL "'::uuid) THEN 'moved'"
     " WHEN held_by IS NOT NULL THEN 'held' WHEN events IS NULL THEN 'nothing'"
     " WHEN tries >= $10::integer THEN 'fail'"
     " WHEN tries >= $11::integer AND NOT suspect_slot THEN 'suspect'"
@@ -179,17 +186,21 @@ static const char start_sql[] =
     " deadline_at = CASE WHEN t.worker IS NULL"
     " THEN clock_timestamp() + $8::bigint * interval '1 ms'"
     " ELSE greatest(t.deadline_at, clock_timestamp() + $9::bigint * interval '1 ms') END,"
-    " reserved_day = CASE WHEN t.epoch = j.epoch THEN t.reserved_day END"
+    " reserved_day = CASE WHEN t.epoch = j.epoch THEN t.reserved_day END,"
+    " answers = CASE WHEN t.heard_reason = 'interrupt' THEN t.answers"
+    " WHEN j.channel = 'voice' THEN j.events END,"
+    " heard_reason = CASE WHEN t.heard_reason <> 'anew' THEN t.heard_reason END"
     " FROM judged j WHERE j.kind IN ('run', 'fail', 'suspect') AND j.again"
     " AND t.tenant_id = j.tenant_id AND t.id = j.turn_id),"
     " let_go AS (UPDATE turns t SET reserved_day = NULL FROM judged j WHERE j.kind = 'nothing'"
     " AND j.again AND t.tenant_id = j.tenant_id AND t.id = j.turn_id),"
     " made AS (INSERT INTO turns (tenant_id, id, session_id, conversation_id, number, state, "
     "worker,"
-    " fence, epoch, assistant_id, assistant_version, deadline_at, traceparent)"
-    " SELECT tenant_id, new_turn_id, session_id, conversation_id, turn_number + 1, 'running',"
+    " fence, epoch, assistant_id, assistant_version, deadline_at, traceparent, answers)"
+    " SELECT tenant_id, new_turn_id, session_id, now_conversation, turn_number + 1, 'running',"
     " $1::uuid, fence + 1, epoch, assistant_id, current_version,"
-    " clock_timestamp() + $8::bigint * interval '1 ms', traceparent FROM g WHERE NOT again),"
+    " clock_timestamp() + $8::bigint * interval '1 ms', traceparent,"
+    " CASE WHEN channel = 'voice' THEN events END FROM g WHERE NOT again),"
     " dropped AS (UPDATE turn_rounds r SET dropped_at = clock_timestamp() FROM (SELECT x.*"
     " FROM judged j CROSS JOIN LATERAL (SELECT r.tenant_id, r.turn_id, r.number"
     " FROM turn_rounds r WHERE r.tenant_id = j.tenant_id AND r.turn_id = j.turn_id"
@@ -209,8 +220,13 @@ static const char start_sql[] =
     " WHERE r.tenant_id = j.tenant_id AND r.turn_id = j.turn_id) END, j.contact_id,"
     " CASE WHEN j.kind = 'run' THEN " SUMMARY_SQL " END,"
     " CASE WHEN j.kind = 'run' THEN " EARLIER_SQL " END,"
-    " CASE WHEN j.kind IN ('run', 'fail') THEN " RECEPTION_SQL " END"
+    " CASE WHEN j.kind IN ('run', 'fail') THEN " RECEPTION_SQL " END,"
+    " j.call_sid, j.stream_partition, CASE WHEN j.again THEN j.number ELSE j.turn_number + 1 END,"
+    " j.again, j.heard, j.heard_reason, j.answers"
     " FROM judged j ORDER BY j.n";
+
+/* The ingress has said what became of the words before their commit came. */
+#define HEARD_IS_FINAL "t.heard_reason IN ('last', 'interrupt', 'close', 'stop', 'fallback')"
 
 /* What the turn used is counted where it was reserved, else in the current day and month, exactly
  * once: a call by the unit that stores its row (the statement before), however the commit is
@@ -225,6 +241,8 @@ static const char commit_sql[] =
     " turn_id, fence, epoch, claimed, final, events, event_state, turn_state, outcome, error_code,"
     " body, message_id, delivery_id, answer_ms, traceparent, ends, passages, prompt, segments, n)),"
     " judged AS (SELECT i.*, s.due_at, s.delivery_seq, c.held_by, t.reserved_day,"
+    " s.kind = 'voice' AS spoken, CASE WHEN " HEARD_IS_FINAL " THEN coalesce(t.heard, '') END"
+    " AS heard,"
     " CASE WHEN s.worker IS DISTINCT FROM $1::uuid OR s.fence <> i.fence THEN 'lost'"
     " WHEN t.state <> 'running' THEN 'already'"
     " WHEN s.conversation_id <> i.conversation_id OR c.epoch <> i.epoch OR c.held_by IS NOT NULL"
@@ -250,12 +268,17 @@ static const char commit_sql[] =
     " AND e.provider_id = g.provider_id AND e.session_id = g.session_id"
     " AND e.state = g.open_state),"
     " said AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author,"
-    " body, turn_id, event_time) SELECT tenant_id, message_id, conversation_id, session_id, 'out',"
-    " 'ai', body, turn_id, clock_timestamp() FROM g WHERE body <> '' ORDER BY n),"
+    " body, turn_id, event_time, heard) SELECT tenant_id, message_id, conversation_id, session_id,"
+    " 'out', 'ai', body, turn_id, clock_timestamp(), heard FROM g WHERE body <> '' ORDER BY n),"
+    /* What is spoken is on its way, unless it is known already what became of it. */
     " due AS (INSERT INTO deliveries (tenant_id, id, conversation_id, session_id, seq, message_id,"
-    " turn_id, author, via, epoch, state, answer_by, traceparent)"
+    " turn_id, author, via, epoch, state, reason, settled_at, answer_by, traceparent)"
     " SELECT g.tenant_id, g.delivery_id, g.conversation_id, g.session_id, g.delivery_seq + 1,"
-    " g.message_id, g.turn_id, 'ai', 'sms', g.epoch, 'pending',"
+    " g.message_id, g.turn_id, 'ai', CASE WHEN g.spoken THEN 'stream' ELSE 'sms' END, g.epoch,"
+    " CASE WHEN NOT g.spoken THEN 'pending' WHEN g.heard IS NULL THEN 'sending'"
+    " WHEN g.heard = '' THEN 'suppressed' ELSE 'delivered' END,"
+    " CASE WHEN g.heard = '' THEN 'unheard' END,"
+    " CASE WHEN g.heard IS NOT NULL THEN clock_timestamp() END,"
     " g.first_at + g.answer_ms * interval '1 ms', g.traceparent FROM g WHERE g.body <> ''"
     " ORDER BY g.n),"
     " over AS (UPDATE turns t SET state = g.turn_state, outcome = g.outcome,"
@@ -337,11 +360,14 @@ void turn_add_start(struct pg_unit *unit, struct arena *arena, const char *worke
         {offsetof(struct turn_start, recompute), COLUMN_BOOL},
         {offsetof(struct turn_start, suspect_slot), COLUMN_BOOL},
     };
-    struct pg_statement *statement = pg_add(unit, mark_before_sql);
-    pg_param(statement, worker);
     const struct column_rows rows = {starts, sizeof *starts, count};
-    columns_add(statement, arena, &rows, kinds, 2);
-    turn_add_locks(unit, arena, &rows, kinds);
+    struct pg_statement *statement;
+    if (!times->claimed_before) {
+        statement = pg_add(unit, mark_before_sql);
+        pg_param(statement, worker);
+        columns_add(statement, arena, &rows, kinds, 2);
+        turn_add_locks(unit, arena, &rows, kinds);
+    }
     statement = pg_add(unit, start_sql);
     pg_param(statement, worker);
     columns_add(statement, arena, &rows, kinds, COLUMNS(kinds));
@@ -352,6 +378,9 @@ void turn_add_start(struct pg_unit *unit, struct arena *arena, const char *worke
     pg_param(statement, arena_printf(arena, "%lld", (long long)times->answer_within_ms));
 }
 
+/* Behind the mark and two locks. */
+#define START_STATEMENT 3
+
 int turn_word_index(const char *const *words, const char *word)
 {
     int i = 0;
@@ -360,12 +389,29 @@ int turn_word_index(const char *const *words, const char *word)
     return i;
 }
 
+void turn_add_mark_before(struct pg_unit *unit, struct arena *arena, const char *worker,
+                          const struct turn_start *starts, size_t count)
+{
+    static const struct column kinds[] = {
+        {offsetof(struct turn_start, tenant), COLUMN_TEXT},
+        {offsetof(struct turn_start, session), COLUMN_UUID},
+    };
+    struct pg_statement *statement = pg_add(unit, mark_before_sql);
+    pg_param(statement, worker);
+    columns_add(statement, arena, &(struct column_rows){starts, sizeof *starts, count}, kinds,
+                COLUMNS(kinds));
+}
+
 bool turn_read_started(const struct pg_answer *answer, int row, struct turn_started *out)
+{
+    return turn_read_started_at(answer, START_STATEMENT, row, out);
+}
+
+bool turn_read_started_at(const struct pg_answer *answer, int s, int row, struct turn_started *out)
 {
     static const char *const kinds[] = {"run",  "fail",  "suspect", "nothing",
                                         "held", "moved", "lost",    NULL};
     const struct pg_result *r = answer->results;
-    const int s = 3;
     if (row >= pg_rows(r, s))
         return false;
     *out = (struct turn_started){
@@ -390,6 +436,13 @@ bool turn_read_started(const struct pg_answer *answer, int row, struct turn_star
         .summary = pg_text(r, s, row, 18),
         .earlier = pg_text(r, s, row, 19),
         .reception = pg_text(r, s, row, 20),
+        .call_sid = pg_text(r, s, row, 21),
+        .stream_partition = (int)pg_int(r, s, row, 22),
+        .number = pg_int(r, s, row, 23),
+        .again = pg_bool(r, s, row, 24),
+        .heard = pg_text(r, s, row, 25),
+        .heard_reason = pg_text(r, s, row, 26),
+        .answers = pg_text(r, s, row, 27),
     };
     return true;
 }

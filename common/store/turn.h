@@ -37,7 +37,7 @@ void turn_add_moved(struct pg_unit *unit, const char *worker, const struct turn_
 /* ---- start ---- */
 struct turn_start {
     const char *tenant;
-    struct uuid session, conversation; /* the conversation as last seen */
+    struct uuid session, conversation; /* the conversation as last seen; nil: whatever it is */
     struct uuid turn;                  /* fresh id, used if no turn is running */
     bool recompute;                    /* the running turn starts anew because a message came */
     bool suspect_slot;                 /* the caller holds the process's suspect slot */
@@ -46,6 +46,8 @@ struct turn_start {
 struct turn_times {
     int64_t deadline_ms, adopter_ms; /* of a new turn; at least, of one that is adopted */
     int64_t answer_within_ms;        /* texts that are older are not answered any more */
+    bool claimed_before;             /* the unit's earlier statements have locked what it compares:
+                                        the start alone is added (store/voice.h) */
 };
 
 /* Adds the start of `count` turns by `worker`: raises the fence of each session that is still ours
@@ -53,6 +55,11 @@ struct turn_times {
  * old meanwhile (in a conversation that a person held) end as late. Rows: turn_read_started. */
 void turn_add_start(struct pg_unit *unit, struct arena *arena, const char *worker,
                     const struct turn_start *starts, size_t count, const struct turn_times *times);
+
+/* Adds the statement that comes before all locks of a start, for a unit that makes them otherwise.
+ */
+void turn_add_mark_before(struct pg_unit *unit, struct arena *arena, const char *worker,
+                          const struct turn_start *starts, size_t count);
 
 enum turn_start_kind {
     TURN_START_RUN,     /* think */
@@ -83,10 +90,22 @@ struct turn_started {
     const char *reception; /* JSON: what was noted without a model (reception_record.h), with
                               `recorded` once it is a task for people, `due` while it will be
                               one by itself; "" if nothing */
+
+    /* Of a call; "" and 0 of texts (docs/VOICE.md). */
+    const char *call_sid;
+    int stream_partition;     /* where the ingress that holds it reads */
+    int64_t number;           /* of the turn, rising within the session */
+    bool again;               /* the turn was running before */
+    const char *heard;        /* what of it was heard, as far as is known */
+    const char *heard_reason; /* why the ingress said so last, or "anew"; "" if it has not */
+    const char *answers;      /* text[] literal: the events of the start before; "" if none */
 };
 
 /* Reads row `row`, texts borrowed from the answer; false when there is none. */
 bool turn_read_started(const struct pg_answer *answer, int row, struct turn_started *out);
+
+/* Likewise, of a unit in which the start is statement `s`. */
+bool turn_read_started_at(const struct pg_answer *answer, int s, int row, struct turn_started *out);
 
 /* ---- commit ---- */
 struct turn_llm_call {
@@ -110,7 +129,8 @@ struct turn_commit {
     const char *events;            /* text[] literal from the start */
     const char *event_state;       /* "answered" or "failed" */
     const char *turn_state;        /* "finished" or "failed" */
-    const char *outcome;           /* "reply", "closed", "fallback", "degraded", "budget_spent" */
+    const char *outcome;           /* "reply", "closed", "fallback", "degraded", "budget_spent",
+                                      "interrupted" */
     const char *error_code;        /* or NULL */
     const char *body;              /* the reply; "": the turn says nothing, its events end */
     int64_t segments;              /* that it takes as a text message */

@@ -31,10 +31,14 @@ static void adopted(void *arg, const struct pg_answer *answer)
         return;
     }
     int count = 0;
-    for (; adoption_read(answer, count, &row); count++)
-        if (sessions_have_room(self->engine->sessions, row.tenant, &row.session)) /* else later */
-            sessions_claimed(self->engine->sessions, row.tenant, &row.session, &row.conversation,
-                             row.claimed, 0);
+    for (; adoption_read(answer, count, &row); count++) {
+        if (!sessions_have_room(self->engine->sessions, row.tenant, &row.session))
+            continue; /* later */
+        sessions_claimed(self->engine->sessions, row.tenant, &row.session, &row.conversation,
+                         row.claimed, 0);
+        if (row.is_call)
+            sessions_mark_call(self->engine->sessions, &row.session);
+    }
     if (count > 0) {
         metric_add(counters.adopted, count);
         log_info("sessions.adopted", LOG_INT("count", count));

@@ -24,6 +24,7 @@
 #include "tool_http.h"
 #include "tools.h"
 #include "unfinished.h"
+#include "voice_stream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,14 @@ static void stop(struct service *service, int64_t drain_left_ms)
 
 /* ---- hooks ---- */
 
+/* Both lanes; while the loop opens there may be one of them. */
+static void wake_intakes(struct engine *engine)
+{
+    intake_wake(engine->intake);
+    if (engine->voice_intake != NULL)
+        intake_wake(engine->voice_intake);
+}
+
 static void on_database(void *arg, bool up)
 {
     struct engine *engine = arg;
@@ -84,7 +93,7 @@ static void on_database(void *arg, bool up)
     if (!up || engine->intake == NULL)
         return;
     statements_flush(engine->sessions);
-    intake_wake(engine->intake);
+    wake_intakes(engine);
 }
 
 static void on_registered(void *arg)
@@ -93,7 +102,7 @@ static void on_registered(void *arg)
     service_set(service_of(engine->self), engine->shared->ready_worker, true);
     log_info("worker.registered", LOG_TEXT("worker", worker_id(engine->worker)));
     if (engine->intake != NULL)
-        intake_wake(engine->intake);
+        wake_intakes(engine);
 }
 
 static void on_lost(void *arg)
@@ -163,7 +172,9 @@ static void close_loop(void *state)
     pg_free(&engine->pg); /* units in flight end here, while what they refer to is there */
     bus_producer_close(&engine->producer, 5000);
     sessions_free(&engine->sessions);
+    bus_producer_close(&engine->stream, 1000);
     intake_close(&engine->intake);
+    intake_close(&engine->voice_intake);
     worker_free(&engine->worker);
     adopt_free(&engine->adopt);
     relay_free(&engine->relay);
@@ -206,7 +217,7 @@ static void on_bus_tick(void *arg)
                 bus_producer_ready(engine->producer));
     if (engine->draining)
         return;
-    intake_wake(engine->intake);
+    wake_intakes(engine);
     sessions_tick(engine->sessions);
     leftovers_tick(engine->leftovers);
     count_gauges(engine);
@@ -231,7 +242,9 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     engine->llm = llm_new(engine->loop);
     engine->summaries = summaries_new(engine);
     open_database(engine);
-    if (open_producer(engine, err) != 0 || intake_open(engine, &engine->intake, err) != 0) {
+    if (open_producer(engine, err) != 0 || voice_stream_open(engine, err) != 0 ||
+        intake_open(engine, &intake_sms, &engine->intake, err) != 0 ||
+        intake_open(engine, &intake_voice, &engine->voice_intake, err) != 0) {
         close_loop(engine);
         return -1;
     }
@@ -273,7 +286,8 @@ void engine_drain_step(struct engine *engine)
 {
     if (!engine->draining || engine->retiring || sessions_at_work(engine->sessions) > 0 ||
         statements_in_flight(engine->sessions) || summaries_in_flight(engine->summaries) ||
-        !intake_idle(engine->intake) || (engine->adopt != NULL && adopt_in_flight(engine->adopt)) ||
+        !intake_idle(engine->intake) || !intake_idle(engine->voice_intake) ||
+        (engine->adopt != NULL && adopt_in_flight(engine->adopt)) ||
         (engine->rota != NULL && !rota_idle(engine->rota)) ||
         (engine->relay != NULL && !relay_idle(engine->relay)))
         return;

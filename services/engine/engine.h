@@ -52,9 +52,10 @@ struct engine {
     struct pg *pg;
     struct worker *worker;
     struct bus_producer *producer;
+    struct bus_producer *stream; /* of frames (voice_stream.h) */
     struct llm *llm;
     struct sessions *sessions;
-    struct intake *intake;
+    struct intake *intake, *voice_intake; /* a lane each */
     struct assistants *assistants;
     struct breakers *breakers;
     struct rates *rates;

@@ -1,21 +1,18 @@
-/* The engine's consumer of desk.inbound.sms. */
-#include "intake.h"
+/* The engine's consumers: a batch of a lane's records after another, each claimed before its
+ * offsets are stored; and the lane of texts. voice_intake.c has the lane of calls. */
+#include "intake_inside.h"
 
 #include "base/clock.h"
-#include "base/map.h"
 #include "base/mem.h"
 #include "base/stop.h"
 #include "base/strbuf.h"
 #include "consent.h"
 #include "contract/event.h"
-#include "contract/topics.h"
 #include "counters.h"
 #include "crypto/crypto.h"
 #include "rota_plan.h"
-#include "service/dead_letters.h"
 #include "service/log.h"
 #include "session.h"
-#include "store/inbox.h"
 #include "wake_up.h"
 #include "json/json.h"
 
@@ -26,26 +23,9 @@
 #define CLAIM_MS      10000
 #define BUG_TRIES_MAX 5 /* of one event whose error is none of its data's: 3 s */
 
-struct intake {
-    struct engine *engine;
-    struct bus_consumer *consumer;
-    struct timer *retry;
-    struct arena *claim_arena;  /* of the unit in flight */
-    struct arena *arena;        /* of the batch in hand */
-    struct bus_record *records; /* claim_batch of them */
-    size_t record_count;
-    struct inbox_event *events; /* sorted, without repeats */
-    size_t event_count;
-    size_t first, claim_count; /* the slice in flight: all, or one when tried singly */
-    bool in_hand, in_flight, singly, paused;
-    unsigned failures;
-    struct dead_letters *letters;
-    int64_t sent_us;
-};
-
 static void go_on(struct intake *intake);
 
-static struct uuid ident(struct intake *intake, const char *const *parts, size_t count)
+struct uuid intake_ident(struct intake *intake, const char *const *parts, size_t count)
 {
     return crypto_ident(intake->engine->shared->id_key, parts, count);
 }
@@ -90,6 +70,7 @@ static void to_event(struct intake *intake, const struct sms_received *sms, stru
     const char *tenant = sms->event.tenant;
     *out = (struct inbox_event){
         .tenant = tenant,
+        .channel = "sms",
         .provider_id = sms->message_sid,
         .sender = sms->to,
         .address = sms->from,
@@ -98,10 +79,13 @@ static void to_event(struct intake *intake, const struct sms_received *sms, stru
         .event_time_ms = sms->event.time_ms,
         .consent = consent_word(sms->body, sms->opt_out_type),
         .traceparent = sms->event.traceparent,
-        .session = ident(intake, (const char *[]){"session", tenant, "sms", sms->to, sms->from}, 5),
-        .contact = ident(intake, (const char *[]){"contact", tenant, "phone", sms->from}, 4),
-        .message = ident(intake, (const char *[]){"message", tenant, "sms", sms->message_sid}, 4),
-        .address_hash = ident(intake, (const char *[]){"address", tenant, "phone", sms->from}, 4),
+        .session =
+            intake_ident(intake, (const char *[]){"session", tenant, "sms", sms->to, sms->from}, 5),
+        .contact = intake_ident(intake, (const char *[]){"contact", tenant, "phone", sms->from}, 4),
+        .message =
+            intake_ident(intake, (const char *[]){"message", tenant, "sms", sms->message_sid}, 4),
+        .address_hash =
+            intake_ident(intake, (const char *[]){"address", tenant, "phone", sms->from}, 4),
         .conversation = uuid_new(),
     };
     hash_content(sms, out->content_hash);
@@ -114,15 +98,14 @@ static void to_event(struct intake *intake, const struct sms_received *sms, stru
 
 /* ---- dead letters ---- */
 
-/* The offset waits until the letter is over. */
-static void dead_letter(struct intake *intake, const struct bus_record *record, const char *code)
+void intake_dead_letter(struct intake *intake, size_t place, const char *code)
 {
-    dead_letters_add(intake->letters, record, code);
+    dead_letters_add(intake->letters, &intake->records[place], code);
 }
 
 /* ---- a batch ---- */
 
-static int by_identity(const void *a, const void *b)
+int intake_by_identity(const void *a, const void *b)
 {
     const struct inbox_event *x = a, *y = b;
     int tenants = strcmp(x->tenant, y->tenant);
@@ -135,24 +118,31 @@ static int by_place(const void *a, const void *b)
     return (x->place > y->place) - (x->place < y->place);
 }
 
-static void decode_batch(struct intake *intake)
+void intake_add(struct intake *intake, struct map *seen, const struct inbox_event *event,
+                size_t place)
+{
+    const char *key = arena_printf(intake->arena, "%s %s", event->tenant, event->provider_id);
+    if (map_put_text(seen, key, &intake->records[place]) != NULL)
+        return;
+    intake->events[intake->event_count] = *event;
+    intake->events[intake->event_count++].place = (int64_t)place;
+}
+
+static void decode_texts(struct intake *intake)
 {
     struct map *seen = map_new();
-    intake->event_count = 0;
     for (size_t i = 0; i < intake->record_count; i++) {
         struct sms_received sms;
+        struct inbox_event event;
         struct err err;
         if (sms_received_decode(intake->arena, &intake->records[i], &sms, &err) != 0) {
-            dead_letter(intake, &intake->records[i], err.code);
+            intake_dead_letter(intake, i, err.code);
             continue;
         }
-        const char *key = arena_printf(intake->arena, "%s %s", sms.event.tenant, sms.message_sid);
-        if (map_put_text(seen, key, &intake->records[i]) != NULL)
-            continue;
-        to_event(intake, &sms, &intake->events[intake->event_count]);
-        intake->events[intake->event_count++].place = (int64_t)i;
+        to_event(intake, &sms, &event);
+        intake_add(intake, seen, &event, i);
     }
-    qsort(intake->events, intake->event_count, sizeof *intake->events, by_identity);
+    qsort(intake->events, intake->event_count, sizeof *intake->events, intake_by_identity);
     map_free(&seen);
 }
 
@@ -165,10 +155,10 @@ static void go_singly(struct intake *intake)
     intake->singly = true;
 }
 
-/* The record that an event came in. */
-static const struct bus_record *origin(const struct intake *intake, size_t event)
+/* The number of the record that an event came in. */
+static size_t origin(const struct intake *intake, size_t event)
 {
-    return &intake->records[intake->events[event].place];
+    return (size_t)intake->events[event].place;
 }
 
 static void claim_next(struct intake *intake);
@@ -194,7 +184,7 @@ static void wake_answers(struct intake *intake, const struct pg_answer *answer)
                      &reply.delivery, NULL);
 }
 
-static void report_claims(struct intake *intake, const struct pg_answer *answer)
+static void report_texts(struct intake *intake, const struct pg_answer *answer)
 {
     struct engine *engine = intake->engine;
     struct inbox_claimed claimed;
@@ -212,8 +202,35 @@ static void report_claims(struct intake *intake, const struct pg_answer *answer)
     }
     for (size_t i = 0; i < intake->claim_count; i++)
         if (!found[i])
-            dead_letter(intake, origin(intake, intake->first + i), "claim.no_channel");
+            intake_dead_letter(intake, origin(intake, intake->first + i), "claim.no_channel");
+    wake_answers(intake, answer);
 }
+
+static size_t count_texts(const struct intake *intake)
+{
+    return intake->singly ? 1 : intake->event_count - intake->first;
+}
+
+static void fill_texts(struct intake *intake, struct pg_unit *unit)
+{
+    struct engine *engine = intake->engine;
+    const struct engine_settings *settings = &engine->shared->settings;
+    inbox_add_claim(unit, intake->claim_arena,
+                    arena_strdup(intake->claim_arena, worker_id(engine->worker)),
+                    &intake->events[intake->first], intake->claim_count,
+                    &(struct inbox_timing){settings->burst_ms, settings->burst_max_ms,
+                                           settings->answer_within_ms, settings->quiet_ms,
+                                           settings->loop_replies, settings->loop_window_ms});
+}
+
+const struct intake_lane intake_sms = {.topic = TOPIC_INBOUND_SMS,
+                                       .is_static = true,
+                                       .decode = decode_texts,
+                                       .count = count_texts,
+                                       .fill = fill_texts,
+                                       .report = report_texts};
+
+/* ---- every lane ---- */
 
 /* A batch that one event spoils is tried again singly; a single event that PostgreSQL will never
  * take is a dead letter, at once if its own data are the reason. */
@@ -225,7 +242,7 @@ static void claim_failed(struct intake *intake, const struct err *err)
     bool hopeless = err->class == ERR_PERMANENT || intake->failures >= BUG_TRIES_MAX;
     if (!passes && intake->claim_count == 1 && hopeless) {
         intake->failures = 0;
-        dead_letter(intake, origin(intake, intake->first), err->code);
+        intake_dead_letter(intake, origin(intake, intake->first), err->code);
         intake->first++;
         claim_next(intake);
         return;
@@ -246,13 +263,14 @@ static void claim_done(void *arg, const struct pg_answer *answer)
 {
     struct intake *intake = arg;
     intake->in_flight = false;
+    if (answer->err != NULL && intake->lane->undo != NULL)
+        intake->lane->undo(intake);
     if (answer->err != NULL) {
         claim_failed(intake, answer->err);
         return;
     }
     metric_observe_us(counters.claim_seconds, clock_mono_us() - intake->sent_us);
-    report_claims(intake, answer);
-    wake_answers(intake, answer);
+    intake->lane->report(intake, answer);
     intake->first += intake->claim_count;
     claim_next(intake);
 }
@@ -260,7 +278,6 @@ static void claim_done(void *arg, const struct pg_answer *answer)
 static void claim_next(struct intake *intake)
 {
     struct engine *engine = intake->engine;
-    const struct engine_settings *settings = &engine->shared->settings;
     if (intake->first >= intake->event_count) {
         go_on(intake);
         return;
@@ -269,16 +286,11 @@ static void claim_next(struct intake *intake)
         timer_start(intake->retry, 50, 0);
         return;
     }
-    intake->claim_count = intake->singly ? 1 : intake->event_count - intake->first;
+    intake->claim_count = intake->lane->count(intake);
     arena_reset(intake->claim_arena);
     struct pg_unit unit = {.deadline_ms = CLAIM_MS, .done = claim_done, .arg = intake};
-    inbox_add_claim(&unit, intake->claim_arena,
-                    arena_strdup(intake->claim_arena, worker_id(engine->worker)),
-                    &intake->events[intake->first], intake->claim_count,
-                    &(struct inbox_timing){settings->burst_ms, settings->burst_max_ms,
-                                           settings->answer_within_ms, settings->quiet_ms,
-                                           settings->loop_replies, settings->loop_window_ms});
     intake->in_flight = true;
+    intake->lane->fill(intake, &unit);
     intake->sent_us = clock_mono_us();
     STOP_POINT("engine.claiming", intake->events[intake->first].provider_id);
     pg_submit(engine->pg, &unit);
@@ -294,7 +306,8 @@ static void take_batch(struct intake *intake)
     intake->in_hand = true;
     intake->singly = false;
     intake->first = intake->claim_count = 0;
-    decode_batch(intake);
+    intake->event_count = 0;
+    intake->lane->decode(intake);
     claim_next(intake);
 }
 
@@ -321,13 +334,18 @@ static void on_retry(void *arg)
     go_on(arg);
 }
 
-/* The group has settled for us, with or without partitions: texts no longer wait for that. */
+/* The groups have settled for us, with or without partitions: nothing waits for that any more. */
 static void on_assign(void *arg, int partitions)
 {
-    const struct intake *intake = arg;
+    struct intake *intake = arg;
     const struct engine *engine = intake->engine;
+    const struct intake *lanes[] = {engine->intake, engine->voice_intake};
+    bool all = true;
+    intake->assigned = true;
+    for (size_t i = 0; i < sizeof lanes / sizeof lanes[0]; i++)
+        all = all && lanes[i] != NULL && lanes[i]->assigned;
     log_info("intake.assigned", LOG_INT("partitions", partitions));
-    service_set(service_of(engine->self), engine->shared->ready_assigned, true);
+    service_set(service_of(engine->self), engine->shared->ready_assigned, all);
 }
 
 /* Nothing comes any more: the loop drains, which ends the process with 1, to be started anew. */
@@ -345,12 +363,45 @@ static void on_ready(void *arg)
     go_on(arg);
 }
 
-int intake_open(struct engine *engine, struct intake **intake, struct err *err)
+/* The consumer group of the lane: one whose callers wait has short leases, and no member's name
+ * that a restart would have to wait for. */
+static int open_consumer(struct intake *self, struct err *err)
+{
+    struct engine *engine = self->engine;
+    const struct engine_settings *settings = &engine->shared->settings;
+    const bool calls = !self->lane->is_static;
+    char member[128];
+    snprintf(member, sizeof member, "%s-%d", settings->common.instance,
+             service_loop_index(engine->self));
+    struct arena *names = arena_new();
+    const char *prefix = settings->kafka.topic_prefix;
+    const char *topics[] = {topic_name(names, prefix, self->lane->topic), NULL};
+    struct bus_consumer_options options = {
+        .loop = engine->loop,
+        .group = topic_engine_group(names, prefix, self->lane->topic),
+        .instance_id = calls ? "" : member,
+        .topics = topics,
+        .session_timeout_ms =
+            calls ? settings->voice_session_timeout_ms : settings->session_timeout_ms,
+        .heartbeat_ms = calls ? settings->voice_heartbeat_ms : settings->heartbeat_ms,
+        .on_ready = on_ready,
+        .on_assign = on_assign,
+        .on_fatal = on_fatal,
+        .arg = self};
+    service_bus_options(&settings->kafka, &settings->common, "engine", &options.client);
+    int rc = bus_consumer_open(&options, &self->consumer, err);
+    arena_free(&names);
+    return rc;
+}
+
+int intake_open(struct engine *engine, const struct intake_lane *lane, struct intake **intake,
+                struct err *err)
 {
     const struct engine_settings *settings = &engine->shared->settings;
     struct intake *self = xcalloc(1, sizeof *self);
     const size_t max = (size_t)settings->claim_batch;
     self->engine = engine;
+    self->lane = lane;
     self->arena = arena_new();
     self->claim_arena = arena_new();
     self->records = xcalloc(max, sizeof *self->records);
@@ -365,26 +416,7 @@ int intake_open(struct engine *engine, struct intake **intake, struct err *err)
                                                         .lost = counters.dead_letters_lost,
                                                         .on_over = on_retry,
                                                         .arg = self});
-    char member[128];
-    snprintf(member, sizeof member, "%s-%d", settings->common.instance,
-             service_loop_index(engine->self));
-    struct arena *names = arena_new();
-    const char *topics[] = {topic_name(names, settings->kafka.topic_prefix, TOPIC_INBOUND_SMS),
-                            NULL};
-    const char *group = topic_engine_group(names, settings->kafka.topic_prefix, TOPIC_INBOUND_SMS);
-    struct bus_consumer_options options = {.loop = engine->loop,
-                                           .group = group,
-                                           .instance_id = member,
-                                           .topics = topics,
-                                           .session_timeout_ms = settings->session_timeout_ms,
-                                           .heartbeat_ms = settings->heartbeat_ms,
-                                           .on_ready = on_ready,
-                                           .on_assign = on_assign,
-                                           .on_fatal = on_fatal,
-                                           .arg = self};
-    service_bus_options(&settings->kafka, &settings->common, "engine", &options.client);
-    int rc = bus_consumer_open(&options, &self->consumer, err);
-    arena_free(&names);
+    int rc = open_consumer(self, err);
     *intake = self;
     if (rc != 0)
         intake_close(intake);

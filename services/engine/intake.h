@@ -10,8 +10,13 @@
 
 struct intake;
 
-/* Opens the consumer. Returns owned. */
-int intake_open(struct engine *engine, struct intake **intake, struct err *err);
+/* What is one lane's own (intake_inside.h): that of texts, that of calls. */
+struct intake_lane;
+extern const struct intake_lane intake_sms, intake_voice;
+
+/* Opens the lane's consumer. Returns owned. */
+int intake_open(struct engine *engine, const struct intake_lane *lane, struct intake **intake,
+                struct err *err);
 
 /* Leaves the group; a claim in flight must be over (intake_idle). NULL-safe, sets to NULL. */
 void intake_close(struct intake **intake);

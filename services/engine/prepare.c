@@ -7,6 +7,7 @@
 #include "reply.h"
 #include "session.h"
 #include "tools.h"
+#include "voice.h"
 
 #include <string.h>
 
@@ -18,8 +19,8 @@ static const char *greeted(struct session *session, const struct assistant *assi
                            const char *text)
 {
     const char *greeting = assistant != NULL ? assistant->workflow.greeting : "";
-    if (greeting[0] == '\0' || !session->is_first)
-        return text;
+    if (greeting[0] == '\0' || !session->is_first || session->voice != NULL)
+        return text; /* a call was greeted by its ingress */
     return arena_printf(session->arena, "%s\n%s", greeting, text);
 }
 
@@ -55,7 +56,7 @@ static struct turn_commit commit_of(struct session *session, const char *outcome
         .fence = turn->fence,
         .epoch = turn->epoch,
         .claimed = turn->claimed,
-        .final = failed || turn->recomputes >= TURN_RECOMPUTES_MAX,
+        .final = failed || session_is_final(session),
         .events = turn->events,
         .event_state = body[0] == '\0' ? "ended"
                        : failed        ? "failed"
@@ -63,7 +64,7 @@ static struct turn_commit commit_of(struct session *session, const char *outcome
         .turn_state = failed ? "failed" : "finished",
         .outcome = outcome,
         .error_code = failed ? "turn.lost_often" : NULL,
-        .body = reply_clean(session->arena, body),
+        .body = session->voice != NULL ? body : reply_clean(session->arena, body),
         .message = uuid_new(),
         .delivery = uuid_new(),
         .answer_within_ms = session->engine->shared->settings.answer_within_ms,
@@ -76,7 +77,7 @@ static struct turn_commit commit_of(struct session *session, const char *outcome
 static void count_segments(struct session *session)
 {
     struct segments segments;
-    if (session->commit.body[0] == '\0')
+    if (session->commit.body[0] == '\0' || session->voice != NULL)
         return;
     segments_count(session->commit.body, &segments);
     session->commit.segments = segments.count;
@@ -85,8 +86,11 @@ static void count_segments(struct session *session)
 void prepare_commit(struct session *session, const char *outcome, const char *text)
 {
     const struct assistant *assistant = think_assistant(session);
-    const struct reception_reply reply = reply_of(session, outcome, text);
+    struct reception_reply reply = reply_of(session, outcome, text);
+    reply.body = voice_concluded(session, reply.body, text != NULL);
     session->commit = commit_of(session, outcome, reply.body);
+    if (voice_is_cut(session) && reply.body[0] == '\0')
+        session->commit.event_state = "late"; /* the ingress has said its own words, for people */
     session->commit.ends =
         strcmp(outcome, "reply") == 0 &&
         rounds_have_done(&session->rounds, session->turn.claimed, tool_end_conversation.name);

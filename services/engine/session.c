@@ -9,11 +9,14 @@
 #include "counters.h"
 #include "leftovers.h"
 #include "service/log.h"
+#include "voice.h"
 #include "wake_up.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LOOK_AGAIN_MS 1000 /* whether an answer that is being spoken still comes */
 
 static void drop(struct session *session);
 
@@ -56,6 +59,7 @@ static void end_turn(struct session *session)
 {
     think_stop(session);
     effects_stop(session);
+    voice_stop(session);
     timer_stop(session->deadline);
     session->ticket = 0;
     arena_free(&session->arena);
@@ -79,7 +83,11 @@ static void on_due(void *arg)
 
 static void on_deadline(void *arg)
 {
-    session_apply(arg, EVENT_DEADLINE);
+    struct session *session = arg;
+    if (voice_goes_on(session))
+        timer_start(session->deadline, LOOK_AGAIN_MS, 0);
+    else
+        session_apply(session, EVENT_DEADLINE);
 }
 
 static struct session *session_new(struct sessions *all, const char *tenant, const struct uuid *id)
@@ -102,6 +110,7 @@ static void drop(struct session *session)
     think_stop(session);
     leftovers_take(all->engine->leftovers, session);
     end_turn(session);
+    voice_free(session);
     timer_free(&session->timer);
     timer_free(&session->deadline);
     map_remove(all->by_id, session->id.bytes, sizeof session->id.bytes);
@@ -148,6 +157,8 @@ static void act_stand_by(struct session *session)
 static void act_start(struct session *session)
 {
     session_unlist(session);
+    if (session->with_claim)
+        return;
     session->list = LIST_STARTS;
     TAILQ_INSERT_TAIL(&session->engine->sessions->starts, session, link);
 }
@@ -161,6 +172,7 @@ static void run_clock(struct session *session)
 static void act_think(struct session *session)
 {
     run_clock(session);
+    voice_tools_ended(session);
     think_start(session);
 }
 
@@ -168,6 +180,7 @@ static void act_run_tools(struct session *session)
 {
     run_clock(session);
     session->ready_ms = 0;
+    voice_tools_began(session);
     effects_run(session);
 }
 
@@ -203,6 +216,14 @@ static void act_recompute(struct session *session)
     act_wait(session);
 }
 
+static void act_restart(struct session *session)
+{
+    timer_stop(session->timer);
+    end_turn(session);
+    session->due_in_ms = 0;
+    act_wait(session);
+}
+
 static void act_store(struct session *session)
 {
     session->list = LIST_ROUNDS;
@@ -220,6 +241,7 @@ static void commit(struct session *session, const char *outcome, const char *tex
 {
     session->ticket = 0; /* whatever is on its way comes too late */
     effects_stop(session);
+    voice_tools_ended(session);
     timer_stop(session->timer);
     timer_stop(session->deadline);
     prepare_commit(session, outcome, text);
@@ -231,8 +253,18 @@ static void act_reply(struct session *session)
     commit(session, "reply", session->commit.body);
 }
 
+static void act_cut_off(struct session *session)
+{
+    think_stop(session);
+    commit(session, "interrupted", "");
+}
+
 static void act_fall_back(struct session *session)
 {
+    if (voice_is_cut(session)) {
+        act_cut_off(session);
+        return;
+    }
     think_stop(session);
     /* No model was asked: that is no outage, and nobody on a rota is told of one. */
     commit(session, session->full ? "budget_spent" : "fallback", NULL);
@@ -283,8 +315,8 @@ static void act_back_off(struct session *session)
 
 static void publish(struct session *session)
 {
-    if (session->commit.body[0] == '\0')
-        return; /* a recovery that found no model: nothing leaves */
+    if (session->commit.body[0] == '\0' || session->voice != NULL)
+        return; /* a recovery that found no model: nothing leaves; or it has left, spoken */
     wake_up_send(session->engine, session->tenant, &session->id, &session->commit.delivery,
                  session->commit.traceparent);
 }
@@ -335,6 +367,8 @@ static void (*const actions[TURN_ACTIONS])(struct session *session) = {
     [ACTION_COMMIT_BARE] = act_commit_bare,
     [ACTION_PUBLISH] = act_publish,
     [ACTION_PUBLISH_WAIT] = act_publish_wait,
+    [ACTION_CUT_OFF] = act_cut_off,
+    [ACTION_RESTART] = act_restart,
     [ACTION_DROP] = act_none,
 };
 
@@ -452,10 +486,15 @@ void sessions_free(struct sessions **sessions)
     *sessions = NULL;
 }
 
-/* Two recomputes are the most: then the next texts are the next turn. */
+/* Then the next texts are the next turn. */
 static bool recomputes_spent(const struct session *session)
 {
-    return session->arena != NULL && session->turn.recomputes >= TURN_RECOMPUTES_MAX;
+    return session->arena != NULL && session_is_final(session);
+}
+
+bool session_is_final(const struct session *session)
+{
+    return session->turn.recomputes >= TURN_RECOMPUTES_MAX || voice_has_spoken(session);
 }
 
 void sessions_claimed(struct sessions *sessions, const char *tenant, const struct uuid *id,
@@ -476,17 +515,10 @@ void sessions_claimed(struct sessions *sessions, const char *tenant, const struc
         session_apply(session, recomputes_spent(session) ? EVENT_FINAL_TEXT : EVENT_CLAIMED);
 }
 
-/* What a renewal compares: the fence of a turn that thinks; a commit finds out by itself. */
-static int64_t listed_fence(const struct session *session)
-{
-    bool running = session->arena != NULL && session->state != TURN_COMMITTING;
-    return running ? session->turn.fence : -1;
-}
-
 void sessions_not_ours(struct sessions *sessions, const struct uuid *id, int64_t fence)
 {
     struct session *session = map_get(sessions->by_id, id->bytes, sizeof id->bytes);
-    if (session != NULL && listed_fence(session) == fence)
+    if (session != NULL && session_listed_fence(session) == fence)
         session_apply(session, EVENT_NOT_OURS);
 }
 
@@ -512,54 +544,49 @@ void sessions_tick(struct sessions *sessions)
     statements_flush(sessions);
 }
 
-struct listing {
-    struct pg_array tenants, ids, fences, epochs;
-};
-
-static bool list_one(void *arg, const void *key, size_t key_length, void *value)
+void sessions_forget(struct sessions *sessions, const struct uuid *id)
 {
-    (void)key, (void)key_length;
-    struct listing *listing = arg;
-    const struct session *session = value;
-    int64_t fence = listed_fence(session);
-    pg_array_add(&listing->tenants, session->tenant);
-    pg_array_add_uuid(&listing->ids, &session->id);
-    pg_array_add_int(&listing->fences, fence);
-    pg_array_add_int(&listing->epochs, fence >= 0 ? session->turn.epoch : -1);
+    struct session *session = map_get(sessions->by_id, id->bytes, sizeof id->bytes);
+    if (session != NULL)
+        session_apply(session, EVENT_NOT_OURS);
+}
+
+void sessions_mark_call(struct sessions *sessions, const struct uuid *id)
+{
+    struct session *session = map_get(sessions->by_id, id->bytes, sizeof id->bytes);
+    if (session != NULL)
+        session->entry.first = true;
+}
+
+bool sessions_begin_call(struct sessions *sessions, const char *tenant, const struct uuid *id,
+                         uint64_t *ticket)
+{
+    struct session *session = map_get(sessions->by_id, id->bytes, sizeof id->bytes);
+    if (session == NULL && shares_have_room(sessions->shares, tenant))
+        session = session_new(sessions, tenant, id);
+    if (session == NULL || session->state != TURN_WAITING)
+        return false;
+    timer_stop(session->timer);
+    session->entry.first = true;
+    session->with_claim = true;
+    session_apply(session, EVENT_DUE);
+    session->with_claim = session->state == TURN_STARTING;
+    if (!session->with_claim)
+        return false; /* in line for a place: it starts by itself */
+    *ticket = session->ticket = ++sessions->next_ticket;
     return true;
 }
 
-void sessions_list(struct sessions *sessions, struct arena *arena, struct session_arrays *out)
+void sessions_call_begun(struct sessions *sessions, const struct uuid *id, uint64_t ticket,
+                         const struct turn_started *started)
 {
-    struct listing listing;
-    struct pg_array *const arrays[] = {&listing.tenants, &listing.ids, &listing.fences,
-                                       &listing.epochs};
-    const char **const literals[] = {&out->tenants, &out->ids, &out->fences, &out->epochs};
-    for (int i = 0; i < 4; i++)
-        pg_array_init(arrays[i]);
-    map_each(sessions->by_id, list_one, &listing);
-    for (int i = 0; i < 4; i++) {
-        *literals[i] = pg_array_take(arrays[i], arena);
-        pg_array_fini(arrays[i]);
-    }
-}
-
-/* Of thousands: by the map alone, without a look at each session. */
-static bool add_id(void *arg, const void *key, size_t key_length, void *value)
-{
-    struct uuid id;
-    (void)key_length, (void)value;
-    memcpy(id.bytes, key, sizeof id.bytes);
-    pg_array_add_uuid(arg, &id);
-    return true;
-}
-
-const char *sessions_ids(struct sessions *sessions, struct arena *arena)
-{
-    struct pg_array ids;
-    pg_array_init(&ids);
-    map_each(sessions->by_id, add_id, &ids);
-    const char *literal = pg_array_take(&ids, arena);
-    pg_array_fini(&ids);
-    return literal;
+    struct session *session = map_get(sessions->by_id, id->bytes, sizeof id->bytes);
+    if (session == NULL || session->ticket != ticket)
+        return;
+    session->ticket = 0;
+    session->with_claim = false;
+    if (started != NULL)
+        statements_started(session, started);
+    else
+        session_apply(session, EVENT_NOT_OURS);
 }

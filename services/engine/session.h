@@ -44,6 +44,7 @@ struct session {
     int64_t due_in_ms; /* for ACTION_WAIT */
     uint64_t ticket;   /* of the statement in flight; 0: none */
     bool recompute, has_place, has_suspect_place;
+    bool with_claim; /* its start is a part of the claim's unit (voice_intake.c) */
     bool alone; /* a batch with it failed for good, or on a lock: it goes out singly until it passes
                  */
     int db_failures;
@@ -70,6 +71,7 @@ struct session {
     const char *prompt_passages; /* JSON: those that it held; NULL: none */
     bool is_first; /* by it nobody had said anything to the customer in the conversation */
     struct llm_call *call;
+    struct voice *voice;    /* of a call (voice.h); NULL: texts, or no start yet */
     struct effect *outside; /* a tenant's tool that is being asked (effects.c); NULL: none */
     int model_index, model_tries;
     bool is_probe;           /* of the model's breaker */
@@ -108,6 +110,29 @@ void sessions_free(struct sessions **sessions);
 /* An event of the session was claimed, or the session was adopted, in our name. */
 void sessions_claimed(struct sessions *sessions, const char *tenant, const struct uuid *id,
                       const struct uuid *conversation, int64_t claimed, int64_t due_in_ms);
+
+/* A caller's words are about to be claimed: the session of his call takes a place and waits for the
+ * start in the claim's own unit, of which *ticket is a mark. False: it starts as texts do. The
+ * conversation is not known yet. */
+bool sessions_begin_call(struct sessions *sessions, const char *tenant, const struct uuid *id,
+                         uint64_t *ticket);
+
+/* Its row has moved on by a statement of ours: whatever runs of it stops. */
+void sessions_forget(struct sessions *sessions, const struct uuid *id);
+
+/* A session that was claimed or adopted is a call's: it is first in every line. */
+void sessions_mark_call(struct sessions *sessions, const struct uuid *id);
+
+/* How that unit's start was answered; NULL: not at all. */
+void sessions_call_begun(struct sessions *sessions, const struct uuid *id, uint64_t ticket,
+                         const struct turn_started *started);
+
+/* True when the turn is not begun anew any more: after two recomputes, or when the caller has been
+ * given something of it. */
+bool session_is_final(const struct session *session);
+
+/* What a renewal is asked about: the fence of a turn that thinks, else -1. */
+int64_t session_listed_fence(const struct session *session);
 
 /* True when the session is in memory or there is room for it: beyond twice the turns at work, or
  * its tenant's share of that, what is due waits in the database, where adoption finds it. */
@@ -151,6 +176,12 @@ void session_unlist(struct session *session);
 
 /* Send waiting starts, reservations, rounds and commits in batches; called after each change. */
 void statements_flush(struct sessions *sessions);
+
+/* A start of the session was answered. */
+void statements_started(struct session *session, const struct turn_started *started);
+
+/* The times of turns of texts, or of calls. */
+struct turn_times statements_times(const struct engine_settings *settings, bool calls);
 
 /* Units on their way that would write. */
 bool statements_in_flight(const struct sessions *sessions);
@@ -204,6 +235,9 @@ void calls_describe(struct arena *arena, const struct assistant_model *model,
 
 /* The assistant's version of the turn; NULL while it is being read (assistants.h). */
 const struct assistant *think_assistant(struct session *session);
+
+/* Whether a reply holds a piece of what is ours alone: the rules, and what is said of our tools. */
+bool think_quotes_rules(struct session *session, const char *reply);
 
 /* What is left of the turn's time; negative when it is over. */
 int64_t think_time_left_ms(const struct session *session);

@@ -63,5 +63,17 @@ const struct config_spec engine_config[] = {
         "Kafka consumer group session."),
     ROW("heartbeat_ms", CONFIG_MS, heartbeat_ms, "3s", 100, 60000, 0,
         "Kafka consumer group heartbeat."),
+    ROW("voice_session_timeout_ms", CONFIG_MS, voice_session_timeout_ms, "6s", 1000, 300000, 0,
+        "Kafka consumer group session of the lane of phone calls."),
+    ROW("voice_heartbeat_ms", CONFIG_MS, voice_heartbeat_ms, "500ms", 100, 60000, 0,
+        "Kafka consumer group heartbeat of the lane of phone calls."),
+    ROW("voice_deadline_ms", CONFIG_MS, voice_deadline_ms, "10s", 100, 60000, 0,
+        "Before the first word of a spoken turn; after it the reception speaks without a model. An "
+        "ingress that hears nothing for 12 s speaks itself."),
+    ROW("voice_heard_wait_ms", CONFIG_MS, voice_heard_wait_ms, "4s", 0, 30000, 0,
+        "Who goes on with a turn that another engine began to speak waits at most so long for what "
+        "the caller heard of it: until the group has given the dead engine's records away."),
+    ROW("voice_filler_ms", CONFIG_MS, voice_filler_ms, "1500ms", 100, 60000, 0,
+        "A tool that takes longer is covered by a word to the caller."),
 };
 const size_t engine_config_count = sizeof engine_config / sizeof engine_config[0];

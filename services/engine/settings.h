@@ -22,6 +22,8 @@ struct engine_settings {
     int64_t prompt_tokens;
     int64_t rate_engines;
     int64_t session_timeout_ms, heartbeat_ms;
+    int64_t voice_session_timeout_ms, voice_heartbeat_ms;
+    int64_t voice_deadline_ms, voice_heard_wait_ms, voice_filler_ms;
 };
 
 /* The table behind --help and docs/CONFIGURATION.md, and its length. */

@@ -105,14 +105,33 @@ const char *shares_full(const struct shares *shares, struct arena *arena)
     return literal;
 }
 
+/* Behind those who came before and are as urgent. */
+static void stand_in_line(struct share *share, struct share_entry *entry)
+{
+    struct share_entry *other = entry->first ? TAILQ_FIRST(&share->line) : NULL;
+    while (other != NULL && other->first)
+        other = TAILQ_NEXT(other, link);
+    if (other != NULL)
+        TAILQ_INSERT_BEFORE(other, entry, link);
+    else
+        TAILQ_INSERT_TAIL(&share->line, entry, link);
+}
+
 void shares_wait(struct shares *shares, struct share *share, struct share_entry *entry)
 {
+    const bool was_in_ring = share->in_line++ > 0;
     entry->share = share;
-    TAILQ_INSERT_TAIL(&share->line, entry, link);
-    if (share->in_line++ > 0)
+    stand_in_line(share, entry);
+    if (was_in_ring && !entry->first)
         return;
-    TAILQ_INSERT_TAIL(&shares->ring, share, link);
-    shares->ring_count++;
+    if (was_in_ring)
+        TAILQ_REMOVE(&shares->ring, share, link);
+    else
+        shares->ring_count++;
+    if (entry->first)
+        TAILQ_INSERT_HEAD(&shares->ring, share, link);
+    else
+        TAILQ_INSERT_TAIL(&shares->ring, share, link);
 }
 
 void shares_leave(struct shares *shares, struct share_entry *entry)

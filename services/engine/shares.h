@@ -21,6 +21,7 @@ struct share;  /* a tenant's */
 struct share_entry {
     TAILQ_ENTRY(share_entry) link; /* private */
     struct share *share;           /* NULL: not in line */
+    bool first;                    /* a caller waits: before all who do not hear the wait */
 };
 
 /* Returns owned: so many places at work, so many sessions in memory at most. Frees it, when nothing

@@ -53,4 +53,13 @@ size_t speak_cut_heard(const char *text, const char *heard);
  * was cut, or of the next one if none was; the text's length if all was heard. */
 size_t speak_resume(const char *text, size_t at, const char *language);
 
+/* The same of words of which all was heard and more was to come: where their last sentence begins
+ * that has not ended; their length if it has. */
+size_t speak_resume_end(const char *heard, const char *language);
+
+/* Of an answer that may begin by saying again what was `said`: true while `text`, its beginning, is
+ * no more than that, and nothing of it is to be spoken yet. Else *from is where what is new begins:
+ * behind what was said if it is all there, else 0, for it is another answer. */
+bool speak_repeats(const char *said, const char *text, size_t *from);
+
 #endif

@@ -123,3 +123,25 @@ size_t speak_resume(const char *text, size_t at, const char *language)
     }
     return at >= length ? length : begin;
 }
+
+size_t speak_resume_end(const char *heard, const char *language)
+{
+    const size_t length = strlen(heard);
+    char *more = xmalloc(length + sizeof " x");
+    memcpy(more, heard, length);
+    memcpy(more + length, " x", sizeof " x");
+    const size_t at = speak_resume(more, length, language);
+    free(more);
+    return at < length ? at : length;
+}
+
+bool speak_repeats(const char *said, const char *text, size_t *from)
+{
+    size_t same = 0;
+    while (text[same] != '\0' && text[same] == said[same])
+        same++;
+    if (text[same] == '\0')
+        return true;
+    *from = said[same] == '\0' ? same : 0;
+    return false;
+}

@@ -9,10 +9,12 @@
 #include "base/mem.h"
 #include "base/stop.h"
 #include "budget.h"
+#include "copies.h"
 #include "counters.h"
 #include "service/log.h"
 #include "store/give_up.h"
 #include "summary.h"
+#include "voice.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +153,10 @@ static void keep_turn(struct session *session, const struct turn_started *starte
     session->turn.summary = arena_strdup(session->arena, started->summary);
     session->turn.earlier = arena_strdup(session->arena, started->earlier);
     session->turn.reception = arena_strdup(session->arena, started->reception);
+    session->turn.call_sid = arena_strdup(session->arena, started->call_sid);
+    session->turn.heard = arena_strdup(session->arena, started->heard);
+    session->turn.heard_reason = arena_strdup(session->arena, started->heard_reason);
+    session->turn.answers = arena_strdup(session->arena, started->answers);
     session->turn.rounds = NULL; /* read below, and borrowed */
     session->started_ms = clock_mono_ms();
     session->briefing = (struct briefing){.ready = false};
@@ -163,9 +169,10 @@ static void keep_turn(struct session *session, const struct turn_started *starte
                   LOG_ERR(&err));
         session->rounds.count = 0;
     }
+    voice_started(session);
 }
 
-static void started_one(struct session *session, const struct turn_started *started)
+void statements_started(struct session *session, const struct turn_started *started)
 {
     static const enum turn_event events[] = {
         [TURN_START_RUN] = EVENT_RUN,
@@ -182,8 +189,8 @@ static void started_one(struct session *session, const struct turn_started *star
     session->alone = false;
     session->conversation = started->conversation;
     bool newer = session->claimed > started->claimed;
-    if (newer && (event == EVENT_NOTHING ||
-                  (event == EVENT_RUN && started->recomputes < TURN_RECOMPUTES_MAX)))
+    if (newer && (event == EVENT_NOTHING || (event == EVENT_RUN && started->call_sid[0] == '\0' &&
+                                             started->recomputes < TURN_RECOMPUTES_MAX)))
         event = EVENT_STALE;
     if (event == EVENT_IS_SUSPECT)
         session->recompute = false; /* it is counted */
@@ -208,7 +215,7 @@ static void starts_done(void *arg, const struct pg_answer *answer)
     for (int row = 0; answer->err == NULL && turn_read_started(answer, row, &started); row++) {
         struct session *session = batch_session(batch, started.index);
         if (session != NULL)
-            started_one(session, &started);
+            statements_started(session, &started);
     }
     batch_free(batch);
     statements_flush(sessions);
@@ -252,6 +259,14 @@ static void send_give_up(struct sessions *sessions, struct session *session)
     pg_submit(sessions->engine->pg, &unit);
 }
 
+struct turn_times statements_times(const struct engine_settings *settings, bool calls)
+{
+    return (struct turn_times){
+        .deadline_ms = calls ? settings->voice_deadline_ms : settings->turn_deadline_ms,
+        .adopter_ms = settings->adopter_deadline_ms + (calls ? settings->voice_heard_wait_ms : 0),
+        .answer_within_ms = settings->answer_within_ms};
+}
+
 static void send_starts(struct sessions *sessions)
 {
     struct session *session = TAILQ_FIRST(&sessions->starts);
@@ -264,7 +279,9 @@ static void send_starts(struct sessions *sessions)
     struct batch *batch = batch_new(sessions);
     struct turn_start *starts = arena_alloc(batch->arena, BATCH_MAX * sizeof *starts);
     bool closed = false;
-    while (fits(batch, session = TAILQ_FIRST(&sessions->starts), &closed)) {
+    const bool calls = session->entry.first;
+    while (fits(batch, session = TAILQ_FIRST(&sessions->starts), &closed) &&
+           session->entry.first == calls) {
         session_unlist(session);
         starts[batch->count] = (struct turn_start){
             .tenant = arena_strdup(batch->arena, session->tenant),
@@ -277,10 +294,9 @@ static void send_starts(struct sessions *sessions)
         batch_add(batch, session);
     }
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = starts_done, .arg = batch};
+    const struct turn_times times = statements_times(settings, calls);
     turn_add_start(&unit, batch->arena, arena_strdup(batch->arena, worker_id(engine->worker)),
-                   starts, batch->count,
-                   &(struct turn_times){settings->turn_deadline_ms, settings->adopter_deadline_ms,
-                                        settings->answer_within_ms});
+                   starts, batch->count, &times);
     sessions->starts_in_flight++;
     pg_submit(engine->pg, &unit);
 }
@@ -358,7 +374,7 @@ struct round_turn statements_turn(const struct session *session)
                                .fence = turn->fence,
                                .epoch = turn->epoch,
                                .claimed = turn->claimed,
-                               .final = turn->recomputes >= TURN_RECOMPUTES_MAX};
+                               .final = session_is_final(session)};
 }
 
 static void rounds_done(void *arg, const struct pg_answer *answer)
@@ -387,28 +403,6 @@ static void rounds_done(void *arg, const struct pg_answer *answer)
     engine_drain_step(sessions->engine);
 }
 
-/* The session may be dropped while the unit is on its way: its texts are copied. */
-static struct round copy_round(struct arena *arena, const struct session *session)
-{
-    const struct rounds_round *from = session->rounds.items[session->rounds.count - 1];
-    struct round_call *calls = arena_alloc(arena, from->call_count * sizeof *calls);
-    for (size_t i = 0; i < from->call_count; i++)
-        calls[i] =
-            (struct round_call){.id = from->calls[i].id,
-                                .provider_id = arena_strdup(arena, from->calls[i].provider_id),
-                                .name = arena_strdup(arena, from->calls[i].name),
-                                .arguments = arena_strdup(arena, from->calls[i].arguments),
-                                .signature = arena_strdup(arena, from->calls[i].signature)};
-    struct round round = {.of = statements_turn(session),
-                          .number = from->number,
-                          .after_position = from->after_position,
-                          .said = arena_strdup(arena, from->said),
-                          .calls = calls,
-                          .call_count = from->call_count};
-    round.of.tenant = arena_strdup(arena, session->tenant);
-    return round;
-}
-
 static void send_rounds(struct sessions *sessions)
 {
     struct engine *engine = sessions->engine;
@@ -418,7 +412,7 @@ static void send_rounds(struct sessions *sessions)
     bool closed = false;
     while (fits(batch, session = TAILQ_FIRST(&sessions->rounds), &closed)) {
         session_unlist(session);
-        rounds[batch->count] = copy_round(batch->arena, session);
+        rounds[batch->count] = copies_round(batch->arena, session);
         batch_add(batch, session);
     }
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = rounds_done, .arg = batch};
@@ -437,6 +431,7 @@ static void count_outcome(const struct session *session)
                : strcmp(outcome, "closed") == 0       ? counters.closed
                : strcmp(outcome, "fallback") == 0     ? counters.fallbacks
                : strcmp(outcome, "budget_spent") == 0 ? counters.budget_spent
+               : strcmp(outcome, "interrupted") == 0  ? counters.interrupted
                                                       : counters.degraded,
                1);
     metric_observe_us(counters.turn_seconds, (clock_mono_ms() - session->started_ms) * 1000);
@@ -492,46 +487,6 @@ static void commits_done(void *arg, const struct pg_answer *answer)
     engine_drain_step(sessions->engine);
 }
 
-static const struct reception_record *copy_record(struct arena *arena,
-                                                  const struct reception_record *from)
-{
-    if (from == NULL)
-        return NULL;
-    struct reception_record *record = arena_alloc(arena, sizeof *record);
-    *record = *from; /* `asked` is static */
-    record->caller = arena_strdup(arena, from->caller);
-    record->reason = arena_strdup(arena, from->reason);
-    record->call_back = arena_strdup(arena, from->call_back);
-    record->escalation = arena_strdup(arena, from->escalation);
-    record->summary = arena_strdup(arena, from->summary);
-    return record;
-}
-
-/* The session may be dropped while the unit is on its way: its texts are copied. */
-static void copy_commit(struct arena *arena, struct turn_commit *commit)
-{
-    commit->tenant = arena_strdup(arena, commit->tenant);
-    commit->events = arena_strdup(arena, commit->events);
-    commit->body = arena_strdup(arena, commit->body);
-    commit->error_code = arena_strdup(arena, commit->error_code);
-    commit->traceparent = arena_strdup(arena, commit->traceparent);
-    commit->passages = arena_strdup(arena, commit->passages);
-    commit->prompt = arena_strdup(arena, commit->prompt);
-    commit->trigger.summary = arena_strdup(arena, commit->trigger.summary);
-    commit->trigger.promised = arena_strdup(arena, commit->trigger.promised);
-    commit->reception = copy_record(arena, commit->reception);
-    struct turn_llm_call *calls = arena_alloc(arena, commit->call_count * sizeof *calls);
-    for (size_t i = 0; i < commit->call_count; i++) {
-        struct turn_llm_call *call = &calls[i];
-        *call = commit->calls[i];
-        call->provider = arena_strdup(arena, call->provider);
-        call->model = arena_strdup(arena, call->model);
-        call->error_code = arena_strdup(arena, call->error_code);
-        call->request_id = arena_strdup(arena, call->request_id);
-    }
-    commit->calls = calls;
-}
-
 static void send_commits(struct sessions *sessions)
 {
     struct engine *engine = sessions->engine;
@@ -546,7 +501,7 @@ static void send_commits(struct sessions *sessions)
         session_unlist(session);
         STOP_POINT("engine.committing", uuid_format(&session->id, id));
         commits[batch->count] = session->commit;
-        copy_commit(batch->arena, &commits[batch->count]);
+        copies_commit(batch->arena, &commits[batch->count]);
         if (rounds_have_open(&session->rounds))
             unheard[unheard_count++] = (struct round_over){.tenant = commits[batch->count].tenant,
                                                            .turn = commits[batch->count].turn};

@@ -15,6 +15,7 @@
 #include "service/log.h"
 #include "session.h"
 #include "tools.h"
+#include "voice.h"
 
 #include <string.h>
 
@@ -116,10 +117,9 @@ static enum turn_event after_failure(struct session *session, const struct assis
     return EVENT_NO_MODEL;
 }
 
-/* Whether the reply holds a piece of what is ours alone: the rules, and what is said of our tools.
- */
-static bool quotes_rules(const struct assistant *assistant, const char *reply)
+bool think_quotes_rules(struct session *session, const char *reply)
 {
+    const struct assistant *assistant = think_assistant(session);
     const char *texts[PROMPT_RULES + ASSISTANT_TOOLS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < PROMPT_RULES; i++)
@@ -142,11 +142,15 @@ static enum turn_event read_answer(struct session *session, const struct assista
                                          .after_position = session->prompt_position,
                                          .claimed = session->turn.claimed};
         session->model_tries = 0;
+        if (session->voice != NULL)
+            voice_answered(session);
         if (rounds_add(session->arena, &session->rounds, &said) != NULL)
             return EVENT_TOOLS;
     } else {
-        session->commit.body = reply_clean(session->arena, result->text);
-        if (quotes_rules(assistant, session->commit.body)) {
+        const bool spoken = session->voice != NULL;
+        session->commit.body =
+            spoken ? voice_answered(session) : reply_clean(session->arena, result->text);
+        if (think_quotes_rules(session, spoken ? result->text : session->commit.body)) {
             /* Like a filter's refusal: another model that reads the same may say the same. */
             err_set(err, ERR_PERMANENT, WITHHELD, "the reply quotes the rules of the platform");
             return TURN_EVENTS;
@@ -180,9 +184,11 @@ static void on_done(void *arg, const struct llm_result *result)
         session->calls[recorded].error_code = WITHHELD;
     }
     session->failed = err != NULL && !is_declined(err);
-    if (err != NULL)
+    if (err != NULL) {
+        voice_broke_off(session);
         log_warn("model.failed", LOG_TEXT("session", uuid_format(&session->id, id)),
                  LOG_INT("status", result->status), LOG_ERR(err));
+    }
     session_apply(session, err == NULL         ? event
                            : assistant == NULL ? EVENT_NO_MODEL
                                                : after_failure(session, assistant, err));
@@ -214,14 +220,17 @@ static int64_t prompt_budget(const struct session *session, const struct assista
     return model->window > 0 && room < most ? room : most;
 }
 
-/* What the prompt says of this moment: the briefing, and what was asked without a model. */
+/* What the prompt says of this moment: that it is a call, the briefing, and what was asked without
+ * a model. */
 static const char *told_now(struct session *session, const struct assistant *assistant)
 {
-    const char *briefing = session->briefing.text;
-    const char *asked = reception_turn_brief(session, assistant);
-    if (briefing == NULL || asked == NULL)
-        return briefing != NULL ? briefing : asked;
-    return arena_printf(session->arena, "%s%s", briefing, asked);
+    const char *const parts[] = {voice_brief(session), session->briefing.text,
+                                 reception_turn_brief(session, assistant)};
+    const char *told = NULL;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (parts[i] != NULL)
+            told = told == NULL ? parts[i] : arena_printf(session->arena, "%s%s", told, parts[i]);
+    return told;
 }
 
 /* What a prompt of at most so many tokens is made of now. */
@@ -443,8 +452,10 @@ static void ask(struct session *session, const struct assistant *assistant)
     request.tool_count = tools->count;
     request.no_more_tools = !rounds_have_room(&session->rounds);
     request.answer_max_bytes = ANSWER_BYTES_MAX;
-    session->call = llm_start(session->engine->llm, &request,
-                              &(struct llm_callbacks){.on_done = on_done, .arg = session});
+    session->call =
+        llm_start(session->engine->llm, &request,
+                  &(struct llm_callbacks){
+                      .on_text = voice_listener(session), .on_done = on_done, .arg = session});
 }
 
 void think_start(struct session *session)
@@ -483,6 +494,8 @@ void think_assistant_ready(struct session *session, const struct assistant *assi
         return;
     if (assistant == NULL)
         session_apply(session, EVENT_NO_MODEL);
+    else if (!voice_is_ready(session, assistant))
+        return; /* it asks how far the turn was heard, or the turn is over */
     else if (briefing_is_needed(assistant) && !session->briefing.ready)
         briefing_read(session); /* what the reception may quote comes with it */
     else if (briefing_says(&session->briefing, assistant, WORKFLOW_CLOSED_TEXT) &&

@@ -73,6 +73,10 @@ static const struct turn_rule rules[] = {
      "the budget is spent: the reception replies without a model"},
     {TURN_THINKING, EVENT_DEADLINE, TURN_COMMITTING, ACTION_FALL_BACK,
      "the turn's time is over: the reception replies without a model"},
+    {TURN_THINKING, EVENT_INTERRUPTED, TURN_COMMITTING, ACTION_CUT_OFF,
+     "the caller cut in: what was heard is the reply"},
+    {TURN_THINKING, EVENT_REDIAL, TURN_WAITING, ACTION_RESTART,
+     "the call has another socket: what was heard is asked for, and the turn goes on from there"},
     {TURN_THINKING, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP,
      "the session moved on: the model is stopped"},
 
@@ -83,6 +87,10 @@ static const struct turn_rule rules[] = {
      "texts kept coming: the rest is the next turn"},
     {TURN_PAUSED, EVENT_DEADLINE, TURN_COMMITTING, ACTION_FALL_BACK,
      "the turn's time is over: the reception replies without a model"},
+    {TURN_PAUSED, EVENT_INTERRUPTED, TURN_COMMITTING, ACTION_CUT_OFF,
+     "the caller cut in: what was heard is the reply"},
+    {TURN_PAUSED, EVENT_REDIAL, TURN_WAITING, ACTION_RESTART,
+     "the call has another socket: the turn goes on from what was heard"},
     {TURN_PAUSED, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP, "the session moved on"},
 
     {TURN_STORING, EVENT_CLAIMED, TURN_STORING, ACTION_NONE,
@@ -100,6 +108,8 @@ static const struct turn_rule rules[] = {
      "the database did not answer: the same round waits a moment"},
     {TURN_STORING, EVENT_UNFIT, TURN_COMMITTING, ACTION_FALL_BACK,
      "the database will never take the round: the reception replies without a model"},
+    {TURN_STORING, EVENT_INTERRUPTED, TURN_COMMITTING, ACTION_CUT_OFF,
+     "the caller cut in: no tool works, what was heard is the reply"},
     {TURN_STORING, EVENT_DUE, TURN_STORING, ACTION_STORE, "the same round is sent again"},
     {TURN_STORING, EVENT_DEADLINE, TURN_COMMITTING, ACTION_FALL_BACK,
      "the turn's time is over: the reception replies without a model"},
@@ -120,6 +130,8 @@ static const struct turn_rule rules[] = {
     {TURN_ACTING, EVENT_DUE, TURN_ACTING, ACTION_ACT, "the same call goes on"},
     {TURN_ACTING, EVENT_NO_MODEL, TURN_COMMITTING, ACTION_FALL_BACK,
      "the assistant cannot be read: the reception replies without a model"},
+    {TURN_ACTING, EVENT_INTERRUPTED, TURN_ENDING, ACTION_CUT,
+     "the caller cut in: what a tool of ours has done is heard of first"},
     {TURN_ACTING, EVENT_DEADLINE, TURN_ENDING, ACTION_CUT,
      "the turn's time is over: what a tool of ours has done is heard of first"},
 
@@ -129,6 +141,8 @@ static const struct turn_rule rules[] = {
      "a text came: it is for the next turn"},
     {TURN_ENDING, EVENT_ACTED, TURN_COMMITTING, ACTION_FALL_BACK,
      "what was done is known: the reception tells it without a model"},
+    {TURN_ENDING, EVENT_INTERRUPTED, TURN_ENDING, ACTION_NONE,
+     "the caller cut in: what was heard is the reply"},
     {TURN_ENDING, EVENT_NEWER, TURN_WAITING, ACTION_RECOMPUTE,
      "a text came: the turn starts anew with it, and with what has begun"},
     {TURN_ENDING, EVENT_EPOCH, TURN_GONE, ACTION_DROP,
@@ -185,11 +199,11 @@ const char *turn_state_name(enum turn_state state)
 const char *turn_event_name(enum turn_event event)
 {
     static const char *const names[TURN_EVENTS] = {
-        "due",        "claimed",    "final_text", "place",  "run",    "resume",   "stale",
-        "lost_often", "is_suspect", "nothing",    "held",   "moved",  "not_ours", "db_away",
-        "unfit",      "unfit_too",  "answer",     "tools",  "closed", "stored",   "acted",
-        "model_away", "no_model",   "rate",       "full",   "spent",  "deadline", "committed",
-        "more",       "newer",      "epoch",      "wording"};
+        "due",        "claimed",    "final_text", "place",   "run",         "resume",   "stale",
+        "lost_often", "is_suspect", "nothing",    "held",    "moved",       "not_ours", "db_away",
+        "unfit",      "unfit_too",  "answer",     "tools",   "closed",      "stored",   "acted",
+        "model_away", "no_model",   "rate",       "full",    "spent",       "deadline", "committed",
+        "more",       "newer",      "epoch",      "wording", "interrupted", "redial"};
     return names[event];
 }
 

@@ -25,38 +25,40 @@ enum turn_state {
 };
 
 enum turn_event {
-    EVENT_DUE,        /* the timer of a state that waits, or backs off */
-    EVENT_CLAIMED,    /* a newer text of this session was claimed */
-    EVENT_FINAL_TEXT, /* the same, after two recomputes */
-    EVENT_PLACE,      /* a place is free */
-    EVENT_RUN,        /* started */
-    EVENT_RESUME,     /* started again: a stored round has calls that are not done */
-    EVENT_STALE,      /* started or found empty, but a newer text is known already */
-    EVENT_LOST_OFTEN, /* started for the last time: lost with three workers */
-    EVENT_IS_SUSPECT, /* not started: needs the suspect place */
-    EVENT_NOTHING,    /* no open event */
-    EVENT_HELD,       /* a person has the conversation */
-    EVENT_MOVED,      /* the session points to another conversation now */
-    EVENT_NOT_OURS,   /* another worker or a newer fence has the session */
-    EVENT_DB_AWAY,    /* the statement failed in a way that passes */
-    EVENT_UNFIT,      /* the database will never take the statement, which was alone */
-    EVENT_UNFIT_TOO,  /* nor the plain commit in its place, or there is none */
-    EVENT_ANSWER,     /* the model gave a reply */
-    EVENT_TOOLS,      /* the model asked for tools */
-    EVENT_CLOSED,     /* the business is closed and answers with its own words only */
-    EVENT_STORED,     /* the round is stored */
-    EVENT_ACTED,      /* all calls of the round are done, or all that have begun */
-    EVENT_MODEL_AWAY, /* the model failed in a way that passes, with time left */
-    EVENT_NO_MODEL,   /* no model of the chain can answer */
-    EVENT_RATE,       /* the model's limit per minute is reached: the turn has a place later */
-    EVENT_FULL,       /* other turns have reserved what is left of a budget */
-    EVENT_SPENT,      /* a budget is spent */
-    EVENT_DEADLINE,   /* the turn's time is over */
-    EVENT_COMMITTED,  /* committed, nothing else open */
-    EVENT_MORE,       /* committed, other texts are open */
-    EVENT_NEWER,      /* refused: a text came after the prompt */
-    EVENT_EPOCH,      /* refused: a person took over or handed back; given back */
-    EVENT_WORDING,    /* the tenant's wordings are there, or cannot be had */
+    EVENT_DUE,         /* the timer of a state that waits, or backs off */
+    EVENT_CLAIMED,     /* a newer text of this session was claimed */
+    EVENT_FINAL_TEXT,  /* the same, after two recomputes */
+    EVENT_PLACE,       /* a place is free */
+    EVENT_RUN,         /* started */
+    EVENT_RESUME,      /* started again: a stored round has calls that are not done */
+    EVENT_STALE,       /* started or found empty, but a newer text is known already */
+    EVENT_LOST_OFTEN,  /* started for the last time: lost with three workers */
+    EVENT_IS_SUSPECT,  /* not started: needs the suspect place */
+    EVENT_NOTHING,     /* no open event */
+    EVENT_HELD,        /* a person has the conversation */
+    EVENT_MOVED,       /* the session points to another conversation now */
+    EVENT_NOT_OURS,    /* another worker or a newer fence has the session */
+    EVENT_DB_AWAY,     /* the statement failed in a way that passes */
+    EVENT_UNFIT,       /* the database will never take the statement, which was alone */
+    EVENT_UNFIT_TOO,   /* nor the plain commit in its place, or there is none */
+    EVENT_ANSWER,      /* the model gave a reply */
+    EVENT_TOOLS,       /* the model asked for tools */
+    EVENT_CLOSED,      /* the business is closed and answers with its own words only */
+    EVENT_STORED,      /* the round is stored */
+    EVENT_ACTED,       /* all calls of the round are done, or all that have begun */
+    EVENT_MODEL_AWAY,  /* the model failed in a way that passes, with time left */
+    EVENT_NO_MODEL,    /* no model of the chain can answer */
+    EVENT_RATE,        /* the model's limit per minute is reached: the turn has a place later */
+    EVENT_FULL,        /* other turns have reserved what is left of a budget */
+    EVENT_SPENT,       /* a budget is spent */
+    EVENT_DEADLINE,    /* the turn's time is over */
+    EVENT_COMMITTED,   /* committed, nothing else open */
+    EVENT_MORE,        /* committed, other texts are open */
+    EVENT_NEWER,       /* refused: a text came after the prompt */
+    EVENT_EPOCH,       /* refused: a person took over or handed back; given back */
+    EVENT_WORDING,     /* the tenant's wordings are there, or cannot be had */
+    EVENT_INTERRUPTED, /* the caller cut in on a spoken reply and has heard some of it */
+    EVENT_REDIAL,      /* the call has another socket, in the middle of a spoken reply */
     TURN_EVENTS,
 };
 
@@ -87,7 +89,9 @@ enum turn_action {
     ACTION_COMMIT_BARE,  /* commit that the turn is failed, without a reply */
     ACTION_PUBLISH,      /* wake the responder, forget the session */
     ACTION_PUBLISH_WAIT, /* wake the responder, wait for the next turn */
-    ACTION_DROP,         /* stop everything, forget the session */
+    ACTION_CUT_OFF,      /* stop the model, commit what was heard */
+    ACTION_RESTART, /* stop the model, start the turn again as if another engine had begun it */
+    ACTION_DROP,    /* stop everything, forget the session */
     TURN_ACTIONS,
 };
 

@@ -1,16 +1,18 @@
-/* The poll for unfinished messages: see unfinished.h. engine.c starts it. */
+/* The poll for unfinished messages and calls: see unfinished.h. engine.c starts it. */
 #include "unfinished.h"
 
 #include "base/mem.h"
 #include "service/log.h"
 #include "store/reception_record.h"
+#include "store/voice.h"
 
 #include <stdlib.h>
 
-#define LOOK_MS      5000
-#define LOOK_LIMIT   100
-#define EVERY_MAX_MS 10000
-#define EVERY_MIN_MS 200
+#define LOOK_MS        5000
+#define LOOK_LIMIT     100
+#define EVERY_MAX_MS   10000
+#define EVERY_MIN_MS   200
+#define SILENT_CALL_MS 14400000 /* longer than a call may last at Twilio */
 
 struct unfinished {
     struct engine *engine;
@@ -39,6 +41,7 @@ static void look(void *arg)
     arena_reset(self->arena);
     reception_record_add_overdue(&unit, self->arena, LOOK_LIMIT,
                                  engine->shared->settings.unfinished_message_ms);
+    voice_add_silent(&unit, self->arena, SILENT_CALL_MS);
     self->in_flight = true;
     pg_submit(engine->pg, &unit);
 }

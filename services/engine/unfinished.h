@@ -1,5 +1,6 @@
 /* The look for messages that customers began to leave while no model answered, and that nobody goes
- * on with: they become tasks for people (store/reception_record.h). Any loop may look at any time.
+ * on with: they become tasks for people (store/reception_record.h); and for calls whose end nobody
+ * told (store/voice.h). Any loop may look at any time.
  * Loop thread. */
 #ifndef DESK_ENGINE_UNFINISHED_H
 #define DESK_ENGINE_UNFINISHED_H

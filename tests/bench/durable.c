@@ -125,6 +125,7 @@ static void make_event(struct inbox_event *event, int customer, int place)
     const struct business *business = business_of(customer);
     *event = (struct inbox_event){
         .tenant = business->tenant,
+        .channel = "sms",
         .provider_id = made_sid(arena),
         .sender = business->number,
         .address = arena_printf(arena, "+1556%07d", customer),
@@ -248,7 +249,7 @@ static void start(const char *worker, int count)
                                         .turn = uuid_new()};
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = on_started};
     turn_add_start(&unit, arena, worker, starts, (size_t)count,
-                   &(struct turn_times){30000, 5000, DAY_MS});
+                   &(struct turn_times){30000, 5000, DAY_MS, false});
     started_count = 0;
     submit(&unit);
     if (started_count != count)

@@ -127,7 +127,7 @@ def test_every_reference_is_a_key_with_its_tenant(desk):
 OF_TYPE = {"text": "x", "bigint": 1, "integer": 1, "boolean": False, "jsonb": "{}", "bytea": b"x",
            "timestamp with time zone": "2026-11-23T00:00:00Z", "tsvector": "x",
            "tstzrange": "[2026-11-23T00:00:00Z,2026-11-24T00:00:00Z)",
-           "date": "2026-11-23", "uuid[]": "{}", "timestamp with time zone[]": "{}"}
+           "date": "2026-11-23", "uuid[]": "{}", "text[]": "{}", "timestamp with time zone[]": "{}"}
 
 
 def allowed_words(cursor, name):
@@ -253,7 +253,7 @@ def of_row(column, kind, needed, words):
     return {"uuid": f"md5('{column}' || n)::uuid", "text": "'x' || n", "bigint": "n",
             "integer": "n % 1000", "boolean": "false", "jsonb": "'{}'", "bytea": "md5('' || n)::bytea",
             "timestamp with time zone": "now() - n * interval '1 s'",
-            "uuid[]": "'{}'::uuid[]", "timestamp with time zone[]": "'{}'::timestamptz[]",
+            "uuid[]": "'{}'::uuid[]", "text[]": "'{}'::text[]", "timestamp with time zone[]": "'{}'::timestamptz[]",
             "date": "current_date - n % 1000", "tsvector": "to_tsvector('simple', 'x' || n % 500)",
             "tstzrange": "tstzrange(now() - n * interval '1 h', now() - (n - 1) * interval '1 h')",
             }[kind]

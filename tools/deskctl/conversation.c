@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "command.h"
 #include "contract/event.h"
+#include "contract/voice.h"
 #include "crypto/crypto.h"
 #include "publish.h"
 #include "store/admin.h"
@@ -168,6 +169,37 @@ static int wait_yours(struct desk *desk, const struct conversation_ref *ref, str
     }
 }
 
+/* The caller hears nothing more of the assistant. Without it the engine stops within a second,
+ * since its renewal tells it. */
+static int stop_calls(struct desk *desk, const struct conversation_ref *ref,
+                      const struct conversation_takeover *taken, struct err *err)
+{
+    struct bus_producer *producer = NULL;
+    char tenant[UUID_TEXT_SIZE];
+    int rc = taken->call_count > 0 ? publish_open(desk, TOPIC_VOICE_STREAM, &producer, err) : 0;
+    for (size_t i = 0; rc == 0 && i < taken->call_count; i++) {
+        struct bus_record record;
+        const struct voice_frame stop = {.event = {.id = "",
+                                                   .source = "frontdesk/deskctl",
+                                                   .subject = "",
+                                                   .time_ms = clock_wall_ms(),
+                                                   .tenant = uuid_format(&ref->tenant, tenant),
+                                                   .traceparent = ""},
+                                         .call_sid = taken->calls[i].call_sid,
+                                         .epoch = taken->epoch,
+                                         .kind = VOICE_FRAME_STOP,
+                                         .text = "",
+                                         .lang = "",
+                                         .keys = "",
+                                         .handoff = ""};
+        voice_frame_encode(desk->arena, desk->settings.kafka.topic_prefix, &stop, &record);
+        record.partition = taken->calls[i].partition;
+        rc = bus_produce_wait(producer, &record, WAKE_WAIT_MS, err);
+    }
+    bus_producer_close(&producer, 0);
+    return rc;
+}
+
 static int run_takeover(struct desk *desk, const struct words *words)
 {
     struct conversation_ref ref;
@@ -177,6 +209,8 @@ static int run_takeover(struct desk *desk, const struct words *words)
         desk_rollback(desk);
         return desk_fail(&err);
     }
+    if (stop_calls(desk, &ref, &taken, &err) != 0)
+        desk_note("a call may hear the assistant for a second more: %s", err.message);
     desk_note("held; %" PRId64 " replies will not leave, %" PRId64 " may be leaving",
               taken.suppressed, taken.in_flight);
     if (wait_yours(desk, &ref, &err) != 0) {

@@ -13,7 +13,7 @@
  *
  * Types and keys:
  *   delay (ms)                       answer later; the work itself (a message created) is done at
- * once stall (ms; chunks | bytes)       stop in the middle, for ms or, without ms, for ever cut
+ * once stall (ms; chunks | bytes; text) stop in the middle, for ms or, without ms, for ever cut
  * (chunks | bytes; reset)      close the connection: before the answer, or after so much of it
  *   status (status; code, message, error_type, retry_after)   an error answer; nothing was done
  *     (tool: with 3xx a redirect to `message`)

@@ -68,7 +68,7 @@ static void choose_text(struct telling *telling)
         answer->tool = action->name ? action->name : "stand_tool";
         answer->finish = telling->wire->tool_stop;
         telling->pieces = ARGUMENT_PIECES;
-    } else if (action->type == STAND_REPLY && action->text) {
+    } else if ((action->type == STAND_REPLY || action->type == STAND_STALL) && action->text) {
         said = action->text;
     } else if (action->type == STAND_OBEY && answer->chat->obeyed.text) {
         said = answer->chat->obeyed.text;

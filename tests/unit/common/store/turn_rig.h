@@ -65,6 +65,7 @@ static inline struct inbox_event text_of(int who, int n, const char *body)
 {
     struct inbox_event event = {
         .tenant = TENANT,
+        .channel = "sms",
         .provider_id = arena_printf(arena, "SM%03d", n),
         .sender = "+15550001",
         .address = arena_printf(arena, "+1555900%d", who),
@@ -122,6 +123,7 @@ static inline void on_started(void *arg, const struct pg_answer *answer)
         row->summary = arena_strdup(arena, row->summary);
         row->earlier = arena_strdup(arena, row->earlier);
         row->reception = arena_strdup(arena, row->reception);
+        row->heard_reason = arena_strdup(arena, row->heard_reason);
     }
     rig_count_down();
 }
@@ -131,7 +133,7 @@ static inline struct turn_started start_with(const char *worker, const struct tu
     struct starts out = {.count = 0};
     struct pg_unit unit = {.done = on_started, .arg = &out};
     turn_add_start(&unit, arena, worker, start, 1,
-                   &(struct turn_times){DEADLINE, 5000, 24 * 3600 * 1000});
+                   &(struct turn_times){DEADLINE, 5000, 24 * 3600 * 1000, false});
     rig_waiting++;
     pg_submit(rig_pg, &unit);
     rig_run();

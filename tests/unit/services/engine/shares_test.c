@@ -116,12 +116,35 @@ static void a_flooder_leaves_memory(void)
     shares_free(&shares);
 }
 
+/* Calls go before texts of all tenants, and among themselves as they came within a tenant. */
+static void calls_are_first(void)
+{
+    struct shares *shares = shares_new(2, 100);
+    struct waiting all[6] = {{.who = 0}};
+    static const char *const tenants[6] = {"a", "b", "b", "c", "c", "b"};
+    for (int i = 0; i < 6; i++) {
+        all[i].entry.first = i >= 2 && i <= 4; /* one of b's, two of c's */
+        get_in_line(shares, &all[i], tenants[i]);
+    }
+    CU_ASSERT_PTR_EQUAL(shares_next(shares), &all[3].entry);
+    CU_ASSERT_PTR_EQUAL(shares_next(shares), &all[2].entry);
+    CU_ASSERT_PTR_NULL(shares_next(shares));
+    shares_give_back(shares, all[3].share);
+    shares_give_back(shares, all[2].share);
+    shares_wait(shares, all[3].share, &all[3].entry);
+    CU_ASSERT_PTR_EQUAL(shares_next(shares), &all[4].entry); /* it came first */
+    shares_wait(shares, all[2].share, &all[2].entry);
+    CU_ASSERT_PTR_EQUAL(shares_next(shares), &all[2].entry);
+    end_all(&shares, all, 6);
+}
+
 int main(void)
 {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("shares", NULL, NULL);
     CU_add_test(suite, "tenants take turns", tenants_take_turns);
     CU_add_test(suite, "out of line", who_leaves_the_line_gets_nothing);
+    CU_add_test(suite, "calls are first", calls_are_first);
     CU_add_test(suite, "a flooder leaves places", a_flooder_leaves_places);
     CU_add_test(suite, "a flooder leaves memory", a_flooder_leaves_memory);
     CU_basic_run_tests();

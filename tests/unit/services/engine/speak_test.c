@@ -358,6 +358,41 @@ static void any_heard_text_is_safe(void)
     CU_ASSERT(at <= 3 || text_is_utf8("Schön ist es", at));
 }
 
+/* Words that sounded to their end, and more was to come. */
+static void it_goes_on_behind_what_sounded(void)
+{
+    static const struct {
+        const char *heard;
+        size_t at;
+    } cases[] = {{"", 0},
+                 {"We are open", 0},
+                 {"We are open.", 12},
+                 {"We are open. On Saturdays,", 13},
+                 {"We are open. Dr.", 13},
+                 {"Good morning! We are open. ", 27}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        CU_ASSERT_EQUAL(speak_resume_end(cases[i].heard, "en-US"), cases[i].at);
+}
+
+static void what_is_said_again_is_not_spoken(void)
+{
+    static const struct {
+        const char *text;
+        bool repeats;
+        size_t from;
+    } cases[] = {{"", true, 0},
+                 {"We are", true, 0},
+                 {"We are open.", true, 0},
+                 {"We are open. On Saturdays", false, 12},
+                 {"We are closed.", false, 0},
+                 {"On Saturdays we close.", false, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t from = 99;
+        CU_ASSERT_EQUAL(speak_repeats("We are open.", cases[i].text, &from), cases[i].repeats);
+        CU_ASSERT_EQUAL(from, cases[i].repeats ? 99 : cases[i].from);
+    }
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -374,6 +409,8 @@ int main(void)
     CU_add_test(suite, "cuts do not matter", cuts_do_not_matter);
     CU_add_test(suite, "what was heard", what_was_heard_is_found);
     CU_add_test(suite, "where it goes on", it_goes_on_at_a_sentence);
+    CU_add_test(suite, "behind what sounded", it_goes_on_behind_what_sounded);
+    CU_add_test(suite, "said again", what_is_said_again_is_not_spoken);
     CU_add_test(suite, "any heard text", any_heard_text_is_safe);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;

@@ -44,6 +44,21 @@ static void the_deadline_always_ends_in_a_reply(void)
     CU_ASSERT_EQUAL(turn_rule(TURN_ACTING, EVENT_DEADLINE)->to, TURN_ENDING);
 }
 
+/* Cut off, a turn commits what was heard and is never begun anew; what a tool has begun is heard of
+ * before. */
+static void an_interrupt_ends_in_what_was_heard(void)
+{
+    static const enum turn_state states[] = {TURN_THINKING, TURN_PAUSED, TURN_STORING};
+    for (int i = 0; i < 3; i++) {
+        const struct turn_rule *rule = turn_rule(states[i], EVENT_INTERRUPTED);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
+        CU_ASSERT_EQUAL(rule->to, TURN_COMMITTING);
+        CU_ASSERT_EQUAL(rule->action, ACTION_CUT_OFF);
+    }
+    CU_ASSERT_EQUAL(turn_rule(TURN_ACTING, EVENT_INTERRUPTED)->to, TURN_ENDING);
+    CU_ASSERT_PTR_NULL(turn_rule(TURN_COMMITTING, EVENT_INTERRUPTED));
+}
+
 static void nothing_happens_when_gone(void)
 {
     for (int event = 0; event < TURN_EVENTS; event++)
@@ -214,6 +229,7 @@ int main(void)
 {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("turn_table", NULL, NULL);
+    CU_add_test(suite, "interrupt", an_interrupt_ends_in_what_was_heard);
     CU_add_test(suite, "every state can be left", every_state_can_be_left);
     CU_add_test(suite, "another worker ends every state", another_worker_ends_every_state);
     CU_add_test(suite, "the deadline ends in a reply", the_deadline_always_ends_in_a_reply);

@@ -1,0 +1,387 @@
+/* The SQL of phone calls: see voice.h and docs/VOICE.md. The engine's voice lane calls it. What the
+ * ingress says of a turn comes in the order of its partition, but perhaps twice, and an older word
+ * again after a newer one (a replay): a word counts by its fence and by what it says. */
+#include "store/voice.h"
+
+#include "base/clock.h"
+#include "store/columns.h"
+
+#include <string.h>
+
+/* Characters a second that a voice speaks, where nobody measured it. */
+#define SPEAKING_RATE "15"
+
+static const char places_sql[] =
+    "UPDATE channel_sessions s SET call_sid = i.call_sid, stream_partition = i.partition::integer,"
+    " call_at = clock_timestamp()"
+    " FROM (SELECT DISTINCT ON (t.tenant_id, t.session_id) t.*"
+    " FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[]) WITH ORDINALITY"
+    " AS t (tenant_id, session_id, call_sid, partition, n)"
+    " ORDER BY t.tenant_id, t.session_id, t.n DESC) AS i"
+    " WHERE s.tenant_id = i.tenant_id AND s.id = i.session_id";
+
+static const char lock_conversations_sql[] =
+    "SELECT 1 FROM conversations c WHERE (c.tenant_id, c.id) IN"
+    " (SELECT s.tenant_id, s.conversation_id FROM unnest($1::uuid[], $2::uuid[])"
+    " AS i (tenant_id, session_id) JOIN channel_sessions s ON s.tenant_id = i.tenant_id"
+    " AND s.id = i.session_id) ORDER BY c.tenant_id, c.id FOR SHARE";
+
+static const char lock_sessions_sql[] =
+    "SELECT 1 FROM channel_sessions s WHERE (s.tenant_id, s.id) IN"
+    " (SELECT * FROM unnest($1::uuid[], $2::uuid[])) ORDER BY s.tenant_id, s.id FOR NO KEY UPDATE";
+
+/* Of one fence the later word counts: the last frame was written, then it was cut off. */
+#define RANK(reason)                                                                               \
+    "CASE " reason " WHEN 'open' THEN 0 WHEN 'stall' THEN 1 WHEN 'last' THEN 2 ELSE 3 END"
+
+/* The row knows nothing newer. */
+#define COUNTS                                                                                     \
+    "(t.heard_fence IS NULL OR t.heard_fence < $5::bigint OR (t.heard_fence = $5::bigint"          \
+    " AND t.heard_reason IS DISTINCT FROM 'anew' AND (t.heard_reason IS NULL OR " RANK(            \
+        "t.heard_"                                                                                 \
+        "reason") " < " RANK("$8::text") " OR (" RANK("t.heard_reason") " = " RANK("$8::text") " " \
+                                                                                               "A" \
+                                                                                               "N" \
+                                                                                               "D" \
+                                                                                               " " \
+                                                                                               "t" \
+                                                                                               "." \
+                                                                                               "h" \
+                                                                                               "e" \
+                                                                                               "a" \
+                                                                                               "r" \
+                                                                                               "d" \
+                                                                                               "_" \
+                                                                                               "s" \
+                                                                                               "e" \
+                                                                                               "q" \
+                                                                                               " " \
+                                                                                               "<" \
+                                                                                               "=" \
+                                                                                               " " \
+                                                                                               "$" \
+                                                                                               "6" \
+                                                                                               ":" \
+                                                                                               ":" \
+                                                                                               "b" \
+                                                                                               "i" \
+                                                                                               "g" \
+                                                                                               "i" \
+                                                                                               "n" \
+                                                                                               "t" \
+                                                                                               ")" \
+                                                                                               ")" \
+                                                                                               ")" \
+                                                                                               ")"
+
+/* An ingress that did not hold the call before knows nothing of what was spoken: its answer to
+ * `open` takes nothing away, and what it tells of later comes behind. */
+#define IS_NEW "$8::text = 'open' AND $7::text = '' AND coalesce(t.heard, '') <> ''"
+#define WORDS                                                                                      \
+    "CASE WHEN " IS_NEW " THEN t.heard WHEN t.heard_before IS NOT NULL"                            \
+    " THEN rtrim(t.heard_before || ' ' || $7::text) ELSE $7::text END"
+
+/* `anew`: nothing was heard of a turn that runs; `again`: of a reply that is committed. A turn that
+ * the caller cut off stays cut off, whatever fence asks later. */
+static const char word_sql[] =
+    "WITH turn AS MATERIALIZED (SELECT t.tenant_id, t.id, t.state, t.session_id, s.conversation_id,"
+    " s.turn_number, s.claimed, c.held_by IS NULL AND s.ended_at IS NULL AS goes_on,"
+    " " WORDS " AS words, CASE WHEN " IS_NEW " THEN t.heard ELSE t.heard_before END AS before,"
+    " $8::text = 'interrupt' AND " WORDS " = '' AS unheard"
+    " FROM turns t JOIN channel_sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id"
+    " JOIN conversations c ON c.tenant_id = s.tenant_id AND c.id = s.conversation_id"
+    " WHERE t.tenant_id = $2::uuid AND t.id = $4::uuid AND t.session_id = $3::uuid AND " COUNTS
+    "), judged AS (SELECT x.*, x.unheard AND x.state = 'running' AS anew,"
+    " x.unheard AND x.state <> 'running' AS again FROM turn x),"
+    " told AS (UPDATE turns t SET heard_fence = $5::bigint, heard_seq = $6::bigint,"
+    " heard = x.words, heard_before = x.before, heard_at = clock_timestamp(),"
+    " heard_reason = CASE WHEN x.anew THEN 'anew' WHEN $8::text = 'open'"
+    " AND t.heard_reason = 'interrupt' THEN t.heard_reason ELSE $8::text END,"
+    " number = CASE WHEN x.anew THEN x.turn_number + 1 ELSE t.number END"
+    " FROM judged x WHERE t.tenant_id = x.tenant_id AND t.id = x.id),"
+    " said AS (UPDATE deliveries d SET reason = CASE WHEN x.words = '' THEN 'unheard' END,"
+    " state = CASE WHEN x.words = '' THEN 'suppressed' ELSE 'delivered' END,"
+    " settled_at = clock_timestamp() FROM judged x WHERE x.state <> 'running'"
+    " AND $8::text <> 'stall' AND d.tenant_id = x.tenant_id AND d.session_id = x.session_id"
+    " AND d.turn_id = x.id AND d.via = 'stream' RETURNING d.tenant_id, d.message_id, x.words),"
+    " kept AS (UPDATE messages m SET heard = said.words FROM said"
+    " WHERE m.tenant_id = said.tenant_id AND m.id = said.message_id),"
+    " opened AS (UPDATE inbox_events e SET state = 'open', reason = NULL, turn_id = NULL,"
+    " settled_at = NULL FROM judged x WHERE x.again AND x.goes_on"
+    " AND e.tenant_id = x.tenant_id AND e.turn_id = x.id AND e.state = 'answered'),"
+    " armed AS (UPDATE channel_sessions s SET fence = s.fence + x.anew::integer,"
+    " turn_number = s.turn_number + x.anew::integer, claimed = s.claimed + 1,"
+    " worker = $1::uuid, due_at = clock_timestamp() + interval '3 s',"
+    " burst_at = clock_timestamp() FROM judged x WHERE x.unheard AND x.goes_on"
+    " AND s.tenant_id = x.tenant_id AND s.id = x.session_id)"
+    " SELECT CASE WHEN x.unheard AND x.goes_on THEN 'anew'"
+    " WHEN x.state = 'running' THEN 'running' ELSE 'settled' END,"
+    " x.conversation_id, x.claimed + 1, 3000::bigint, x.words FROM judged x";
+
+/* What was heard of the words by then, at the usual rate, back to the end of a word. */
+#define ESTIMATE                                                                                   \
+    "CASE WHEN length(m.body) <= n.chars THEN m.body"                                              \
+    " ELSE rtrim(regexp_replace(left(m.body, n.chars), '\\S+$', '')) END"
+
+/* The running turns of the calls, with what was heard of them; `which` may narrow them. */
+#define TURN_SQL(which)                                                                            \
+    " turn AS MATERIALIZED (SELECT t.*, coalesce(t.heard, '') AS words, gen_random_uuid() AS "     \
+    "said,"                                                                                        \
+    " c.delivery_seq FROM call c JOIN turns t ON t.tenant_id = c.tenant_id AND t.id = c.turn_id"   \
+    " WHERE t.state = 'running'" which "),"
+
+/* They are over, with that as their reply. */
+#define REPLY_SQL                                                                                  \
+    " ended AS (UPDATE turns t SET state = 'finished', outcome = 'interrupted',"                   \
+    " reserved_day = NULL, finished_at = clock_timestamp() FROM turn x"                            \
+    " WHERE t.tenant_id = x.tenant_id AND t.id = x.id),"                                           \
+    " reply AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction,"      \
+    " author, body, turn_id, event_time, heard) SELECT tenant_id, said, conversation_id,"          \
+    " session_id, 'out', 'ai', words, id, clock_timestamp(), words FROM turn WHERE words <> ''),"  \
+    " gone AS (INSERT INTO deliveries (tenant_id, id, conversation_id, session_id, seq,"           \
+    " message_id, turn_id, author, via, epoch, state, settled_at, answer_by)"                      \
+    " SELECT tenant_id, gen_random_uuid(), conversation_id, session_id, delivery_seq + 1, said,"   \
+    " id, 'ai', 'stream', epoch, 'delivered', clock_timestamp(), clock_timestamp() FROM turn"      \
+    " WHERE words <> ''),"
+
+/* Somebody took over while it was spoken: its engine is refused, and what was heard was said. */
+static const char stop_sql[] =
+    "WITH call AS MATERIALIZED (SELECT s.* FROM channel_sessions s WHERE s.tenant_id = $1::uuid"
+    " AND s.id = $2::uuid AND s.turn_id = $3::uuid)," TURN_SQL(" AND t.heard_reason = 'stop'")
+        REPLY_SQL
+    " over AS (UPDATE channel_sessions s SET fence = s.fence + 1, turn_id = NULL,"
+    " delivery_seq = s.delivery_seq + (x.words <> '')::integer FROM turn x"
+    " WHERE s.tenant_id = x.tenant_id AND s.id = x.session_id)"
+    " UPDATE inbox_events e SET state = 'answered', turn_id = k.id, settled_at = clock_timestamp()"
+    " FROM (SELECT x.tenant_id, x.id, u.provider_id FROM turn x"
+    " CROSS JOIN LATERAL unnest(x.answers) AS u (provider_id) WHERE x.words <> '') AS k"
+    " WHERE e.tenant_id = k.tenant_id AND e.channel = 'voice' AND e.provider_id = k.provider_id"
+    " AND e.state = 'open'";
+
+/* Of the calls that `which` finds; they ended at `at`. */
+#define END_SQL(which, at)                                                                         \
+    "WITH call AS MATERIALIZED (" which ")," TURN_SQL("") REPLY_SQL                                \
+        " over AS (UPDATE channel_sessions s SET ended_at = " at ", fence = s.fence + 1,"          \
+        " worker = NULL, due_at = NULL, burst_at = NULL, turn_id = NULL,"                          \
+        " delivery_seq = s.delivery_seq + (SELECT count(*) FROM turn x WHERE x.session_id = s.id"  \
+        " AND x.words <> '') FROM call c WHERE s.tenant_id = c.tenant_id AND s.id = c.id),"        \
+        " left_open AS (UPDATE inbox_events e SET state = CASE WHEN k.is_answered THEN 'answered'" \
+        " ELSE 'late' END, turn_id = CASE WHEN k.is_answered THEN k.turn_id END,"                  \
+        " reason = CASE WHEN NOT k.is_answered THEN 'call_over' END, settled_at = "                \
+        "clock_timestamp()"                                                                        \
+        " FROM (SELECT y.tenant_id, y.channel, y.provider_id, y.state, x.id AS turn_id,"           \
+        " coalesce(x.words <> '' AND y.provider_id = ANY (x.answers), false) AS is_answered"       \
+        " FROM call c CROSS JOIN LATERAL (SELECT o.tenant_id, o.channel, o.provider_id, o.state"   \
+        " FROM inbox_events o WHERE o.tenant_id = c.tenant_id AND o.session_id = c.id"             \
+        " AND o.state = 'open' OFFSET 0) AS y LEFT JOIN turn x ON x.tenant_id = c.tenant_id"       \
+        " AND x.session_id = c.id) AS k"                                                           \
+        " WHERE e.tenant_id = k.tenant_id AND e.channel = k.channel"                               \
+        " AND e.provider_id = k.provider_id AND e.state = k.state),"                               \
+        " silent AS MATERIALIZED (SELECT d.tenant_id, d.id, d.message_id, " ESTIMATE " AS heard"   \
+        " FROM call c JOIN deliveries d ON d.tenant_id = c.tenant_id AND d.session_id = c.id"      \
+        " AND d.via = 'stream' AND d.state = 'sending' JOIN messages m ON m.tenant_id = "          \
+        "d.tenant_id"                                                                              \
+        " AND m.id = d.message_id CROSS JOIN LATERAL (SELECT least(100000, greatest(0, extract("   \
+        "epoch FROM " at " - d.created_at) * " SPEAKING_RATE "))::integer AS chars) AS n),"        \
+        " settled AS (UPDATE deliveries d SET state = CASE WHEN u.heard = '' THEN 'suppressed'"    \
+        " ELSE 'delivered' END, reason = CASE WHEN u.heard = '' THEN 'unheard' END,"               \
+        " settled_at = clock_timestamp() FROM silent u"                                            \
+        " WHERE d.tenant_id = u.tenant_id AND d.id = u.id)"                                        \
+        " UPDATE messages m SET heard = u.heard FROM silent u WHERE m.tenant_id = u.tenant_id"     \
+        " AND m.id = u.message_id"
+
+static const char end_sql[] =
+    END_SQL("SELECT s.* FROM channel_sessions s WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid"
+            " AND s.ended_at IS NULL",
+            "$3::timestamptz");
+
+/* Of which nothing was heard for so long; their ingress died, or its record was lost. */
+static const char silent_sql[] =
+    END_SQL("SELECT s.* FROM channel_sessions s WHERE s.call_at < clock_timestamp()"
+            " - $1::bigint * interval '1 ms' AND s.call_at IS NOT NULL AND s.ended_at IS NULL"
+            " ORDER BY s.call_at LIMIT 50 FOR UPDATE SKIP LOCKED",
+            "clock_timestamp()");
+
+/* Only with the record that says so, and not when that comes again. Whoever has the call's turn in
+ * hand goes on by himself. A reply that the end of the socket cut off goes on under its own number;
+ * else a word of ours is a turn that no row tells of. */
+static const char resume_sql[] =
+    "WITH call AS MATERIALIZED (SELECT s.tenant_id, s.id, s.fence, s.turn_number, s.call_sid,"
+    " s.stream_partition, c.epoch, z.language, t.id AS turn_id, coalesce(t.heard, '') AS heard,"
+    " coalesce(m.body, '') AS body, coalesce(t.heard_reason = 'close' AND m.body IS NOT NULL"
+    " AND length(coalesce(t.heard, '')) < length(m.body), false) AS half"
+    " FROM channel_sessions s JOIN conversations c ON c.tenant_id = s.tenant_id"
+    " AND c.id = s.conversation_id JOIN tenants z ON z.id = s.tenant_id"
+    " LEFT JOIN turns t ON t.tenant_id = s.tenant_id AND t.session_id = s.id"
+    " AND t.number = s.turn_number"
+    " LEFT JOIN deliveries d ON d.tenant_id = s.tenant_id AND d.session_id = s.id"
+    " AND d.turn_id = t.id AND d.via = 'stream'"
+    " LEFT JOIN messages m ON m.tenant_id = d.tenant_id AND m.id = d.message_id"
+    " WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid AND s.ended_at IS NULL"
+    " AND s.due_at IS NULL AND c.held_by IS NULL AND t.state IS DISTINCT FROM 'running'"
+    " AND EXISTS (SELECT FROM inbox_events e WHERE e.tenant_id = s.tenant_id"
+    " AND e.channel = 'voice' AND e.provider_id = $3::text"
+    " AND e.xmin = pg_current_xact_id_if_assigned()::xid)),"
+    " raised AS (UPDATE channel_sessions s SET fence = s.fence + 1,"
+    " turn_number = s.turn_number + (NOT l.half)::integer FROM call l"
+    " WHERE s.tenant_id = l.tenant_id AND s.id = l.id)"
+    " SELECT l.call_sid, l.stream_partition, l.epoch, l.fence + 1,"
+    " CASE WHEN l.half THEN l.turn_id END, l.turn_number + (NOT l.half)::integer, l.heard,"
+    " CASE WHEN l.half THEN l.body ELSE '' END, l.language FROM call l";
+
+static const char ask_sql[] =
+    "SELECT coalesce(t.heard, ''), coalesce(t.heard_reason, '') FROM turns t"
+    " WHERE t.tenant_id = $1::uuid AND t.id = $2::uuid AND t.heard_fence >= $3::bigint";
+
+static const char task_sql[] =
+    "INSERT INTO escalations (tenant_id, id, conversation_id, reason, summary, call_back)"
+    " SELECT s.tenant_id, $3::uuid, s.conversation_id, 'message', $4::text, $5::text"
+    " FROM channel_sessions s WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid"
+    " ON CONFLICT DO NOTHING";
+
+static const struct column place_columns[] = {
+    {offsetof(struct voice_place, tenant), COLUMN_TEXT},
+    {offsetof(struct voice_place, session), COLUMN_UUID},
+    {offsetof(struct voice_place, call_sid), COLUMN_TEXT},
+    {offsetof(struct voice_place, partition), COLUMN_INT},
+};
+
+void voice_add_places(struct pg_unit *unit, struct arena *arena, const struct voice_place *places,
+                      size_t count)
+{
+    columns_add(pg_add(unit, places_sql), arena,
+                &(struct column_rows){places, sizeof *places, count}, place_columns,
+                COLUMNS(place_columns));
+}
+
+void voice_add_locks(struct pg_unit *unit, struct arena *arena, const struct voice_place *places,
+                     size_t count)
+{
+    const struct column_rows rows = {places, sizeof *places, count};
+    columns_add(pg_add(unit, lock_conversations_sql), arena, &rows, place_columns, 2);
+    columns_add(pg_add(unit, lock_sessions_sql), arena, &rows, place_columns, 2);
+}
+
+static const char *text_of(struct arena *arena, const struct uuid *id)
+{
+    return uuid_format(id, arena_alloc(arena, UUID_TEXT_SIZE));
+}
+
+static const char *number_of(struct arena *arena, int64_t number)
+{
+    return arena_printf(arena, "%lld", (long long)number);
+}
+
+void voice_add_word(struct pg_unit *unit, struct arena *arena, const char *worker,
+                    const struct voice_word *word)
+{
+    const struct voice_place place = {.tenant = word->tenant, .session = word->session};
+    voice_add_locks(unit, arena, &place, 1);
+    struct pg_statement *statement = pg_add(unit, word_sql);
+    pg_param(statement, worker);
+    pg_param(statement, word->tenant);
+    pg_param(statement, text_of(arena, &word->session));
+    pg_param(statement, text_of(arena, &word->turn));
+    pg_param(statement, number_of(arena, word->fence));
+    pg_param(statement, number_of(arena, word->seq));
+    pg_param(statement, word->text);
+    pg_param(statement, word->reason);
+    if (strcmp(word->reason, "stop") != 0)
+        return;
+    statement = pg_add(unit, stop_sql);
+    pg_param(statement, word->tenant);
+    pg_param(statement, text_of(arena, &word->session));
+    pg_param(statement, text_of(arena, &word->turn));
+}
+
+void voice_read_told(const struct pg_answer *answer, int first, struct voice_told *out)
+{
+    const int s = first + 2; /* behind the locks */
+    *out = (struct voice_told){.kind = VOICE_TOLD_NOTHING};
+    if (pg_rows(answer->results, s) == 0)
+        return;
+    const char *kind = pg_text(answer->results, s, 0, 0);
+    *out = (struct voice_told){
+        .kind = strcmp(kind, "anew") == 0      ? VOICE_TOLD_ANEW
+                : strcmp(kind, "running") == 0 ? VOICE_TOLD_RUNNING
+                                               : VOICE_TOLD_SETTLED,
+        .conversation = pg_uuid(answer->results, s, 0, 1),
+        .claimed = pg_int(answer->results, s, 0, 2),
+        .due_in_ms = pg_int(answer->results, s, 0, 3),
+        .words = pg_text(answer->results, s, 0, 4),
+    };
+}
+
+void voice_add_end(struct pg_unit *unit, struct arena *arena, const struct voice_end_of_call *end)
+{
+    struct pg_statement *statement = pg_add(unit, end_sql);
+    char *at = arena_alloc(arena, CLOCK_RFC3339_SIZE);
+    clock_format_rfc3339(end->at_ms, at);
+    pg_param(statement, end->tenant);
+    pg_param(statement, text_of(arena, &end->session));
+    pg_param(statement, at);
+}
+
+void voice_add_silent(struct pg_unit *unit, struct arena *arena, int64_t silent_ms)
+{
+    pg_param(pg_add(unit, silent_sql), number_of(arena, silent_ms));
+}
+
+void voice_add_ask(struct pg_unit *unit, struct arena *arena, const char *tenant,
+                   const struct uuid *turn, int64_t fence)
+{
+    struct pg_statement *statement = pg_add(unit, ask_sql);
+    pg_param(statement, tenant);
+    pg_param(statement, text_of(arena, turn));
+    pg_param(statement, number_of(arena, fence));
+}
+
+void voice_add_resume(struct pg_unit *unit, struct arena *arena, const char *tenant,
+                      const struct uuid *session, const char *record)
+{
+    struct pg_statement *statement = pg_add(unit, resume_sql);
+    pg_param(statement, tenant);
+    pg_param(statement, text_of(arena, session));
+    pg_param(statement, record);
+}
+
+bool voice_read_resumed(const struct pg_answer *answer, int s, struct voice_resumed *out)
+{
+    const struct pg_result *r = answer->results;
+    if (pg_rows(r, s) == 0)
+        return false;
+    *out = (struct voice_resumed){
+        .call_sid = pg_text(r, s, 0, 0),
+        .partition = (int)pg_int(r, s, 0, 1),
+        .epoch = pg_int(r, s, 0, 2),
+        .fence = pg_int(r, s, 0, 3),
+        .turn = pg_uuid(r, s, 0, 4),
+        .number = pg_int(r, s, 0, 5),
+        .heard = pg_text(r, s, 0, 6),
+        .body = pg_text(r, s, 0, 7),
+        .language = pg_text(r, s, 0, 8),
+    };
+    return true;
+}
+
+bool voice_read_heard(const struct pg_answer *answer, const char **text, const char **reason)
+{
+    if (pg_rows(answer->results, 0) == 0)
+        return false;
+    *text = pg_text(answer->results, 0, 0, 0);
+    *reason = pg_text(answer->results, 0, 0, 1);
+    return true;
+}
+
+void voice_add_task(struct pg_unit *unit, struct arena *arena, const struct voice_task *task)
+{
+    struct pg_statement *statement = pg_add(unit, task_sql);
+    pg_param(statement, task->tenant);
+    pg_param(statement, text_of(arena, &task->session));
+    pg_param(statement, text_of(arena, &task->id));
+    pg_param(statement, task->summary);
+    pg_param(statement, task->call_back);
+}
+
+const char *const voice_statements[] = {
+    places_sql, lock_conversations_sql, lock_sessions_sql, word_sql, end_sql, ask_sql, NULL};

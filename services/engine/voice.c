@@ -1,0 +1,492 @@
+/* What a turn says into its call: see voice.h. session.c, think.c and prepare.c call it where a
+ * turn of texts would do nothing before its commit.
+ *
+ * Only the ingress knows what was spoken. So who takes up a turn that another engine began asks it
+ * (a frame `open`), reads the answer from the turn's row, and lets the model's new answer leave
+ * only from where it goes on. */
+#include "voice.h"
+
+#include "assistants.h"
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "contract/voice.h"
+#include "counters.h"
+#include "prompt/mark.h"
+#include "service/log.h"
+#include "speak.h"
+#include "store/voice.h"
+#include "voice_stream.h"
+#include "voice_words.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ASK_EVERY_MS 100
+#define ASK_UNIT_MS  2000
+#define SILENCE_MS   5000 /* of a model that is speaking: its deadline holds again */
+
+static const char channel_rules[] =
+    "This is a phone call now, not a text message: what you write is spoken to the caller. Use one "
+    "to three short spoken sentences, ask one thing at a time, and write no lists, no mark-up, no "
+    "links and no emoji. Say dates, times and numbers as one says them aloud.\n";
+
+struct voice {
+    struct session *session;
+    char call_sid[48];
+    int partition;
+    int64_t number, seq; /* of the turn; of the next frame in this fence */
+    bool asks;           /* an engine before may have spoken: what was heard is asked first */
+    bool is_asking, is_cut, is_over, is_moved;
+    bool is_withheld;    /* the answer quotes the rules: no more of it leaves */
+    bool gap;            /* a new answer begins: a space stands before it */
+    struct speak *speak; /* of the answer that comes; NULL: none has begun */
+    struct strbuf said;  /* the reply so far */
+    struct strbuf held;  /* of an answer that may only repeat what was said */
+    char *skip;          /* what it may repeat; NULL: nothing */
+    char *heard;         /* as far as the row knows */
+    struct timer *poll, *filler;
+    int64_t ask_until_ms, token_ms;
+};
+
+/* ---- frames ---- */
+
+static void send_frame(struct voice *voice, struct voice_frame frame)
+{
+    const struct session *session = voice->session;
+    frame.event.tenant = session->tenant;
+    frame.event.traceparent = "";
+    frame.call_sid = voice->call_sid;
+    frame.turn = session->turn.turn;
+    frame.turn_number = voice->number;
+    frame.epoch = session->turn.epoch;
+    frame.fence = session->turn.fence;
+    frame.seq = voice->seq++;
+    frame.text = frame.text != NULL ? frame.text : "";
+    frame.lang = frame.keys = frame.handoff = "";
+    voice_stream_send(session->engine, voice->partition, &frame);
+}
+
+static void say_aside(struct voice *voice, const char *text)
+{
+    send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_TEXT, .text = text, .aside = true});
+}
+
+/* What would not be told of a turn any more is not said either. */
+static bool has_room(const struct voice *voice, const char *text)
+{
+    return voice->said.length + strlen(text) + 1 <= SPEAK_TEXT_MAX;
+}
+
+static void say(struct voice *voice, const char *text)
+{
+    struct session *session = voice->session;
+    const char *said = voice->said.data;
+    const size_t length = voice->said.length;
+    bool gap = voice->gap && length > 0 && said[length - 1] != ' ' && text[0] != ' ';
+    if (voice->is_withheld || text[0] == '\0' || !has_room(voice, text))
+        return;
+    text = arena_printf(session->arena, "%s%s", gap ? " " : "", text);
+    if (think_quotes_rules(session, arena_printf(session->arena, "%s%s", said, text))) {
+        voice->is_withheld = true;
+        return;
+    }
+    voice->gap = false;
+    strbuf_add_text(&voice->said, text);
+    send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_TEXT, .text = text});
+}
+
+/* An answer that goes on behind what was said is spoken at once; one that says it again, as models
+ * do, from where that ends. */
+static void give(struct voice *voice, const char *piece)
+{
+    if (voice->skip == NULL) {
+        say(voice, piece);
+        return;
+    }
+    size_t from;
+    strbuf_add_text(&voice->held, piece);
+    if (speak_repeats(voice->skip, voice->held.data, &from))
+        return;
+    free(voice->skip);
+    voice->skip = NULL;
+    voice->gap = voice->gap && from == 0;
+    say(voice, voice->held.data + from);
+    strbuf_clear(&voice->held);
+}
+
+static const char *language_of(struct session *session)
+{
+    const struct assistant *assistant = think_assistant(session);
+    return assistant != NULL ? assistant->profile.language : "en";
+}
+
+static void give_pieces(struct voice *voice)
+{
+    const char *piece;
+    while ((piece = speak_next(voice->speak, voice->session->arena)) != NULL)
+        give(voice, piece);
+}
+
+static void begin_answer(struct voice *voice)
+{
+    if (voice->speak != NULL)
+        return;
+    voice->speak = speak_new(language_of(voice->session));
+    voice->gap = true;
+}
+
+static void end_answer(struct voice *voice)
+{
+    if (voice->speak == NULL)
+        return;
+    speak_finish(voice->speak);
+    give_pieces(voice);
+    speak_free(&voice->speak);
+    free(voice->skip); /* all of it was said before */
+    voice->skip = NULL;
+    strbuf_clear(&voice->held);
+}
+
+static void on_text(void *arg, const char *bytes, size_t length)
+{
+    struct session *session = arg;
+    struct voice *voice = session->voice;
+    voice->token_ms = clock_mono_ms();
+    begin_answer(voice);
+    speak_add(voice->speak, bytes, length);
+    give_pieces(voice);
+}
+
+voice_on_text_fn *voice_listener(const struct session *session)
+{
+    return session->voice != NULL ? on_text : NULL;
+}
+
+static const char *said_of(struct voice *voice)
+{
+    return arena_strndup(voice->session->arena, voice->said.data, voice->said.length);
+}
+
+const char *voice_answered(struct session *session)
+{
+    struct voice *voice = session->voice;
+    end_answer(voice);
+    return said_of(voice);
+}
+
+void voice_broke_off(struct session *session)
+{
+    struct voice *voice = session->voice;
+    if (voice == NULL || voice->speak == NULL)
+        return;
+    speak_free(&voice->speak);
+    strbuf_clear(&voice->held);
+    free(voice->skip);
+    voice->skip = voice->said.length > 0 ? xstrdup(voice->said.data) : NULL;
+}
+
+const char *voice_concluded(struct session *session, const char *body, bool is_spoken)
+{
+    struct voice *voice = session->voice;
+    if (voice == NULL || voice->is_over)
+        return body;
+    voice->is_over = true;
+    if (voice->is_cut) {
+        speak_free(&voice->speak);
+        return voice->said.length > 0 ? said_of(voice) : arena_strdup(session->arena, voice->heard);
+    }
+    if (!is_spoken) {
+        voice_broke_off(session); /* what the model had begun */
+        free(voice->skip);
+        voice->skip = NULL;
+        voice->is_withheld = false;
+        begin_answer(voice);
+        speak_add(voice->speak, body, strlen(body));
+        end_answer(voice);
+    }
+    if (voice->said.length > 0)
+        send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_TEXT, .last = true});
+    return said_of(voice);
+}
+
+/* ---- what was heard before ---- */
+
+static const char *clean_text(struct session *session, const char *text)
+{
+    struct speak *speak = speak_new(language_of(session));
+    const char *clean = "", *piece;
+    speak_add(speak, text, strlen(text));
+    speak_finish(speak);
+    while ((piece = speak_next(speak, session->arena)) != NULL)
+        clean = arena_printf(session->arena, "%s%s", clean, piece);
+    speak_free(&speak);
+    return clean;
+}
+
+/* What the model said in rounds that stand is in its prompt: its next answer goes on behind that.
+ */
+static const char *behind_rounds(struct voice *voice, const char *said)
+{
+    struct session *session = voice->session;
+    for (size_t i = 0; i < session->rounds.count && said[0] != '\0'; i++) {
+        const char *clean = clean_text(session, session->rounds.items[i]->said);
+        size_t from = 0;
+        if (speak_repeats(clean, said, &from)) {
+            say(voice, clean + strlen(said));
+            return "";
+        }
+        said += from;
+        while (*said == ' ')
+            said++;
+    }
+    return said;
+}
+
+static void go_on(struct voice *voice)
+{
+    struct session *session = voice->session;
+    const char *heard = voice->heard;
+    voice->asks = voice->is_asking = false;
+    if (!voice->is_cut) {
+        const size_t at = speak_resume_end(heard, language_of(session));
+        strbuf_add(&voice->said, heard, at);
+        const char *rest = behind_rounds(voice, arena_strndup(session->arena, heard, at));
+        voice->skip = rest[0] != '\0' ? xstrdup(rest) : NULL;
+    }
+    think_start(session);
+}
+
+struct asked {
+    struct sessions *sessions;
+    struct uuid session;
+    int64_t fence;
+    struct arena *arena;
+};
+
+static struct voice *voice_of(struct sessions *sessions, const struct uuid *id)
+{
+    struct session *session = map_get(sessions->by_id, id->bytes, sizeof id->bytes);
+    return session != NULL && session->arena != NULL ? session->voice : NULL;
+}
+
+static void keep_heard(struct voice *voice, const char *text)
+{
+    free(voice->heard);
+    voice->heard = xstrdup(text);
+}
+
+static void asked_done(void *arg, const struct pg_answer *answer)
+{
+    struct asked *asked = arg;
+    struct voice *voice = voice_of(asked->sessions, &asked->session);
+    const char *text, *reason;
+    if (voice != NULL && voice->is_asking && voice->session->turn.fence == asked->fence &&
+        voice->session->state == TURN_THINKING) {
+        if (answer->err == NULL && voice_read_heard(answer, &text, &reason)) {
+            keep_heard(voice, text);
+            voice->is_cut = strcmp(reason, "interrupt") == 0;
+            go_on(voice);
+        } else if (clock_mono_ms() >= voice->ask_until_ms)
+            go_on(voice); /* from what the row said at the start */
+        else
+            timer_start(voice->poll, ASK_EVERY_MS, 0);
+    }
+    arena_free(&asked->arena);
+    free(asked);
+}
+
+static void on_poll(void *arg)
+{
+    struct voice *voice = arg;
+    struct session *session = voice->session;
+    struct asked *asked = xcalloc(1, sizeof *asked);
+    asked->sessions = session->engine->sessions;
+    asked->session = session->id;
+    asked->fence = session->turn.fence;
+    asked->arena = arena_new();
+    struct pg_unit unit = {.deadline_ms = ASK_UNIT_MS, .done = asked_done, .arg = asked};
+    voice_add_ask(&unit, asked->arena, arena_strdup(asked->arena, session->tenant),
+                  &session->turn.turn, session->turn.fence);
+    pg_submit(session->engine->pg, &unit);
+}
+
+bool voice_is_ready(struct session *session, const struct assistant *assistant)
+{
+    struct voice *voice = session->voice;
+    if (voice == NULL)
+        return true;
+    if (voice->is_cut || voice->is_moved) {
+        session_apply(session, voice->is_cut ? EVENT_INTERRUPTED : EVENT_REDIAL);
+        return false;
+    }
+    if (voice->asks && !voice->is_asking) {
+        voice->is_asking = true;
+        voice->ask_until_ms =
+            clock_mono_ms() + session->engine->shared->settings.voice_heard_wait_ms;
+        say_aside(voice, voice_words_of(assistant->profile.language)->bridge);
+        timer_start(voice->poll, ASK_EVERY_MS, 0);
+    }
+    return !voice->asks;
+}
+
+const char *voice_brief(struct session *session)
+{
+    const struct voice *voice = session->voice;
+    if (voice == NULL)
+        return NULL;
+    if (voice->skip == NULL)
+        return channel_rules;
+    return arena_printf(session->arena,
+                        "%sYou were cut off in the middle of this answer. The caller has heard of "
+                        "it: \"%s\" Go on right behind that and repeat nothing of it.\n",
+                        channel_rules, mark_data(session->arena, voice->skip));
+}
+
+/* ---- the turn ---- */
+
+static void on_filler(void *arg)
+{
+    struct voice *voice = arg;
+    say_aside(voice, voice_words_of(language_of(voice->session))->filler);
+}
+
+void voice_tools_began(struct session *session)
+{
+    struct voice *voice = session->voice;
+    if (voice != NULL && !timer_is_active(voice->filler) && !voice->is_cut)
+        timer_start(voice->filler, session->engine->shared->settings.voice_filler_ms, 0);
+}
+
+void voice_tools_ended(struct session *session)
+{
+    if (session->voice != NULL)
+        timer_stop(session->voice->filler);
+}
+
+static struct voice *voice_new(struct session *session)
+{
+    struct voice *voice = xcalloc(1, sizeof *voice);
+    voice->session = session;
+    voice->poll = timer_new(session->engine->loop, on_poll, voice);
+    voice->filler = timer_new(session->engine->loop, on_filler, voice);
+    strbuf_init(&voice->said, SPEAK_TEXT_MAX);
+    strbuf_init(&voice->held, 2 * SPEAK_TEXT_MAX);
+    voice->heard = xstrdup("");
+    return voice;
+}
+
+/* What was lost, or cut off, with another engine is what its events were then: the caller's newer
+ * words are the next turn's. */
+static void take_over_cut(struct session *session)
+{
+    session->voice->is_cut = true;
+    session->turn.events = arena_strdup(session->arena, session->turn.answers);
+}
+
+void voice_started(struct session *session)
+{
+    const struct turn_started *turn = &session->turn;
+    if (turn->call_sid[0] == '\0')
+        return;
+    session->entry.first = true;
+    if (session->voice == NULL)
+        session->voice = voice_new(session);
+    struct voice *voice = session->voice;
+    snprintf(voice->call_sid, sizeof voice->call_sid, "%s", turn->call_sid);
+    voice->partition = turn->stream_partition;
+    voice->number = turn->number;
+    keep_heard(voice, turn->heard);
+    if (turn->again && strcmp(turn->heard_reason, "interrupt") == 0)
+        take_over_cut(session);
+    voice->asks = turn->again && !voice->is_cut && !session->recompute &&
+                  strcmp(turn->heard_reason, "anew") != 0;
+    if (voice->asks)
+        send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_OPEN});
+}
+
+void voice_stop(struct session *session)
+{
+    struct voice *voice = session->voice;
+    if (voice == NULL)
+        return;
+    timer_stop(voice->poll);
+    timer_stop(voice->filler);
+    speak_free(&voice->speak);
+    strbuf_clear(&voice->said);
+    strbuf_clear(&voice->held);
+    free(voice->skip);
+    voice->skip = NULL;
+    voice->seq = 0;
+    voice->asks = voice->is_asking = voice->is_cut = voice->is_over = false;
+    voice->is_moved = voice->is_withheld = voice->gap = false;
+}
+
+void voice_free(struct session *session)
+{
+    struct voice *voice = session->voice;
+    if (voice == NULL)
+        return;
+    voice_stop(session);
+    timer_free(&voice->poll);
+    timer_free(&voice->filler);
+    strbuf_fini(&voice->said);
+    strbuf_fini(&voice->held);
+    free(voice->heard);
+    free(voice);
+    session->voice = NULL;
+}
+
+bool voice_has_spoken(const struct session *session)
+{
+    return session->voice != NULL && (session->voice->seq > 0 || session->voice->is_cut);
+}
+
+bool voice_is_urgent(const struct session *session)
+{
+    return session->voice != NULL && session->voice->said.length == 0;
+}
+
+bool voice_is_cut(const struct session *session)
+{
+    return session->voice != NULL && session->voice->is_cut;
+}
+
+bool voice_goes_on(const struct session *session)
+{
+    const struct voice *voice = session->voice;
+    return voice != NULL && session->call != NULL && voice->said.length > 0 && !voice->is_cut &&
+           clock_mono_ms() - voice->token_ms < SILENCE_MS;
+}
+
+/* ---- what the ingress says ---- */
+
+/* After its own fallback an ingress speaks nothing of the turn any more. */
+static bool cuts(const char *reason, const char *text)
+{
+    return (strcmp(reason, "interrupt") == 0 && text[0] != '\0') || strcmp(reason, "fallback") == 0;
+}
+
+void voice_heard(struct sessions *sessions, const struct uuid *session, const struct uuid *turn,
+                 const char *reason, const char *text)
+{
+    struct voice *voice = voice_of(sessions, session);
+    if (voice == NULL || !uuid_equal(&voice->session->turn.turn, turn) || !cuts(reason, text) ||
+        voice->is_over)
+        return;
+    keep_heard(voice, text);
+    voice->is_cut = true;
+    session_apply(voice->session, EVENT_INTERRUPTED);
+}
+
+void voice_moved(struct sessions *sessions, const struct uuid *session, int partition)
+{
+    struct voice *voice = voice_of(sessions, session);
+    if (voice == NULL)
+        return;
+    voice->partition = partition;
+    voice->is_moved = voice->seq > 0 && !voice->is_over;
+    if (voice->is_moved)
+        session_apply(voice->session, EVENT_REDIAL);
+}

@@ -1,0 +1,71 @@
+/* The spoken side of a turn: what of the model's words has left as frames, what an engine before
+ * may have said, and the words that cover a wait (docs/VOICE.md, the turn of a call). A session of
+ * texts has no voice (session->voice is NULL): every function here does nothing for it, unless it
+ * says otherwise. Loop thread only. */
+#ifndef DESK_ENGINE_VOICE_H
+#define DESK_ENGINE_VOICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "session.h"
+
+struct assistant;
+
+/* A start was answered with a turn: of a call it gets its voice. Called when session->turn is there
+ * and session->recompute still says whether this engine began the turn anew. */
+void voice_started(struct session *session);
+
+/* The turn in memory ends, however; and the session goes. */
+void voice_stop(struct session *session);
+void voice_free(struct session *session);
+
+/* True when the caller has been given anything of the turn, or may have been by an engine before:
+ * then it is finished as it is, and what he says is the next turn's. */
+bool voice_has_spoken(const struct session *session);
+
+/* True while nothing of the turn's answer was spoken: when the first word of a model is slow, the
+ * next model of the chain may be asked beside it. */
+bool voice_is_urgent(const struct session *session);
+
+/* True when the caller has cut in on the turn: what he heard is its reply. */
+bool voice_is_cut(const struct session *session);
+
+/* True while an answer that is being spoken goes on to come: no deadline cuts it. */
+bool voice_goes_on(const struct session *session);
+
+/* Whether the model can be asked; if not, think_start is called again, or the turn has ended. */
+bool voice_is_ready(struct session *session, const struct assistant *assistant);
+
+/* What the prompt says of this moment because it is a call, in the turn's arena; NULL: it is none.
+ */
+const char *voice_brief(struct session *session);
+
+/* The model's words as they come; `arg` is the session. NULL for one of texts: nobody listens. */
+typedef void voice_on_text_fn(void *arg, const char *bytes, size_t length);
+voice_on_text_fn *voice_listener(const struct session *session);
+
+/* The model's answer is complete: what was held back leaves. Returns the whole reply so far, in the
+ * turn's arena; not for texts. */
+const char *voice_answered(struct session *session);
+
+/* It broke off: what has not left is dropped, and the next answer goes on behind what has. */
+void voice_broke_off(struct session *session);
+
+/* The turn ends with this reply: `body` is spoken first unless it came from the model, then the
+ * last frame leaves. Returns what the turn has said, in its arena; `body` itself for texts. */
+const char *voice_concluded(struct session *session, const char *body, bool is_spoken);
+
+/* Tools begin to work, and end. */
+void voice_tools_began(struct session *session);
+void voice_tools_ended(struct session *session);
+
+/* The ingress has said how far a turn was spoken; `reason` is the contract's word. */
+void voice_heard(struct sessions *sessions, const struct uuid *session, const struct uuid *turn,
+                 const char *reason, const char *text);
+
+/* The call has another socket, whose ingress reads that partition. */
+void voice_moved(struct sessions *sessions, const struct uuid *session, int partition);
+
+#endif

@@ -1,0 +1,346 @@
+"""The engine answers calls: records of inbound.voice in, frames of voice.stream out, the test is the ingress."""
+
+from call_records import CALLS, Call
+from harness import oracle
+from scripted import Customer, engines, fallback_of
+
+SHARE = True
+DEADLINE_S = 90
+
+ANSWER = ("Good morning, this is the desk. We are open from nine to five on weekdays. On Saturdays we"
+          " close at noon. Would you like to come in for a visit?")
+
+
+def says(desk, nonce, text=ANSWER):
+    """What the model answers to the prompt with this nonce."""
+    return {"match": nonce, "action": {"type": "reply", "text": text}}
+
+
+def stops(nonce, chunks, ms, text=ANSWER):
+    """The same, but the stream of 20 pieces stops for so long behind so many."""
+    return {"match": nonce, "count": 1,
+            "action": {"type": "stall", "text": text, "chunks": chunks, "ms": ms}}
+
+
+def plain(_):
+    """The model answers as it does."""
+    return {"match": "no such text", "action": {"type": "empty"}}
+
+
+def prompt(call, rule, words="hello"):
+    """The caller says something to which the model has this rule alone."""
+    nonce = call.desk.new_nonce()
+    call.desk.faults("model", rule(nonce))
+    return call.prompt(words, nonce)
+
+
+def test_prompt_is_answered_in_pieces_and_settled(desk):
+    engines(desk, **CALLS)
+    call = Call(desk)
+    call.setup()
+    prompt(call, lambda nonce: says(desk, nonce))
+    assert call.wait_over() == ANSWER
+    pieces = [text for _, text in call.spoken]
+    assert len(pieces) >= 3 and len(pieces[0]) <= 45, pieces
+    assert [frame["seq"] for frame in call.frames] == list(range(len(call.frames)))
+    (body, heard, outcome, state, reason), = call.wait_settled(1)
+    assert (body, heard, outcome, state, reason) == (ANSWER, ANSWER, "reply", "delivered", None)
+    assert call.events() == [("answered", None)]
+    session = call.session()
+    assert session["due_at"] is None and session["turn_id"] is None and session["fence"] == 1
+    assert session["kind"] == "voice" and session["stream_partition"] == call.partition
+    assert not [r for r in desk.kafka_records("outbound.sms") if session["id"].encode() in r.key]
+    call.close()
+
+
+def test_second_prompt_knows_the_first(desk):
+    engines(desk, **CALLS)
+    desk.faults("model")
+    call = Call(desk)
+    first = call.prompt()
+    assert oracle.new_nonces(call.wait_over()) == [first]
+    call.wait_settled(1)
+    call.over = False
+    second = call.prompt("and then?")
+    said = call.wait_over()
+    assert oracle.new_nonces(said) == [second] and oracle.history_nonces(said) == [first], said
+    assert [turn["number"] for turn in call.turns()] == [1, 2]
+    call.wait_settled(2)
+    call.close()
+
+
+def test_texts_and_calls_are_one_conversation(desk):
+    engines(desk, **CALLS)
+    desk.faults("model")
+    customer = Customer(desk)
+    text = customer.text()
+    customer.wait_replies(1)
+    call = Call(desk, customer)
+    nonce = call.prompt()
+    said = call.wait_over()
+    assert oracle.new_nonces(said) == [nonce] and oracle.history_nonces(said) == [text.nonce], said
+    call.wait_settled(1)
+    talks = desk.sql("SELECT DISTINCT conversation_id FROM channel_sessions WHERE remote_address = %s",
+                     customer.address)
+    assert len(talks) == 1, talks
+    call.close()
+
+
+def test_interrupt_keeps_what_was_heard(desk):
+    """The model is stopped, the reply is what was heard, and the next turn knows no more of it."""
+    engines(desk, **CALLS)
+    call = Call(desk)
+    prompt(call, lambda nonce: stops(nonce, 10, 8000))
+    call.pump(lambda: len(call.spoken) >= 2, 10, "two pieces")
+    heard = "Good morning, this is"
+    call.interrupt(heard)
+    nonce = prompt(call, plain, "Saturday?")
+    call.pump(lambda: call.over, 10, "the second turn")
+    assert oracle.new_nonces(call.said) == [nonce], call.said
+    first, second = call.wait_settled(2)
+    assert first[1:] == (heard, "interrupted", "delivered", None), first
+    assert ANSWER.startswith(first[0]) and len(first[0]) > len(heard), first
+    assert second[2:4] == ("reply", "delivered"), second
+    assert call.events() == [("answered", None)] * 2
+    asked = [entry for entry in desk.ledger("model") if entry["params"].get("last_user", "").startswith(nonce)]
+    assert len(asked) == 1, asked
+    desk.faults("model")
+    call.close()
+
+
+def test_interrupt_before_anything_was_heard(desk):
+    """Both prompts are answered by one turn, under a number that the ingress has not dropped."""
+    engines(desk, **CALLS)
+    call = Call(desk)
+    first = prompt(call, lambda nonce: stops(nonce, 10, 8000))
+    call.pump(lambda: call.spoken, 10, "a piece")
+    number = call.turn_number
+    call.interrupt("")
+    second = prompt(call, plain, "no, wait")
+    call.pump(lambda: call.over, 10, "the turn anew")
+    assert oracle.new_nonces(call.said) == [first, second], call.said
+    assert call.turn_number > number
+    (_, _, outcome, state, _), = call.wait_settled(1)
+    assert (outcome, state) == ("reply", "delivered")
+    assert call.events() == [("answered", None)] * 2
+    desk.faults("model")
+    call.close()
+
+
+def test_prompt_before_the_first_word(desk):
+    """Nothing was given out: the turn begins anew with both."""
+    engines(desk, **CALLS)
+    call = Call(desk)
+    first = prompt(call, lambda nonce: {"match": nonce, "count": 1,
+                                        "action": {"type": "delay", "ms": 4000}})
+    desk.wait(lambda: [e for e in desk.ledger("model")
+                       if e["params"].get("last_user", "").startswith(first)], 10, "the model")
+    second = call.prompt("one more thing")
+    said = call.wait_over()
+    assert oracle.new_nonces(said) == [first, second], said
+    assert len(call.wait_settled(1)) == 1 and len(call.turns()) == 1
+    desk.faults("model")
+    call.close()
+
+
+def test_killed_in_the_middle_of_speech(desk):
+    """The other engine asks what was heard and goes on: each sentence once, in order."""
+    engines(desk, 2, **CALLS)
+    call = Call(desk)
+    prompt(call, lambda nonce: stops(nonce, 12, 30000))
+    call.pump(lambda: "weekdays." in call.said, 10, "two sentences")
+    worker = call.session()["worker"]
+    process = desk.value("SELECT process FROM workers WHERE id = %s::uuid", worker)
+    desk.faults("model", {"match": "cut off in the middle", "action": {"type": "reply", "text": ANSWER}})
+    desk.kill(process.split("/")[0])
+    said = call.wait_over(20)
+    assert said == ANSWER, (said, call.frames)
+    assert len(call.asides) == 1, call.asides
+    assert [f["kind"] for f in call.frames].count("open") == 1
+    (body, heard, outcome, state, _), = call.wait_settled(1)
+    assert (body, heard, outcome, state) == (ANSWER, ANSWER, "reply", "delivered")
+    assert not call.dropped
+    desk.faults("model")
+    desk.revive()
+    call.close()
+
+
+def test_without_a_model_the_reception_speaks(desk):
+    engines(desk, **CALLS)
+    call = Call(desk)
+    desk.faults("model", {"action": {"type": "status", "status": 503}})
+    call.prompt()
+    said = call.wait_over()
+    opening = fallback_of(desk, call.customer)
+    assert said.startswith(opening[:30]) and "?" in said, said
+    (_, heard, outcome, state, _), = call.wait_settled(1)
+    assert (heard, outcome, state) == (said, "fallback", "delivered")
+    call.over = False
+    call.prompt("My name is Ann Smith")
+    again = call.wait_over()
+    assert again != said and "?" in again, again
+    desk.faults("model")
+    call.close()
+
+
+def test_takeover_stops_the_speech(desk):
+    engines(desk, **CALLS)
+    call = Call(desk)
+    prompt(call, lambda nonce: stops(nonce, 10, 3000))
+    call.pump(lambda: len(call.spoken) >= 2, 10, "two pieces")
+    talk = call.session()["conversation_id"]
+    desk.installation.deskctl("takeover", talk)
+    call.pump(lambda: call.epoch == 1, 10, "the stop frame")
+    spoken = list(call.spoken)
+    call.listen(4)
+    assert call.spoken == spoken and [f["kind"] for f in call.frames].count("stop") == 1
+    (body, heard, outcome, state, _), = call.wait_settled(1)
+    assert (body, heard, outcome, state) == (call.said, call.said, "interrupted", "delivered")
+    before = len(call.frames)
+    call.prompt("is somebody there?")
+    call.listen(2)
+    assert len(call.frames) == before
+    assert call.events()[-1] == ("open", None)
+    desk.faults("model")
+    call.close()
+
+
+def test_end_of_the_call_settles_what_has_no_heard(desk):
+    """Words were written, nobody told how far they sounded; a prompt that nobody answered is late; what comes
+    after the end is nobody's to answer."""
+    engines(desk, **CALLS)
+    call = Call(desk)
+    call.answers = False
+    prompt(call, lambda nonce: says(desk, nonce))
+    call.wait_over()
+    desk.wait(lambda: call.replies() and call.replies()[0][3] == "sending", 10, "the commit")
+    prompt(call, lambda nonce: {"match": nonce, "action": {"type": "delay", "ms": 6000}})
+    desk.wait(lambda: len(call.turns()) == 2, 10, "the second turn")
+    call.ended()
+    (body, heard, _, state, reason), = call.wait_settled(1)
+    assert body == ANSWER and ANSWER.startswith(heard) and len(heard) < len(ANSWER), heard
+    assert (state, reason) == (("delivered", None) if heard else ("suppressed", "unheard"))
+    call.pump(lambda: call.events()[-1] == ("late", "call_over"), 10, "the late prompt")
+    turn = call.turns()[1]
+    assert (turn["state"], turn["outcome"]) == ("finished", "interrupted")
+    session = call.session()
+    assert session["ended_at"] and session["due_at"] is None and session["turn_id"] is None
+    call.prompt("hello?")
+    call.pump(lambda: len(call.events()) == 3, 10, "the last prompt")
+    assert call.events()[-1] == ("late", "late")
+    desk.faults("model")
+    call.close()
+
+
+def test_recording_is_a_task(desk):
+    engines(desk, **CALLS)
+    call = Call(desk)
+    call.setup()
+    sid = "RE" + call.sid[2:]
+    for _ in range(2):
+        call.tell("recorded", sid, recording_sid=sid, url="https://api.example.com/rec", duration_s=12,
+                  why="fallback")
+    call.tell("dialled", f"{call.sid}:dialled:01890000-0000-7000-8000-000000000001",
+              dial="01890000-0000-7000-8000-000000000001", outcome="busy", duration_s=0)
+    desk.wait(lambda: desk.value("SELECT count(*) FROM messages m JOIN channel_sessions s"
+                                 " ON s.tenant_id = m.tenant_id AND s.id = m.session_id"
+                                 " WHERE s.call_sid = %s AND m.author = 'system'", call.sid) == 2, 10,
+              "both notes")
+    rows = desk.sql("SELECT e.reason, e.summary, e.call_back FROM escalations e JOIN channel_sessions s"
+                    " ON s.tenant_id = e.tenant_id AND s.conversation_id = e.conversation_id"
+                    " WHERE s.call_sid = %s", call.sid)
+    assert len(rows) == 1 and rows[0][0] == "message" and rows[0][2] == call.customer.address, rows
+    assert "https://api.example.com/rec" in rows[0][1]
+    call.close()
+
+
+def test_another_socket_goes_on(desk):
+    """The socket dies behind a reply of which half was heard: at the next one the rest is said."""
+    engines(desk, **CALLS)
+    call = Call(desk)
+    call.answers = False
+    prompt(call, lambda nonce: says(desk, nonce))
+    call.wait_over()
+    call.heard("close", "Good morning, this is the desk. We are open from")
+    call.wait_settled(1)
+    call.over, call.said = False, ""
+    call.relay = "VX" + call.sid[2:]
+    call.setup(resumed=True)
+    said = call.wait_over()
+    assert said == ANSWER[ANSWER.index("We are open"):], said
+    assert len(call.asides) == 1
+    call.close()
+
+
+def test_another_socket_in_the_middle_of_a_turn(desk):
+    """The model still speaks when the socket changes: what was heard is asked for, each sentence comes once."""
+    engines(desk, **CALLS)
+    call = Call(desk)
+    prompt(call, lambda nonce: stops(nonce, 12, 8000))
+    call.pump(lambda: "weekdays." in call.said, 10, "two sentences")
+    desk.faults("model", {"match": "cut off in the middle", "action": {"type": "reply", "text": ANSWER}})
+    call.heard("close")
+    call.relay = "VX" + call.sid[2:]
+    call.setup(resumed=True)
+    assert call.wait_over() == ANSWER, call.frames
+    (body, heard, outcome, state, _), = call.wait_settled(1)
+    assert (body, heard, outcome, state) == (ANSWER, ANSWER, "reply", "delivered")
+    desk.faults("model")
+    call.close()
+
+
+def test_prompt_while_the_desk_speaks(desk):
+    """What was begun is said to its end; what the caller said meanwhile is the next turn."""
+    engines(desk, **CALLS)
+    call = Call(desk)
+    first = prompt(call, lambda nonce: stops(nonce, 10, 1500))
+    call.pump(lambda: len(call.spoken) >= 2, 10, "two pieces")
+    second = call.prompt("and on Sundays?")
+    assert call.wait_over() == ANSWER
+    call.over = False
+    said = call.wait_over()
+    assert oracle.new_nonces(said) == [second] and first in said, said
+    replies = call.wait_settled(2)
+    assert [reply[2:4] for reply in replies] == [("reply", "delivered")] * 2
+    assert call.events() == [("answered", None)] * 2
+    desk.faults("model")
+    call.close()
+
+
+def test_slow_tool_is_covered_by_a_word(desk):
+    """Which is no part of the reply."""
+    engines(desk, **CALLS)
+    call = Call(desk, tenant=1)
+    lock = desk.servers.postgres.connect(desk.installation.database)
+    lock.autocommit = False
+    try:
+        with lock.cursor() as cursor:
+            cursor.execute("LOCK TABLE escalations IN SHARE ROW EXCLUSIVE MODE")
+        arguments = '{"message": "please call"}'
+        nonce = prompt(call, lambda nonce: {"match": nonce, "action": {
+            "type": "tool_call", "name": "take_message", "arguments": arguments}})
+        call.pump(lambda: call.asides, 10, "a word while the tool works")
+        lock.rollback()
+    finally:
+        lock.close()
+    said = call.wait_over()
+    assert oracle.new_nonces(said) == [nonce] and call.asides[0] not in said
+    (body, heard, outcome, state, _), = call.wait_settled(1)
+    assert (body, heard, outcome, state) == (said, said, "reply", "delivered")
+    desk.faults("model")
+    call.close()
+
+
+def test_withheld_number_is_a_person_of_its_own(desk):
+    engines(desk, **CALLS)
+    desk.faults("model")
+    calls = [Call(desk) for _ in range(2)]
+    for call in calls:
+        call.customer.address = "anonymous"
+        call.prompt()
+        call.wait_over()
+        call.wait_settled(1)
+    talks = {call.session()["conversation_id"] for call in calls}
+    assert len(talks) == 2 and calls[0].session()["remote_address"] == calls[0].sid
+    for call in calls:
+        call.close()

@@ -1,0 +1,230 @@
+/* What the ingress tells of a call against PostgreSQL: which word about a turn counts, what becomes
+ * of its reply, and the call's end. */
+#include "unit/common/store/turn_rig.h"
+
+#include "store/voice.h"
+
+static const char voice_sql[] =
+    "INSERT INTO channels (tenant_id, id, kind, address, account_sid, credentials, edge_keys,"
+    " assistant_id) VALUES ('" TENANT "', '00000000-0000-7000-8000-0000000000c2', 'voice',"
+    " '+15550001', 'AC1', '', '[]', '00000000-0000-7000-8000-0000000000a1')";
+
+/* The caller's words number `n`. */
+static struct inbox_claimed say(int n)
+{
+    struct inbox_event event = text_of(1, n, "hello");
+    event.channel = "voice";
+    event.provider_id = arena_printf(arena, "CA1:VX1:%d", n);
+    event.session = number_id(9, 1);
+    struct claims claimed = claim(WORKER_A, &event, 1);
+    CU_ASSERT_EQUAL_FATAL(claimed.count, 1);
+    run("UPDATE channel_sessions SET call_sid = 'CA1', stream_partition = 7");
+    return claimed.rows[0];
+}
+
+struct told {
+    struct voice_told row;
+    char words[64];
+};
+
+static void on_told(void *arg, const struct pg_answer *answer)
+{
+    struct told *told = arg;
+    CU_ASSERT_PTR_NULL(answer->err);
+    if (answer->err != NULL)
+        printf("    %s: %s\n", answer->err->code, answer->err->message);
+    else
+        voice_read_told(answer, 0, &told->row);
+    rig_count_down();
+}
+
+static enum voice_told_kind hear(const struct turn_started *turn, int64_t fence, int64_t seq,
+                                 const char *reason, const char *text)
+{
+    struct told told = {.words = ""};
+    struct pg_unit unit = {.done = on_told, .arg = &told};
+    voice_add_word(&unit, arena, WORKER_A,
+                   &(struct voice_word){.tenant = TENANT,
+                                        .session = number_id(9, 1),
+                                        .turn = turn->turn,
+                                        .fence = fence,
+                                        .seq = seq,
+                                        .text = text,
+                                        .reason = reason});
+    rig_waiting++;
+    pg_submit(rig_pg, &unit);
+    rig_run();
+    return told.row.kind;
+}
+
+static void on_done(void *arg, const struct pg_answer *answer)
+{
+    (void)arg;
+    CU_ASSERT_PTR_NULL(answer->err);
+    rig_count_down();
+}
+
+static void end_call(void)
+{
+    const struct voice_place place = {.tenant = TENANT, .session = number_id(9, 1)};
+    struct pg_unit unit = {.done = on_done};
+    voice_add_locks(&unit, arena, &place, 1);
+    voice_add_end(&unit, arena,
+                  &(struct voice_end_of_call){
+                      .tenant = TENANT, .session = number_id(9, 1), .at_ms = clock_wall_ms()});
+    rig_waiting++;
+    pg_submit(rig_pg, &unit);
+    rig_run();
+}
+
+#define REPLY                                                                                      \
+    "SELECT concat_ws('|', d.via, d.state, d.reason, m.body, m.heard) FROM deliveries d"           \
+    " JOIN messages m ON m.id = d.message_id ORDER BY d.seq DESC LIMIT 1"
+#define EVENTS "SELECT string_agg(state, ' ' ORDER BY provider_id) FROM inbox_events"
+
+static struct turn_started speak_one(struct inbox_claimed *claimed)
+{
+    *claimed = say(1);
+    const struct turn_started turn = start(WORKER_A, claimed);
+    const struct turn_commit reply = commit_of(claimed, &turn);
+    CU_ASSERT_EQUAL(commit(WORKER_A, &reply).kind, TURN_COMMITTED);
+    CU_ASSERT_STRING_EQUAL(value(REPLY), "stream|sending|See you at 3.");
+    return turn;
+}
+
+static void the_newest_word_settles(void)
+{
+    begin_test();
+    run(voice_sql);
+    struct inbox_claimed claimed;
+    const struct turn_started turn = speak_one(&claimed);
+    CU_ASSERT_EQUAL(turn.number, 1);
+    CU_ASSERT_EQUAL(hear(&turn, 1, 3, "stall", "See"), VOICE_TOLD_SETTLED);
+    CU_ASSERT_STRING_EQUAL(value(REPLY), "stream|sending|See you at 3.");
+    CU_ASSERT_EQUAL(hear(&turn, 1, 3, "last", "See you at 3."), VOICE_TOLD_SETTLED);
+    CU_ASSERT_STRING_EQUAL(value(REPLY), "stream|delivered|See you at 3.|See you at 3.");
+    CU_ASSERT_EQUAL(hear(&turn, 1, 3, "interrupt", "See you"), VOICE_TOLD_SETTLED);
+    CU_ASSERT_EQUAL(hear(&turn, 1, 3, "last", "See you at 3."), VOICE_TOLD_NOTHING);
+    CU_ASSERT_STRING_EQUAL(value(REPLY), "stream|delivered|See you at 3.|See you");
+    CU_ASSERT_STRING_EQUAL(value(EVENTS), "answered");
+    end_test();
+}
+
+/* Written to its end, and then nothing of it was heard: the caller is answered again. */
+static void what_nobody_heard_is_open_again(void)
+{
+    begin_test();
+    run(voice_sql);
+    struct inbox_claimed claimed;
+    const struct turn_started turn = speak_one(&claimed);
+    CU_ASSERT_EQUAL(hear(&turn, 1, 3, "last", "See you at 3."), VOICE_TOLD_SETTLED);
+    CU_ASSERT_EQUAL(hear(&turn, 1, 3, "interrupt", ""), VOICE_TOLD_ANEW);
+    CU_ASSERT_STRING_EQUAL(value(REPLY), "stream|suppressed|unheard|See you at 3.|");
+    CU_ASSERT_STRING_EQUAL(value(EVENTS), "open");
+    claimed = say(2);
+    const struct turn_started next = start(WORKER_A, &claimed);
+    CU_ASSERT_EQUAL(next.number, 2);
+    CU_ASSERT_PTR_NULL(strstr(next.context, "See you"));
+    end_test();
+}
+
+static void a_running_turn_begins_anew_under_another_number(void)
+{
+    begin_test();
+    run(voice_sql);
+    struct inbox_claimed claimed = say(1);
+    const struct turn_started turn = start(WORKER_A, &claimed);
+    CU_ASSERT_EQUAL(hear(&turn, turn.fence, 0, "interrupt", ""), VOICE_TOLD_ANEW);
+    CU_ASSERT_EQUAL(hear(&turn, turn.fence, 0, "interrupt", ""), VOICE_TOLD_NOTHING);
+    const struct turn_commit late = commit_of(&claimed, &turn);
+    CU_ASSERT_EQUAL(commit(WORKER_A, &late).kind, TURN_REFUSED_LOST);
+    claimed = say(2);
+    const struct turn_started again = start(WORKER_A, &claimed);
+    CU_ASSERT_TRUE(uuid_equal(&again.turn, &turn.turn));
+    CU_ASSERT_TRUE(again.again);
+    CU_ASSERT_EQUAL(again.number, 2);
+    CU_ASSERT_STRING_EQUAL(again.heard_reason, "anew");
+    CU_ASSERT_EQUAL(again.tries, 0);
+    end_test();
+}
+
+/* The word comes before the commit, and an ingress that was not there before knows less. */
+static void a_word_before_the_commit_settles_it(void)
+{
+    begin_test();
+    run(voice_sql);
+    struct inbox_claimed claimed = say(1);
+    const struct turn_started turn = start(WORKER_A, &claimed);
+    CU_ASSERT_EQUAL(hear(&turn, turn.fence, 1, "close", "See you"), VOICE_TOLD_RUNNING);
+    const struct turn_started again = start(WORKER_A, &claimed);
+    CU_ASSERT_EQUAL(hear(&again, again.fence, -1, "open", ""), VOICE_TOLD_RUNNING);
+    CU_ASSERT_STRING_EQUAL(value("SELECT heard FROM turns"), "See you");
+    CU_ASSERT_EQUAL(hear(&again, again.fence, 2, "last", "at 3."), VOICE_TOLD_RUNNING);
+    const struct turn_commit reply = commit_of(&claimed, &again);
+    CU_ASSERT_EQUAL(commit(WORKER_A, &reply).kind, TURN_COMMITTED);
+    CU_ASSERT_STRING_EQUAL(value(REPLY), "stream|delivered|See you at 3.|See you at 3.");
+    end_test();
+}
+
+/* What sounded until somebody took over was said. */
+static void a_takeover_keeps_what_was_heard(void)
+{
+    begin_test();
+    run(voice_sql);
+    struct inbox_claimed claimed = say(1);
+    const struct turn_started turn = start(WORKER_A, &claimed);
+    CU_ASSERT_EQUAL(hear(&turn, turn.fence, 1, "stop", "It is"), VOICE_TOLD_RUNNING);
+    CU_ASSERT_EQUAL(hear(&turn, turn.fence, 1, "stop", "It is"), VOICE_TOLD_SETTLED);
+    CU_ASSERT_STRING_EQUAL(value(REPLY), "stream|delivered|It is|It is");
+    CU_ASSERT_STRING_EQUAL(value(EVENTS), "answered");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM deliveries"), "1");
+    const struct turn_commit late = commit_of(&claimed, &turn);
+    CU_ASSERT_EQUAL(commit(WORKER_A, &late).kind, TURN_REFUSED_LOST);
+    end_test();
+}
+
+static void a_call_ends_once(void)
+{
+    begin_test();
+    run(voice_sql);
+    struct inbox_claimed claimed;
+    speak_one(&claimed);
+    claimed = say(2);
+    const struct turn_started turn = start(WORKER_A, &claimed);
+    CU_ASSERT_EQUAL(hear(&turn, turn.fence, 1, "close", "It is"), VOICE_TOLD_RUNNING);
+    say(3);
+    end_call();
+    end_call();
+    CU_ASSERT_STRING_EQUAL(value(REPLY), "stream|delivered|It is|It is");
+    CU_ASSERT_STRING_EQUAL(value(EVENTS), "answered answered late");
+    CU_ASSERT_STRING_EQUAL(
+        value("SELECT string_agg(concat_ws(' ', d.state, d.reason), ',' ORDER BY d.seq)"
+              " FROM deliveries d"),
+        "suppressed unheard,delivered");
+    CU_ASSERT_STRING_EQUAL(value("SELECT concat_ws(' ', state, outcome) FROM turns"
+                                 " ORDER BY number DESC LIMIT 1"),
+                           "finished interrupted");
+    CU_ASSERT_STRING_EQUAL(
+        value("SELECT (ended_at IS NOT NULL AND due_at IS NULL AND worker IS NULL"
+              " AND turn_id IS NULL)::text FROM channel_sessions"),
+        "true");
+    say(4);
+    CU_ASSERT_STRING_EQUAL(value("SELECT state || ' ' || reason FROM inbox_events"
+                                 " WHERE provider_id = 'CA1:VX1:4'"),
+                           "late late");
+    end_test();
+}
+
+int main(void)
+{
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("voice", open_server, rig_end_server);
+    CU_add_test(suite, "the newest word", the_newest_word_settles);
+    CU_add_test(suite, "nobody heard it", what_nobody_heard_is_open_again);
+    CU_add_test(suite, "anew", a_running_turn_begins_anew_under_another_number);
+    CU_add_test(suite, "before the commit", a_word_before_the_commit_settles_it);
+    CU_add_test(suite, "a takeover", a_takeover_keeps_what_was_heard);
+    CU_add_test(suite, "the end", a_call_ends_once);
+    CU_basic_run_tests();
+    return CU_get_number_of_failures() != 0;
+}
