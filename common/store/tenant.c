@@ -319,6 +319,15 @@ static int put_channel(struct pg_session *session, const struct tenant_channel *
     return 0;
 }
 
+/* The audit asks for texts: a number for calls has none of its own. */
+static int put_audit(struct pg_session *session, const struct tenant_channel *channel, bool revived,
+                     struct err *err)
+{
+    if (strcmp(channel->kind, "sms") != 0)
+        return 0;
+    return job_put(session, &channel->tenant, JOB_GAP_AUDIT, &channel->id, revived, err);
+}
+
 int tenant_put_channel(struct pg_session *session, const struct tenant_channel *channel,
                        const struct uuid *assistant, bool edge_changed, struct err *err)
 {
@@ -326,7 +335,7 @@ int tenant_put_channel(struct pg_session *session, const struct tenant_channel *
     bool revived = false;
     if (put_channel(session, channel, assistant, edge_changed, &revived, &why) == 0)
         return forget_removals(session, channel, err) == 0
-                   ? job_put(session, &channel->tenant, JOB_GAP_AUDIT, &channel->id, revived, err)
+                   ? put_audit(session, channel, revived, err)
                    : -1;
     if (strcmp(why.code, "pg.23505") == 0)
         return err_set(err, ERR_PERMANENT, "tenant.address",

@@ -43,41 +43,31 @@ http {{
     }}
     server {{
         listen 127.0.0.1:{port} backlog=4096;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        proxy_set_header Host $http_host;
+        proxy_set_header X-Forwarded-For $remote_addr;
+        proxy_request_buffering on;
+        proxy_connect_timeout 1s;
+        proxy_next_upstream_tries 3;
         location / {{
             proxy_pass http://ingress;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header Host $http_host;
-            proxy_set_header X-Forwarded-For $remote_addr;
-            proxy_request_buffering on;
-            proxy_connect_timeout 1s;
             proxy_read_timeout 15s;
             proxy_next_upstream error non_idempotent;
-            proxy_next_upstream_tries 3;
         }}
         location /twilio/voice {{
             proxy_pass http://ingress;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header Host $http_host;
-            proxy_set_header X-Forwarded-For $remote_addr;
-            proxy_request_buffering on;
-            proxy_connect_timeout 1s;
             proxy_read_timeout 5s;
             proxy_next_upstream error timeout http_503 non_idempotent;
-            proxy_next_upstream_tries 3;
         }}
         location /relay/ {{
             proxy_pass http://relay;
-            proxy_http_version 1.1;
             proxy_set_header Upgrade $http_upgrade;
             proxy_set_header Connection "upgrade";
             proxy_set_header Host $http_host;
-            proxy_connect_timeout 1s;
             proxy_read_timeout 90s;
             proxy_send_timeout 90s;
             proxy_next_upstream error http_503;
-            proxy_next_upstream_tries 3;
         }}
     }}
 }}

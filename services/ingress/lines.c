@@ -18,8 +18,8 @@
 #define FRAME_BURST   100
 #define PING_MS       20000
 #define CLOSE_WAIT_MS 5000
-#define SETUP_MS      10000 /* until the first frame */
-#define BAD_MAX       10    /* unreadable frames one after the other */
+#define SETUP_MS      3000 /* until the first frame: the caller may be hearing nothing */
+#define BAD_MAX       10   /* unreadable frames one after the other */
 
 #define CLOSE_PROTOCOL 1002 /* RFC 6455, 7.4.1 */
 #define CLOSE_BAD_DATA 1007

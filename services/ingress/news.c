@@ -2,6 +2,7 @@
  * nobody posts to one that is gone. Called by voice.c and voice_step.c. */
 #include "news.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "calls.h"
 
@@ -25,6 +26,17 @@ void news_free(struct news **news)
     *news = NULL;
     arena_free(&freed->arena);
     free(freed);
+}
+
+struct event news_head(struct news *news, const char *id, const char *account_sid,
+                       const char *tenant)
+{
+    return (struct event){.id = arena_strdup(news->arena, id),
+                          .source = arena_printf(news->arena, "twilio/%s", account_sid),
+                          .subject = "",
+                          .time_ms = clock_wall_ms(),
+                          .tenant = arena_strdup(news->arena, tenant),
+                          .traceparent = event_traceparent(news->arena, NULL)};
 }
 
 static void arrive(void *arg)

@@ -28,6 +28,10 @@ struct news *news_new(struct ingress *ingress, enum news_kind kind);
 /* Sets *news to NULL. */
 void news_free(struct news **news);
 
+/* The envelope of the event with this id, as of now; texts are copied. */
+struct event news_head(struct news *news, const char *id, const char *account_sid,
+                       const char *tenant);
+
 /* Hands it over: takes *news and sets it to NULL. False when the loop is not there, before the
  * start and in the last moment of a stop. Any thread. */
 bool news_send(struct news **news);

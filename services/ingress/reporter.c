@@ -1,7 +1,8 @@
 /* The calls' producer. A record that nobody confirms within REPORTER_LATE_MS is late: then Kafka is
  * away as far as a caller is concerned, until what is late has been confirmed. librdkafka would say
- * so only after delivery_timeout_ms, and until then the record may still be written: it is kept, so
- * that an outage loses nothing that was said. Called by calls.c. */
+ * so only after delivery_timeout_ms, and until then the record may still be written: it is kept,
+ * and sent again under its id if its fate is unknown, so that an outage loses nothing that was
+ * said. Called by calls.c. */
 #include "reporter.h"
 
 #include "base/arena.h"
@@ -19,10 +20,12 @@
 #define QUEUE_BYTES_MAX (32 * 1024 * 1024)
 #define CALL_SID_SIZE   37 /* CA and 32 hex, or a uuid */
 
-/* One record in flight; in the list while it is urgent and not late. */
+/* One record in flight, kept to be sent again; in the list while it is urgent and not late. */
 struct flight {
     struct reporter *reporter;
     struct flight *previous, *next;
+    struct arena *arena;
+    struct bus_record record;
     char call_sid[CALL_SID_SIZE];
     int64_t since_ms;
     bool listed, late;
@@ -82,12 +85,60 @@ static void on_timer(void *arg)
     watch_oldest(reporter, now_ms);
 }
 
+/* ---- one record ---- */
+
+static const void *keep_bytes(struct arena *arena, const void *bytes, size_t length)
+{
+    return bytes == NULL ? NULL : arena_strndup(arena, bytes, length);
+}
+
+static struct flight *flight_new(struct reporter *reporter, const struct bus_record *record,
+                                 const char *call_sid)
+{
+    struct flight *flight = xcalloc(1, sizeof *flight);
+    struct arena *arena = flight->arena = arena_new();
+    struct bus_record *kept = &flight->record;
+    flight->reporter = reporter;
+    flight->since_ms = clock_mono_ms();
+    snprintf(flight->call_sid, sizeof flight->call_sid, "%s", call_sid);
+    *kept = *record;
+    kept->topic = arena_strdup(arena, record->topic);
+    kept->key = keep_bytes(arena, record->key, record->key_length);
+    kept->value = keep_bytes(arena, record->value, record->value_length);
+    for (size_t i = 0; i < kept->header_count; i++) {
+        struct bus_header *header = &kept->headers[i];
+        header->name = arena_strdup(arena, header->name);
+        header->value = keep_bytes(arena, header->value, header->value_length);
+    }
+    return flight;
+}
+
+static void flight_free(struct flight *flight)
+{
+    arena_free(&flight->arena);
+    free(flight);
+}
+
 /* ---- reports ---- */
+
+static void on_report(void *arg, const struct err *err);
+
+/* False: it is given up. */
+static bool send_again(struct flight *flight, const struct err *why)
+{
+    const struct reporter *reporter = flight->reporter;
+    struct err err;
+    return !reporter->closing && err_is_retryable(why) &&
+           clock_mono_ms() - flight->since_ms < DELIVERY_MS &&
+           bus_produce(reporter->producer, &flight->record, on_report, flight, &err) == 0;
+}
 
 static void on_report(void *arg, const struct err *err)
 {
     struct flight *flight = arg;
     struct reporter *reporter = flight->reporter;
+    if (err != NULL && send_again(flight, err))
+        return;
     bool late = flight->late;
     unlist(flight);
     if (late)
@@ -100,7 +151,7 @@ static void on_report(void *arg, const struct err *err)
         if (!late && !reporter->closing)
             reporter->options.failed(reporter->options.arg, flight->call_sid);
     }
-    free(flight);
+    flight_free(flight);
 }
 
 /* ---- the producer ---- */
@@ -152,14 +203,11 @@ bool reporter_send(struct reporter *reporter, const struct bus_record *record, c
                    bool urgent)
 {
     struct err err;
-    struct flight *flight = xcalloc(1, sizeof *flight);
-    flight->reporter = reporter;
-    flight->since_ms = clock_mono_ms();
-    snprintf(flight->call_sid, sizeof flight->call_sid, "%s", call_sid);
+    struct flight *flight = flight_new(reporter, record, call_sid);
     if (bus_produce(reporter->producer, record, on_report, flight, &err) != 0) {
         metric_add(counters.voice_failed, 1);
         log_warn("voice.not_queued", LOG_TEXT("call", call_sid), LOG_ERR(&err));
-        free(flight);
+        flight_free(flight);
         return false;
     }
     if (!urgent)

@@ -28,22 +28,8 @@ static void publish(struct webhook *webhook, const struct twilio_status *status,
 
 static void verify(struct webhook *webhook, const struct twilio_status *status, const char *tenant)
 {
-    struct channel *found[DIRECTORY_TENANT_LOOKUP_MAX];
-    size_t count = directory_find_tenant(webhook->ingress->directory, tenant,
-                                         twilio_status_account(status), found);
-    size_t keys = 0;
-    for (size_t i = 0; i < count; i++) {
-        keys += found[i]->key_count;
-        webhook->address_is_ours |= strcmp(found[i]->address, webhook->address) == 0;
-    }
-    if (keys == 0)
-        webhook_refuse(webhook, 403, "signature.uncheckable");
-    else if (!webhook_is_signed(webhook, found, count))
-        webhook_refuse(webhook, 403, "signature.wrong");
-    else
+    if (webhook_is_tenants(webhook, tenant, twilio_status_account(status)))
         publish(webhook, status, tenant);
-    for (size_t i = 0; i < count; i++)
-        channel_release(&found[i]);
 }
 
 void status_handle(struct webhook *webhook)

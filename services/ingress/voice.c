@@ -3,10 +3,8 @@
 #include "voice.h"
 
 #include "answer.h"
-#include "base/clock.h"
 #include "base/stop.h"
 #include "base/text.h"
-#include "contract/event.h"
 #include "counters.h"
 #include "news.h"
 #include "service/log.h"
@@ -85,13 +83,8 @@ bool voice_tell_ended(struct webhook *webhook, const char *tenant, const struct 
     struct news *news = news_new(webhook->ingress, NEWS_ENDED);
     struct voice_ended *ended = &news->ended;
     twilio_call_read_progress(&webhook->form, &progress);
-    ended->event =
-        (struct event){.id = arena_printf(news->arena, "%s:ended", call->call_sid),
-                       .source = arena_printf(news->arena, "twilio/%s", call->account_sid),
-                       .subject = "",
-                       .time_ms = clock_wall_ms(),
-                       .tenant = arena_strdup(news->arena, tenant),
-                       .traceparent = event_traceparent(news->arena, NULL)};
+    ended->event = news_head(news, arena_printf(news->arena, "%s:ended", call->call_sid),
+                             call->account_sid, tenant);
     ended->reason = reason == VOICE_COMPLETED && hung_up ? VOICE_HUNG_UP : reason;
     ended->duration_s = progress.duration_s > VOICE_SECONDS_MAX ? -1 : progress.duration_s;
     ended->spoken = (struct voice_spoken){.seq = -1, .text = ""};

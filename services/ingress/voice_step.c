@@ -5,10 +5,8 @@
 #include "voice.h"
 
 #include "answer.h"
-#include "base/clock.h"
 #include "base/text.h"
 #include "contract/call_token.h"
-#include "contract/event.h"
 #include "handoff.h"
 #include "news.h"
 #include "service/log.h"
@@ -157,14 +155,10 @@ static void tell_dialled(const struct step *step, const struct uuid *dial, enum 
     struct voice_dialled *dialled = &news->dialled;
     char id[UUID_TEXT_SIZE];
     bool counts = duration_s > 0 && duration_s <= VOICE_SECONDS_MAX && outcome == VOICE_ACCEPTED;
-    dialled->event =
-        (struct event){.id = arena_printf(news->arena, "%s:dialled:%s", step->call.call_sid,
-                                          uuid_format(dial, id)),
-                       .source = arena_printf(news->arena, "twilio/%s", step->call.account_sid),
-                       .subject = "",
-                       .time_ms = clock_wall_ms(),
-                       .tenant = arena_strdup(news->arena, step->tenant),
-                       .traceparent = event_traceparent(news->arena, NULL)};
+    dialled->event = news_head(
+        news,
+        arena_printf(news->arena, "%s:dialled:%s", step->call.call_sid, uuid_format(dial, id)),
+        step->call.account_sid, step->tenant);
     dialled->dial = *dial;
     dialled->outcome = outcome;
     dialled->duration_s = counts ? duration_s : 0;
@@ -258,13 +252,7 @@ static void on_recording(struct step *step)
                                .direction = ""};
     struct news *news = news_new(webhook->ingress, NEWS_RECORDED);
     struct voice_recorded *recorded = &news->recorded;
-    recorded->event =
-        (struct event){.id = arena_strdup(news->arena, recording.sid),
-                       .source = arena_printf(news->arena, "twilio/%s", recording.account_sid),
-                       .subject = "",
-                       .time_ms = clock_wall_ms(),
-                       .tenant = arena_strdup(news->arena, step->tenant),
-                       .traceparent = event_traceparent(news->arena, NULL)};
+    recorded->event = news_head(news, recording.sid, recording.account_sid, step->tenant);
     recorded->recording_sid = recorded->event.id;
     recorded->url = arena_strdup(news->arena, recording.url);
     recorded->duration_s = recording.duration_s < 0                   ? 0
@@ -297,23 +285,9 @@ static size_t kind_of(const struct call_step *path)
 
 static void verify(struct step *step, size_t kind)
 {
-    struct webhook *webhook = step->webhook;
-    struct channel *found[DIRECTORY_TENANT_LOOKUP_MAX];
-    const char *account = form_get(&webhook->form, "AccountSid");
-    size_t keys = 0, count = directory_find_tenant(webhook->ingress->directory, step->tenant,
-                                                   account == NULL ? "" : account, found);
-    for (size_t i = 0; i < count; i++) {
-        keys += found[i]->key_count;
-        webhook->address_is_ours |= strcmp(found[i]->address, webhook->address) == 0;
-    }
-    if (keys == 0)
-        webhook_refuse(webhook, 403, "signature.uncheckable");
-    else if (!webhook_is_signed(webhook, found, count))
-        webhook_refuse(webhook, 403, "signature.wrong");
-    else
+    const char *account = form_get(&step->webhook->form, "AccountSid");
+    if (webhook_is_tenants(step->webhook, step->tenant, account == NULL ? "" : account))
         kinds[kind].handle(step);
-    for (size_t i = 0; i < count; i++)
-        channel_release(&found[i]);
 }
 
 void voice_step_handle(struct webhook *webhook)

@@ -121,6 +121,23 @@ void webhook_refuse(struct webhook *webhook, int status, const char *reason)
         webhook_unavailable(webhook);
 }
 
+bool webhook_is_tenants(struct webhook *webhook, const char *tenant, const char *account)
+{
+    struct channel *found[DIRECTORY_TENANT_LOOKUP_MAX];
+    size_t count = directory_find_tenant(webhook->ingress->directory, tenant, account, found);
+    size_t keys = 0;
+    for (size_t i = 0; i < count; i++) {
+        keys += found[i]->key_count;
+        webhook->address_is_ours |= strcmp(found[i]->address, webhook->address) == 0;
+    }
+    bool fits = keys > 0 && webhook_is_signed(webhook, found, count);
+    if (!fits)
+        webhook_refuse(webhook, 403, keys == 0 ? "signature.uncheckable" : "signature.wrong");
+    for (size_t i = 0; i < count; i++)
+        channel_release(&found[i]);
+    return fits;
+}
+
 /* ---- publishing ---- */
 
 bool webhook_publish(struct webhook *webhook, const struct bus_record *record, const char *sid)

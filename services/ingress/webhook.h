@@ -31,6 +31,10 @@ bool webhook_open(struct webhook *webhook);
 bool webhook_is_signed(const struct webhook *webhook, struct channel *const *channels,
                        size_t count);
 
+/* True if a key of one of the tenant's channels signed it, those of the account first. False when
+ * the request is answered: 403, parked. For URLs of ours that name their tenant. */
+bool webhook_is_tenants(struct webhook *webhook, const char *tenant, const char *account);
+
 /* Parks the request in quarantine, within bounds, and answers `status`; 503 when it should be
  * parked and Kafka does not take it, so that the sender tries again. `reason` is a lower-case word.
  */

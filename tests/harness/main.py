@@ -43,7 +43,8 @@ SECONDS = {RELEASE: 999, "unit": 190, "flow/test_responder_receipts": 165, "tool
            "flow/test_engine": 70, "flow/test_escalation": 70, "e2e/test_stories": 70,
            "crash/test_states": 65, "flow/test_responder": 60, "e2e/test_sms": 60,
            "takeover/test_offsets": 50, "flow/test_budgets": 50, "flow/test_prompt": 45,
-           "flow/test_deskctl_setup": 40}
+           "flow/test_deskctl_setup": 40, "flow/test_voice_ingress": 200,
+           "flow/test_voice_outage": 120}
 SECONDS_OF_OTHERS = 30
 SKIPPED = 77
 CHECK_DEADLINE_S = 300

@@ -277,7 +277,8 @@ static void reconcile_tenants(struct reconcile *r, const struct tenant_row *rows
     struct err err;
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < rows[i].channel_count; j++)
-            if (reconcile_channel(r, &rows[i].channels[j], direction, &err) != 0) {
+            if (strcmp(rows[i].channels[j].kind, "sms") == 0 &&
+                reconcile_channel(r, &rows[i].channels[j], direction, &err) != 0) {
                 desk_rollback(r->desk);
                 desk_note("%s %s: %s (%s)", rows[i].name, rows[i].channels[j].address, err.message,
                           err.code);

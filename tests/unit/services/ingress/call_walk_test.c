@@ -370,7 +370,7 @@ static void claim(struct world *w)
 static void connect_again(struct world *w)
 {
     char session[40];
-    snprintf(session, sizeof session, "VX%d", (int)w->rig.sockets + 1);
+    snprintf(session, sizeof session, "VX%032d", (int)w->rig.sockets + 1);
     w->over = false;
     w->caller_ms = w->rig.now_ms;
     rig_socket(&w->rig, session);
