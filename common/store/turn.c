@@ -57,7 +57,7 @@ static const char lock_sessions_sql[] =
     " m.media, false,"                                                                             \
     " (extract(epoch FROM m.event_time) * 1000)::bigint,"                                          \
     " NULL::text FROM messages m WHERE m.tenant_id = j.tenant_id"                                  \
-    " AND m.conversation_id = j.conversation_id"                                                   \
+    " AND m.conversation_id = j.now_conversation"                                                  \
     " AND CASE m.direction WHEN 'in' THEN NOT EXISTS (SELECT FROM inbox_events e"                  \
     " WHERE e.tenant_id = m.tenant_id AND e.channel = ANY ('{sms,voice}')"                         \
     " AND e.provider_id = m.provider_id"                                                           \
