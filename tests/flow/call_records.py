@@ -90,9 +90,8 @@ class Call:
         text = self.said if text is None else text
         fence = self.fence if fence is None else fence
         seq = self.seq if seq is None else seq
-        more = {"text": text} if text else {}
         self.tell("heard", f"{self.sid}:{self.turn}:{fence}:{reason}:{seq}", turn=self.turn,
-                  fence=fence, epoch=self.epoch, seq=seq, reason=reason, spoken_ms=1000, **more)
+                  fence=fence, epoch=self.epoch, seq=seq, reason=reason, spoken_ms=1000, text=text)
 
     def interrupt(self, text):
         self.cut = True
