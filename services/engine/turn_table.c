@@ -76,7 +76,8 @@ static const struct turn_rule rules[] = {
     {TURN_THINKING, EVENT_INTERRUPTED, TURN_COMMITTING, ACTION_CUT_OFF,
      "the caller cut in: what was heard is the reply"},
     {TURN_THINKING, EVENT_REDIAL, TURN_WAITING, ACTION_RESTART,
-     "the call has another socket: what was heard is asked for, and the turn goes on from there"},
+     "another socket, or a lost frame: what was heard is asked for, and the turn goes on from "
+     "there"},
     {TURN_THINKING, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP,
      "the session moved on: the model is stopped"},
 
@@ -90,7 +91,7 @@ static const struct turn_rule rules[] = {
     {TURN_PAUSED, EVENT_INTERRUPTED, TURN_COMMITTING, ACTION_CUT_OFF,
      "the caller cut in: what was heard is the reply"},
     {TURN_PAUSED, EVENT_REDIAL, TURN_WAITING, ACTION_RESTART,
-     "the call has another socket: the turn goes on from what was heard"},
+     "another socket, or a lost frame: the turn goes on from what was heard"},
     {TURN_PAUSED, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP, "the session moved on"},
 
     {TURN_STORING, EVENT_CLAIMED, TURN_STORING, ACTION_NONE,

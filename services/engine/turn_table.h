@@ -58,7 +58,7 @@ enum turn_event {
     EVENT_EPOCH,       /* refused: a person took over or handed back; given back */
     EVENT_WORDING,     /* the tenant's wordings are there, or cannot be had */
     EVENT_INTERRUPTED, /* the caller cut in on a spoken reply and has heard some of it */
-    EVENT_REDIAL,      /* the call has another socket, in the middle of a spoken reply */
+    EVENT_REDIAL,      /* the call has another socket in mid-turn, or a frame was lost */
     TURN_EVENTS,
 };
 

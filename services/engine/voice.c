@@ -26,6 +26,7 @@
 #define ASK_EVERY_MS 100
 #define ASK_UNIT_MS  2000
 #define SILENCE_MS   5000 /* of a model that is speaking: its deadline holds again */
+#define STALL_MS     1500 /* without a frame: the ingress says how far it is */
 #define CHARS_PER_S  15   /* that a voice speaks, about */
 #define GONE_MS      1000 /* from the death of an ingress to the next socket, at least */
 
@@ -40,7 +41,8 @@ struct voice {
     int partition;
     int64_t number, seq; /* of the turn; of the next frame in this fence */
     bool asks;           /* an engine before may have spoken: what was heard is asked first */
-    bool is_asking, is_cut, is_over, is_moved;
+    bool is_asking, is_cut, is_over;
+    bool is_moved;       /* the fence is of no use any more: another socket, or a frame was lost */
     bool is_withheld;    /* the answer quotes the rules: no more of it leaves */
     bool gap;            /* a new answer begins: a space stands before it */
     struct speak *speak; /* of the answer that comes; NULL: none has begun */
@@ -49,7 +51,7 @@ struct voice {
     char *skip;          /* what it may repeat; NULL: nothing */
     char *heard;         /* as far as the row knows */
     struct timer *poll, *filler;
-    int64_t ask_until_ms, token_ms;
+    int64_t ask_until_ms, token_ms, sent_ms;
     int64_t sounds_ms; /* until when what has left sounds, about */
 };
 
@@ -66,6 +68,7 @@ static void send_frame(struct voice *voice, struct voice_frame frame)
     frame.epoch = session->turn.epoch;
     frame.fence = session->turn.fence;
     frame.seq = voice->seq++;
+    voice->sent_ms = clock_mono_ms();
     frame.text = frame.text != NULL ? frame.text : "";
     frame.lang = frame.keys = frame.handoff = "";
     voice_stream_send(session->engine, voice->partition, &frame);
@@ -480,16 +483,27 @@ static bool cuts(const char *reason, const char *text)
     return (strcmp(reason, "interrupt") == 0 && text[0] != '\0') || strcmp(reason, "fallback") == 0;
 }
 
-void voice_heard(struct sessions *sessions, const struct uuid *session, const struct uuid *turn,
-                 const char *reason, const char *text)
+/* Nothing has left for so long, and yet it has not all that did: the rest is lost. */
+static bool has_lost_frames(const struct voice *voice, const struct voice_spoken *spoken)
+{
+    return spoken->fence == voice->session->turn.fence && spoken->seq < voice->seq - 1 &&
+           clock_mono_ms() - voice->sent_ms >= STALL_MS;
+}
+
+void voice_heard(struct sessions *sessions, const struct uuid *session,
+                 const struct voice_spoken *spoken, const char *reason, const char *text)
 {
     struct voice *voice = voice_of(sessions, session);
-    if (voice == NULL || !uuid_equal(&voice->session->turn.turn, turn) || !cuts(reason, text) ||
-        voice->is_over)
+    if (voice == NULL || !uuid_equal(&voice->session->turn.turn, &spoken->turn) || voice->is_over)
         return;
-    keep_heard(voice, text);
-    voice->is_cut = true;
-    session_apply(voice->session, EVENT_INTERRUPTED);
+    if (strcmp(reason, "stall") == 0 && has_lost_frames(voice, spoken)) {
+        voice->is_moved = true;
+        session_apply(voice->session, EVENT_REDIAL);
+    } else if (cuts(reason, text)) {
+        keep_heard(voice, text);
+        voice->is_cut = true;
+        session_apply(voice->session, EVENT_INTERRUPTED);
+    }
 }
 
 /* How much of what was said has sounded at that time, back to the end of a word. */

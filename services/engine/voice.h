@@ -62,9 +62,11 @@ const char *voice_concluded(struct session *session, const char *body, bool is_s
 void voice_tools_began(struct session *session);
 void voice_tools_ended(struct session *session);
 
-/* The ingress has said how far a turn was spoken; `reason` is the contract's word. */
-void voice_heard(struct sessions *sessions, const struct uuid *session, const struct uuid *turn,
-                 const char *reason, const char *text);
+/* The ingress has said how far a turn was spoken; `reason` is the contract's word, `text` all that
+ * was heard of the turn, over all its fences. */
+struct voice_spoken;
+void voice_heard(struct sessions *sessions, const struct uuid *session,
+                 const struct voice_spoken *spoken, const char *reason, const char *text);
 
 /* What has sounded of the turn that is being spoken here, judged by the time, for an ingress that
  * is gone: *out as it would have told it at the end of its socket, texts in the arena. False when

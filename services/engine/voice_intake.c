@@ -420,7 +420,7 @@ static void report_word(struct intake *intake, const struct pg_answer *answer)
     if (item->kind == ITEM_ENDED)
         return;
     if (told.kind == VOICE_TOLD_RUNNING)
-        voice_heard(sessions, &event->session, &item->spoken.turn, item->reason, item->spoken.text);
+        voice_heard(sessions, &event->session, &item->spoken, item->reason, told.words);
     if (told.kind != VOICE_TOLD_ANEW ||
         !sessions_have_room(sessions, event->tenant, &event->session))
         return;

@@ -289,6 +289,23 @@ def test_another_socket_in_the_middle_of_a_turn(desk):
     call.close()
 
 
+def test_lost_frame_is_noticed(desk):
+    """The ingress has less than what left long ago: a new fence asks, and goes on from there."""
+    engines(desk, **CALLS)
+    call = Call(desk)
+    prompt(call, lambda nonce: stops(nonce, 12, 20000))
+    call.pump(lambda: "weekdays." in call.said, 10, "two sentences")
+    call.heard("stall", seq=call.seq - 1)
+    call.listen(1.8)
+    assert "open" not in [frame["kind"] for frame in call.frames]  # it has just left
+    desk.faults("model", {"match": "cut off in the middle", "action": {"type": "reply", "text": ANSWER}})
+    call.heard("stall", seq=call.seq - 1)
+    assert call.wait_over() == ANSWER, call.frames
+    assert [frame["kind"] for frame in call.frames].count("open") == 1
+    desk.faults("model")
+    call.close()
+
+
 def test_prompt_while_the_desk_speaks(desk):
     """What was begun is said to its end; what the caller said meanwhile is the next turn."""
     engines(desk, **CALLS)
