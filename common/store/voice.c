@@ -77,9 +77,15 @@ static const char lock_sessions_sql[] =
 /* An ingress that did not hold the call before knows nothing of what was spoken: its answer to
  * `open` takes nothing away, and what it tells of later comes behind. */
 #define IS_NEW "$8::text = 'open' AND $7::text = '' AND coalesce(t.heard, '') <> ''"
-#define WORDS                                                                                      \
-    "CASE WHEN " IS_NEW " THEN t.heard WHEN t.heard_before IS NOT NULL"                            \
-    " THEN rtrim(t.heard_before || ' ' || $7::text) ELSE $7::text END"
+#define TOLD                                                                                       \
+    "CASE WHEN t.heard_before IS NOT NULL THEN rtrim(t.heard_before || ' ' || $7::text)"           \
+    " ELSE $7::text END"
+
+/* A stall is told by the time, while what was written goes on to sound: it takes nothing from the
+ * answer to `open` of its fence, behind which an adopter goes on. */
+#define IS_LESS                                                                                    \
+    "$8::text = 'stall' AND t.heard_fence = $5::bigint AND length(t.heard) > length(" TOLD ")"
+#define WORDS "CASE WHEN " IS_NEW " OR " IS_LESS " THEN t.heard ELSE " TOLD " END"
 
 /* `anew`: nothing was heard of a turn that runs; `again`: of a reply that is committed. A turn that
  * the caller cut off stays cut off, whatever fence asks later. */

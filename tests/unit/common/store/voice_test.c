@@ -166,6 +166,26 @@ static void a_word_before_the_commit_settles_it(void)
     end_test();
 }
 
+/* By the time of a stall not all of the words has sounded that an adopter is told of. */
+static void a_stall_takes_nothing_from_an_answer(void)
+{
+    begin_test();
+    run(voice_sql);
+    struct inbox_claimed claimed = say(1);
+    start(WORKER_A, &claimed);
+    const struct turn_started again = start(WORKER_A, &claimed);
+    CU_ASSERT_EQUAL(hear(&again, again.fence - 1, 1, "stall", "See"), VOICE_TOLD_RUNNING);
+    CU_ASSERT_EQUAL(hear(&again, again.fence, -1, "open", "See you"), VOICE_TOLD_RUNNING);
+    CU_ASSERT_EQUAL(hear(&again, again.fence, 1, "stall", "See"), VOICE_TOLD_RUNNING);
+    CU_ASSERT_STRING_EQUAL(value("SELECT heard || ' ' || heard_reason FROM turns"),
+                           "See you stall");
+    CU_ASSERT_EQUAL(hear(&again, again.fence, 2, "stall", "See you at"), VOICE_TOLD_RUNNING);
+    CU_ASSERT_STRING_EQUAL(value("SELECT heard FROM turns"), "See you at");
+    CU_ASSERT_EQUAL(hear(&again, again.fence, 2, "close", "See"), VOICE_TOLD_RUNNING);
+    CU_ASSERT_STRING_EQUAL(value("SELECT heard FROM turns"), "See");
+    end_test();
+}
+
 /* What sounded until somebody took over was said. */
 static void a_takeover_keeps_what_was_heard(void)
 {
@@ -295,6 +315,7 @@ int main(void)
     CU_add_test(suite, "nobody heard it", what_nobody_heard_is_open_again);
     CU_add_test(suite, "anew", a_running_turn_begins_anew_under_another_number);
     CU_add_test(suite, "before the commit", a_word_before_the_commit_settles_it);
+    CU_add_test(suite, "a stall", a_stall_takes_nothing_from_an_answer);
     CU_add_test(suite, "a takeover", a_takeover_keeps_what_was_heard);
     CU_add_test(suite, "the end", a_call_ends_once);
     CU_add_test(suite, "an ingress that is gone", nobody_tells_how_far_it_sounded);
