@@ -77,9 +77,15 @@ static const char lock_sessions_sql[] =
 /* An ingress that did not hold the call before knows nothing of what was spoken: its answer to
  * `open` takes nothing away, and what it tells of later comes behind. */
 #define IS_NEW "$8::text = 'open' AND $7::text = '' AND coalesce(t.heard, '') <> ''"
-#define WORDS                                                                                      \
-    "CASE WHEN " IS_NEW " THEN t.heard WHEN t.heard_before IS NOT NULL"                            \
-    " THEN rtrim(t.heard_before || ' ' || $7::text) ELSE $7::text END"
+#define TOLD                                                                                       \
+    "CASE WHEN t.heard_before IS NOT NULL THEN rtrim(t.heard_before || ' ' || $7::text)"           \
+    " ELSE $7::text END"
+
+/* A stall is told by the time, while what was written goes on to sound: it takes nothing from the
+ * answer to `open` of its fence, behind which an adopter goes on. */
+#define IS_LESS                                                                                    \
+    "$8::text = 'stall' AND t.heard_fence = $5::bigint AND length(t.heard) > length(" TOLD ")"
+#define WORDS "CASE WHEN " IS_NEW " OR " IS_LESS " THEN t.heard ELSE " TOLD " END"
 
 /* `anew`: nothing was heard of a turn that runs; `again`: of a reply that is committed. A turn that
  * the caller cut off stays cut off, whatever fence asks later. */
@@ -202,14 +208,21 @@ static const char silent_sql[] =
             " ORDER BY s.call_at LIMIT 50 FOR UPDATE SKIP LOCKED",
             "clock_timestamp()");
 
+/* What an ingress that did not hold the call before cannot tell is judged by the time: since the
+ * commit, for a stream may pause, and as if the former had been gone for a second already. */
+#define TOLD_BY_NOBODY                                                                             \
+    "$4::boolean AND coalesce(t.heard_reason, 'last') IN ('last', 'open', 'stall')"
+#define SINCE_COMMIT                                                                               \
+    "least(100000, greatest(0, (extract(epoch FROM $5::timestamptz - d.created_at) - 1)"           \
+    " * " SPEAKING_RATE "))::integer"
+
 /* Only with the record that says so, and not when that comes again. Whoever has the call's turn in
  * hand goes on by himself. A reply that the end of the socket cut off goes on under its own number;
  * else a word of ours is a turn that no row tells of. */
 static const char resume_sql[] =
     "WITH call AS MATERIALIZED (SELECT s.tenant_id, s.id, s.fence, s.turn_number, s.call_sid,"
-    " s.stream_partition, c.epoch, z.language, t.id AS turn_id, coalesce(t.heard, '') AS heard,"
-    " coalesce(m.body, '') AS body, coalesce(t.heard_reason = 'close' AND m.body IS NOT NULL"
-    " AND length(coalesce(t.heard, '')) < length(m.body), false) AS half"
+    " s.stream_partition, c.epoch, z.language, t.id AS turn_id, h.heard,"
+    " coalesce(m.body, '') AS body, coalesce(length(h.heard) < length(m.body), false) AS half"
     " FROM channel_sessions s JOIN conversations c ON c.tenant_id = s.tenant_id"
     " AND c.id = s.conversation_id JOIN tenants z ON z.id = s.tenant_id"
     " LEFT JOIN turns t ON t.tenant_id = s.tenant_id AND t.session_id = s.id"
@@ -217,6 +230,9 @@ static const char resume_sql[] =
     " LEFT JOIN deliveries d ON d.tenant_id = s.tenant_id AND d.session_id = s.id"
     " AND d.turn_id = t.id AND d.via = 'stream'"
     " LEFT JOIN messages m ON m.tenant_id = d.tenant_id AND m.id = d.message_id"
+    " CROSS JOIN LATERAL (SELECT " SINCE_COMMIT " AS chars) AS n"
+    " CROSS JOIN LATERAL (SELECT CASE WHEN t.heard_reason = 'close' THEN coalesce(t.heard, '')"
+    " WHEN " TOLD_BY_NOBODY " THEN " ESTIMATE " END AS heard) AS h"
     " WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid AND s.ended_at IS NULL"
     " AND s.due_at IS NULL AND c.held_by IS NULL AND t.state IS DISTINCT FROM 'running'"
     " AND EXISTS (SELECT FROM inbox_events e WHERE e.tenant_id = s.tenant_id"
@@ -224,10 +240,12 @@ static const char resume_sql[] =
     " AND e.xmin = pg_current_xact_id_if_assigned()::xid)),"
     " raised AS (UPDATE channel_sessions s SET fence = s.fence + 1,"
     " turn_number = s.turn_number + (NOT l.half)::integer FROM call l"
-    " WHERE s.tenant_id = l.tenant_id AND s.id = l.id)"
+    " WHERE s.tenant_id = l.tenant_id AND s.id = l.id),"
+    " kept AS (UPDATE turns t SET heard = l.heard, heard_reason = 'close' FROM call l WHERE l.half"
+    " AND t.tenant_id = l.tenant_id AND t.id = l.turn_id)"
     " SELECT l.call_sid, l.stream_partition, l.epoch, l.fence + 1,"
-    " CASE WHEN l.half THEN l.turn_id END, l.turn_number + (NOT l.half)::integer, l.heard,"
-    " CASE WHEN l.half THEN l.body ELSE '' END, l.language FROM call l";
+    " CASE WHEN l.half THEN l.turn_id END, l.turn_number + (NOT l.half)::integer,"
+    " coalesce(l.heard, ''), CASE WHEN l.half THEN l.body ELSE '' END, l.language FROM call l";
 
 static const char ask_sql[] =
     "SELECT coalesce(t.heard, ''), coalesce(t.heard_reason, '') FROM turns t"
@@ -336,13 +354,16 @@ void voice_add_ask(struct pg_unit *unit, struct arena *arena, const char *tenant
     pg_param(statement, number_of(arena, fence));
 }
 
-void voice_add_resume(struct pg_unit *unit, struct arena *arena, const char *tenant,
-                      const struct uuid *session, const char *record)
+void voice_add_resume(struct pg_unit *unit, struct arena *arena, const struct voice_resume *resume)
 {
     struct pg_statement *statement = pg_add(unit, resume_sql);
-    pg_param(statement, tenant);
-    pg_param(statement, text_of(arena, session));
-    pg_param(statement, record);
+    char *at = arena_alloc(arena, CLOCK_RFC3339_SIZE);
+    clock_format_rfc3339(resume->at_ms, at);
+    pg_param(statement, resume->tenant);
+    pg_param(statement, text_of(arena, &resume->session));
+    pg_param(statement, resume->record);
+    pg_param(statement, resume->is_told ? "f" : "t");
+    pg_param(statement, at);
 }
 
 bool voice_read_resumed(const struct pg_answer *answer, int s, struct voice_resumed *out)

@@ -98,9 +98,17 @@ struct voice_resumed {
     const char *language;     /* the tenant's */
 };
 
-/* Adds it, behind the claim of the setup whose ce_id is `record`; 1 statement. */
-void voice_add_resume(struct pg_unit *unit, struct arena *arena, const char *tenant,
-                      const struct uuid *session, const char *record);
+/* Another socket of a call, as its setup tells. */
+struct voice_resume {
+    const char *tenant, *record; /* the setup's ce_id */
+    struct uuid session;
+    int64_t at_ms; /* when it was there, epoch ms */
+    bool is_told;  /* its ingress held the call before, and says what was heard; else
+                    * what has sounded of the last reply is judged by the time */
+};
+
+/* Adds it, behind the claim of the setup; 1 statement. */
+void voice_add_resume(struct pg_unit *unit, struct arena *arena, const struct voice_resume *resume);
 
 /* Reads it from statement `s`; false: nothing is to be said. */
 bool voice_read_resumed(const struct pg_answer *answer, int s, struct voice_resumed *out);

@@ -12,9 +12,15 @@ from procs import wait_for
 from talk import ledger
 
 
-def says(mark, text):
-    """A request that holds the mark is answered with the text."""
-    return {"match": mark, "action": {"type": "reply", "text": text}}
+def says(mark, text, **more):
+    """A request that holds the mark is answered with the text; count=1: only the first."""
+    return {"match": mark, **more, "action": {"type": "reply", "text": text}}
+
+
+def pauses(mark, text, pieces, ms):
+    """The first request that holds the mark gets the text, which pauses once behind so many of 20 pieces."""
+    return {"match": mark, "count": 1,
+            "action": {"type": "stall", "text": text, "chunks": pieces, "ms": ms}}
 
 
 def calls(mark, tool, arguments):

@@ -200,7 +200,7 @@ class Installation:
     def accounts(self):
         """The Twilio stand-in's accounts file."""
         return [{"account_sid": tenant["account_sid"], "auth_token": tenant["auth_token"],
-                 "numbers": [tenant["numbers"]["sms"]],
+                 "numbers": sorted(set(tenant["numbers"].values())),
                  "services": [tenant["messaging_service_sid"]]
                  if tenant["messaging_service_sid"] else []} for tenant in self.tenants]
 

@@ -1,5 +1,5 @@
-"""What ./run shows of a reception, over SMS: an answer from the business's notes, one time that two
-customers want, a customer who wants a person, a provider that is killed while it answers, a business
+"""What ./run shows of a reception: an answer from the business's notes, one time that two customers want,
+a phone call (phone.py), a customer who wants a person, a provider that is killed while it answers, a business
 whose providers are all away, and what is on record of each afterwards.
 
 Each story prints what was texted, what came back with the time of each hop, and what the desk recorded,
@@ -17,10 +17,12 @@ from zoneinfo import ZoneInfo
 
 import judge
 from build import CHECKOUT
+from phone import PhoneCall
 from procs import Deadline, own_dir, wait_for
 from quotes import history_nonces, new_nonces
 from script import Providers, calls, result, says, stalls
-from talk import Talk, sent
+from story import Scene, Story  # noqa: F401  (others say stories.Scene)
+from talk import sent
 from tenants import asks_stand_in, read_document, stand_chain, with_models
 
 CLINIC, GARAGE = "brightwater-dental", "hillcrest-garage"
@@ -34,67 +36,6 @@ CROWN_REPLY = ("A porcelain crown starts at 1,150 dollars, with the examination 
 SERVICE = "Whitening"  # one chair can do it, so that two customers cannot have one time
 TAKEN_REPLY = "I am sorry, that time has just been taken. Which other time would suit you?"
 PERSON_REPLY = "This is the front desk. Please bring the estimate; I have put a note in your file."
-
-
-class Scene:
-    """Where the stories play. `providers`: {tenant: its Providers}, without those of real models."""
-
-    def __init__(self, endpoints, deskctl, files, providers):
-        self.endpoints = endpoints
-        self.deskctl = deskctl
-        self.documents = {document["name"]: document for document in map(read_document, files)}
-        self.tenants = {tenant["name"]: tenant for tenant in endpoints["tenants"]}
-        self.providers = providers
-
-
-class Story:
-    """One story: its customers and what was wrong. `wanted`: [(Talk, what its conversation is about or
-    None, messages that it must have got, what its record must tell)]."""
-
-    title = ""
-    by_script = False  # whether it needs models that say what they are told to
-
-    def __init__(self, scene, tenant, say):
-        self.scene = scene
-        self.name = tenant
-        self.tenant = scene.tenants.get(tenant)
-        self.document = scene.documents.get(tenant)
-        self.providers = scene.providers.get(tenant)
-        self.say = say
-        self.problems = []
-        self.wanted = []
-
-    def lacks(self):
-        """What the story needs of the tenant file and does not find there; None: nothing."""
-        return None
-
-    def talk(self, address=None):
-        talk = Talk(self.scene.endpoints, self.scene.deskctl, self.say, self.tenant, address)
-        talk.problems = self.problems
-        return talk
-
-    def script(self, *rules):
-        if self.providers:
-            self.providers.script(*rules)
-
-    def blame(self, problems):
-        self.problems += problems
-
-    def deskctl(self, *words):
-        """Runs it, and shows the command and what it says it did."""
-        shown = (str(word).removeprefix(f"{CHECKOUT}/") for word in words)
-        self.say("  $ deskctl " + " ".join(f'"{word}"' if " " in word else word for word in shown))
-        done = json.loads(self.scene.deskctl(*words, "--json"))
-        for facts in done.get("documents", [done]):
-            self.say("      " + ", ".join(f"{name} {value}" for name, value in facts.items()))
-
-    def recorded(self, words):
-        self.say(f"      recorded: {words}")
-
-    def recorded_turn(self, message):
-        """The models of the reply, what they cost and knew."""
-        of_it = judge.record({"messages": [message], "escalations": [], "people": []})
-        self.recorded("; ".join(filter(None, (of_it["model"], of_it["cost"], of_it["tools"]))))
 
 
 # ---- an answer from the notes, and the provider that dies in the same conversation
@@ -431,8 +372,8 @@ class Stage:
         self.say = say
         notes = Notes(scene, CLINIC, say)
         self.outage = Outage(scene, GARAGE, say)
-        self.stories = [notes, Booking(scene, CLINIC, say), Person(scene, CLINIC, say),
-                        Failover(scene, CLINIC, say, notes), self.outage]
+        self.stories = [notes, Booking(scene, CLINIC, say), PhoneCall(scene, CLINIC, say),
+                        Person(scene, CLINIC, say), Failover(scene, CLINIC, say, notes), self.outage]
         self.beside = None if left_out(scene, self.outage) else Beside(self.outage)
         if self.beside:
             self.beside.start()
@@ -459,7 +400,7 @@ class Stage:
             self.say(f"  PROBLEM: {problem}")
         played = [story for story in self.stories if not left_out(self.scene, story)]
         if not problems:
-            self.say(f"  {len(played)} stories: every text answered, none twice, all of it on record")
+            self.say(f"  {len(played)} stories: every text and call answered, nothing twice, all of it on record")
         return not problems
 
 

@@ -127,11 +127,14 @@ def resolve(value, environment):
     return value
 
 
-def sms_channel(document, path):
+def channels_of(document, path):
+    """{kind: channel}, the first of each kind: every example is texted, some are called."""
+    channels = {}
     for channel in document.get("channels") or []:
-        if channel.get("kind") == "sms":
-            return channel
-    raise Failure(f"{path} has no channel of kind sms")
+        channels.setdefault(channel.get("kind"), channel)
+    if "sms" not in channels:
+        raise Failure(f"{path} has no channel of kind sms")
+    return channels
 
 
 def load_tenants(files, known, outside):
@@ -142,12 +145,14 @@ def load_tenants(files, known, outside):
     environment = environment_for(documents, known, outside)
     tenants = []
     for path, document in zip(files, documents):
-        channel = sms_channel(document, path)
+        channels = channels_of(document, path)
+        channel = channels["sms"]
         tenants.append({
             "name": document["name"],
             "account_sid": resolve(channel["account_sid"], environment),
             "auth_token": resolve(channel["auth_token"], environment),
             "messaging_service_sid": resolve(channel.get("messaging_service_sid"), environment),
-            "numbers": {"sms": resolve(channel["number"], environment)},
+            "numbers": {kind: resolve(one["number"], environment)
+                        for kind, one in channels.items()},
         })
     return tenants, environment

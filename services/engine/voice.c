@@ -27,6 +27,8 @@
 #define ASK_UNIT_MS  2000
 #define SILENCE_MS   5000 /* of a model that is speaking: its deadline holds again */
 #define STALL_MS     1500 /* without a frame: the ingress says how far it is */
+#define CHARS_PER_S  15   /* that a voice speaks, about */
+#define GONE_MS      1000 /* from the death of an ingress to the next socket, at least */
 
 static const char channel_rules[] =
     "This is a phone call now, not a text message: what you write is spoken to the caller. Use one "
@@ -50,6 +52,7 @@ struct voice {
     char *heard;         /* as far as the row knows */
     struct timer *poll, *filler;
     int64_t ask_until_ms, token_ms, sent_ms;
+    int64_t sounds_ms; /* until when what has left sounds, about */
 };
 
 /* ---- frames ---- */
@@ -71,9 +74,18 @@ static void send_frame(struct voice *voice, struct voice_frame frame)
     voice_stream_send(session->engine, voice->partition, &frame);
 }
 
+static void send_words(struct voice *voice, const char *text, bool aside)
+{
+    const int64_t now_ms = clock_mono_ms();
+    if (voice->sounds_ms < now_ms)
+        voice->sounds_ms = now_ms;
+    voice->sounds_ms += (int64_t)strlen(text) * 1000 / CHARS_PER_S;
+    send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_TEXT, .text = text, .aside = aside});
+}
+
 static void say_aside(struct voice *voice, const char *text)
 {
-    send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_TEXT, .text = text, .aside = true});
+    send_words(voice, text, true);
 }
 
 /* What would not be told of a turn any more is not said either. */
@@ -97,7 +109,7 @@ static void say(struct voice *voice, const char *text)
     }
     voice->gap = false;
     strbuf_add_text(&voice->said, text);
-    send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_TEXT, .text = text});
+    send_words(voice, text, false);
 }
 
 /* An answer that goes on behind what was said is spoken at once; one that says it again, as models
@@ -492,6 +504,37 @@ void voice_heard(struct sessions *sessions, const struct uuid *session,
         voice->is_cut = true;
         session_apply(voice->session, EVENT_INTERRUPTED);
     }
+}
+
+/* How much of what was said has sounded at that time, back to the end of a word. */
+static size_t sounded(const struct voice *voice, int64_t at_ms)
+{
+    const char *said = voice->said.data;
+    int64_t left = (voice->sounds_ms - at_ms) * CHARS_PER_S / 1000;
+    if (left <= 0)
+        return voice->said.length;
+    if ((size_t)left >= voice->said.length)
+        return 0;
+    size_t at = voice->said.length - (size_t)left;
+    while (at > 0 && said[at] != ' ')
+        at--;
+    return at;
+}
+
+bool voice_reckon(struct sessions *sessions, const struct uuid *session, struct arena *arena,
+                  struct voice_spoken *out)
+{
+    struct voice *voice = voice_of(sessions, session);
+    if (voice == NULL || voice->is_cut || voice->is_over || voice->said.length == 0)
+        return false;
+    const struct turn_started *turn = &voice->session->turn;
+    *out = (struct voice_spoken){
+        .turn = turn->turn,
+        .fence = turn->fence,
+        .epoch = turn->epoch,
+        .seq = voice->seq - 1,
+        .text = arena_strndup(arena, voice->said.data, sounded(voice, clock_mono_ms() - GONE_MS))};
+    return true;
 }
 
 void voice_moved(struct sessions *sessions, const struct uuid *session, int partition)

@@ -12,6 +12,7 @@
 #include "session.h"
 
 struct assistant;
+struct voice_spoken;
 
 /* A start was answered with a turn: of a call it gets its voice. Called when session->turn is there
  * and session->recompute still says whether this engine began the turn anew. */
@@ -66,6 +67,12 @@ void voice_tools_ended(struct session *session);
 struct voice_spoken;
 void voice_heard(struct sessions *sessions, const struct uuid *session,
                  const struct voice_spoken *spoken, const char *reason, const char *text);
+
+/* What has sounded of the turn that is being spoken here, judged by the time, for an ingress that
+ * is gone: *out as it would have told it at the end of its socket, texts in the arena. False when
+ * nothing of a turn has left as frames, or the ingress has had the last word of it. */
+bool voice_reckon(struct sessions *sessions, const struct uuid *session, struct arena *arena,
+                  struct voice_spoken *out);
 
 /* The call has another socket, whose ingress reads that partition. */
 void voice_moved(struct sessions *sessions, const struct uuid *session, int partition);

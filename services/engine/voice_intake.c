@@ -306,6 +306,24 @@ static void fill_word(struct intake *intake, struct pg_unit *unit, const char *w
     voice_add_word(unit, intake->claim_arena, worker, &word);
 }
 
+/* Who did not hold the call before tells nothing: what was heard of a turn that is at work here is
+ * then judged by the time. The question what to say is the unit's last statement. */
+static void fill_resume(struct intake *intake, struct pg_unit *unit, const char *worker)
+{
+    const struct inbox_event *event = &intake->events[intake->first];
+    struct item *item = item_of(intake, event);
+    const bool is_told = !uuid_is_nil(&item->spoken.turn);
+    if (is_told ||
+        voice_reckon(intake->engine->sessions, &event->session, intake->claim_arena, &item->spoken))
+        fill_word(intake, unit, worker);
+    voice_add_resume(unit, intake->claim_arena,
+                     &(struct voice_resume){.tenant = event->tenant,
+                                            .record = event->provider_id,
+                                            .session = event->session,
+                                            .at_ms = event->event_time_ms,
+                                            .is_told = is_told});
+}
+
 static void fill(struct intake *intake, struct pg_unit *unit)
 {
     struct arena *arena = intake->claim_arena;
@@ -324,10 +342,8 @@ static void fill(struct intake *intake, struct pg_unit *unit)
     }
     intake->slice = make_slice(intake);
     fill_claims(intake, unit, worker);
-    if (kind == ITEM_RESUMED && !uuid_is_nil(&item_of(intake, event)->spoken.turn))
-        fill_word(intake, unit, worker);
-    if (kind == ITEM_RESUMED) /* the unit's last */
-        voice_add_resume(unit, arena, event->tenant, &event->session, event->provider_id);
+    if (kind == ITEM_RESUMED)
+        fill_resume(intake, unit, worker);
     if (kind == ITEM_TASK)
         voice_add_task(unit, arena,
                        &(struct voice_task){.tenant = event->tenant,

@@ -104,10 +104,14 @@ static void say_frame(struct call *call, const struct call_input *in)
 {
     const struct voice_frame *frame = in->frame;
     struct call_act *act = call_add(in->acts, CALL_ACT_SAY);
-    act->text = arena_strdup(in->acts->arena, frame->text);
+    /* An engine's aside stands between words that know nothing of it. */
+    bool apart = call->cycle_open && frame->aside != call->in_aside && frame->text[0] != '\0' &&
+                 frame->text[0] != ' ';
+    act->text = arena_printf(in->acts->arena, "%s%s", apart ? " " : "", frame->text);
     act->lang = arena_strdup(in->acts->arena, frame->lang != NULL ? frame->lang : "");
     act->last = frame->last;
     call->cycle_open = !frame->last;
+    call->in_aside = frame->aside;
     call_speak_in(call, act->lang);
     if (frame->aside)
         speech_aside(&call->speech, in->now_ms, frame->text);
@@ -264,8 +268,11 @@ static void do_goodbye(struct call *call, const struct call_input *in)
     set_handoff(call, HANGUP);
 }
 
+/* Who has the call next has not heard it, and is told that nothing is left to be said. */
 static void do_move(struct call *call, const struct call_input *in)
 {
+    if (call->turn.finished && !call->turn.interrupted)
+        call_tell(call, VOICE_CLOSE, call->speech.text.length, in->acts);
     set_handoff(call, RELAY);
     do_hand_off(call, in);
 }

@@ -40,6 +40,7 @@ struct call {
     struct speech speech;
     char lang[36];   /* of what is said; "" before anybody set it */
     bool cycle_open; /* the last text frame did not end its talk cycle */
+    bool in_aside;   /* the last words of an engine were an aside */
 
     int64_t number; /* of the session's last prompt */
     char keys[VOICE_KEYS_MAX + 1];

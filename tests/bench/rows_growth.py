@@ -97,7 +97,8 @@ def cost(trial, batch, batches=4):
 def conversations(trial):
     bench = start(trial)
     tenant, channel = trial.desk.sql(
-        "SELECT tenant_id::text, id::text FROM channels ORDER BY address LIMIT 1")[0]
+        "SELECT tenant_id::text, id::text FROM channels WHERE kind = 'sms'"
+        " ORDER BY address LIMIT 1")[0]
     points, last = [], 0
     for size in sizes_of(trial, "conversations"):
         trial.desk.sql(CONVERSATIONS.format(tenant=tenant, channel=channel, first=last + 1,

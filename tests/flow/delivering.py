@@ -45,7 +45,7 @@ class Customer:
         self.tenant = desk.value("SELECT id::text FROM tenants WHERE name = %s", self.known["name"])
         self.contact, self.conversation, self.session = (str(uuid.uuid4()) for _ in range(3))
         channel = desk.value("SELECT id::text FROM channels WHERE tenant_id = %s::uuid"
-                             " AND removed_at IS NULL", self.tenant)
+                             " AND kind = 'sms' AND removed_at IS NULL", self.tenant)
         desk.sql("INSERT INTO contacts (tenant_id, id) VALUES (%s::uuid, %s::uuid)", self.tenant,
                  self.contact)
         desk.sql("INSERT INTO conversations (tenant_id, id, contact_id)"

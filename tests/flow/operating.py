@@ -85,7 +85,7 @@ def add_history(desk, count, address, state="delivered", reason=None, turn="fini
            f"{of('talk')}, {of('contact')}, clock_timestamp()")
     insert("channel_sessions", "id, conversation_id, channel_id, kind, remote_address, delivery_seq",
            f"{of('session')}, {of('talk')}, (SELECT c.id FROM channels c WHERE c.tenant_id = tenant"
-           " LIMIT 1), 'sms', address, 1")
+           " AND c.kind = 'sms'), 'sms', address, 1")
     insert("turns", "id, session_id, conversation_id, number, state, fence, epoch, tries,"
            " error_code, deadline_at, finished_at", f"{of('turn')}, {of('session')}, {of('talk')},"
            f" 1, '{turn}', 1, 0, 3, 'engine.lost', now(), clock_timestamp()")

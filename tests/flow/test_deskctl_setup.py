@@ -230,9 +230,9 @@ def test_doctor_looks_at_channels_and_their_audits(desk):
     desk.prepare()
     good(desk, "directory", "publish")
     number = desk.tenants[0]["numbers"]["sms"]
-    where = " WHERE id = (SELECT id FROM channels WHERE address = %s AND removed_at IS NULL)"
+    where = " WHERE kind = 'sms' AND address = %s AND removed_at IS NULL"
     job = ("UPDATE jobs SET {} WHERE kind = 'gap_audit' AND subject = (SELECT id::text FROM channels"
-           " WHERE address = %s AND removed_at IS NULL)")
+           " WHERE kind = 'sms' AND address = %s AND removed_at IS NULL)")
     desk.sql("UPDATE channels SET published_version = 0" + where, number)
     result, what, remedy = diagnosis(desk, f"channel {number}", OK)
     assert result == "warn" and "not published" in what and "directory publish" in remedy

@@ -273,11 +273,12 @@ def test_directory_is_published_while_it_changes(desk):
             desk.sql("INSERT INTO channels (tenant_id, id, kind, address, account_sid, credentials,"
                      " edge_keys, assistant_id, published_version) SELECT tenant_id,"
                      " gen_random_uuid(), kind, %s, account_sid, credentials, edge_keys,"
-                     " assistant_id, 1 FROM channels WHERE address = %s", added[4:], changed[4:])
+                     " assistant_id, 1 FROM channels WHERE kind = 'sms' AND address = %s", added[4:],
+                     changed[4:])
             desk.sql("UPDATE channels SET directory_version = directory_version + 1,"
                      " published_version = directory_version + 1,"
                      " removed_at = CASE WHEN address = %s THEN now() END"
-                     " WHERE address IN (%s, %s) AND removed_at IS NULL",
+                     " WHERE kind = 'sms' AND address IN (%s, %s) AND removed_at IS NULL",
                      removed[4:], removed[4:], changed[4:])
             identity = desk.value("SELECT id::text FROM channels WHERE address = %s", added[4:])
             relayed(desk, added, before[changed], address=added[4:], channel=identity, version=1)

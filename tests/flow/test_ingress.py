@@ -545,7 +545,8 @@ def test_metrics(desk):
     after = desk.services["ingress-1"].metrics()
     assert after[name] == before[name] + 1
     assert after["frontdesk_ingress_in_flight"] == 0
-    assert after["frontdesk_ingress_directory_channels"] == len(desk.tenants)
+    numbers = sum(len(tenant["numbers"]) for tenant in desk.tenants)
+    assert after["frontdesk_ingress_directory_channels"] == numbers
     assert after["frontdesk_ingress_directory_version"] >= 1
     produced = "frontdesk_ingress_produce_seconds_count"
     assert after[produced] == before[produced] + 1

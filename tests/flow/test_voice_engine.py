@@ -1,6 +1,6 @@
 """The engine answers calls: records of inbound.voice in, frames of voice.stream out, the test is the ingress."""
 
-from calling import CALLS, Call
+from call_records import CALLS, Call
 from harness import oracle
 from scripted import Customer, engines, fallback_of
 

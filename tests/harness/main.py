@@ -34,7 +34,7 @@ UNIT = CHECKOUT / "tests" / "unit"
 RELEASE = "build release"
 SLOTS = 4  # the tests wait more than they work
 # About how long the longer files take on two cores: these start first, so that the end is even.
-SECONDS = {RELEASE: 999, "unit": 190, "flow/test_responder_receipts": 165, "tools/test_http": 165,
+SECONDS = {RELEASE: 999, "e2e/test_calls": 280, "unit": 190, "flow/test_responder_receipts": 165, "tools/test_http": 165,
            "crash/test_kills": 150, "e2e/test_twilio": 145, "flow/test_responder_crash": 130,
            "flow/test_responder_provider": 110, "flow/test_ingress_outage": 100,
            "tools/test_effects": 95, "e2e/test_sms_outage": 95, "crash/test_servers": 95,

@@ -164,6 +164,17 @@ static void add_channel(const struct json *message, struct strbuf *out)
     strbuf_add_char(out, ')');
 }
 
+/* How far a caller heard what was said to him, if not to its end. */
+static void add_heard(const struct json *message, struct strbuf *out)
+{
+    const char *heard = json_member_text(message, "heard");
+    if (heard == NULL || strcmp(heard, text_of(message, "body")) == 0)
+        return;
+    strbuf_printf(out, "%*sheard: ", INDENT, "");
+    table_add_safe(out, heard, true, INDENT + 3);
+    strbuf_add_char(out, '\n');
+}
+
 void transcript_add_message(const struct json *message, struct strbuf *out)
 {
     if (message == NULL)
@@ -178,6 +189,7 @@ void transcript_add_message(const struct json *message, struct strbuf *out)
     strbuf_add_text(out, ": ");
     table_add_safe(out, text_of(message, "body"), true, INDENT + 3);
     strbuf_add_char(out, '\n');
+    add_heard(message, out);
     if (inbox != NULL) {
         strbuf_printf(out, "%*s%s", INDENT, "", text_of(inbox, "state"));
         add_text(inbox, "reason", "", out);

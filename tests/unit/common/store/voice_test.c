@@ -166,6 +166,26 @@ static void a_word_before_the_commit_settles_it(void)
     end_test();
 }
 
+/* By the time of a stall not all of the words has sounded that an adopter is told of. */
+static void a_stall_takes_nothing_from_an_answer(void)
+{
+    begin_test();
+    run(voice_sql);
+    struct inbox_claimed claimed = say(1);
+    start(WORKER_A, &claimed);
+    const struct turn_started again = start(WORKER_A, &claimed);
+    CU_ASSERT_EQUAL(hear(&again, again.fence - 1, 1, "stall", "See"), VOICE_TOLD_RUNNING);
+    CU_ASSERT_EQUAL(hear(&again, again.fence, -1, "open", "See you"), VOICE_TOLD_RUNNING);
+    CU_ASSERT_EQUAL(hear(&again, again.fence, 1, "stall", "See"), VOICE_TOLD_RUNNING);
+    CU_ASSERT_STRING_EQUAL(value("SELECT heard || ' ' || heard_reason FROM turns"),
+                           "See you stall");
+    CU_ASSERT_EQUAL(hear(&again, again.fence, 2, "stall", "See you at"), VOICE_TOLD_RUNNING);
+    CU_ASSERT_STRING_EQUAL(value("SELECT heard FROM turns"), "See you at");
+    CU_ASSERT_EQUAL(hear(&again, again.fence, 2, "close", "See"), VOICE_TOLD_RUNNING);
+    CU_ASSERT_STRING_EQUAL(value("SELECT heard FROM turns"), "See");
+    end_test();
+}
+
 /* What sounded until somebody took over was said. */
 static void a_takeover_keeps_what_was_heard(void)
 {
@@ -215,6 +235,78 @@ static void a_call_ends_once(void)
     end_test();
 }
 
+/* ---- another socket ---- */
+
+struct resumed {
+    bool found, half;
+    char heard[64];
+};
+
+static void on_resumed(void *arg, const struct pg_answer *answer)
+{
+    struct resumed *resumed = arg;
+    struct voice_resumed row;
+    CU_ASSERT_PTR_NULL(answer->err);
+    if (answer->err != NULL)
+        printf("    %s: %s\n", answer->err->code, answer->err->message);
+    else if (voice_read_resumed(answer, answer->count - 1, &row)) {
+        resumed->found = true;
+        resumed->half = !uuid_is_nil(&row.turn);
+        snprintf(resumed->heard, sizeof resumed->heard, "%s", row.heard);
+        CU_ASSERT_STRING_EQUAL(row.body, resumed->half ? "See you at 3." : "");
+    }
+    rig_count_down();
+}
+
+/* The setup number `n` of the call, so long after now. */
+static struct resumed resume(int n, bool is_told, int64_t later_ms)
+{
+    struct resumed resumed = {.heard = ""};
+    struct inbox_event event = text_of(1, n, "");
+    event.channel = "voice";
+    event.provider_id = arena_printf(arena, "CA1:VX%d:0", n);
+    event.session = number_id(9, 1);
+    event.consent = INBOX_NOTE;
+    struct pg_unit unit = {.done = on_resumed, .arg = &resumed};
+    inbox_add_claim(&unit, arena, WORKER_A, &event, 1,
+                    &(struct inbox_timing){.answer_within_ms = 600000, .quiet_ms = 604800000});
+    voice_add_resume(&unit, arena,
+                     &(struct voice_resume){.tenant = TENANT,
+                                            .record = event.provider_id,
+                                            .session = event.session,
+                                            .at_ms = clock_wall_ms() + later_ms,
+                                            .is_told = is_told});
+    rig_waiting++;
+    pg_submit(rig_pg, &unit);
+    rig_run();
+    return resumed;
+}
+
+/* The ingress is gone that said that all was written: how far it sounded is judged by the time. */
+static void nobody_tells_how_far_it_sounded(void)
+{
+    begin_test();
+    run(voice_sql);
+    struct inbox_claimed claimed;
+    const struct turn_started turn = speak_one(&claimed);
+    hear(&turn, 1, 3, "last", "See you at 3.");
+    const struct resumed told = resume(2, true, 1600);
+    CU_ASSERT_TRUE(told.found && !told.half);
+    run("UPDATE channel_sessions SET turn_number = 1");
+    const struct resumed late = resume(3, false, 60000);
+    CU_ASSERT_TRUE(late.found && !late.half);
+    run("UPDATE channel_sessions SET turn_number = 1");
+    const struct resumed soon = resume(4, false, 1500); /* a second, and some 8 characters */
+    CU_ASSERT_TRUE(soon.found && soon.half);
+    CU_ASSERT_STRING_EQUAL(soon.heard, "See you");
+    CU_ASSERT_STRING_EQUAL(value("SELECT heard || ' ' || heard_reason FROM turns"),
+                           "See you close");
+    CU_ASSERT_EQUAL(hear(&turn, 4, -1, "open", ""), VOICE_TOLD_SETTLED);
+    CU_ASSERT_EQUAL(hear(&turn, 4, 2, "last", "at 3."), VOICE_TOLD_SETTLED);
+    CU_ASSERT_STRING_EQUAL(value(REPLY), "stream|delivered|See you at 3.|See you at 3.");
+    end_test();
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -223,8 +315,10 @@ int main(void)
     CU_add_test(suite, "nobody heard it", what_nobody_heard_is_open_again);
     CU_add_test(suite, "anew", a_running_turn_begins_anew_under_another_number);
     CU_add_test(suite, "before the commit", a_word_before_the_commit_settles_it);
+    CU_add_test(suite, "a stall", a_stall_takes_nothing_from_an_answer);
     CU_add_test(suite, "a takeover", a_takeover_keeps_what_was_heard);
     CU_add_test(suite, "the end", a_call_ends_once);
+    CU_add_test(suite, "an ingress that is gone", nobody_tells_how_far_it_sounded);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }

@@ -281,7 +281,27 @@ static void an_aside_is_not_heard(void)
     CU_ASSERT(rig_said(&rig, "Let me look."));
     rig_pass(&rig, 1400);
     rig_last(&rig, 1, 1, 1, "Tomorrow at nine.");
+    CU_ASSERT(rig_said(&rig, " Tomorrow at nine."));
     CU_ASSERT(rig_heard(&rig, VOICE_LAST, 1, 1, 1, "Tomorrow at nine."));
+    rig_close(&rig);
+}
+
+/* Engines do not know what their asides come to stand beside. */
+static void an_aside_stands_apart(void)
+{
+    struct rig rig;
+    rig_open_asked(&rig);
+    rig_text(&rig, 1, 1, 0, "We are open.");
+    struct voice_frame frame = rig_frame(&rig, 1, 1, 1);
+    frame.text = "Sorry.";
+    frame.aside = true;
+    rig_take(&rig, &frame);
+    CU_ASSERT(rig_said(&rig, " Sorry."));
+    rig_text(&rig, 1, 1, 2, " Till six.");
+    CU_ASSERT(rig_said(&rig, " Till six."));
+    rig_text(&rig, 1, 1, 3, " Or");
+    rig_last(&rig, 1, 1, 4, "");
+    CU_ASSERT(rig_said(&rig, ""));
     rig_close(&rig);
 }
 
@@ -511,6 +531,7 @@ static const CU_TestInfo tests[] = {
     {"an interrupt after the last frame", an_interrupt_after_the_last_frame},
     {"an interrupted filler", an_interrupted_filler_drops_no_turn},
     {"an aside", an_aside_is_not_heard},
+    {"an aside apart", an_aside_stands_apart},
     {"an adopter", an_adopter_asks_and_goes_on},
     {"a stall ends no fence", a_stall_ends_no_fence},
     {"what a stall tells", a_stall_tells_what_has_sounded},

@@ -1,0 +1,299 @@
+"""A call's whole way: webhook, nginx, ingress, relay socket, Kafka, engine, model, PostgreSQL and back to the
+caller's ear; and who dies meanwhile. The stand-in of Twilio calls, and keeps what was heard and when."""
+
+from callers import (ANSWER, BYE, CONFIG, FAST, HELLO, PHONE, Caller, answer_to, calm, never_silent, say,
+                     sentences, squeezed, twice, up)
+from harness import oracle
+from harness.standstill import Standstill
+
+SHARE = True
+DEADLINE_S = 120
+
+
+def says(nonce, **more):
+    """What the model answers to a conversation in which this was said."""
+    return {"match": nonce, **more, "action": {"type": "reply", "text": ANSWER}}
+
+
+def stalls(nonce, chunks, **ms):
+    """The same, once, but its stream of 20 pieces stops behind so many, for so long or for ever."""
+    return {"match": nonce, "count": 1,
+            "action": {"type": "stall", "text": ANSWER, "chunks": chunks, **ms}}
+
+
+def nonces_of(desk, count):
+    return [desk.new_nonce() for _ in range(count)]
+
+
+def wait_stalled(desk, nonces):
+    """The model stands still in the middle of its answers to all of them."""
+    def stalled():
+        return {nonce for entry in desk.ledger("model") if entry["outcome"] == "stalled"
+                for nonce in entry["params"].get("nonces", [])}
+    desk.wait(lambda: set(nonces) <= stalled(), 30, lambda: f"{set(nonces) - stalled()} to stall")
+
+
+# A call that goes well
+
+def test_asked_twice_and_remembered(desk):
+    up(desk)
+    first, second, third = nonces_of(desk, 3)
+    desk.faults("model", says(third))
+    with Standstill() as still:
+        call = Caller(desk, [HELLO, say(f"Do you do crowns? {first}"), HELLO,
+                             say(f"And what did I ask? {second}"), HELLO,
+                             say(f"When are you open? {third}"), HELLO, BYE], rate=FAST)
+        story = call.over()
+        never_silent(story, still)
+    assert story.errors() == [] and story.summary["script"] == "done", story.summary
+    assert story.heard().startswith(PHONE["greeting"]) and story.heard().count(PHONE["greeting"]) == 1
+    said = answer_to(story, first)
+    assert oracle.new_nonces(said) == [first] and not oracle.history_nonces(said), said
+    said = answer_to(story, second)
+    assert oracle.new_nonces(said) == [second] and oracle.history_nonces(said) == [first], said
+    assert twice(answer_to(story, third), ANSWER) == "", answer_to(story, third)
+    tokens = [event["text"] for event in story.of("token")]
+    pieces = [token for token in tokens if token.strip() and token.strip() in ANSWER]
+    assert len(pieces) >= 3 and "".join(pieces) == ANSWER, tokens
+    call.wait_ended()
+    replies = call.wait_replies(3)
+    assert [reply[2:] for reply in replies] == [("reply", "delivered", None)] * 3, replies
+    assert replies[2][:2] == (ANSWER, ANSWER), replies[2]
+    assert call.events() == [("answered", None)] * 3
+
+
+def test_barge_in(desk):
+    """The row keeps what was heard; the next turn knows no more of it."""
+    up(desk)
+    first, second = nonces_of(desk, 2)
+    desk.faults("model", says(first, count=1))
+    call = Caller(desk, [HELLO, say(f"When are you open? {first}"),
+                         {"interrupt": f"Only Saturday, please. {second}", "after_words": 9, "ms": 300},
+                         HELLO, BYE])
+    story = call.over()
+    assert story.summary["script"] == "done", story.summary
+    heard = story.of("interrupt")[-1]["heard"].strip()
+    assert ANSWER.startswith(heard) and 9 <= len(heard.split()) <= 14, heard
+    assert "visit" not in story.heard(), story.heard()
+    said = answer_to(story, second)
+    assert oracle.new_nonces(said) == [second] and oracle.history_nonces(said) == [first], said
+    one, two = call.wait_replies(2)
+    assert one[1].strip(" .,?") == heard.strip(" .,?") and one[3] == "delivered", (one, heard)
+    assert two[2:4] == ("reply", "delivered"), two
+    assert call.events() == [("answered", None)] * 2
+    call.wait_ended()
+
+
+def test_a_text_and_a_call_are_one_conversation(desk):
+    up(desk)
+    customer, (texted, called, again) = desk.new_address(), nonces_of(desk, 3)
+    assert desk.webhook(customer, f"hello {texted}").status == 200
+    desk.wait_replies(customer, 1)
+    call = Caller(desk, [HELLO, say(f"I have texted you. {called}"), HELLO, BYE], from_=customer)
+    said = answer_to(call.over(), called)
+    assert oracle.new_nonces(said) == [called] and oracle.history_nonces(said) == [texted], said
+    call.wait_ended()
+    assert desk.webhook(customer, f"and now {again}").status == 200
+    reply = desk.wait_replies(customer, 2)[1]
+    assert oracle.new_nonces(reply) == [again] and oracle.history_nonces(reply), reply
+    talks = desk.sql("SELECT DISTINCT conversation_id FROM channel_sessions WHERE remote_address = %s",
+                     customer)
+    kinds = desk.sql("SELECT kind FROM channel_sessions WHERE remote_address = %s ORDER BY kind", customer)
+    assert len(talks) == 1 and kinds == [("sms",), ("voice",)], (talks, kinds)
+
+
+def test_hang_up_in_the_middle(desk):
+    """The call is over, what he heard of the reply is known, nothing stays open."""
+    up(desk)
+    nonce = desk.new_nonce()
+    desk.faults("model", says(nonce))
+    call = Caller(desk, [HELLO, say(f"When are you open? {nonce}"), {"wait_for": "audible", "words": 8}, BYE])
+    call.over()
+    call.wait_ended()
+    (body, heard, _, state, _), = call.wait_replies(1)
+    assert state == "delivered" and heard and body.startswith(heard) and len(heard) < len(ANSWER), heard
+    session = call.session()
+    assert session["due_at"] is None and session["turn_id"] is None and session["ended_at"]
+    assert call.events() == [("answered", None)]
+
+
+# Who speaks dies
+
+OFFSETS = (0, 3, 8, 13, 18, 20)  # of the 20 pieces of the answer; the last one is an answer that is all there
+
+
+class Many:
+    """Calls of several people at once: each has asked something that was answered; then the test asks."""
+
+    def __init__(self, desk, count):
+        self.calls = []
+        for _ in range(count):
+            script = [HELLO, say(f"Hello? {desk.new_nonce()}"), HELLO]
+            self.calls.append(Caller(desk, script))
+        desk.wait(lambda: all(call.now()["script"] == "done" for call in self.calls), 40,
+                  "all first answers")
+
+    def of_one_engine(self, count):
+        """An engine that holds at least so many of the calls, and these; the others hang up."""
+        held = {call: call.holder() for call in self.calls}
+        name = max(held.values(), key=list(held.values()).count)
+        calls = [call for call in self.calls if held[call] == name][:count]
+        assert len(calls) == count, held
+        for call in self.calls:
+            if call not in calls:
+                call.also(BYE)
+        return name, calls
+
+
+def judged(call, nonce, still, most=0):
+    """The answer was heard in order; sentences that were said again: at most so many. Returns what was."""
+    def again():
+        return twice(answer_to(call.story(), nonce), ANSWER)
+    call.desk.wait(lambda: again() is not None or call.now()["over"], 40,
+                   lambda: f"the answer: {answer_to(call.story(), nonce)} {call.rows()}")
+    call.also({"silence": 2000}, BYE)
+    story = call.over()
+    said = answer_to(story, nonce)
+    assert again() is not None and sentences(again()) <= most, (said, again(), call.rows())
+    assert PHONE["fallback"] not in story.heard(), story.heard()
+    never_silent(story, still)
+    call.wait_ended()
+    replies = call.wait_replies(2)
+    assert squeezed(replies[1][0]) == squeezed(ANSWER) and replies[1][3] == "delivered", replies
+    assert call.events() == [("answered", None)] * 2, call.rows()
+    return again()
+
+
+def test_engine_killed_while_it_speaks(desk):
+    """kill -9 at several offsets of the answer at once: each sentence is heard once, in order. One of which
+    only the beginning had been given to the voice begins anew."""
+    up(desk)
+    with Standstill() as still:
+        name, calls = Many(desk, 2 * len(OFFSETS) + 2).of_one_engine(len(OFFSETS))
+        nonces = {call: desk.new_nonce() for call in calls}
+        cut = [(nonces[call], offset) for call, offset in zip(calls, OFFSETS) if offset < 20]
+        desk.faults("model", *(stalls(*one) for one in cut), *(says(nonces[call]) for call in calls))
+        for call, nonce in nonces.items():
+            call.also(say(f"When are you open? {nonce}"))
+        wait_stalled(desk, [nonce for nonce, _ in cut])
+        desk.wait(lambda: calls[-1].answering(), 20, "the last call to be spoken to")
+        desk.kill(name)
+        table = [(offset, judged(call, nonces[call], still, most=1))
+                 for call, offset in zip(calls, OFFSETS)]
+    print("offset: said again", table)
+    assert not [again for _, again in table if again.endswith((".", "?"))], table
+    calm(desk)
+
+
+def test_rebalance_in_the_middle(desk):
+    """A third engine joins while answers are spoken, and leaves: nobody hears of it."""
+    up(desk)
+    with Standstill() as still:
+        calls = Many(desk, 6).calls
+        nonces = {call: desk.new_nonce() for call in calls}
+        desk.faults("model", *(stalls(nonce, 9, ms=7000) for nonce in nonces.values()))
+        for call, nonce in nonces.items():
+            call.also(say(f"When are you open? {nonce}"))
+        desk.wait(lambda: all(call.answering() for call in calls), 30, "all to be spoken to")
+        third = desk.add("engine", 3, CONFIG)
+        try:
+            for call, nonce in nonces.items():
+                judged(call, nonce, still)
+            third.wait_ready()
+            calm(desk)
+        finally:
+            third.stop(40)
+            del desk.services["engine-3"]
+    calm(desk)
+
+
+def test_socket_cut_while_it_is_spoken_into(desk):
+    """The relay's socket breaks: the call goes on over another, and at most the sentence is said again
+    that was being spoken."""
+    up(desk)
+    calls = {}
+    with Standstill() as still:
+        for words in (3, 11, 20, 26):
+            nonce = desk.new_nonce()
+            calls[nonce] = Caller(desk, [HELLO, say(f"Hello? {desk.new_nonce()}"), HELLO,
+                                         say(f"Open? {nonce}"), {"wait_for": "audible", "words": words},
+                                         {"cut": "reset"}])
+        desk.faults("model", *(says(nonce) for nonce in calls))
+        for nonce, call in calls.items():
+            judged(call, nonce, still, most=1)
+
+
+def test_ingress_killed_while_it_speaks(desk):
+    """The call goes on with the other ingress: nothing is lost, and the greeting is not said again. Nobody
+    can tell how far the words sounded: the sentence that was being spoken is said again, and the one before
+    it if that was over for less than a second."""
+    up(desk)
+    for after_ms, stall in ((800, None), (5000, None), (2500, 9), (None, 0)):
+        nonce = desk.new_nonce()
+        desk.faults("model", *([] if stall is None else [stalls(nonce, stall, ms=6000)]), says(nonce))
+        with Standstill() as still:
+            call = Caller(desk, [HELLO, say(f"Hello? {desk.new_nonce()}"), HELLO, say(f"Open? {nonce}")])
+            if after_ms is None:  # the model is asked, and has not begun to answer
+                desk.wait(lambda: nonce in str(desk.ledger("model")), 40, "the model to be asked")
+            else:
+                desk.wait(lambda: call.answering(after_ms), 40, "the answer to sound")
+            desk.kill(holder_of_the_only_call(desk))
+            judged(call, nonce, still, most=2)
+            assert call.story().heard().count(PHONE["greeting"]) == 1
+        desk.revive()
+
+
+def holder_of_the_only_call(desk):
+    holder, = [name for name in ("ingress-1", "ingress-2")
+               if desk.services[name].metrics().get("frontdesk_ingress_calls") == 1]
+    return holder
+
+
+# Nobody is there
+
+def tasks(desk, call):
+    return desk.sql("SELECT e.reason, e.summary, e.state FROM escalations e JOIN channel_sessions s"
+                    " ON s.tenant_id = e.tenant_id AND s.conversation_id = e.conversation_id"
+                    " WHERE s.call_sid = %s", call.sid)
+
+
+def test_model_down(desk):
+    """The desk takes a message by itself, and people find it as a task."""
+    up(desk)
+    desk.faults("model", {"action": {"type": "status", "status": 503}})
+    with Standstill() as still:
+        call = Caller(desk, [HELLO, say("My crown came off."), HELLO, say("The patient of Tuesday"), HELLO,
+                             say("Here, after five"), HELLO, BYE], rate=FAST)
+        story = call.over(60)
+        never_silent(story, still)
+    assert story.summary["script"] == "done", story.heard()
+    desk.wait(lambda: tasks(desk, call), 15, lambda: f"a task; {story.heard()} {call.rows()}")
+    (summary, state), = [task[1:] for task in tasks(desk, call) if task[0] == "message"]
+    assert "My crown came off." in summary and state == "open", tasks(desk, call)
+    call.wait_ended()
+    assert {event for event in call.events()} == {("answered", None)}, call.events()
+
+
+def test_all_engines_frozen(desk):
+    """A voice within 4.5 s, a message that is taken, and a task when the engines are back."""
+    up(desk)
+    with Standstill() as still:
+        call = Caller(desk, [HELLO, {"silence": 1000}, say("Is anybody there?"), {"wait_for": "record"},
+                             say("My crown came off, please call me.", ms=2000), {"press": "#"}],
+                      rate=FAST)
+        desk.wait(lambda: call.story().of("audible"), 15, "the greeting")
+        for name in ("engine-1", "engine-2"):
+            desk.freeze(name)
+        try:
+            story = call.over(60)
+        finally:
+            for name in ("engine-1", "engine-2"):
+                desk.thaw(name)
+        never_silent(story, still)
+    heard = story.heard()
+    assert PHONE["fillers"][0] in heard and PHONE["fallback"] in heard and story.of("recording"), heard
+    desk.wait(lambda: tasks(desk, call), 30, lambda: f"a task; {call.rows()}")
+    reasons = [reason for reason, _, _ in tasks(desk, call)]
+    assert reasons == ["message"], tasks(desk, call)
+    call.wait_ended()
+    calm(desk)

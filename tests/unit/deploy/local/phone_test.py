@@ -1,0 +1,46 @@
+"""What ./run's phone call calls wrong: a sentence that is lost, doubled or strange, and a record that keeps other
+words than were heard."""
+
+import unittest
+
+from phone import HOURS, PARKING, Heard, cut_short, told_in_full
+
+
+class Sentences(unittest.TestCase):
+    def test_all_of_it_once(self):
+        self.assertEqual(told_in_full(HOURS, HOURS), [])
+
+    def test_lost_doubled_strange_and_out_of_order(self):
+        self.assertEqual(told_in_full(HOURS.replace("On Fridays we close at two. ", ""), HOURS),
+                         ["lost in the call: On Fridays we close at two."])
+        self.assertEqual(told_in_full(HOURS + " Shall I look for a time?", HOURS),
+                         ["said 2 times in the call: Shall I look for a time?"])
+        self.assertEqual(told_in_full("Hello there. " + HOURS, HOURS),
+                         ["nobody was to say in the call: Hello there."])
+        first, rest = HOURS.split(". ", 1)
+        self.assertIn("not in order", told_in_full(f"{rest} {first}.", HOURS)[0])
+
+    def test_what_was_cut_short(self):
+        heard = "The parking lot is behind the"
+        self.assertEqual(cut_short(heard, heard + " ", PARKING), [])
+        self.assertIn("cut in", cut_short(PARKING, PARKING, PARKING)[0])
+        self.assertIn("cut in", cut_short("", "", PARKING)[0])
+        self.assertIn("the record keeps", cut_short(heard, PARKING, PARKING)[0])
+        self.assertIn("the record keeps", cut_short(heard, None, PARKING)[0])
+
+
+class Events(unittest.TestCase):
+    def test_words_belong_to_what_was_said_before(self):
+        heard = Heard({"events": [
+            {"kind": "audible", "time": 5, "from": 1, "until": 5, "text": "Hello."},
+            {"kind": "said", "time": 20, "from": 10, "until": 20, "text": "When?"},
+            {"kind": "token", "time": 25, "text": " At nine."},
+            {"kind": "audible", "time": 40, "from": 25, "until": 40, "text": "At nine."},
+            {"kind": "said", "time": 60, "from": 50, "until": 60, "text": "Thanks."},
+            {"kind": "audible", "time": 90, "from": 70, "until": 90, "text": "Bye."}]})
+        self.assertEqual([heard.words(place) for place in (-1, 0, 1)], ["Hello.", "At nine.", "Bye."])
+        self.assertEqual(heard.pieces(0), [("At nine.", 5)])
+
+
+if __name__ == "__main__":
+    unittest.main()
