@@ -317,6 +317,7 @@ static void (*const actions[TURN_ACTIONS])(struct session *session) = {
     [ACTION_START] = act_start,
     [ACTION_GIVE_UP] = act_start, /* in the same line, alone */
     [ACTION_THINK] = act_think,
+    [ACTION_RACE] = race_start,
     [ACTION_PAUSE] = act_pause,
     [ACTION_STORE] = act_store,
     [ACTION_ACT] = act_run_tools,
