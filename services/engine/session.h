@@ -42,7 +42,7 @@ struct session {
     struct uuid id, conversation;
     bool is_voice;     /* a call: somebody waits in silence */
     int64_t claimed;   /* newest claim that we know of */
-    int64_t given_up;  /* and when its start was given up */
+    int64_t tried;     /* and by the last start that was sent */
     int64_t due_in_ms; /* for ACTION_WAIT */
     uint64_t ticket;   /* of the statement in flight; 0: none */
     bool recompute, has_place, has_suspect_place;
