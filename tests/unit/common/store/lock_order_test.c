@@ -68,6 +68,28 @@ static void an_engine_that_drains(void)
     end_test();
 }
 
+/* Two texts whose claims were not heard of come again. Guard: ORDER BY in `again` of arm_sql. */
+static void texts_that_come_again(void)
+{
+    struct inbox_event events[2];
+    struct outcome out;
+    struct pg_unit unit = {.deadline_ms = 15000};
+    begin_rota();
+    events[0] = text_of(2, 1, "one");
+    events[1] = text_of(1, 2, "two");
+    claim(WORKER_A, events, 2);
+    take_first("channel_sessions", SESSIONS);
+    inbox_add_claim(&unit, arena, WORKER_B, events, 2,
+                    &(struct inbox_timing){3000, 10000, 86400000, 604800000, 0, 0});
+    rig_submit(&unit, &out);
+    take_second("channel_sessions", SESSIONS);
+    rig_run();
+    CU_ASSERT_FALSE(out.failed);
+    CU_ASSERT_STRING_EQUAL(
+        value("SELECT count(*) FROM channel_sessions WHERE worker = '" WORKER_B "'"), "2");
+    end_test();
+}
+
 static void as_responder(void)
 {
     char url[256];
@@ -163,6 +185,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("order of locks", open_both, rig_end_server);
     CU_add_test(suite, "an engine that drains", an_engine_that_drains);
+    CU_add_test(suite, "texts that come again", texts_that_come_again);
     CU_add_test(suite, "a responder that drains", a_responder_that_drains);
     CU_add_test(suite, "a takeover", a_takeover);
     CU_basic_run_tests();
