@@ -42,7 +42,7 @@ struct llm_call {
     struct llm_answer answer;
     struct err err; /* what was found inside the answer */
     enum body_kind kind;
-    bool failed, inside, cancelled;
+    bool failed, inside, cancelled, begun;
     int64_t started_us, first_token_us;
 };
 
@@ -115,6 +115,17 @@ static void on_after_done(void *arg)
 
 /* ---- reading ---- */
 
+static void tell_first(struct llm_call *call)
+{
+    const struct llm_answer *answer = &call->answer;
+    if (call->begun ||
+        (answer->text.length == 0 && (!answer->offered || llm_calls_begun(answer) == 0)))
+        return;
+    call->begun = true;
+    if (call->callbacks.on_first != NULL)
+        call->callbacks.on_first(call->callbacks.arg);
+}
+
 static void tell_text(struct llm_call *call, size_t before)
 {
     size_t length = call->answer.text.length - before;
@@ -131,7 +142,9 @@ static bool take(struct llm_call *call, const char *data, size_t length)
         return true; /* whatever follows the end marker */
     if (llm_answer_take(&call->answer, call->wire, data, length, &call->err) != 0)
         call->failed = true;
-    tell_text(call, before);
+    tell_first(call);
+    if (!call->cancelled)
+        tell_text(call, before);
     if (call->failed || call->cancelled)
         return false;
     if (call->answer.alive && !call->answer.done)

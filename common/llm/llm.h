@@ -130,6 +130,9 @@ enum llm_health llm_health(const struct err *err);
 struct llm_call;
 
 struct llm_callbacks {
+    /* It begins to answer: before the first piece of text, or with the first piece of a call of a
+     * tool that was offered. What a model thinks is no word of it. May be NULL. */
+    void (*on_first)(void *arg);
     /* Each piece of text as it comes; may be NULL. */
     void (*on_text)(void *arg, const char *bytes, size_t length);
     /* Exactly once unless cancelled. */

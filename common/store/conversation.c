@@ -15,11 +15,20 @@ static const char raise_sql[] =
 static const char holder_sql[] =
     "SELECT held_by FROM conversations WHERE tenant_id = $1::uuid AND id = $2::uuid";
 
+/* The conversation's deliveries that fit, locked in the order in which a responder locks those that
+ * it writes an outcome of, which it does without their conversations. */
+#define IN_ORDER_SQL(which)                                                                        \
+    "(SELECT m.tenant_id, m.id FROM deliveries m WHERE m.tenant_id = $1::uuid"                     \
+    " AND m.conversation_id = $2::uuid AND m.author = 'ai' AND " which                             \
+    " ORDER BY m.id FOR NO KEY UPDATE)"
+
+#define UNSENT_SQL IN_ORDER_SQL("m.state = ANY ('" DELIVERY_UNSENT "')")
+
 /* A later statement than the lock: a claim of a delivery that committed just before is seen. */
 static const char suppress_sql[] =
-    "UPDATE deliveries SET state = 'suppressed', reason = 'takeover', worker = NULL,"
-    " settled_at = clock_timestamp() WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
-    " AND author = 'ai' AND state = ANY ('" DELIVERY_UNSENT "')";
+    "UPDATE deliveries d SET state = 'suppressed', reason = 'takeover', worker = NULL,"
+    " settled_at = clock_timestamp()"
+    " FROM " UNSENT_SQL " AS m WHERE d.tenant_id = m.tenant_id AND d.id = m.id";
 
 static const char in_flight_sql[] =
     "SELECT count(*) FROM deliveries WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
@@ -48,11 +57,14 @@ static const char mark_dead_sql[] =
     " AND d.state = 'sending' AND NOT w.dead AND w.lease_until < clock_timestamp()"
     " ORDER BY w.id FOR UPDATE OF w SKIP LOCKED)";
 
+/* Somebody dead was sending them. What is spoken is nobody's to send. */
+#define ABANDONED_SQL                                                                              \
+    IN_ORDER_SQL("m.via <> 'stream' AND m.state = 'sending'"                                       \
+                 " AND NOT EXISTS (SELECT FROM workers w WHERE w.id = m.worker AND NOT w.dead)")
+
 static const char expire_sql[] =
     "WITH expired AS (UPDATE deliveries d SET state = 'unknown', worker = NULL"
-    " WHERE d.tenant_id = $1::uuid AND d.conversation_id = $2::uuid"
-    " AND d.author = 'ai' AND d.via <> 'stream' AND d.state = 'sending'"
-    " AND NOT EXISTS (SELECT FROM workers w WHERE w.id = d.worker AND NOT w.dead)"
+    " FROM " ABANDONED_SQL " AS m WHERE d.tenant_id = m.tenant_id AND d.id = m.id"
     " RETURNING d.tenant_id, d.id, d.attempts)"
     " UPDATE delivery_attempts a SET outcome = 'unknown', finished_at = clock_timestamp()"
     " FROM expired e"
@@ -84,14 +96,17 @@ static const char reopen_sql[] =
  * is allowed again. Else its next claim, or the one after a look-up that finds nothing, would
  * suppress it when nobody re-opens anything any more. */
 static const char restamp_sql[] =
-    "UPDATE deliveries d SET epoch = c.epoch FROM conversations c, messages m"
-    " WHERE d.tenant_id = $1::uuid AND d.conversation_id = $2::uuid AND d.author = 'ai'"
-    " AND d.state = ANY ('" DELIVERY_UNSETTLED "')"
-    " AND c.tenant_id = d.tenant_id AND c.id = d.conversation_id"
-    " AND m.tenant_id = d.tenant_id AND m.id = d.message_id"
-    " AND NOT EXISTS (SELECT FROM messages o WHERE o.tenant_id = d.tenant_id"
-    " AND o.conversation_id = d.conversation_id AND o.author = 'operator'"
-    " AND o.position > m.position)";
+    "UPDATE deliveries d SET epoch = c.epoch FROM conversations c, " IN_ORDER_SQL(
+        "m.state = ANY ('" DELIVERY_UNSETTLED "') AND NOT EXISTS (SELECT FROM messages s"
+        " JOIN messages o ON o.tenant_id = s.tenant_id"
+        " AND o.conversation_id = m.conversation_id AND o.author = 'operator'"
+        " AND o.position > s.position"
+        " WHERE s.tenant_id = m.tenant_id AND s.id = m.message_id)") " AS m"
+                                                                     " WHERE d.tenant_id = "
+                                                                     "m.tenant_id AND d.id = m.id"
+                                                                     " AND c.tenant_id = "
+                                                                     "d.tenant_id AND c.id = "
+                                                                     "d.conversation_id";
 
 /* What an operator answered is the operator's: it is not answered again. */
 static const char answered_sql[] =

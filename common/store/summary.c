@@ -23,14 +23,16 @@
 
 static const char known_sql[] = WHOSE " SELECT w.id, s.body, s.up_to FROM whose w " NEWEST;
 
-/* Texts that are not answered yet are for a turn, and what never left was not said. */
+/* Texts that are not answered yet are for a turn, those that no turn could answer are for people,
+ * as in a turn's context (turn.c), and what never left was not said. */
 static const char messages_sql[] =
     WHOSE " SELECT m.position, m.author, coalesce(m.heard, m.body) FROM whose w " NEWEST
           " JOIN messages m ON m.tenant_id = w.tenant_id AND m.conversation_id = w.id"
           " AND m.position > coalesce(s.up_to, 0) AND m.position < $4::bigint"
           " WHERE m.author <> 'system' AND NOT EXISTS (SELECT FROM inbox_events e"
           " WHERE e.tenant_id = m.tenant_id AND e.channel = ANY ('{sms,voice}')"
-          " AND e.provider_id = m.provider_id AND m.direction = 'in' AND e.state = 'open')"
+          " AND e.provider_id = m.provider_id AND m.direction = 'in'"
+          " AND e.state IN ('open', 'failed'))"
           " AND NOT EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = m.tenant_id"
           " AND d.message_id = m.id AND d.state = 'suppressed')"
           " ORDER BY m.position LIMIT $5::integer";

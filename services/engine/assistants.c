@@ -166,6 +166,7 @@ static int read_model(struct entry *entry, const struct json *from, struct err *
         .base_url = text_or(entry->arena, from, "base_url", ""),
         .model = text_or(entry->arena, from, "model", ""),
         .temperature = -1,
+        .race_after_ms = -1,
         .price_in = -1,
         .price_cached = -1,
         .price_out = -1,
@@ -180,6 +181,7 @@ static int read_model(struct entry *entry, const struct json *from, struct err *
     json_member_int(from, "window", 1, WINDOW_MAX, &model.window);
     json_member_int(from, "first_token_ms", 100, 600000, &model.first_token_ms);
     json_member_int(from, "total_ms", 100, 600000, &model.total_ms);
+    json_member_int(from, "race_after_ms", 0, 600000, &model.race_after_ms);
     json_member_int(from, "requests_per_minute", 1, RATE_MAX, &model.rate.requests);
     json_member_int(from, "tokens_per_minute", 1, RATE_MAX, &model.rate.tokens);
     json_member_int(from, "price_in", 0, PRICE_MAX, &model.price_in);

@@ -35,6 +35,7 @@ struct assistant_model {
     int64_t window; /* tokens of prompt and answer; 0: not known */
     bool max_completion_tokens, no_stream_usage, echo_reasoning;
     int64_t first_token_ms, total_ms;
+    int64_t race_after_ms; /* on a call the next model is asked, too; 0: never, -1: race.h's way */
     struct rate_limits rate;
     int64_t price_in, price_cached, price_out; /* billionths of a dollar a token; -1: not known */
 };

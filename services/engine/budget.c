@@ -50,9 +50,9 @@ bool budget_is_set(const struct usage_limits *limits)
 /* ---- the worst case ---- */
 
 struct usage_amounts budget_worst(const struct assistant *assistant, int64_t prompt_tokens,
-                                  const struct rounds *rounds)
+                                  const struct rounds *rounds, bool raced)
 {
-    struct usage_amounts worst = {.segments = SEGMENTS_WORST};
+    struct usage_amounts lost = {0}, worst = {.segments = SEGMENTS_WORST};
     const int64_t calls = assistant->tools.count > 0 ? ROUNDS_MAX - (int64_t)rounds->count + 1 : 1;
     for (size_t i = 0; i < assistant->model_count; i++) {
         const struct assistant_model *model = &assistant->models[i];
@@ -61,10 +61,16 @@ struct usage_amounts budget_worst(const struct assistant *assistant, int64_t pro
         const int64_t in =
             calls * prompt_tokens + (answer + ROUND_TOKENS) * (calls * (calls - 1) / 2);
         const int64_t out = calls * answer;
-        const int64_t cost = in * (model->price_in > 0 ? model->price_in : 0) +
-                             out * (model->price_out > 0 ? model->price_out : 0);
+        const int64_t in_cost = in * (model->price_in > 0 ? model->price_in : 0);
+        const int64_t cost = in_cost + out * (model->price_out > 0 ? model->price_out : 0);
         worst.tokens = in + out > worst.tokens ? in + out : worst.tokens;
         worst.cost = cost > worst.cost ? cost : worst.cost;
+        lost.tokens = in > lost.tokens ? in : lost.tokens;
+        lost.cost = in_cost > lost.cost ? in_cost : lost.cost;
+    }
+    if (raced) {
+        worst.tokens += lost.tokens;
+        worst.cost += lost.cost;
     }
     return worst;
 }

@@ -21,9 +21,10 @@ bool budget_is_set(const struct usage_limits *limits);
 
 /* What a turn may use at most from a prompt of so many tokens on, tools included: as many rounds as
  * it has room for, each with an answer of the greatest length, by the dearest model of the chain;
- * and the longest reply. Models without prices cost nothing. Pure. */
+ * and the longest reply. Where each model is raced (race.h), also the prompts of those that lose,
+ * of whose answers nothing counts. Models without prices cost nothing. Pure. */
 struct usage_amounts budget_worst(const struct assistant *assistant, int64_t prompt_tokens,
-                                  const struct rounds *rounds);
+                                  const struct rounds *rounds, bool raced);
 
 struct session;
 

@@ -168,10 +168,18 @@ void calls_describe(struct arena *arena, const struct assistant_model *model,
     call->cost = cost_of(model, call);
 }
 
-void calls_record_stopped(struct session *session, const struct assistant *assistant)
+/* What the loser of a race has read is billed, and nobody will tell how much it was: our estimate
+ * counts. */
+void calls_record_cut(struct session *session, const struct assistant *assistant,
+                      const char *outcome)
 {
-    struct turn_llm_call call = fresh_call(session, "stopped");
+    struct turn_llm_call call = fresh_call(session, outcome);
     open_arena(session);
+    if (strcmp(outcome, CALLS_LOST_RACE) == 0) {
+        call.tokens_in = session->prompt_tokens;
+        call.tokens_out = 0;
+        metric_add(counters.model_calls_lost_race, 1);
+    }
     name_call(session, assistant, &call, "");
     keep_call(session, &call);
 }

@@ -64,6 +64,8 @@ static const struct {
      "outcome=\"answered\"", "Model calls"},
     {&counters.model_calls_failed, metric_counter, "frontdesk_model_calls_total",
      "outcome=\"failed\"", "Model calls"},
+    {&counters.model_calls_lost_race, metric_counter, "frontdesk_model_calls_total",
+     "outcome=\"lost_race\"", "Model calls"},
     {&counters.models_troubled, metric_gauge, "frontdesk_models_troubled", "",
      "Models of tenants whose last calls failed"},
     {&counters.model_queue_seconds, metric_histogram, "frontdesk_model_queue_seconds", "",

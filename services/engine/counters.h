@@ -9,7 +9,7 @@ struct counters {
     struct metric *replies, *closed, *fallbacks, *degraded, *budget_spent, *recomputes, *refused,
         *adopted;
     struct metric *in_flight, *models_troubled, *turn_seconds, *model_calls_ok, *model_calls_failed,
-        *first_token_seconds, *model_queue_seconds;
+        *model_calls_lost_race, *first_token_seconds, *model_queue_seconds;
     struct metric *tool_calls_ok, *tool_calls_failed, *tool_requests, *tool_seconds,
         *tools_troubled;
     struct metric *budgets_low, *budgets_gone;

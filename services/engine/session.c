@@ -163,6 +163,13 @@ static void act_start(struct session *session)
     TAILQ_INSERT_TAIL(&session->engine->sessions->starts, session, link);
 }
 
+/* No turn is at work any more: others need not wait until the database takes that. */
+static void act_give_up(struct session *session)
+{
+    give_place_back(session);
+    act_start(session);
+}
+
 static void run_clock(struct session *session)
 {
     if (!timer_is_active(session->deadline))
@@ -347,8 +354,9 @@ static void (*const actions[TURN_ACTIONS])(struct session *session) = {
     [ACTION_QUEUE] = act_queue,
     [ACTION_STAND_BY] = act_stand_by,
     [ACTION_START] = act_start,
-    [ACTION_GIVE_UP] = act_start, /* in the same line, alone */
+    [ACTION_GIVE_UP] = act_give_up, /* in the line of starts, alone */
     [ACTION_THINK] = act_think,
+    [ACTION_RACE] = race_start,
     [ACTION_PAUSE] = act_pause,
     [ACTION_STORE] = act_store,
     [ACTION_ACT] = act_run_tools,

@@ -16,6 +16,7 @@
 #include "engine.h"
 #include "pg/pg.h"
 #include "prompt/rounds.h"
+#include "race.h"
 #include "rate.h"
 #include "shares.h"
 #include "store/turn.h"
@@ -39,8 +40,9 @@ struct session {
     enum turn_state state;
     char tenant[UUID_TEXT_SIZE];
     struct uuid id, conversation;
+    bool is_voice;     /* a call: somebody waits in silence */
     int64_t claimed;   /* newest claim that we know of */
-    int64_t given_up;  /* and when its start was given up */
+    int64_t tried;     /* and by the last start that was sent */
     int64_t due_in_ms; /* for ACTION_WAIT */
     uint64_t ticket;   /* of the statement in flight; 0: none */
     bool recompute, has_place, has_suspect_place;
@@ -69,8 +71,10 @@ struct session {
     int64_t left_out;          /* messages below this position are not in the prompt; 0: all are */
     const char *prompt_record; /* what is kept of the last prompt; NULL: there was none */
     const char *prompt_passages; /* JSON: those that it held; NULL: none */
-    bool is_first; /* by it nobody had said anything to the customer in the conversation */
+    bool is_first;         /* by it nobody had said anything to the customer in the conversation */
+    int64_t prompt_tokens; /* by our estimate */
     struct llm_call *call;
+    struct rival rival;     /* asked beside it */
     struct voice *voice;    /* of a call (voice.h); NULL: texts, or no start yet */
     struct effect *outside; /* a tenant's tool that is being asked (effects.c); NULL: none */
     int model_index, model_tries;
@@ -205,13 +209,17 @@ bool effects_only_ask(const struct session *session);
 
 /* ---- calls.c ---- */
 
-/* Notes a model call that ended, or was stopped, for the commit; `assistant` NULL: not known.
- * Beyond TURN_CALLS_MAX the last row sums them up. */
+#define CALLS_STOPPED   "stopped"   /* the turn was over or began anew */
+#define CALLS_LOST_RACE "lost_race" /* another model had the first word (race.h) */
+
+/* Notes a model call that ended, or was cut with one of the outcomes above, for the commit;
+ * `assistant` NULL: not known. Beyond TURN_CALLS_MAX the last row sums them up. */
 struct assistant;
 struct llm_result;
 void calls_record(struct session *session, const struct assistant *assistant,
                   const struct llm_result *result);
-void calls_record_stopped(struct session *session, const struct assistant *assistant);
+void calls_record_cut(struct session *session, const struct assistant *assistant,
+                      const char *outcome);
 
 /* Their rows are stored, or somebody else does it. */
 void calls_forget(struct session *session);

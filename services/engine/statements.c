@@ -83,11 +83,13 @@ static struct session *batch_session(const struct batch *batch, size_t index)
     return session;
 }
 
-/* One that was alone is itself to blame: at once for its data, in a while for an error that nobody
- * thought of; and for a start, of which nothing can be left out, so that its customer gets nothing.
- */
+/* One that was alone is itself to blame: at once for its data; after some tries in a row, between
+ * which nothing else went wrong, for an error that nobody thought of, and for a start, of which
+ * nothing can be left out, so that its customer gets nothing. */
 static bool is_unfit(const struct batch *batch, struct session *session, const struct err *err)
 {
+    if (err_is_retryable(err))
+        session->bugs = 0;
     if (batch->count > 1 || err_is_retryable(err) || session->state == TURN_GIVING_UP)
         return false;
     bool is_data = err->class == ERR_PERMANENT && session->state != TURN_STARTING;
@@ -226,17 +228,20 @@ static void given_up(void *arg, const struct pg_answer *answer)
 {
     struct batch *batch = arg;
     struct sessions *sessions = batch->sessions;
+    int64_t claimed = 0;
     sessions->starts_in_flight--;
     if (answer->err != NULL)
         batch_failed(batch, answer->err, "give_up");
     struct session *session = answer->err == NULL ? batch_session(batch, 0) : NULL;
     if (session != NULL) {
-        bool newer = session->claimed > session->given_up;
+        const enum give_up_kind kind = give_up_read(answer, &claimed);
         session->db_failures = 0;
         session->alone = false;
-        session_apply(session, !give_up_read(answer) ? EVENT_NOT_OURS
-                               : newer               ? EVENT_MORE
-                                                     : EVENT_COMMITTED);
+        if (claimed > session->claimed) /* whose answer was lost */
+            session->claimed = claimed;
+        session_apply(session, kind == GIVE_UP_LOST                ? EVENT_NOT_OURS
+                               : session->claimed > session->tried ? EVENT_MORE
+                                                                   : EVENT_COMMITTED);
     }
     batch_free(batch);
     statements_flush(sessions);
@@ -248,13 +253,13 @@ static void send_give_up(struct sessions *sessions, struct session *session)
     struct batch *batch = batch_new(sessions);
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = given_up, .arg = batch};
     session_unlist(session);
-    session->given_up = session->claimed;
     batch_add(batch, session);
     give_up_add(&unit, batch->arena,
                 arena_strdup(batch->arena, worker_id(sessions->engine->worker)),
                 &(struct turn_start){.tenant = arena_strdup(batch->arena, session->tenant),
                                      .session = session->id,
-                                     .conversation = session->conversation});
+                                     .conversation = session->conversation},
+                session->tried);
     sessions->starts_in_flight++;
     pg_submit(sessions->engine->pg, &unit);
 }
@@ -283,6 +288,7 @@ static void send_starts(struct sessions *sessions)
     while (fits(batch, session = TAILQ_FIRST(&sessions->starts), &closed) &&
            session->entry.first == calls) {
         session_unlist(session);
+        session->tried = session->claimed;
         starts[batch->count] = (struct turn_start){
             .tenant = arena_strdup(batch->arena, session->tenant),
             .session = session->id,

@@ -8,12 +8,14 @@
 #include "counters.h"
 #include "prompt/prompt.h"
 #include "prompt/record.h"
+#include "race.h"
 #include "rate.h"
 #include "reception_turn.h"
 #include "recovery.h"
 #include "reply.h"
 #include "service/log.h"
 #include "session.h"
+#include "think_inside.h"
 #include "tools.h"
 #include "voice.h"
 
@@ -162,15 +164,25 @@ static enum turn_event read_answer(struct session *session, const struct assista
     return TURN_EVENTS;
 }
 
-static void on_done(void *arg, const struct llm_result *result)
+void think_note(struct session *session, const struct llm_result *result)
+{
+    char id[UUID_TEXT_SIZE];
+    calls_record(session, think_assistant(session), result);
+    tell_breaker(session, result->err);
+    tell_rate(session, result);
+    if (result->err != NULL)
+        log_warn("model.failed", LOG_TEXT("session", uuid_format(&session->id, id)),
+                 LOG_INT("status", result->status), LOG_ERR(result->err));
+}
+
+void think_done(void *arg, const struct llm_result *result)
 {
     struct session *session = arg;
     session->call = NULL;
+    timer_stop(session->timer); /* of a race that is not needed */
     const struct assistant *assistant = think_assistant(session);
     const size_t recorded = session->call_count;
-    calls_record(session, assistant, result);
-    tell_breaker(session, result->err);
-    tell_rate(session, result);
+    think_note(session, result);
     char id[UUID_TEXT_SIZE];
     STOP_POINT("engine.answered", uuid_format(&session->id, id));
     struct err useless;
@@ -184,11 +196,13 @@ static void on_done(void *arg, const struct llm_result *result)
         session->calls[recorded].error_code = WITHHELD;
     }
     session->failed = err != NULL && !is_declined(err);
-    if (err != NULL) {
-        voice_broke_off(session);
+    if (err == &useless)
         log_warn("model.failed", LOG_TEXT("session", uuid_format(&session->id, id)),
                  LOG_INT("status", result->status), LOG_ERR(err));
-    }
+    if (err != NULL)
+        voice_broke_off(session);
+    if (err != NULL && race_goes_on(session, err))
+        return;
     session_apply(session, err == NULL         ? event
                            : assistant == NULL ? EVENT_NO_MODEL
                                                : after_failure(session, assistant, err));
@@ -259,6 +273,7 @@ static int build_prompt(struct session *session, const struct assistant *assista
     if (prompt_build(session->arena, &parts, prompt, err) != 0)
         return -1;
     session->prompt_position = prompt->position;
+    session->prompt_tokens = prompt->tokens;
     session->left_out = prompt->left_out;
     session->prompt_passages = prompt->passages;
     session->is_first = prompt->is_first;
@@ -285,7 +300,8 @@ static struct usage_amounts worst_case(struct session *session, const struct ass
     const struct prompt_parts parts = parts_of(session, assistant, longest);
     if (prompt_build(session->arena, &parts, &prompt, &err) != 0)
         prompt.tokens = 0;
-    struct usage_amounts worst = budget_worst(assistant, prompt.tokens, &session->rounds);
+    struct usage_amounts worst = budget_worst(assistant, prompt.tokens, &session->rounds,
+                                              race_is_wanted(session, assistant));
     const struct usage_amounts used = calls_used(session);
     worst.tokens += used.tokens;
     worst.cost += used.cost;
@@ -333,10 +349,8 @@ static int64_t tokens_of_call(struct session *session, const struct assistant *a
     return all->tokens[index];
 }
 
-/* Whether that model becomes the turn's: it is not left alone, and within `most_ms` it has a place,
- * which is taken. *wait_ms: until the place, or for how long the model cannot be asked. */
-static bool take_model(struct session *session, const struct assistant *assistant, int index,
-                       int64_t most_ms, int64_t *wait_ms)
+bool think_take_model(struct session *session, const struct assistant *assistant, int index,
+                      int64_t most_ms, int64_t *wait_ms)
 {
     struct engine *engine = session->engine;
     const struct assistant_model *model = &assistant->models[index];
@@ -382,7 +396,7 @@ static bool choose_model(struct session *session, const struct assistant *assist
     int64_t least_ms = INT64_MAX, soonest_ms = INT64_MAX;
     int least = session->model_index;
     for (int i = session->model_index; i < (int)assistant->model_count; i++) {
-        if (take_model(session, assistant, i, patience_for(assistant, i, left_ms), wait_ms))
+        if (think_take_model(session, assistant, i, patience_for(assistant, i, left_ms), wait_ms))
             return true;
         soonest_ms = *wait_ms < soonest_ms ? *wait_ms : soonest_ms;
         if (*wait_ms < least_ms &&
@@ -391,7 +405,7 @@ static bool choose_model(struct session *session, const struct assistant *assist
             least = i;
         }
     }
-    if (least_ms <= left_ms && take_model(session, assistant, least, left_ms, wait_ms))
+    if (least_ms <= left_ms && think_take_model(session, assistant, least, left_ms, wait_ms))
         return true;
     *wait_ms = soonest_ms;
     return false;
@@ -417,8 +431,39 @@ static void note_queue(struct session *session)
     metric_observe_us(counters.model_queue_seconds, session->queue_ms * 1000);
 }
 
+int think_send(struct session *session, const struct assistant *assistant,
+               const struct llm_callbacks *callbacks)
+{
+    struct prompt prompt;
+    struct err err;
+    char id[UUID_TEXT_SIZE];
+    const struct assistant_model *model = &assistant->models[session->model_index];
+    const struct assistant_tools *tools = think_tools(session, assistant);
+    if (build_prompt(session, assistant, model, &prompt, &err) != 0) {
+        log_error("prompt.not_built", LOG_TEXT("session", uuid_format(&session->id, id)),
+                  LOG_ERR(&err));
+        let_probe_go(session);
+        return -1;
+    }
+    session->call_started_ms = clock_wall_ms();
+    STOP_POINT("engine.thinking", uuid_format(&session->id, id));
+    struct llm_request request = assistant_request(model);
+    request.messages = prompt.messages;
+    request.message_count = prompt.count;
+    request.tools = tools->items;
+    request.tool_count = tools->count;
+    request.no_more_tools = !rounds_have_room(&session->rounds);
+    request.answer_max_bytes = ANSWER_BYTES_MAX;
+    session->call = llm_start(session->engine->llm, &request, callbacks);
+    return 0;
+}
+
 static void ask(struct session *session, const struct assistant *assistant)
 {
+    const struct llm_callbacks callbacks = {.on_first = race_won,
+                                            .on_text = voice_listener(session),
+                                            .on_done = think_done,
+                                            .arg = session};
     int64_t wait_ms = 0;
     if (!take_up_place(session) && !choose_model(session, assistant, &wait_ms)) {
         wait_for_model(session, wait_ms);
@@ -429,33 +474,13 @@ static void ask(struct session *session, const struct assistant *assistant)
         session_apply(session, EVENT_RATE);
         return;
     }
-    struct prompt prompt;
-    struct err err;
-    char id[UUID_TEXT_SIZE];
-    const struct assistant_model *model = &assistant->models[session->model_index];
-    const struct assistant_tools *tools = think_tools(session, assistant);
-    if (build_prompt(session, assistant, model, &prompt, &err) != 0) {
-        log_error("prompt.not_built", LOG_TEXT("session", uuid_format(&session->id, id)),
-                  LOG_ERR(&err));
-        let_probe_go(session);
+    if (think_send(session, assistant, &callbacks) != 0) {
         session->failed = false; /* this is our fault */
         session_apply(session, EVENT_NO_MODEL);
         return;
     }
     note_queue(session);
-    session->call_started_ms = clock_wall_ms();
-    STOP_POINT("engine.thinking", uuid_format(&session->id, id));
-    struct llm_request request = assistant_request(model);
-    request.messages = prompt.messages;
-    request.message_count = prompt.count;
-    request.tools = tools->items;
-    request.tool_count = tools->count;
-    request.no_more_tools = !rounds_have_room(&session->rounds);
-    request.answer_max_bytes = ANSWER_BYTES_MAX;
-    session->call =
-        llm_start(session->engine->llm, &request,
-                  &(struct llm_callbacks){
-                      .on_text = voice_listener(session), .on_done = on_done, .arg = session});
+    race_plan(session, assistant);
 }
 
 void think_start(struct session *session)
@@ -544,16 +569,22 @@ void think_briefed(struct session *session)
         wait_for_model(session, BRIEF_AGAIN_MS);
 }
 
+void think_cancel(struct session *session, const char *outcome)
+{
+    llm_cancel(session->engine->llm, session->call);
+    session->call = NULL;
+    rate_settle(session->engine->rates, &session->place, -1);
+    let_probe_go(session);
+    calls_record_cut(session, think_assistant(session), outcome);
+}
+
 void think_stop(struct session *session)
 {
+    race_stop(session);
     if (session->call == NULL) {
         rate_give_back(session->engine->rates, &session->place);
         return;
     }
-    llm_cancel(session->engine->llm, session->call);
-    session->call = NULL;
     session->failed = true; /* if its time is over: else the turn begins anew, or is not ours */
-    rate_settle(session->engine->rates, &session->place, -1);
-    let_probe_go(session);
-    calls_record_stopped(session, think_assistant(session));
+    think_cancel(session, CALLS_STOPPED);
 }

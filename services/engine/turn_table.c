@@ -61,6 +61,8 @@ static const struct turn_rule rules[] = {
      "the model asked for tools: its round is stored first"},
     {TURN_THINKING, EVENT_CLOSED, TURN_COMMITTING, ACTION_SAY_CLOSED,
      "the business is closed: its after-hours wording is the reply, no model is asked"},
+    {TURN_THINKING, EVENT_DUE, TURN_THINKING, ACTION_RACE,
+     "the model is slow to begin and somebody listens: the next one is asked, too"},
     {TURN_THINKING, EVENT_MODEL_AWAY, TURN_PAUSED, ACTION_PAUSE,
      "the model failed: it is asked again in a moment"},
     {TURN_THINKING, EVENT_NO_MODEL, TURN_COMMITTING, ACTION_FALL_BACK,

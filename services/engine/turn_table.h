@@ -71,6 +71,7 @@ enum turn_action {
     ACTION_START,        /* send the start statement */
     ACTION_GIVE_UP,      /* give what it would have answered to people */
     ACTION_THINK,        /* ask the model */
+    ACTION_RACE,         /* ask the next model, too */
     ACTION_PAUSE,        /* arm the timer for the next try of the model */
     ACTION_STORE,        /* send the round */
     ACTION_ACT,          /* go on with the first call that is not done */

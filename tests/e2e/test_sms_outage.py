@@ -4,6 +4,7 @@ import time
 
 from harness import oracle
 from harness.desk import PATIENCE
+from harness.standstill import Standstill
 
 OWN_SERVERS = True
 DEADLINE_S = 150
@@ -59,8 +60,13 @@ def test_postgres_down(desk):
     desk.servers.postgres.kill()
     before = len(load.result.accepted)
     desk.wait(lambda: len(load.result.accepted) >= before + 120, 30, "texts during the outage")
-    desk.servers.postgres.start()
-    result = load.join()
+    with Standstill() as still:
+        desk.servers.postgres.start()
+        result, begin = load.join(), time.monotonic()
+        desk.wait_answers(result.texts)
+        end = time.monotonic()
+        took_s = end - begin - still.during(begin, end)
+    assert took_s < 30, f"{took_s:.1f} s after the last text"
     answered(desk, result.texts)
     unheard = [text.sid for text in result.texts if not text.accepted_at]
     assert not unheard, [a for a in result.attempts if a.sid in unheard]

@@ -186,5 +186,6 @@ def test_claims_nothing_without_a_lease(desk):
         delivery = customer.reply()
         assert quiet(desk, 1.5, lambda: len(customer.attempts(delivery))) == 0
     customer.wait_state(delivery, "sent")
-    # a renewal that was late itself leaves little of the lease: the gate may refuse
-    assert [attempt["outcome"] for attempt in customer.tries(delivery)] == ["accepted"]
+    # a renewal that was late itself leaves little of the lease: the gate may refuse, once
+    outcomes = [attempt["outcome"] for attempt in customer.attempts(delivery)]
+    assert outcomes in (["accepted"], ["not_sent", "accepted"]), customer.attempts(delivery)

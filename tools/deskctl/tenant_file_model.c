@@ -23,6 +23,7 @@ static const struct field model_fields[] = {
     /* A turn on a text has 30 s in all. */
     {"first_token", FIELD_MS, AT(first_token_ms), 100, 30000, false, NULL},
     {"total", FIELD_MS, AT(total_ms), 500, 30000, false, NULL},
+    {"race_after", FIELD_MS, AT(race_after_ms), 0, 30000, false, NULL},
 };
 
 /* ---- the vendor ---- */
@@ -161,6 +162,9 @@ static void check_model(struct problems *problems, const struct yaml_node *node,
     if (model->total_ms < model->first_token_ms)
         problems_add(problems, node->line,
                      "total is shorter than first_token; make total the longer one");
+    if (model->race_after_ms >= model->first_token_ms)
+        problems_add(problems, node->line,
+                     "race_after is not within first_token; make it the shorter one, or 0ms");
     if (model->base_url != NULL && strncmp(model->base_url, "http://", 7) == 0 &&
         model->key != NULL && strchr(model->base_url + 7, '.') != NULL &&
         strncmp(model->base_url + 7, "127.", 4) != 0 &&
@@ -202,6 +206,7 @@ void tenant_file_model_read(struct problems *problems, const struct vendors *ven
                                         .max_tokens = 300,
                                         .first_token_ms = 8000,
                                         .total_ms = 25000,
+                                        .race_after_ms = -1,
                                         .price_in = -1,
                                         .price_cached = -1,
                                         .price_out = -1,

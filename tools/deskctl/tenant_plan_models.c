@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-#define FIELDS_COUNT 20
+#define FIELDS_COUNT 21
 
 /* ---- fields ---- */
 
-static const char *price(struct arena *arena, int64_t value)
+static const char *not_negative(struct arena *arena, int64_t value)
 {
     return value < 0 ? NULL : maker_number(arena, value);
 }
@@ -55,9 +55,10 @@ static void fields_of(struct arena *arena, const struct tenant_file_model *model
         {"max_completion_tokens", model->max_completion_tokens ? "true" : "false", true},
         {"first_token_ms", maker_number(arena, model->first_token_ms), true},
         {"total_ms", maker_number(arena, model->total_ms), true},
-        {"price_in", price(arena, model->price_in), true},
-        {"price_cached", price(arena, model->price_cached), true},
-        {"price_out", price(arena, model->price_out), true},
+        {"race_after_ms", not_negative(arena, model->race_after_ms), true},
+        {"price_in", not_negative(arena, model->price_in), true},
+        {"price_cached", not_negative(arena, model->price_cached), true},
+        {"price_out", not_negative(arena, model->price_out), true},
         {"window", at_least_one(arena, model->window), true},
         {"requests_per_minute", at_least_one(arena, model->requests_per_minute), true},
         {"tokens_per_minute", at_least_one(arena, model->tokens_per_minute), true},

@@ -23,7 +23,8 @@ static const char *served_body;
 static bool served_bytewise;
 
 struct call_outcome {
-    bool done;
+    bool done, offered;
+    int firsts;
     char code[ERR_CODE_MAX], text[100], calls[700], signature[400];
     enum err_class class;
     enum llm_finish finish;
@@ -59,6 +60,11 @@ static void note_call(struct call_outcome *o, const struct llm_tool_call *call)
         snprintf(o->signature, sizeof o->signature, "%s", call->signature);
 }
 
+static void on_call_first(void *arg)
+{
+    ((struct call_outcome *)arg)->firsts++;
+}
+
 static void on_calls_done(void *arg, const struct llm_result *result)
 {
     struct call_outcome *o = arg;
@@ -79,7 +85,7 @@ static void on_calls_done(void *arg, const struct llm_result *result)
 static struct call_outcome play(enum llm_dialect dialect, const char *body, bool bytewise,
                                 bool tools)
 {
-    struct call_outcome o = {0};
+    struct call_outcome o = {.offered = tools};
     static const struct llm_message message = {.role = LLM_USER, .text = "x"};
     char base[60];
     snprintf(base, sizeof base, "http://127.0.0.1:%d/v", server->port);
@@ -92,7 +98,8 @@ static struct call_outcome play(enum llm_dialect dialect, const char *body, bool
                                   .tool_count = tools ? 2 : 0,
                                   .temperature = -1,
                                   .answer_max_bytes = 90};
-    struct llm_callbacks callbacks = {.on_done = on_calls_done, .arg = &o};
+    struct llm_callbacks callbacks = {
+        .on_first = on_call_first, .on_done = on_calls_done, .arg = &o};
     served_body = body;
     served_bytewise = bytewise;
     waiting++;
@@ -109,11 +116,18 @@ static enum err_class class_of(const char *code)
                                                : ERR_FALL_BACK;
 }
 
+/* Its first word is told once: text, or a piece of a call, complete or not, that was offered. */
+static bool has_begun_well(const struct call_outcome *o)
+{
+    const bool has_words = o->text[0] != '\0' || (o->offered && o->calls[0] != '\0');
+    return has_words ? o->firsts == 1 : o->firsts <= (o->offered ? 1 : 0);
+}
+
 static void check_outcome(const struct call_script *script, const struct call_outcome *o)
 {
     bool good = o->done && strcmp(o->code, script->code) == 0 &&
                 strcmp(o->text, script->text) == 0 && strcmp(o->calls, script->calls) == 0 &&
-                o->finish == script->finish &&
+                o->finish == script->finish && has_begun_well(o) &&
                 (o->code[0] == '\0' || o->class == class_of(o->code));
     if (!good)
         printf("\n  %s%s: code \"%s\" text \"%s\" calls \"%s\" finish %d class %d\n", script->name,

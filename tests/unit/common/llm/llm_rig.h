@@ -24,7 +24,8 @@ static size_t script_count;
 static bool (*serve_slow)(int fd, const char *name);
 
 struct outcome {
-    bool done, cancel_on_text;
+    bool done, cancel_on_text, cancel_on_first;
+    int firsts; /* on_first came so often */
     char code[ERR_CODE_MAX], text[256], streamed[256], model[64], request_id[64];
     enum err_class class;
     enum llm_finish finish;
@@ -51,15 +52,30 @@ static bool serve(struct fake_server *s, int fd, const struct fake_request *requ
     return serve_slow(fd, name);
 }
 
+static void cancel(struct outcome *o)
+{
+    llm_cancel(llm, o->call);
+    if (--waiting == 0)
+        loop_stop(loop);
+}
+
+static void on_first(void *arg)
+{
+    struct outcome *o = arg;
+    CU_ASSERT_FALSE(o->done);
+    CU_ASSERT_STRING_EQUAL(o->streamed, "");
+    o->firsts++;
+    if (o->cancel_on_first)
+        cancel(o);
+}
+
 static void on_text(void *arg, const char *bytes, size_t length)
 {
     struct outcome *o = arg;
+    CU_ASSERT_EQUAL(o->firsts, 1);
     strncat(o->streamed, bytes, length);
-    if (o->cancel_on_text) {
-        llm_cancel(llm, o->call);
-        if (--waiting == 0)
-            loop_stop(loop);
-    }
+    if (o->cancel_on_text)
+        cancel(o);
 }
 
 static void on_done(void *arg, const struct llm_result *result)
@@ -120,7 +136,8 @@ static inline void start(struct outcome *o, const char *name, struct llm_request
     }
     if (request.answer_max_bytes == 0)
         request.answer_max_bytes = 20;
-    struct llm_callbacks callbacks = {.on_text = on_text, .on_done = on_done, .arg = o};
+    struct llm_callbacks callbacks = {
+        .on_first = on_first, .on_text = on_text, .on_done = on_done, .arg = o};
     waiting++;
     o->call = llm_start(llm, &request, &callbacks);
     CU_ASSERT_FALSE(o->done);
@@ -136,7 +153,7 @@ static inline void play_scripts(enum llm_dialect dialect)
         bool good = o.done && strcmp(o.code, script_list[i].code) == 0 &&
                     strcmp(o.text, script_list[i].text) == 0 && o.finish == script_list[i].finish &&
                     (o.code[0] == '\0' || o.class == script_list[i].class) &&
-                    strcmp(o.streamed, o.text) == 0;
+                    strcmp(o.streamed, o.text) == 0 && o.firsts == (o.text[0] != '\0');
         if (!good)
             printf("\n  %s: code \"%s\" text \"%s\" streamed \"%s\" finish %d class %d\n",
                    script_list[i].name, o.code, o.text, o.streamed, (int)o.finish, (int)o.class);

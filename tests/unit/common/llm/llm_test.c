@@ -277,16 +277,22 @@ static void test_unreachable(void)
 static void test_cancel(void)
 {
     struct outcome inside = {.cancel_on_text = true}, outside = {0}, other = {0},
-                   whole = {.cancel_on_text = true};
+                   whole = {.cancel_on_text = true}, first = {.cancel_on_first = true},
+                   whole_first = {.cancel_on_first = true};
     start(&inside, "usual", (struct llm_request){0});
     start(&outside, "hangs", (struct llm_request){0});
     start(&whole, "unstreamed", (struct llm_request){0});
+    start(&first, "usual", (struct llm_request){0});
+    start(&whole_first, "unstreamed", (struct llm_request){0});
     start(&other, "usual", (struct llm_request){0});
     llm_cancel(llm, outside.call);
     waiting--;
     run();
     CU_ASSERT_FALSE(inside.done || outside.done || whole.done);
     CU_ASSERT_STRING_EQUAL(inside.streamed, "Hel");
+    CU_ASSERT_FALSE(first.done || whole_first.done);
+    CU_ASSERT_STRING_EQUAL(first.streamed, "");
+    CU_ASSERT_EQUAL(first.firsts + whole_first.firsts, 2);
     CU_ASSERT_STRING_EQUAL(other.text, "Hello");
 }
 

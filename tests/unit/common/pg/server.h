@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define TEST_PG_BIN     "/usr/lib/postgresql/15/bin/"
-#define TEST_PG_WAIT_MS 30000
+#define TEST_PG_WAIT_MS 120000 /* a busy machine takes a minute to make a cluster */
 
 #define TEST_PG_SETTINGS                                                                           \
     "\nlisten_addresses = ''\nfsync = off\nfull_page_writes = off\nshared_buffers = 16MB\n"        \

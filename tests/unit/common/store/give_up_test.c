@@ -4,7 +4,9 @@
 #include "store/give_up.h"
 
 struct given {
-    bool failed, ours;
+    bool failed;
+    enum give_up_kind kind;
+    int64_t claimed;
 };
 
 static void on_given_up(void *arg, const struct pg_answer *answer)
@@ -14,23 +16,25 @@ static void on_given_up(void *arg, const struct pg_answer *answer)
     if (answer->err != NULL)
         printf("    %s: %s\n", answer->err->code, answer->err->message);
     else
-        out->ours = give_up_read(answer);
+        out->kind = give_up_read(answer, &out->claimed);
     rig_count_down();
 }
 
-static bool give_up(const char *worker, const struct inbox_claimed *claimed)
+/* For the start of a session that knew of this claim, and none since. */
+static struct given give_up(const char *worker, const struct inbox_claimed *claimed)
 {
-    struct given out = {.failed = false};
+    struct given out = {.claimed = -1};
     struct pg_unit unit = {.done = on_given_up, .arg = &out};
     give_up_add(&unit, arena, worker,
                 &(struct turn_start){.tenant = TENANT,
                                      .session = claimed->session,
-                                     .conversation = claimed->conversation});
+                                     .conversation = claimed->conversation},
+                claimed->claimed);
     rig_waiting++;
     pg_submit(rig_pg, &unit);
     rig_run();
     CU_ASSERT_FALSE(out.failed);
-    return out.ours;
+    return out;
 }
 
 static const char *events(void)
@@ -50,17 +54,35 @@ static const char *session(void)
 static void texts_wait_for_a_person(void)
 {
     begin_test();
-    struct claims claimed = claim_one(WORKER_A, 1, 1, "one");
-    claim_one(WORKER_A, 1, 2, "two");
+    claim_one(WORKER_A, 1, 1, "one");
+    struct claims claimed = claim_one(WORKER_A, 1, 2, "two");
     claim_one(WORKER_A, 2, 3, "another's");
-    CU_ASSERT_TRUE(give_up(WORKER_A, &claimed.rows[0]));
+    CU_ASSERT_EQUAL(give_up(WORKER_A, &claimed.rows[0]).kind, GIVE_UP_DONE);
     CU_ASSERT_STRING_EQUAL(events(), "failed:start.unfit:true failed:start.unfit:true open:-:true");
     CU_ASSERT_STRING_EQUAL(session(), "true true turn_failed");
-    CU_ASSERT_TRUE(give_up(WORKER_A, &claimed.rows[0])); /* its answer was lost */
+    CU_ASSERT_EQUAL(give_up(WORKER_A, &claimed.rows[0]).kind, GIVE_UP_DONE); /* sent again */
     struct claims next = claim_one(WORKER_A, 1, 4, "three");
     struct turn_started turn = start(WORKER_A, &next.rows[0]);
     CU_ASSERT_EQUAL(turn.kind, TURN_START_RUN);
     CU_ASSERT_PTR_NULL(strstr(turn.context, "two"));
+    end_test();
+}
+
+/* Its answer was lost, and it is sent again after somebody wrote: no start has tried that text.
+ * Guard: `known` in give_up_sql. */
+static void a_newer_text_is_left(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "one");
+    CU_ASSERT_EQUAL(give_up(WORKER_A, &claimed.rows[0]).kind, GIVE_UP_DONE);
+    struct claims next = claim_one(WORKER_A, 1, 2, "two");
+    const struct given again = give_up(WORKER_A, &claimed.rows[0]);
+    CU_ASSERT_EQUAL(again.kind, GIVE_UP_NEWER);
+    CU_ASSERT_EQUAL(again.claimed, next.rows[0].claimed);
+    CU_ASSERT_STRING_EQUAL(events(), "failed:start.unfit:true open:-:true");
+    CU_ASSERT_STRING_EQUAL(session(), "false true turn_failed");
+    CU_ASSERT_EQUAL(give_up(WORKER_A, &next.rows[0]).kind, GIVE_UP_DONE);
+    CU_ASSERT_STRING_EQUAL(events(), "failed:start.unfit:true failed:start.unfit:true");
     end_test();
 }
 
@@ -70,7 +92,7 @@ static void a_running_turn_fails(void)
     begin_test();
     struct claims claimed = claim_one(WORKER_A, 1, 1, "one");
     start(WORKER_A, &claimed.rows[0]);
-    CU_ASSERT_TRUE(give_up(WORKER_A, &claimed.rows[0]));
+    CU_ASSERT_EQUAL(give_up(WORKER_A, &claimed.rows[0]).kind, GIVE_UP_DONE);
     CU_ASSERT_STRING_EQUAL(events(), "failed:start.unfit:false");
     CU_ASSERT_STRING_EQUAL(value("SELECT state || ' ' || outcome || ' ' || error_code || ' ' ||"
                                  " (worker IS NULL) FROM turns"),
@@ -83,7 +105,7 @@ static void another_workers_session_is_left(void)
 {
     begin_test();
     struct claims claimed = claim_one(WORKER_A, 1, 1, "one");
-    CU_ASSERT_FALSE(give_up(WORKER_B, &claimed.rows[0]));
+    CU_ASSERT_EQUAL(give_up(WORKER_B, &claimed.rows[0]).kind, GIVE_UP_LOST);
     CU_ASSERT_STRING_EQUAL(events(), "open:-:true");
     CU_ASSERT_STRING_EQUAL(session(), "false true -");
     end_test();
@@ -96,9 +118,9 @@ static void a_session_that_moved_is_left(void)
     begin_test();
     struct claims claimed = claim_one(WORKER_A, 1, 1, "one");
     run("UPDATE conversations SET closed_at = now()");
-    claim_one(WORKER_A, 1, 2, "two");
+    claimed.rows[0].claimed = claim_one(WORKER_A, 1, 2, "two").rows[0].claimed;
     CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM conversations"), "2");
-    CU_ASSERT_FALSE(give_up(WORKER_A, &claimed.rows[0]));
+    CU_ASSERT_EQUAL(give_up(WORKER_A, &claimed.rows[0]).kind, GIVE_UP_LOST);
     CU_ASSERT_STRING_EQUAL(events(), "open:-:true open:-:true");
     CU_ASSERT_STRING_EQUAL(session(), "false true -");
     end_test();
@@ -110,7 +132,7 @@ static void a_persons_texts_stay_open(void)
     begin_test();
     struct claims claimed = claim_one(WORKER_A, 1, 1, "one");
     run("UPDATE conversations SET held_by = 'operator', epoch = epoch + 1");
-    CU_ASSERT_TRUE(give_up(WORKER_A, &claimed.rows[0]));
+    CU_ASSERT_EQUAL(give_up(WORKER_A, &claimed.rows[0]).kind, GIVE_UP_DONE);
     CU_ASSERT_STRING_EQUAL(events(), "open:-:true");
     CU_ASSERT_STRING_EQUAL(session(), "true true -");
     end_test();
@@ -121,6 +143,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("give up", open_server, rig_end_server);
     CU_add_test(suite, "texts", texts_wait_for_a_person);
+    CU_add_test(suite, "a newer text", a_newer_text_is_left);
     CU_add_test(suite, "a running turn", a_running_turn_fails);
     CU_add_test(suite, "another worker", another_workers_session_is_left);
     CU_add_test(suite, "a session that moved", a_session_that_moved_is_left);

@@ -68,6 +68,28 @@ static void an_engine_that_drains(void)
     end_test();
 }
 
+/* Two texts whose claims were not heard of come again. Guard: ORDER BY in `again` of arm_sql. */
+static void texts_that_come_again(void)
+{
+    struct inbox_event events[2];
+    struct outcome out;
+    struct pg_unit unit = {.deadline_ms = 15000};
+    begin_rota();
+    events[0] = text_of(2, 1, "one");
+    events[1] = text_of(1, 2, "two");
+    claim(WORKER_A, events, 2);
+    take_first("channel_sessions", SESSIONS);
+    inbox_add_claim(&unit, arena, WORKER_B, events, 2,
+                    &(struct inbox_timing){3000, 10000, 86400000, 604800000, 0, 0});
+    rig_submit(&unit, &out);
+    take_second("channel_sessions", SESSIONS);
+    rig_run();
+    CU_ASSERT_FALSE(out.failed);
+    CU_ASSERT_STRING_EQUAL(
+        value("SELECT count(*) FROM channel_sessions WHERE worker = '" WORKER_B "'"), "2");
+    end_test();
+}
+
 static void as_responder(void)
 {
     char url[256];
@@ -109,28 +131,68 @@ static void a_responder_that_drains(void)
     end_test();
 }
 
-/* Not of the test's thread: says how it ended, and asserts nothing. */
-static void *take_over(void *arg)
+/* ---- a person's acts ---- */
+
+struct act {
+    struct conversation_ref ref;
+    int (*run)(struct pg_session *session, const struct conversation_ref *ref, struct err *err);
+    pthread_t thread;
+    bool good;
+};
+
+static int take_over(struct pg_session *session, const struct conversation_ref *ref,
+                     struct err *err)
 {
-    struct conversation_ref ref = {.conversation = *(struct uuid *)arg, .actor = "staff"};
     struct conversation_takeover taken;
+    return conversation_take_over(session, ref, &taken, err);
+}
+
+static int is_yours(struct pg_session *session, const struct conversation_ref *ref, struct err *err)
+{
+    bool yours;
+    return conversation_is_yours(session, ref, &yours, err);
+}
+
+static int hand_back(struct pg_session *session, const struct conversation_ref *ref,
+                     struct err *err)
+{
+    int64_t due;
+    return conversation_hand_back(session, ref, &due, err);
+}
+
+/* Not of the test's thread: says how it ended, and asserts nothing. */
+static void *do_act(void *arg)
+{
+    struct act *act = arg;
     struct pg_session *session = NULL;
     struct err err;
-    bool good = uuid_parse(TENANT, &ref.tenant) &&
-                pg_session_open(rig_server.url, "takeover", &session, &err) == 0 &&
+    act->good = pg_session_open(rig_server.url, "act", &session, &err) == 0 &&
                 schema_begin_as_ops(session, &err) == 0 &&
-                conversation_take_over(session, &ref, &taken, &err) == 0 &&
+                act->run(session, &act->ref, &err) == 0 &&
                 pg_session_script(session, "COMMIT", &err) == 0;
-    if (!good)
-        printf("    takeover: %s: %s\n", err.code, err.message);
+    if (!act->good)
+        printf("    act: %s: %s\n", err.code, err.message);
     pg_session_close(&session);
     return NULL;
 }
 
-/* Of a customer who writes to two of the tenant's numbers. Guard: ORDER BY in rest_sql. */
-static void a_takeover(void)
+/* Done while somebody has the first of the rows, who then gets the second one, too. */
+static void act_beside(const char *table, int kind, const struct uuid *conversation,
+                       int (*run_it)(struct pg_session *, const struct conversation_ref *,
+                                     struct err *))
 {
-    pthread_t thread;
+    struct act act = {.ref = {.conversation = *conversation, .actor = "staff"}, .run = run_it};
+    CU_ASSERT_TRUE_FATAL(uuid_parse(TENANT, &act.ref.tenant));
+    take_first(table, kind);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&act.thread, NULL, do_act, &act), 0);
+    take_second(table, kind);
+    pthread_join(act.thread, NULL);
+    CU_ASSERT_TRUE(act.good);
+}
+
+/* Of a customer who writes to two of the tenant's numbers. Guard: ORDER BY in rest_sql. */
+static void the_sessions_of_a_takeover(void)
+{
     begin_rota();
     run("INSERT INTO channels (tenant_id, id, kind, address, account_sid, credentials, edge_keys,"
         " assistant_id) VALUES ('" TENANT "', '00000000-0000-7000-8000-0000000000c2', 'sms',"
@@ -140,13 +202,58 @@ static void a_takeover(void)
     other.session = number_id(SESSIONS, 2);
     claim(WORKER_A, &other, 1);
     struct claims claimed = claim_one(WORKER_A, 1, 2, "two");
-    take_first("channel_sessions", SESSIONS);
-    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, take_over, &claimed.rows[0].conversation),
-                          0);
-    take_second("channel_sessions", SESSIONS);
-    pthread_join(thread, NULL);
+    act_beside("channel_sessions", SESSIONS, &claimed.rows[0].conversation, take_over);
     CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM channel_sessions WHERE due_at IS NULL"),
                            "2");
+    end_test();
+}
+
+/* Two replies of one conversation, of which the one with the greater id is found first. */
+static struct uuid two_replies(void)
+{
+    struct uuid conversation = {{0}};
+    begin_rota();
+    for (int i = 2; i > 0; i--) {
+        struct claims claimed = claim_one(WORKER_A, 1, i, "hello");
+        struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
+        struct turn_commit reply = commit_of(&claimed.rows[0], &turn);
+        reply.delivery = number_id(DELIVERIES, i);
+        CU_ASSERT_EQUAL(commit(WORKER_A, &reply).kind, TURN_COMMITTED);
+        conversation = turn.conversation;
+    }
+    return conversation;
+}
+
+/* A responder that writes what became of both has them in this order. Guard: ORDER BY in
+ * IN_ORDER_SQL. */
+static void the_deliveries_of_a_takeover(void)
+{
+    const struct uuid conversation = two_replies();
+    act_beside("deliveries", DELIVERIES, &conversation, take_over);
+    CU_ASSERT_STRING_EQUAL(owner_value("SELECT string_agg(state || ':' || reason, ' ')"
+                                       " FROM deliveries"),
+                           "suppressed:takeover suppressed:takeover");
+    end_test();
+}
+
+static void the_deliveries_that_a_dead_worker_was_sending(void)
+{
+    const struct uuid conversation = two_replies();
+    run("UPDATE deliveries SET state = 'sending', worker = '" WORKER_R "'");
+    act_beside("deliveries", DELIVERIES, &conversation, is_yours);
+    CU_ASSERT_STRING_EQUAL(owner_value("SELECT string_agg(state, ' ') FROM deliveries"),
+                           "unknown unknown");
+    end_test();
+}
+
+static void the_deliveries_of_a_hand_back(void)
+{
+    const struct uuid conversation = two_replies();
+    run("UPDATE deliveries SET state = 'unknown';"
+        "UPDATE conversations SET held_by = 'staff', epoch = 7");
+    act_beside("deliveries", DELIVERIES, &conversation, hand_back);
+    CU_ASSERT_STRING_EQUAL(owner_value("SELECT string_agg(epoch::text, ' ') FROM deliveries"),
+                           "8 8");
     end_test();
 }
 
@@ -163,8 +270,12 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("order of locks", open_both, rig_end_server);
     CU_add_test(suite, "an engine that drains", an_engine_that_drains);
+    CU_add_test(suite, "texts that come again", texts_that_come_again);
     CU_add_test(suite, "a responder that drains", a_responder_that_drains);
-    CU_add_test(suite, "a takeover", a_takeover);
+    CU_add_test(suite, "a takeover's sessions", the_sessions_of_a_takeover);
+    CU_add_test(suite, "a takeover's deliveries", the_deliveries_of_a_takeover);
+    CU_add_test(suite, "a dead worker's", the_deliveries_that_a_dead_worker_was_sending);
+    CU_add_test(suite, "a hand-back's", the_deliveries_of_a_hand_back);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }

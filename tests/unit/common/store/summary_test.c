@@ -237,6 +237,8 @@ static void what_is_not_said_or_not_answered_is_not_told(void)
     begin_test();
     struct turn_started turn = answer_text(1, 1, "I am Blue");
     run("UPDATE deliveries SET state = 'suppressed', reason = 'takeover'");
+    claim_one(WORKER_A, 1, 3, "of no turn");
+    run("UPDATE inbox_events SET state = 'failed', reason = 'start.unfit' WHERE state = 'open'");
     claim_one(WORKER_A, 1, 2, "not answered yet");
     struct reading all = read_for((struct summary_wish){.conversation = turn.conversation});
     CU_ASSERT_EQUAL_FATAL(all.count, 1);

@@ -42,13 +42,27 @@ static void one_call_without_tools(void)
                    {.max_tokens = 100, .price_in = 10000, .price_out = -1}},
         .model_count = 2};
     const struct rounds rounds = {.count = 0};
-    const struct usage_amounts worst = budget_worst(&assistant, 100, &rounds);
+    const struct usage_amounts worst = budget_worst(&assistant, 100, &rounds, false);
     CU_ASSERT_EQUAL(worst.tokens, 400);       /* the first model's answer is the longest */
     CU_ASSERT_EQUAL(worst.cost, 100 * 10000); /* the second one's prompt the dearest */
     CU_ASSERT_EQUAL(worst.segments, 25);
     assistant.models[0].price_in = assistant.models[1].price_in = -1;
     assistant.models[0].price_out = -1;
-    CU_ASSERT_EQUAL(budget_worst(&assistant, 100, &rounds).cost, 0);
+    CU_ASSERT_EQUAL(budget_worst(&assistant, 100, &rounds, false).cost, 0);
+}
+
+/* Whoever loses a race has read the prompt; the dearest prompt may be the loser's. */
+static void a_race_reads_the_prompt_twice(void)
+{
+    const struct assistant assistant = {
+        .models = {{.max_tokens = 300, .price_in = 150, .price_out = 600},
+                   {.max_tokens = 100, .price_in = 10000, .price_out = -1}},
+        .model_count = 2};
+    const struct rounds rounds = {.count = 0};
+    const struct usage_amounts worst = budget_worst(&assistant, 100, &rounds, true);
+    CU_ASSERT_EQUAL(worst.tokens, 400 + 100);
+    CU_ASSERT_EQUAL(worst.cost, 2 * 100 * 10000);
+    CU_ASSERT_EQUAL(worst.segments, 25);
 }
 
 /* Each round is an answer, and part of every later prompt; no more are left than a turn may have.
@@ -59,11 +73,11 @@ static void rounds_with_tools(void)
                                   .model_count = 1,
                                   .tools = {.items = {{.name = "book"}}, .count = 1}};
     struct rounds rounds = {.count = ROUNDS_MAX};
-    CU_ASSERT_EQUAL(budget_worst(&assistant, 120, &rounds).tokens, 120 + 4);
+    CU_ASSERT_EQUAL(budget_worst(&assistant, 120, &rounds, false).tokens, 120 + 4);
     rounds.count = ROUNDS_MAX - 1;
-    CU_ASSERT_EQUAL(budget_worst(&assistant, 120, &rounds).tokens, 2 * (120 + 4) + 4100);
+    CU_ASSERT_EQUAL(budget_worst(&assistant, 120, &rounds, false).tokens, 2 * (120 + 4) + 4100);
     rounds.count = ROUNDS_MAX - 2;
-    CU_ASSERT_EQUAL(budget_worst(&assistant, 120, &rounds).tokens, 3 * (120 + 4) + 3 * 4100);
+    CU_ASSERT_EQUAL(budget_worst(&assistant, 120, &rounds, false).tokens, 3 * (120 + 4) + 3 * 4100);
 }
 
 int main(void)
@@ -72,6 +86,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("budget", NULL, NULL);
     CU_add_test(suite, "limits of a version", limits_of_a_version);
     CU_add_test(suite, "one call without tools", one_call_without_tools);
+    CU_add_test(suite, "a race", a_race_reads_the_prompt_twice);
     CU_add_test(suite, "rounds with tools", rounds_with_tools);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;

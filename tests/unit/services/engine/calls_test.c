@@ -66,7 +66,7 @@ static void calls_beyond_the_rows_are_summed(void)
     CU_ASSERT_EQUAL(calls_used(&session).cost, 6000);
     CU_ASSERT_STRING_EQUAL(session.calls[TURN_CALLS_MAX - 2].outcome, "answered");
     CU_ASSERT_STRING_EQUAL(session.calls[TURN_CALLS_MAX - 1].outcome, "summed");
-    calls_record_stopped(&session, NULL); /* of which nothing is known */
+    calls_record_cut(&session, NULL, CALLS_STOPPED); /* of which nothing is known */
     CU_ASSERT_EQUAL(calls_used(&session).tokens, 600);
     calls_forget(&session);
     CU_ASSERT_EQUAL(session.call_count, 0);

@@ -15,7 +15,7 @@ static struct session *waiting(bool answered)
     if (answered)
         calls_record(session, &assistant, &result);
     else
-        calls_record_stopped(session, &assistant);
+        calls_record_cut(session, &assistant, CALLS_STOPPED);
     return session;
 }
 

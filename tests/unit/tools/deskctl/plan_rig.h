@@ -34,6 +34,7 @@ static inline struct tenant_file_model plain_model(const char *model)
                                       .max_tokens = 300,
                                       .first_token_ms = 8000,
                                       .total_ms = 25000,
+                                      .race_after_ms = -1,
                                       .price_in = -1,
                                       .price_cached = -1,
                                       .price_out = -1,

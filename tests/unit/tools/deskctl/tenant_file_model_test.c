@@ -237,6 +237,7 @@ static const struct {
     {"vendor: acme, key: env:DESK_TEST_KEY, requests_per_minute: 0", "\"0\"", "1 to 1000000000"},
     {"vendor: acme, key: env:DESK_TEST_KEY, tokens_per_minute: many", "\"many\"", "whole number"},
     {"vendor: acme, key: env:DESK_TEST_KEY, total: 1s", "shorter than first_token", "longer"},
+    {"vendor: acme, key: env:DESK_TEST_KEY, race_after: 8s", "not within first_token", "0ms"},
 };
 
 static void test_mistakes(void)

@@ -96,6 +96,7 @@ static void test_good(void)
     CU_ASSERT_EQUAL(file.models[0].temperature_hundredths, 30);
     CU_ASSERT_EQUAL(file.models[0].first_token_ms, 8000);
     CU_ASSERT_EQUAL(file.models[0].total_ms, 25000);
+    CU_ASSERT_EQUAL(file.models[0].race_after_ms, -1);
     CU_ASSERT_FALSE(file.models[0].max_completion_tokens);
     CU_ASSERT_TRUE(file.models[0].stream_usage);
     CU_ASSERT_EQUAL(file.models[0].price_in, -1);

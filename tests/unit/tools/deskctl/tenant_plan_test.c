@@ -176,7 +176,8 @@ static void test_rich_entry(void)
     const struct json *plain = json_first(list);
     static const char *const absent[] = {
         "vendor",       "headers",   "extra",  "stream_usage",        "price_in",
-        "price_cached", "price_out", "window", "requests_per_minute", "tokens_per_minute"};
+        "price_cached", "price_out", "window", "requests_per_minute", "tokens_per_minute",
+        "race_after_ms"};
     for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++)
         CU_ASSERT_PTR_NULL(json_member(plain, absent[i]));
     second(&row, &plan);
@@ -233,6 +234,7 @@ static void test_each_member_counts(void)
         "window",
         "requests_per_minute",
         "tokens_per_minute",
+        "race_after_ms",
         "echo_reasoning",
     };
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
@@ -258,13 +260,18 @@ static void test_each_member_counts(void)
             model->max_completion_tokens = false;
         else if (i == 10)
             model->stream_usage = true;
-        else if (i == 19)
+        else if (i == 20)
             model->echo_reasoning = true;
         else
-            ++*(int64_t *[]){
-                &model->first_token_ms,      &model->total_ms,         &model->price_in,
-                &model->price_cached,        &model->price_out,        &model->window,
-                &model->requests_per_minute, &model->tokens_per_minute}[i - 11];
+            ++*(int64_t *[]){&model->first_token_ms,
+                             &model->total_ms,
+                             &model->price_in,
+                             &model->price_cached,
+                             &model->price_out,
+                             &model->window,
+                             &model->requests_per_minute,
+                             &model->tokens_per_minute,
+                             &model->race_after_ms}[i - 11];
         second(&row, &plan);
         CU_ASSERT_EQUAL_FATAL(plan.change_count, 1);
         CU_ASSERT_STRING_EQUAL(plan.changes[0].field,
@@ -355,7 +362,7 @@ static void test_full_chain(void)
                                                     .stream_usage = true};
     }
     second(&row, &plan);
-    CU_ASSERT_EQUAL(plan.change_count, TENANT_MODELS_MAX * 17);
+    CU_ASSERT_EQUAL(plan.change_count, TENANT_MODELS_MAX * 18);
     tear_down();
 }
 
