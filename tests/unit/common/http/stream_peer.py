@@ -1,5 +1,5 @@
 """The other side of streams, for stream_test.c: one listener a behaviour, under certificates made on
-the spot. Prints "<behaviour> <port>" for each, "ca <file>", then "ready"; ends with its standard
+the spot. Prints "<behaviour> <port>" for each, "ca <file>", then "ready 0"; ends with its standard
 input.
 """
 
@@ -128,7 +128,7 @@ def main():
         threading.Thread(target=serve, args=(listener, behaviour), daemon=True).start()
         print(name, listener.getsockname()[1])
     print("ca", f"{GOOD}.crt")
-    print("ready", flush=True)
+    print("ready 0", flush=True)
     sys.stdin.read()
     FOLDER.cleanup()
 

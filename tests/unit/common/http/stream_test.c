@@ -2,69 +2,13 @@
  * and under TLS, certificates and STARTTLS are insisted on, and every wait ends. */
 #include "http/stream.h"
 
-#include <CUnit/Basic.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
-
-#define NAMES_MAX 20
-
-static struct {
-    char name[32], value[200];
-} told[NAMES_MAX]; /* what the peer printed */
-static size_t told_count;
-static FILE *to_peer;
-static pid_t peer;
-static struct loop *loop;
-
-static const char *peer_says(const char *name)
-{
-    for (size_t i = 0; i < told_count; i++)
-        if (strcmp(told[i].name, name) == 0)
-            return told[i].value;
-    CU_FAIL_FATAL("the peer did not say that");
-    return "";
-}
+#include "unit/common/http/peer_rig.h"
 
 static int start_peer(void)
 {
-    int in[2], out[2];
-    if (pipe(in) != 0 || pipe(out) != 0)
-        return 1;
-    peer = fork();
-    if (peer == 0) {
-        dup2(in[0], 0);
-        dup2(out[1], 1);
-        for (int fd = 3; fd < 64; fd++)
-            close(fd);
-        execl("/usr/bin/python3", "python3", "tests/unit/common/http/stream_peer.py", (char *)NULL);
-        _exit(127);
-    }
-    close(in[0]);
-    close(out[1]);
-    to_peer = fdopen(in[1], "w");
-    FILE *from = fdopen(out[0], "r");
-    while (told_count < NAMES_MAX &&
-           fscanf(from, "%31s %199s", told[told_count].name, told[told_count].value) == 2)
-        if (strcmp(told[told_count++].name, "ca") == 0)
-            break;
-    fclose(from);
-    loop = loop_new();
-    return told_count == 12 ? 0 : 1;
-}
-
-static int stop_peer(void)
-{
-    loop_free(&loop);
-    fclose(to_peer);
-    return waitpid(peer, NULL, 0) == peer ? 0 : 1;
+    return peer_rig_start("tests/unit/common/http/stream_peer.py");
 }
 
 struct seen {
@@ -109,23 +53,6 @@ static void on_end(void *arg, const struct err *err)
     snprintf(seen->code, sizeof seen->code, "%s", err->code);
     seen->class = err->class;
     loop_stop(loop);
-}
-
-static void too_late(void *arg)
-{
-    *(bool *)arg = true;
-    loop_stop(loop);
-}
-
-static void run(void)
-{
-    bool late = false;
-    struct timer *limit = timer_new(loop, too_late, &late);
-    timer_start(limit, 20000, 0);
-    loop_run(loop);
-    timer_free(&limit);
-    loop_pass(loop);
-    CU_ASSERT_FALSE(late);
 }
 
 static struct stream_options options_for(struct seen *seen, const char *behaviour)
@@ -328,9 +255,8 @@ static void test_closes_from_inside(void)
 
 int main(void)
 {
-    signal(SIGPIPE, SIG_IGN);
     CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("http/stream", start_peer, stop_peer);
+    CU_pSuite suite = CU_add_suite("http/stream", start_peer, peer_rig_stop);
     CU_add_test(suite, "carries bytes", test_carries_bytes);
     CU_add_test(suite, "tells the end last", test_tells_the_end_last);
     CU_add_test(suite, "refuses", test_refuses);

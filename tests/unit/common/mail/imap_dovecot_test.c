@@ -2,77 +2,23 @@
  * news by IDLE, and mails that vanish. Nothing is marked as seen. */
 #include "mail/imap_session.h"
 
-#include <CUnit/Basic.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "unit/common/http/peer_rig.h"
 
-#include "base/mem.h"
-
-static struct {
-    char name[32], value[200];
-} told[8];
-static size_t told_count;
-static FILE *to_peer, *from_peer;
-static pid_t peer;
-static struct loop *loop;
 static struct imap_session *session;
 static struct secret *secret;
 
-static const char *peer_says(const char *name)
-{
-    for (size_t i = 0; i < told_count; i++)
-        if (strcmp(told[i].name, name) == 0)
-            return told[i].value;
-    CU_FAIL_FATAL("the peer did not say that");
-    return "";
-}
-
 static int start_peer(void)
 {
-    int in[2], out[2];
-    signal(SIGPIPE, SIG_IGN);
-    if (pipe(in) != 0 || pipe(out) != 0)
-        return 1;
-    peer = fork();
-    if (peer == 0) {
-        dup2(in[0], 0);
-        dup2(out[1], 1);
-        for (int fd = 3; fd < 64; fd++)
-            close(fd);
-        execl("/usr/bin/python3", "python3", "tests/unit/common/mail/dovecot_peer.py",
-              (char *)NULL);
-        _exit(127);
-    }
-    close(in[0]);
-    close(out[1]);
-    to_peer = fdopen(in[1], "w");
-    from_peer = fdopen(out[0], "r");
-    while (told_count < 7 &&
-           fscanf(from_peer, "%31s %199s", told[told_count].name, told[told_count].value) == 2)
-        told_count++;
-    loop = loop_new();
-    return told_count == 7 ? 0 : 1;
-}
-
-static int stop_peer(void)
-{
-    loop_free(&loop);
-    fclose(to_peer);
-    fclose(from_peer);
-    return waitpid(peer, NULL, 0) == peer ? 0 : 1;
+    return peer_rig_start("tests/unit/common/mail/dovecot_peer.py");
 }
 
 /* Lets the peer do something and returns the number that it answers. */
 static long let_peer(const char *word)
 {
     long value = -1;
-    fprintf(to_peer, "%s\n", word);
-    fflush(to_peer);
-    CU_ASSERT_EQUAL_FATAL(fscanf(from_peer, " done %ld", &value), 1);
+    fprintf(rig.to, "%s\n", word);
+    fflush(rig.to);
+    CU_ASSERT_EQUAL_FATAL(fscanf(rig.from, " done %ld", &value), 1);
     return value;
 }
 
@@ -107,22 +53,11 @@ static void on_end(void *arg, const struct err *err)
     loop_stop(loop);
 }
 
-static void too_late(void *arg)
+/* One step: the loop runs until the session tells something. */
+static void step(void)
 {
-    *(bool *)arg = true;
-    loop_stop(loop);
-}
-
-static void run(void)
-{
-    bool late = false;
-    struct timer *limit = timer_new(loop, too_late, &late);
     memset(&seen, 0, sizeof seen);
-    timer_start(limit, 30000, 0);
-    loop_run(loop);
-    timer_free(&limit);
-    loop_pass(loop);
-    CU_ASSERT_FALSE_FATAL(late);
+    run();
 }
 
 static void open_session(enum stream_security security, const char *password)
@@ -142,7 +77,7 @@ static void open_session(enum stream_security security, const char *password)
         .on_end = on_end,
     };
     session = imap_session_open(&options);
-    run();
+    step();
 }
 
 static void close_session(void)
@@ -160,7 +95,7 @@ static void test_logs_in_over_tls(void)
         CU_ASSERT_TRUE_FATAL(seen.ready);
         CU_ASSERT_TRUE(imap_session_can(session, "IDLE"));
         imap_session_logout(session);
-        run();
+        step();
         CU_ASSERT_TRUE(seen.ended);
         CU_ASSERT_STRING_EQUAL(seen.code, "");
         close_session();
@@ -173,7 +108,7 @@ static void test_logs_in_over_tls(void)
 static void select_inbox(void)
 {
     CU_ASSERT_TRUE_FATAL(imap_session_select(session, "INBOX", false));
-    run();
+    step();
     CU_ASSERT_TRUE_FATAL(seen.answer.ok);
 }
 
@@ -183,7 +118,7 @@ static void test_reads(void)
     open_session(STREAM_TLS, peer_says("password"));
     CU_ASSERT_FALSE_FATAL(seen.ended);
     imap_session_select(session, "No such box", false);
-    run();
+    step();
     CU_ASSERT_FALSE(seen.answer.ok);
     CU_ASSERT_PTR_NOT_NULL(strstr(seen.answer.words, "exist"));
     select_inbox();
@@ -191,35 +126,35 @@ static void test_reads(void)
     CU_ASSERT_EQUAL(seen.answer.selected.next_uid, 4);
     CU_ASSERT_TRUE(seen.answer.selected.validity > 0);
     imap_session_search(session, 2, 50001, 1000);
-    run();
+    step();
     CU_ASSERT_EQUAL_FATAL(seen.answer.uid_count, 2);
     CU_ASSERT_EQUAL(seen.answer.uids[0], 2);
     imap_session_search(session, 4, 50003, 0);
-    run();
+    step();
     CU_ASSERT_EQUAL(seen.answer.uid_count, 0);
     imap_session_search(session, 1, 0, 0); /* the newest */
-    run();
+    step();
     CU_ASSERT_EQUAL_FATAL(seen.answer.uid_count, 1);
     CU_ASSERT_EQUAL(seen.answer.uids[0], 3);
 
     long size = strtol(peer_says("size"), NULL, 10);
     imap_session_look(session, uids, 3);
-    run();
+    step();
     CU_ASSERT_EQUAL_FATAL(seen.answer.look_count, 2);
     CU_ASSERT_EQUAL(seen.answer.looks[1].uid, 2);
     CU_ASSERT_EQUAL(seen.answer.looks[1].size_bytes, size);
     CU_ASSERT_TRUE(seen.answer.looks[1].internal_ms > 1700000000000);
     imap_session_fetch(session, 2, 0);
-    run();
+    step();
     CU_ASSERT_TRUE_FATAL(seen.answer.found);
     CU_ASSERT_EQUAL(seen.answer.mail_length, (size_t)size);
     CU_ASSERT_EQUAL(strncmp(seen.answer.mail, "Subject: hostile\r\n\r\n)\r\nA1 OK", 28), 0);
     CU_ASSERT_EQUAL(memcmp(seen.answer.mail + size - 4, "xx\r\n", 4), 0);
     imap_session_fetch(session, 2, 100);
-    run();
+    step();
     CU_ASSERT_EQUAL(seen.answer.mail_length, 120);
     imap_session_fetch(session, 9, 0);
-    run();
+    step();
     CU_ASSERT_TRUE(seen.answer.ok);
     CU_ASSERT_FALSE(seen.answer.found);
     CU_ASSERT_EQUAL(let_peer("flags"), 0); /* nobody has read anything */
@@ -232,27 +167,27 @@ static void test_hears_of_news(void)
     select_inbox();
     uint32_t next = seen.answer.selected.next_uid;
     imap_session_search(session, next, next + 10, 0);
-    run();
+    step();
     CU_ASSERT_FALSE(imap_session_has_news(session));
     imap_session_idle(session, 20000);
     let_peer("deliver");
-    run();
+    step();
     CU_ASSERT_EQUAL(seen.answer.ask, IMAP_ASK_IDLE);
     CU_ASSERT_TRUE(imap_session_has_news(session));
     imap_session_search(session, next, next + 10, 0);
-    run();
+    step();
     CU_ASSERT_EQUAL_FATAL(seen.answer.uid_count, 1);
     CU_ASSERT_EQUAL(seen.answer.uids[0], next);
     imap_session_idle(session, 50); /* nothing comes: its time is over */
-    run();
+    step();
     CU_ASSERT_TRUE(seen.answer.ok);
     CU_ASSERT_FALSE(imap_session_has_news(session));
     static const char mail[] = "Subject: ours\r\n\r\nkept\r\n";
     CU_ASSERT_TRUE(imap_session_append(session, "INBOX", mail, sizeof mail - 1));
-    run();
+    step();
     CU_ASSERT_TRUE(seen.answer.ok);
     imap_session_fetch(session, next + 1, 0);
-    run();
+    step();
     CU_ASSERT_TRUE_FATAL(seen.answer.found);
     CU_ASSERT_EQUAL(seen.answer.mail_length, sizeof mail - 1);
     close_session();
@@ -266,10 +201,10 @@ static void test_mails_vanish_and_numbers_change(void)
     imap_cursor_select(&cursor, &seen.answer.selected, 0, 1790000000000);
     let_peer("expunge"); /* by another client, in the middle */
     imap_session_fetch(session, 1, 0);
-    run();
+    step();
     CU_ASSERT_FALSE(seen.answer.found);
     imap_session_fetch(session, 3, 0);
-    run();
+    step();
     CU_ASSERT_TRUE(seen.answer.found);
     close_session();
     long fresh = let_peer("renumber");
@@ -284,7 +219,7 @@ static void test_mails_vanish_and_numbers_change(void)
 int main(void)
 {
     CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("mail/imap_dovecot", start_peer, stop_peer);
+    CU_pSuite suite = CU_add_suite("mail/imap_dovecot", start_peer, peer_rig_stop);
     CU_add_test(suite, "logs in over TLS", test_logs_in_over_tls);
     CU_add_test(suite, "reads", test_reads);
     CU_add_test(suite, "hears of news", test_hears_of_news);

@@ -2,10 +2,7 @@
  * in, what comes of each command, news, and every way in which a server can go wrong. */
 #include "mail/imap_session.h"
 
-#include <CUnit/Basic.h>
-#include <signal.h>
-
-#include "base/clock.h"
+#include "unit/common/http/peer_rig.h"
 #include "unit/common/mail/imap_peer.h"
 
 #define HELLO                                                                                      \
@@ -27,7 +24,6 @@
     }
 #define READY LOGIN, CAN("IDLE")
 
-static struct loop *loop;
 static struct imap_peer peer;
 static struct imap_session *session;
 static struct secret *secret;
@@ -93,23 +89,6 @@ static void on_end(void *arg, const struct err *err)
         seen.class = err->class;
     }
     loop_stop(loop);
-}
-
-static void too_late(void *arg)
-{
-    *(bool *)arg = true;
-    loop_stop(loop);
-}
-
-static void run(void)
-{
-    bool late = false;
-    struct timer *limit = timer_new(loop, too_late, &late);
-    timer_start(limit, 20000, 0);
-    loop_run(loop);
-    timer_free(&limit);
-    loop_pass(loop);
-    CU_ASSERT_FALSE(late);
 }
 
 static struct imap_session_options usual(void)
