@@ -20,7 +20,7 @@ enum imap_cursor_change imap_cursor_select(struct imap_cursor *cursor,
         *cursor = (struct imap_cursor){.validity = selected->validity,
                                        .last_uid = behind_all(selected, highest),
                                        .newest_ms = now_ms,
-                                       .started_ms = now_ms};
+                                       .started_ms = now_ms - now_ms % 1000}; /* as a server's */
         return IMAP_CURSOR_NEW;
     }
     /* A rescan that is voided by another one still owes what the first one did. */
