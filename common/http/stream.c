@@ -113,7 +113,7 @@ static void flush(struct stream *stream)
  * decrypted already makes no descriptor readable, so the timer reads on. */
 static void drink(struct stream *stream)
 {
-    static _Thread_local char bytes[STREAM_STRIDE];
+    char bytes[STREAM_STRIDE];
     size_t total = 0;
     bool gone = false;
     while (!stream->ended && total < STREAM_BURST_MAX) {

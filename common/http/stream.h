@@ -19,7 +19,7 @@
 
 #define STREAM_SEND_MAX  (32u * 1024 * 1024) /* bytes that may wait to be sent */
 #define STREAM_HOST_MAX  253
-#define STREAM_STRIDE    (64u * 1024)  /* most bytes in one on_data */
+#define STREAM_STRIDE    (16u * 1024)  /* most bytes in one on_data: a record of TLS */
 #define STREAM_BURST_MAX (256u * 1024) /* bytes read before the loop's other work has its turn */
 
 enum stream_security {
