@@ -9,12 +9,13 @@ import os
 import pwd
 import secrets
 import ssl
+import tempfile
 import time
 from email.message import EmailMessage
 
 from procs import Child, free_port, give_file, own_dir, port_open, run_tool, server_user
 
-CONFIG = """base_dir = {folder}/run
+CONFIG = """base_dir = {sockets}
 state_dir = {folder}/state
 log_path = /dev/stderr
 log_debug = category=none
@@ -69,6 +70,8 @@ class Dovecot:
         self.mechanisms = mechanisms
         self.users = {}
         self.config = self.folder / "dovecot.conf"
+        # A socket's path has at most 107 bytes, and Dovecot makes folders below.
+        self.sockets = tempfile.TemporaryDirectory(prefix="dovecot-")
         self.child = Child("dovecot", ["/usr/sbin/dovecot", "-F", "-c", self.config],
                            self.folder / "dovecot.log", user=self.user)
 
@@ -105,10 +108,11 @@ class Dovecot:
         user, group = self._names()
         if not self.config.exists():
             self._make_certificates()
-            for name in ("run", "state", "mail"):
+            own_dir(self.sockets.name, self.user, 0o755)
+            for name in ("state", "mail"):
                 own_dir(self.folder / name, self.user, 0o755)
             give_file(self.config, CONFIG.format(
-                folder=self.folder, user=user, group=group, port=self.port,
+                folder=self.folder, sockets=self.sockets.name, user=user, group=group, port=self.port,
                 tls_port=self.tls_port, mechanisms=self.mechanisms), self.user)
             self._write_users()
         self.child.start()
