@@ -29,7 +29,8 @@ struct stream {
     struct err end;
     bool inside, open, ended, told;
     bool address_refused, address_tried;
-    bool *gone; /* set when the owner closes from inside a callback */
+    int depth;   /* calls of its owner that are on the stack */
+    bool closed; /* in one of them: freed when the last has returned */
 };
 
 /* ---- the end ---- */
@@ -75,6 +76,13 @@ static void end_for(struct stream *stream, CURLcode curl)
     end(stream, &err);
 }
 
+/* An owner's call is over. */
+static void leave(struct stream *stream)
+{
+    if (--stream->depth == 0 && stream->closed)
+        free(stream);
+}
+
 /* ---- bytes ---- */
 
 static void wipe(struct stream *stream)
@@ -109,35 +117,36 @@ static void flush(struct stream *stream)
     watch_set(stream->watch, all ? WATCH_READ : WATCH_READ | WATCH_WRITE);
 }
 
+/* Reads once and hands it on; false if there is no more. */
+static bool sip(struct stream *stream, size_t *total)
+{
+    char bytes[STREAM_STRIDE];
+    size_t length = 0;
+    CURLcode curl = curl_easy_recv(stream->easy, bytes, sizeof bytes, &length);
+    if (curl == CURLE_OK && length > 0) {
+        *total += length;
+        stream->options.on_data(stream->options.arg, bytes, length);
+        return !stream->closed && !stream->ended;
+    }
+    if (curl == CURLE_OK)
+        end_with(stream, ERR_RETRY_LATER, "stream.closed", "the other side ended the stream");
+    else if (curl != CURLE_AGAIN)
+        end_for(stream, curl);
+    return false;
+}
+
 /* Hands on what came until there is no more, or others shall have their turn: what TLS has
  * decrypted already makes no descriptor readable, so the timer reads on. */
 static void drink(struct stream *stream)
 {
-    char bytes[STREAM_STRIDE];
     size_t total = 0;
-    bool gone = false;
-    while (!stream->ended && total < STREAM_BURST_MAX) {
-        size_t length = 0;
-        CURLcode curl = curl_easy_recv(stream->easy, bytes, sizeof bytes, &length);
-        if (curl == CURLE_AGAIN)
-            return;
-        if (curl != CURLE_OK) {
-            end_for(stream, curl);
-            return;
-        }
-        if (length == 0) {
-            end_with(stream, ERR_RETRY_LATER, "stream.closed", "the other side ended the stream");
-            return;
-        }
-        total += length;
-        stream->gone = &gone;
-        stream->options.on_data(stream->options.arg, bytes, length);
-        if (gone)
-            return;
-        stream->gone = NULL;
-    }
-    if (!stream->ended)
+    bool more = true;
+    stream->depth++;
+    while (more && total < STREAM_BURST_MAX)
+        more = sip(stream, &total);
+    if (more)
         timer_start(stream->again, 0, 0);
+    leave(stream);
 }
 
 static void on_ready(void *arg, int events)
@@ -170,7 +179,6 @@ static void on_again(void *arg)
 static void connected(struct stream *stream)
 {
     curl_socket_t fd = CURL_SOCKET_BAD;
-    bool gone = false;
     if (curl_easy_getinfo(stream->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
         fd == CURL_SOCKET_BAD) {
         end_with(stream, ERR_RETRY_LATER, "stream.reset", "the connection ended at once");
@@ -179,17 +187,13 @@ static void connected(struct stream *stream)
     stream->open = true;
     stream->watch = watch_new(stream->options.loop, fd, on_ready, stream);
     watch_set(stream->watch, WATCH_READ);
-    stream->gone = &gone;
+    stream->depth++;
     stream->options.on_open(stream->options.arg);
-    if (gone)
-        return;
-    stream->gone = NULL;
-    if (stream->ended)
-        return;
-    if (stream->out.length > 0)
+    if (!stream->closed && !stream->ended && stream->out.length > 0)
         flush(stream);
-    if (!stream->ended) /* what came with the last of the handshake */
+    if (!stream->closed && !stream->ended) /* what came with the last of the handshake */
         timer_start(stream->again, 0, 0);
+    leave(stream);
 }
 
 static void on_acted(void *arg)
@@ -296,8 +300,8 @@ void stream_close(struct stream **stream)
     if (s == NULL)
         return;
     assert(!s->inside);
-    if (s->gone != NULL)
-        *s->gone = true;
+    *stream = NULL;
+    s->closed = true;
     watch_free(&s->watch);
     if (s->easy != NULL) {
         curl_multi_remove_handle(s->multi.curl, s->easy); /* closes the connection */
@@ -307,8 +311,8 @@ void stream_close(struct stream **stream)
     timer_free(&s->again);
     timer_free(&s->stall);
     wipe(s);
-    free(s);
-    *stream = NULL;
+    if (s->depth == 0)
+        free(s);
 }
 
 void stream_send(struct stream *stream, const void *bytes, size_t length)

@@ -114,7 +114,8 @@ struct imap_session {
     int challenges;       /* of the login */
     bool news, wake, leaving, told_ready;
     struct err broken; /* why the stream ended */
-    bool *gone;        /* set when the owner closes from inside a callback */
+    int depth;         /* steps of it that are on the stack */
+    bool closed;       /* by its owner, in one of them */
 };
 
 /* Does what the table says for the event. The owner may close the session in it. */

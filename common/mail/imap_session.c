@@ -271,6 +271,19 @@ static void log_out(struct imap_session *session)
 
 /* ---- the table's executor ---- */
 
+static void destroy(struct imap_session *session)
+{
+    imap_command_fini(&session->command);
+    imap_take_reset(&session->asked);
+    imap_reader_fini(&session->reader);
+    strbuf_fini(&session->capabilities);
+    arena_free(&session->arena);
+    free(session->host);
+    free(session->user);
+    free(session->ca_file);
+    free(session);
+}
+
 static bool act(struct imap_session *session, enum imap_act act, enum imap_event event)
 {
     switch (act) {
@@ -333,27 +346,30 @@ static bool act(struct imap_session *session, enum imap_act act, enum imap_event
     return true;
 }
 
-/* The owner may close the session in what a rule does: nothing is looked at after that. */
+/* The owner may close the session in what a rule does: it is freed when the last step that is on
+ * the stack ends. */
+static bool leave(struct imap_session *session)
+{
+    bool closed = session->closed;
+    if (--session->depth == 0 && closed)
+        destroy(session);
+    return closed;
+}
+
 void imap_dispatch(struct imap_session *session, enum imap_event event)
 {
-    bool gone = false, *outer = session->gone;
+    session->depth++;
     for (int i = 0; i < DEPTH_MAX && session->state != IMAP_OVER; i++) {
         const struct imap_rule *rule = imap_rule_for(session->state, event);
         session->state = rule->to;
-        session->gone = &gone;
         bool sent = act(session, rule->act, event);
-        if (gone) {
-            if (outer != NULL)
-                *outer = true;
-            return;
-        }
-        session->gone = outer;
         event = IMAP_ON_OK;
         if (sent && session->state == IMAP_READY && session->leaving)
             event = IMAP_ON_LOGOUT;
         else if (sent)
-            return;
+            break;
     }
+    leave(session);
 }
 
 /* ---- what comes ---- */
@@ -393,21 +409,19 @@ static bool take_response(struct imap_session *session)
 {
     struct imap_response response;
     struct err err;
-    bool gone = false, kept = false;
+    bool kept = false;
     arena_reset(session->arena);
     if (imap_parse(session->arena, session->reader.response.data, session->reader.response.length,
                    &response, &err) != 0) {
         end(session, &err);
         return false;
     }
-    session->gone = &gone;
+    session->depth++;
     take(session, &response, &kept);
-    if (gone)
-        return false;
-    session->gone = NULL;
     if (!kept)
         imap_reader_next(&session->reader);
-    return session->state != IMAP_OVER;
+    bool over = session->state == IMAP_OVER;
+    return !leave(session) && !over;
 }
 
 static bool is_awaiting(const struct imap_session *session)
@@ -495,18 +509,11 @@ void imap_session_close(struct imap_session **session)
     struct imap_session *s = *session;
     if (s == NULL)
         return;
-    if (s->gone != NULL)
-        *s->gone = true;
+    *session = NULL;
+    s->closed = true;
+    s->state = IMAP_OVER;
     stream_close(&s->stream);
     timer_free(&s->timer);
-    imap_command_fini(&s->command);
-    imap_take_reset(&s->asked);
-    imap_reader_fini(&s->reader);
-    strbuf_fini(&s->capabilities);
-    arena_free(&s->arena);
-    free(s->host);
-    free(s->user);
-    free(s->ca_file);
-    free(s);
-    *session = NULL;
+    if (s->depth == 0)
+        destroy(s);
 }
