@@ -171,6 +171,19 @@ def test_attachments_are_kept(desk):
     mailbox.remove()
 
 
+def test_attachments_that_nobody_claimed_are_swept(desk):
+    server(desk)
+    desk.prepare()
+    for name, age in (("old", "25 hours"), ("young", "23 hours")):
+        desk.sql("INSERT INTO attachments (tenant_id, channel, event_id, number, kind, name,"
+                 " content_type, size_bytes, content, created_at) VALUES (%s, 'mail', %s, 1, 'file',"
+                 " 'x', 'text/plain', 1, 'x', clock_timestamp() - %s::interval)",
+                 tenant_id(desk), name, age)
+    pollers(desk)
+    desk.wait(lambda: desk.sql("SELECT event_id FROM attachments WHERE event_id IN ('old', 'young')")
+              == [("young",)], 20, "the sweep")
+
+
 def test_a_large_mail_comes_in_part(desk):
     pollers(desk)
     mailbox = Mailbox(desk)
