@@ -31,7 +31,7 @@ foreach(source ${unit_tests})
     if(FRONTDESK_SANITIZE)
         target_compile_options(${target} PRIVATE -O0) # compiled in half the time, and run once
     endif()
-    foreach(owner ingress engine responder deskctl)
+    foreach(owner ingress engine responder mailpoller deskctl)
         if(name MATCHES "^(services|tools)/${owner}/" AND TARGET ${owner}_objs)
             target_link_libraries(${target} PRIVATE ${owner}_objs)
         endif()

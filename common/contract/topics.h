@@ -8,6 +8,7 @@
 enum topic {
     TOPIC_INBOUND_VOICE,
     TOPIC_INBOUND_SMS,
+    TOPIC_INBOUND_MAIL,
     TOPIC_OUTBOUND_SMS,
     TOPIC_RECEIPTS,
     TOPIC_VOICE_STREAM,
@@ -21,11 +22,11 @@ enum topic {
 const char *topic_name(struct arena *arena, const char *prefix, enum topic topic);
 
 /* Consumer group of the engines on an inbound topic, one a lane so that none delays another:
- * "<prefix>engine.sms", "<prefix>engine.voice"; in the arena. */
+ * "<prefix>engine.sms", "<prefix>engine.voice", "<prefix>engine.mail"; in the arena. */
 const char *topic_engine_group(struct arena *arena, const char *prefix, enum topic inbound);
 
-/* "tenant:address" for inbound lanes; the address is E.164 or a withheld caller's own id
- * (contract/voice.h). */
+/* "tenant:address" for inbound lanes; the address is E.164, a lower-case mail address, or a
+ * withheld caller's own id (contract/voice.h). */
 const char *topic_key_contact(struct arena *arena, const char *tenant, const char *address);
 
 /* "tenant:session" for outbound lanes. */

@@ -138,7 +138,7 @@ void http_client_flush(struct http_shard *shard)
     }
     int left;
     CURLMsg *message;
-    while ((message = curl_multi_info_read(shard->multi, &left)) != NULL) {
+    while ((message = curl_multi_info_read(shard->multi.curl, &left)) != NULL) {
         char *private = NULL;
         CURLcode curl = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
@@ -210,17 +210,27 @@ static void init_curl(void)
     http_must((int)curl_global_init(CURL_GLOBAL_DEFAULT));
 }
 
-struct http_client *http_client_new(const struct http_client_options *options)
+void http_curl_init(void)
 {
     pthread_once(&curl_once, init_curl);
+}
+
+const char *http_ca_file(void)
+{
+    const char *ca_file = getenv("SSL_CERT_FILE");
+    return ca_file != NULL && ca_file[0] != '\0' ? ca_file : CA_BUNDLE;
+}
+
+struct http_client *http_client_new(const struct http_client_options *options)
+{
+    http_curl_init();
     struct http_client *client = xcalloc(1, sizeof *client);
     client->loop = options->loop;
     client->exceptions = options->exceptions;
     client->max_connections =
         options->max_connections > 0 ? (size_t)options->max_connections : MAX_CONNECTIONS_DEFAULT;
     client->shard_max = (client->max_connections + HTTP_SHARD_TRANSFERS - 1) / HTTP_SHARD_TRANSFERS;
-    const char *ca_file = getenv("SSL_CERT_FILE"); /* OpenSSL's own variable */
-    client->ca_file = ca_file != NULL && ca_file[0] != '\0' ? ca_file : CA_BUNDLE;
+    client->ca_file = http_ca_file();
     return client;
 }
 

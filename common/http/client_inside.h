@@ -71,10 +71,20 @@ const char *http_limits_name(const struct http_limits *limits, int64_t now_ms);
 #define HTTP_RECEIVE_BUFFER_BYTES 1024L
 #define HTTP_UPLOAD_BUFFER_BYTES  16384L
 
+/* A multi handle of curl, driven by the loop. */
+struct http_multi {
+    struct loop *loop;        /* borrowed, as the next three */
+    bool *inside;             /* true while curl is on the stack */
+    void (*acted)(void *arg); /* curl has worked and returned: its messages may be read. The multi
+                                 may be closed in it. */
+    void *arg;
+    void *curl; /* CURLM */
+    struct timer *timer;
+};
+
 struct http_shard {
     struct http_client *client;
-    void *multi; /* CURLM */
-    struct timer *timer;
+    struct http_multi multi;
     size_t count; /* transfers in the multi */
 };
 
@@ -117,7 +127,15 @@ struct http_transfer {
     bool public_only, address_refused, address_tried; /* tried: at least one was allowed */
 };
 
-/* ---- client_shard.c: multi handles on the loop ---- */
+/* ---- client_multi.c ---- */
+
+/* Makes the handle; loop, inside, acted and arg are set. The struct may not move from then on. */
+void http_multi_open(struct http_multi *multi);
+
+/* Ends it; no easy handle may be left in it, and curl may not be on the stack. */
+void http_multi_close(struct http_multi *multi);
+
+/* ---- client_shard.c: multi handles with room for some transfers each ---- */
 
 /* Adds the prepared transfer to a shard with room. Not from inside curl. */
 void http_shard_add(struct http_transfer *transfer);
@@ -145,6 +163,13 @@ void http_easy_forget_upload(struct http_transfer *transfer);
 void http_easy_error(int curl, struct err *err);
 
 /* ---- client.c ---- */
+
+/* Initialises curl once for the process. Any thread. */
+void http_curl_init(void);
+
+/* The bundle that certificates are checked against: what SSL_CERT_FILE (OpenSSL's own variable)
+ * names, else the system's. Lives for ever. */
+const char *http_ca_file(void);
 
 /* Sets the transfer's timer to its next limit, unless it runs earlier already: then it looks again.
  */

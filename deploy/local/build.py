@@ -12,8 +12,8 @@ PROGRESS = re.compile(r"^\[\d+/\d+\] ")
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-PROGRAMS = ("frontdesk-ingress", "frontdesk-engine", "frontdesk-responder", "deskctl",
-            "stand-twilio", "stand-model", "stand-tool")
+PROGRAMS = ("frontdesk-ingress", "frontdesk-engine", "frontdesk-responder", "frontdesk-mailpoller",
+            "deskctl", "stand-twilio", "stand-model", "stand-tool")
 
 
 def jobs():

@@ -6,6 +6,7 @@ stand-ins, services) can share them: ./run has one of each, every file of tests 
 
 import json
 import os
+import secrets
 import threading
 
 from build import CHECKOUT
@@ -23,7 +24,8 @@ PORTS = {
     "tool": 18102, "relay": 18083,
 }
 ROLES = {"engine": "frontdesk_engine", "responder": "frontdesk_responder",
-         "deskctl": "frontdesk_ops", "console": "frontdesk_console"}
+         "mailpoller": "frontdesk_mailpoller", "deskctl": "frontdesk_ops",
+         "console": "frontdesk_console"}
 SERVICES = ("ingress", "engine", "responder")
 
 
@@ -141,6 +143,9 @@ class Installation:
             config.update(database_url=self.database_url(ROLES["responder"]),
                           public_url=self.public_url, twilio_base_url=self.twilio_url,
                           credentials_key_file=self.keys / "credentials.key")
+        elif kind == "mailpoller":
+            config.update(database_url=self.database_url(ROLES["mailpoller"]),
+                          mail_token_key_file=self.keys / "mail.key")
         return config
 
     def deskctl_environment(self):
@@ -226,6 +231,7 @@ class Installation:
         own_dir(self.folder / "log")
         if not self.keys.exists():
             self.deskctl("keys", "generate", "--dir", self.keys)
+            give_file(self.keys / "mail.key", secrets.token_hex(32) + "\n")
         self.deskctl("db", "migrate")
         if not self.servers.template:
             for role in ROLES.values():

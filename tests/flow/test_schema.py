@@ -100,6 +100,7 @@ WITHOUT_KEY = {
     ("inbox_events", "claim_id"): "marks one claim, names no row",
     ("inbox_events", "provider_id"): "the provider's",
     ("messages", "provider_id"): "the provider's",
+    ("attachments", "event_id"): "the ce_id, written before the event",
     ("llm_calls", "request_id"): "the provider's",
     ("tool_calls", "provider_id"): "the provider's",
     ("receptions", "escalation_id"): "given before the task is made",

@@ -29,6 +29,9 @@ QUICK = {
     "responder": {"worker_lease_ms": 2000, "adopt_every_ms": 200, "lookup_after_ms": 3000,
                   "request_timeout_ms": 5000, "session_timeout_ms": 3000, "heartbeat_ms": 300,
                   "gap_audit_every_ms": 0},  # it would find what a test keeps from the inbox
+    "mailpoller": {"worker_lease_ms": 2000, "adopt_every_ms": 200, "poll_every_ms": 300,
+                   "idle_ms": 2000, "retry_ms": 200, "retry_max_ms": 1000, "login_retry_ms": 1000,
+                   "command_timeout_ms": 10000},
 }
 
 

@@ -4,6 +4,7 @@
 #include "contract/event.h"
 
 #include "base/clock.h"
+#include "contract/mail.h"
 #include "contract/topics.h"
 #include "contract/voice.h"
 #include "json/json.h"
@@ -36,6 +37,8 @@ union any {
     struct voice_dialled dialled;
     struct voice_recorded recorded;
     struct voice_frame frame;
+    struct mail_received mail;
+    struct mail_reported report;
 };
 
 #define ADAPT(name, member)                                                                        \
@@ -62,6 +65,8 @@ ADAPT(voice_ended, ended)
 ADAPT(voice_dialled, dialled)
 ADAPT(voice_recorded, recorded)
 ADAPT(voice_frame, frame)
+ADAPT(mail_received, mail)
+ADAPT(mail_reported, report)
 
 static const struct type {
     const char *name;
@@ -82,6 +87,8 @@ static const struct type {
     {EVENT_VOICE_DIALLED, decode_dialled, encode_dialled},
     {EVENT_VOICE_RECORDED, decode_recorded, encode_recorded},
     {EVENT_VOICE_FRAME, decode_frame, encode_frame},
+    {EVENT_MAIL_RECEIVED, decode_mail, encode_mail},
+    {EVENT_MAIL_REPORTED, decode_report, encode_report},
 };
 
 /* ---- reading goldens ---- */

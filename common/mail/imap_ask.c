@@ -1,0 +1,150 @@
+/* What can be asked of an open IMAP session: the commands, and how each is written. */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "mail/imap_inside.h"
+#include "mail/parse.h"
+
+bool imap_session_is_ready(const struct imap_session *session)
+{
+    return session->state == IMAP_READY;
+}
+
+static struct imap_command *ask(struct imap_session *session, enum imap_ask ask, const char *words)
+{
+    assert(imap_session_is_ready(session));
+    imap_take_reset(&session->asked);
+    session->asked.ask = ask;
+    session->asked.answer.code = session->asked.answer.words = "";
+    session->code[0] = session->words[0] = '\0';
+    imap_new_tag(session);
+    imap_command_begin(&session->asked.command, session->tag, words);
+    return &session->asked.command;
+}
+
+static void commit(struct imap_session *session)
+{
+    imap_command_end(&session->asked.command);
+    imap_dispatch(session, session->asked.ask == IMAP_ASK_IDLE ? IMAP_ON_IDLE : IMAP_ON_COMMAND);
+}
+
+/* The name as it is sent, in *out; false if it can be none. */
+static bool name_of(const char *mailbox, struct strbuf *out)
+{
+    strbuf_init(out, IMAP_NAME_MAX);
+    if (imap_mailbox_name(out, mailbox))
+        return true;
+    strbuf_fini(out);
+    return false;
+}
+
+bool imap_session_select(struct imap_session *session, const char *mailbox, bool read_only)
+{
+    struct strbuf name;
+    if (!name_of(mailbox, &name))
+        return false;
+    struct imap_command *command = ask(session, IMAP_ASK_SELECT, read_only ? "EXAMINE" : "SELECT");
+    imap_command_string(command, name.data, name.length, imap_literals_of(session));
+    strbuf_fini(&name);
+    commit(session);
+    return true;
+}
+
+void imap_session_search(struct imap_session *session, uint32_t first, uint32_t last,
+                         int64_t since_ms)
+{
+    char date[IMAP_DATE_SIZE];
+    struct imap_command *command = ask(session, IMAP_ASK_SEARCH, "UID SEARCH");
+    session->news = false;
+    session->asked.uids_first = last > 0 ? first : 1;
+    session->asked.uids_last = last > 0 ? last : UINT32_MAX;
+    if (last > 0)
+        imap_command_words(command, "UID %" PRIu32 ":%" PRIu32, first, last);
+    else
+        imap_command_words(command, "UID *");
+    if (since_ms > 0)
+        imap_command_words(command, "SINCE %s", imap_date(since_ms, date));
+    commit(session);
+}
+
+void imap_session_look(struct imap_session *session, const uint32_t *uids, size_t count)
+{
+    struct imap_command *command = ask(session, IMAP_ASK_LOOK, "UID FETCH ");
+    assert(count > 0 && count <= IMAP_LOOKS_MAX);
+    for (size_t i = 0; i < count; i++)
+        strbuf_printf(&command->text, "%s%" PRIu32, i > 0 ? "," : "", uids[i]);
+    imap_command_words(command, "(UID RFC822.SIZE INTERNALDATE)");
+    commit(session);
+}
+
+void imap_session_fetch(struct imap_session *session, uint32_t uid, size_t text_max)
+{
+    struct imap_command *command = ask(session, IMAP_ASK_FETCH, "UID FETCH");
+    session->asked.uid = uid;
+    session->asked.text_max = text_max;
+    if (text_max == 0)
+        imap_command_words(command, "%" PRIu32 " (UID BODY.PEEK[])", uid);
+    else
+        imap_command_words(command, "%" PRIu32 " (UID BODY.PEEK[HEADER] BODY.PEEK[TEXT]<0.%zu>)",
+                           uid, text_max);
+    commit(session);
+}
+
+bool imap_session_append(struct imap_session *session, const char *mailbox, const char *mail,
+                         size_t length)
+{
+    struct strbuf name;
+    if (length == 0 || length > MAIL_BYTES_MAX || memchr(mail, '\0', length) != NULL ||
+        !name_of(mailbox, &name))
+        return false;
+    struct imap_command *command = ask(session, IMAP_ASK_APPEND, "APPEND");
+    imap_command_string(command, name.data, name.length, imap_literals_of(session));
+    strbuf_fini(&name);
+    imap_command_words(command, "(\\Seen)");
+    imap_command_literal(command, mail, length, imap_literals_of(session));
+    commit(session);
+    return true;
+}
+
+void imap_session_noop(struct imap_session *session)
+{
+    ask(session, IMAP_ASK_NOOP, "NOOP");
+    commit(session);
+}
+
+void imap_session_idle(struct imap_session *session, int64_t max_ms)
+{
+    ask(session, IMAP_ASK_IDLE, "IDLE");
+    session->wake = false;
+    session->asked.idle_ms = max_ms;
+    commit(session);
+}
+
+void imap_session_wake(struct imap_session *session)
+{
+    if (session->state == IMAP_IDLE_ASKED || session->state == IMAP_IDLING)
+        imap_dispatch(session, IMAP_ON_WAKE);
+}
+
+void imap_session_logout(struct imap_session *session)
+{
+    session->leaving = true;
+    if (session->state == IMAP_READY)
+        imap_dispatch(session, IMAP_ON_LOGOUT);
+    else
+        imap_session_wake(session);
+}
+
+bool imap_session_has_news(const struct imap_session *session)
+{
+    return session->news;
+}
+
+bool imap_session_can(const struct imap_session *session, const char *capability)
+{
+    char word[64];
+    snprintf(word, sizeof word, " %s ", capability);
+    return strstr(session->capabilities.data, word) != NULL;
+}

@@ -1,0 +1,246 @@
+/* What an IMAP server tells: capabilities, statuses, the data of answers. Everything that was not
+ * asked for, or is about other mails, is left out. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "mail/imap_inside.h"
+
+#define UIDS_MAX IMAP_WINDOW
+
+/* ---- statuses ---- */
+
+static void take_capabilities(struct imap_session *session, const struct imap_node *first)
+{
+    strbuf_clear(&session->capabilities);
+    strbuf_add_char(&session->capabilities, ' ');
+    for (const struct imap_node *node = first; node != NULL; node = node->next) {
+        for (size_t i = 0; node->kind == IMAP_ATOM && i < node->length; i++) {
+            char c = node->text[i];
+            strbuf_add_char(&session->capabilities,
+                            c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c);
+        }
+        strbuf_add_char(&session->capabilities, ' ');
+    }
+}
+
+/* A server's words on one line of UTF-8. */
+static void take_words(char *out, size_t size, const char *text)
+{
+    size_t length = strnlen(text, size - 1);
+    bool utf8 = text_is_utf8(text, strlen(text));
+    if (utf8)
+        length = text_utf8_prefix(text, size - 1);
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        out[i] = c < ' ' || c == 127 || (c > 127 && !utf8) ? '?' : (char)c;
+    }
+    out[length] = '\0';
+}
+
+void imap_take_status(struct imap_session *session, const struct imap_response *response)
+{
+    const struct imap_node *code = response->code;
+    session->code[0] = '\0';
+    take_words(session->words, sizeof session->words, response->text);
+    if (code == NULL || code->kind != IMAP_ATOM)
+        return;
+    for (size_t i = 0; i < code->length && i + 1 < sizeof session->code; i++) {
+        char c = code->text[i];
+        session->code[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+        session->code[i + 1] = '\0';
+    }
+    if (imap_node_is(code, "CAPABILITY"))
+        take_capabilities(session, code->next);
+}
+
+static void take_selected(struct imap_selected *selected, const struct imap_node *code)
+{
+    int64_t value;
+    if (imap_node_is(code, "UIDVALIDITY") && imap_node_number(code->next, 1, UINT32_MAX, &value))
+        selected->validity = (uint32_t)value;
+    else if (imap_node_is(code, "UIDNEXT") && imap_node_number(code->next, 1, UINT32_MAX, &value))
+        selected->next_uid = (uint32_t)value;
+    else if (imap_node_is(code, "HIGHESTMODSEQ") &&
+             imap_node_number(code->next, 0, INT64_MAX, &value))
+        selected->mod_sequence = (uint64_t)value;
+}
+
+/* ---- searches ---- */
+
+static void add_uid(struct imap_asked *asked, int64_t uid)
+{
+    struct imap_answer *answer = &asked->answer;
+    if (uid < asked->uids_first || uid > asked->uids_last || answer->uid_count == UIDS_MAX)
+        return;
+    if (answer->uid_count == asked->uids_room) {
+        asked->uids_room = asked->uids_room > 0 ? 2 * asked->uids_room : 64;
+        answer->uids = xreallocarray(answer->uids, asked->uids_room, sizeof *answer->uids);
+    }
+    answer->uids[answer->uid_count++] = (uint32_t)uid;
+}
+
+static void take_search(struct imap_asked *asked, const struct imap_node *first)
+{
+    int64_t uid;
+    for (const struct imap_node *node = first; node != NULL; node = node->next)
+        if (imap_node_number(node, 1, UINT32_MAX, &uid))
+            add_uid(asked, uid);
+}
+
+/* "4,7:9": what a server of IMAP4rev2 answers. Only as far as the window goes. */
+static void take_set(struct imap_asked *asked, const struct imap_node *set)
+{
+    if (set == NULL || set->kind != IMAP_ATOM)
+        return;
+    for (const char *p = set->text; *p != '\0';) {
+        char *end;
+        uint64_t from = strtoul(p, &end, 10), to = from;
+        if (*end == ':')
+            to = strtoul(end + 1, &end, 10);
+        if (end == p || (*end != ',' && *end != '\0'))
+            return;
+        if (to < from) {
+            uint64_t lower = to;
+            to = from;
+            from = lower;
+        }
+        from = from < asked->uids_first ? asked->uids_first : from;
+        to = to > asked->uids_last ? asked->uids_last : to;
+        for (uint64_t uid = from; uid <= to && asked->answer.uid_count < UIDS_MAX; uid++)
+            add_uid(asked, (int64_t)uid);
+        p = *end == ',' ? end + 1 : end;
+    }
+}
+
+static void take_esearch(struct imap_asked *asked, const struct imap_node *first)
+{
+    for (const struct imap_node *node = first; node != NULL; node = node->next)
+        if (imap_node_is(node, "ALL")) {
+            take_set(asked, node->next);
+            return;
+        }
+}
+
+/* ---- mails ---- */
+
+static void take_look(struct imap_asked *asked, uint32_t uid, const struct imap_node *pairs)
+{
+    struct imap_look look = {.uid = uid};
+    size_t *count = &asked->answer.look_count;
+    for (size_t i = 0; i < *count; i++)
+        if (asked->looks[i].uid == uid)
+            return;
+    if (*count == IMAP_LOOKS_MAX ||
+        !imap_node_number(imap_pair(pairs, "RFC822.SIZE"), 0, INT64_MAX, &look.size_bytes))
+        return; /* flags that somebody changed */
+    if (!imap_node_time(imap_pair(pairs, "INTERNALDATE"), &look.internal_ms))
+        look.internal_ms = 0;
+    asked->looks[(*count)++] = look;
+    asked->answer.looks = asked->looks;
+}
+
+static void keep_mail(struct imap_asked *asked, char *owned, const char *mail, size_t length)
+{
+    free(asked->mail);
+    asked->mail = owned;
+    asked->answer.found = true;
+    asked->answer.mail = mail;
+    asked->answer.mail_length = length;
+}
+
+static void take_mail(struct imap_session *session, const struct imap_node *pairs, bool *kept)
+{
+    struct imap_asked *asked = &session->asked;
+    if (asked->text_max == 0) {
+        const struct imap_node *whole = imap_pair(pairs, "BODY[]");
+        if (whole == NULL || whole->kind != IMAP_STRING)
+            return;
+        const char *text = whole->text;
+        size_t length = whole->length;
+        const char *bytes = session->reader.response.data;
+        if (text < bytes || text > bytes + session->reader.response.length) {
+            char *copy = xmalloc(length + 1); /* it was quoted: in the arena, and small */
+            memcpy(copy, text, length);
+            keep_mail(asked, copy, copy, length);
+            return;
+        }
+        *kept = true;
+        keep_mail(asked, imap_reader_detach(&session->reader), text, length);
+        return;
+    }
+    const struct imap_node *header = imap_pair(pairs, "BODY[HEADER]");
+    const struct imap_node *text = imap_pair(pairs, "BODY[TEXT]");
+    if (header == NULL || header->kind != IMAP_STRING)
+        return;
+    size_t more = text != NULL && text->kind == IMAP_STRING ? text->length : 0;
+    if (more > asked->text_max)
+        more = asked->text_max; /* the server gave more than was asked for */
+    char *mail = xmalloc(header->length + more + 1);
+    memcpy(mail, header->text, header->length);
+    if (more > 0)
+        memcpy(mail + header->length, text->text, more);
+    keep_mail(asked, mail, mail, header->length + more);
+}
+
+static void take_fetch(struct imap_session *session, const struct imap_response *response,
+                       bool *kept)
+{
+    struct imap_asked *asked = &session->asked;
+    int64_t uid;
+    if (response->data == NULL || response->data->kind != IMAP_LIST)
+        return;
+    const struct imap_node *pairs = response->data->first;
+    if (!imap_node_number(imap_pair(pairs, "UID"), 1, UINT32_MAX, &uid))
+        return;
+    if (asked->ask == IMAP_ASK_LOOK)
+        take_look(asked, (uint32_t)uid, pairs);
+    else if (asked->ask == IMAP_ASK_FETCH && uid == asked->uid)
+        take_mail(session, pairs, kept);
+}
+
+/* ---- all of it ---- */
+
+static void take_data(struct imap_session *session, const struct imap_response *response,
+                      bool *kept)
+{
+    struct imap_asked *asked = &session->asked;
+    bool commanded = session->state == IMAP_COMMANDED;
+    if (strcmp(response->name, "CAPABILITY") == 0) {
+        take_capabilities(session, response->data);
+    } else if (strcmp(response->name, "EXISTS") == 0 && response->has_number) {
+        asked->answer.selected.exists = response->number;
+        session->news = true;
+    } else if (commanded && asked->ask == IMAP_ASK_SEARCH &&
+               strcmp(response->name, "SEARCH") == 0) {
+        take_search(asked, response->data);
+    } else if (commanded && asked->ask == IMAP_ASK_SEARCH &&
+               strcmp(response->name, "ESEARCH") == 0) {
+        take_esearch(asked, response->data);
+    } else if (commanded && strcmp(response->name, "FETCH") == 0 && response->has_number) {
+        take_fetch(session, response, kept);
+    }
+}
+
+void imap_take(struct imap_session *session, const struct imap_response *response, bool *kept)
+{
+    if (response->status == IMAP_DATA) {
+        take_data(session, response, kept);
+        return;
+    }
+    if (session->state == IMAP_COMMANDED && session->asked.ask == IMAP_ASK_SELECT)
+        take_selected(&session->asked.answer.selected, response->code);
+    imap_take_status(session, response);
+    if (strcmp(session->code, "ALERT") == 0 && session->options.on_alert != NULL)
+        session->options.on_alert(session->options.arg, session->words);
+}
+
+void imap_take_reset(struct imap_asked *asked)
+{
+    imap_command_fini(&asked->command);
+    free(asked->answer.uids);
+    free(asked->mail);
+    *asked = (struct imap_asked){0};
+}

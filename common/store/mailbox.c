@@ -1,0 +1,231 @@
+/* SQL of mailboxes and attachments. The mailpoller runs it. */
+#include "store/mailbox.h"
+
+#include <string.h>
+
+#include "json/json.h"
+
+static const char claim_sql[] =
+    "UPDATE mailboxes m SET worker = $1::uuid, fence = m.fence + 1 FROM ("
+    " SELECT d.tenant_id, d.id FROM mailboxes d"
+    " WHERE d.removed_at IS NULL AND d.due_at <= statement_timestamp()"
+    " AND (d.worker IS NULL OR (d.worker = $1::uuid AND d.id NOT IN (SELECT unnest($2::uuid[])))"
+    " OR NOT EXISTS (SELECT FROM workers w WHERE w.id = d.worker AND NOT w.dead))"
+    " ORDER BY d.due_at LIMIT $3::integer FOR NO KEY UPDATE SKIP LOCKED) AS due"
+    " WHERE m.tenant_id = due.tenant_id AND m.id = due.id"
+    " RETURNING m.tenant_id, m.id, lower(m.address), m.host, m.port, m.security, m.auth,"
+    " m.user_name, m.secret_from, m.secret_name, m.folder, m.trusted_servers::text,"
+    " (SELECT coalesce(json_agg(lower(o.address)), '[]')::text FROM mailboxes o"
+    " WHERE o.tenant_id = m.tenant_id AND o.removed_at IS NULL),"
+    " coalesce(m.uid_validity, 0), m.last_uid,"
+    " coalesce((extract(epoch FROM m.since_at) * 1000)::bigint, 0), m.rescan_to,"
+    " coalesce((extract(epoch FROM m.newest_at) * 1000)::bigint, 0),"
+    " coalesce((extract(epoch FROM m.started_at) * 1000)::bigint, 0), m.fence, m.failures";
+
+#define HELD                                                                                       \
+    " WHERE tenant_id = $1::uuid AND id = $2::uuid AND worker = $3::uuid AND fence = $4::bigint"
+
+static const char cursor_sql[] =
+    "UPDATE mailboxes SET uid_validity = $5::bigint, last_uid = $6::bigint,"
+    " since_at = to_timestamp(nullif($7::bigint, 0) / 1000.0), rescan_to = $8::bigint,"
+    " newest_at = to_timestamp(nullif($9::bigint, 0) / 1000.0),"
+    " started_at = to_timestamp(nullif($10::bigint, 0) / 1000.0),"
+    " trying_uid = NULL, tries = 0, failures = 0, last_error = NULL,"
+    " read_at = clock_timestamp()" HELD
+    " AND (uid_validity IS DISTINCT FROM $5::bigint OR last_uid <= $6::bigint) RETURNING 1";
+
+static const char begin_sql[] =
+    "UPDATE mailboxes SET tries = CASE WHEN trying_uid = $5::bigint THEN tries + 1 ELSE 1 END,"
+    " trying_uid = $5::bigint" HELD " AND removed_at IS NULL RETURNING tries";
+
+static const char alert_sql[] = "UPDATE mailboxes SET alert = $5::text" HELD;
+
+static const char end_sql[] =
+    "UPDATE mailboxes SET worker = NULL, last_error = $5::text,"
+    " failures = CASE WHEN $5::text IS NULL THEN 0 ELSE failures + 1 END,"
+    " tries = CASE WHEN $7::boolean THEN tries ELSE greatest(tries - 1, 0) END,"
+    " due_at = clock_timestamp() + $6::bigint * interval '1 ms'" HELD;
+
+static const char release_sql[] = "UPDATE mailboxes SET worker = NULL, due_at = clock_timestamp()"
+                                  " WHERE worker = $1::uuid";
+
+static const char skip_sql[] =
+    "INSERT INTO mailbox_skips (tenant_id, mailbox_id, uid_validity, uid, reason)"
+    " SELECT $1::uuid, $2::uuid, $5::bigint, $6::bigint, $7::text FROM mailboxes" HELD
+    " ON CONFLICT DO NOTHING";
+
+static const char attachment_sql[] =
+    "INSERT INTO attachments (tenant_id, channel, event_id, number, kind, name, content_type,"
+    " size_bytes, content) VALUES ($1::uuid, 'mail', $2::text, $3::integer, $4::text, $5::text,"
+    " $6::text, $7::bigint, $8::bytea) ON CONFLICT DO NOTHING";
+
+static const char sweep_sql[] =
+    "DELETE FROM attachments WHERE (tenant_id, channel, event_id, number) IN ("
+    " SELECT a.tenant_id, a.channel, a.event_id, a.number FROM attachments a"
+    " WHERE a.created_at < clock_timestamp() - interval '1 day' AND NOT EXISTS ("
+    " SELECT FROM inbox_events e WHERE e.tenant_id = a.tenant_id AND e.channel = a.channel"
+    " AND e.provider_id = a.event_id) ORDER BY a.created_at LIMIT 100) RETURNING 1";
+
+static const char *number(struct arena *arena, int64_t value)
+{
+    return arena_printf(arena, "%lld", (long long)value);
+}
+
+static const char *text_of(struct arena *arena, const struct uuid *id)
+{
+    return uuid_format(id, arena_alloc(arena, UUID_TEXT_SIZE));
+}
+
+/* ---- claim ---- */
+
+void mailbox_add_claim(struct pg_unit *unit, struct arena *arena, const char *worker,
+                       const char *held, int limit)
+{
+    struct pg_statement *statement = pg_add(unit, claim_sql);
+    pg_param(statement, worker);
+    pg_param(statement, held);
+    pg_param(statement, number(arena, limit));
+}
+
+/* A JSON array of texts; what is none is left out. */
+static size_t read_texts(struct arena *arena, const char *text, const char **out, size_t max)
+{
+    struct json *list;
+    size_t count = 0;
+    if (json_parse(text, strlen(text), &list, NULL) != 0)
+        return 0;
+    for (const struct json *item = json_first(list); item != NULL && count < max;
+         item = json_next(item))
+        if (json_type(item) == JSON_STRING)
+            out[count++] = arena_strdup(arena, json_text(item));
+    json_free(&list);
+    return count;
+}
+
+bool mailbox_read_claimed(const struct pg_answer *answer, int statement, int row,
+                          struct arena *arena, struct mailbox *out)
+{
+    const struct pg_result *r = answer->results;
+    if (row >= pg_rows(r, statement))
+        return false;
+#define TEXT(column) arena_strdup(arena, pg_text(r, statement, row, column))
+#define INT(column)  pg_int(r, statement, row, column)
+    *out = (struct mailbox){
+        .tenant = pg_uuid(r, statement, row, 0),
+        .id = pg_uuid(r, statement, row, 1),
+        .address = TEXT(2),
+        .host = TEXT(3),
+        .port = (int)INT(4),
+        .security = TEXT(5),
+        .auth = TEXT(6),
+        .user_name = TEXT(7),
+        .secret_from = TEXT(8),
+        .secret_name = TEXT(9),
+        .folder = TEXT(10),
+        .cursor = {.validity = (uint32_t)INT(13),
+                   .last_uid = (uint32_t)INT(14),
+                   .since_ms = INT(15),
+                   .rescan_to = INT(16),
+                   .newest_ms = INT(17),
+                   .started_ms = INT(18)},
+        .fence = INT(19),
+        .failures = INT(20),
+    };
+    out->trusted_count =
+        read_texts(arena, pg_text(r, statement, row, 11), out->trusted, MAILBOX_TRUSTED_MAX);
+    out->house_count =
+        read_texts(arena, pg_text(r, statement, row, 12), out->house, MAILBOX_HOUSE_MAX);
+#undef TEXT
+#undef INT
+    return true;
+}
+
+/* ---- in hand ---- */
+
+static struct pg_statement *add_held(struct pg_unit *unit, struct arena *arena, const char *sql,
+                                     const struct mailbox_hold *hold)
+{
+    struct pg_statement *statement = pg_add(unit, sql);
+    pg_param(statement, text_of(arena, &hold->tenant));
+    pg_param(statement, text_of(arena, &hold->id));
+    pg_param(statement, hold->worker);
+    pg_param(statement, number(arena, hold->fence));
+    return statement;
+}
+
+void mailbox_add_cursor(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
+                        const struct imap_cursor *cursor)
+{
+    struct pg_statement *statement = add_held(unit, arena, cursor_sql, hold);
+    pg_param(statement, number(arena, cursor->validity));
+    pg_param(statement, number(arena, cursor->last_uid));
+    pg_param(statement, number(arena, cursor->since_ms));
+    pg_param(statement, number(arena, cursor->rescan_to));
+    pg_param(statement, number(arena, cursor->newest_ms));
+    pg_param(statement, number(arena, cursor->started_ms));
+}
+
+void mailbox_add_begin(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
+                       uint32_t uid)
+{
+    pg_param(add_held(unit, arena, begin_sql, hold), number(arena, uid));
+}
+
+void mailbox_add_alert(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
+                       const char *words)
+{
+    pg_param(add_held(unit, arena, alert_sql, hold), words);
+}
+
+void mailbox_add_end(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
+                     const struct mailbox_end *end)
+{
+    struct pg_statement *statement = add_held(unit, arena, end_sql, hold);
+    pg_param(statement, end->error);
+    pg_param(statement, number(arena, end->next_in_ms));
+    pg_param(statement, end->mail_at_fault ? "t" : "f");
+}
+
+void mailbox_add_release(struct pg_unit *unit, const char *worker)
+{
+    pg_param(pg_add(unit, release_sql), worker);
+}
+
+void mailbox_add_skip(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
+                      const struct imap_cursor *cursor, uint32_t uid, const char *reason)
+{
+    struct pg_statement *statement = add_held(unit, arena, skip_sql, hold);
+    pg_param(statement, number(arena, cursor->validity));
+    pg_param(statement, number(arena, uid));
+    pg_param(statement, reason);
+}
+
+/* ---- attachments ---- */
+
+void attachment_add(struct pg_unit *unit, struct arena *arena, const struct uuid *tenant,
+                    const struct attachment *attachment)
+{
+    static const char digits[] = "0123456789abcdef";
+    struct pg_statement *statement = pg_add(unit, attachment_sql);
+    const unsigned char *bytes = attachment->bytes;
+    char *hex = arena_alloc(arena, 2 * attachment->length + 3);
+    hex[0] = '\\';
+    hex[1] = 'x';
+    for (size_t i = 0; i < attachment->length; i++) {
+        hex[2 + 2 * i] = digits[bytes[i] >> 4];
+        hex[3 + 2 * i] = digits[bytes[i] & 15];
+    }
+    pg_param(statement, text_of(arena, tenant));
+    pg_param(statement, attachment->event_id);
+    pg_param(statement, number(arena, attachment->number));
+    pg_param(statement, attachment->kind);
+    pg_param(statement, attachment->name);
+    pg_param(statement, attachment->type);
+    pg_param(statement, number(arena, (int64_t)attachment->length));
+    pg_param(statement, hex);
+}
+
+void attachment_add_sweep(struct pg_unit *unit)
+{
+    pg_add(unit, sweep_sql);
+}

@@ -1,0 +1,107 @@
+/* Mailboxes that are read, and what their mails bring (schema/migrations/0029_mailboxes.sql). A
+ * mailbox names its worker; whoever writes to it names worker and fence, and nothing happens if it
+ * was claimed by another one since. Statements only; texts are borrowed until the unit is done. */
+#ifndef DESK_STORE_MAILBOX_H
+#define DESK_STORE_MAILBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/uuid.h"
+#include "mail/imap_cursor.h"
+#include "pg/pg.h"
+
+#define MAILBOX_ERROR_MAX   200
+#define MAILBOX_TRUSTED_MAX 8
+#define MAILBOX_HOUSE_MAX   100 /* addresses of one tenant */
+
+struct mailbox {
+    struct uuid tenant, id;
+    const char *address; /* lower-case */
+    const char *host;
+    int port;
+    const char *security; /* "tls", "starttls", "plain" */
+    const char *auth;     /* "password", "xoauth2" */
+    const char *user_name;
+    const char *secret_from, *secret_name; /* "file" and a path, "env" and a name */
+    const char *folder;
+    const char *trusted[MAILBOX_TRUSTED_MAX]; /* servers whose Authentication-Results count */
+    size_t trusted_count;
+    const char *house[MAILBOX_HOUSE_MAX]; /* all addresses of the tenant's mailboxes */
+    size_t house_count;
+    struct imap_cursor cursor;
+    int64_t fence, failures;
+};
+
+/* Whose hand a statement is of. */
+struct mailbox_hold {
+    struct uuid tenant, id;
+    const char *worker;
+    int64_t fence;
+};
+
+/* Adds the statement that takes up to `limit` due mailboxes in the worker's name, by due time:
+ * those without a live worker, and those that name it but are not in `held` (array literal of ids).
+ */
+void mailbox_add_claim(struct pg_unit *unit, struct arena *arena, const char *worker,
+                       const char *held, int limit);
+
+/* Reads row `row` of the claim, which is statement `statement`; texts are copied to the arena.
+ * False: no more. */
+bool mailbox_read_claimed(const struct pg_answer *answer, int statement, int row,
+                          struct arena *arena, struct mailbox *out);
+
+/* Adds the statement that keeps the cursor, and with it that all is well; it never moves back
+ * within one UIDVALIDITY. One row if the hold is good, none if not. */
+void mailbox_add_cursor(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
+                        const struct imap_cursor *cursor);
+
+/* Adds the statement that notes that a mail is begun. One row with the number of times that it was,
+ * from 1; none if the hold is not good, or the mailbox was removed. */
+void mailbox_add_begin(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
+                       uint32_t uid);
+
+/* Adds the statement that notes what an operator must see; at most MAILBOX_ERROR_MAX bytes. */
+void mailbox_add_alert(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
+                       const char *words);
+
+/* How a mailbox is given back. */
+struct mailbox_end {
+    const char
+        *error; /* NULL: without a failure; else at most MAILBOX_ERROR_MAX bytes, for people */
+    int64_t next_in_ms; /* due then */
+    bool mail_at_fault; /* false: the mail that was begun counts as not begun */
+};
+
+/* Adds the statement that gives the mailbox back. */
+void mailbox_add_end(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
+                     const struct mailbox_end *end);
+
+/* Adds the statement that gives back all mailboxes of the worker, due now (drain). */
+void mailbox_add_release(struct pg_unit *unit, const char *worker);
+
+/* Adds the statement that notes that a mail was passed by: "no_sender", "unreadable", "too_often",
+ * "old". */
+void mailbox_add_skip(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
+                      const struct imap_cursor *cursor, uint32_t uid, const char *reason);
+
+/* What a mail brings besides text. */
+struct attachment {
+    const char *event_id; /* its ce_id */
+    int number;
+    const char *kind, *name, *type;
+    const void *bytes;
+    size_t length;
+};
+
+/* Adds the statement that keeps it, once. The bytes are copied into the arena. */
+void attachment_add(struct pg_unit *unit, struct arena *arena, const struct uuid *tenant,
+                    const struct attachment *attachment);
+
+/* Adds the statement that drops up to 100 attachments older than a day whose event nobody claimed.
+ * As many rows as were dropped. */
+void attachment_add_sweep(struct pg_unit *unit);
+
+#endif

@@ -1,0 +1,158 @@
+/* The regular look into the database: marks lapsed mailpollers dead, takes due mailboxes, sweeps
+ * attachments that nobody claimed. It begins only after one lease of renewals, so that after an
+ * outage all renew before any adopts. */
+#include "boxes.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "box.h"
+#include "counters.h"
+#include "mailpoller.h"
+#include "service/log.h"
+#include "store/mailbox.h"
+
+#define UNIT_MS        5000
+#define CLAIMS_MAX     50 /* at once: each opens a connection */
+#define SWEEP_EVERY_MS 60000
+
+struct boxes {
+    struct mailpoller *mailpoller;
+    struct timer *timer;
+    struct arena *arena; /* of the unit in flight */
+    LIST_HEAD(, box_link) list;
+    size_t count;
+    int64_t swept_ms;
+    bool in_flight, sweeping;
+};
+
+static void take(struct boxes *boxes, const struct pg_answer *answer)
+{
+    struct mailpoller *mailpoller = boxes->mailpoller;
+    for (int row = 0;; row++) {
+        struct arena *arena = arena_new();
+        struct mailbox mailbox;
+        if (!mailbox_read_claimed(answer, 1, row, arena, &mailbox)) {
+            arena_free(&arena);
+            return;
+        }
+        struct box *box = box_open(mailpoller, arena, &mailbox);
+        LIST_INSERT_HEAD(&boxes->list, box_link(box), entry);
+        boxes->count++;
+    }
+}
+
+static void done(void *arg, const struct pg_answer *answer)
+{
+    struct boxes *boxes = arg;
+    struct mailpoller *mailpoller = boxes->mailpoller;
+    boxes->in_flight = false;
+    if (answer->err != NULL)
+        log_warn("poll.failed", LOG_ERR(answer->err));
+    else if (boxes->sweeping)
+        metric_add(counters.swept, pg_rows(answer->results, 2));
+    /* A worker that was lost meanwhile has no more right to them; while draining they are given
+     * back by the unit that retires the worker. */
+    if (answer->err == NULL && !mailpoller->draining &&
+        worker_lease_left_ms(mailpoller->worker) > 0)
+        take(boxes, answer);
+    mailpoller_step(mailpoller);
+}
+
+static const char *held(struct boxes *boxes)
+{
+    struct pg_array ids;
+    struct box_link *link;
+    pg_array_init(&ids);
+    LIST_FOREACH(link, &boxes->list, entry)
+    pg_array_add_uuid(&ids, box_id(link->box));
+    const char *literal = pg_array_take(&ids, boxes->arena);
+    pg_array_fini(&ids);
+    return literal;
+}
+
+static int room(const struct boxes *boxes)
+{
+    int64_t max = boxes->mailpoller->shared->settings.max_mailboxes;
+    int64_t left = max - (int64_t)boxes->count;
+    return (int)(left < 0 ? 0 : left < CLAIMS_MAX ? left : CLAIMS_MAX);
+}
+
+static void look(void *arg)
+{
+    struct boxes *boxes = arg;
+    struct mailpoller *mailpoller = boxes->mailpoller;
+    const struct mailpoller_settings *settings = &mailpoller->shared->settings;
+    if (boxes->in_flight || mailpoller->draining || !pg_is_up(mailpoller->pg) ||
+        worker_lease_left_ms(mailpoller->worker) <= 0 || !worker_may_adopt(mailpoller->worker))
+        return;
+    arena_reset(boxes->arena);
+    const char *worker = arena_strdup(boxes->arena, worker_id(mailpoller->worker));
+    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = done, .arg = boxes};
+    worker_add_mark_dead(&unit, boxes->arena, "mailpoller", worker, settings->worker_lease_ms);
+    mailbox_add_claim(&unit, boxes->arena, worker, held(boxes), room(boxes));
+    int64_t now_ms = clock_mono_ms();
+    boxes->sweeping = now_ms - boxes->swept_ms >= SWEEP_EVERY_MS;
+    if (boxes->sweeping) {
+        attachment_add_sweep(&unit);
+        boxes->swept_ms = now_ms;
+    }
+    boxes->in_flight = true;
+    pg_submit(mailpoller->pg, &unit);
+}
+
+struct boxes *boxes_new(struct mailpoller *mailpoller)
+{
+    struct boxes *boxes = xcalloc(1, sizeof *boxes);
+    int64_t every_ms = mailpoller->shared->settings.adopt_every_ms;
+    boxes->mailpoller = mailpoller;
+    boxes->arena = arena_new();
+    LIST_INIT(&boxes->list);
+    boxes->timer = timer_new(mailpoller->loop, look, boxes);
+    timer_start(boxes->timer, every_ms, every_ms);
+    return boxes;
+}
+
+/* Calls `fn` for each; it may take the box, and only that one, out of the list. */
+static void for_each(struct boxes *boxes, void (*fn)(struct box *box))
+{
+    struct box_link *link, *next;
+    for (link = LIST_FIRST(&boxes->list); link != NULL; link = next) {
+        next = LIST_NEXT(link, entry);
+        fn(link->box);
+    }
+}
+
+void boxes_drain(struct boxes *boxes)
+{
+    for_each(boxes, box_drain);
+}
+
+void boxes_drop(struct boxes *boxes)
+{
+    for_each(boxes, box_drop);
+}
+
+void boxes_free(struct boxes **boxes)
+{
+    if (*boxes == NULL)
+        return;
+    boxes_drop(*boxes);
+    timer_free(&(*boxes)->timer);
+    arena_free(&(*boxes)->arena);
+    free(*boxes);
+    *boxes = NULL;
+}
+
+size_t boxes_count(const struct boxes *boxes)
+{
+    return boxes->count;
+}
+
+void boxes_gone(struct boxes *boxes, struct box *box)
+{
+    LIST_REMOVE(box_link(box), entry);
+    boxes->count--;
+    mailpoller_step(boxes->mailpoller);
+}

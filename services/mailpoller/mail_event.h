@@ -1,0 +1,48 @@
+/* A mail's bytes as what is published of it: who wrote it, what is new in it, what it belongs to.
+ * No state, no I/O; one thread at a time per arena. */
+#ifndef DESK_MAILPOLLER_MAIL_EVENT_H
+#define DESK_MAILPOLLER_MAIL_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "bus/bus.h"
+#include "contract/mail.h"
+#include "mail/classify.h"
+#include "store/mailbox.h"
+
+/* Where a mail was found. All borrowed. */
+struct mail_source {
+    const char *prefix; /* topic_prefix */
+    const struct mailbox *mailbox;
+    const struct secret *const *keys; /* of tokens, the current one first */
+    size_t key_count;
+    uint32_t uid;
+    int64_t internal_ms; /* when it came; 0: not known */
+    int64_t now_ms;
+    const char *bytes; /* the whole mail, or its headers and the beginning of its body */
+    size_t length;
+    bool cut; /* the latter */
+};
+
+/* What is to be done with it. All in the arena. */
+struct mail_outcome {
+    const char *id;   /* ce_id */
+    const char *skip; /* mailbox_add_skip's reason; NULL: there are records */
+    enum mail_class class;
+    const char *rule;
+    bool reported;   /* records are reports on a mail of ours */
+    int64_t sent_ms; /* by the sender's clock; 0: not told */
+    struct bus_record records[MAIL_EVENT_RECIPIENTS_MAX];
+    size_t record_count;
+    struct attachment attachments[MAIL_EVENT_FILES_MAX]; /* to be kept first */
+    size_t attachment_count;
+};
+
+/* Reads, judges and encodes the mail. Never fails: what cannot be read is skipped. */
+void mail_event_make(struct arena *arena, const struct mail_source *source,
+                     struct mail_outcome *out);
+
+#endif

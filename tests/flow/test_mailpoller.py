@@ -1,0 +1,354 @@
+"""The mailpoller between a real IMAP server, Kafka and PostgreSQL: every mail of a person is published
+once, what must not be answered says so, and nothing of before is touched.
+"""
+
+import time
+import uuid
+from email.message import EmailMessage
+
+from mailing import Mailbox, mail, pollers, published, reports, server, tenant_id, token
+
+
+def with_file(name, content):
+    made = EmailMessage()
+    made["From"] = "Ann <ann@customer.example>"
+    made["To"] = "desk@clinic.example"
+    made["Subject"] = "a picture"
+    made["Message-ID"] = f"<{uuid.uuid4()}@customer.example>"
+    made.set_content("see the picture")
+    made.add_attachment(content, maintype="image", subtype="png", filename=name)
+    return made.as_bytes().replace(b"\n", b"\r\n")
+
+
+def report_on(message_id, status="5.1.1"):
+    """A bounce as Postfix writes it."""
+    boundary = "b.12345"
+    return f"""From: MAILER-DAEMON@customer.example (Mail Delivery System)
+Subject: Undelivered Mail Returned to Sender
+To: desk@clinic.example
+Message-ID: <{uuid.uuid4()}@customer.example>
+Auto-Submitted: auto-replied
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary="{boundary}"
+
+--{boundary}
+Content-Type: text/plain; charset=us-ascii
+
+I'm sorry to have to inform you that your message could not be delivered.
+
+--{boundary}
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.customer.example
+
+Final-Recipient: rfc822; gone@customer.example
+Action: failed
+Status: {status}
+Diagnostic-Code: smtp; 550 {status} no such user
+
+--{boundary}
+Content-Type: text/rfc822-headers
+
+From: desk@clinic.example
+To: gone@customer.example
+Message-ID: <{message_id}>
+Subject: Re: Friday
+
+--{boundary}--
+""".encode().replace(b"\n", b"\r\n")
+
+
+def test_a_mail_arrives_once(desk):
+    pollers(desk)
+    mailbox = Mailbox(desk)
+    mailbox.wait_cursor(0)
+    body = ("Do you have time on Friday?\n\n"
+            "On Mon, 23 Nov 2026 at 10:00, Desk <desk@clinic.example> wrote:\n> Call us.\n")
+    mailbox.deliver(mail("Re: Friday", body, sender="Ann Example <Ann@Customer.Example>",
+                         to=mailbox.address, message_id="<one@customer.example>",
+                         In_Reply_To="<zero@clinic.example>"))
+    event, = mailbox.wait_events(1)
+    value = event.value
+    assert event.key == f"{tenant_id(desk)}:ann@customer.example"
+    assert event.id == f"{mailbox.id}:{value['uid_validity']}:1"
+    assert value["from"] == "ann@customer.example" and value["from_name"] == "Ann Example"
+    assert value["class"] == "person" and "rule" not in value
+    assert value["subject"] == "Re: Friday" and value["message_id"] == "one@customer.example"
+    assert value["in_reply_to"] == ["zero@clinic.example"]
+    assert value["text"].strip() == "Do you have time on Friday?", value
+    assert "Call us." in value["body"], value
+    mailbox.wait_cursor(1)
+    begin = time.monotonic()
+    mailbox.deliver(mail("two", "another"))  # by IDLE, long before the next look
+    mailbox.wait_events(2)
+    took = time.monotonic() - begin
+    assert mailbox.dovecot.status(mailbox.user)["UNSEEN"] == 2, "something was marked as seen"
+    time.sleep(2.5)  # another look, by SELECT
+    assert len(mailbox.events()) == 2 and took < 15, took
+    assert desk.services["mailpoller-1"].metrics()[
+        'frontdesk_mails_published_total{class="person"}'] == 2
+    assert desk.terminate("mailpoller-1") == 0
+    assert mailbox.row().worker is None and mailbox.row().failures == 0
+    mailbox.remove()
+
+
+def test_over_starttls(desk):
+    pollers(desk)
+    mailbox = Mailbox(desk, security="starttls")
+    mailbox.wait_cursor(0)
+    mailbox.deliver(mail("one", "text"))
+    assert len(mailbox.wait_events(1)) == 1
+    mailbox.remove()
+
+
+def test_what_is_not_to_be_answered_says_so(desk):
+    pollers(desk)
+    mailbox = Mailbox(desk)
+    mailbox.wait_cursor(0)
+    mailbox.deliver(
+        mail("Out of office", "I am away", Auto_Submitted="auto-replied"),
+        mail("News", "buy", List_Id="<news.shop.example>", List_Unsubscribe="<https://x.example>"),
+        mail("ours", "came back", sender=f"Desk <{mailbox.address}>"),
+        report_on("nobody-knows@clinic.example"),
+        b"Subject: nobody\r\n\r\nno sender at all\r\n",
+        mail("hello", "a person"))
+    events = mailbox.wait_events(5)
+    classes = [event.value["class"] for event in events]
+    by_uid = {event.value["uid"]: event.value["class"] for event in events}
+    assert by_uid == {1: "auto_reply", 2: "list", 3: "own", 4: "bounce", 6: "person"}, classes
+    mailbox.wait_cursor(6)
+    assert mailbox.skips() == [(5, "no_sender")]
+    mailbox.remove()
+
+
+def test_a_report_finds_its_delivery(desk):
+    pollers(desk)
+    mailbox = Mailbox(desk)
+    mailbox.wait_cursor(0)
+    delivery = str(uuid.uuid4())
+    mailbox.deliver(report_on(token(desk, "delivery", delivery) + "@clinic.example"))
+    mailbox.wait_cursor(1)
+    report, = [r for r in reports(desk) if r.value["mailbox"] == mailbox.id]
+    assert report.key == f"{tenant_id(desk)}:{delivery}"
+    assert report.value["delivery"] == delivery and report.value["action"] == "failed"
+    assert report.value["fault"] == "address" and report.value["status"] == "5.1.1"
+    assert report.value["recipient"] == "gone@customer.example"
+    assert mailbox.events() == [], "a report is no customer's mail"
+    mailbox.remove()
+
+
+def test_an_answer_finds_its_conversation(desk):
+    pollers(desk)
+    mailbox = Mailbox(desk)
+    mailbox.wait_cursor(0)
+    conversation, delivery = str(uuid.uuid4()), str(uuid.uuid4())
+    local, _, domain = mailbox.address.partition("@")
+    mailbox.deliver(
+        mail("Re: x", "yes", to=f"{local}+{token(desk, 'conversation', conversation)}@{domain}",
+             References=f"<a@x.example> <{token(desk, 'delivery', delivery)}@{domain}>"),
+        mail("Re: y", "no", to=f"{local}+{token(desk, 'delivery', conversation)}@{domain}"))
+    first, second = mailbox.wait_events(2)
+    assert first.value["conversation"] == conversation and first.value["delivery"] == delivery
+    assert "conversation" not in second.value, "a token of another kind was taken"
+    mailbox.remove()
+
+
+def test_attachments_are_kept(desk):
+    pollers(desk)
+    mailbox = Mailbox(desk)
+    mailbox.wait_cursor(0)
+    content = bytes(range(256)) * 5000
+    mailbox.deliver(with_file("x-ray.png", content))
+    event, = mailbox.wait_events(1)
+    file, = event.value["files"]
+    assert file["name"] == "x-ray.png" and file["type"] == "image/png" and file["stored"]
+    assert file["size_bytes"] == len(content)
+    rows = desk.sql("SELECT number, name, content_type, size_bytes, content FROM attachments"
+                    " WHERE event_id = %s", event.id)
+    assert [(number, name, kind, size) for number, name, kind, size, _ in rows] == [
+        (file["number"], "x-ray.png", "image/png", len(content))]
+    assert bytes(rows[0][4]) == content
+    mailbox.remove()
+
+
+def test_attachments_that_nobody_claimed_are_swept(desk):
+    server(desk)
+    desk.prepare()
+    for name, age in (("old", "25 hours"), ("young", "23 hours")):
+        desk.sql("INSERT INTO attachments (tenant_id, channel, event_id, number, kind, name,"
+                 " content_type, size_bytes, content, created_at) VALUES (%s, 'mail', %s, 1, 'file',"
+                 " 'x', 'text/plain', 1, 'x', clock_timestamp() - %s::interval)",
+                 tenant_id(desk), name, age)
+    pollers(desk)
+    desk.wait(lambda: desk.sql("SELECT event_id FROM attachments WHERE event_id IN ('old', 'young')")
+              == [("young",)], 20, "the sweep")
+
+
+def test_a_large_mail_comes_in_part(desk):
+    pollers(desk)
+    mailbox = Mailbox(desk)
+    mailbox.wait_cursor(0)
+    mailbox.deliver(with_file("film.png", bytes(20 * 1024 * 1024)), mail("after", "it"))
+    large, after = mailbox.wait_events(2, 60)
+    assert large.value["cut"] and large.value["text"].strip() == "see the picture"
+    assert after.value["subject"] == "after"
+    mailbox.remove()
+
+
+test_a_large_mail_comes_in_part.deadline_s = 120
+
+
+def test_long_texts_are_cut_with_a_mark(desk):
+    pollers(desk)
+    mailbox = Mailbox(desk)
+    mailbox.wait_cursor(0)
+    line = '"' * 70 + "\n"  # two bytes each in JSON
+    mailbox.deliver(mail("long", line * 20000))
+    event, = mailbox.wait_events(1)
+    assert event.value["cut"] and event.value["text"].endswith("\n[...]")
+    assert len(event.value["text"]) > 30000 and len(event.value["body"]) > 100000
+    mailbox.remove()
+
+
+def test_a_thousand_old_mails_stay_unread(desk):
+    pollers(desk)
+    mailbox = Mailbox(desk, old=1000)
+    mailbox.wait_cursor(1000)
+    mailbox.deliver(mail("new", "the first that counts"))
+    mailbox.wait_cursor(1001)
+    assert [event.value["uid"] for event in mailbox.events()] == [1001]
+    mailbox.remove()
+
+
+def test_numbers_that_change_lose_and_repeat_nothing(desk):
+    """What came while nobody looked, and the mailbox was made anew meanwhile, is read; what was read
+    before is the same by content; what was there before us stays unread."""
+    pollers(desk)
+    mailbox = Mailbox(desk, old=30)
+    mailbox.wait_cursor(30)
+    mailbox.deliver(mail("one", "before"), mail("two", "before"))
+    before = mailbox.wait_events(2)
+    mailbox.wait_cursor(32)
+    desk.terminate("mailpoller-1")
+    mailbox.deliver(mail("three", "in between"))
+    mailbox.deliver(mail("moved", "an old one, moved here today", Date="Tue, 1 Apr 2025 10:00:00 +0000"))
+    fresh = mailbox.dovecot.renumber(mailbox.user)
+    pollers(desk)
+    desk.wait(lambda: mailbox.row().uid_validity == fresh, 20, "the new numbers")
+    mailbox.wait_cursor(34)
+    after = [event for event in mailbox.events() if event.value["uid_validity"] == fresh]
+    assert [event.value["subject"] for event in after] == ["one", "two", "three"]
+    assert [event.value["content_hash"] for event in after[:2]] == [
+        event.value["content_hash"] for event in before]
+    assert len({event.value["content_hash"] for event in mailbox.events()}) == 3
+    assert mailbox.skips() == [(34, "old")]
+    desk.wait(lambda: mailbox.row().since_at is None, 10, "the end of the rescan")
+    mailbox.deliver(mail("four", "as usual"))
+    mailbox.wait_cursor(35)
+    mailbox.remove()
+
+
+def test_two_pollers_share_mailboxes(desk):
+    pollers(desk, 2, max_mailboxes=3)
+    mailboxes = [Mailbox(desk) for _ in range(4)]
+    for mailbox in mailboxes:
+        mailbox.wait_cursor(0)
+    for number in range(3):
+        for mailbox in mailboxes:
+            mailbox.deliver(mail(f"mail {number}", "text"))
+    for mailbox in mailboxes:
+        mailbox.wait_cursor(3)
+    assert len({mailbox.row().worker for mailbox in mailboxes}) == 2, "one has them all"
+    desk.kill("mailpoller-1")
+    desk.kill("mailpoller-2")
+    pollers(desk, 2)
+    for mailbox in mailboxes:
+        mailbox.deliver(mail("after", "the crash"))
+    for mailbox in mailboxes:
+        mailbox.wait_cursor(4)
+    mine = {mailbox.id for mailbox in mailboxes}
+    ids = [event.id for event in published(desk) if event.value["mailbox"] in mine]
+    assert len(ids) == len(set(ids)) == 16, ids
+    for mailbox in mailboxes:
+        mailbox.remove()
+
+
+def test_a_frozen_poller_moves_no_cursor(desk):
+    """It wakes when another one has its mailbox: nothing that it writes counts, and it goes on with
+    what it gets anew."""
+    pollers(desk, 1)
+    mailbox = Mailbox(desk)
+    mailbox.wait_cursor(0)
+    desk.freeze("mailpoller-1")
+    pollers_before = mailbox.row().worker
+    desk.add("mailpoller", 2, {"mailpoller": {
+        "mail_ca_file": server(desk).ca_file, "mail_networks": "127.0.0.0/8,::1/128"}})
+    desk.services["mailpoller-2"].wait_ready()
+    mailbox.deliver(mail("one", "text"))
+    mailbox.wait_cursor(1)
+    assert mailbox.row().worker != pollers_before
+    desk.thaw("mailpoller-1")
+    desk.services["mailpoller-1"].wait_ready()
+    mailbox.deliver(mail("two", "text"))
+    mailbox.wait_cursor(2)
+    assert {event.id.rpartition(":")[2] for event in mailbox.events()} == {"1", "2"}
+    mailbox.remove()
+
+
+def test_a_refused_login_waits_and_recovers(desk):
+    pollers(desk)
+    mailbox = Mailbox(desk)
+    mailbox.wait_cursor(0)
+    desk.terminate("mailpoller-1")
+    good = mailbox.secret.read_text()
+    mailbox.secret.write_text("wrong\n")
+    pollers(desk)
+    desk.wait(lambda: mailbox.row().failures >= 1, 20, "the refusal")
+    assert "imap.authentication" in mailbox.row().last_error
+    assert good.strip() not in desk.log_of("mailpoller-1").read_text()
+    mailbox.deliver(mail("one", "waits"))
+    mailbox.secret.write_text(good)
+    mailbox.wait_cursor(1)
+    assert mailbox.row().failures == 0 and mailbox.row().last_error is None
+    mailbox.remove()
+
+
+def test_a_server_that_comes_back_is_read_on(desk):
+    pollers(desk)
+    mailbox = Mailbox(desk)
+    mailbox.wait_cursor(0)
+    server(desk).stop()
+    desk.wait(lambda: mailbox.row().failures >= 1, 20, "the failure")
+    server(desk).start()
+    mailbox.deliver(mail("one", "text"))
+    mailbox.wait_cursor(1)
+    assert len(mailbox.events()) == 1
+    mailbox.remove()
+
+
+def test_mails_that_vanish_hold_nothing_up(desk):
+    pollers(desk)
+    mailbox = Mailbox(desk)
+    mailbox.wait_cursor(0)
+    desk.terminate("mailpoller-1")
+    mailbox.deliver(*(mail(f"mail {number}", "text") for number in range(4)))
+    stop = desk.stops.arm("mailpoller.published", action=2)  # frozen with the first in hand
+    pollers(desk)
+    desk.wait(lambda: stop.hits, 20, "the first mail")
+    mailbox.dovecot.expunge(mailbox.user, 2)
+    mailbox.dovecot.expunge(mailbox.user, 4)
+    desk.thaw("mailpoller-1")
+    mailbox.deliver(mail("last", "text"))
+    mailbox.wait_cursor(5, 30)
+    assert {event.value["uid"] for event in mailbox.events()} == {1, 3, 5}
+    mailbox.remove()
+
+
+def test_settings_are_checked(desk):
+    pollers(desk)
+    service = desk.services["mailpoller-1"]
+    assert service.check_config()[0] == 0
+    for key, value in (("mail_networks", "everywhere"), ("mail_token_key_file", "/nowhere/key"),
+                       ("retry_max_ms", "100"), ("database_url", "")):
+        code, said = service.check_config(**{key: value})
+        assert code == 2 and key in said or "key" in said, (key, code, said)
