@@ -36,7 +36,7 @@ SLOTS = 4  # the tests wait more than they work
 # About how long the longer files take on two cores: these start first, so that the end is even.
 SECONDS = {RELEASE: 999, "unit": 190, "flow/test_responder_receipts": 165, "tools/test_http": 165,
            "crash/test_kills": 150, "e2e/test_twilio": 145, "flow/test_responder_crash": 130,
-           "flow/test_responder_provider": 110, "flow/test_ingress_outage": 100,
+           "flow/test_mail_out": 120, "flow/test_responder_provider": 110, "flow/test_ingress_outage": 100,
            "tools/test_effects": 95, "e2e/test_sms_outage": 95, "crash/test_servers": 95,
            "flow/test_deskctl_dead": 90, "flow/test_stories": 80, "flow/test_reception": 80,
            "flow/test_engine_crash": 75, "llm/test_rates": 75, "e2e/test_sms_load": 70,

@@ -6,10 +6,15 @@
 static void test_names(void)
 {
     static const char *const expected[TOPIC_COUNT] = {
-        [TOPIC_INBOUND_VOICE] = "desk.inbound.voice", [TOPIC_INBOUND_SMS] = "desk.inbound.sms",
-        [TOPIC_OUTBOUND_SMS] = "desk.outbound.sms",   [TOPIC_RECEIPTS] = "desk.receipts",
-        [TOPIC_VOICE_STREAM] = "desk.voice.stream",   [TOPIC_DIRECTORY] = "desk.directory",
-        [TOPIC_QUARANTINE] = "desk.quarantine",       [TOPIC_DLQ] = "desk.dlq",
+        [TOPIC_INBOUND_VOICE] = "desk.inbound.voice",
+        [TOPIC_INBOUND_SMS] = "desk.inbound.sms",
+        [TOPIC_OUTBOUND_EMAIL] = "desk.outbound.email",
+        [TOPIC_OUTBOUND_SMS] = "desk.outbound.sms",
+        [TOPIC_RECEIPTS] = "desk.receipts",
+        [TOPIC_VOICE_STREAM] = "desk.voice.stream",
+        [TOPIC_DIRECTORY] = "desk.directory",
+        [TOPIC_QUARANTINE] = "desk.quarantine",
+        [TOPIC_DLQ] = "desk.dlq",
     };
     struct arena *arena = arena_new();
     for (int i = 0; i < TOPIC_COUNT; i++)
