@@ -27,9 +27,9 @@ static size_t on_read(char *buffer, size_t size, size_t count, void *arg)
     bool yes = job->given == 0 ? smtp_may_begin(job)
                : left == 0     ? smtp_may_end(job)
                                : smtp_may_go_on(job);
-    if (!yes)
-        return CURL_READFUNC_ABORT;
     size_t part = left < room ? left : room;
+    if (!yes || (part == left && !smtp_may_end(job)))
+        return CURL_READFUNC_ABORT; /* curl, which knows the length, may not ask for the end */
     memcpy(buffer, job->message + job->given, part);
     job->given += part;
     return part;

@@ -184,6 +184,7 @@ struct sending {
     const char *scenario;
     int port; /* instead of the scenario's */
     size_t recipients, size;
+    bool dotless; /* nothing to be stuffed: what is sent is as long as what is given */
     struct mail_smtp_limits limits;
 };
 
@@ -203,6 +204,9 @@ static inline struct mail_smtp_transfer *rig_send(const struct sending *sending,
         rig_die(err.message);
     struct secret *kept = secret_new(secret, strlen(secret));
     size_t length = rig_message(sending->size);
+    if (sending->dotless)
+        for (size_t i = 0; i < length; i++)
+            message[i] = message[i] == '.' && i > 0 && message[i - 1] == '\n' ? '-' : message[i];
     struct mail_smtp_limits limits = sending->limits;
     if (limits.command_ms == 0)
         limits.command_ms = limits.data_ms = limits.dot_ms = PATIENT_MS;

@@ -184,6 +184,8 @@ static const char *const others[] = {
     "many=plain",
     "c-many=tls;" USER,
     "hang=plain;ehlo=hang",
+    "even=plain",
+    "c-even=tls;" USER,
 };
 #define OTHERS (sizeof others / sizeof *others)
 
@@ -285,6 +287,18 @@ static void test_one_of_two(void)
         CU_ASSERT_EQUAL(o->classes[1], MAIL_SMTP_REFUSED);
         CU_ASSERT_EQUAL(rig_mails(i == 0 ? "two" : "c-two"), 1);
     }
+}
+
+/* curl asks for no end of a mail whose every byte it has sent. */
+static void test_dotless(void)
+{
+    struct outcome esmtp, curl;
+    rig_send(&(struct sending){.url = PLAIN, .scenario = "even", .dotless = true}, "", &esmtp);
+    rig_send(&(struct sending){.url = TLS, .scenario = "c-even", .dotless = true}, "s3cret", &curl);
+    loop_run(loop);
+    CU_ASSERT_EQUAL(esmtp.class, MAIL_SMTP_ACCEPTED);
+    CU_ASSERT_EQUAL(curl.class, MAIL_SMTP_ACCEPTED);
+    CU_ASSERT_EQUAL(rig_mails("even") + rig_mails("c-even"), 2);
 }
 
 /* What may not leave does not, and the server has not got a mail without a body for it. */
@@ -481,6 +495,7 @@ int main(void)
     CU_add_test(suite, "limits", test_limits);
     CU_add_test(suite, "what arrives", test_bytes);
     CU_add_test(suite, "one of two recipients", test_one_of_two);
+    CU_add_test(suite, "nothing to stuff", test_dotless);
     CU_add_test(suite, "the gate", test_gate);
     CU_add_test(suite, "in the middle of the mail", test_body);
     CU_add_test(suite, "connections are kept", test_reuse);
