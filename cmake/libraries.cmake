@@ -6,6 +6,6 @@ pkg_check_modules(desk_pkg REQUIRED IMPORTED_TARGET
 add_library(desk_libraries INTERFACE)
 target_link_libraries(desk_libraries INTERFACE PkgConfig::desk_pkg civetweb Threads::Threads m)
 # For desk_mail alone.
-pkg_check_modules(desk_mail_pkg REQUIRED IMPORTED_TARGET gmime-3.0)
+pkg_check_modules(desk_mail_pkg REQUIRED IMPORTED_TARGET gmime-3.0 libesmtp-1.0)
 add_library(desk_mail_libraries INTERFACE)
 target_link_libraries(desk_mail_libraries INTERFACE PkgConfig::desk_mail_pkg)

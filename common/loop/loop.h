@@ -82,6 +82,10 @@ struct thread;
 /* Starts a thread that runs fn(arg); returns it owned. Signals are blocked in it. */
 struct thread *thread_start(void (*fn)(void *arg), void *arg);
 
+/* Starts a thread that nobody waits for: it calls what no one can cancel (a look-up of a name), and
+ * shares what it uses with its owner. Signals are blocked in it. */
+void thread_detach(void (*fn)(void *arg), void *arg);
+
 /* Waits for its end and frees; sets *thread to NULL; accepts NULL. */
 void thread_join(struct thread **thread);
 

@@ -8,8 +8,6 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +61,7 @@ static void resolve(struct shared *shared, int index)
     freeaddrinfo(list);
 }
 
-static void *run(void *arg)
+static void run(void *arg)
 {
     struct shared *shared = arg;
     for (int i = 0; i < shared->count; i++)
@@ -73,22 +71,6 @@ static void *run(void *arg)
     if (write(shared->event_fd, &one, sizeof one) != sizeof one)
         abort(); /* an eventfd at 0 always takes 1 */
     release(shared);
-    return NULL;
-}
-
-static void start_thread(struct shared *shared)
-{
-    pthread_attr_t attributes;
-    pthread_t id;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (pthread_create(&id, &attributes, run, shared) != 0)
-        abort();
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
 }
 
 static void on_event(void *arg, int events)
@@ -121,7 +103,7 @@ struct pg_lookup *pg_lookup_start(const struct pg_target *target, struct loop *l
             shared->names[i] = xstrdup(pg_target_name(target, i));
     lookup->watch = watch_new(loop, shared->event_fd, on_event, lookup);
     watch_set(lookup->watch, WATCH_READ);
-    start_thread(shared);
+    thread_detach(run, shared);
     return lookup;
 }
 

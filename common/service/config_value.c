@@ -13,8 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TEXT_MAX   4096
-#define SECRET_MAX (64 * 1024)
+#define TEXT_MAX 4096
 
 const char *const config_log_levels[] = {"debug", "info", "warn", "error", NULL};
 const char *const config_kafka_security[] = {"plaintext", "mtls", "sasl_plain_tls", NULL};
@@ -136,50 +135,11 @@ static bool parse_choice(const struct config_value *value, void *field, struct s
     return false;
 }
 
-/* Reads at most SECRET_MAX bytes and takes one newline off the end. Returns the length or -1 with
- * errno set (EFBIG: too long). */
-static ssize_t read_secret_file(const char *path, char *out)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    ssize_t length = 0, got = 0;
-    while (length <= SECRET_MAX &&
-           ((got = read(fd, out + length, (size_t)(SECRET_MAX + 1 - length))) > 0 ||
-            (got < 0 && errno == EINTR)))
-        length += got > 0 ? got : 0;
-    int problem = got < 0 ? errno : length > SECRET_MAX ? EFBIG : 0;
-    close(fd);
-    if (problem != 0) {
-        errno = problem;
-        return -1;
-    }
-    if (length > 0 && out[length - 1] == '\n')
-        length--;
-    if (length > 0 && out[length - 1] == '\r')
-        length--;
-    return length;
-}
-
 static bool secret_from_file(const struct config_value *value, void *field, struct strbuf *problems)
 {
-    const char *path = value->text + strlen("file:");
-    char *bytes = xcalloc(1, SECRET_MAX + 1);
-    ssize_t length = read_secret_file(path, bytes);
-    int problem = errno;
-    if (length >= 0)
-        *(struct secret **)field = length > 0 ? secret_new(bytes, (size_t)length) : NULL;
-    explicit_bzero(bytes, SECRET_MAX + 1);
-    free(bytes);
-    if (length >= 0)
-        return true;
-    struct strbuf what;
-    strbuf_init(&what, TEXT_MAX + 256);
-    strbuf_printf(&what, "cannot read the secret's file %.1024s: %s; make it readable to this user",
-                  path, strerror(problem));
-    refuse(value, false, problems, what.data);
-    strbuf_fini(&what);
-    return false;
+    struct err err;
+    return secret_read(value->text, field, &err) == 0 ||
+           refuse(value, false, problems, err.message);
 }
 
 static bool parse_secret(const struct config_value *value, void *field, struct strbuf *problems)

@@ -19,7 +19,7 @@ static const char lock_deliveries_sql[] = LOCK_SQL("deliveries", "id", "NO KEY U
 static const char claim_sql[] =
     "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY"
     " AS t (tenant_id, id, n)),"
-    " seen AS (SELECT i.n, d.tenant_id, d.id, d.session_id, d.message_id, d.attempts,"
+    " seen AS (SELECT i.n, d.tenant_id, d.id, d.session_id, d.message_id, d.attempts, d.via,"
     " d.traceparent, CASE"
     " WHEN NOT d.state = ANY ('" DELIVERY_WAITING "')"
     " OR (d.state = 'deferred' AND d.next_at > clock_timestamp()) THEN 'not_due'"
@@ -36,7 +36,8 @@ static const char claim_sql[] =
     " AND e.session_id = d.session_id AND e.seq < d.seq AND e.state = ANY ('" DELIVERY_UNSETTLED
     "'))"
     " THEN 'not_in_order'"
-    " WHEN d.first_attempt_at < clock_timestamp() - $5::bigint * interval '1 ms' THEN 'waiting'"
+    " WHEN d.first_attempt_at < clock_timestamp() - CASE WHEN d.via = 'mail' THEN $7::bigint"
+    " ELSE $5::bigint END * interval '1 ms' THEN 'waiting'"
     " ELSE 'claimed' END AS kind"
     " FROM input i JOIN deliveries d ON d.tenant_id = i.tenant_id AND d.id = i.id"
     " JOIN conversations c ON c.tenant_id = d.tenant_id AND c.id = d.conversation_id"
@@ -47,8 +48,9 @@ static const char claim_sql[] =
     " taken AS (UPDATE deliveries d SET state = 'sending', reason = NULL, worker = $1::uuid,"
     " attempts = d.attempts + 1,"
     " first_attempt_at = coalesce(d.first_attempt_at, clock_timestamp()),"
-    " next_at = clock_timestamp() + $4::bigint * interval '1 ms'"
-    " FROM seen v WHERE v.kind = 'claimed' AND d.tenant_id = v.tenant_id AND d.id = v.id),"
+    " next_at = clock_timestamp() + CASE WHEN v.via = 'mail' THEN $6::bigint ELSE $4::bigint END"
+    " * interval '1 ms' FROM seen v WHERE v.kind = 'claimed' AND d.tenant_id = v.tenant_id AND "
+    "d.id = v.id),"
     " over AS (UPDATE deliveries d SET reason = v.kind, worker = NULL,"
     " state = CASE WHEN v.kind = 'waiting' THEN 'parked' ELSE 'suppressed' END,"
     " settled_at = clock_timestamp()"
@@ -180,7 +182,7 @@ static const char opt_out_sql[] =
 
 static const char channel_sql[] =
     "SELECT ch.id, ch.address, '', ch.account_sid, coalesce(ch.messaging_service_sid, ''),"
-    " encode(ch.credentials, 'hex'), ch.credentials_version FROM channels ch"
+    " encode(ch.credentials, 'hex'), ch.credentials_version, ch.kind FROM channels ch"
     " WHERE ch.tenant_id = $1::uuid AND ch.id = $2::uuid AND ch.removed_at IS NULL";
 
 /* ---- writing units ---- */
@@ -235,6 +237,8 @@ void delivery_add_claim(struct pg_unit *unit, struct arena *arena, const char *w
     pg_param(statement, keys[1]);
     pg_param(statement, delivery_number(arena, timing->lookup_after_ms));
     pg_param(statement, delivery_number(arena, timing->park_after_ms));
+    pg_param(statement, delivery_number(arena, timing->mail_again_after_ms));
+    pg_param(statement, delivery_number(arena, timing->mail_park_after_ms));
     add_next(unit, keys);
 }
 
@@ -339,6 +343,7 @@ struct delivery_route delivery_read_route(const struct pg_answer *answer, int st
         .service_sid = pg_text(r, statement, row, first + 4),
         .credentials_hex = pg_text(r, statement, row, first + 5),
         .credentials_version = pg_int(r, statement, row, first + 6),
+        .is_mail = strcmp(pg_text(r, statement, row, first + 7), "mail") == 0,
     };
 }
 

@@ -24,6 +24,7 @@ struct delivery_ref {
 struct delivery_timing {
     int64_t lookup_after_ms; /* from the claim until a send whose worker died is looked up */
     int64_t park_after_ms;   /* from the first attempt until it parks */
+    int64_t mail_again_after_ms, mail_park_after_ms; /* the same of mails */
 };
 
 /* Adds the claim of `count` deliveries by `worker`: state, epoch, author, consent, answer-by time
@@ -46,6 +47,7 @@ struct delivery_route {
     const char *from, *to, *account_sid, *service_sid; /* service_sid "" if none */
     const char *credentials_hex;                       /* the wrapped token */
     int64_t credentials_version;
+    bool is_mail; /* account_sid, service_sid and credentials are empty: store/delivery_mail.h */
 };
 
 struct delivery_claimed {

@@ -32,7 +32,8 @@ static const char park_sql[] =
     "WITH old AS (SELECT d.tenant_id, d.id FROM deliveries d"
     " WHERE d.state = ANY ('" DELIVERY_WAITING "') AND d.worker IS NULL"
     " AND d.next_at <= statement_timestamp()"
-    " AND d.first_attempt_at < statement_timestamp() - $1::bigint * interval '1 ms'"
+    " AND d.first_attempt_at < statement_timestamp() - CASE WHEN d.via = 'mail' THEN $2::bigint"
+    " ELSE $1::bigint END * interval '1 ms'"
     " ORDER BY d.next_at FOR NO KEY UPDATE SKIP LOCKED),"
     " gone AS (UPDATE deliveries d SET state = 'parked', reason = 'waiting',"
     " settled_at = clock_timestamp() FROM old o"
@@ -129,7 +130,9 @@ void delivery_add_poll(struct pg_unit *unit, struct arena *arena, const struct d
     pg_param(expire, poll->worker);
     pg_param(expire, poll->held);
     pg_param(expire, delivery_number(arena, poll->lease_ms));
-    pg_param(pg_add(unit, park_sql), delivery_number(arena, poll->park_after_ms));
+    struct pg_statement *park = pg_add(unit, park_sql);
+    pg_param(park, delivery_number(arena, poll->park_after_ms));
+    pg_param(park, delivery_number(arena, poll->mail_park_after_ms));
     struct pg_statement *due = pg_add(unit, due_sql);
     pg_param(due, poll->held);
     pg_param(due, delivery_number(arena, poll->grace_ms));

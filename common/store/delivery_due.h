@@ -14,7 +14,7 @@
 struct delivery_poll {
     const char *worker;
     const char *held; /* uuid[] literal: what this worker has in memory */
-    int64_t lease_ms, park_after_ms;
+    int64_t lease_ms, park_after_ms, mail_park_after_ms;
     int64_t grace_ms; /* pending ones younger than this have a wake-up on its way */
     int limit, look_up_limit;
 };

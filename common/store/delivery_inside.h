@@ -9,7 +9,7 @@
 #define DELIVERY_ROUTE_SQL                                                                         \
     "ch.id, ch.address, s.remote_address, ch.account_sid,"                                         \
     " coalesce(ch.messaging_service_sid, ''), encode(ch.credentials, 'hex'),"                      \
-    " ch.credentials_version"
+    " ch.credentials_version, ch.kind"
 
 /* Parameters as text, in the arena. */
 const char *delivery_number(struct arena *arena, int64_t value);

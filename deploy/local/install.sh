@@ -11,7 +11,7 @@ list=$here/packages.txt
 policy=/usr/sbin/policy-rc.d
 saved=/usr/sbin/policy-rc.d.before-frontdesk
 no_cluster=/etc/postgresql-common/createcluster.d/frontdesk-install.conf
-services="nginx pgbouncer dovecot"
+services="nginx pgbouncer dovecot postfix"
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -75,7 +75,7 @@ struct channel *channels_get(struct channels *channels, const struct uuid *tenan
         return channel;
     struct secret *token = NULL;
     struct err err;
-    if (open_token(channels, tenant, route, &token, &err) != 0) {
+    if (!route->is_mail && open_token(channels, tenant, route, &token, &err) != 0) {
         char text[UUID_TEXT_SIZE];
         metric_add(counters.credentials_bad, 1);
         log_error("channel.credentials_unreadable", LOG_TEXT("channel", uuid_format(id, text)),
@@ -85,6 +85,8 @@ struct channel *channels_get(struct channels *channels, const struct uuid *tenan
     if (channel == NULL) {
         channel = xcalloc(1, sizeof *channel);
         channel->id = *id;
+        channel->most = route->is_mail ? channels->responder->shared->settings.mail_per_account
+                                       : channels->responder->shared->settings.max_per_channel;
         channel->behind = &channel->first;
         map_put(channels->by_id, id->bytes, sizeof id->bytes, channel);
     }
@@ -96,7 +98,7 @@ struct channel *channels_get(struct channels *channels, const struct uuid *tenan
 
 bool channel_enter(struct channel *channel, struct flight *flight)
 {
-    if (channel->requests < flight->responder->shared->settings.max_per_channel) {
+    if (channel->requests < channel->most) {
         channel->requests++;
         return true;
     }
@@ -106,11 +108,11 @@ bool channel_enter(struct channel *channel, struct flight *flight)
     return false;
 }
 
-struct flight *channel_leave(struct channel *channel, const struct responder *responder)
+struct flight *channel_leave(struct channel *channel)
 {
     struct flight *flight = channel->first;
     channel->requests--;
-    if (flight == NULL || channel->requests >= responder->shared->settings.max_per_channel)
+    if (flight == NULL || channel->requests >= channel->most)
         return NULL;
     channel->first = flight->next;
     if (channel->first == NULL)

@@ -6,8 +6,9 @@
 
 struct channel {
     struct uuid id;
-    int64_t version; /* of the credentials */
-    struct secret *token;
+    int64_t version;                /* of the credentials */
+    struct secret *token;           /* NULL: of a mailbox, whose account the delivery names */
+    int64_t most;                   /* requests at once */
     int64_t requests;               /* under way */
     struct flight *first, **behind; /* waiting for a place, in order */
 };
@@ -26,7 +27,7 @@ struct channel *channels_get(struct channels *channels, const struct uuid *tenan
 bool channel_enter(struct channel *channel, struct flight *flight);
 
 /* The request is over. Returns the flight whose turn it is, or NULL; its place is taken. */
-struct flight *channel_leave(struct channel *channel, const struct responder *responder);
+struct flight *channel_leave(struct channel *channel);
 
 /* Takes out what has waited since before `claimed_before_ms` (INT64_MAX: all), linked by next. */
 struct flight *channels_give_up(struct channels *channels, int64_t claimed_before_ms);

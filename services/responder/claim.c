@@ -11,15 +11,17 @@
 #include "base/stop.h"
 #include "channel.h"
 #include "counters.h"
+#include "mail_send.h"
 #include "send.h"
 #include "service/log.h"
+#include "store/delivery_mail.h"
 #include "wake.h"
 
 #define UNIT_MS 10000
 
 struct item {
     struct delivery_ref ref;
-    bool from_wake;
+    struct wake *wake; /* whose record it is; NULL: nobody's */
 };
 
 struct claims {
@@ -63,26 +65,28 @@ void claims_free(struct claims **claims)
 /* Takes the first `count` out of the line. */
 static void forget(struct claims *self, size_t count, bool claimed)
 {
-    size_t woken = 0;
+    struct responder *responder = self->responder;
+    size_t woken = 0, woken_mails = 0;
     for (size_t i = 0; i < count; i++) {
         const struct uuid *id = &self->items[i].ref.id;
         map_remove(self->known, id->bytes, sizeof id->bytes);
-        woken += self->items[i].from_wake;
+        woken += self->items[i].wake != NULL && self->items[i].wake == responder->wake;
+        woken_mails += self->items[i].wake != NULL && self->items[i].wake == responder->mail_wake;
     }
     self->count -= count;
     self->singly -= count < self->singly ? count : self->singly;
     if (self->count > 0)
         memmove(self->items, self->items + count, self->count * sizeof *self->items);
     self->sent = 0;
-    if (claimed)
-        wake_claimed(self->responder->wake, woken);
-    else
-        wake_dropped(self->responder->wake, woken);
+    void (*tell)(struct wake *, size_t) = claimed ? wake_claimed : wake_dropped;
+    tell(responder->wake, woken);
+    tell(responder->mail_wake, woken_mails);
 }
 
 /* ---- the answer ---- */
 
-static void take(struct claims *self, const struct delivery_claimed *claimed)
+static void take(struct claims *self, const struct delivery_claimed *claimed,
+                 const struct delivery_mail *mail)
 {
     struct responder *responder = self->responder;
     if (flights_find(responder->flights, &claimed->ref.id) != NULL)
@@ -93,17 +97,22 @@ static void take(struct claims *self, const struct delivery_claimed *claimed)
     flight->claimed_ms = self->submitted_ms;
     flight->generation = self->generation;
     flight->traceparent = arena_strdup(flight->arena, claimed->traceparent);
+    flight->mail = mail_send_copy(flight->arena, mail);
     flight->channel = channels_get(responder->channels, &claimed->ref.tenant, &claimed->route);
     metric_add(counters.claimed, 1);
     STOP_POINT("responder.claimed", flight->id);
     send_start(flight);
 }
 
-static void read_one(struct claims *self, const struct delivery_claimed *claimed)
+static void read_one(struct claims *self, const struct pg_answer *answer,
+                     const struct delivery_claimed *claimed)
 {
     char id[UUID_TEXT_SIZE];
+    struct delivery_mail mail = {.url = ""};
+    if (claimed->kind == DELIVERY_CLAIMED && claimed->route.is_mail)
+        delivery_mail_find(answer, &claimed->ref.id, &mail);
     if (claimed->kind == DELIVERY_CLAIMED)
-        take(self, claimed);
+        take(self, claimed, claimed->route.is_mail ? &mail : NULL);
     if (claimed->kind != DELIVERY_REFUSED)
         return;
     metric_add(counters.refused, 1);
@@ -119,13 +128,13 @@ static void claimed(struct claims *self, const struct pg_answer *answer)
     int rows = 0;
     const size_t sent = self->sent;
     for (; delivery_read_claimed(answer, rows, &row); rows++)
-        read_one(self, &row);
+        read_one(self, answer, &row);
     if ((size_t)rows < sent)
         metric_add(counters.no_row, (int64_t)sent - rows);
     self->failures = 0;
     forget(self, sent, true);
     for (int i = 0; delivery_read_next(answer, i, &next); i++)
-        claims_add(self, &next, false);
+        claims_add(self, &next, NULL);
 }
 
 /* A batch that one id spoils, or that somebody's lock on one conversation held up, is tried singly,
@@ -188,10 +197,14 @@ static void go_on(void *arg)
     for (size_t i = 0; i < self->sent; i++)
         refs[i] = self->items[i].ref;
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = done, .arg = self};
-    delivery_add_claim(
-        &unit, self->arena, arena_strdup(self->arena, worker_id(responder->worker)),
-        &(struct delivery_timing){settings_lookup_after_ms(settings), settings->park_after_ms},
-        refs, self->sent);
+    const char *worker = arena_strdup(self->arena, worker_id(responder->worker));
+    delivery_add_claim(&unit, self->arena, worker,
+                       &(struct delivery_timing){
+                           settings_lookup_after_ms(settings), settings->park_after_ms,
+                           settings_mail_lost_after_ms(settings), settings->mail_park_after_ms},
+                       refs, self->sent);
+    delivery_mail_add(&unit, self->arena, worker, refs,
+                      mail_send_tokens(responder, self->arena, refs, self->sent), self->sent);
     self->in_flight = true;
     self->generation = responder->generation;
     self->submitted_ms = clock_lease_ms();
@@ -199,7 +212,7 @@ static void go_on(void *arg)
     pg_submit(responder->pg, &unit);
 }
 
-bool claims_add(struct claims *claims, const struct delivery_ref *ref, bool from_wake)
+bool claims_add(struct claims *claims, const struct delivery_ref *ref, struct wake *wake)
 {
     if (flights_find(claims->responder->flights, &ref->id) != NULL ||
         map_get(claims->known, ref->id.bytes, sizeof ref->id.bytes) != NULL)
@@ -208,7 +221,7 @@ bool claims_add(struct claims *claims, const struct delivery_ref *ref, bool from
         claims->capacity = claims->capacity > 0 ? 2 * claims->capacity : 64;
         claims->items = xreallocarray(claims->items, claims->capacity, sizeof *claims->items);
     }
-    claims->items[claims->count++] = (struct item){*ref, from_wake};
+    claims->items[claims->count++] = (struct item){*ref, wake};
     map_put(claims->known, ref->id.bytes, sizeof ref->id.bytes, claims);
     return true;
 }

@@ -11,8 +11,9 @@ struct claims *claims_new(struct responder *responder);
 void claims_free(struct claims **claims);
 
 /* Puts a delivery in line, to be claimed with the next claims_wake. False when it is in hand or in
- * line already: nothing to do. from_wake: wake_claimed is called once a claim of it committed. */
-bool claims_add(struct claims *claims, const struct delivery_ref *ref, bool from_wake);
+ * line already: nothing to do. wake: whose record it is, NULL: nobody's; told
+ * by wake_claimed once a claim of it committed. */
+bool claims_add(struct claims *claims, const struct delivery_ref *ref, struct wake *wake);
 
 /* In line or being claimed; and their ids appended to the array. */
 size_t claims_count(const struct claims *claims);

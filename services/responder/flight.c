@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "counters.h"
+#include "mail/smtp.h"
 
 struct flights {
     struct responder *responder;
@@ -25,6 +26,8 @@ static void destroy(struct flight *flight)
 {
     if (flight->transfer != NULL)
         http_cancel(flight->responder->http, flight->transfer);
+    if (flight->mail_transfer != NULL)
+        mail_smtp_cancel(flight->responder->mail, flight->mail_transfer);
     arena_free(&flight->arena);
     free(flight);
 }

@@ -8,8 +8,10 @@
 #include "responder.h"
 #include "rest.h"
 #include "store/delivery.h"
+#include "store/delivery_mail.h"
 
 struct channel;
+struct mail_smtp_transfer;
 
 struct flight {
     struct responder *responder;
@@ -23,6 +25,8 @@ struct flight {
     uint64_t generation;
     int64_t claimed_ms; /* clock_lease_ms, from before the claim was sent */
     struct http_transfer *transfer;
+    const struct delivery_mail *mail; /* NULL: a text */
+    struct mail_smtp_transfer *mail_transfer;
     struct delivery_change change; /* once settling */
     bool alone;                    /* a unit with its outcome failed: it is written by itself */
     struct flight *next;           /* in a queue of its channel or of the outcomes */

@@ -2,7 +2,8 @@
  * (an earlier look-up may have come before its message was listed), takes the oldest with our text
  * that no other delivery owns, and settles by it. Twilio has no idempotency key, so this is what
  * stands between a lost answer and a second copy: "not found" is said only of a list without any
- * message that may be ours. */
+ * message that may be ours. A mail server cannot be asked: once a mail has been unknown for so long
+ * that its copy has arrived if it ever will, it counts as not found, a few times. */
 #include "look_up.h"
 
 #include <string.h>
@@ -54,7 +55,9 @@ static void again(struct flight *flight, int64_t after_ms)
 
 static void settle_missing(struct flight *flight)
 {
-    bool enough = flight->unknowns >= flight->responder->shared->settings.max_attempts;
+    const struct responder_settings *settings = &flight->responder->shared->settings;
+    bool enough = flight->unknowns >=
+                  (flight->route.is_mail ? settings->mail_copies : settings->max_attempts);
     metric_add(enough ? counters.gave_up : counters.not_found, 1);
     log_warn("look_up.not_found", LOG_TEXT("delivery", flight->id),
              LOG_INT("attempt", flight->attempt), LOG_BOOL("given_up", enough));
@@ -190,6 +193,11 @@ void look_up_start(struct responder *responder, const struct delivery_look_up *l
     flight->attempt = look_up->attempt;
     flight->unknowns = look_up->unknowns;
     flight->worker = arena_strdup(flight->arena, look_up->worker);
+    if (flight->route.is_mail) {
+        STOP_POINT("responder.looking", flight->id);
+        settle_missing(flight);
+        return;
+    }
     flight->page = arena_alloc(flight->arena, sizeof *flight->page);
     flight->wanted =
         (struct rest_wanted){.from = flight->route.from,

@@ -95,12 +95,12 @@ static void settled(struct outcomes *self, const struct pg_answer *answer)
         STOP_POINT("responder.settled", self->batch[i]->id);
         flights_remove(self->batch[i]);
         if (due_now)
-            claims_add(self->responder->claims, &ref, false);
+            claims_add(self->responder->claims, &ref, NULL);
     }
     self->count = 0;
     self->failures = 0;
     for (int row = 0; delivery_read_next(answer, row, &next); row++)
-        claims_add(self->responder->claims, &next, false);
+        claims_add(self->responder->claims, &next, NULL);
 }
 
 static void done(void *arg, const struct pg_answer *answer)

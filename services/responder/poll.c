@@ -52,7 +52,7 @@ static void done(void *arg, const struct pg_answer *answer)
     struct delivery_look_up look_up;
     int64_t adopted = 0;
     for (int row = 0; delivery_read_due(answer, row, &ref); row++)
-        adopted += claims_add(responder->claims, &ref, false);
+        adopted += claims_add(responder->claims, &ref, NULL);
     count(answer, adopted);
     /* while draining the rows are put back by the unit that retires the worker */
     for (int row = 0; !responder->draining && delivery_read_look_up(answer, row, &look_up); row++)
@@ -98,6 +98,7 @@ static void look(void *arg)
         .held = held(self),
         .lease_ms = settings->worker_lease_ms,
         .park_after_ms = settings->park_after_ms,
+        .mail_park_after_ms = settings->mail_park_after_ms,
         .grace_ms = settings->adopt_every_ms,
         .limit = room(responder, LIMIT),
         .look_up_limit = room(responder, LOOK_UPS_MAX),

@@ -14,6 +14,7 @@
 #include "crypto/crypto.h"
 #include "flight.h"
 #include "gap_audit.h"
+#include "mail/smtp.h"
 #include "outcome.h"
 #include "poll.h"
 #include "receipts.h"
@@ -54,6 +55,11 @@ static int start(struct service *service, bool check_only, struct err *err)
                               shared.credential_keys, RESPONDER_KEYS_MAX,
                               &shared.credential_key_count, err) != 0)
         return -1;
+    const char *mail_keys = shared.settings.mail_token_key_files;
+    if (mail_keys[0] != '\0' &&
+        crypto_read_key_files(mail_keys, CRYPTO_KEY_BYTES, shared.mail_keys, RESPONDER_KEYS_MAX,
+                              &shared.mail_key_count, err) != 0)
+        return -1;
     if (check_only)
         return 0;
     counters_init();
@@ -68,6 +74,8 @@ static void stop(struct service *service, int64_t drain_left_ms)
     (void)service, (void)drain_left_ms;
     for (size_t i = 0; i < shared.credential_key_count; i++)
         secret_free(&shared.credential_keys[i]);
+    for (size_t i = 0; i < shared.mail_key_count; i++)
+        secret_free(&shared.mail_keys[i]);
 }
 
 /* ---- hooks ---- */
@@ -161,6 +169,18 @@ static void open_database(struct responder *responder)
                                                             .arg = responder});
 }
 
+static int open_mail(struct responder *responder, struct err *err)
+{
+    const struct responder_settings *settings = &shared.settings;
+    struct mail_smtp_options options = {
+        .loop = responder->loop,
+        .threads = (int)settings->mail_threads,
+        .ca_file = settings->mail_ca_file[0] != '\0' ? settings->mail_ca_file : NULL,
+        .hello = settings->mail_hello[0] != '\0' ? settings->mail_hello : NULL,
+    };
+    return shared.mail_key_count > 0 ? mail_smtp_new(&options, &responder->mail, err) : 0;
+}
+
 static void close_loop(void *state)
 {
     struct responder *responder = state;
@@ -174,12 +194,14 @@ static void close_loop(void *state)
     bus_producer_close(&responder->producer, 5000); /* reports to the intakes and the audits */
     receipts_close(&responder->receipts);
     wake_close(&responder->wake);
+    wake_close(&responder->mail_wake);
     gap_audits_free(&responder->audits);
     outcomes_free(&responder->outcomes);
     claims_free(&responder->claims);
     channels_free(&responder->channels);
     worker_free(&responder->worker);
     http_client_free(&responder->http);
+    mail_smtp_free(&responder->mail);
     free(responder->last_id);
     free(responder);
 }
@@ -207,7 +229,10 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     responder->outcomes = outcomes_new(responder);
     responder->audits = gap_audits_new(responder);
     open_database(responder);
-    if (open_producer(responder, err) != 0 || wake_open(responder, &responder->wake, err) != 0 ||
+    if (open_mail(responder, err) != 0 || open_producer(responder, err) != 0 ||
+        wake_open(responder, TOPIC_OUTBOUND_SMS, "responder.sms", &responder->wake, err) != 0 ||
+        wake_open(responder, TOPIC_OUTBOUND_EMAIL, "responder.email", &responder->mail_wake, err) !=
+            0 ||
         receipts_open(responder, &responder->receipts, err) != 0) {
         close_loop(responder);
         return -1;
@@ -270,7 +295,7 @@ static void drain_step(struct responder *responder)
     if (!responder->retiring && flights_count(responder->flights) == 0 &&
         outcomes_idle(responder->outcomes) && !claims_in_flight(responder->claims) &&
         receipts_idle(responder->receipts) && wake_idle(responder->wake) &&
-        gap_audits_count(responder->audits) == 0)
+        wake_idle(responder->mail_wake) && gap_audits_count(responder->audits) == 0)
         retire(responder);
 }
 
@@ -284,6 +309,7 @@ void responder_step(struct responder *responder)
     }
     claims_wake(responder->claims);
     wake_look(responder->wake);
+    wake_look(responder->mail_wake);
     receipts_look(responder->receipts);
 }
 

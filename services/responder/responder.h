@@ -24,12 +24,15 @@ struct wake;
 struct receipts;
 struct poll;
 struct gap_audits;
+struct mail_smtp;
 
 /* Read-only after start. */
 struct responder_shared {
     struct responder_settings settings;
     struct secret *credential_keys[RESPONDER_KEYS_MAX];
     size_t credential_key_count;
+    struct secret *mail_keys[RESPONDER_KEYS_MAX]; /* sign what mails carry; the first is current */
+    size_t mail_key_count;
     int ready_database, ready_bus, ready_worker; /* readiness conditions */
 };
 
@@ -42,11 +45,12 @@ struct responder {
     struct worker *worker;
     struct bus_producer *producer; /* dead letters, and texts that no webhook brought */
     struct http_client *http;
+    struct mail_smtp *mail; /* NULL: no mail is sent */
     struct flights *flights;
     struct claims *claims;
     struct outcomes *outcomes;
     struct channels *channels;
-    struct wake *wake;
+    struct wake *wake, *mail_wake;
     struct receipts *receipts;
     struct poll *poll;
     struct gap_audits *audits;

@@ -10,24 +10,29 @@
 #include "channel.h"
 #include "contract/segments.h"
 #include "counters.h"
+#include "mail_send.h"
 #include "outcome.h"
 #include "service/log.h"
 
 #define CREDENTIALS_WAIT_MS 60000
 #define ANSWER_MAX_BYTES    ((size_t)256 * 1024)
 
-static bool may_send(void *arg)
+bool send_may_leave(const struct flight *flight, int64_t age_ms)
 {
-    const struct flight *flight = arg;
     const struct responder *responder = flight->responder;
-    int64_t lease_ms = responder->shared->settings.worker_lease_ms;
     STOP_POINT("responder.sending", flight->id);
     return flight->generation == responder->generation &&
            worker_lease_left_ms(responder->worker) > 0 &&
-           clock_lease_ms() - flight->claimed_ms < lease_ms;
+           clock_lease_ms() - flight->claimed_ms < age_ms;
 }
 
-static void settle_unsent(struct flight *flight, const char *reason, int64_t next_in_ms)
+static bool may_send(void *arg)
+{
+    const struct flight *flight = arg;
+    return send_may_leave(flight, flight->responder->shared->settings.worker_lease_ms);
+}
+
+void send_settle_unsent(struct flight *flight, const char *reason, int64_t next_in_ms)
 {
     flight->change = (struct delivery_change){
         .event = DELIVERY_DEFER, .reason = reason, .next_in_ms = next_in_ms, .outcome = "not_sent"};
@@ -37,14 +42,15 @@ static void settle_unsent(struct flight *flight, const char *reason, int64_t nex
 
 static void post(struct flight *flight);
 
-static void leave_channel(struct flight *flight)
+void send_over(struct flight *flight)
 {
-    struct flight *next = channel_leave(flight->channel, flight->responder);
+    struct flight *next = channel_leave(flight->channel);
     if (next != NULL)
         post(next);
+    outcomes_add(flight);
 }
 
-static struct metric *counter_of(const struct delivery_change *change)
+struct metric *send_counter(const struct delivery_change *change)
 {
     const struct {
         const char *outcome;
@@ -82,7 +88,7 @@ static void on_done(void *arg, const struct http_result *result)
     if (flight->change.event == DELIVERY_NO_ANSWER)
         flight->change.next_in_ms = settings_lookup_after_ms(&flight->responder->shared->settings);
     add_segments(flight);
-    metric_add(counter_of(&flight->change), 1);
+    metric_add(send_counter(&flight->change), 1);
     metric_observe_us(counters.request_seconds, result->total_us);
     if (verdict.alert) {
         metric_add(counters.alerts, 1);
@@ -94,11 +100,10 @@ static void on_done(void *arg, const struct http_result *result)
                  LOG_INT("attempt", flight->attempt), LOG_TEXT("outcome", verdict.change.outcome),
                  LOG_TEXT("code", verdict.change.error_code));
     }
-    leave_channel(flight);
-    outcomes_add(flight);
+    send_over(flight);
 }
 
-static void post(struct flight *flight)
+static void post_text(struct flight *flight)
 {
     static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded",
                                           "Accept: application/json", NULL};
@@ -125,10 +130,18 @@ static void post(struct flight *flight)
     flight->transfer = http_start(responder->http, &call);
 }
 
+static void post(struct flight *flight)
+{
+    if (flight->mail != NULL)
+        mail_send_start(flight);
+    else
+        post_text(flight);
+}
+
 void send_start(struct flight *flight)
 {
     if (flight->channel == NULL)
-        settle_unsent(flight, "credentials", CREDENTIALS_WAIT_MS);
+        send_settle_unsent(flight, "credentials", CREDENTIALS_WAIT_MS);
     else if (channel_enter(flight->channel, flight))
         post(flight);
 }
@@ -141,6 +154,6 @@ void send_give_up_waiting(struct responder *responder, bool all)
                   *next;
     for (; flight != NULL; flight = next) {
         next = flight->next;
-        settle_unsent(flight, "busy", REST_GIVE_BACK_MS);
+        send_settle_unsent(flight, "busy", REST_GIVE_BACK_MS);
     }
 }

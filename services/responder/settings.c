@@ -45,6 +45,34 @@ const struct config_spec responder_config[] = {
     ROW("gap_audit_every_ms", CONFIG_MS, gap_audit_every_ms, "15m", 0, 86400000, 0,
         "How often a number's inbound list at the provider is compared with the inbox, give or "
         "take a tenth; 0: never."),
+    ROW("mail_token_key_file", CONFIG_TEXT, mail_token_key_files, "", 0, 0, 0,
+        "Files with the keys that sign reply addresses and Message-IDs, comma-separated, the "
+        "current "
+        "one first; empty: no mail is sent."),
+    ROW("mail_ca_file", CONFIG_TEXT, mail_ca_file, "", 0, 0, 0,
+        "Certificates that may vouch for a mail server; empty: the system's."),
+    ROW("mail_hello", CONFIG_TEXT, mail_hello, "", 0, 0, 0,
+        "Our name for EHLO; empty: the host's."),
+    ROW("mail_threads", CONFIG_INT, mail_threads, "8", 1, 64, 0,
+        "Mails being sent at once per loop, each on a thread."),
+    ROW("mail_per_account", CONFIG_INT, mail_per_account, "2", 1, 64, 0,
+        "Mails at once for one mailbox."),
+    ROW("mail_connect_ms", CONFIG_MS, mail_connect_ms, "15s", 100, 120000, 0,
+        "Longest wait for a connection to a mail server."),
+    ROW("mail_command_ms", CONFIG_MS, mail_command_ms, "60s", 1000, 600000, 0,
+        "Longest wait for its reply to a command."),
+    ROW("mail_data_ms", CONFIG_MS, mail_data_ms, "60s", 1000, 600000, 0,
+        "Longest wait until it takes a block of the mail; the whole mail has twice that."),
+    ROW("mail_dot_ms", CONFIG_MS, mail_dot_ms, "10m", 1000, 3600000, 0,
+        "Longest wait for its reply to the end of the mail."),
+    ROW("mail_begin_ms", CONFIG_MS, mail_begin_ms, "2m", 1000, 600000, 0,
+        "Longest from the claim of a mail until its first byte leaves."),
+    ROW("mail_again_after_ms", CONFIG_MS, mail_again_after_ms, "10m", 100, 86400000, 0,
+        "A mail whose outcome is unknown is sent again so much later, with the same Message-ID."),
+    ROW("mail_park_after_ms", CONFIG_MS, mail_park_after_ms, "4h", 1000, 604800000, 0,
+        "A mail not settled so long after its first attempt waits for a person."),
+    ROW("mail_copies", CONFIG_INT, mail_copies, "3", 1, 10, 0,
+        "Attempts with unknown outcome before a mail waits for a person."),
     ROW("session_timeout_ms", CONFIG_MS, session_timeout_ms, "30s", 1000, 300000, 0,
         "Kafka consumer group session."),
     ROW("heartbeat_ms", CONFIG_MS, heartbeat_ms, "3s", 100, 60000, 0,
@@ -56,4 +84,10 @@ int64_t settings_lookup_after_ms(const struct responder_settings *settings)
 {
     return settings->lookup_after_ms > 0 ? settings->lookup_after_ms
                                          : settings->worker_lease_ms + 120000;
+}
+
+int64_t settings_mail_lost_after_ms(const struct responder_settings *settings)
+{
+    return settings->mail_begin_ms + settings->worker_lease_ms + 2 * settings->mail_data_ms +
+           settings->mail_again_after_ms;
 }

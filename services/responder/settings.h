@@ -17,6 +17,11 @@ struct responder_settings {
     int64_t max_in_flight, max_per_channel, claim_batch;
     int64_t request_timeout_ms;
     int64_t gap_audit_every_ms;
+    const char *mail_token_key_files; /* sign reply addresses and Message-IDs; "": no mail leaves */
+    const char *mail_ca_file, *mail_hello;
+    int64_t mail_threads, mail_per_account;
+    int64_t mail_connect_ms, mail_command_ms, mail_data_ms, mail_dot_ms, mail_begin_ms;
+    int64_t mail_again_after_ms, mail_park_after_ms, mail_copies;
     int64_t session_timeout_ms, heartbeat_ms;
 };
 
@@ -27,5 +32,11 @@ extern const size_t responder_config_count;
 /* When an unknown send is looked up: from the end of its request, or from its claim if its worker
  * died. */
 int64_t settings_lookup_after_ms(const struct responder_settings *settings);
+
+/* The same of a mail, which has no look-up: when it is sent again, counted from its claim if its
+ * worker died. By then the last byte of it had left, or could not any more, mail_again_after_ms
+ * ago.
+ */
+int64_t settings_mail_lost_after_ms(const struct responder_settings *settings);
 
 #endif

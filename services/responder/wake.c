@@ -33,7 +33,7 @@ static int take_record(void *arg, const struct bus_record *record, struct err *e
     if (!uuid_parse(requested.event.tenant, &ref.tenant))
         return err_set(err, ERR_PERMANENT, "event.tenant", "the tenant is no uuid");
     ref.id = requested.delivery;
-    if (claims_add(self->responder->claims, &ref, true))
+    if (claims_add(self->responder->claims, &ref, self))
         intake_begin(self->intake, 1);
     return 0;
 }
@@ -44,13 +44,14 @@ static void batch_over(void *arg)
     claims_wake(self->responder->claims);
 }
 
-int wake_open(struct responder *responder, struct wake **wake, struct err *err)
+int wake_open(struct responder *responder, enum topic topic, const char *group, struct wake **wake,
+              struct err *err)
 {
     struct wake *self = xcalloc(1, sizeof *self);
     self->responder = responder;
     struct intake_options options = {.responder = responder,
-                                     .topic = TOPIC_OUTBOUND_SMS,
-                                     .group = "responder.sms",
+                                     .topic = topic,
+                                     .group = group,
                                      .batch_max = (size_t)responder->shared->settings.claim_batch,
                                      .ready = ready,
                                      .record = take_record,
@@ -81,7 +82,8 @@ void wake_claimed(struct wake *wake, size_t count)
 
 void wake_dropped(struct wake *wake, size_t count)
 {
-    intake_abandon(wake->intake, count);
+    if (wake != NULL)
+        intake_abandon(wake->intake, count);
 }
 
 void wake_look(struct wake *wake)

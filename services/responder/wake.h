@@ -1,12 +1,14 @@
-/* Wake-ups: the consumer of desk.outbound.sms. A record names a delivery, the row decides. Loop
- * thread. */
+/* Wake-ups: a consumer of desk.outbound.sms or .email. A record names a delivery, the row decides.
+ * Loop thread. */
 #ifndef DESK_RESPONDER_WAKE_H
 #define DESK_RESPONDER_WAKE_H
 
+#include "contract/topics.h"
 #include "responder.h"
 
-/* Opens the consumer. Returns owned. */
-int wake_open(struct responder *responder, struct wake **wake, struct err *err);
+/* Opens the consumer of the topic in the group (without its prefix). Returns owned. */
+int wake_open(struct responder *responder, enum topic topic, const char *group, struct wake **wake,
+              struct err *err);
 
 /* Closes; sets to NULL; accepts NULL. */
 void wake_close(struct wake **wake);

@@ -126,7 +126,7 @@ def _read(desk, topic, kind):
 
 def published(desk):
     """Every mail that was published, checked against its schema."""
-    return _read(desk, "inbound.mail", "desk.mail.received.v1")
+    return _read(desk, "inbound.email", "desk.mail.received.v1")
 
 
 def reports(desk):

@@ -5,6 +5,7 @@
 
 #include <CUnit/Basic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -25,6 +26,48 @@ static void test_holds_a_copy(void)
     CU_ASSERT_EQUAL(secret_length(secret), 0);
     CU_ASSERT_STRING_EQUAL(secret_reveal(secret), "");
     secret_free(&secret);
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* Read anew each time; what it is called is told, never what it is. */
+static void test_read(void)
+{
+    char path[] = "/tmp/frontdesk-secret-XXXXXX", reference[64], large[SECRET_MAX + 2];
+    struct secret *secret = NULL;
+    struct err err;
+    close(mkstemp(path));
+    snprintf(reference, sizeof reference, "file:%s", path);
+    static const char *const texts[] = {"one", "two\n", "three\r\n"};
+    for (size_t i = 0; i < 3; i++) {
+        write_file(path, texts[i]);
+        CU_ASSERT_EQUAL_FATAL(secret_read(reference, &secret, &err), 0);
+        CU_ASSERT_EQUAL(secret_length(secret), strcspn(texts[i], "\r\n"));
+        secret_free(&secret);
+    }
+    write_file(path, "");
+    CU_ASSERT_EQUAL(secret_read(reference, &secret, &err), 0);
+    CU_ASSERT_PTR_NULL(secret);
+    memset(large, 'x', sizeof large - 1);
+    large[sizeof large - 1] = '\0';
+    write_file(path, large);
+    CU_ASSERT_EQUAL(secret_read(reference, &secret, &err), -1);
+    unlink(path);
+    CU_ASSERT_EQUAL(secret_read(reference, &secret, &err), -1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, path));
+    setenv("FRONTDESK_TEST_SECRET", "four", 1);
+    CU_ASSERT_EQUAL_FATAL(secret_read("env:FRONTDESK_TEST_SECRET", &secret, &err), 0);
+    CU_ASSERT_STRING_EQUAL(secret_reveal(secret), "four");
+    secret_free(&secret);
+    CU_ASSERT_EQUAL(secret_read("env:FRONTDESK_TEST_NONE", &secret, &err), -1);
+    CU_ASSERT_EQUAL(secret_read("hunter7", &secret, &err), -1);
+    CU_ASSERT_PTR_NULL(strstr(err.message, "hunter7"));
 }
 
 static void test_heap(void)
@@ -70,6 +113,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("base: secret and heap", NULL, NULL);
     CU_add_test(suite, "holds a copy", test_holds_a_copy);
+    CU_add_test(suite, "read by name", test_read);
     CU_add_test(suite, "heap", test_heap);
     CU_add_test(suite, "overflow aborts", test_overflow_aborts);
     CU_basic_set_mode(CU_BRM_VERBOSE);

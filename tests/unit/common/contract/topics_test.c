@@ -8,7 +8,8 @@ static void test_names(void)
     static const char *const expected[TOPIC_COUNT] = {
         [TOPIC_INBOUND_VOICE] = "desk.inbound.voice",
         [TOPIC_INBOUND_SMS] = "desk.inbound.sms",
-        [TOPIC_INBOUND_MAIL] = "desk.inbound.mail",
+        [TOPIC_INBOUND_EMAIL] = "desk.inbound.email",
+        [TOPIC_OUTBOUND_EMAIL] = "desk.outbound.email",
         [TOPIC_OUTBOUND_SMS] = "desk.outbound.sms",
         [TOPIC_RECEIPTS] = "desk.receipts",
         [TOPIC_VOICE_STREAM] = "desk.voice.stream",
@@ -24,8 +25,8 @@ static void test_names(void)
                            "desk.engine.sms");
     CU_ASSERT_STRING_EQUAL(topic_engine_group(arena, "desk.", TOPIC_INBOUND_VOICE),
                            "desk.engine.voice");
-    CU_ASSERT_STRING_EQUAL(topic_engine_group(arena, "desk.", TOPIC_INBOUND_MAIL),
-                           "desk.engine.mail");
+    CU_ASSERT_STRING_EQUAL(topic_engine_group(arena, "desk.", TOPIC_INBOUND_EMAIL),
+                           "desk.engine.email");
     arena_free(&arena);
 }
 

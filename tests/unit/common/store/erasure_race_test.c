@@ -355,7 +355,8 @@ static void begin_notice(void)
 
 static void add_claim(struct pg_unit *unit, const struct delivery_ref *ref)
 {
-    delivery_add_claim(unit, arena, WORKER_R, &(struct delivery_timing){60000, 600000}, ref, 1);
+    delivery_add_claim(unit, arena, WORKER_R,
+                       &(struct delivery_timing){60000, 600000, 60000, 600000}, ref, 1);
 }
 
 static void add_accepted(struct pg_unit *unit, const struct delivery_ref *ref)

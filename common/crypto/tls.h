@@ -1,0 +1,38 @@
+/* TLS for a library that takes an OpenSSL context and checks too little by itself (libesmtp: no
+ * SNI, TLS 1.0, the canonical name instead of the one we asked for). */
+#ifndef DESK_CRYPTO_TLS_H
+#define DESK_CRYPTO_TLS_H
+
+#include "base/err.h"
+
+struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
+struct crypto_trust;
+struct crypto_tls;
+
+/* Reads the certificates of those who may vouch for a server from a PEM file. Returns owned.
+ * PERMANENT "crypto.trust" when it cannot be read. Any thread; may be used by many at once. */
+int crypto_trust_open(const char *ca_file, struct crypto_trust **trust, struct err *err);
+
+/* Frees; sets to NULL; accepts NULL. */
+void crypto_trust_free(struct crypto_trust **trust);
+
+/* A context for one session with `host` (copied): TLS 1.2 and no newer (libesmtp takes
+ * the wait behind a ticket of TLS 1.3 for a failure), its name in SNI, and no handshake without a
+ * chain to `trust` (borrowed) and that name (or IPv4 address) in the certificate. Returns owned.
+ * One thread at a time. */
+struct crypto_tls *crypto_tls_new(const struct crypto_trust *trust, const char *host);
+
+/* After the session. Sets to NULL; accepts NULL. */
+void crypto_tls_free(struct crypto_tls **tls);
+
+/* OpenSSL's context; borrowed. */
+struct ssl_ctx_st *crypto_tls_context(const struct crypto_tls *tls);
+
+/* Why the server's certificate was refused, static text; NULL if it was not. */
+const char *crypto_tls_refusal(const struct crypto_tls *tls);
+
+/* Empties the calling thread's queue of OpenSSL errors. What something before left in it, a library
+ * that asks SSL_get_error without emptying it first (libesmtp) takes for its own failure. */
+void crypto_tls_forget_errors(void);
+
+#endif

@@ -1,0 +1,83 @@
+/* A mail's own SQL: see delivery_mail.h. The statement runs in the transaction of the claim, after
+ * it, so it sees what was claimed; the delivery's row is locked by then. The responder's claims use
+ * it. */
+#include "store/delivery_mail.h"
+
+#include <string.h>
+
+#include "store/delivery_inside.h"
+
+static const char mail_sql[] =
+    "UPDATE delivery_mails w SET message_id = coalesce(w.message_id, i.token || '@'"
+    " || split_part(ch.address, '@', 2)) FROM unnest($2::uuid[], $3::uuid[], $4::text[])"
+    " AS i (tenant_id, id, token)"
+    " JOIN deliveries d ON d.tenant_id = i.tenant_id AND d.id = i.id"
+    " JOIN tenants t ON t.id = d.tenant_id"
+    " JOIN channel_sessions s ON s.tenant_id = d.tenant_id AND s.id = d.session_id"
+    " JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
+    " LEFT JOIN mail_accounts a ON a.tenant_id = ch.tenant_id AND a.channel_id = ch.id"
+    " WHERE w.tenant_id = d.tenant_id AND w.delivery_id = d.id AND d.via = 'mail'"
+    " AND d.state = 'sending' AND d.worker = $1::uuid"
+    " RETURNING d.tenant_id, d.id, d.conversation_id, d.author,"
+    " (extract(epoch FROM d.created_at) * 1000)::bigint, t.language, coalesce(a.url, ''),"
+    " coalesce(a.secret, ''), coalesce(a.from_name, ''), w.subject, w.in_reply_to,"
+    " array_to_string(w.reference_ids, ' '), w.message_id";
+
+/* The last statement of the claim's unit. */
+static int statement_of(const struct pg_answer *answer)
+{
+    return (int)answer->count - 1;
+}
+
+void delivery_mail_add(struct pg_unit *unit, struct arena *arena, const char *worker,
+                       const struct delivery_ref *refs, const char *const *tokens, size_t count)
+{
+    struct pg_array columns[3];
+    for (int i = 0; i < 3; i++)
+        pg_array_init(&columns[i]);
+    for (size_t i = 0; i < count; i++) {
+        pg_array_add_uuid(&columns[0], &refs[i].tenant);
+        pg_array_add_uuid(&columns[1], &refs[i].id);
+        pg_array_add(&columns[2], tokens[i]);
+    }
+    struct pg_statement *statement = pg_add(unit, mail_sql);
+    pg_param(statement, worker);
+    for (int i = 0; i < 3; i++) {
+        pg_param(statement, pg_array_take(&columns[i], arena));
+        pg_array_fini(&columns[i]);
+    }
+}
+
+static struct delivery_mail read_row(const struct pg_answer *answer, int statement, int row)
+{
+    const struct pg_result *r = answer->results;
+    struct delivery_mail mail = {
+        .conversation = pg_uuid(r, statement, row, 2),
+        .author = pg_text(r, statement, row, 3),
+        .created_ms = pg_int(r, statement, row, 4),
+        .language = pg_text(r, statement, row, 5),
+        .url = pg_text(r, statement, row, 6),
+        .secret = pg_text(r, statement, row, 7),
+        .from_name = pg_text(r, statement, row, 8),
+        .subject = pg_text(r, statement, row, 9),
+        .in_reply_to = pg_text(r, statement, row, 10),
+        .references = pg_text(r, statement, row, 11),
+        .message_id = pg_text(r, statement, row, 12),
+    };
+    delivery_read_ref(answer, statement, row, &mail.ref);
+    return mail;
+}
+
+bool delivery_mail_find(const struct pg_answer *answer, const struct uuid *id,
+                        struct delivery_mail *out)
+{
+    int statement = statement_of(answer);
+    for (int row = 0; row < pg_rows(answer->results, statement); row++) {
+        struct uuid found = pg_uuid(answer->results, statement, row, 1);
+        if (memcmp(found.bytes, id->bytes, sizeof found.bytes) == 0) {
+            *out = read_row(answer, statement, row);
+            return true;
+        }
+    }
+    return false;
+}

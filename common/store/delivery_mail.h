@@ -1,0 +1,34 @@
+/* What a delivery by mail needs besides its text: the account that sends it, its subject, and its
+ * place in the thread. Adds to the unit of a claim (store/delivery.h). Loop thread. */
+#ifndef DESK_STORE_DELIVERY_MAIL_H
+#define DESK_STORE_DELIVERY_MAIL_H
+
+#include "store/delivery.h"
+
+/* Texts are borrowed from the answer; "" where there is none. */
+struct delivery_mail {
+    struct delivery_ref ref;
+    struct uuid conversation;
+    const char *author;    /* ai, operator, system */
+    int64_t created_ms;    /* its Date, of every copy */
+    const char *language;  /* the tenant's */
+    const char *url;       /* of the account: mail/smtp_account.h */
+    const char *secret;    /* file:PATH or env:NAME */
+    const char *from_name; /* beside the mailbox's address */
+    const char *subject;   /* whole */
+    const char *in_reply_to;
+    const char *references; /* ids with one space between, the oldest first */
+    const char *message_id; /* of every copy, without angles */
+};
+
+/* Adds, behind delivery_add_claim, the statement that reads the mails among those that `worker` has
+ * claimed with it. The first time that one is claimed, its Message-ID becomes its token, "@" and
+ * the mailbox's domain; it stays so. `tokens`: one text for each ref, borrowed. */
+void delivery_mail_add(struct pg_unit *unit, struct arena *arena, const char *worker,
+                       const struct delivery_ref *refs, const char *const *tokens, size_t count);
+
+/* Reads the mail of a delivery claimed with it; false when it is none, or its row is missing. */
+bool delivery_mail_find(const struct pg_answer *answer, const struct uuid *id,
+                        struct delivery_mail *out);
+
+#endif

@@ -1,0 +1,274 @@
+/* A delivery as a mail: composed from rows that never change, so that each copy is the same mail,
+ * and sent through its mailbox's account. The secret is read anew for each, so that a rotated one
+ * counts at once. What the server said goes into the attempt as code and enhanced code; its text
+ * may name the customer, and stays out of log and rows. */
+#include "mail_send.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/stop.h"
+#include "counters.h"
+#include "mail/compose.h"
+#include "mail/smtp.h"
+#include "mail/token.h"
+#include "outcome.h"
+#include "send.h"
+#include "service/log.h"
+
+#define HOLD_OFF_MS 300000 /* a person must mend something */
+
+static struct mail_signer signer_of(const struct responder *responder, const struct uuid *tenant)
+{
+    return (struct mail_signer){.tenant = *tenant,
+                                .keys = (const struct secret *const *)responder->shared->mail_keys,
+                                .key_count = responder->shared->mail_key_count};
+}
+
+const char *const *mail_send_tokens(const struct responder *responder, struct arena *arena,
+                                    const struct delivery_ref *refs, size_t count)
+{
+    const char **tokens = arena_alloc(arena, (count + 1) * sizeof *tokens);
+    for (size_t i = 0; i < count; i++) {
+        struct mail_signer signer = signer_of(responder, &refs[i].tenant);
+        tokens[i] = responder->shared->mail_key_count > 0
+                        ? mail_token_write(arena, &signer, MAIL_TOKEN_DELIVERY, &refs[i].id)
+                        : NULL;
+    }
+    return tokens;
+}
+
+const struct delivery_mail *mail_send_copy(struct arena *arena, const struct delivery_mail *mail)
+{
+    if (mail == NULL)
+        return NULL;
+    struct delivery_mail *copy = arena_alloc(arena, sizeof *copy);
+    *copy = *mail;
+    const char **texts[] = {&copy->author,      &copy->language,   &copy->url,
+                            &copy->secret,      &copy->from_name,  &copy->subject,
+                            &copy->in_reply_to, &copy->references, &copy->message_id};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        *texts[i] = arena_strdup(arena, *texts[i]);
+    return copy;
+}
+
+/* ---- back-off ---- */
+
+/* Greylisting passes within minutes; a mailbox that is full, within hours. */
+static int64_t back_off_ms(int attempt)
+{
+    static const int64_t steps_ms[] = {60000, 300000, 600000, 900000, 1800000};
+    int last = (int)(sizeof steps_ms / sizeof *steps_ms) - 1;
+    return steps_ms[attempt < 1 ? 0 : attempt > last ? last : attempt - 1];
+}
+
+static int64_t again_ms(const struct flight *flight, const struct mail_smtp_result *result)
+{
+    if (strcmp(result->error, "smtp.gate") == 0 || strcmp(result->error, "smtp.busy") == 0)
+        return REST_GIVE_BACK_MS;
+    return result->judgement.action == SMTP_HOLD_OFF ? HOLD_OFF_MS : back_off_ms(flight->attempt);
+}
+
+/* ---- outcome ---- */
+
+/* "550 5.1.1", or what went wrong without a word of the server. */
+static const char *code_of(struct arena *arena, const struct mail_smtp_result *result)
+{
+    if (result->reply.code == 0)
+        return result->error;
+    return arena_printf(arena, "%d%s%s", result->reply.code,
+                        result->reply.enhanced[0] != '\0' ? " " : "", result->reply.enhanced);
+}
+
+static struct delivery_change change_of(const struct flight *flight,
+                                        const struct mail_smtp_result *result)
+{
+    struct delivery_change change = {.error_code = code_of(flight->arena, result),
+                                     .next_in_ms = -1};
+    switch (result->class) {
+    case MAIL_SMTP_ACCEPTED:
+        change.event = DELIVERY_ACCEPTED;
+        change.outcome = "accepted";
+        change.error_code = NULL;
+        change.sid = flight->mail->message_id;
+        change.provider_status = "accepted";
+        break;
+    case MAIL_SMTP_REFUSED:
+        change.event = DELIVERY_DECLINED;
+        change.outcome = "refused";
+        change.reason = result->judgement.action == SMTP_NO_ADDRESS ? "bad_address" : "refused";
+        break;
+    case MAIL_SMTP_UNKNOWN:
+        change.event = DELIVERY_NO_ANSWER;
+        change.outcome = "unknown";
+        change.next_in_ms = flight->responder->shared->settings.mail_again_after_ms;
+        break;
+    case MAIL_SMTP_DEFERRED:
+        change.event = DELIVERY_DEFER;
+        change.outcome = result->reply.code != 0 ? "deferred" : "not_sent";
+        change.next_in_ms = again_ms(flight, result);
+        break;
+    }
+    return change;
+}
+
+static void note(struct flight *flight, const struct mail_smtp_result *result)
+{
+    flight->change = change_of(flight, result);
+    metric_add(send_counter(&flight->change), 1);
+    metric_observe_us(counters.request_seconds, result->total_us);
+    const char *code = code_of(flight->arena, result);
+    if (result->class != MAIL_SMTP_ACCEPTED && result->judgement.alert) {
+        metric_add(counters.alerts, 1);
+        log_error("mail.alert", LOG_TEXT("delivery", flight->id), LOG_TEXT("code", code),
+                  LOG_TEXT("stage", smtp_stage_name(result->stage)),
+                  LOG_TEXT("meaning", result->judgement.meaning));
+    } else if (result->class != MAIL_SMTP_ACCEPTED) {
+        log_info("attempt.ended", LOG_TEXT("delivery", flight->id),
+                 LOG_INT("attempt", flight->attempt), LOG_TEXT("outcome", flight->change.outcome),
+                 LOG_TEXT("code", code), LOG_TEXT("stage", smtp_stage_name(result->stage)));
+    }
+}
+
+static void on_done(void *arg, const struct mail_smtp_result *result)
+{
+    struct flight *flight = arg;
+    flight->mail_transfer = NULL;
+    STOP_POINT("responder.answered", flight->id);
+    note(flight, result);
+    send_over(flight);
+}
+
+/* ---- the mail ---- */
+
+/* The ids of the chain; its texts are parts of one that is cut in place. */
+static const char *const *split(struct arena *arena, const char *references, size_t *count)
+{
+    const char **ids = arena_alloc(arena, (strlen(references) / 2 + 2) * sizeof *ids);
+    *count = 0;
+    for (char *at = arena_strdup(arena, references); *at != '\0';) {
+        size_t length = strcspn(at, " ");
+        char *next = at + length + (at[length] == ' ');
+        at[length] = '\0';
+        if (length > 0)
+            ids[(*count)++] = at;
+        at = next;
+    }
+    return ids;
+}
+
+static enum mail_compose_author author_of(const char *author)
+{
+    if (strcmp(author, "operator") == 0)
+        return MAIL_AUTHOR_PERSON;
+    return strcmp(author, "ai") == 0 ? MAIL_AUTHOR_ANSWER : MAIL_AUTHOR_NOTICE;
+}
+
+static int compose(const struct flight *flight, struct strbuf *out, struct err *err)
+{
+    const struct delivery_mail *mail = flight->mail;
+    struct arena *arena = flight->arena;
+    struct mail_signer signer = signer_of(flight->responder, &flight->ref.tenant);
+    const struct mail_address to = {.name = "", .address = flight->route.to};
+    struct mail_draft draft = {
+        .from = {mail->from_name, flight->route.from},
+        .reply_to = mail_token_address(arena, &signer, flight->route.from, &mail->conversation),
+        .to = {&to, 1},
+        .message_id = mail->message_id,
+        .in_reply_to = mail->in_reply_to,
+        .subject = mail->subject,
+        .date_ms = mail->created_ms,
+        .author = author_of(mail->author),
+        .text = flight->body,
+        .language = mail->language,
+    };
+    draft.references = split(arena, mail->references, &draft.reference_count);
+    return mail_compose(&draft, out, err);
+}
+
+/* ---- sending ---- */
+
+static bool may_send(void *arg)
+{
+    const struct flight *flight = arg;
+    const struct responder_settings *settings = &flight->responder->shared->settings;
+    return send_may_leave(flight, settings->mail_begin_ms + settings->worker_lease_ms);
+}
+
+static void over_later(void *arg)
+{
+    send_over(arg);
+}
+
+/* What never came to the server: judged by the same table as what did. Its place is given on from
+ * the loop's next pass: all that wait for it may end the same way. */
+static void settle_error(struct flight *flight, const char *error, const struct err *err)
+{
+    struct mail_smtp_result result = {
+        .error = error, .judgement = smtp_codes_judge_error(error), .stage = SMTP_CONNECT};
+    result.class = result.judgement.action == SMTP_FINAL ? MAIL_SMTP_REFUSED : MAIL_SMTP_DEFERRED;
+    log_warn("mail.unsendable", LOG_TEXT("delivery", flight->id), LOG_ERR(err));
+    note(flight, &result);
+    loop_post(flight->responder->loop, over_later, flight);
+}
+
+static int read_secret(const struct delivery_mail *mail, const struct mail_smtp_account *account,
+                       struct secret **secret, struct err *err)
+{
+    *secret = NULL;
+    if (account->auth == MAIL_SMTP_NO_AUTH)
+        return 0;
+    if (secret_read(mail->secret, secret, err) != 0)
+        return -1;
+    return *secret != NULL
+               ? 0
+               : err_set(err, ERR_PERMANENT, "secret.reference", "the mailbox's secret is empty");
+}
+
+static void hand_over(struct flight *flight, const struct mail_smtp_account *account,
+                      const struct secret *secret, const struct strbuf *message)
+{
+    const struct responder_settings *settings = &flight->responder->shared->settings;
+    struct mail_smtp_call call = {
+        .account = account,
+        .secret = secret,
+        .from = flight->route.from,
+        .to = &flight->route.to,
+        .to_count = 1,
+        .envelope_id = flight->id,
+        .message = message->data,
+        .length = message->length,
+        .limits = {.connect_ms = settings->mail_connect_ms,
+                   .command_ms = settings->mail_command_ms,
+                   .data_ms = settings->mail_data_ms,
+                   .dot_ms = settings->mail_dot_ms,
+                   .begin_ms = settings->mail_begin_ms},
+        .may_send = may_send,
+        .on_done = on_done,
+        .arg = flight,
+    };
+    flight->mail_transfer = mail_smtp_start(flight->responder->mail, &call);
+}
+
+void mail_send_start(struct flight *flight)
+{
+    struct mail_smtp_account account;
+    struct secret *secret = NULL;
+    struct strbuf message;
+    struct err err;
+    strbuf_init(&message, MAIL_COMPOSE_MAX);
+    if (flight->responder->mail == NULL) {
+        err_set(&err, ERR_PERMANENT, "config.invalid", "mail_token_key_file is not set");
+        settle_error(flight, "smtp.account", &err);
+    } else if (mail_smtp_account_parse(flight->mail->url, &account, &err) != 0) {
+        settle_error(flight, "smtp.account", &err);
+    } else if (read_secret(flight->mail, &account, &secret, &err) != 0) {
+        settle_error(flight, "smtp.credentials", &err);
+    } else if (compose(flight, &message, &err) != 0) {
+        settle_error(flight, "smtp.message", &err);
+    } else {
+        hand_over(flight, &account, secret, &message);
+    }
+    secret_free(&secret);
+    strbuf_fini(&message);
+}

@@ -1,0 +1,18 @@
+/* Sending a claimed delivery by mail. Loop thread. */
+#ifndef DESK_RESPONDER_MAIL_SEND_H
+#define DESK_RESPONDER_MAIL_SEND_H
+
+#include "flight.h"
+
+/* The tokens of the Message-IDs that the deliveries would get, in their order, in the arena; ""
+ * each when no key signs. */
+const char *const *mail_send_tokens(const struct responder *responder, struct arena *arena,
+                                    const struct delivery_ref *refs, size_t count);
+
+/* A copy in the arena; NULL stays NULL. */
+const struct delivery_mail *mail_send_copy(struct arena *arena, const struct delivery_mail *mail);
+
+/* Composes and sends it; the outcome goes to outcome.c. It has a place in its channel. */
+void mail_send_start(struct flight *flight);
+
+#endif
