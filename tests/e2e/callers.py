@@ -4,14 +4,14 @@ script is the stand-in's; what he heard is compared with what he was to hear, se
 import re
 import time
 
-import calling
+import phoning
 from call_records import Call as Rows
 from harness import CHECKOUT
 from tenants import read_document
 
 CLINIC = read_document(CHECKOUT / "deploy" / "tenants" / "dental.yaml")
 PHONE = CLINIC["phone"]
-SILENCE_MS = calling.SILENCE_MS
+SILENCE_MS = phoning.SILENCE_MS
 RATE = 15  # as the tenant file says by being silent: what is judged by the time is judged rightly
 FAST = 20  # where nothing is: the fastest voice that ingress reckons with
 HELLO = {"wait_for": "reply"}
@@ -44,7 +44,7 @@ def squeezed(text):
     return re.sub(r"\s+", "", text)
 
 
-class Caller(calling.Call):
+class Caller(phoning.Call):
     """One call. `over()` and `story()` tell how it went, the rest what PostgreSQL has of it."""
 
     def __init__(self, desk, script, **settings):

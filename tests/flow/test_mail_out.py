@@ -6,7 +6,7 @@ import re
 from harness import smtp
 from harness.stops import KILL
 from delivering import quiet
-from mailing import Mailbox, mail_responders
+from mail_sending import Mailbox, mail_responders
 from procs import free_port
 
 SHARE = True
