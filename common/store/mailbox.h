@@ -1,4 +1,4 @@
-/* Mailboxes that are read, and what their mails bring (schema/migrations/0029_mailboxes.sql). A
+/* Mailboxes that are read, and what their mails bring (schema/migrations/0028_mailboxes.sql). A
  * mailbox names its worker; whoever writes to it names worker and fence, and nothing happens if it
  * was claimed by another one since. Statements only; texts are borrowed until the unit is done. */
 #ifndef DESK_STORE_MAILBOX_H

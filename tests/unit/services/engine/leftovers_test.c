@@ -53,7 +53,7 @@ static void a_drain_waits_for_the_calls_of_who_waits(void)
     static max_align_t nothing_in_hand[64]; /* an intake, as it is when it does nothing */
     bench_begin(2);
     waiting(true);
-    bench.intake = (struct intake *)nothing_in_hand;
+    bench.intake = bench.voice_intake = (struct intake *)nothing_in_hand;
     bench.draining = true;
     engine_drain_step(&bench);
     CU_ASSERT_FALSE(bench.retiring);

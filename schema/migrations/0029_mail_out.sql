@@ -1,13 +1,12 @@
 -- Mail as a way out: channels of kind 'mail' (their address is the mailbox's), sessions and deliveries beside
 -- the texts'. A mail channel has no Twilio account: its account_sid is '', its credentials are empty and its
--- edge keys '[]', and nothing of it is published to the edge. Constraints are named and made anew, so that
--- the order in which mail's migrations came does not matter.
-ALTER TABLE channels DROP CONSTRAINT IF EXISTS channels_kind_check,
-    ADD CONSTRAINT channels_kind_check CHECK (kind IN ('sms', 'mail'));
-ALTER TABLE channel_sessions DROP CONSTRAINT IF EXISTS channel_sessions_kind_check,
-    ADD CONSTRAINT channel_sessions_kind_check CHECK (kind IN ('sms', 'mail'));
-ALTER TABLE deliveries DROP CONSTRAINT IF EXISTS deliveries_via_check,
-    ADD CONSTRAINT deliveries_via_check CHECK (via IN ('sms', 'mail'));
+-- edge keys '[]', and nothing of it is published to the edge.
+ALTER TABLE channels DROP CONSTRAINT channels_kind_check,
+    ADD CONSTRAINT channels_kind_check CHECK (kind IN ('sms', 'voice', 'mail'));
+ALTER TABLE channel_sessions DROP CONSTRAINT channel_sessions_kind_check,
+    ADD CONSTRAINT channel_sessions_kind_check CHECK (kind IN ('sms', 'voice', 'mail')) NOT VALID;
+ALTER TABLE deliveries DROP CONSTRAINT deliveries_via_check,
+    ADD CONSTRAINT deliveries_via_check CHECK (via IN ('sms', 'stream', 'mail')) NOT VALID;
 
 -- How a mailbox sends. url: see common/mail/smtp_account.h, never with a password; secret: where the
 -- responder finds the password or access token, read anew for each mail; '' for a relay that wants none.
