@@ -157,7 +157,7 @@ static const struct event_member received_members[] = {
 
 static const struct event_codec received_codec = {
     .type = EVENT_MAIL_RECEIVED,
-    .topic = TOPIC_INBOUND_MAIL,
+    .topic = TOPIC_INBOUND_EMAIL,
     .size = sizeof(struct mail_received),
     .has_tenant = true,
     .id_is_derived = true,

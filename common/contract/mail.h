@@ -1,6 +1,6 @@
-/* Events of mail (docs/MAIL.md): what the mailpoller tells of a mail on desk.inbound.mail, and of a
- * report on a mail of ours on desk.receipts. As contract/event.h: texts of a decoded event live in
- * the arena, decoding fails with PERMANENT "event.*", any thread.
+/* Events of mail (docs/MAIL.md): what the mailpoller tells of a mail on desk.inbound.email, and of
+ * a report on a mail of ours on desk.receipts. As contract/event.h: texts of a decoded event live
+ * in the arena, decoding fails with PERMANENT "event.*", any thread.
  *
  * An encoder asserts that texts are UTF-8 and within the bounds below, and that all together fits
  * into a record: whoever writes one cuts before. */

@@ -95,7 +95,7 @@ static int open_producer(struct mailpoller *mailpoller, struct err *err)
     const struct mailpoller_settings *settings = &shared.settings;
     struct arena *names = arena_new();
     const char *prefix = settings->kafka.topic_prefix;
-    const char *topics[] = {topic_name(names, prefix, TOPIC_INBOUND_MAIL),
+    const char *topics[] = {topic_name(names, prefix, TOPIC_INBOUND_EMAIL),
                             topic_name(names, prefix, TOPIC_RECEIPTS), NULL};
     struct bus_producer_options options = {.loop = mailpoller->loop, .topics = topics};
     service_bus_options(&settings->kafka, &settings->common, "mailpoller", &options.client);

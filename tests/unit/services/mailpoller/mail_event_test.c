@@ -80,7 +80,7 @@ static void test_a_mail(void)
     CU_ASSERT_EQUAL(event.event.time_ms, NOW - 1000);
     CU_ASSERT_EQUAL(event.uid, 7);
     CU_ASSERT_STRING_EQUAL(event.event.id, outcome.id);
-    CU_ASSERT_STRING_EQUAL(outcome.records[0].topic, "desk.inbound.mail");
+    CU_ASSERT_STRING_EQUAL(outcome.records[0].topic, "desk.inbound.email");
 }
 
 /* The same mail in another mailbox, or under another number, is known by its content. */
