@@ -4,6 +4,7 @@
 
 #include "session.h"
 #include "think_inside.h"
+#include "voice.h"
 
 /* A caller who has heard nothing for so long hears a filler (docs/VOICE.md). */
 #define SILENCE_MS 4000
@@ -20,7 +21,7 @@ int64_t race_after_ms(const struct assistant_model *model)
 
 bool race_is_wanted(const struct session *session, const struct assistant *assistant)
 {
-    return session->is_voice && assistant->model_count > 1;
+    return voice_is_urgent(session) && assistant->model_count > 1;
 }
 
 void race_plan(struct session *session, const struct assistant *assistant)
@@ -124,8 +125,10 @@ static void on_done(void *arg, const struct llm_result *result)
 /* Takes the next model that has a place at once and asks it; the session's own fields are free. */
 static void ask_next(struct session *session, const struct assistant *assistant)
 {
-    const struct llm_callbacks callbacks = {
-        .on_first = on_first, .on_done = on_done, .arg = session};
+    const struct llm_callbacks callbacks = {.on_first = on_first,
+                                            .on_text = voice_listener(session),
+                                            .on_done = on_done,
+                                            .arg = session};
     const bool failed = session->failed;
     int64_t wait_ms;
     for (int i = session->rival.model_index + 1; i < (int)assistant->model_count; i++) {

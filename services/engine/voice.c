@@ -406,6 +406,7 @@ void voice_started(struct session *session)
     if (turn->call_sid[0] == '\0')
         return;
     session->entry.first = true;
+    session->is_voice = true;
     if (session->voice == NULL)
         session->voice = voice_new(session);
     struct voice *voice = session->voice;
@@ -460,7 +461,7 @@ bool voice_has_spoken(const struct session *session)
 
 bool voice_is_urgent(const struct session *session)
 {
-    return session->voice != NULL && session->voice->said.length == 0;
+    return session->is_voice && (session->voice == NULL || session->voice->said.length == 0);
 }
 
 bool voice_is_cut(const struct session *session)
