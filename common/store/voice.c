@@ -34,45 +34,14 @@ static const char lock_sessions_sql[] =
 #define RANK(reason)                                                                               \
     "CASE " reason " WHEN 'open' THEN 0 WHEN 'stall' THEN 1 WHEN 'last' THEN 2 ELSE 3 END"
 
+#define RANK_KNOWN RANK("t.heard_reason")
+#define RANK_TOLD  RANK("$8::text")
+
 /* The row knows nothing newer. */
 #define COUNTS                                                                                     \
     "(t.heard_fence IS NULL OR t.heard_fence < $5::bigint OR (t.heard_fence = $5::bigint"          \
-    " AND t.heard_reason IS DISTINCT FROM 'anew' AND (t.heard_reason IS NULL OR " RANK(            \
-        "t.heard_"                                                                                 \
-        "reason") " < " RANK("$8::text") " OR (" RANK("t.heard_reason") " = " RANK("$8::text") " " \
-                                                                                               "A" \
-                                                                                               "N" \
-                                                                                               "D" \
-                                                                                               " " \
-                                                                                               "t" \
-                                                                                               "." \
-                                                                                               "h" \
-                                                                                               "e" \
-                                                                                               "a" \
-                                                                                               "r" \
-                                                                                               "d" \
-                                                                                               "_" \
-                                                                                               "s" \
-                                                                                               "e" \
-                                                                                               "q" \
-                                                                                               " " \
-                                                                                               "<" \
-                                                                                               "=" \
-                                                                                               " " \
-                                                                                               "$" \
-                                                                                               "6" \
-                                                                                               ":" \
-                                                                                               ":" \
-                                                                                               "b" \
-                                                                                               "i" \
-                                                                                               "g" \
-                                                                                               "i" \
-                                                                                               "n" \
-                                                                                               "t" \
-                                                                                               ")" \
-                                                                                               ")" \
-                                                                                               ")" \
-                                                                                               ")"
+    " AND t.heard_reason IS DISTINCT FROM 'anew' AND (t.heard_reason IS NULL OR " RANK_KNOWN       \
+    " < " RANK_TOLD " OR (" RANK_KNOWN " = " RANK_TOLD " AND t.heard_seq <= $6::bigint))))"
 
 /* An ingress that did not hold the call before knows nothing of what was spoken: its answer to
  * `open` takes nothing away, and what it tells of later comes behind. */
