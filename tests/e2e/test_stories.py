@@ -53,7 +53,7 @@ def test_as_with_a_real_model(desk):
     desk.start(engines=1, responders=1, config=CONFIG)
     well, text = perform(desk, desk.installation.tenant_files, {})
     assert well, text
-    assert text.count("left out: it needs the stand-in models") == 3, text
+    assert text.count("left out: it needs the stand-in models") == 4, text
     assert "passage: dental.md" in text and "Reply OK" in text, text
 
 

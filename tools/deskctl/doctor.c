@@ -236,7 +236,9 @@ static void check_channel(struct doctor *doctor, const struct tenant_channel *ch
                           const struct secret *key)
 {
     struct arena *arena = doctor->desk->arena;
-    const char *name = arena_printf(arena, "channel %s", channel->address);
+    const bool texts = strcmp(channel->kind, "sms") == 0; /* named as `tenant apply` names them */
+    const char *name = arena_printf(arena, "channel %s%s%s", texts ? "" : channel->kind,
+                                    texts ? "" : ":", channel->address);
     struct secret *token = NULL;
     struct err err;
     if (channel->removed)
