@@ -58,7 +58,8 @@ def test_asked_twice_and_remembered(desk):
     call.wait_ended()
     replies = call.wait_replies(3)
     assert [reply[2:] for reply in replies] == [("reply", "delivered", None)] * 3, replies
-    assert replies[2][:2] == (ANSWER, ANSWER), replies[2]
+    body, heard = replies[2][:2]  # he hangs up sooner than a voice of the usual rate would be done
+    assert body == ANSWER and heard and ANSWER.startswith(heard), replies[2]
     assert call.events() == [("answered", None)] * 3
 
 
