@@ -120,8 +120,9 @@ class SmsBench(Bench):
         self.row("S3", max(memory), f"MB_rss@{turns}", 600.0)
 
     def rest_row(self, seconds=10):
-        """S2: CPU of all our processes at rest, against as many bare Kafka clients: one producer
-        each, one consumer each and a second one in the responder."""
+        """S2: CPU of all our processes at rest, against as many bare Kafka clients: ingress and engine
+        have a producer and a consumer for texts and the same for calls, the responder a producer and
+        three consumers (texts, mails, receipts)."""
         topic = self.desk.topic("inbound.sms")
         pids = self.pids()
         ratios, values = [], []
@@ -129,7 +130,7 @@ class SmsBench(Bench):
             ours = self.cpu_of(pids, lambda: time.sleep(seconds))  # the rest that is measured
             bare = [subprocess.Popen([str(self.floor_program), "idle", self.kafka, topic,
                                       str(INBOUND_PARTITIONS), str(consumers), str(seconds)],
-                                     stdout=subprocess.PIPE, text=True) for consumers in (1, 1, 2)]
+                                     stdout=subprocess.PIPE, text=True) for consumers in (1, 1, 1, 1, 3)]
             idle = sum(json.loads(child.communicate(timeout=seconds * 3 + 30)[0])["cpu_us_per_unit"]
                        for child in bare)
             if pair == 0:
