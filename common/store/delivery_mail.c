@@ -81,3 +81,5 @@ bool delivery_mail_find(const struct pg_answer *answer, const struct uuid *id,
     }
     return false;
 }
+
+const char *const delivery_mail_statements[] = {mail_sql, NULL};

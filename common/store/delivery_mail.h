@@ -31,4 +31,7 @@ void delivery_mail_add(struct pg_unit *unit, struct arena *arena, const char *wo
 bool delivery_mail_find(const struct pg_answer *answer, const struct uuid *id,
                         struct delivery_mail *out);
 
+/* Its frequent statements, NULL-terminated, for store/statements.h. */
+extern const char *const delivery_mail_statements[];
+
 #endif

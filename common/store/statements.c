@@ -11,6 +11,7 @@
 #include "store/calls.h"
 #include "store/delivery.h"
 #include "store/delivery_due.h"
+#include "store/delivery_mail.h"
 #include "store/directory.h"
 #include "store/escalation.h"
 #include "store/inbox.h"
@@ -38,7 +39,7 @@ static const char *const *const lists[] = {worker_statements,       inbox_statem
                                            delivery_due_statements, job_statements,
                                            rota_statements,         usage_statements,
                                            calls_statements,        of_directory,
-                                           voice_statements};
+                                           voice_statements,        delivery_mail_statements};
 
 static const char *flat[STATEMENTS_MAX + 1];
 static size_t flat_count;

@@ -100,6 +100,7 @@ WITHOUT_KEY = {
     ("inbox_events", "claim_id"): "marks one claim, names no row",
     ("inbox_events", "provider_id"): "the provider's",
     ("messages", "provider_id"): "the provider's",
+    ("delivery_mails", "message_id"): "the mail's own, as its header says it",
     ("attachments", "event_id"): "the ce_id, written before the event",
     ("llm_calls", "request_id"): "the provider's",
     ("tool_calls", "provider_id"): "the provider's",
@@ -131,13 +132,17 @@ OF_TYPE = {"text": "x", "bigint": 1, "integer": 1, "boolean": False, "jsonb": "{
            "date": "2026-11-23", "uuid[]": "{}", "text[]": "{}", "timestamp with time zone[]": "{}"}
 
 
+# Where a CHECK asks for a shape.
+SHAPED = {"mail_accounts": {"url": "smtp://mail.example", "secret": "env:NAME"}}
+
+
 def allowed_words(cursor, name):
     """Column to a word that its CHECK allows."""
     cursor.execute("SELECT pg_get_constraintdef(oid) FROM pg_constraint"
                    " WHERE conrelid = %s::regclass AND contype = 'c'", (name,))
     found = [re.search(r"\(\(?(\w+) = (?:ANY \(\(?ARRAY\[)?'(\w+)'", text)
              for (text,) in cursor.fetchall()]
-    return {match[1]: match[2] for match in found if match}
+    return {**{match[1]: match[2] for match in found if match}, **SHAPED.get(name, {})}
 
 
 def columns_of(cursor, name):
