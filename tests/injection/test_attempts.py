@@ -62,6 +62,7 @@ def write_business(desk, name, vendor):
     made = BUSINESSES[name]
     source = read_document(TENANTS / f"{made.example}.yaml")
     document = {key: source[key] for key in KEPT if key in source} | made.sections
+    document["channels"] = [channel for channel in source["channels"] if channel["kind"] == "sms"]
     if made.number:
         channel = document["channels"][0]
         channel.update(number=f"+155501901{made.number:02d}", account_sid=f"AC{made.number:032x}")
