@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <dirent.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,6 +211,13 @@ static long long status_number(const char *name)
     return number;
 }
 
+/* What malloc() has given out and not got back, mappings of their own included. */
+static long long heap_bytes(void)
+{
+    const struct mallinfo2 info = mallinfo2();
+    return (long long)(info.uordblks + info.hblkhd);
+}
+
 static void print_number(struct strbuf *out, const char *name, const char *kind, const char *help,
                          long long number)
 {
@@ -228,6 +236,9 @@ static void print_process(struct strbuf *out)
                   cpu_us % 1000000);
     print_number(out, "process_resident_memory_bytes", "gauge", "Resident memory.",
                  status_number("VmRSS:") * 1024);
+    print_number(out, "frontdesk_heap_bytes", "gauge",
+                 "Memory that is allocated. Resident memory is more: what was freed is kept.",
+                 heap_bytes());
     print_number(out, "process_threads", "gauge", "Threads.", status_number("Threads:"));
     print_number(out, "process_open_fds", "gauge", "Open file descriptors.", open_descriptors());
     print_number(out, "frontdesk_log_dropped_total", "counter",

@@ -117,15 +117,16 @@ def prepare(trial):
 
 def in_flight(trial):
     """E1: engine CPU a turn with so many in flight, against bare libcurl making the same calls. S3:
-    memory of all our processes then. M2: what the engine has more of at rest, a conversation."""
+    memory of all our processes then. M2: what the engine has allocated more at rest, a conversation:
+    allocated and not resident, since each wave's peak leaves other gaps behind."""
     turns = trial.size(10000)
     bench, waves, body = prepare(trial)
-    engine = bench.pids(("engine",))[0]
+    engine = trial.desk.service("engine-1")
     costs, ratios, memory, rests = [], [], [], []
     for pair in range(bench.pairs + 1):
         cost, _, of_all = waves.wave(turns)
-        rests.append(rss_bytes(engine))
         bare = trial.bare_calls(body, turns, max(2000, turns * 2 // 3), CHUNK_MS)
+        rests.append(engine.metrics()["frontdesk_heap_bytes"])
         memory.append(of_all)
         if pair == 0:
             continue  # warm-up

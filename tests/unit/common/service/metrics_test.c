@@ -72,12 +72,11 @@ static void test_nothing_is_ignored(void)
 
 static void test_process(void)
 {
-    static const char *const names[] = {"\nprocess_cpu_seconds_total ",
-                                        "\nprocess_resident_memory_bytes ",
-                                        "\nprocess_threads ",
-                                        "\nprocess_open_fds ",
-                                        "\nfrontdesk_build_info{version=\"",
-                                        "\nfrontdesk_log_dropped_total "};
+    static const char *const names[] = {
+        "\nprocess_cpu_seconds_total ",  "\nprocess_resident_memory_bytes ",
+        "\nfrontdesk_heap_bytes ",       "\nprocess_threads ",
+        "\nprocess_open_fds ",           "\nfrontdesk_build_info{version=\"",
+        "\nfrontdesk_log_dropped_total "};
     print();
     CU_ASSERT_PTR_NOT_NULL(strstr(out.data, "\nfrontdesk_build_info{version=\""));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
