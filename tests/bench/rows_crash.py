@@ -16,10 +16,11 @@ from rows_flight import CHUNK_MS, HOLD_MAX_MS, Waves
 
 # Texts in sessions that a worker of this process holds; and those of them that nobody else has
 # taken up yet.
-IN_HAND = """SELECT e.provider_id, w.id::text FROM workers w
+WORKERS = "SELECT id::text FROM workers WHERE kind = 'engine' AND process = %s AND NOT dead"
+IN_HAND = """SELECT e.provider_id FROM workers w
   JOIN channel_sessions s ON s.worker = w.id AND s.due_at IS NOT NULL
   JOIN inbox_events e ON e.tenant_id = s.tenant_id AND e.session_id = s.id AND e.state = 'open'
- WHERE w.kind = 'engine' AND w.process = %s AND NOT w.dead"""
+ WHERE w.id = ANY(%s::uuid[]) AND NOT w.dead"""
 LEFT = """SELECT count(*) FROM channel_sessions
  WHERE due_at IS NOT NULL AND (worker IS NULL OR worker = ANY(%s::uuid[]))"""
 
@@ -103,18 +104,22 @@ def rebalance(trial, turns, hold):
 
 
 def kill(trial, turns, hold):
-    """kill -9 of the first of three engines with all turns in flight."""
+    """kill -9 of the first of three engines with all turns in flight. What it had in hand is read
+    from then until its lease is over: it claimed up to its end."""
     desk = trial.desk
     flight = Flight(trial, turns)
     flight.take_off(hold)
-    held = desk.sql(IN_HAND, "engine-1/0")
-    sids, workers = {sid for sid, _ in held}, list({worker for _, worker in held})
-    victims = {nonce for nonce, sid in flight.texts.items() if sid in sids}
+    workers, held = [worker for worker, in desk.sql(WORKERS, "engine-1/0")], set()
     since = time.monotonic()
     desk.kill("engine-1")
-    wait_for(lambda: desk.value(LEFT, workers) == 0, 60, "the dead engine's turns are adopted", 0.1)
+
+    def all_adopted():
+        held.update(sid for sid, in desk.sql(IN_HAND, workers))
+        return desk.value(LEFT, workers) == 0
+    wait_for(all_adopted, 60, "the dead engine's turns are adopted", 0.1)
     adopted = time.monotonic() - since
     doubled, calls = flight.land()
+    victims = {nonce for nonce, sid in flight.texts.items() if sid in held}
     others = set(flight.texts) - victims
     trial.report.note(f"E4: {len(victims)} of {turns} texts were the dead engine's, adopted within "
                       f"{adopted:.1f} s; model calls repeated for {repeats(calls, victims)} of them "
