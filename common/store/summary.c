@@ -24,18 +24,19 @@
 static const char known_sql[] = WHOSE " SELECT w.id, s.body, s.up_to FROM whose w " NEWEST;
 
 /* Texts that are not answered yet are for a turn, those that no turn could answer are for people,
- * as in a turn's context (turn.c), and what never left was not said. */
-static const char messages_sql[] =
-    WHOSE " SELECT m.position, m.author, coalesce(m.heard, m.body) FROM whose w " NEWEST
-          " JOIN messages m ON m.tenant_id = w.tenant_id AND m.conversation_id = w.id"
-          " AND m.position > coalesce(s.up_to, 0) AND m.position < $4::bigint"
-          " WHERE m.author <> 'system' AND NOT EXISTS (SELECT FROM inbox_events e"
-          " WHERE e.tenant_id = m.tenant_id AND e.channel = ANY ('{sms,voice}')"
-          " AND e.provider_id = m.provider_id AND m.direction = 'in'"
-          " AND e.state IN ('open', 'failed'))"
-          " AND NOT EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = m.tenant_id"
-          " AND d.message_id = m.id AND d.state = 'suppressed')"
-          " ORDER BY m.position LIMIT $5::integer";
+ * as in a turn's context (turn.c), and what never left was not said. Read in order until enough are
+ * there, each with a look at its own event or delivery (OFFSET 0): of a long history no more. */
+static const char messages_sql[] = WHOSE
+    " SELECT m.position, m.author, m.said FROM whose w " NEWEST
+    " CROSS JOIN LATERAL (SELECT x.position, x.author, coalesce(x.heard, x.body) AS said"
+    " FROM messages x WHERE x.tenant_id = w.tenant_id AND x.conversation_id = w.id"
+    " AND x.position > coalesce(s.up_to, 0) AND x.position < $4::bigint AND x.author <> 'system'"
+    " AND CASE x.direction WHEN 'in' THEN NOT EXISTS (SELECT FROM inbox_events e"
+    " WHERE e.tenant_id = x.tenant_id AND e.channel = ANY ('{sms,voice}')"
+    " AND e.provider_id = x.provider_id AND e.state IN ('open', 'failed') OFFSET 0)"
+    " ELSE NOT EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = x.tenant_id"
+    " AND d.message_id = x.id AND d.state = 'suppressed' OFFSET 0) END"
+    " ORDER BY x.position LIMIT $5::integer) AS m ORDER BY m.position";
 
 /* Erasure has the conversation as long as it deletes, and our keys would wait for it with half of
  * what we write: so before anything else, and not in the way of turns. */
