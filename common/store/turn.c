@@ -222,7 +222,8 @@ static const char start_sql[] =
     " CASE WHEN j.kind = 'run' THEN " EARLIER_SQL " END,"
     " CASE WHEN j.kind IN ('run', 'fail') THEN " RECEPTION_SQL " END,"
     " j.call_sid, j.stream_partition, CASE WHEN j.again THEN j.number ELSE j.turn_number + 1 END,"
-    " j.again, j.heard, j.heard_reason, j.answers"
+    " j.again, j.heard, j.heard_reason, j.answers,"
+    " EXISTS (SELECT FROM kb_documents d WHERE d.tenant_id = j.tenant_id)"
     " FROM judged j ORDER BY j.n";
 
 /* The ingress has said what became of the words before their commit came. */
@@ -444,6 +445,7 @@ bool turn_read_started_at(const struct pg_answer *answer, int s, int row, struct
         .heard_reason = pg_text(r, s, row, 26),
         .answers = pg_text(r, s, row, 27),
     };
+        .has_knowledge = pg_bool(r, s, row, 28),
     return true;
 }
 

@@ -90,6 +90,7 @@ struct turn_started {
     const char *reception; /* JSON: what was noted without a model (reception_record.h), with
                               `recorded` once it is a task for people, `due` while it will be
                               one by itself; "" if nothing */
+    bool has_knowledge;    /* the tenant has documents to look into */
 
     /* Of a call; "" and 0 of texts (docs/VOICE.md). */
     const char *call_sid;

@@ -29,6 +29,7 @@
 struct asked {
     struct uuid session_id;
     uint64_t ticket;
+    const char *timezone;
     int clock, coming, passages; /* statements; -1: not asked */
 };
 
@@ -261,22 +262,35 @@ static void was_read(void *arg, const struct pg_answer *answer)
 
 /* ---- asking ---- */
 
+/* The statement that tells the time there: one for all turns of a zone. */
+static int clock_of(const struct reading *reading, const char *timezone, struct pg_unit *unit)
+{
+    for (size_t i = 0; i < reading->count; i++)
+        if (strcmp(reading->turns[i].timezone, timezone) == 0)
+            return reading->turns[i].clock;
+    assistant_add_clock(unit, timezone);
+    return unit->count - 1;
+}
+
 static void add_turn(struct reading *reading, const struct session *session,
                      const struct assistant *assistant, struct pg_unit *unit)
 {
     const struct workflow *workflow = &assistant->workflow;
-    struct asked *asked = &reading->turns[reading->count++];
+    struct asked *asked = &reading->turns[reading->count];
     const char *tenant = arena_strdup(reading->arena, session->tenant);
-    *asked = (struct asked){
-        .session_id = session->id, .ticket = session->ticket, .coming = -1, .passages = -1};
-    assistant_add_clock(unit, workflow->timezone);
-    asked->clock = unit->count - 1;
+    *asked = (struct asked){.session_id = session->id,
+                            .ticket = session->ticket,
+                            .timezone = workflow->timezone,
+                            .clock = clock_of(reading, workflow->timezone, unit),
+                            .coming = -1,
+                            .passages = -1};
+    reading->count++;
     if (workflow->service_count > 0) {
         booking_look_add_coming(unit, reading->arena, tenant, &session->turn.contact,
                                 workflow->timezone);
         asked->coming = unit->count - 1;
     }
-    if (workflow->passages > 0) {
+    if (workflow->passages > 0 && session->turn.has_knowledge) {
         knowledge_add_search(unit, reading->arena, tenant,
                              question_of(reading->arena, session->turn.context),
                              workflow->passages);
