@@ -145,22 +145,52 @@ def write_tenants(folder, pattern, count, model=None):
 
 
 class Connection:
-    """One keep-alive connection of the load client."""
+    """One keep-alive connection of the load client, known to its poller. Ingress closes one that is
+    idle for half a second, maybe just when the next request is on its way: nobody has taken that,
+    and it is sent again over a new one."""
 
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port))
+    def __init__(self, port, poller):
+        self.port, self.poller = port, poller
+        self.begin, self.had, self.sent = 0, b"", None
+        self.reused = False
+        self._connect()
+
+    def _connect(self):
+        self.socket = socket.create_connection(("127.0.0.1", self.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.begin, self.had = 0, b""
+        self.poller.register(self.socket.fileno(), select.EPOLLIN)
+
+    def close(self):
+        self.poller.unregister(self.socket.fileno())
+        self.socket.close()
 
     def send(self, data):
-        self.begin, self.had = time.perf_counter(), b""
-        self.socket.sendall(data)
+        self.reused = self.sent is not None
+        self.begin, self.had, self.sent = time.perf_counter(), b"", data
+        try:
+            self.socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # receive() is told, too
+
+    def _again(self):
+        if self.had or not self.reused:
+            raise Failure("a connection was closed while an answer was due")
+        old = self.socket
+        self.poller.unregister(old.fileno())
+        self._connect()  # before the close: the descriptor is another one
+        old.close()
+        self.reused = False
+        self.socket.sendall(self.sent)
 
     def receive(self):
-        """Seconds when the answer is whole, else None."""
-        more = self.socket.recv(65536)
+        """Seconds when the answer is whole, else None. Afterwards `socket` may be another one."""
+        try:
+            more = self.socket.recv(65536)
+        except ConnectionResetError:
+            more = b""
         if not more:
-            raise Failure("a connection was closed while an answer was due")
+            self._again()
+            return None
         self.had += more
         head, end, body = self.had.partition(b"\r\n\r\n")
         length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n")
@@ -178,21 +208,20 @@ def fire(requests, connections, port):
     latencies, waiting = [], list(reversed(requests))
     poller, open_ = select.epoll(), {}
     for _ in range(min(connections, len(requests))):
-        connection = Connection(port)
+        connection = Connection(port, poller)
         open_[connection.socket.fileno()] = connection
-        poller.register(connection.socket.fileno(), select.EPOLLIN)
         connection.send(waiting.pop())
     while open_:
         for fd, _ in poller.poll(30):
-            seconds = open_[fd].receive()
-            if seconds is None:
-                continue
-            latencies.append(seconds)
-            if waiting:
-                open_[fd].send(waiting.pop())
-            else:
-                poller.unregister(fd)
-                open_.pop(fd).socket.close()
+            connection = open_.pop(fd)
+            seconds = connection.receive()
+            if seconds is not None:
+                latencies.append(seconds)
+                if not waiting:
+                    connection.close()
+                    continue
+                connection.send(waiting.pop())
+            open_[connection.socket.fileno()] = connection
     return latencies
 
 
@@ -202,18 +231,13 @@ def paced(requests, port, rate):
     (time.time()). Every answer must be a 200."""
     poller, busy = select.epoll(), {}
 
-    def opened():
-        connection = Connection(port)
-        poller.register(connection.socket.fileno(), select.EPOLLIN)
-        return connection
-    # Ingress closes what is idle for 0.5 s.
-    idle = [opened() for _ in range(max(2, min(64, int(rate * 0.2))))]
+    idle = [Connection(port, poller) for _ in range(max(2, min(64, int(rate * 0.2))))]
     begin = time.time() + 0.05
     intended = [begin + number / rate for number in range(len(requests))]
     sent = answered = 0
     while answered < len(requests):
         while sent < len(requests) and time.time() >= intended[sent]:
-            connection = idle.pop() if idle else opened()
+            connection = idle.pop() if idle else Connection(port, poller)
             busy[connection.socket.fileno()] = connection
             connection.send(requests[sent])
             sent += 1
@@ -222,11 +246,14 @@ def paced(requests, port, rate):
             if fd not in busy:  # ingress has closed one that was idle
                 gone = next(each for each in idle if each.socket.fileno() == fd)
                 idle.remove(gone)
-                poller.unregister(fd)
-                gone.socket.close()
-            elif busy[fd].receive() is not None:
+                gone.close()
+                continue
+            connection = busy.pop(fd)
+            if connection.receive() is None:
+                busy[connection.socket.fileno()] = connection
+            else:
                 answered += 1
-                idle.append(busy.pop(fd))
+                idle.append(connection)
     for connection in idle:
-        connection.socket.close()
+        connection.close()
     return intended

@@ -75,7 +75,7 @@ def stuck(trial):
     bench = trial.start()
     partition = Partition(trial)
     warm, load = partition.texts(max(50, others // 20))
-    paced(load, bench.port, rate)
+    bench.send(load)
     bench.settle(warm)
     check_partition(trial, warm)
     added, ratios = [], []
@@ -145,6 +145,9 @@ def flood(trial):
     capacity = places * 1000 // MODEL_MS
     others_rate, seconds = capacity // 5, 10
     bench = trial.start(max_in_flight=places)
+    warm, load = bench.fresh(2 * len(trial.desk.tenants))
+    bench.send(load)
+    bench.settle(warm)
     slow = {"path": PATH, "action": {"type": "delay", "ms": MODEL_MS}}
     ratios, waits = [], []
     for pair in range(min(PAIRS, bench.pairs) + 1):
