@@ -16,7 +16,9 @@ from procs import Child, Failure, free_port, own_dir, port_open, run_tool
 
 HERE = Path(__file__).resolve().parent / "kafka"
 CLUSTER_ID = "ZnJvbnRkZXNrLWxvY2FsMQ"
+# Small and quick to start; or as in production, for what is measured.
 FLAGS = ["-XX:+UseSerialGC", "-Xmx192m", "-XX:TieredStopAtLevel=1"]
+PRODUCTION_FLAGS = ["-XX:+UseG1GC", "-Xms1g", "-Xmx1g"]
 HINT = "See the lines below; a second ./run keeps to ports of its own."
 
 # group.min.session and broker.session: a killed member or broker is let in again after a few seconds,
@@ -72,10 +74,10 @@ class Runtime:
     def classpath(self):
         return ":".join(str(jar) for jar in sorted(self.jars.glob("*.jar")))
 
-    def command(self, log_dir, *words, archive=True):
+    def command(self, log_dir, *words, archive=True, flags=FLAGS):
         share = [f"-XX:SharedArchiveFile={self.archive}", "-Xshare:auto"]
         use = share if archive and self.archive.exists() else []
-        return [self.java, *FLAGS, *use, f"-Ddesk.log.dir={log_dir}",
+        return [self.java, *flags, *use, f"-Ddesk.log.dir={log_dir}",
                 f"-Dlog4j2.configurationFile={HERE / 'log4j2.xml'}", "-cp", self.classpath(), *words]
 
     def make(self, say):
@@ -147,8 +149,9 @@ class Kafka:
     """One broker. kill() and start() again keep its folder and ports."""
 
     def __init__(self, folder, port, controller_port, runtime=None, extra_flags=(),
-                 extra_properties=""):
+                 extra_properties="", production=False):
         self.folder = own_dir(folder)
+        self.flags = PRODUCTION_FLAGS if production else FLAGS
         self.port = port
         self.controller_port = controller_port
         self.runtime = runtime or Runtime()
@@ -170,7 +173,7 @@ class Kafka:
         (self.folder / "server.properties").write_text(text)
         # Only now: the jars may have been fetched since this object was made.
         java, *words = self.runtime.command(self.folder, "kafka.Kafka",
-                                            self.folder / "server.properties")
+                                            self.folder / "server.properties", flags=self.flags)
         self.child.argv = [str(word) for word in (java, *self.extra_flags, *words)]
         self._seen = self.log.stat().st_size if self.log.exists() else 0
         self.child.start()

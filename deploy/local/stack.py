@@ -40,15 +40,15 @@ def free_ports(_what):
 
 
 class Servers:
-    """PostgreSQL behind PgBouncer, and Kafka."""
+    """PostgreSQL behind PgBouncer, and Kafka: small, or as in production, for what is measured."""
 
-    def __init__(self, folder, ports, durable=True, say=lambda text: None):
+    def __init__(self, folder, ports, durable=True, say=lambda text: None, production=False):
         self.folder = own_dir(folder, mode=0o711)
         self.say = say
         self.postgres = Postgres(self.folder / "postgres", ports("postgres"), durable)
         self.pgbouncer = PgBouncer(self.folder / "pgbouncer", ports("pgbouncer"), self.postgres)
         self.kafka = Kafka(self.folder / "kafka", ports("kafka"), ports("kafka_controller"),
-                           Runtime())
+                           Runtime(), production=production)
         self.template = None  # a migrated database; then the roles are made and may log in
 
     def start(self):
