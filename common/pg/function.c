@@ -22,7 +22,8 @@
  * A sequential scan that cannot be avoided must not look expensive enough to be compiled. */
 #define SETTINGS                                                                                   \
     "SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off"  \
-    " SET enable_mergejoin = off SET random_page_cost = 1.1 SET jit = off"
+    " SET enable_mergejoin = off SET random_page_cost = 1.1 SET jit = off"                         \
+    " SET join_collapse_limit = 1 SET from_collapse_limit = 1 SET enable_material = off"
 
 /* FNV-1a: of our own texts, nobody's input. */
 static uint64_t hash_on(uint64_t hash, const char *text)

@@ -62,7 +62,8 @@ static const char claim_sql[] =
     " FROM seen v"
     " JOIN channel_sessions s ON s.tenant_id = v.tenant_id AND s.id = v.session_id"
     " JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
-    " JOIN messages m ON m.tenant_id = v.tenant_id AND m.id = v.message_id ORDER BY v.n";
+    " CROSS JOIN LATERAL (SELECT x.body FROM messages x WHERE x.tenant_id = v.tenant_id"
+    " AND x.id = v.message_id OFFSET 0) AS m ORDER BY v.n";
 
 /* What the sessions of settled ones wait for now. */
 static const char next_sql[] =

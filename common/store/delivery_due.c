@@ -77,9 +77,11 @@ static const char look_up_sql[] =
     " AND coalesce(o.outcome, 'unknown') = 'unknown') u"
     " JOIN delivery_attempts a ON a.tenant_id = t.tenant_id AND a.delivery_id = t.id"
     " AND a.number = t.attempts"
-    " JOIN channel_sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id"
+    " CROSS JOIN LATERAL (SELECT * FROM channel_sessions x WHERE x.tenant_id = t.tenant_id"
+    " AND x.id = t.session_id OFFSET 0) AS s"
     " JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
-    " JOIN messages m ON m.tenant_id = t.tenant_id AND m.id = t.message_id";
+    " CROSS JOIN LATERAL (SELECT x.body FROM messages x WHERE x.tenant_id = t.tenant_id"
+    " AND x.id = t.message_id OFFSET 0) AS m";
 
 /* Attempts only of sessions with the same person: notices of escalations have one each beside the
  * person's, and all together hold whatever went between the two numbers. */

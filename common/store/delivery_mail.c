@@ -7,20 +7,22 @@
 
 #include "store/delivery_inside.h"
 
+/* Each row by its key, one after the other (OFFSET 0): docs/adr/0004. */
 static const char mail_sql[] =
-    "UPDATE delivery_mails w SET message_id = coalesce(w.message_id, i.token || '@'"
-    " || split_part(ch.address, '@', 2)) FROM unnest($2::uuid[], $3::uuid[], $4::text[])"
-    " AS i (tenant_id, id, token)"
+    "UPDATE delivery_mails w SET message_id = coalesce(w.message_id, d.token || '@'"
+    " || split_part(d.address, '@', 2)) FROM (SELECT d.tenant_id, d.id, d.conversation_id,"
+    " d.author, d.created_at, i.token, t.language, ch.address, a.url, a.secret, a.from_name"
+    " FROM unnest($2::uuid[], $3::uuid[], $4::text[]) AS i (tenant_id, id, token)"
     " JOIN deliveries d ON d.tenant_id = i.tenant_id AND d.id = i.id"
-    " JOIN tenants t ON t.id = d.tenant_id"
-    " JOIN channel_sessions s ON s.tenant_id = d.tenant_id AND s.id = d.session_id"
-    " JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
+    " JOIN tenants t ON t.id = d.tenant_id CROSS JOIN LATERAL (SELECT x.tenant_id, x.channel_id"
+    " FROM channel_sessions x WHERE x.tenant_id = d.tenant_id AND x.id = d.session_id OFFSET 0)"
+    " AS s JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
     " LEFT JOIN mail_accounts a ON a.tenant_id = ch.tenant_id AND a.channel_id = ch.id"
-    " WHERE w.tenant_id = d.tenant_id AND w.delivery_id = d.id AND d.via = 'mail'"
-    " AND d.state = 'sending' AND d.worker = $1::uuid"
+    " WHERE d.via = 'mail' AND d.state = 'sending' AND d.worker = $1::uuid OFFSET 0) AS d"
+    " WHERE w.tenant_id = d.tenant_id AND w.delivery_id = d.id"
     " RETURNING d.tenant_id, d.id, d.conversation_id, d.author,"
-    " (extract(epoch FROM d.created_at) * 1000)::bigint, t.language, coalesce(a.url, ''),"
-    " coalesce(a.secret, ''), coalesce(a.from_name, ''), w.subject, w.in_reply_to,"
+    " (extract(epoch FROM d.created_at) * 1000)::bigint, d.language, coalesce(d.url, ''),"
+    " coalesce(d.secret, ''), coalesce(d.from_name, ''), w.subject, w.in_reply_to,"
     " array_to_string(w.reference_ids, ' '), w.message_id";
 
 /* The last statement of the claim's unit. */

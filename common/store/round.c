@@ -12,7 +12,8 @@
 #define FROM_SQL                                                                                   \
     " FROM input i JOIN channel_sessions s ON s.tenant_id = i.tenant_id AND s.id = i.session_id"   \
     " JOIN conversations c ON c.tenant_id = i.tenant_id AND c.id = s.conversation_id"              \
-    " JOIN turns t ON t.tenant_id = i.tenant_id AND t.id = i.turn_id"
+    " CROSS JOIN LATERAL (SELECT x.* FROM turns x WHERE x.tenant_id = i.tenant_id"                 \
+    " AND x.id = i.turn_id OFFSET 0) AS t"
 
 /* A refused turn gives its session back, due at once unless a person holds it. */
 #define GIVEN_BACK_SQL                                                                             \

@@ -51,8 +51,8 @@ static const char lock_sessions_sql[] =
     "(SELECT json_agg(h ORDER BY h.position) FROM ("                                               \
     " SELECT m.position, m.author, m.body AS text, m.media, true AS open,"                         \
     " (extract(epoch FROM m.event_time) * 1000)::bigint AS at_ms,"                                 \
-    " m.provider_id AS event FROM messages m"                                                      \
-    " WHERE m.tenant_id = j.tenant_id AND m.id = ANY (j.message_ids)"                              \
+    " m.provider_id AS event FROM unnest(j.message_ids) AS o (id) CROSS JOIN LATERAL ("            \
+    "SELECT * FROM messages x WHERE x.tenant_id = j.tenant_id AND x.id = o.id OFFSET 0) AS m"      \
     " UNION ALL SELECT * FROM (SELECT m.position, m.author, coalesce(m.heard, m.body),"            \
     " m.media, false,"                                                                             \
     " (extract(epoch FROM m.event_time) * 1000)::bigint,"                                          \
@@ -252,7 +252,8 @@ static const char commit_sql[] =
     " i.events::text[] AS answered"
     " FROM input i JOIN channel_sessions s ON s.tenant_id = i.tenant_id AND s.id = i.session_id"
     " JOIN conversations c ON c.tenant_id = i.tenant_id AND c.id = s.conversation_id"
-    " JOIN turns t ON t.tenant_id = i.tenant_id AND t.id = i.turn_id),"
+    " CROSS JOIN LATERAL (SELECT * FROM turns x WHERE x.tenant_id = i.tenant_id"
+    " AND x.id = i.turn_id OFFSET 0) AS t),"
     " seen AS MATERIALIZED (SELECT j.*, o.* FROM judged j CROSS JOIN LATERAL (SELECT"
     " coalesce(bool_or(x.provider_id <> ALL (j.answered)), false) AS more,"
     " array_agg(x.provider_id) FILTER (WHERE x.provider_id = ANY (j.answered)) AS settled,"
@@ -444,8 +445,8 @@ bool turn_read_started_at(const struct pg_answer *answer, int s, int row, struct
         .heard = pg_text(r, s, row, 25),
         .heard_reason = pg_text(r, s, row, 26),
         .answers = pg_text(r, s, row, 27),
-    };
         .has_knowledge = pg_bool(r, s, row, 28),
+    };
     return true;
 }
 
