@@ -144,6 +144,9 @@ def write_tenants(folder, pattern, count, model=None):
     return files
 
 
+REFUSED_S = 0.1  # until what was refused is sent again
+
+
 class Connection:
     """One keep-alive connection of the load client, known to its poller. Ingress closes one that is
     idle for half a second, maybe just when the next request is on its way: nobody has taken that,
@@ -152,7 +155,7 @@ class Connection:
     def __init__(self, port, poller):
         self.port, self.poller = port, poller
         self.begin, self.had, self.sent = 0, b"", None
-        self.reused = False
+        self.reused = self.refused = False
         self._connect()
 
     def _connect(self):
@@ -197,7 +200,8 @@ class Connection:
                        if line.lower().startswith(b"content-length:")), 0)
         if not end or len(body) < length:
             return None
-        if b" 200 " not in head.split(b"\r\n")[0] + b" ":
+        self.refused = head.startswith(b"HTTP/1.1 503 ")
+        if not self.refused and b" 200 " not in head.split(b"\r\n")[0] + b" ":
             raise Failure(f"answered {head[:80]!r}")
         return time.perf_counter() - self.begin
 
@@ -216,6 +220,8 @@ def fire(requests, connections, port):
             connection = open_.pop(fd)
             seconds = connection.receive()
             if seconds is not None:
+                if connection.refused:
+                    raise Failure("ingress answered 503")
                 latencies.append(seconds)
                 if not waiting:
                     connection.close()
@@ -228,8 +234,9 @@ def fire(requests, connections, port):
 def paced(requests, port, rate):
     """Sends them open loop, `rate` a second, each over the connection that was freed last, else over
     a new one, whether or not earlier ones have been answered; returns when each was to be sent
-    (time.time()). Every answer must be a 200."""
-    poller, busy = select.epoll(), {}
+    (time.time()). Every answer must be a 200; after a 503 (too many inside) it is sent again a
+    little later, and late."""
+    poller, busy, again = select.epoll(), {}, []
 
     idle = [Connection(port, poller) for _ in range(max(2, min(64, int(rate * 0.2))))]
     begin = time.time() + 0.05
@@ -241,7 +248,12 @@ def paced(requests, port, rate):
             busy[connection.socket.fileno()] = connection
             connection.send(requests[sent])
             sent += 1
-        due = intended[sent] - time.time() if sent < len(requests) else 1
+        while again and time.time() >= again[0][0]:
+            connection = Connection(port, poller)
+            busy[connection.socket.fileno()] = connection
+            connection.send(again.pop(0)[1])
+        due = min(intended[sent] - time.time() if sent < len(requests) else 1,
+                  again[0][0] - time.time() if again else 1)
         for fd, _ in poller.poll(max(0, due)):
             if fd not in busy:  # ingress has closed one that was idle
                 gone = next(each for each in idle if each.socket.fileno() == fd)
@@ -251,6 +263,9 @@ def paced(requests, port, rate):
             connection = busy.pop(fd)
             if connection.receive() is None:
                 busy[connection.socket.fileno()] = connection
+            elif connection.refused:
+                again.append((time.time() + REFUSED_S, connection.sent))
+                connection.close()
             else:
                 answered += 1
                 idle.append(connection)
