@@ -86,9 +86,10 @@ static const char insert_sql[] =
 /* One claim at a time per contact: two claims cannot both open its next conversation. */
 static const char lock_contacts_sql[] =
     "SELECT 1 FROM contacts c WHERE (c.tenant_id, c.id) IN ("
-    " SELECT a.tenant_id, a.contact_id FROM contact_addresses a"
-    " JOIN unnest($1::uuid[], $2::text[]) AS i (tenant_id, address)"
-    " ON a.tenant_id = i.tenant_id AND a.kind = 'phone' AND a.address = i.address)"
+    " SELECT a.tenant_id, a.contact_id FROM unnest($1::uuid[], $2::text[])"
+    " AS i (tenant_id, address) CROSS JOIN LATERAL (SELECT x.tenant_id, x.contact_id"
+    " FROM contact_addresses x WHERE x.tenant_id = i.tenant_id AND x.kind = 'phone'"
+    " AND x.address = i.address OFFSET 0) AS a)"
     " ORDER BY c.tenant_id, c.id FOR NO KEY UPDATE";
 
 /* Locks the open conversations of those who wrote, in their order, and touches them; one that was
@@ -99,8 +100,9 @@ static const char touch_conversations_sql[] =
     " CASE WHEN e.reason = 'loop' THEN e.session_id END AS looping"
     " FROM unnest($2::uuid[], $3::text[], $5::text[], $6::text[])"
     " AS i (tenant_id, provider_id, address, channel)"
-    " JOIN contact_addresses a ON a.tenant_id = i.tenant_id AND a.kind = 'phone'"
-    " AND a.address = i.address"
+    " CROSS JOIN LATERAL (SELECT x.tenant_id, x.contact_id FROM contact_addresses x"
+    " WHERE x.tenant_id = i.tenant_id AND x.kind = 'phone' AND x.address = i.address OFFSET 0)"
+    " AS a"
     " CROSS JOIN LATERAL (SELECT x.reason, x.session_id FROM inbox_events x"
     " WHERE x.tenant_id = i.tenant_id AND x.channel = i.channel"
     " AND x.provider_id = i.provider_id AND x.claim_id = $1::uuid"
@@ -140,8 +142,9 @@ static const char arm_sql[] =
     " mine AS MATERIALIZED (SELECT k.*, a.contact_id, ch.id AS channel_id,"
     " c.id IS NULL AS opens, c.held_by, coalesce(c.id, first_value(k.conversation_id)"
     " OVER (PARTITION BY k.tenant_id, a.contact_id ORDER BY k.n)) AS talk FROM known k"
-    " JOIN contact_addresses a ON a.tenant_id = k.tenant_id AND a.kind = 'phone'"
-    " AND a.address = k.address"
+    " CROSS JOIN LATERAL (SELECT x.contact_id FROM contact_addresses x"
+    " WHERE x.tenant_id = k.tenant_id AND x.kind = 'phone' AND x.address = k.address OFFSET 0)"
+    " AS a"
     " CROSS JOIN LATERAL (SELECT c.id FROM channels c WHERE c.tenant_id = k.tenant_id"
     " AND c.kind = k.channel AND c.address = k.sender"
     " ORDER BY c.removed_at DESC NULLS FIRST LIMIT 1) ch"
