@@ -49,6 +49,19 @@ INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, aut
     FROM channel_sessions s, generate_series(1, {count}) n
     WHERE s.remote_address = ANY(%s::text[])"""
 
+# What a history of that length has come to: the summary of all but its last messages, as if the
+# reply to the first text had made it.
+SUMMARY = """
+INSERT INTO summaries (tenant_id, id, conversation_id, up_to, body, assistant_version, call_id)
+    SELECT s.tenant_id, gen_random_uuid(), s.conversation_id, o.position,
+    'The customer has written for years, mostly about check-ups.', 1, k.id
+    FROM channel_sessions s
+    CROSS JOIN LATERAL (SELECT m.position FROM messages m WHERE m.tenant_id = s.tenant_id
+    AND m.conversation_id = s.conversation_id ORDER BY m.position DESC OFFSET 20 LIMIT 1) AS o
+    CROSS JOIN LATERAL (SELECT k.id FROM turns t JOIN llm_calls k ON k.tenant_id = t.tenant_id
+    AND k.turn_id = t.id WHERE t.tenant_id = s.tenant_id AND t.session_id = s.id LIMIT 1) AS k
+    WHERE s.remote_address = ANY(%s::text[])"""
+
 KNOWLEDGE = """
 INSERT INTO kb_documents (tenant_id, id, name, kind, language, search_config, content_hash,
     size_bytes, chunk_count) VALUES ('{tenant}', '{document}', 'Papers {last}', 'text', 'en',
@@ -123,6 +136,7 @@ def history(trial):
         bench.send(load)
         bench.settle(nonces)
         trial.desk.sql(HISTORY.format(count=size), addresses)
+        trial.desk.sql(SUMMARY, addresses)
         trial.desk.sql("ANALYZE messages; CHECKPOINT")
         points.append((size, statistics.median(cost(trial, one_each, rounds) for _ in range(3))))
     trial.report.growth("G_history", "us_cpu/turn", points, 1.1)
