@@ -2,9 +2,9 @@
  * and reads it.
  *
  * A customer's sentence shares only some words with the passage that answers it, so any shared word
- * counts, and the rarer it is among the tenant's chunks the more. The index alone tells how often
- * each word occurs and where; the exact rank, which needs the words of a chunk, is made of the best
- * few only. */
+ * counts, and the rarer it is among the tenant's chunks the more. kb_words tells how often each
+ * word occurs, the index where; the exact rank, which needs the words of a chunk, is made of the
+ * best few only. */
 #include "store/knowledge.h"
 
 #include <stdio.h>
@@ -77,7 +77,8 @@ static const char fillers[] =
 
 #define WORDS_MAX "24" /* of a question: the first ones */
 
-/* Rows that are looked at of one word; one that has more is as common as half of all chunks. */
+/* A word that more chunks have is not looked up, unless only one is rarer: the index would put
+ * together all that have it first. Of that one so many are looked at. */
 #define HITS_MAX "300"
 
 /* The word that only chunks of this tenant and configuration have; nothing that is said becomes a
@@ -102,19 +103,24 @@ static const char search_sql[] =
     " sum(d.chunk_count)::float8 AS chunks FROM kb_documents d WHERE d.tenant_id = $1::uuid"
     " GROUP BY d.search_config),"
     " word AS MATERIALIZED (SELECT c.name, c.chunks, w.lexeme, w.quoted,"
+    " coalesce(n.chunks, 0)::float8 AS having_it,"
     " ('''' || " TAG_OF_QUERY " || ''' & ' || w.quoted)::tsquery AS query"
     " FROM config c CROSS JOIN LATERAL (SELECT u.lexeme, " QUOTED " AS quoted"
     " FROM unnest(to_tsvector(c.name::regconfig, $2::text)) AS u (lexeme, positions, weights)"
     " WHERE u.lexeme <> ALL (tsvector_to_array(to_tsvector(c.name::regconfig, $3::text)))"
-    " ORDER BY u.positions[1], u.lexeme LIMIT " WORDS_MAX ") AS w),"
-    " hit AS MATERIALIZED (SELECT w.name, w.chunks, h.id,"
+    " ORDER BY u.positions[1], u.lexeme LIMIT " WORDS_MAX ") AS w"
+    " LEFT JOIN LATERAL (SELECT x.chunks FROM kb_words x WHERE x.tenant_id = $1::uuid"
+    " AND x.config = c.name AND x.word = w.lexeme OFFSET 0) AS n ON true),"
+    " rated AS MATERIALIZED (SELECT w.*, row_number() OVER (PARTITION BY w.name"
+    " ORDER BY w.having_it = 0, w.having_it, w.lexeme) AS place FROM word w),"
+    " hit AS MATERIALIZED (SELECT w.name, w.chunks, w.having_it, h.id,"
     " count(h.id) OVER (PARTITION BY w.name, w.lexeme)::float8 AS hits"
-    " FROM word w LEFT JOIN LATERAL (SELECT s.id FROM (SELECT k.tenant_id, k.id FROM kb_chunks k"
+    " FROM rated w LEFT JOIN LATERAL (SELECT s.id FROM (SELECT k.tenant_id, k.id FROM kb_chunks k"
     " WHERE k.search @@ w.query LIMIT " HITS_MAX ") AS s WHERE s.tenant_id = $1::uuid) AS h"
-    " ON true),"
-    " counted AS MATERIALIZED (SELECT h.name, h.id, h.hits, greatest(h.chunks, h.hits) AS chunks,"
-    " CASE WHEN h.hits >= " HITS_MAX " THEN greatest(h.hits, h.chunks / 2)"
-    " ELSE greatest(h.hits, 1) END AS having_it FROM hit h),"
+    " ON true WHERE w.having_it <= " HITS_MAX " OR w.place <= 2),"
+    " counted AS MATERIALIZED (SELECT h.name, h.id, h.hits,"
+    " greatest(h.chunks, h.having_it) AS chunks, greatest(h.having_it, 1) AS having_it"
+    " FROM hit h),"
     " weighed AS MATERIALIZED (SELECT v.name, v.id, v.weight, v.rarest,"
     " sum(v.weight / greatest(v.hits, 1)) OVER (PARTITION BY v.name) AS whole"
     " FROM (SELECT n.name, n.id, n.hits, " WEIGHT " AS weight, " RAREST " AS rarest"

@@ -75,9 +75,12 @@ static void check_plan(const char *plan)
 
 static const char as_function[] =
     "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;"
-    " SET enable_mergejoin = off; SET random_page_cost = 1.1; SET jit = off";
+    " SET enable_mergejoin = off; SET random_page_cost = 1.1; SET jit = off;"
+    " SET join_collapse_limit = 1; SET from_collapse_limit = 1; SET enable_material = off";
 static const char as_text[] = "RESET plan_cache_mode; RESET enable_seqscan; RESET enable_hashjoin;"
-                              " RESET enable_mergejoin; RESET random_page_cost; SET jit = off";
+                              " RESET enable_mergejoin; RESET random_page_cost; RESET"
+                              " join_collapse_limit; RESET from_collapse_limit; RESET"
+                              " enable_material; SET jit = off";
 
 static void others_do_not_make_it_slower(void)
 {

@@ -57,6 +57,28 @@ static void an_import_replaces_what_was_there(void)
     end_test();
 }
 
+static const char words_sql[] =
+    "SELECT string_agg(config || ':' || word || '=' || chunks, ' ' ORDER BY config, word)"
+    " FROM kb_words WHERE tenant_id = '" TENANT "'";
+
+static void words_are_counted(void)
+{
+    struct err err;
+    begin_test();
+    import(TENANT, "a.md", "en", "# Prices\n\nA crown.\n\n# Crowns\n\nA crown, a bridge.\n");
+    import(OTHER, "a.md", "en", "# Prices\n\nA crown.\n");
+    CU_ASSERT_STRING_EQUAL(value(words_sql), "english:bridg=1 english:crown=2 english:price=1");
+    import(TENANT, "b.md", "de", "# Preise\n\nEine Brücke.\n");
+    import(TENANT, "a.md", "en", "# Prices\n\nA bridge.\n");
+    CU_ASSERT_STRING_EQUAL(value(words_sql),
+                           "english:bridg=1 english:price=1 german:bruck=1 german:preis=1");
+    script("BEGIN");
+    CU_ASSERT_EQUAL(knowledge_remove(ops, find(TENANT, "a.md"), &err), 0);
+    script("COMMIT");
+    CU_ASSERT_STRING_EQUAL(value(words_sql), "german:bruck=1 german:preis=1");
+    end_test();
+}
+
 static void sentences_find_what_shares_some_words(void)
 {
     begin_test();
@@ -319,6 +341,7 @@ int main(void)
     CU_add_test(suite, "documents are written, listed and removed",
                 documents_are_written_listed_and_removed);
     CU_add_test(suite, "an import replaces what was there", an_import_replaces_what_was_there);
+    CU_add_test(suite, "words are counted", words_are_counted);
     CU_add_test(suite, "sentences find what shares some words",
                 sentences_find_what_shares_some_words);
     CU_add_test(suite, "nonsense finds nothing", nonsense_finds_nothing);
