@@ -348,6 +348,40 @@ def test_slow_tool_is_covered_by_a_word(desk):
     call.close()
 
 
+def test_call_in_line_before_its_claim(desk):
+    """All places are taken, and a lock holds its claim up until one is free: it is answered, and the engine
+    ends when it is told to."""
+    engines(desk, max_in_flight=1, worker_lease_ms=30000, **CALLS)
+    desk.faults("model")
+    known = Call(desk)
+    known.prompt()
+    known.wait_over()
+    known.wait_settled(1)
+    speaking, waiting = Call(desk), Call(desk, known.customer)
+    prompt(speaking, lambda nonce: stops(nonce, 10, 1500))
+    speaking.pump(lambda: speaking.spoken, 10, "a piece")
+    lock = desk.servers.postgres.connect(desk.installation.database)
+    lock.autocommit = False
+    try:
+        with lock.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM contacts WHERE id = (SELECT contact_id FROM contact_addresses"
+                           " WHERE tenant_id = %s AND address = %s) FOR UPDATE",
+                           (waiting.customer.tenant_id, waiting.customer.address))
+        nonce = waiting.prompt()
+        desk.wait(lambda: desk.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                                     " AND datname = current_database()"), 10, "its claim to be held up")
+        speaking.wait_over()
+        desk.wait(lambda: speaking.turns()[0]["state"] == "finished", 10, "the place to be free")
+        lock.rollback()
+    finally:
+        lock.close()
+    assert oracle.new_nonces(waiting.wait_over()) == [nonce]
+    waiting.wait_settled(1)
+    assert desk.terminate("engine-1") == 0
+    for call in (known, speaking, waiting):
+        call.close()
+
+
 def test_withheld_number_is_a_person_of_its_own(desk):
     engines(desk, **CALLS)
     desk.faults("model")
