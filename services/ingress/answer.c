@@ -154,6 +154,7 @@ void answer_relay(const struct answer *answer, bool resumed, int failures)
         /* Nobody's words are lost because something was just being said. */
         .report_input_during_agent_speech = "any",
         .dtmf_detection = TWIML_YES,
+        .events = "speaker-events",
         .hints = hints_of(arena, voice->hints),
         .languages = languages,
         .language_count = voice->language_count,

@@ -376,6 +376,7 @@ static bool take_socket(struct call *call, const struct call_relay *event,
     bool first = call->socket == 0;
     call->socket = event->socket;
     call->connected = true;
+    call->speaking = false;
     if (strcmp(event->session, call->session) != 0) {
         free(call->session);
         call->session = xstrdup(event->session);
@@ -438,6 +439,10 @@ static bool take_relay(struct call *call, const struct call_relay *event, struct
         return true;
     case CALL_RELAY_DIGIT:
         return take_digit(call, event->digit, in);
+    case CALL_RELAY_SPEAKING:
+        call->speaking = event->on;
+        call->voice_ms = in->now_ms;
+        return true;
     case CALL_RELAY_CLOSED:
         call_end_keys(call, in);
         call_fire(call, ON_CLOSED, in);

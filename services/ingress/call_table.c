@@ -33,7 +33,7 @@ static const struct call_rule rules[] = {
     {CALL_LISTENING, ON_SILENT_AGAIN, CALL_LEAVING, DO_GOODBYE,
      "the caller still says nothing: goodbye"},
     {CALL_LISTENING, ON_DRAINED, CALL_PARTED, DO_MOVE,
-     "this process ends, and nobody speaks: another ingress takes the call"},
+     "this process ends, and nobody speaks or has just spoken: another ingress takes the call"},
     {CALL_LISTENING, ON_FAILED, CALL_OVER, DO_FALL_BACK,
      "Kafka takes nothing: the fallback is said"},
     {CALL_LISTENING, ON_CLOSED, CALL_WAITING, DO_LOSE, "the socket is closed"},

@@ -8,6 +8,7 @@ import hmac
 import http.client
 import json
 import secrets
+import threading
 import time
 import uuid
 
@@ -88,7 +89,7 @@ def test_the_relay_is_as_the_tenant_wants_it(desk):
         for wanted in ('language="en-US"', 'voice="Joanna-Neural"', 'ttsProvider="Amazon"',
                        'transcriptionProvider="Deepgram"', 'speechModel="nova-3-general"',
                        'hints="crown,Invisalign"', 'interruptible="speech"', 'dtmfDetection="true"',
-                       'interruptSensitivity="medium"',
+                       'interruptSensitivity="medium"', 'events="speaker-events"',
                        f'welcomeGreeting="This call is recorded. {GREETING}"',
                        '<Language code="es-US" ttsProvider="Amazon" voice="Lupe-Neural"/>',
                        f'url="wss://{desk.public_url.partition("://")[2]}/relay/'):
@@ -479,6 +480,36 @@ def test_a_call_moves_when_its_ingress_drains(desk):
         story = call.over()
         assert story.heard().count(GREETING) == 1 and story.heard().endswith("Yes, still."), story.heard()
         assert "Here I am." in story.heard() and story.errors() == [], story.errors()
+    finally:
+        told.close()
+
+
+def test_a_caller_who_speaks_is_not_moved(desk):
+    """The ingress ends while he is in the middle of a sentence: it hears him out, and lets him be answered."""
+    def voice(value):
+        return {"frame": {"type": "info", "name": "clientSpeaking", "value": value, "ts": 1}}
+    desk.start(ingresses=2, engines=0, responders=0,
+               config={"ingress": {**CONFIG["ingress"], "stream_partition": 3}})
+    desk.reset("twilio")
+    phoning.publish_number(desk)
+    told, taken = Told(desk), 'relay_frames_total{outcome="taken"}'
+    before = {name: metric(desk, taken, name) for name in desk.services}
+    try:
+        call = Call(desk, [{"wait_for": "relay"}, HELLO, voice("on"), {"silence": 6000}, voice("off"),
+                           {"say": "Long words.", "ms": 200}, HELLO, {"wait_for": "relay"}, {"hangup": True}])
+        setup = told.wait(call.sid, "setup")
+        holder, = [name for name in desk.services if metric(desk, "calls", name) == 1]
+        desk.wait(lambda: metric(desk, taken, holder) >= before[holder] + 2, 10, "his voice")
+        codes = []
+        ending = threading.Thread(target=lambda: codes.append(desk.terminate(holder)))
+        ending.start()
+        prompt = told.wait(call.sid, "prompt")
+        assert prompt.value["relay_session"] == setup.value["relay_session"], told.of(call.sid)
+        Engine.of(desk, prompt).begin().say("I hear.")
+        again = told.wait(call.sid, "setup", 2)
+        assert again.value["relay_session"] != setup.value["relay_session"] and again.value["resumed"]
+        ending.join()
+        assert codes == [0] and "I hear." in call.over().heard()
     finally:
         told.close()
 
