@@ -1,8 +1,9 @@
-/* The calls' producer. A record that nobody confirms within REPORTER_LATE_MS is late: then Kafka is
- * away as far as a caller is concerned, until what is late has been confirmed. librdkafka would say
- * so only after delivery_timeout_ms, and until then the record may still be written: it is kept,
- * and sent again under its id if its fate is unknown, so that an outage loses nothing that was
- * said. Called by calls.c. */
+/* The calls' producer. A record that nobody confirms within REPORTER_LATE_MS is late: its call goes
+ * on without Kafka. Whether Kafka is away for all of them is not told by that, which may be the
+ * trouble of one partition: the producer knows it, from later records and from asking the brokers.
+ * librdkafka would say so only after delivery_timeout_ms, and until then the record may still be
+ * written: it is kept, and sent again under its id if its fate is unknown, so that an outage loses
+ * nothing that was said. Called by calls.c. */
 #include "reporter.h"
 
 #include "base/arena.h"
@@ -36,7 +37,6 @@ struct reporter {
     struct bus_producer *producer;
     struct flight waiting; /* head of a ring, oldest first */
     struct timer *timer;
-    int late;
     bool closing;
 };
 
@@ -78,8 +78,8 @@ static void on_timer(void *arg)
            oldest->since_ms + REPORTER_LATE_MS <= now_ms) {
         unlist(oldest);
         oldest->late = true;
-        reporter->late++;
         metric_add(counters.voice_late, 1);
+        bus_producer_doubt(reporter->producer, oldest->since_ms);
         reporter->options.failed(reporter->options.arg, oldest->call_sid);
     }
     watch_oldest(reporter, now_ms);
@@ -139,16 +139,13 @@ static void on_report(void *arg, const struct err *err)
     struct reporter *reporter = flight->reporter;
     if (err != NULL && send_again(flight, err))
         return;
-    bool late = flight->late;
     unlist(flight);
-    if (late)
-        reporter->late--;
     if (err == NULL) {
         metric_observe_us(counters.voice_produce, (clock_mono_ms() - flight->since_ms) * 1000);
     } else {
         metric_add(counters.voice_failed, 1);
         log_warn("voice.not_produced", LOG_TEXT("call", flight->call_sid), LOG_ERR(err));
-        if (!late && !reporter->closing)
+        if (!flight->late && !reporter->closing)
             reporter->options.failed(reporter->options.arg, flight->call_sid);
     }
     flight_free(flight);
@@ -196,7 +193,7 @@ void reporter_close(struct reporter **reporter, int64_t flush_ms)
 
 bool reporter_is_away(const struct reporter *reporter)
 {
-    return reporter->late > 0 || !bus_producer_ready(reporter->producer);
+    return !bus_producer_ready(reporter->producer);
 }
 
 bool reporter_send(struct reporter *reporter, const struct bus_record *record, const char *call_sid,

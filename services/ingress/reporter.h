@@ -37,7 +37,7 @@ void reporter_close(struct reporter **reporter, int64_t flush_ms);
 bool reporter_send(struct reporter *reporter, const struct bus_record *record, const char *call_sid,
                    bool urgent);
 
-/* True while Kafka is known not to take records. */
+/* True while Kafka is known not to take records, whatever their partition. */
 bool reporter_is_away(const struct reporter *reporter);
 
 #endif
