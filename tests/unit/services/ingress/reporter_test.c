@@ -2,6 +2,8 @@
  * cluster. */
 #include "unit/common/bus/mock.h"
 
+#include <malloc.h>
+
 #include "contract/topics.h"
 #include "counters.h"
 #include "reporter.h"
@@ -109,6 +111,33 @@ static void nobody_answers(void)
     close_reporter();
 }
 
+/* Heap in use; the sanitizer has an allocator of its own. */
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+static size_t heap(void)
+{
+    return __sanitizer_get_current_allocated_bytes != NULL
+               ? __sanitizer_get_current_allocated_bytes()
+               : mallinfo2().uordblks;
+}
+
+/* The bound is one of memory, however small the records are: what is kept of each outweighs them.
+ * Guard: what `memory` counts. */
+static void what_waits_is_bounded_by_what_it_takes(void)
+{
+    open_reporter();
+    mock_down(&mock);
+    size_t before = heap();
+    int sent = 0;
+    while (sent < 150000 && produce(WELL, "CA1", false))
+        sent++;
+    size_t taken = heap() - before;
+    printf("    %d records in %zu kB\n", sent, taken / 1024);
+    CU_ASSERT(sent > 5000 && sent < 150000);
+    CU_ASSERT(taken < REPORTER_MEMORY_MAX + REPORTER_MEMORY_MAX / 8);
+    close_reporter();
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -116,6 +145,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("reporter", NULL, NULL);
     CU_add_test(suite, "one partition is late", one_partition_is_late);
     CU_add_test(suite, "nobody answers", nobody_answers);
+    CU_add_test(suite, "a bound of memory", what_waits_is_bounded_by_what_it_takes);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }
