@@ -86,6 +86,20 @@ static const char *relay_url(const struct answer *answer, bool resumed)
 
 /* ---- words ---- */
 
+static const char *or_null(const char *text)
+{
+    return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
+/* Without a name that Twilio would refuse: the caller hears the provider's own voice. */
+static const char *word_or_null(const char *text)
+{
+    if (or_null(text) == NULL || twiml_is_word(text))
+        return or_null(text);
+    log_warn("voice.name", LOG_TEXT("name", text));
+    return NULL;
+}
+
 /* The voice as Say names it: by its provider. What the relay alone has (ElevenLabs) is left out. */
 static struct twiml_voice voice_of(struct arena *arena, const struct channel *channel)
 {
@@ -98,13 +112,9 @@ static struct twiml_voice voice_of(struct arena *arena, const struct channel *ch
         voice.language = language->code;
     for (size_t i = 0; i < 2 && language->voice[0] != '\0'; i++)
         if (strcasecmp(language->tts_provider, prefixes[i][0]) == 0)
-            voice.voice = arena_printf(arena, "%s%s", prefixes[i][1], language->voice);
+            voice.voice =
+                word_or_null(arena_printf(arena, "%s%s", prefixes[i][1], language->voice));
     return voice;
-}
-
-static const char *or_null(const char *text)
-{
-    return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
 /* ---- the relay ---- */
@@ -124,11 +134,11 @@ static struct twiml_hints hints_of(struct arena *arena, const char *text)
 static struct twiml_language language_of(const struct directory_language *language)
 {
     return (struct twiml_language){.code = language->code,
-                                   .tts_provider = or_null(language->tts_provider),
-                                   .voice = or_null(language->voice),
+                                   .tts_provider = word_or_null(language->tts_provider),
+                                   .voice = word_or_null(language->voice),
                                    .transcription_provider =
-                                       or_null(language->transcription_provider),
-                                   .speech_model = or_null(language->speech_model)};
+                                       word_or_null(language->transcription_provider),
+                                   .speech_model = word_or_null(language->speech_model)};
 }
 
 void answer_relay(const struct answer *answer, bool resumed, int failures)

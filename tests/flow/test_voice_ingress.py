@@ -96,6 +96,21 @@ def test_the_relay_is_as_the_tenant_wants_it(desk):
             assert wanted in document, (wanted, document)
 
 
+def test_names_that_twilio_would_refuse(desk):
+    """An older record may have them: the caller is answered in the provider's own voice."""
+    names = {"voice": "Joanna:Neural", "speech_model": "nova 3",
+             "languages": [{"code": "es-US", "voice": "Lupe+", "tts_provider": "Amazon"}]}
+    with at_work(desk, **names) as told:
+        call = Call(desk, [HELLO, {"hangup": True}])
+        told.wait(call.sid, "ended")
+        story = call.over()
+        document, = [text for text in story.documents() if "ConversationRelay" in text]
+        assert GREETING in story.heard() and 'language="en-US"' in document, story.documents()
+        assert "voice=" not in document and "speechModel=" not in document, document
+        phoning.publish_number(desk, mode="gather", **names)  # no such mode yet: the fallback
+        assert FALLBACK in Call(desk, [{"wait_for": "record"}, {"hangup": True}]).over().heard()
+
+
 def test_barge_in(desk):
     """The interrupt is told before the prompt, with what was heard; nothing of the turn sounds after it."""
     words = "One two three four five six seven eight nine ten eleven twelve thirteen fourteen"
