@@ -105,10 +105,11 @@ static bool is_blocked(const struct directory_voice *voice, const char *person)
     return false;
 }
 
-/* Twilio asks the fallback URL of a number, which may be this one, in the middle of a call too. */
-static bool is_fallback(const struct form *form)
+/* Twilio asks the fallback URL of a number, which may be this one, in the middle of a call too: then
+ * the caller was greeted. A call that still rings has only lost its first request. */
+static bool goes_on(const struct form *form, const struct twilio_call *call)
 {
-    return form_count(form, "ErrorCode") > 0;
+    return form_count(form, "ErrorCode") > 0 && strcmp(call->status, "ringing") != 0;
 }
 
 static void take_call(struct webhook *webhook, const struct channel *channel)
@@ -130,7 +131,7 @@ static void take_call(struct webhook *webhook, const struct channel *channel)
     else if (!outbound && is_blocked(voice, answer.person))
         answer_reject(webhook);
     else if (voice->mode == DIRECTORY_RELAY && voice_is_open(webhook->ingress))
-        answer_relay(&answer, outbound || is_fallback(&webhook->form), 0);
+        answer_relay(&answer, outbound || goes_on(&webhook->form, &call), 0);
     else
         answer_message(&answer, VOICE_RECORD_FALLBACK, voice->fallback);
 }

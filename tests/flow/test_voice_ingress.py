@@ -111,6 +111,24 @@ def test_names_that_twilio_would_refuse(desk):
         assert FALLBACK in Call(desk, [{"wait_for": "record"}, {"hangup": True}]).over().heard()
 
 
+def test_first_request_that_failed(desk):
+    """Twilio asks the fallback URL: nobody has greeted the caller yet, nor told him that he is recorded."""
+    with at_work(desk, consent_line="This call is recorded.") as told:
+        call = Call(desk, [HELLO, {"hangup": True}], path="/nothing",
+                    fallback_url=desk.public_url + "/twilio/voice")
+        setup = told.wait(call.sid, "setup")
+        assert not setup.value.get("resumed"), setup.value
+        heard = call.over().heard()
+        assert heard.count(f"This call is recorded. {GREETING}") == 1, heard
+        # in mid-call he was greeted
+        params = [("CallSid", webhook.new_sid("CA")), ("AccountSid", desk.tenant(0).account_sid),
+                  ("From", "+15551230001"), ("To", desk.tenant(0).numbers["sms"]), ("ApiVersion", "2010-04-01"),
+                  ("CallStatus", "in-progress"), ("Direction", "inbound"), ("ErrorCode", "11200")]
+        body = desk.post("/twilio/voice", params).body
+        body = body.decode() if isinstance(body, bytes) else body
+        assert "ConversationRelay" in body and "welcomeGreeting" not in body, body
+
+
 def test_barge_in(desk):
     """The interrupt is told before the prompt, with what was heard; nothing of the turn sounds after it."""
     words = "One two three four five six seven eight nine ten eleven twelve thirteen fourteen"
