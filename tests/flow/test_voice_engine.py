@@ -2,7 +2,7 @@
 
 from call_records import CALLS, Call
 from harness import oracle
-from scripted import Customer, engines, fallback_of
+from scripted import Customer, engines, fallback_of, refused
 
 SHARE = True
 DEADLINE_S = 90
@@ -380,6 +380,29 @@ def test_call_in_line_before_its_claim(desk):
     assert desk.terminate("engine-1") == 0
     for call in (known, speaking, waiting):
         call.close()
+
+
+def test_silent_call_keeps_no_message_from_people(desk):
+    """The database does not take its end; what a customer left while no model answered is a task all the same."""
+    engines(desk, unfinished_message_ms=1000, **CALLS)
+    desk.faults("model")
+    call, customer = Call(desk), Customer(desk)
+    call.prompt()
+    call.wait_over()
+    call.wait_settled(1)
+    desk.faults("model", {"action": {"type": "status", "status": 503}})
+    with refused(desk, "channel_sessions", "NEW.ended_at IS NOT NULL"):
+        desk.sql("UPDATE channel_sessions SET call_at = clock_timestamp() - interval '5 hours'"
+                 " WHERE call_sid = %s", call.sid)
+        customer.text("My crown came off.")
+        customer.wait_replies(1)
+        desk.wait(lambda: desk.value("SELECT count(*) FROM escalations e JOIN channel_sessions s"
+                                     " ON s.tenant_id = e.tenant_id AND s.conversation_id = e.conversation_id"
+                                     " WHERE s.remote_address = %s AND e.reason = 'message'",
+                                     customer.address), 15, "the task")
+    desk.wait(lambda: call.session()["ended_at"], 15, "the call's end")
+    desk.faults("model")
+    call.close()
 
 
 def test_withheld_number_is_a_person_of_its_own(desk):
