@@ -302,6 +302,8 @@ const char *calls_setup(struct calls *calls, const struct calls_socket *socket,
     const char *why = find_or_begin(calls, socket, setup, &live);
     if (why != NULL)
         return why;
+    if (socket->serial <= live->now.serial)
+        return "the call has a newer socket";
     enum call_state state = call_state(live->call);
     live->before = live->now;
     live->now = *socket;
