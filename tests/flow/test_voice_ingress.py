@@ -343,6 +343,23 @@ def test_a_socket_that_breaks_comes_back(desk):
         assert story.heard().count(GREETING) == 1 and "As I said." in story.heard(), story.heard()
 
 
+def test_failed_sessions_in_a_row(desk):
+    """The third one ends in a message, unless one of them lasted."""
+    with at_work(desk):
+        tenant = phoning.publish_number(desk)
+
+        def after(failures, seconds):
+            params = [("CallSid", webhook.new_sid("CA")), ("AccountSid", desk.tenant(0).account_sid),
+                      ("From", "+15551230001"), ("To", desk.tenant(0).numbers["sms"]), ("ApiVersion", "2010-04-01"),
+                      ("CallStatus", "in-progress"), ("Direction", "inbound"), ("SessionStatus", "failed"),
+                      ("SessionDuration", str(seconds)), ("ErrorCode", "64105")]
+            return str(desk.post(f"/twilio/voice/relay-ended/{tenant}/{failures}", params).body)
+        assert f"/relay-ended/{tenant}/1" in after(0, 2)
+        assert f"/relay-ended/{tenant}/2" in after(1, 29)
+        assert "<Record" in after(2, 29)
+        assert f"/relay-ended/{tenant}/1" in after(2, 30)
+
+
 # Who is not let in
 
 def test_blocked_and_unknown_numbers(desk):
