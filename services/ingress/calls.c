@@ -40,6 +40,7 @@ struct calls {
     struct strbuf frame; /* of the frame in hand */
     struct call_acts acts;
     size_t begun;
+    struct news_wait *wait;  /* for the end of a call that is being told of; NULL: nobody */
     void (*gone)(void *arg); /* NULL unless draining */
     void *gone_arg;
     struct timer *gone_timer;
@@ -94,20 +95,23 @@ static void stamp(const struct live *live, struct event *event)
     event->traceparent = event_traceparent(live->calls->arena, live->trace);
 }
 
-static void send_record(struct live *live, const struct bus_record *record, bool urgent)
+static void send_record(struct live *live, const struct bus_record *record,
+                        struct reporter_note note)
 {
-    if (!reporter_send(live->calls->reporter, record, live->sid, urgent))
+    note.call_sid = live->sid;
+    if (!reporter_send(live->calls->reporter, record, &note))
         live->failed = true;
 }
 
-#define SEND(live, type, in, urgent)                                                               \
+/* The last argument: members of a struct reporter_note. */
+#define SEND(live, type, in, ...)                                                                  \
     do {                                                                                           \
         struct type event_ = *(in);                                                                \
         struct bus_record record_;                                                                 \
         stamp(live, &event_.event);                                                                \
         type##_encode((live)->calls->arena, (live)->calls->ingress->settings.kafka.topic_prefix,   \
                       &event_, &record_);                                                          \
-        send_record(live, &record_, urgent);                                                       \
+        send_record(live, &record_, (struct reporter_note){__VA_ARGS__});                          \
     } while (0)
 
 /* ---- acts ---- */
@@ -129,16 +133,17 @@ static void do_act(struct live *live, const struct call_act *act)
         close_socket(live, act->socket);
         break;
     case CALL_ACT_SETUP:
-        SEND(live, voice_setup, act->setup, false);
+        SEND(live, voice_setup, act->setup, .urgent = false);
         break;
     case CALL_ACT_PROMPT:
-        SEND(live, voice_prompt, act->prompt, true);
+        SEND(live, voice_prompt, act->prompt, .urgent = true);
         break;
     case CALL_ACT_HEARD:
-        SEND(live, voice_heard, act->heard, false);
+        SEND(live, voice_heard, act->heard, .urgent = false);
         break;
     case CALL_ACT_ENDED:
-        SEND(live, voice_ended, act->ended, false);
+        SEND(live, voice_ended, act->ended, .wait = live->calls->wait);
+        live->calls->wait = NULL;
         break;
     case CALL_ACT_FORGET:
         live->over = true;
@@ -344,9 +349,12 @@ bool calls_frame(struct calls *calls, const struct voice_frame *frame)
 
 /* ---- webhooks ---- */
 
-static void publish_news(struct calls *calls, const struct bus_record *record, const char *call_sid)
+static void publish_news(struct calls *calls, struct news *news, const struct bus_record *record,
+                         const char *call_sid)
 {
-    reporter_send(calls->reporter, record, call_sid, false);
+    reporter_send(calls->reporter, record,
+                  &(struct reporter_note){.call_sid = call_sid, .wait = news->wait});
+    news->wait = NULL;
 }
 
 void calls_hear(struct calls *calls, struct news *news)
@@ -355,24 +363,27 @@ void calls_hear(struct calls *calls, struct news *news)
     struct bus_record record;
     if (news->kind == NEWS_DIALLED) {
         voice_dialled_encode(news->arena, prefix, &news->dialled, &record);
-        publish_news(calls, &record, news->dialled.call.call_sid);
+        publish_news(calls, news, &record, news->dialled.call.call_sid);
         return;
     }
     if (news->kind == NEWS_RECORDED) {
         voice_recorded_encode(news->arena, prefix, &news->recorded, &record);
-        publish_news(calls, &record, news->recorded.call.call_sid);
+        publish_news(calls, news, &record, news->recorded.call.call_sid);
         return;
     }
     struct live *live = map_get_text(calls->live, news->ended.call.call_sid);
     if (live == NULL || strcmp(live->tenant, news->ended.event.tenant) != 0) {
         voice_ended_encode(news->arena, prefix, &news->ended, &record);
-        publish_news(calls, &record, news->ended.call.call_sid);
+        publish_news(calls, news, &record, news->ended.call.call_sid);
         return;
     }
     enum call_state state = call_state(live->call);
     call_ended(live->call, clock_mono_ms(), news->ended.reason, news->ended.duration_s,
                &calls->acts);
+    calls->wait = news->wait;
+    news->wait = NULL;
     settle(live, state);
+    news_settle(&calls->wait, false); /* its record has it, unless none was made */
 }
 
 /* ---- the whole ---- */

@@ -30,6 +30,7 @@ struct flight {
     size_t memory; /* of it and of the producer's copy */
     int64_t since_ms;
     bool listed, late;
+    struct news_wait *wait;
     char call_sid[CALL_SID_SIZE];
     struct bus_record record;
     char bytes[]; /* what the record points to */
@@ -108,7 +109,7 @@ static const void *keep(char **end, const void *bytes, size_t length)
 }
 
 static struct flight *flight_new(struct reporter *reporter, const struct bus_record *record,
-                                 const char *call_sid)
+                                 const struct reporter_note *note)
 {
     size_t length = length_of(record);
     struct flight *flight = xmalloc(sizeof *flight + length);
@@ -117,8 +118,9 @@ static struct flight *flight_new(struct reporter *reporter, const struct bus_rec
     *flight = (struct flight){.reporter = reporter,
                               .memory = sizeof *flight + 2 * length + PRODUCER_BYTES,
                               .since_ms = clock_mono_ms(),
+                              .wait = note->wait,
                               .record = *record};
-    snprintf(flight->call_sid, sizeof flight->call_sid, "%s", call_sid);
+    snprintf(flight->call_sid, sizeof flight->call_sid, "%s", note->call_sid);
     kept->topic = keep(&end, record->topic, strlen(record->topic) + 1);
     kept->key = keep(&end, record->key, record->key_length);
     kept->value = keep(&end, record->value, record->value_length);
@@ -160,6 +162,7 @@ static void on_report(void *arg, const struct err *err)
             reporter->options.failed(reporter->options.arg, flight->call_sid);
     }
     reporter->memory -= flight->memory;
+    news_settle(&flight->wait, err == NULL);
     free(flight);
 }
 
@@ -219,18 +222,19 @@ static int queue(struct reporter *reporter, struct flight *flight, struct err *e
     return 0;
 }
 
-bool reporter_send(struct reporter *reporter, const struct bus_record *record, const char *call_sid,
-                   bool urgent)
+bool reporter_send(struct reporter *reporter, const struct bus_record *record,
+                   const struct reporter_note *note)
 {
     struct err err;
-    struct flight *flight = flight_new(reporter, record, call_sid);
+    struct flight *flight = flight_new(reporter, record, note);
     if (queue(reporter, flight, &err) != 0) {
         metric_add(counters.voice_failed, 1);
-        log_warn("voice.not_queued", LOG_TEXT("call", call_sid), LOG_ERR(&err));
+        log_warn("voice.not_queued", LOG_TEXT("call", note->call_sid), LOG_ERR(&err));
+        news_settle(&flight->wait, false);
         free(flight);
         return false;
     }
-    if (!urgent)
+    if (!note->urgent)
         return true;
     if (reporter_is_away(reporter))
         return false;

@@ -6,6 +6,7 @@
 
 #include "contract/twilio_call.h"
 #include "contract/voice.h"
+#include "news.h"
 #include "webhook.h"
 
 /* Answers a request of that path; the last one any path below /twilio/voice/. */
@@ -29,5 +30,9 @@ bool voice_call_of(struct arena *arena, const struct ingress *ingress,
  * it was the caller who ended it. */
 bool voice_tell_ended(struct webhook *webhook, const char *tenant, const struct twilio_call *call,
                       bool hung_up);
+
+/* Answers 204 once Kafka has the news, else 503: it is told on all the same when Kafka is back, but
+ * that is promised to nobody. Takes *news. */
+void voice_deliver(struct webhook *webhook, struct news **news);
 
 #endif

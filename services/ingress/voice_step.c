@@ -267,8 +267,7 @@ static void on_recording(struct step *step)
                                                                       : recording.duration_s;
     recorded->why = (enum voice_record_why)step->path.step;
     voice_call_of(news->arena, webhook->ingress, &call, &recorded->call);
-    if (!news_send(&news))
-        webhook_unavailable(webhook);
+    voice_deliver(webhook, &news);
 }
 
 /* ---- the paths ---- */

@@ -3,8 +3,10 @@ said is told when Kafka is back."""
 
 import json
 import time
+from urllib.parse import quote
 
 import phoning
+import webhook
 from confluent_kafka.admin import AdminClient
 from phoning import FALLBACK, GREETING, SILENCE_MS, Call, Told
 from harness import oracle
@@ -73,6 +75,36 @@ def test_kafka_killed(desk):
 def test_kafka_frozen(desk):
     kafka = desk.servers.kafka
     out(desk, kafka.freeze, kafka.thaw)
+
+
+def test_callbacks_are_answered_when_they_are_kept(desk):
+    """A recording, and a call's end: 503 while Kafka does not confirm them, told on all the same."""
+    begin(desk)
+    tenant = phoning.publish_number(desk)
+    ours, caller = desk.tenant(0).numbers["sms"], desk.new_address()
+
+    def tell(sid):
+        known = [("CallSid", sid), ("AccountSid", desk.tenant(0).account_sid), ("ApiVersion", "2010-04-01")]
+        who = f"from={quote(caller, safe='')}&to={quote(ours, safe='')}"
+        recording = [*known, ("RecordingSid", "RE" + sid[2:]), ("RecordingUrl", "https://api.example.com/rec"),
+                     ("RecordingStatus", "completed"), ("RecordingDuration", "7")]
+        ended = [*known, ("From", caller), ("To", ours), ("Direction", "inbound"), ("CallStatus", "completed")]
+        return [desk.post(f"/twilio/voice/recording/{tenant}/0?{who}", recording).status,
+                desk.post("/twilio/voice/status", ended).status]
+    well, frozen = webhook.new_sid("CA"), webhook.new_sid("CA")
+    assert tell(well) == [204, 204]
+    desk.servers.kafka.freeze()
+    try:
+        assert tell(frozen) == [503, 503]
+    finally:
+        desk.servers.kafka.thaw()
+    told = Told(desk)
+    try:
+        for sid in (well, frozen):
+            told.wait(sid, "recorded", deadline_s=60)
+            told.wait(sid, "ended", deadline_s=60)
+    finally:
+        told.close()
 
 
 def waiting_for(edge):

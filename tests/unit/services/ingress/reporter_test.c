@@ -76,7 +76,8 @@ static bool produce(int partition, const char *call_sid, bool urgent)
     for (int i = 0; i < 9; i++)
         record.headers[record.header_count++] =
             (struct bus_header){.name = "ce_name", .value = "its value", .value_length = 9};
-    return reporter_send(reporter, &record, call_sid, urgent);
+    return reporter_send(reporter, &record,
+                         &(struct reporter_note){.call_sid = call_sid, .urgent = urgent});
 }
 
 /* The call whose record is late goes on without Kafka; all others are told of as before. Guard:
