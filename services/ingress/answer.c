@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #define URL_MAX         TWIML_URL_MAX
+#define REPEAT          "#rc=2&rp=ct,5xx" /* Twilio asks again; this is neither sent nor signed */
 #define MESSAGE_QUIET_S 5
 #define WHISPER_S       10
 
@@ -63,6 +64,7 @@ static const char *step_url(const struct webhook *webhook, const char *kind, con
         strbuf_printf(&url, "%c%s=", i == 0 ? '?' : '&', query[i]);
         text_add_percent(&url, query[i + 1]);
     }
+    strbuf_add_text(&url, REPEAT);
     const char *text = arena_strndup(arena, url.data, url.length);
     strbuf_fini(&url);
     return text;

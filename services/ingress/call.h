@@ -21,6 +21,7 @@
 #define CALL_KEYS_MS     2000   /* between two keys of one prompt */
 #define CALL_PART_MS     10000  /* for Twilio to end a session after `end` */
 #define CALL_LINGER_MS   120000 /* for another socket of the call */
+#define CALL_MOVED_MS    5000   /* in a drain, until somebody has the call that left */
 #define CALL_PAUSE_MS    2500   /* of a caller whose words may still come as a prompt */
 #define CALL_SPEECH_MS   30000  /* without a pause: longer he does not speak, we were not told */
 

@@ -20,7 +20,7 @@ static int64_t strike(const struct call *call, int64_t now_ms, enum call_event *
     switch (call->state) {
     case CALL_WAITING:
         *event = call->draining ? ON_DRAINED : ON_LINGER;
-        return call->draining ? call->state_ms : call->state_ms + CALL_LINGER_MS;
+        return call->state_ms + (call->draining ? CALL_MOVED_MS : CALL_LINGER_MS);
     case CALL_LISTENING:
         quiet_ms = call_later(quiet_ms, spoken_until(call));
         *event = ON_DRAINED;

@@ -12,7 +12,7 @@ static const struct call_rule rules[] = {
     {CALL_WAITING, ON_LINGER, CALL_GONE, DO_FORGET,
      "no socket came back here: another ingress has the call"},
     {CALL_WAITING, ON_DRAINED, CALL_GONE, DO_FORGET,
-     "this process ends: the next socket is another ingress's"},
+     "this process ends: another ingress has the call, or has not taken it"},
     {CALL_WAITING, ON_ENDED, CALL_GONE, DO_CONCLUDE, "the call is over"},
 
     {CALL_LISTENING, ON_PROMPT, CALL_ASKED, DO_ASK, "the caller said something: the clock runs"},

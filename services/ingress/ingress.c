@@ -55,6 +55,7 @@ static void release(int64_t flush_ms)
     publisher_close(&ingress.publisher, flush_ms < FLUSH_MAX_MS ? flush_ms : FLUSH_MAX_MS);
     quarantine_free(&ingress.quarantine);
     directory_free(&ingress.directory);
+    passed_free(&ingress.passed);
     secret_free(&ingress.edge_secret);
     secret_free(&ingress.relay_key);
     free(ingress.relay_base);
@@ -84,6 +85,7 @@ static int listen_http(struct err *err)
         .concurrency = (int)ingress.settings.concurrency,
         .body_max_bytes = BODY_BYTES_MAX,
         .request_deadline_ms = ingress.settings.request_deadline_ms,
+        .handles_drain = true,
         .handle = routes_handle,
         .arg = &ingress,
     };
@@ -110,6 +112,7 @@ static int start(struct service *service, bool check_only, struct err *err)
     ingress.ready_stream = service_condition(service, "stream");
     prepare_relay();
     ingress.directory = directory_new(ingress.edge_secret);
+    ingress.passed = passed_new();
     ingress.quarantine = quarantine_new(ingress.settings.quarantine_per_source,
                                         ingress.settings.quarantine_per_number);
     if (publisher_open(&ingress.settings, &ingress.publisher, err) == 0 && listen_http(err) == 0)

@@ -35,6 +35,16 @@ bool voice_is_open(const struct ingress *ingress)
            atomic_load(&ingress->sockets) < ingress->settings.max_calls;
 }
 
+bool voice_pass_on(struct webhook *webhook, const char *call_sid)
+{
+    struct ingress *ingress = webhook->ingress;
+    if (!atomic_load(&ingress->draining) || form_count(&webhook->form, "ErrorCode") > 0 ||
+        !passed_on(ingress->passed, call_sid))
+        return false;
+    webhook_unavailable(webhook);
+    return true;
+}
+
 /* ---- what is told to the engines ---- */
 
 bool voice_call_of(struct arena *arena, const struct ingress *ingress,
@@ -152,7 +162,7 @@ static void take_call(struct webhook *webhook, const struct channel *channel)
         answer_reject(webhook);
     else if (voice->mode == DIRECTORY_RELAY && voice_is_open(webhook->ingress))
         answer_relay(&answer, outbound || goes_on(&webhook->form, &call), 0);
-    else
+    else if (!voice_pass_on(webhook, call.call_sid))
         answer_message(&answer, VOICE_RECORD_FALLBACK, voice->fallback);
 }
 

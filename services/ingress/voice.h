@@ -22,6 +22,10 @@ const char *voice_ours(const struct twilio_call *call);
 /* True if a relay would be there for a call now. */
 bool voice_is_open(const struct ingress *ingress);
 
+/* True while this ingress drains and the request should go to another one: the first one of the
+ * call that comes, unless Twilio has nobody else to ask (ErrorCode). Then it is answered 503. */
+bool voice_pass_on(struct webhook *webhook, const char *call_sid);
+
 /* The call as its events name it, in the arena; false if our number is none. */
 bool voice_call_of(struct arena *arena, const struct ingress *ingress,
                    const struct twilio_call *call, struct voice_call *out);

@@ -79,7 +79,7 @@ static void relay_again(const struct step *step, int failures)
 {
     if (failures < FAILURES_MAX && voice_is_open(step->webhook->ingress))
         answer_relay(&step->answer, true, failures);
-    else
+    else if (!voice_pass_on(step->webhook, step->call.call_sid))
         give_up(step);
 }
 

@@ -8,7 +8,6 @@ import hmac
 import http.client
 import json
 import secrets
-import threading
 import time
 import uuid
 
@@ -492,7 +491,7 @@ def test_withheld_numbers_are_contacts_of_their_own(desk):
             call.over()
 
 
-# Many, and moves
+# Many
 
 def test_more_calls_than_there_is_room_for(desk):
     """The first is answered, the second is asked for a message."""
@@ -505,63 +504,6 @@ def test_more_calls_than_there_is_room_for(desk):
     assert FALLBACK in second.heard() and "<Record" in second.documents()[0], second.documents()
     desk._call("twilio", f"/_calls/{first.sid}", {"hangup": True})
     first.over()
-
-
-def test_a_call_moves_when_its_ingress_drains(desk):
-    """Two ingresses on one partition of the stream; the one that has the call ends: the other goes on."""
-    desk.start(ingresses=2, engines=0, responders=0,
-               config={"ingress": {**CONFIG["ingress"], "stream_partition": 3}})
-    desk.reset("twilio")
-    phoning.publish_number(desk)
-    told = Told(desk)
-    try:
-        call = Call(desk, [{"wait_for": "relay"}, HELLO, {"silence": 6000}, {"wait_for": "relay"},
-                           {"say": "Still there?", "ms": 200}, HELLO, {"hangup": True}])
-        setup = told.wait(call.sid, "setup")
-        assert setup.value["stream_partition"] == 3
-        desk.wait(lambda: sum(metric(desk, "calls", name) for name in desk.services) == 1, 10, "the call")
-        holder, = [name for name in desk.services if metric(desk, "calls", name) == 1]
-        assert desk.terminate(holder) == 0
-        again = told.wait(call.sid, "setup", 2)
-        assert again.value["resumed"], again.value
-        engine = Engine.of(desk, again).begin().say("Here I am.")
-        told.wait(call.sid, "prompt")
-        engine.begin().say("Yes, still.")
-        story = call.over()
-        assert story.heard().count(GREETING) == 1 and story.heard().endswith("Yes, still."), story.heard()
-        assert "Here I am." in story.heard() and story.errors() == [], story.errors()
-    finally:
-        told.close()
-
-
-def test_a_caller_who_speaks_is_not_moved(desk):
-    """The ingress ends while he is in the middle of a sentence: it hears him out, and lets him be answered."""
-    def voice(value):
-        return {"frame": {"type": "info", "name": "clientSpeaking", "value": value, "ts": 1}}
-    desk.start(ingresses=2, engines=0, responders=0,
-               config={"ingress": {**CONFIG["ingress"], "stream_partition": 3}})
-    desk.reset("twilio")
-    phoning.publish_number(desk)
-    told, taken = Told(desk), 'relay_frames_total{outcome="taken"}'
-    before = {name: metric(desk, taken, name) for name in desk.services}
-    try:
-        call = Call(desk, [{"wait_for": "relay"}, HELLO, voice("on"), {"silence": 6000}, voice("off"),
-                           {"say": "Long words.", "ms": 200}, HELLO, {"wait_for": "relay"}, {"hangup": True}])
-        setup = told.wait(call.sid, "setup")
-        holder, = [name for name in desk.services if metric(desk, "calls", name) == 1]
-        desk.wait(lambda: metric(desk, taken, holder) >= before[holder] + 2, 10, "his voice")
-        codes = []
-        ending = threading.Thread(target=lambda: codes.append(desk.terminate(holder)))
-        ending.start()
-        prompt = told.wait(call.sid, "prompt")
-        assert prompt.value["relay_session"] == setup.value["relay_session"], told.of(call.sid)
-        Engine.of(desk, prompt).begin().say("I hear.")
-        again = told.wait(call.sid, "setup", 2)
-        assert again.value["relay_session"] != setup.value["relay_session"] and again.value["resumed"]
-        ending.join()
-        assert codes == [0] and "I hear." in call.over().heard()
-    finally:
-        told.close()
 
 
 def test_the_partition_follows_from_the_name(desk):
