@@ -485,6 +485,15 @@ void call_drain(struct call *call, int64_t now_ms, struct call_acts *acts)
     call_tick(call, now_ms, acts);
 }
 
+void call_leave(struct call *call, int64_t now_ms, struct call_acts *acts)
+{
+    struct call_input in = {.now_ms = now_ms, .acts = acts};
+    call_end_keys(call, &in);
+    if (call->connected)
+        call_fire(call, ON_DRAINED, &in);
+    acts->due_ms = call_due(call);
+}
+
 /* ---- for metrics and tests ---- */
 
 enum call_state call_state(const struct call *call)

@@ -153,6 +153,9 @@ void call_ended(struct call *call, int64_t now_ms, enum voice_end reason, int64_
 /* This process ends: the call is moved to another as soon as nobody speaks, or has just spoken. */
 void call_drain(struct call *call, int64_t now_ms, struct call_acts *acts);
 
+/* This process ends very soon: the call leaves its socket, whoever speaks. */
+void call_leave(struct call *call, int64_t now_ms, struct call_acts *acts);
+
 /* The time that was asked for has come, or any other. */
 void call_tick(struct call *call, int64_t now_ms, struct call_acts *acts);
 

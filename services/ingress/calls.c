@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LEAVE_MS (CALL_MOVED_MS + 3000) /* before a drain's deadline */
+
 /* One call. */
 struct live {
     struct calls *calls;
@@ -43,7 +45,7 @@ struct calls {
     struct news_wait *wait;  /* for the end of a call that is being told of; NULL: nobody */
     void (*gone)(void *arg); /* NULL unless draining */
     void *gone_arg;
-    struct timer *gone_timer;
+    struct timer *gone_timer, *leave_timer;
 };
 
 /* ---- frames out ---- */
@@ -388,6 +390,8 @@ void calls_hear(struct calls *calls, struct news *news)
 
 /* ---- the whole ---- */
 
+static void leave_all(void *arg);
+
 int calls_open(struct ingress *ingress, struct loop *loop, struct calls **calls, struct err *err)
 {
     struct calls *made = xcalloc(1, sizeof *made);
@@ -403,6 +407,7 @@ int calls_open(struct ingress *ingress, struct loop *loop, struct calls **calls,
     made->arena = arena_new();
     made->acts.arena = made->arena;
     made->gone_timer = timer_new(loop, tell_gone, made);
+    made->leave_timer = timer_new(loop, leave_all, made);
     strbuf_init(&made->frame, RELAY_FRAME_MAX);
     *calls = made;
     return 0;
@@ -432,6 +437,7 @@ void calls_close(struct calls **calls, int64_t flush_ms)
     reporter_close(&closed->reporter, flush_ms);
     map_free(&closed->live);
     timer_free(&closed->gone_timer);
+    timer_free(&closed->leave_timer);
     strbuf_fini(&closed->frame);
     arena_free(&closed->arena);
     free(closed);
@@ -447,11 +453,31 @@ static bool drain_one(void *arg, const void *key, size_t key_length, void *value
     return true;
 }
 
+static bool leave_one(void *arg, const void *key, size_t key_length, void *value)
+{
+    (void)arg, (void)key, (void)key_length;
+    struct live *live = value;
+    enum call_state state = call_state(live->call);
+    call_leave(live->call, clock_mono_ms(), &live->calls->acts);
+    settle(live, state);
+    return true;
+}
+
+/* What is left of the drain is for those who leave now: until Twilio has asked for their next step.
+ */
+static void leave_all(void *arg)
+{
+    struct calls *calls = arg;
+    map_each(calls->live, leave_one, NULL);
+}
+
 void calls_drain(struct calls *calls, void (*gone)(void *arg), void *arg)
 {
+    int64_t left_ms = calls->ingress->settings.common.drain_ms - LEAVE_MS;
     calls->gone = gone;
     calls->gone_arg = arg;
     map_each(calls->live, drain_one, NULL);
+    timer_start(calls->leave_timer, left_ms > 0 ? left_ms : 0, 0);
     timer_start(calls->gone_timer, 0, 0);
 }
 

@@ -519,6 +519,22 @@ static void a_caller_who_speaks_long_is_no_silent_one(void)
     rig_close(&rig);
 }
 
+/* The drain's end is near: words that are still given out are cut off, and told so. */
+static void a_call_leaves_in_the_middle_of_a_word(void)
+{
+    struct rig rig;
+    rig_open_asked(&rig);
+    rig_text(&rig, 1, 1, 0, "We are open until six. ");
+    rig_pass(&rig, 1300);
+    rig_fresh(&rig);
+    call_leave(rig.call, rig.now_ms, &rig.acts);
+    CU_ASSERT_STRING_EQUAL(rig_act(&rig, CALL_ACT_END)->text, "{\"do\":\"relay\"}");
+    CU_ASSERT_EQUAL(rig_text(&rig, 1, 1, 1, "On Saturdays, too."), VERDICT_OVER);
+    rig_hang_up(&rig);
+    CU_ASSERT(rig_heard(&rig, VOICE_CLOSE, 1, 1, 0, "We are open "));
+    rig_close(&rig);
+}
+
 static const CU_TestInfo tests[] = {
     {"fillers, then the fallback", fillers_then_the_fallback},
     {"fillers in mid-turn", fillers_in_mid_turn},
@@ -544,6 +560,7 @@ static const CU_TestInfo tests[] = {
     {"a hang-up after the last frame", a_hang_up_after_the_last_frame},
     {"drain", a_drain_moves_the_call_when_nobody_speaks},
     {"drain while he speaks", a_drain_waits_for_a_caller_who_speaks},
+    {"in the middle of a word", a_call_leaves_in_the_middle_of_a_word},
     {"who speaks long", a_caller_who_speaks_long_is_no_silent_one},
 };
 
