@@ -28,6 +28,7 @@ static void a_session_without_a_row_keeps_no_place(void)
     CU_ASSERT_PTR_NULL(find(&known));
     CU_ASSERT_PTR_NULL(find(&none));
     CU_ASSERT_EQUAL(sessions_at_work(engine.sessions), 0);
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM turns"), "0");
     end_engine();
 }
 
