@@ -56,7 +56,8 @@ def test_a_caller_who_speaks_is_not_moved(desk):
     before = {name: metric(desk, taken, name) for name in desk.services}
     try:
         call = Call(desk, [{"wait_for": "relay"}, HELLO, voice("on"), {"silence": 6000}, voice("off"),
-                           {"say": "Long words.", "ms": 200}, HELLO, {"wait_for": "relay"}, {"hangup": True}])
+                           {"say": "Long words.", "ms": 200}, HELLO, {"silence": 6000},
+                           {"wait_for": "relay"}, {"hangup": True}])
         setup = told.wait(call.sid, "setup")
         holder, = [name for name in desk.services if metric(desk, "calls", name) == 1]
         desk.wait(lambda: metric(desk, taken, holder) >= before[holder] + 2, 10, "his voice")
