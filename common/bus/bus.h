@@ -99,6 +99,10 @@ int bus_produce_wait(struct bus_producer *producer, const struct bus_record *rec
  * time; later it is the trouble of its own records while others are confirmed. */
 bool bus_producer_ready(const struct bus_producer *producer);
 
+/* Tells that a record that was produced then (monotonic ms) is waited for in vain, as the deadline
+ * of bus_produce_wait does: for producers on a loop, whose owner has a deadline of its own. */
+void bus_producer_doubt(struct bus_producer *producer, int64_t since_ms);
+
 /* ---- consumer ---- */
 struct bus_consumer;
 

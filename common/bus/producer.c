@@ -63,7 +63,7 @@ void bus_flights_fail(struct bus_producer *producer, const struct bus_link *link
 
 /* A record that is not confirmed while later ones are is the trouble of its partition; otherwise
  * the brokers are away, or so slow that nobody should wait for them. */
-static void doubt(struct bus_producer *producer, int64_t since_ms)
+void bus_producer_doubt(struct bus_producer *producer, int64_t since_ms)
 {
     if (atomic_load(&producer->stop) || atomic_load(&producer->confirmed_ms) > since_ms)
         return;
@@ -100,7 +100,7 @@ void bus_flight_landed(rd_kafka_t *rk, const rd_kafka_message_t *message, void *
     else
         bus_client_fail(&err, message->err, "the record was not confirmed");
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && err_is_retryable(&err))
-        doubt(producer, flight->since_ms);
+        bus_producer_doubt(producer, flight->since_ms);
     flight_finish(producer, flight, &err);
 }
 
@@ -394,7 +394,7 @@ int bus_produce_wait(struct bus_producer *producer, const struct bus_record *rec
         return -1;
     }
     if (!wait_for(wait, deadline_ms > 0 ? deadline_ms : 0)) {
-        doubt(producer, since_ms);
+        bus_producer_doubt(producer, since_ms);
         return err_set(err, ERR_RETRY_LATER, "bus.timeout",
                        "Kafka did not confirm the record within %lld ms; it may still arrive",
                        (long long)deadline_ms);

@@ -40,12 +40,10 @@ static bool is_filled(const char *text)
     return text[0] != '\0' && event_is_line(text);
 }
 
+/* As in our own records: a prompt with another one could be published, and read by nobody. */
 static bool is_language(const char *text)
 {
-    size_t length = strlen(text);
-    return length > 0 && length <= RELAY_LANGUAGE_MAX &&
-           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") ==
-               length;
+    return strlen(text) <= RELAY_LANGUAGE_MAX && event_is_language_tag(text);
 }
 
 /* ---- reading ---- */

@@ -39,6 +39,10 @@
 #define TWIML_LANGUAGES_MAX   20
 #define TWIML_AUTO            (-1) /* of speech_timeout_s: at the first pause */
 
+/* True for the name of a voice, a model, a provider or a language: 1 to TWIML_WORD_MAX letters,
+ * digits, '.', '_' and '-'. A document with another one in such a place is refused. */
+bool twiml_is_word(const char *text);
+
 enum twiml_flag { TWIML_UNSET, TWIML_NO, TWIML_YES };
 
 /* A document in the making, in caller's storage. */

@@ -152,7 +152,7 @@ static bool is_list_of(const char *const *words, const char *text)
     }
 }
 
-static bool is_name(const char *text)
+bool twiml_is_word(const char *text)
 {
     size_t length = strlen(text);
     return length > 0 && length <= TWIML_WORD_MAX &&
@@ -177,7 +177,7 @@ static bool is_good(const struct twiml_attribute *attribute, const char *text)
 {
     switch (attribute->kind) {
     case TWIML_NAME:
-        return is_name(text);
+        return twiml_is_word(text);
     case TWIML_WORD:
         return is_word_of(attribute->words, text, strlen(text));
     case TWIML_LIST:

@@ -51,6 +51,7 @@ struct http_server_options {
     int concurrency;             /* requests inside at once before 503; <= threads */
     size_t body_max_bytes;       /* 413 above */
     int64_t request_deadline_ms; /* first byte to end of body */
+    bool handles_drain;          /* what comes in a drain is handed over too: `handle` refuses it */
     /* Fills *response. Runs on a server thread, may block up to its own deadline. Everything it
      * puts into *response must live in request->arena or be static. */
     void (*handle)(void *arg, const struct http_request *request, struct http_response *response);
@@ -64,8 +65,8 @@ int http_server_start(const struct http_server_options *options, struct http_ser
 /* The port it listens on. */
 int http_server_port(const struct http_server *server);
 
-/* Drain: new requests get 503 with Connection: close, those inside are finished; returns when none
- * is inside or after deadline_ms. True if all were finished. */
+/* Drain: new requests get 503 with Connection: close (unless handles_drain), those inside are
+ * finished; returns when none is inside or after deadline_ms. True if all were finished. */
 bool http_server_drain(struct http_server *server, int64_t deadline_ms);
 
 /* Stops and frees (takes up to 2 s in CivetWeb); sets *server to NULL; accepts NULL. */

@@ -51,7 +51,8 @@ bool http_server_enter(struct http_server *server, bool *draining)
 {
     pthread_mutex_lock(&server->mutex);
     *draining = server->draining;
-    bool allowed = !server->draining && server->inside < server->options.concurrency;
+    bool open = !server->draining || server->options.handles_drain;
+    bool allowed = open && server->inside < server->options.concurrency;
     server->inside += allowed;
     pthread_mutex_unlock(&server->mutex);
     return allowed;

@@ -30,6 +30,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CALLS_WAIT_MS 15000 /* for the lane of calls at start; usually some seconds */
+
 static struct engine_shared shared;
 
 /* ---- start ---- */
@@ -208,6 +210,15 @@ static void count_gauges(struct engine *engine)
     engine->tools_troubled = now;
 }
 
+/* Texts do not wait for long for the lane of calls: its topic may be in trouble by itself. */
+void engine_assigned(const struct engine *engine)
+{
+    bool waited = clock_mono_ms() - engine->opened_ms >= CALLS_WAIT_MS;
+    bool calls = waited || intake_is_assigned(engine->voice_intake);
+    service_set(service_of(engine->self), engine->shared->ready_assigned,
+                calls && intake_is_assigned(engine->intake));
+}
+
 /* The consumer's readiness has no event of its own: intake looks again when the producer is ready.
  */
 static void on_bus_tick(void *arg)
@@ -217,6 +228,7 @@ static void on_bus_tick(void *arg)
                 bus_producer_ready(engine->producer));
     if (engine->draining)
         return;
+    engine_assigned(engine);
     wake_intakes(engine);
     sessions_tick(engine->sessions);
     leftovers_tick(engine->leftovers);
@@ -229,6 +241,7 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     engine->shared = &shared;
     engine->self = self;
     engine->loop = service_loop_of(self);
+    engine->opened_ms = clock_mono_ms();
     engine->sessions = sessions_new(engine);
     engine->leftovers = leftovers_new(engine);
     engine->assistants = assistants_new(engine);

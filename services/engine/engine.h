@@ -56,6 +56,7 @@ struct engine {
     struct llm *llm;
     struct sessions *sessions;
     struct intake *intake, *voice_intake; /* a lane each */
+    int64_t opened_ms;
     struct assistants *assistants;
     struct breakers *breakers;
     struct rates *rates;
@@ -82,6 +83,9 @@ bool engine_can_claim(const struct engine *engine);
 
 /* No new claims from now on; when all at work has ended, the loop does. Takes a struct engine. */
 void engine_drain(void *state);
+
+/* Called by intake when a lane was given its partitions: whether the engine is ready. */
+void engine_assigned(const struct engine *engine);
 
 /* Called by sessions and intake when something ended: goes on with the drain if one is under way.
  */

@@ -334,18 +334,18 @@ static void on_retry(void *arg)
     go_on(arg);
 }
 
-/* The groups have settled for us, with or without partitions: nothing waits for that any more. */
+/* The group has settled for us, with or without partitions. */
 static void on_assign(void *arg, int partitions)
 {
     struct intake *intake = arg;
-    const struct engine *engine = intake->engine;
-    const struct intake *lanes[] = {engine->intake, engine->voice_intake};
-    bool all = true;
     intake->assigned = true;
-    for (size_t i = 0; i < sizeof lanes / sizeof lanes[0]; i++)
-        all = all && lanes[i] != NULL && lanes[i]->assigned;
     log_info("intake.assigned", LOG_INT("partitions", partitions));
-    service_set(service_of(engine->self), engine->shared->ready_assigned, all);
+    engine_assigned(intake->engine);
+}
+
+bool intake_is_assigned(const struct intake *intake)
+{
+    return intake != NULL && intake->assigned;
 }
 
 /* Nothing comes any more: the loop drains, which ends the process with 1, to be started anew. */

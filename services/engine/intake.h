@@ -24,6 +24,9 @@ void intake_close(struct intake **intake);
 /* Something changed (worker registered, database up): go on if possible. */
 void intake_wake(struct intake *intake);
 
+/* True once the group has given us its partitions, or none; false of NULL. */
+bool intake_is_assigned(const struct intake *intake);
+
 /* True when no claim is in flight. */
 bool intake_idle(const struct intake *intake);
 

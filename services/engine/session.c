@@ -530,11 +530,6 @@ void sessions_not_ours(struct sessions *sessions, const struct uuid *id, int64_t
         session_apply(session, EVENT_NOT_OURS);
 }
 
-size_t sessions_count(const struct sessions *sessions)
-{
-    return map_count(sessions->by_id);
-}
-
 size_t sessions_at_work(const struct sessions *sessions)
 {
     return shares_at_work(sessions->shares) + sessions->suspects_at_work;
@@ -575,11 +570,13 @@ bool sessions_begin_call(struct sessions *sessions, const char *tenant, const st
     if (session == NULL || session->state != TURN_WAITING)
         return false;
     timer_stop(session->timer);
-    session->entry.first = true;
-    session->with_claim = true;
+    session->entry.first = session->with_claim = true;
     session_apply(session, EVENT_DUE);
-    session->with_claim = session->state == TURN_STARTING;
-    if (!session->with_claim)
+    const bool begins = session->with_claim = session->state == TURN_STARTING;
+    /* A start would find no row yet: the answer of its claim puts it in line. */
+    if (!begins && uuid_is_nil(&session->conversation))
+        session_apply(session, EVENT_NOT_OURS);
+    if (!begins)
         return false; /* in line for a place: it starts by itself */
     *ticket = session->ticket = ++sessions->next_ticket;
     return true;

@@ -65,3 +65,8 @@ const char *sessions_ids(struct sessions *sessions, struct arena *arena)
     pg_array_fini(&ids);
     return literal;
 }
+
+size_t sessions_count(const struct sessions *sessions)
+{
+    return map_count(sessions->by_id);
+}

@@ -219,6 +219,11 @@ static void starts_done(void *arg, const struct pg_answer *answer)
         if (session != NULL)
             statements_started(session, &started);
     }
+    for (size_t i = 0; answer->err == NULL && i < batch->count; i++) {
+        struct session *without_row = batch_session(batch, i);
+        if (without_row != NULL)
+            session_apply(without_row, EVENT_NOT_OURS);
+    }
     batch_free(batch);
     statements_flush(sessions);
     engine_drain_step(sessions->engine);

@@ -18,32 +18,43 @@ struct unfinished {
     struct engine *engine;
     struct timer *timer;
     struct arena *arena;
-    bool in_flight;
+    int in_flight; /* units */
 };
 
 static void looked(void *arg, const struct pg_answer *answer)
 {
     struct unfinished *self = arg;
-    self->in_flight = false;
+    self->in_flight--;
     if (answer->err != NULL)
         log_warn("statement.failed", LOG_TEXT("what", "unfinished"), LOG_ERR(answer->err));
     else if (reception_record_read_overdue(answer) > 0)
         log_info("messages.unfinished", LOG_INT("count", reception_record_read_overdue(answer)));
 }
 
+static void ended(void *arg, const struct pg_answer *answer)
+{
+    struct unfinished *self = arg;
+    self->in_flight--;
+    if (answer->err != NULL)
+        log_warn("statement.failed", LOG_TEXT("what", "silent calls"), LOG_ERR(answer->err));
+}
+
+/* A unit each: what one of them cannot do keeps the other from nothing. */
 static void look(void *arg)
 {
     struct unfinished *self = arg;
     struct engine *engine = self->engine;
-    if (self->in_flight || engine->draining || !pg_is_up(engine->pg))
+    if (self->in_flight > 0 || engine->draining || !pg_is_up(engine->pg))
         return;
-    struct pg_unit unit = {.deadline_ms = LOOK_MS, .done = looked, .arg = self};
+    struct pg_unit messages = {.deadline_ms = LOOK_MS, .done = looked, .arg = self};
+    struct pg_unit calls = {.deadline_ms = LOOK_MS, .done = ended, .arg = self};
     arena_reset(self->arena);
-    reception_record_add_overdue(&unit, self->arena, LOOK_LIMIT,
+    reception_record_add_overdue(&messages, self->arena, LOOK_LIMIT,
                                  engine->shared->settings.unfinished_message_ms);
-    voice_add_silent(&unit, self->arena, SILENT_CALL_MS);
-    self->in_flight = true;
-    pg_submit(engine->pg, &unit);
+    voice_add_silent(&calls, self->arena, SILENT_CALL_MS);
+    self->in_flight = 2;
+    pg_submit(engine->pg, &messages);
+    pg_submit(engine->pg, &calls);
 }
 
 struct unfinished *unfinished_new(struct engine *engine)

@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #define URL_MAX         TWIML_URL_MAX
+#define REPEAT          "#rc=2&rp=ct,5xx" /* Twilio asks again; this is neither sent nor signed */
 #define MESSAGE_QUIET_S 5
 #define WHISPER_S       10
 
@@ -63,6 +64,7 @@ static const char *step_url(const struct webhook *webhook, const char *kind, con
         strbuf_printf(&url, "%c%s=", i == 0 ? '?' : '&', query[i]);
         text_add_percent(&url, query[i + 1]);
     }
+    strbuf_add_text(&url, REPEAT);
     const char *text = arena_strndup(arena, url.data, url.length);
     strbuf_fini(&url);
     return text;
@@ -86,6 +88,20 @@ static const char *relay_url(const struct answer *answer, bool resumed)
 
 /* ---- words ---- */
 
+static const char *or_null(const char *text)
+{
+    return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
+/* Without a name that Twilio would refuse: the caller hears the provider's own voice. */
+static const char *word_or_null(const char *text)
+{
+    if (or_null(text) == NULL || twiml_is_word(text))
+        return or_null(text);
+    log_warn("voice.name", LOG_TEXT("name", text));
+    return NULL;
+}
+
 /* The voice as Say names it: by its provider. What the relay alone has (ElevenLabs) is left out. */
 static struct twiml_voice voice_of(struct arena *arena, const struct channel *channel)
 {
@@ -98,13 +114,9 @@ static struct twiml_voice voice_of(struct arena *arena, const struct channel *ch
         voice.language = language->code;
     for (size_t i = 0; i < 2 && language->voice[0] != '\0'; i++)
         if (strcasecmp(language->tts_provider, prefixes[i][0]) == 0)
-            voice.voice = arena_printf(arena, "%s%s", prefixes[i][1], language->voice);
+            voice.voice =
+                word_or_null(arena_printf(arena, "%s%s", prefixes[i][1], language->voice));
     return voice;
-}
-
-static const char *or_null(const char *text)
-{
-    return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
 /* ---- the relay ---- */
@@ -124,11 +136,11 @@ static struct twiml_hints hints_of(struct arena *arena, const char *text)
 static struct twiml_language language_of(const struct directory_language *language)
 {
     return (struct twiml_language){.code = language->code,
-                                   .tts_provider = or_null(language->tts_provider),
-                                   .voice = or_null(language->voice),
+                                   .tts_provider = word_or_null(language->tts_provider),
+                                   .voice = word_or_null(language->voice),
                                    .transcription_provider =
-                                       or_null(language->transcription_provider),
-                                   .speech_model = or_null(language->speech_model)};
+                                       word_or_null(language->transcription_provider),
+                                   .speech_model = word_or_null(language->speech_model)};
 }
 
 void answer_relay(const struct answer *answer, bool resumed, int failures)
@@ -154,6 +166,7 @@ void answer_relay(const struct answer *answer, bool resumed, int failures)
         /* Nobody's words are lost because something was just being said. */
         .report_input_during_agent_speech = "any",
         .dtmf_detection = TWIML_YES,
+        .events = "speaker-events",
         .hints = hints_of(arena, voice->hints),
         .languages = languages,
         .language_count = voice->language_count,

@@ -376,6 +376,7 @@ static bool take_socket(struct call *call, const struct call_relay *event,
     bool first = call->socket == 0;
     call->socket = event->socket;
     call->connected = true;
+    call->speaking = false;
     if (strcmp(event->session, call->session) != 0) {
         free(call->session);
         call->session = xstrdup(event->session);
@@ -438,6 +439,10 @@ static bool take_relay(struct call *call, const struct call_relay *event, struct
         return true;
     case CALL_RELAY_DIGIT:
         return take_digit(call, event->digit, in);
+    case CALL_RELAY_SPEAKING:
+        call->speaking = event->on;
+        call->voice_ms = in->now_ms;
+        return true;
     case CALL_RELAY_CLOSED:
         call_end_keys(call, in);
         call_fire(call, ON_CLOSED, in);
@@ -478,6 +483,15 @@ void call_drain(struct call *call, int64_t now_ms, struct call_acts *acts)
 {
     call->draining = true;
     call_tick(call, now_ms, acts);
+}
+
+void call_leave(struct call *call, int64_t now_ms, struct call_acts *acts)
+{
+    struct call_input in = {.now_ms = now_ms, .acts = acts};
+    call_end_keys(call, &in);
+    if (call->connected)
+        call_fire(call, ON_DRAINED, &in);
+    acts->due_ms = call_due(call);
 }
 
 /* ---- for metrics and tests ---- */

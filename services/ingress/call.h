@@ -21,6 +21,9 @@
 #define CALL_KEYS_MS     2000   /* between two keys of one prompt */
 #define CALL_PART_MS     10000  /* for Twilio to end a session after `end` */
 #define CALL_LINGER_MS   120000 /* for another socket of the call */
+#define CALL_MOVED_MS    5000   /* in a drain, until somebody has the call that left */
+#define CALL_PAUSE_MS    2500   /* of a caller whose words may still come as a prompt */
+#define CALL_SPEECH_MS   30000  /* without a pause: longer he does not speak, we were not told */
 
 /* What a business says by itself in one language: UTF-8, none of them empty. */
 struct call_phrases {
@@ -101,6 +104,7 @@ enum call_relay_kind {
     CALL_RELAY_PROMPT,    /* text, lang, partial */
     CALL_RELAY_INTERRUPT, /* text: what Twilio says he heard */
     CALL_RELAY_DIGIT,     /* digit */
+    CALL_RELAY_SPEAKING,  /* on: the caller began to speak, else he ceased */
     CALL_RELAY_CLOSED,
 };
 
@@ -110,7 +114,7 @@ struct call_relay {
     uint64_t socket;     /* which socket of this process; never 0, never used again */
     const char *session; /* VX... */
     const char *text, *lang;
-    bool partial;
+    bool partial, on;
     char digit;
 };
 
@@ -146,8 +150,11 @@ void call_failed(struct call *call, int64_t now_ms, struct call_acts *acts);
 void call_ended(struct call *call, int64_t now_ms, enum voice_end reason, int64_t duration_s,
                 struct call_acts *acts);
 
-/* This process ends: the call is moved to another as soon as nobody speaks. */
+/* This process ends: the call is moved to another as soon as nobody speaks, or has just spoken. */
 void call_drain(struct call *call, int64_t now_ms, struct call_acts *acts);
+
+/* This process ends very soon: the call leaves its socket, whoever speaks. */
+void call_leave(struct call *call, int64_t now_ms, struct call_acts *acts);
 
 /* The time that was asked for has come, or any other. */
 void call_tick(struct call *call, int64_t now_ms, struct call_acts *acts);

@@ -2,6 +2,13 @@
  * comes back with call_tick. */
 #include "call_inside.h"
 
+/* Until when the caller speaks. That he does is told by frames that nobody promises: one that he
+ * ceased may be lost. */
+static int64_t spoken_until(const struct call *call)
+{
+    return call->voice_ms + (call->speaking ? CALL_SPEECH_MS : 0);
+}
+
 /* When the state's own clock strikes, and as what; -1: never. That a caller is not left in silence
  * is reckoned with the fastest voice, all else with the usual one: words that are cut off are worse
  * than a filler that comes a moment early. */
@@ -13,11 +20,12 @@ static int64_t strike(const struct call *call, int64_t now_ms, enum call_event *
     switch (call->state) {
     case CALL_WAITING:
         *event = call->draining ? ON_DRAINED : ON_LINGER;
-        return call->draining ? call->state_ms : call->state_ms + CALL_LINGER_MS;
+        return call->state_ms + (call->draining ? CALL_MOVED_MS : CALL_LINGER_MS);
     case CALL_LISTENING:
+        quiet_ms = call_later(quiet_ms, spoken_until(call));
         *event = ON_DRAINED;
         if (call->draining && call->key_count == 0)
-            return call->speech.audible_ms;
+            return quiet_ms + CALL_PAUSE_MS;
         *event = call->asked_again ? ON_SILENT_AGAIN : ON_SILENT;
         return call->words->silence_ms > 0 ? quiet_ms + call->words->silence_ms : -1;
     case CALL_ASKED:

@@ -47,6 +47,9 @@ struct call {
     size_t key_count;
     int64_t keys_ms; /* of the last key */
 
+    bool speaking;    /* the caller does, for all we are told */
+    int64_t voice_ms; /* when he began or ceased */
+
     bool owed;        /* something that the caller said has no answer yet, for all we know */
     bool asked_again; /* a caller who says nothing was asked whether he is there */
     bool filled;      /* a filler was said since the clock began */

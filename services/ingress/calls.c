@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LEAVE_MS (CALL_MOVED_MS + 3000) /* before a drain's deadline */
+
 /* One call. */
 struct live {
     struct calls *calls;
@@ -40,9 +42,10 @@ struct calls {
     struct strbuf frame; /* of the frame in hand */
     struct call_acts acts;
     size_t begun;
+    struct news_wait *wait;  /* for the end of a call that is being told of; NULL: nobody */
     void (*gone)(void *arg); /* NULL unless draining */
     void *gone_arg;
-    struct timer *gone_timer;
+    struct timer *gone_timer, *leave_timer;
 };
 
 /* ---- frames out ---- */
@@ -94,20 +97,23 @@ static void stamp(const struct live *live, struct event *event)
     event->traceparent = event_traceparent(live->calls->arena, live->trace);
 }
 
-static void send_record(struct live *live, const struct bus_record *record, bool urgent)
+static void send_record(struct live *live, const struct bus_record *record,
+                        struct reporter_note note)
 {
-    if (!reporter_send(live->calls->reporter, record, live->sid, urgent))
+    note.call_sid = live->sid;
+    if (!reporter_send(live->calls->reporter, record, &note))
         live->failed = true;
 }
 
-#define SEND(live, type, in, urgent)                                                               \
+/* The last argument: members of a struct reporter_note. */
+#define SEND(live, type, in, ...)                                                                  \
     do {                                                                                           \
         struct type event_ = *(in);                                                                \
         struct bus_record record_;                                                                 \
         stamp(live, &event_.event);                                                                \
         type##_encode((live)->calls->arena, (live)->calls->ingress->settings.kafka.topic_prefix,   \
                       &event_, &record_);                                                          \
-        send_record(live, &record_, urgent);                                                       \
+        send_record(live, &record_, (struct reporter_note){__VA_ARGS__});                          \
     } while (0)
 
 /* ---- acts ---- */
@@ -129,16 +135,17 @@ static void do_act(struct live *live, const struct call_act *act)
         close_socket(live, act->socket);
         break;
     case CALL_ACT_SETUP:
-        SEND(live, voice_setup, act->setup, false);
+        SEND(live, voice_setup, act->setup, .urgent = false);
         break;
     case CALL_ACT_PROMPT:
-        SEND(live, voice_prompt, act->prompt, true);
+        SEND(live, voice_prompt, act->prompt, .urgent = true);
         break;
     case CALL_ACT_HEARD:
-        SEND(live, voice_heard, act->heard, false);
+        SEND(live, voice_heard, act->heard, .urgent = false);
         break;
     case CALL_ACT_ENDED:
-        SEND(live, voice_ended, act->ended, false);
+        SEND(live, voice_ended, act->ended, .wait = live->calls->wait);
+        live->calls->wait = NULL;
         break;
     case CALL_ACT_FORGET:
         live->over = true;
@@ -302,6 +309,8 @@ const char *calls_setup(struct calls *calls, const struct calls_socket *socket,
     const char *why = find_or_begin(calls, socket, setup, &live);
     if (why != NULL)
         return why;
+    if (socket->serial <= live->now.serial)
+        return "the call has a newer socket";
     enum call_state state = call_state(live->call);
     live->before = live->now;
     live->now = *socket;
@@ -342,9 +351,12 @@ bool calls_frame(struct calls *calls, const struct voice_frame *frame)
 
 /* ---- webhooks ---- */
 
-static void publish_news(struct calls *calls, const struct bus_record *record, const char *call_sid)
+static void publish_news(struct calls *calls, struct news *news, const struct bus_record *record,
+                         const char *call_sid)
 {
-    reporter_send(calls->reporter, record, call_sid, false);
+    reporter_send(calls->reporter, record,
+                  &(struct reporter_note){.call_sid = call_sid, .wait = news->wait});
+    news->wait = NULL;
 }
 
 void calls_hear(struct calls *calls, struct news *news)
@@ -353,27 +365,32 @@ void calls_hear(struct calls *calls, struct news *news)
     struct bus_record record;
     if (news->kind == NEWS_DIALLED) {
         voice_dialled_encode(news->arena, prefix, &news->dialled, &record);
-        publish_news(calls, &record, news->dialled.call.call_sid);
+        publish_news(calls, news, &record, news->dialled.call.call_sid);
         return;
     }
     if (news->kind == NEWS_RECORDED) {
         voice_recorded_encode(news->arena, prefix, &news->recorded, &record);
-        publish_news(calls, &record, news->recorded.call.call_sid);
+        publish_news(calls, news, &record, news->recorded.call.call_sid);
         return;
     }
     struct live *live = map_get_text(calls->live, news->ended.call.call_sid);
     if (live == NULL || strcmp(live->tenant, news->ended.event.tenant) != 0) {
         voice_ended_encode(news->arena, prefix, &news->ended, &record);
-        publish_news(calls, &record, news->ended.call.call_sid);
+        publish_news(calls, news, &record, news->ended.call.call_sid);
         return;
     }
     enum call_state state = call_state(live->call);
     call_ended(live->call, clock_mono_ms(), news->ended.reason, news->ended.duration_s,
                &calls->acts);
+    calls->wait = news->wait;
+    news->wait = NULL;
     settle(live, state);
+    news_settle(&calls->wait, false); /* its record has it, unless none was made */
 }
 
 /* ---- the whole ---- */
+
+static void leave_all(void *arg);
 
 int calls_open(struct ingress *ingress, struct loop *loop, struct calls **calls, struct err *err)
 {
@@ -390,6 +407,7 @@ int calls_open(struct ingress *ingress, struct loop *loop, struct calls **calls,
     made->arena = arena_new();
     made->acts.arena = made->arena;
     made->gone_timer = timer_new(loop, tell_gone, made);
+    made->leave_timer = timer_new(loop, leave_all, made);
     strbuf_init(&made->frame, RELAY_FRAME_MAX);
     *calls = made;
     return 0;
@@ -419,6 +437,7 @@ void calls_close(struct calls **calls, int64_t flush_ms)
     reporter_close(&closed->reporter, flush_ms);
     map_free(&closed->live);
     timer_free(&closed->gone_timer);
+    timer_free(&closed->leave_timer);
     strbuf_fini(&closed->frame);
     arena_free(&closed->arena);
     free(closed);
@@ -434,11 +453,31 @@ static bool drain_one(void *arg, const void *key, size_t key_length, void *value
     return true;
 }
 
+static bool leave_one(void *arg, const void *key, size_t key_length, void *value)
+{
+    (void)arg, (void)key, (void)key_length;
+    struct live *live = value;
+    enum call_state state = call_state(live->call);
+    call_leave(live->call, clock_mono_ms(), &live->calls->acts);
+    settle(live, state);
+    return true;
+}
+
+/* What is left of the drain is for those who leave now: until Twilio has asked for their next step.
+ */
+static void leave_all(void *arg)
+{
+    struct calls *calls = arg;
+    map_each(calls->live, leave_one, NULL);
+}
+
 void calls_drain(struct calls *calls, void (*gone)(void *arg), void *arg)
 {
+    int64_t left_ms = calls->ingress->settings.common.drain_ms - LEAVE_MS;
     calls->gone = gone;
     calls->gone_arg = arg;
     map_each(calls->live, drain_one, NULL);
+    timer_start(calls->leave_timer, left_ms > 0 ? left_ms : 0, 0);
     timer_start(calls->gone_timer, 0, 0);
 }
 

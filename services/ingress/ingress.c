@@ -3,6 +3,7 @@
  * What start, drain and stop do. */
 #include "ingress.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "call_table.h"
 #include "calls.h"
@@ -33,6 +34,8 @@ struct edge {
     struct lines *lines;
     struct timer *tick;
     struct thread *drain;
+    int64_t opened_ms;
+    bool settled;  /* whether calls can be answered does not matter for readiness any more */
     int undrained; /* of requests, calls and sockets: how many are not gone yet */
 };
 
@@ -40,6 +43,9 @@ struct edge {
 
 #define FLUSH_MAX_MS 1000
 #define TICK_MS      1000
+
+/* That long texts wait for calls at start: usually both can be answered a second after it. */
+#define CALLS_WAIT_MS 10000
 
 /* No webhook waits any more when the server is gone: what is still in flight was answered with 503
  * and comes again. */
@@ -49,6 +55,7 @@ static void release(int64_t flush_ms)
     publisher_close(&ingress.publisher, flush_ms < FLUSH_MAX_MS ? flush_ms : FLUSH_MAX_MS);
     quarantine_free(&ingress.quarantine);
     directory_free(&ingress.directory);
+    passed_free(&ingress.passed);
     secret_free(&ingress.edge_secret);
     secret_free(&ingress.relay_key);
     free(ingress.relay_base);
@@ -78,6 +85,7 @@ static int listen_http(struct err *err)
         .concurrency = (int)ingress.settings.concurrency,
         .body_max_bytes = BODY_BYTES_MAX,
         .request_deadline_ms = ingress.settings.request_deadline_ms,
+        .handles_drain = true,
         .handle = routes_handle,
         .arg = &ingress,
     };
@@ -104,6 +112,7 @@ static int start(struct service *service, bool check_only, struct err *err)
     ingress.ready_stream = service_condition(service, "stream");
     prepare_relay();
     ingress.directory = directory_new(ingress.edge_secret);
+    ingress.passed = passed_new();
     ingress.quarantine = quarantine_new(ingress.settings.quarantine_per_source,
                                         ingress.settings.quarantine_per_number);
     if (publisher_open(&ingress.settings, &ingress.publisher, err) == 0 && listen_http(err) == 0)
@@ -120,15 +129,30 @@ static void stop(struct service *service, int64_t drain_left_ms)
 
 /* ---- the loop ---- */
 
+/* A caller who is sent here too early is asked for a message. Their topics may be in trouble by
+ * themselves: that is no reason to refuse texts for long. */
+static void settle(struct edge *edge, bool mute)
+{
+    bool open = !mute && atomic_load(&ingress.stream_partition) >= 0;
+    bool waited = clock_mono_ms() - edge->opened_ms >= CALLS_WAIT_MS;
+    if (edge->settled || !(open || waited || edge->lines == NULL))
+        return;
+    edge->settled = true;
+    if (!open && edge->lines != NULL)
+        log_warn("calls.not_ready", LOG_BOOL("mute", mute),
+                 LOG_INT("partition", atomic_load(&ingress.stream_partition)));
+    service_set(service_of(edge->self), ingress.ready_stream, true);
+}
+
 /* What the threads of webhooks ask about is a second old at most. */
 static void on_tick(void *arg)
 {
     struct edge *edge = arg;
     bool mute = calls_are_mute(edge->calls);
     atomic_store(&ingress.mute, mute);
-    lines_count(edge->lines);
-    if (!mute && atomic_load(&ingress.stream_partition) >= 0)
-        service_set(service_of(edge->self), ingress.ready_stream, true);
+    if (edge->lines != NULL)
+        lines_count(edge->lines);
+    settle(edge, mute);
 }
 
 static void loop_stop_all(void *state)
@@ -145,14 +169,24 @@ static void loop_stop_all(void *state)
     free(edge);
 }
 
+/* Sockets and frames; without an address for sockets there are none, and each call is asked for a
+ * message. */
+static int open_lines(struct edge *edge, struct loop *loop, struct err *err)
+{
+    if (ingress.settings.relay_listen[0] == '\0')
+        return 0;
+    if (lines_open(&ingress, edge->calls, loop, &edge->lines, err) != 0)
+        return -1;
+    return stream_open(&ingress, edge->calls, loop, &edge->stream, err);
+}
+
 static int loop_start(struct service_loop *self, void **state, struct err *err)
 {
     struct edge *edge = xcalloc(1, sizeof *edge);
     struct loop *loop = service_loop_of(self);
     edge->self = self;
-    if (calls_open(&ingress, loop, &edge->calls, err) != 0 ||
-        lines_open(&ingress, edge->calls, loop, &edge->lines, err) != 0 ||
-        stream_open(&ingress, edge->calls, loop, &edge->stream, err) != 0 ||
+    edge->opened_ms = clock_mono_ms();
+    if (calls_open(&ingress, loop, &edge->calls, err) != 0 || open_lines(edge, loop, err) != 0 ||
         feed_start(&ingress, self, &edge->feed, err) != 0) {
         loop_stop_all(edge);
         return -1;
@@ -186,9 +220,10 @@ static void loop_drain(void *state)
 {
     struct edge *edge = state;
     atomic_store(&ingress.draining, true);
-    edge->undrained = 3;
+    edge->undrained = edge->lines != NULL ? 3 : 2;
     edge->drain = thread_start(drain_run, edge);
-    lines_drain(edge->lines, drained, edge);
+    if (edge->lines != NULL)
+        lines_drain(edge->lines, drained, edge);
     calls_drain(edge->calls, drained, edge);
 }
 

@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "directory.h"
 #include "http/server.h"
+#include "passed.h"
 #include "publish.h"
 #include "quarantine.h"
 #include "service/service.h"
@@ -35,6 +36,7 @@ struct ingress {
     _Atomic int64_t sockets;      /* open at about this time */
     atomic_bool mute;             /* Kafka is known not to take what is said */
     atomic_bool draining;
+    struct passed *passed; /* calls that were left to another ingress in the drain */
 };
 
 /* The whole process; returns its exit code. */

@@ -174,9 +174,14 @@ static bool take_frame(struct line *line, const struct relay_frame *frame)
         log_warn("relay.error", LOG_TEXT("call", line->token.call_sid),
                  LOG_TEXT("problem", frame->problem));
         return true;
+    case RELAY_SPEAKING:
+        event.kind = CALL_RELAY_SPEAKING;
+        event.on = frame->speaking.on;
+        if (!frame->speaking.caller)
+            return false;
+        break;
     case RELAY_SETUP:
     case RELAY_IGNORED:
-    case RELAY_SPEAKING:
     case RELAY_PLAYED:
         return false;
     }

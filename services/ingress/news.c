@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards ingress->loop */
 
@@ -24,9 +25,80 @@ void news_free(struct news **news)
 {
     struct news *freed = *news;
     *news = NULL;
+    news_settle(&freed->wait, false);
     arena_free(&freed->arena);
     free(freed);
 }
+
+/* ---- who waits ---- */
+
+/* Of a thread that waits and of the loop: the later of the two frees it. */
+struct news_wait {
+    pthread_mutex_t mutex;
+    pthread_cond_t settled_now;
+    bool settled, written, left;
+};
+
+static struct news_wait *wait_new(void)
+{
+    struct news_wait *wait = xcalloc(1, sizeof *wait);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&wait->settled_now, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&wait->mutex, NULL);
+    return wait;
+}
+
+static void wait_free(struct news_wait *wait)
+{
+    pthread_cond_destroy(&wait->settled_now);
+    pthread_mutex_destroy(&wait->mutex);
+    free(wait);
+}
+
+void news_settle(struct news_wait **wait, bool written)
+{
+    struct news_wait *settled = *wait;
+    *wait = NULL;
+    if (settled == NULL)
+        return;
+    pthread_mutex_lock(&settled->mutex);
+    settled->settled = true;
+    settled->written = written;
+    bool last = settled->left;
+    pthread_cond_signal(&settled->settled_now);
+    pthread_mutex_unlock(&settled->mutex);
+    if (last)
+        wait_free(settled);
+}
+
+static bool wait_for(struct news_wait *wait, int64_t deadline_ms)
+{
+    int64_t end_us = clock_mono_us() + deadline_ms * 1000;
+    struct timespec until = {.tv_sec = end_us / 1000000, .tv_nsec = end_us % 1000000 * 1000};
+    int late = 0;
+    pthread_mutex_lock(&wait->mutex);
+    while (!wait->settled && late == 0)
+        late = pthread_cond_timedwait(&wait->settled_now, &wait->mutex, &until);
+    bool written = wait->settled && wait->written, last = wait->settled;
+    wait->left = true;
+    pthread_mutex_unlock(&wait->mutex);
+    if (last)
+        wait_free(wait);
+    return written;
+}
+
+bool news_deliver(struct news **news, int64_t deadline_ms)
+{
+    struct news_wait *wait = wait_new();
+    (*news)->wait = wait;
+    news_send(news);
+    return wait_for(wait, deadline_ms);
+}
+
+/* ---- the way to the loop ---- */
 
 struct event news_head(struct news *news, const char *id, const char *account_sid,
                        const char *tenant)

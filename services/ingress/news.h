@@ -10,11 +10,14 @@
 
 enum news_kind { NEWS_ENDED, NEWS_DIALLED, NEWS_RECORDED };
 
+struct news_wait;
+
 /* One piece of news; texts live in its arena. */
 struct news {
     struct ingress *ingress;
     struct arena *arena;
     enum news_kind kind;
+    struct news_wait *wait; /* somebody waits for its fate; NULL: nobody. news_settle takes it */
     union {
         struct voice_ended ended;
         struct voice_dialled dialled;
@@ -35,6 +38,13 @@ struct event news_head(struct news *news, const char *id, const char *account_si
 /* Hands it over: takes *news and sets it to NULL. False when the loop is not there, before the
  * start and in the last moment of a stop. Any thread. */
 bool news_send(struct news **news);
+
+/* The same, and waits for Kafka's word for at most deadline_ms. True: it is written there. False:
+ * nobody knows yet; it is told on all the same if it can be. Any thread but the loop's. */
+bool news_deliver(struct news **news, int64_t deadline_ms);
+
+/* Tells who waits, if anybody does, what became of it; sets *wait to NULL. Loop thread. */
+void news_settle(struct news_wait **wait, bool written);
 
 /* Opens the way to the loop, whose thread calls this, and ends it: nothing comes after that. */
 void news_listen(struct ingress *ingress, struct loop *loop);

@@ -1,8 +1,9 @@
-/* The calls' producer. A record that nobody confirms within REPORTER_LATE_MS is late: then Kafka is
- * away as far as a caller is concerned, until what is late has been confirmed. librdkafka would say
- * so only after delivery_timeout_ms, and until then the record may still be written: it is kept,
- * and sent again under its id if its fate is unknown, so that an outage loses nothing that was
- * said. Called by calls.c. */
+/* The calls' producer. A record that nobody confirms within REPORTER_LATE_MS is late: its call goes
+ * on without Kafka. Whether Kafka is away for all of them is not told by that, which may be the
+ * trouble of one partition: the producer knows it, from later records and from asking the brokers.
+ * librdkafka would say so only after delivery_timeout_ms, and until then the record may still be
+ * written: it is kept, and sent again under its id if its fate is unknown, so that an outage loses
+ * nothing that was said. Called by calls.c. */
 #include "reporter.h"
 
 #include "base/arena.h"
@@ -15,28 +16,33 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
 
-#define DELIVERY_MS     (5 * 60 * 1000)
-#define QUEUE_BYTES_MAX (32 * 1024 * 1024)
-#define CALL_SID_SIZE   37 /* CA and 32 hex, or a uuid */
+#define DELIVERY_MS    (5 * 60 * 1000)
+#define CALL_SID_SIZE  37   /* CA and 32 hex, or a uuid */
+#define PRODUCER_BYTES 1536 /* that the producer keeps of a record beside a copy of its bytes */
 
 /* One record in flight, kept to be sent again; in the list while it is urgent and not late. */
 struct flight {
     struct reporter *reporter;
-    struct flight *previous, *next;
-    struct arena *arena;
-    struct bus_record record;
-    char call_sid[CALL_SID_SIZE];
+    TAILQ_ENTRY(flight) link;
+    size_t memory; /* of it and of the producer's copy */
     int64_t since_ms;
     bool listed, late;
+    struct news_wait *wait;
+    char call_sid[CALL_SID_SIZE];
+    struct bus_record record;
+    char bytes[]; /* what the record points to */
 };
+TAILQ_HEAD(flight_list, flight);
 
 struct reporter {
     struct reporter_options options;
     struct bus_producer *producer;
-    struct flight waiting; /* head of a ring, oldest first */
+    struct flight_list waiting; /* oldest first */
     struct timer *timer;
-    int late;
+    size_t memory; /* of all in flight */
     bool closing;
 };
 
@@ -46,24 +52,20 @@ static void unlist(struct flight *flight)
 {
     if (!flight->listed)
         return;
-    flight->previous->next = flight->next;
-    flight->next->previous = flight->previous;
+    TAILQ_REMOVE(&flight->reporter->waiting, flight, link);
     flight->listed = false;
 }
 
 static void list(struct flight *flight)
 {
-    struct flight *head = &flight->reporter->waiting;
-    flight->previous = head->previous;
-    flight->next = head;
-    flight->previous->next = flight->next->previous = flight;
+    TAILQ_INSERT_TAIL(&flight->reporter->waiting, flight, link);
     flight->listed = true;
 }
 
 static void watch_oldest(struct reporter *reporter, int64_t now_ms)
 {
-    struct flight *oldest = reporter->waiting.next;
-    if (oldest == &reporter->waiting)
+    const struct flight *oldest = TAILQ_FIRST(&reporter->waiting);
+    if (oldest == NULL)
         return;
     int64_t left_ms = oldest->since_ms + REPORTER_LATE_MS - now_ms;
     timer_start(reporter->timer, left_ms > 0 ? left_ms : 0, 0);
@@ -74,12 +76,12 @@ static void on_timer(void *arg)
     struct reporter *reporter = arg;
     int64_t now_ms = clock_mono_ms();
     struct flight *oldest;
-    while ((oldest = reporter->waiting.next) != &reporter->waiting &&
+    while ((oldest = TAILQ_FIRST(&reporter->waiting)) != NULL &&
            oldest->since_ms + REPORTER_LATE_MS <= now_ms) {
         unlist(oldest);
         oldest->late = true;
-        reporter->late++;
         metric_add(counters.voice_late, 1);
+        bus_producer_doubt(reporter->producer, oldest->since_ms);
         reporter->options.failed(reporter->options.arg, oldest->call_sid);
     }
     watch_oldest(reporter, now_ms);
@@ -87,36 +89,47 @@ static void on_timer(void *arg)
 
 /* ---- one record ---- */
 
-static const void *keep_bytes(struct arena *arena, const void *bytes, size_t length)
+static size_t length_of(const struct bus_record *record)
 {
-    return bytes == NULL ? NULL : arena_strndup(arena, bytes, length);
+    size_t length = strlen(record->topic) + 1 + record->key_length + record->value_length;
+    for (size_t i = 0; i < record->header_count; i++)
+        length += strlen(record->headers[i].name) + 1 + record->headers[i].value_length;
+    return length;
+}
+
+/* Copies to *end, which moves on. */
+static const void *keep(char **end, const void *bytes, size_t length)
+{
+    char *kept = *end;
+    if (bytes == NULL)
+        return NULL;
+    memcpy(kept, bytes, length);
+    *end += length;
+    return kept;
 }
 
 static struct flight *flight_new(struct reporter *reporter, const struct bus_record *record,
-                                 const char *call_sid)
+                                 const struct reporter_note *note)
 {
-    struct flight *flight = xcalloc(1, sizeof *flight);
-    struct arena *arena = flight->arena = arena_new();
+    size_t length = length_of(record);
+    struct flight *flight = xmalloc(sizeof *flight + length);
     struct bus_record *kept = &flight->record;
-    flight->reporter = reporter;
-    flight->since_ms = clock_mono_ms();
-    snprintf(flight->call_sid, sizeof flight->call_sid, "%s", call_sid);
-    *kept = *record;
-    kept->topic = arena_strdup(arena, record->topic);
-    kept->key = keep_bytes(arena, record->key, record->key_length);
-    kept->value = keep_bytes(arena, record->value, record->value_length);
+    char *end = flight->bytes;
+    *flight = (struct flight){.reporter = reporter,
+                              .memory = sizeof *flight + 2 * length + PRODUCER_BYTES,
+                              .since_ms = clock_mono_ms(),
+                              .wait = note->wait,
+                              .record = *record};
+    snprintf(flight->call_sid, sizeof flight->call_sid, "%s", note->call_sid);
+    kept->topic = keep(&end, record->topic, strlen(record->topic) + 1);
+    kept->key = keep(&end, record->key, record->key_length);
+    kept->value = keep(&end, record->value, record->value_length);
     for (size_t i = 0; i < kept->header_count; i++) {
         struct bus_header *header = &kept->headers[i];
-        header->name = arena_strdup(arena, header->name);
-        header->value = keep_bytes(arena, header->value, header->value_length);
+        header->name = keep(&end, header->name, strlen(header->name) + 1);
+        header->value = keep(&end, header->value, header->value_length);
     }
     return flight;
-}
-
-static void flight_free(struct flight *flight)
-{
-    arena_free(&flight->arena);
-    free(flight);
 }
 
 /* ---- reports ---- */
@@ -139,19 +152,18 @@ static void on_report(void *arg, const struct err *err)
     struct reporter *reporter = flight->reporter;
     if (err != NULL && send_again(flight, err))
         return;
-    bool late = flight->late;
     unlist(flight);
-    if (late)
-        reporter->late--;
     if (err == NULL) {
         metric_observe_us(counters.voice_produce, (clock_mono_ms() - flight->since_ms) * 1000);
     } else {
         metric_add(counters.voice_failed, 1);
         log_warn("voice.not_produced", LOG_TEXT("call", flight->call_sid), LOG_ERR(err));
-        if (!late && !reporter->closing)
+        if (!flight->late && !reporter->closing)
             reporter->options.failed(reporter->options.arg, flight->call_sid);
     }
-    flight_free(flight);
+    reporter->memory -= flight->memory;
+    news_settle(&flight->wait, err == NULL);
+    free(flight);
 }
 
 /* ---- the producer ---- */
@@ -166,11 +178,11 @@ int reporter_open(const struct reporter_options *options, struct reporter **repo
     struct bus_producer_options producer = {.loop = options->loop,
                                             .topics = topics,
                                             .delivery_timeout_ms = DELIVERY_MS,
-                                            .queue_max_bytes = QUEUE_BYTES_MAX};
+                                            .queue_max_bytes = REPORTER_MEMORY_MAX};
     service_bus_options(&settings->kafka, &settings->common, "ingress", &producer.client);
     struct reporter *made = xcalloc(1, sizeof *made);
     made->options = *options;
-    made->waiting.previous = made->waiting.next = &made->waiting;
+    TAILQ_INIT(&made->waiting);
     int rc = bus_producer_open(&producer, &made->producer, err);
     arena_free(&arena);
     if (rc != 0) {
@@ -196,25 +208,37 @@ void reporter_close(struct reporter **reporter, int64_t flush_ms)
 
 bool reporter_is_away(const struct reporter *reporter)
 {
-    return reporter->late > 0 || !bus_producer_ready(reporter->producer);
+    return !bus_producer_ready(reporter->producer);
 }
 
-bool reporter_send(struct reporter *reporter, const struct bus_record *record, const char *call_sid,
-                   bool urgent)
+/* Queues a copy; owned by the report from then on. */
+static int queue(struct reporter *reporter, struct flight *flight, struct err *err)
+{
+    if (flight->memory > REPORTER_MEMORY_MAX - reporter->memory)
+        return err_set(err, ERR_RETRY_LATER, "bus.full", "too much waits for Kafka already");
+    if (bus_produce(reporter->producer, &flight->record, on_report, flight, err) != 0)
+        return -1;
+    reporter->memory += flight->memory;
+    return 0;
+}
+
+bool reporter_send(struct reporter *reporter, const struct bus_record *record,
+                   const struct reporter_note *note)
 {
     struct err err;
-    struct flight *flight = flight_new(reporter, record, call_sid);
-    if (bus_produce(reporter->producer, record, on_report, flight, &err) != 0) {
+    struct flight *flight = flight_new(reporter, record, note);
+    if (queue(reporter, flight, &err) != 0) {
         metric_add(counters.voice_failed, 1);
-        log_warn("voice.not_queued", LOG_TEXT("call", call_sid), LOG_ERR(&err));
-        flight_free(flight);
+        log_warn("voice.not_queued", LOG_TEXT("call", note->call_sid), LOG_ERR(&err));
+        news_settle(&flight->wait, false);
+        free(flight);
         return false;
     }
-    if (!urgent)
+    if (!note->urgent)
         return true;
     if (reporter_is_away(reporter))
         return false;
-    bool first = reporter->waiting.next == &reporter->waiting;
+    bool first = TAILQ_EMPTY(&reporter->waiting);
     list(flight);
     if (first)
         watch_oldest(reporter, flight->since_ms);

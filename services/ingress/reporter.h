@@ -10,9 +10,11 @@
 #include "base/err.h"
 #include "bus/bus.h"
 #include "loop/loop.h"
+#include "news.h"
 #include "settings.h"
 
-#define REPORTER_LATE_MS 1500 /* an urgent record that is not confirmed by then has failed */
+#define REPORTER_LATE_MS    1500 /* an urgent record that is not confirmed by then has failed */
+#define REPORTER_MEMORY_MAX (32 * 1024 * 1024) /* bytes that what waits for Kafka really takes */
 
 struct reporter;
 
@@ -32,12 +34,20 @@ int reporter_open(const struct reporter_options *options, struct reporter **repo
 /* Flushes for at most flush_ms and closes; what is left is lost. Sets to NULL; accepts NULL. */
 void reporter_close(struct reporter **reporter, int64_t flush_ms);
 
+/* What comes with a record. */
+struct reporter_note {
+    const char *call_sid;
+    bool urgent;
+    /* Who waits for its fate, told with news_settle (news.h); NULL: nobody. Taken. */
+    struct news_wait *wait;
+};
+
 /* Queues a copy of the record. False when it could not even be queued, or, of an urgent one, when
  * Kafka is known to be away: it is queued all the same. */
-bool reporter_send(struct reporter *reporter, const struct bus_record *record, const char *call_sid,
-                   bool urgent);
+bool reporter_send(struct reporter *reporter, const struct bus_record *record,
+                   const struct reporter_note *note);
 
-/* True while Kafka is known not to take records. */
+/* True while Kafka is known not to take records, whatever their partition. */
 bool reporter_is_away(const struct reporter *reporter);
 
 #endif

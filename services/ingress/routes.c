@@ -11,24 +11,27 @@
 #include <string.h>
 #include <strings.h>
 
-#define BUSY_RETRY_AFTER_S 1
-#define FORM_TYPE          "application/x-www-form-urlencoded"
+#define BUSY_RETRY_AFTER_S  1
+#define DRAIN_RETRY_AFTER_S 1
+#define FORM_TYPE           "application/x-www-form-urlencoded"
 
 /* `bounded`: at most status_concurrency at once. A reply brings four statuses, and a customer's
- * text must not wait behind those of a thousand others. A path with a slash at its end stands for
- * all below it; the first one that fits counts. */
+ * text must not wait behind those of a thousand others. `drains`: also in a drain, of whose callers
+ * somebody must take care; the rest is the next ingress's, or comes again. A path with a slash at
+ * its end stands for all below it; the first one that fits counts. */
 static const struct {
     const char *path, *method, *type, *name;
     enum route route;
-    bool bounded;
+    bool bounded, drains;
     void (*handle)(struct webhook *webhook);
 } routes[] = {
-    {"/twilio/sms", "POST", FORM_TYPE, "sms", ROUTE_SMS, false, sms_handle},
-    {"/twilio/status", "POST", FORM_TYPE, "status", ROUTE_STATUS, true, status_handle},
-    {"/twilio/voice", "POST", FORM_TYPE, "voice", ROUTE_VOICE, false, voice_handle},
-    {"/twilio/voice/status", "POST", FORM_TYPE, "voice_status", ROUTE_VOICE_STATUS, true,
+    {"/twilio/sms", "POST", FORM_TYPE, "sms", ROUTE_SMS, false, false, sms_handle},
+    {"/twilio/status", "POST", FORM_TYPE, "status", ROUTE_STATUS, true, false, status_handle},
+    {"/twilio/voice", "POST", FORM_TYPE, "voice", ROUTE_VOICE, false, true, voice_handle},
+    {"/twilio/voice/status", "POST", FORM_TYPE, "voice_status", ROUTE_VOICE_STATUS, true, true,
      voice_status_handle},
-    {"/twilio/voice/", "POST", FORM_TYPE, "voice_step", ROUTE_VOICE_STEP, false, voice_step_handle},
+    {"/twilio/voice/", "POST", FORM_TYPE, "voice_step", ROUTE_VOICE_STEP, false, true,
+     voice_step_handle},
 };
 #define ROUTES (sizeof routes / sizeof routes[0])
 
@@ -52,7 +55,9 @@ static void handle(struct ingress *ingress, size_t i, const struct http_request 
     static atomic_int inside; /* of bounded routes */
     struct webhook webhook = {
         .ingress = ingress, .request = request, .response = response, .name = routes[i].name};
-    if (!routes[i].bounded) {
+    if (atomic_load(&ingress->draining) && !routes[i].drains) {
+        *response = (struct http_response){.status = 503, .retry_after_s = DRAIN_RETRY_AFTER_S};
+    } else if (!routes[i].bounded) {
         routes[i].handle(&webhook);
     } else if (atomic_fetch_add(&inside, 1) >= ingress->settings.status_concurrency) {
         *response = (struct http_response){.status = 503, .retry_after_s = BUSY_RETRY_AFTER_S};
@@ -77,6 +82,7 @@ static void dispatch(struct ingress *ingress, size_t i, const struct http_reques
 
 void routes_handle(void *arg, const struct http_request *request, struct http_response *response)
 {
+    struct ingress *ingress = arg;
     enum route route = ROUTE_OTHER;
     metric_add(counters.in_flight, 1);
     response->status = 404;
@@ -85,9 +91,10 @@ void routes_handle(void *arg, const struct http_request *request, struct http_re
             continue;
         route = routes[i].route;
         response->status = 500;
-        dispatch(arg, i, request, response);
+        dispatch(ingress, i, request, response);
         break;
     }
+    response->close |= atomic_load(&ingress->draining);
     counters_answered(route, response->status);
     metric_add(counters.in_flight, -1);
 }

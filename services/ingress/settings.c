@@ -18,9 +18,9 @@ const struct config_spec ingress_config[] = {
         "Base of the webhook URLs as configured at Twilio, https://host; it is what Twilio signs."),
     ROW("edge_secret_key_file", CONFIG_TEXT, edge_secret_key_file, "", 0, 0, CONFIG_REQUIRED,
         "File with the 32-byte key (hexadecimal) that opens the sealed signing keys."),
-    ROW("relay_listen", CONFIG_TEXT, relay_listen, "127.0.0.1:8083", 0, 0, CONFIG_REQUIRED,
+    ROW("relay_listen", CONFIG_TEXT, relay_listen, "127.0.0.1:8083", 0, 0, 0,
         "IPv4 address and port for ConversationRelay's sockets (/relay/), plain; behind the "
-        "proxy."),
+        "proxy. Empty: no calls are answered here, callers are asked for a message."),
     ROW("max_calls", CONFIG_INT, max_calls, "1000", 1, 60000, 0,
         "Relay sockets open at once, a descriptor each; a caller beyond is asked for a message."),
     ROW("stream_partition", CONFIG_INT, stream_partition, "-1", -1, VOICE_PARTITION_MAX, 0,

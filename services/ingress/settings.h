@@ -10,7 +10,7 @@ struct ingress_settings {
     const char *listen;
     const char *public_url; /* what Twilio signs, without a path's slash at its end */
     const char *edge_secret_key_file;
-    const char *relay_listen;
+    const char *relay_listen;            /* "": no sockets */
     int64_t max_calls, stream_partition; /* -1: by the instance's name */
     int64_t threads, concurrency, status_concurrency;
     int64_t request_deadline_ms, produce_deadline_ms;

@@ -35,6 +35,16 @@ bool voice_is_open(const struct ingress *ingress)
            atomic_load(&ingress->sockets) < ingress->settings.max_calls;
 }
 
+bool voice_pass_on(struct webhook *webhook, const char *call_sid)
+{
+    struct ingress *ingress = webhook->ingress;
+    if (!atomic_load(&ingress->draining) || form_count(&webhook->form, "ErrorCode") > 0 ||
+        !passed_on(ingress->passed, call_sid))
+        return false;
+    webhook_unavailable(webhook);
+    return true;
+}
+
 /* ---- what is told to the engines ---- */
 
 bool voice_call_of(struct arena *arena, const struct ingress *ingress,
@@ -73,26 +83,46 @@ static bool is_final(const char *status, enum voice_end *reason)
     return false;
 }
 
-bool voice_tell_ended(struct webhook *webhook, const char *tenant, const struct twilio_call *call,
-                      bool hung_up)
+/* That the call is over, for whatever reason it is; NULL if it cannot be told whose it was. */
+static struct news *end_of(const struct webhook *webhook, const char *tenant,
+                           const struct twilio_call *call, enum voice_end reason)
 {
-    enum voice_end reason;
     struct twilio_call_progress progress;
-    if (!is_final(call->status, &reason))
-        return false;
     struct news *news = news_new(webhook->ingress, NEWS_ENDED);
     struct voice_ended *ended = &news->ended;
     twilio_call_read_progress(&webhook->form, &progress);
     ended->event = news_head(news, arena_printf(news->arena, "%s:ended", call->call_sid),
                              call->account_sid, tenant);
-    ended->reason = reason == VOICE_COMPLETED && hung_up ? VOICE_HUNG_UP : reason;
+    ended->reason = reason;
     ended->duration_s = progress.duration_s > VOICE_SECONDS_MAX ? -1 : progress.duration_s;
     ended->spoken = (struct voice_spoken){.seq = -1, .text = ""};
-    if (voice_call_of(news->arena, webhook->ingress, call, &ended->call))
-        news_send(&news);
-    else
+    if (!voice_call_of(news->arena, webhook->ingress, call, &ended->call))
         news_free(&news);
+    return news;
+}
+
+bool voice_tell_ended(struct webhook *webhook, const char *tenant, const struct twilio_call *call,
+                      bool hung_up)
+{
+    enum voice_end reason;
+    if (!is_final(call->status, &reason))
+        return false;
+    struct news *news = end_of(webhook, tenant, call,
+                               reason == VOICE_COMPLETED && hung_up ? VOICE_HUNG_UP : reason);
+    if (news != NULL)
+        news_send(&news);
     return true;
+}
+
+void voice_deliver(struct webhook *webhook, struct news **news)
+{
+    const struct ingress *ingress = webhook->ingress;
+    bool away = atomic_load(&ingress->mute);
+    webhook->response->status = 204;
+    if (news_deliver(news, away ? 0 : ingress->settings.produce_deadline_ms))
+        return;
+    log_warn("webhook.not_published", LOG_TEXT("route", webhook->name), LOG_BOOL("away", away));
+    webhook_unavailable(webhook);
 }
 
 /* ---- a call comes in ---- */
@@ -105,10 +135,11 @@ static bool is_blocked(const struct directory_voice *voice, const char *person)
     return false;
 }
 
-/* Twilio asks the fallback URL of a number, which may be this one, in the middle of a call too. */
-static bool is_fallback(const struct form *form)
+/* Twilio asks the fallback URL of a number, which may be this one, in the middle of a call too:
+ * then the caller was greeted. A call that still rings has only lost its first request. */
+static bool goes_on(const struct form *form, const struct twilio_call *call)
 {
-    return form_count(form, "ErrorCode") > 0;
+    return form_count(form, "ErrorCode") > 0 && strcmp(call->status, "ringing") != 0;
 }
 
 static void take_call(struct webhook *webhook, const struct channel *channel)
@@ -130,8 +161,8 @@ static void take_call(struct webhook *webhook, const struct channel *channel)
     else if (!outbound && is_blocked(voice, answer.person))
         answer_reject(webhook);
     else if (voice->mode == DIRECTORY_RELAY && voice_is_open(webhook->ingress))
-        answer_relay(&answer, outbound || is_fallback(&webhook->form), 0);
-    else
+        answer_relay(&answer, outbound || goes_on(&webhook->form, &call), 0);
+    else if (!voice_pass_on(webhook, call.call_sid))
         answer_message(&answer, VOICE_RECORD_FALLBACK, voice->fallback);
 }
 
@@ -143,8 +174,12 @@ static void take_status(struct webhook *webhook, const struct channel *channel)
         webhook_refuse(webhook, 400, err.code);
         return;
     }
-    voice_tell_ended(webhook, channel->tenant, &call, false);
+    enum voice_end reason;
+    struct news *news =
+        is_final(call.status, &reason) ? end_of(webhook, channel->tenant, &call, reason) : NULL;
     webhook->response->status = 204;
+    if (news != NULL)
+        voice_deliver(webhook, &news);
 }
 
 /* Which number is ours is told by the form; a lie there finds keys that did not sign it. */

@@ -6,6 +6,7 @@
 
 #include "contract/twilio_call.h"
 #include "contract/voice.h"
+#include "news.h"
 #include "webhook.h"
 
 /* Answers a request of that path; the last one any path below /twilio/voice/. */
@@ -21,6 +22,10 @@ const char *voice_ours(const struct twilio_call *call);
 /* True if a relay would be there for a call now. */
 bool voice_is_open(const struct ingress *ingress);
 
+/* True while this ingress drains and the request should go to another one: the first one of the
+ * call that comes, unless Twilio has nobody else to ask (ErrorCode). Then it is answered 503. */
+bool voice_pass_on(struct webhook *webhook, const char *call_sid);
+
 /* The call as its events name it, in the arena; false if our number is none. */
 bool voice_call_of(struct arena *arena, const struct ingress *ingress,
                    const struct twilio_call *call, struct voice_call *out);
@@ -29,5 +34,9 @@ bool voice_call_of(struct arena *arena, const struct ingress *ingress,
  * it was the caller who ended it. */
 bool voice_tell_ended(struct webhook *webhook, const char *tenant, const struct twilio_call *call,
                       bool hung_up);
+
+/* Answers 204 once Kafka has the news, else 503: it is told on all the same when Kafka is back, but
+ * that is promised to nobody. Takes *news. */
+void voice_deliver(struct webhook *webhook, struct news **news);
 
 #endif

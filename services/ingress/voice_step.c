@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FAILURES_MAX 3 /* relay sessions that fail one after the other; then a message */
+#define FAILURES_MAX 3  /* relay sessions that fail one after the other; then a message */
+#define WELL_S       30 /* a session that lasted so long has served its caller */
 
 /* One request. */
 struct step {
@@ -78,7 +79,7 @@ static void relay_again(const struct step *step, int failures)
 {
     if (failures < FAILURES_MAX && voice_is_open(step->webhook->ingress))
         answer_relay(&step->answer, true, failures);
-    else
+    else if (!voice_pass_on(step->webhook, step->call.call_sid))
         give_up(step);
 }
 
@@ -104,6 +105,12 @@ static void hand_off(const struct step *step, const struct handoff *handoff)
     }
 }
 
+/* In a row: the path counts those before this one. */
+static int failures_of(const struct step *step, const struct twilio_call_relayed *relayed)
+{
+    return relayed->duration_s >= WELL_S ? 1 : step->path.step + 1;
+}
+
 static void on_relay_ended(struct step *step)
 {
     struct twilio_call_relayed relayed;
@@ -119,11 +126,11 @@ static void on_relay_ended(struct step *step)
     if (relayed.handoff[0] == '\0') {
         log_warn("relay.failed", LOG_TEXT("call", step->call.call_sid),
                  LOG_TEXT("status", relayed.status), LOG_TEXT("code", relayed.error_code),
-                 LOG_INT("failures", step->path.step + 1));
-        relay_again(step, step->path.step + 1);
+                 LOG_INT("failures", failures_of(step, &relayed)));
+        relay_again(step, failures_of(step, &relayed));
     } else if (handoff_read(arena_of(step), relayed.handoff, &handoff, &err) != 0) {
         log_error("relay.handoff", LOG_TEXT("call", step->call.call_sid), LOG_ERR(&err));
-        relay_again(step, step->path.step + 1);
+        relay_again(step, failures_of(step, &relayed));
     } else {
         hand_off(step, &handoff);
     }
@@ -260,8 +267,7 @@ static void on_recording(struct step *step)
                                                                       : recording.duration_s;
     recorded->why = (enum voice_record_why)step->path.step;
     voice_call_of(news->arena, webhook->ingress, &call, &recorded->call);
-    if (!news_send(&news))
-        webhook_unavailable(webhook);
+    voice_deliver(webhook, &news);
 }
 
 /* ---- the paths ---- */

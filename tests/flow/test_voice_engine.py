@@ -2,7 +2,7 @@
 
 from call_records import CALLS, Call
 from harness import oracle
-from scripted import Customer, engines, fallback_of
+from scripted import Customer, engines, fallback_of, refused
 
 SHARE = True
 DEADLINE_S = 90
@@ -344,6 +344,63 @@ def test_slow_tool_is_covered_by_a_word(desk):
     assert oracle.new_nonces(said) == [nonce] and call.asides[0] not in said
     (body, heard, outcome, state, _), = call.wait_settled(1)
     assert (body, heard, outcome, state) == (said, said, "reply", "delivered")
+    desk.faults("model")
+    call.close()
+
+
+def test_call_in_line_before_its_claim(desk):
+    """All places are taken, and a lock holds its claim up until one is free: it is answered, and the engine
+    ends when it is told to."""
+    engines(desk, max_in_flight=1, worker_lease_ms=30000, **CALLS)
+    desk.faults("model")
+    known = Call(desk)
+    known.prompt()
+    known.wait_over()
+    known.wait_settled(1)
+    speaking, waiting = Call(desk), Call(desk, known.customer)
+    prompt(speaking, lambda nonce: stops(nonce, 10, 1500))
+    speaking.pump(lambda: speaking.spoken, 10, "a piece")
+    lock = desk.servers.postgres.connect(desk.installation.database)
+    lock.autocommit = False
+    try:
+        with lock.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM contacts WHERE id = (SELECT contact_id FROM contact_addresses"
+                           " WHERE tenant_id = %s AND address = %s) FOR UPDATE",
+                           (waiting.customer.tenant_id, waiting.customer.address))
+        nonce = waiting.prompt()
+        desk.wait(lambda: desk.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                                     " AND datname = current_database()"), 10, "its claim to be held up")
+        speaking.wait_over()
+        desk.wait(lambda: speaking.turns()[0]["state"] == "finished", 10, "the place to be free")
+        lock.rollback()
+    finally:
+        lock.close()
+    assert oracle.new_nonces(waiting.wait_over()) == [nonce]
+    waiting.wait_settled(1)
+    assert desk.terminate("engine-1") == 0
+    for call in (known, speaking, waiting):
+        call.close()
+
+
+def test_silent_call_keeps_no_message_from_people(desk):
+    """The database does not take its end; what a customer left while no model answered is a task all the same."""
+    engines(desk, unfinished_message_ms=1000, **CALLS)
+    desk.faults("model")
+    call, customer = Call(desk), Customer(desk)
+    call.prompt()
+    call.wait_over()
+    call.wait_settled(1)
+    desk.faults("model", {"action": {"type": "status", "status": 503}})
+    with refused(desk, "channel_sessions", "NEW.ended_at IS NOT NULL"):
+        desk.sql("UPDATE channel_sessions SET call_at = clock_timestamp() - interval '5 hours'"
+                 " WHERE call_sid = %s", call.sid)
+        customer.text("My crown came off.")
+        customer.wait_replies(1)
+        desk.wait(lambda: desk.value("SELECT count(*) FROM escalations e JOIN channel_sessions s"
+                                     " ON s.tenant_id = e.tenant_id AND s.conversation_id = e.conversation_id"
+                                     " WHERE s.remote_address = %s AND e.reason = 'message'",
+                                     customer.address), 15, "the task")
+    desk.wait(lambda: call.session()["ended_at"], 15, "the call's end")
     desk.faults("model")
     call.close()
 

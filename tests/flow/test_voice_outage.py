@@ -3,9 +3,13 @@ said is told when Kafka is back."""
 
 import json
 import time
+from urllib.parse import quote
 
 import phoning
+import webhook
+from confluent_kafka.admin import AdminClient
 from phoning import FALLBACK, GREETING, SILENCE_MS, Call, Told
+from harness import oracle
 from harness.standstill import Standstill
 from service import get
 
@@ -73,20 +77,91 @@ def test_kafka_frozen(desk):
     out(desk, kafka.freeze, kafka.thaw)
 
 
+def test_callbacks_are_answered_when_they_are_kept(desk):
+    """A recording, and a call's end: 503 while Kafka does not confirm them, told on all the same."""
+    begin(desk)
+    tenant = phoning.publish_number(desk)
+    ours, caller = desk.tenant(0).numbers["sms"], desk.new_address()
+
+    def tell(sid):
+        known = [("CallSid", sid), ("AccountSid", desk.tenant(0).account_sid), ("ApiVersion", "2010-04-01")]
+        who = f"from={quote(caller, safe='')}&to={quote(ours, safe='')}"
+        recording = [*known, ("RecordingSid", "RE" + sid[2:]), ("RecordingUrl", "https://api.example.com/rec"),
+                     ("RecordingStatus", "completed"), ("RecordingDuration", "7")]
+        ended = [*known, ("From", caller), ("To", ours), ("Direction", "inbound"), ("CallStatus", "completed")]
+        return [desk.post(f"/twilio/voice/recording/{tenant}/0?{who}", recording).status,
+                desk.post("/twilio/voice/status", ended).status]
+    well, frozen = webhook.new_sid("CA"), webhook.new_sid("CA")
+    assert tell(well) == [204, 204]
+    desk.servers.kafka.freeze()
+    try:
+        assert tell(frozen) == [503, 503]
+    finally:
+        desk.servers.kafka.thaw()
+    told = Told(desk)
+    try:
+        for sid in (well, frozen):
+            told.wait(sid, "recorded", deadline_s=60)
+            told.wait(sid, "ended", deadline_s=60)
+    finally:
+        told.close()
+
+
 def waiting_for(edge):
     status, body = get(edge.admin_port, "/readyz")
     return json.loads(body)["waiting_for"] if status == 503 else []
 
 
-def test_not_ready_before_the_stream_is_read(desk):
-    """Without Kafka the place where frames begin cannot be fixed: nobody is sent here."""
+def test_not_ready_without_kafka(desk):
+    """Nobody is sent here before Kafka was reached once; calls are answered then, too."""
     kafka = desk.servers.kafka
     begin(desk)
     kafka.freeze()
     try:
         desk.services["ingress-1"].kill()
         edge = desk.services["ingress-1"].start()
-        desk.wait(lambda: "stream" in waiting_for(edge), 15, "the stream to be waited for")
+        desk.wait(lambda: {"bus", "directory"} <= set(waiting_for(edge)), 15, "Kafka to be waited for")
     finally:
         kafka.thaw()
     edge.wait_ready()
+    desk.wait(lambda: "ConversationRelay" in Call(desk, [{"wait_for": "answered"}, {"hangup": True}])
+              .over().documents()[0], 30, "calls to be answered")
+
+
+def delete_topics(desk, *names):
+    admin = AdminClient({"bootstrap.servers": desk.servers.kafka.address})
+    for deleted in admin.delete_topics([desk.topic(name) for name in names], operation_timeout=20).values():
+        deleted.result()
+
+
+def test_texts_do_not_wait_for_the_topics_of_calls(desk):
+    """They are missing: texts are answered, a caller is asked for a message, and calls are answered again
+    when the topics are there, without a restart."""
+    desk.start(engines=1, responders=1)
+    desk.stop()
+    delete_topics(desk, "inbound.voice", "voice.stream")
+    try:
+        desk.start(engines=1, responders=1)
+        desk.reset()
+        customer, nonce = desk.new_address(), desk.new_nonce()
+        assert desk.webhook(customer, f"hello {nonce}").status == 200
+        assert oracle.new_nonces(desk.wait_replies(customer, 1)[0]) == [nonce]
+        phoning.publish_number(desk)
+        story = Call(desk, [{"wait_for": "record"}, {"hangup": True}]).over()
+        assert "<Record" in story.documents()[0] and story.heard().startswith(FALLBACK), story.documents()
+    finally:
+        desk.installation.deskctl("topics", "apply")
+    desk.wait(lambda: "ConversationRelay" in Call(desk, [{"wait_for": "answered"}, {"hangup": True}])
+              .over().documents()[0], 60, "calls to be answered again")
+
+
+def test_without_sockets_callers_leave_a_message(desk):
+    """relay_listen is empty: texts come in, callers are asked for a message."""
+    desk.start(engines=0, responders=0, config={"ingress": {"relay_listen": ""}})
+    desk.reset("twilio")
+    phoning.publish_number(desk)
+    assert desk.webhook(desk.new_address(), "hello").status == 200
+    call = Call(desk, [{"wait_for": "record"}, {"say": "Call me.", "ms": 800}, {"press": "#"}])
+    assert call.over().heard().startswith(FALLBACK)
+    told_after(desk, [call], ["recorded", "ended"])
+    assert desk.terminate("ingress-1") == 0

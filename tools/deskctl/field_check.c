@@ -8,6 +8,8 @@
 
 #include "base/text.h"
 #include "base/uuid.h"
+#include "contract/directory_voice.h"
+#include "contract/twiml.h"
 
 static bool is_prefixed_hex(const char *text, const char *prefix)
 {
@@ -101,6 +103,15 @@ static const char *check_name(const char *text)
                : "must be a name of 1-100 characters without spaces, like gpt-4o-mini";
 }
 
+/* What Twilio takes as the name of a voice or of a speech model (contract/twiml.h). */
+static const char *check_word(const char *text)
+{
+    return twiml_is_word(text) && strlen(text) <= DIRECTORY_PROVIDER_MAX
+               ? NULL
+               : "must be the provider's name for it, like Joanna-Neural: 1-64 letters, digits and "
+                 "the signs . _ -";
+}
+
 static int days_of(int year, int month)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -163,9 +174,11 @@ static const char *check_url(const char *text)
 }
 
 static const char *(*const checks[])(const char *text) = {
-    [FIELD_SLUG] = check_slug,         [FIELD_IDENT] = check_ident, [FIELD_ZONE] = check_zone,
-    [FIELD_LANGUAGE] = check_language, [FIELD_E164] = check_e164,   [FIELD_ACCOUNT] = check_account,
-    [FIELD_SERVICE] = check_service,   [FIELD_NAME] = check_name,   [FIELD_DATE] = check_date,
+    [FIELD_SLUG] = check_slug,         [FIELD_IDENT] = check_ident,
+    [FIELD_ZONE] = check_zone,         [FIELD_LANGUAGE] = check_language,
+    [FIELD_E164] = check_e164,         [FIELD_ACCOUNT] = check_account,
+    [FIELD_SERVICE] = check_service,   [FIELD_NAME] = check_name,
+    [FIELD_WORD] = check_word,         [FIELD_DATE] = check_date,
     [FIELD_ENDPOINT] = check_endpoint, [FIELD_URL] = check_url,
 };
 

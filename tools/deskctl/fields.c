@@ -301,6 +301,7 @@ static read_fn *const readers[] = {
     [FIELD_ACCOUNT] = read_checked,
     [FIELD_SERVICE] = read_checked,
     [FIELD_NAME] = read_checked,
+    [FIELD_WORD] = read_checked,
     [FIELD_DATE] = read_checked,
     [FIELD_ENDPOINT] = read_checked,
     [FIELD_URL] = read_checked,

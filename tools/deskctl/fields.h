@@ -42,6 +42,7 @@ enum field_kind {
     FIELD_ACCOUNT,    /* const char *, AC + 32 hex, or a compatible carrier's UUID */
     FIELD_SERVICE,    /* const char *, MG + 32 hex */
     FIELD_NAME,       /* const char *, printable ASCII without spaces, at most 100 */
+    FIELD_WORD,       /* const char *, letters, digits, . _ -, at most 64 */
     FIELD_DATE,       /* const char *, 2026-09-23 */
     FIELD_ENDPOINT,   /* const char *, http(s) URL that may have a query */
     FIELD_URL,        /* const char *, http(s) base without its last slash */

@@ -30,11 +30,11 @@ struct phone {
 
 static const struct field phone_fields[] = {
     {"language", FIELD_LANGUAGE, AT(phone, language), 0, 0, false, NULL},
-    {"voice", FIELD_NAME, AT(phone, voice), 0, 0, false, NULL},
+    {"voice", FIELD_WORD, AT(phone, voice), 0, 0, false, NULL},
     {"tts_provider", FIELD_CHOICE, AT(phone, tts_provider), 0, 0, false, tts_providers},
     {"transcription_provider", FIELD_CHOICE, AT(phone, transcription_provider), 0, 0, false,
      listeners},
-    {"speech_model", FIELD_NAME, AT(phone, speech_model), 0, DIRECTORY_PROVIDER_MAX, false, NULL},
+    {"speech_model", FIELD_WORD, AT(phone, speech_model), 0, 0, false, NULL},
     {"languages", FIELD_LIST, AT(phone, languages), 0, DIRECTORY_LANGUAGES_MAX, false, NULL},
     {"hints", FIELD_LIST, AT(phone, hints), 0, HINTS_MAX, false, NULL},
     {"interruptible", FIELD_CHOICE, AT(phone, interruptible), 0, 0, false, interruptible},
@@ -67,12 +67,11 @@ struct language {
 
 static const struct field language_fields[] = {
     {"language", FIELD_LANGUAGE, AT(language, language), 0, 0, true, NULL},
-    {"voice", FIELD_NAME, AT(language, voice), 0, 0, false, NULL},
+    {"voice", FIELD_WORD, AT(language, voice), 0, 0, false, NULL},
     {"tts_provider", FIELD_CHOICE, AT(language, tts_provider), 0, 0, false, tts_providers},
     {"transcription_provider", FIELD_CHOICE, AT(language, transcription_provider), 0, 0, false,
      listeners},
-    {"speech_model", FIELD_NAME, AT(language, speech_model), 0, DIRECTORY_PROVIDER_MAX, false,
-     NULL},
+    {"speech_model", FIELD_WORD, AT(language, speech_model), 0, 0, false, NULL},
 };
 
 static void write_languages(struct section *section, const struct yaml_node *list)

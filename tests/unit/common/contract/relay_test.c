@@ -115,6 +115,10 @@ static void test_prompt(void)
         {"{\"type\":\"prompt\",\"voicePrompt\":\"a\",\"last\":null,\"lang\":null}", "a", "", true},
         {"{\"type\":\"prompt\",\"voicePrompt\":\"a\",\"lang\":\"en US\"}", "a", "", true},
         {"{\"type\":\"prompt\",\"voicePrompt\":\"a\",\"lang\":5}", "a", "", true},
+        {"{\"type\":\"prompt\",\"voicePrompt\":\"a\",\"lang\":\"1\"}", "a", "", true},
+        {"{\"type\":\"prompt\",\"voicePrompt\":\"a\",\"lang\":\"en--US\"}", "a", "", true},
+        {"{\"type\":\"prompt\",\"voicePrompt\":\"a\",\"lang\":\"es-\"}", "a", "", true},
+        {"{\"type\":\"prompt\",\"voicePrompt\":\"a\",\"lang\":\"languages\"}", "a", "", true},
         {" {\n\"voicePrompt\" : \"a\",\"type\":\"prompt\"}\t", "a", "", true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

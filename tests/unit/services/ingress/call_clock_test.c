@@ -465,15 +465,73 @@ static void a_drain_moves_the_call_when_nobody_speaks(void)
     call_drain(rig.call, rig.now_ms, &rig.acts);
     CU_ASSERT_EQUAL(rig.acts.count, 0);
     rig_last(&rig, 1, 1, 0, "We are open until six.");
-    rig_pass(&rig, 2199);
+    rig_pass(&rig, 2200 + 2499);
     CU_ASSERT_EQUAL(rig.acts.count, 0);
     rig_pass(&rig, 1);
     CU_ASSERT_STRING_EQUAL(rig_act(&rig, CALL_ACT_END)->text, "{\"do\":\"relay\"}");
     CU_ASSERT(rig_heard(&rig, VOICE_CLOSE, 1, 1, 0, "We are open until six."));
     rig_hang_up(&rig);
     CU_ASSERT_EQUAL(rig_count(&rig, CALL_ACT_HEARD), 0);
-    rig_pass(&rig, 0);
+    rig_pass(&rig, 4999); /* its next step may be asked for here */
+    CU_ASSERT_EQUAL(rig_count(&rig, CALL_ACT_FORGET), 0);
+    rig_pass(&rig, 1);
     CU_ASSERT_EQUAL(rig_count(&rig, CALL_ACT_FORGET), 1);
+    rig_close(&rig);
+}
+
+/* Who speaks is not cut off, whatever he says it with: words that begin, pieces of them, keys. */
+static void a_drain_waits_for_a_caller_who_speaks(void)
+{
+    struct rig rig;
+    rig_open_asked(&rig);
+    rig_last(&rig, 1, 1, 0, "Yes."); /* 0.4 s */
+    rig_pass(&rig, 60000 - 30000);
+    rig_relay(&rig, (struct call_relay){.kind = CALL_RELAY_PROMPT, .text = "And", .partial = true});
+    rig_fresh(&rig);
+    call_drain(rig.call, rig.now_ms, &rig.acts);
+    CU_ASSERT_EQUAL(rig.acts.count, 0);
+    rig_pass(&rig, 2499);
+    CU_ASSERT_EQUAL(rig.acts.count, 0);
+    rig_relay(&rig, (struct call_relay){.kind = CALL_RELAY_SPEAKING, .on = true});
+    rig_pass(&rig, 20000);
+    CU_ASSERT_EQUAL(rig.acts.count, 0);
+    rig_relay(&rig, (struct call_relay){.kind = CALL_RELAY_SPEAKING, .on = false});
+    rig_pass(&rig, 2000);
+    CU_ASSERT_EQUAL(rig.acts.count, 0);
+    rig_prompt(&rig, "And on Sundays?");
+    CU_ASSERT_EQUAL(rig_count(&rig, CALL_ACT_PROMPT), 1);
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_ASKED);
+    rig_close(&rig);
+}
+
+/* Nor is he asked whether he is there. That he ceased may not be told: then it ends by itself. */
+static void a_caller_who_speaks_long_is_no_silent_one(void)
+{
+    struct rig rig;
+    rig_open_asked(&rig);
+    rig_last(&rig, 1, 1, 0, "Yes.");
+    rig_pass(&rig, 29000);
+    rig_relay(&rig, (struct call_relay){.kind = CALL_RELAY_SPEAKING, .on = true});
+    rig_pass(&rig, 59999);
+    CU_ASSERT_EQUAL(rig.acts.count, 0);
+    rig_pass(&rig, 1);
+    CU_ASSERT(rig_said(&rig, "Are you still there?"));
+    rig_close(&rig);
+}
+
+/* The drain's end is near: words that are still given out are cut off, and told so. */
+static void a_call_leaves_in_the_middle_of_a_word(void)
+{
+    struct rig rig;
+    rig_open_asked(&rig);
+    rig_text(&rig, 1, 1, 0, "We are open until six. ");
+    rig_pass(&rig, 1300);
+    rig_fresh(&rig);
+    call_leave(rig.call, rig.now_ms, &rig.acts);
+    CU_ASSERT_STRING_EQUAL(rig_act(&rig, CALL_ACT_END)->text, "{\"do\":\"relay\"}");
+    CU_ASSERT_EQUAL(rig_text(&rig, 1, 1, 1, "On Saturdays, too."), VERDICT_OVER);
+    rig_hang_up(&rig);
+    CU_ASSERT(rig_heard(&rig, VOICE_CLOSE, 1, 1, 0, "We are open "));
     rig_close(&rig);
 }
 
@@ -501,6 +559,9 @@ static const CU_TestInfo tests[] = {
     {"a hang-up at every point", a_hang_up_at_every_point},
     {"a hang-up after the last frame", a_hang_up_after_the_last_frame},
     {"drain", a_drain_moves_the_call_when_nobody_speaks},
+    {"drain while he speaks", a_drain_waits_for_a_caller_who_speaks},
+    {"in the middle of a word", a_call_leaves_in_the_middle_of_a_word},
+    {"who speaks long", a_caller_who_speaks_long_is_no_silent_one},
 };
 
 int main(void)

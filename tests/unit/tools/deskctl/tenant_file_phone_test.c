@@ -38,6 +38,11 @@ static const struct bad_section bad[] = {
      "1: phone needs greeting:; add it\n"},
     {"phone:\n" WORDS "  voice: Joanna-Neural\n",
      "2: voice: needs tts_provider; say whose voice Joanna-Neural is\n"},
+    {"phone:\n" WORDS "  tts_provider: Amazon\n  voice: Joanna:Neural\n",
+     "9: voice: \"Joanna:Neural\" must be the provider's name for it, like Joanna-Neural: 1-64"
+     " letters, digits and the signs . _ -\n"},
+    {"phone:\n" WORDS "  speech_model: nova/3\n", NULL},
+    {"phone:\n" WORDS "  languages: [{language: en, tts_provider: Google, voice: a+b}]\n", NULL},
     {"phone:\n" WORDS "  tts_provider: Polly\n", NULL},
     {"phone:\n" WORDS "  silence: 30\n", NULL},
     {"phone:\n" WORDS "  silence: 11m\n", NULL},
