@@ -306,6 +306,8 @@ static int read_config(struct entry *entry, const struct assistant_row *row, str
     a->fallback = text_or(entry->arena, config, "fallback",
                           "Thank you for your message. We will get back to you shortly.");
     a->degraded = text_or(entry->arena, config, "degraded", a->fallback);
+    wording_read(entry->arena, json_member(json_member(config, "reception"), "words"),
+                 a->profile.language, a->profile.business, &a->words);
     workflow_read(entry->arena, config, a->profile.timezone, &a->workflow);
     read_tools(entry, json_member(config, "tools"));
     read_http_tools(entry, json_member(config, "http_tools"));

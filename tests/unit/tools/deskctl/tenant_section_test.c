@@ -64,7 +64,7 @@ static const char whole[] =
     "env:DESK_TEST_TOKEN, parameters: {type: object}}]\n"
     "budgets: {day: {dollars: 1}}\nknowledge: {}\nrecover: {}\n"
     "phone: {greeting: g, fillers: [f], fallback: f, record_prompt: r, still_there: s, goodbye: "
-    "b}\n";
+    "b}\nreception: {words: {offer: \"Hi \\u0001 {business}\"}}\n";
 
 /* Every section's JSON is good JSON, as PostgreSQL wants it. */
 static void test_json(void)
