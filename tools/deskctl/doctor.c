@@ -364,13 +364,13 @@ static bool check_budget(struct doctor *doctor, const struct usage_row *row)
 {
     struct arena *arena = doctor->desk->arena;
     const int64_t per_cent = usage_per_cent(row);
-    if (row->budget.cost > 0 && row->unpriced > 0)
+    if (row->budget.cost > 0 && row->budget.tokens < 0 && row->unpriced > 0)
         report(doctor, CHECK_WARN, arena_printf(arena, "budget %s", row->tenant),
                arena_printf(arena,
                             "dollars are set for the %s, and %" PRId64
                             " of its models have no price: they count as free",
                             row->period, row->unpriced),
-               "name their vendor in the tenant's file, or set tokens too");
+               "give them a price: or their vendor: in the tenant's file, or set tokens too");
     if (per_cent < BUDGET_LOW)
         return false;
     report(doctor, CHECK_WARN, arena_printf(arena, "budget %s", row->tenant),
