@@ -72,6 +72,27 @@ bool text_is_e164(const char *text)
     return digits >= 7 && digits <= 15 && text[1 + digits] == '\0';
 }
 
+static int days_of(int year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return month == 2 && leap ? 29 : days[month - 1];
+}
+
+bool text_is_date(const char *text)
+{
+    static const char shape[] = "0000-00-00";
+    int year = 0;
+    for (size_t i = 0; i < sizeof shape; i++) /* with the NUL */
+        if (shape[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != shape[i])
+            return false;
+    for (size_t i = 0; i < 4; i++)
+        year = year * 10 + text[i] - '0';
+    const int month = (text[5] - '0') * 10 + text[6] - '0';
+    const int day = (text[8] - '0') * 10 + text[9] - '0';
+    return year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= days_of(year, month);
+}
+
 bool text_parse_int(const char *text, int64_t min, int64_t max, int64_t *value)
 {
     int64_t sum = 0;

@@ -21,6 +21,9 @@ size_t text_utf8_prefix(const char *text, size_t max_bytes);
 /* True for "+" and 7-15 digits, the first not 0 (E.164). */
 bool text_is_e164(const char *text);
 
+/* True for a day of the Gregorian calendar as "2026-09-23", from year 1 on. */
+bool text_is_date(const char *text);
+
 /* Parse a whole decimal number without sign, space or leading "+"; false if it is not one or
  * outside min..max; *value is then untouched. */
 bool text_parse_int(const char *text, int64_t min, int64_t max, int64_t *value);

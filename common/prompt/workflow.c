@@ -55,22 +55,26 @@ static void read_resources(struct arena *arena, const struct json *names,
     rules->resource_count = count;
 }
 
-/* The fields of the service's list, with what `intake` says of them. */
-static void read_fields(struct arena *arena, const struct json *names, const struct json *intake,
+static void read_questions(struct arena *arena, const struct json *intake, struct workflow *out)
+{
+    out->questions = arena_alloc(arena, WORKFLOW_FIELDS_MAX * sizeof *out->questions);
+    for (const struct json *f = json_first(intake);
+         f != NULL && out->question_count < WORKFLOW_FIELDS_MAX; f = json_next(f))
+        if (question_read(arena, f, &out->questions[out->question_count]))
+            out->question_count++;
+}
+
+/* Those questions that stand in the service's list, in its order. */
+static void read_fields(const struct json *names, const struct workflow *workflow,
                         struct workflow_service *service)
 {
     for (const struct json *n = json_first(names);
          n != NULL && service->field_count < WORKFLOW_FIELDS_MAX; n = json_next(n))
-        for (const struct json *f = json_first(intake); f != NULL; f = json_next(f)) {
-            const char *name = json_member_text(f, "field");
-            if (name == NULL || json_text(n) == NULL || strcmp(name, json_text(n)) != 0)
-                continue;
-            service->fields[service->field_count++] =
-                (struct workflow_field){.name = arena_strdup(arena, name),
-                                        .ask = copy_text(arena, f, "ask"),
-                                        .required = json_member_bool(f, "required", true)};
-            break;
-        }
+        for (size_t i = 0; json_text(n) != NULL && i < workflow->question_count; i++)
+            if (strcmp(workflow->questions[i].name, json_text(n)) == 0) {
+                service->fields[service->field_count++] = &workflow->questions[i];
+                break;
+            }
 }
 
 static struct workflow_service read_service(struct arena *arena, const struct json *from,
@@ -97,7 +101,7 @@ static struct workflow_service read_service(struct arena *arena, const struct js
     read_number(json_member(config, "booking"), "most_per_customer", 100,
                 &rules->most_per_customer);
     read_resources(arena, json_member(from, "resources"), rules);
-    read_fields(arena, json_member(from, "intake"), json_member(config, "intake"), &service);
+    read_fields(json_member(from, "intake"), workflow, &service);
     return service;
 }
 
@@ -213,6 +217,7 @@ void workflow_read(struct arena *arena, const struct json *config, const char *t
     read_languages(arena, json_member(config, "languages"), out);
     read_closed(arena, json_member(config, "after_hours"), out);
     read_intents(arena, config, out);
+    read_questions(arena, json_member(config, "intake"), out);
     out->services = arena_alloc(arena, WORKFLOW_SERVICES_MAX * sizeof *out->services);
     for (const struct json *s = json_first(services);
          s != NULL && out->service_count < WORKFLOW_SERVICES_MAX; s = json_next(s))
@@ -231,6 +236,14 @@ const struct workflow_service *workflow_find(const struct workflow *workflow, co
             close = service;
     }
     return close;
+}
+
+const struct question *workflow_question(const struct workflow_service *service, const char *name)
+{
+    for (size_t i = 0; i < service->field_count; i++)
+        if (strcmp(service->fields[i]->name, name) == 0)
+            return service->fields[i];
+    return NULL;
 }
 
 /* ---- telling ---- */
@@ -279,10 +292,10 @@ static void describe_service(const struct workflow_service *service, struct strb
         strbuf_printf(out, ", %s", service->price);
     if (service->description[0] != '\0')
         strbuf_printf(out, "; %s", service->description);
-    for (size_t i = 0; i < service->field_count; i++)
-        strbuf_printf(out, "%s %s (%s%s)", i == 0 ? "; to book it ask for" : ",",
-                      service->fields[i].ask, service->fields[i].name,
-                      service->fields[i].required ? "" : ", optional");
+    for (size_t i = 0; i < service->field_count; i++) {
+        strbuf_add_text(out, i == 0 ? "; to book it ask for " : ", ");
+        question_describe(service->fields[i], out);
+    }
     strbuf_add_char(out, '\n');
 }
 

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/strbuf.h"
+#include "prompt/question.h"
 #include "store/booking_rules.h"
 #include "json/json.h"
 
@@ -18,16 +19,10 @@
 #define WORKFLOW_LANGUAGES_MAX 10
 #define WORKFLOW_INTENTS_MAX   30
 
-/* What is asked of a customer. */
-struct workflow_field {
-    const char *name, *ask;
-    bool required;
-};
-
 struct workflow_service {
     struct booking_rules rules;
-    const char *price, *description; /* "" if not set */
-    struct workflow_field fields[WORKFLOW_FIELDS_MAX];
+    const char *price, *description;                    /* "" if not set */
+    const struct question *fields[WORKFLOW_FIELDS_MAX]; /* what is asked before it is booked */
     size_t field_count;
 };
 
@@ -69,6 +64,8 @@ struct workflow {
     size_t intent_count;
     struct workflow_service *services;
     size_t service_count;
+    struct question *questions; /* of all services; some may be asked by none */
+    size_t question_count;
     int passages;     /* of the knowledge base that each prompt gets */
     const char *tell; /* what a customer is told who needs a person; "" if not set */
 };
@@ -79,6 +76,9 @@ void workflow_read(struct arena *arena, const struct json *config, const char *t
 
 /* The service of that name, without regard to ASCII case; NULL if there is none. */
 const struct workflow_service *workflow_find(const struct workflow *workflow, const char *name);
+
+/* The question of that name that the service asks; NULL if it asks no such. */
+const struct question *workflow_question(const struct workflow_service *service, const char *name);
 
 /* Appends languages, greeting, hours, holidays, services and intents as lines for the prompt: the
  * same bytes for the same workflow. */

@@ -18,6 +18,13 @@ static const char list_sql[] =
     " WHERE ($1::text IS NULL OR t.name = $1::text) AND ($2::boolean OR e.state <> 'closed')"
     " ORDER BY e.created_at, e.id LIMIT $3::bigint";
 
+static const char left_sql[] =
+    "SELECT t.name, count(*) FILTER (WHERE e.rota = 'nobody_accepted'),"
+    " count(*) FILTER (WHERE e.rota = 'parked'),"
+    " to_char(min(e.created_at) AT TIME ZONE 'UTC', " ISO ")"
+    " FROM escalations e JOIN tenants t ON t.id = e.tenant_id WHERE e.state = 'open'"
+    " AND e.rota IN ('nobody_accepted', 'parked') GROUP BY t.name ORDER BY t.name";
+
 static const char show_sql[] =
     "SELECT json_build_object('id', e.id, 'tenant', t.name, 'conversation', e.conversation_id,"
     " 'created_at', to_char(e.created_at AT TIME ZONE 'UTC', f.iso), 'reason', e.reason,"
@@ -62,16 +69,17 @@ static const char wake_sql[] =
     "UPDATE jobs SET due_at = clock_timestamp(), worker = NULL, tries = 0, last_error = NULL"
     " WHERE tenant_id = $1::uuid AND kind = '" JOB_ESCALATION "' AND subject = $2::uuid::text";
 
-/* A notice that has not left by now never does. */
+/* A notice that has not left by now never does, nor does the text that nobody accepted, which has
+ * the escalation's id (rota.c). */
 static const char silence_sql[] =
     "WITH ended AS (UPDATE escalation_notices SET state = 'ended', ended_at = clock_timestamp()"
     " WHERE tenant_id = $1::uuid AND escalation_id = $2::uuid AND state = 'open'),"
     " timer AS (UPDATE jobs SET due_at = NULL, worker = NULL WHERE tenant_id = $1::uuid"
     " AND kind = '" JOB_ESCALATION "' AND subject = $2::uuid::text),"
-    " waiting AS (SELECT d.tenant_id, d.id FROM escalation_notices n JOIN deliveries d"
-    " ON d.tenant_id = n.tenant_id AND d.id = n.delivery_id WHERE n.tenant_id = $1::uuid"
-    " AND n.escalation_id = $2::uuid AND d.state = ANY ('" DELIVERY_WAITING "')"
-    " ORDER BY d.tenant_id, d.id FOR NO KEY UPDATE OF d)"
+    " waiting AS (SELECT d.tenant_id, d.id FROM deliveries d WHERE d.tenant_id = $1::uuid"
+    " AND d.id IN (SELECT n.delivery_id FROM escalation_notices n WHERE n.tenant_id = $1::uuid"
+    " AND n.escalation_id = $2::uuid UNION ALL SELECT $2::uuid)"
+    " AND d.state = ANY ('" DELIVERY_WAITING "') ORDER BY d.tenant_id, d.id FOR NO KEY UPDATE OF d)"
     " UPDATE deliveries d SET state = 'suppressed', reason = 'accepted',"
     " settled_at = clock_timestamp() FROM waiting x"
     " WHERE d.tenant_id = x.tenant_id AND d.id = x.id";
@@ -118,6 +126,24 @@ int escalation_admin_list(struct pg_session *session, struct arena *arena, const
             .rota = cell(result, arena, i, 10),
             .told = cell(result, arena, i, 11),
         };
+    pg_result_free(&result);
+    return 0;
+}
+
+int escalation_admin_left(struct pg_session *session, struct arena *arena,
+                          struct escalation_left **rows, size_t *count, struct err *err)
+{
+    const struct pg_statement statement = {.sql = left_sql};
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    *count = (size_t)pg_rows(result, 0);
+    *rows = arena_alloc(arena, (*count + 1) * sizeof **rows);
+    for (int i = 0; i < (int)*count; i++)
+        (*rows)[i] = (struct escalation_left){.tenant = cell(result, arena, i, 0),
+                                              .unaccepted = pg_int(result, 0, i, 1),
+                                              .parked = pg_int(result, 0, i, 2),
+                                              .since = cell(result, arena, i, 3)};
     pg_result_free(&result);
     return 0;
 }

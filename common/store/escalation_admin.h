@@ -21,6 +21,17 @@ struct escalation_row {
     const char *told; /* who of the rota was told last; NULL: nobody yet */
 };
 
+/* Open escalations of a tenant whose rota is over with them, and that nobody has taken. */
+struct escalation_left {
+    const char *tenant;
+    int64_t unaccepted, parked; /* asked in vain; could not be asked */
+    const char *since;          /* ISO 8601, of the oldest */
+};
+
+/* By tenant; those without one are left out. In the arena. */
+int escalation_admin_left(struct pg_session *session, struct arena *arena,
+                          struct escalation_left **rows, size_t *count, struct err *err);
+
 /* Those that are not closed (`all`: every one) of a tenant (NULL: all), the oldest first, at most
  * `limit` (1-ESCALATION_ROWS_MAX). */
 int escalation_admin_list(struct pg_session *session, struct arena *arena, const char *tenant,

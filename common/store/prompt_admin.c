@@ -2,6 +2,8 @@
  * the start's statement (store/turn.c), so that the same code builds the prompt. */
 #include "store/prompt_admin.h"
 
+#include "store/turn_inside.h"
+
 #define ISO "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'"
 
 #define NUMBERS_OF(name)                                                                           \
@@ -10,8 +12,8 @@
 static const char read_sql[] =
     "SELECT u.id, u.state, to_char(u.started_at AT TIME ZONE 'UTC', " ISO "), u.outcome, u.number,"
     " t.display_name, t.timezone, t.language, v.config, u.prompt, u.passages,"
-    " (SELECT json_agg(json_build_object('position', m.position, 'author', m.author, 'text',"
-    " m.body, 'media', m.media, 'open', m.position IN " NUMBERS_OF(
+    " (SELECT json_agg(json_build_object('position', m.position, 'author', " TURN_AUTHOR_SQL
+    ", 'text', m.body, 'media', m.media, 'open', m.position IN " NUMBERS_OF(
         "open") ") ORDER BY m.position)"
                 " FROM messages m WHERE m.tenant_id = u.tenant_id AND m.conversation_id = "
                 "u.conversation_id"

@@ -74,8 +74,9 @@
     " AND ((i.state, i.reason) IS DISTINCT FROM ('ended', 'no_model') OR " HAD_EFFECTS             \
     ") OFFSET 0)"                                                                                  \
     " AND NOT EXISTS (SELECT FROM deliveries n WHERE n.tenant_id = u.tenant_id"                    \
-    " AND n.conversation_id = u.conversation_id AND CASE WHEN n.session_id = d.session_id"         \
-    " THEN n.seq > d.seq ELSE n.author <> 'system' AND n.created_at > d.created_at END OFFSET 0)"  \
+    " AND n.conversation_id = u.conversation_id AND n.author <> 'system' AND CASE WHEN"            \
+    " n.session_id = d.session_id THEN n.seq > d.seq ELSE n.created_at > d.created_at END OFFSET " \
+    "0)"                                                                                           \
     " AND NOT EXISTS (SELECT FROM messages o WHERE o.tenant_id = u.tenant_id"                      \
     " AND o.conversation_id = u.conversation_id AND o.author = 'operator'"                         \
     " AND o.created_at > u.finished_at OFFSET 0)"                                                  \

@@ -38,7 +38,7 @@ static const char read_sql[] =
     " lower(to_char(now() AT TIME ZONE t.timezone, 'dy')),"
     " (SELECT jsonb_agg(o.address) FROM jsonb_array_elements(v.config->'escalation'->'rota') AS r"
     " JOIN consents o ON o.tenant_id = e.tenant_id AND o.sender = ch.address"
-    " AND o.address = r->>'sms' AND o.state = 'opted_out')"
+    " AND o.address = r->>'sms' AND o.state = 'opted_out'), t.language, v.config->'reception'"
     " FROM unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, job_id)"
     " JOIN jobs j ON j.tenant_id = i.tenant_id AND j.id = i.job_id"
     " JOIN escalations e ON e.tenant_id = j.tenant_id AND e.id = j.subject::uuid"
@@ -108,26 +108,80 @@ static const char notice_sql[] =
     " FROM due d WHERE j.tenant_id = d.tenant_id AND j.id = d.job_id)"
     " SELECT count(*) FROM due";
 
+/* The turn that opened it has not said yet what it says of it. */
+#define SPEAKS_SQL                                                                                 \
+    "EXISTS (SELECT FROM turns u WHERE u.tenant_id = e.tenant_id AND u.id = e.turn_id"             \
+    " AND u.state = 'running')"
+
+/* The conversation that it was opened in and the one that the customer's session is in now: in
+ * front of the escalation, as a takeover locks them. */
+static const char lock_conversations_sql[] =
+    "SELECT 1 FROM conversations c WHERE c.tenant_id = $1::uuid AND c.id IN (SELECT unnest(ARRAY["
+    "e.conversation_id, s.conversation_id]) FROM escalations e"
+    " LEFT JOIN turns u ON u.tenant_id = e.tenant_id AND u.id = e.turn_id"
+    " LEFT JOIN channel_sessions s ON s.tenant_id = u.tenant_id AND s.id = u.session_id"
+    " WHERE e.tenant_id = $1::uuid AND e.id = $2::uuid) ORDER BY c.id FOR SHARE";
+
+static const char lock_session_sql[] =
+    "SELECT 1 FROM channel_sessions s JOIN turns u ON u.tenant_id = s.tenant_id"
+    " AND u.session_id = s.id JOIN escalations e ON e.tenant_id = u.tenant_id AND e.turn_id = u.id"
+    " WHERE e.tenant_id = $1::uuid AND e.id = $2::uuid FOR NO KEY UPDATE OF s";
+
+/* In front of rest_sql, by the same locks. The ids are the escalation's: it is said once, however
+ * often the rota is asked again. */
+static const char nobody_sql[] =
+    "WITH due AS (SELECT e.tenant_id, e.id, s.id AS session_id, s.conversation_id, c.epoch"
+    " FROM escalations e JOIN jobs j ON j.tenant_id = e.tenant_id AND j.id = $3::uuid"
+    " AND j.worker = $4::uuid"
+    " JOIN turns u ON u.tenant_id = e.tenant_id AND u.id = e.turn_id"
+    " JOIN channel_sessions s ON s.tenant_id = u.tenant_id AND s.id = u.session_id"
+    " AND s.kind = 'sms'"
+    " JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
+    " AND ch.removed_at IS NULL"
+    " JOIN conversations c ON c.tenant_id = s.tenant_id AND c.id = s.conversation_id"
+    " AND c.held_by IS NULL"
+    " JOIN conversations o ON o.tenant_id = e.tenant_id AND o.id = e.conversation_id"
+    " AND o.held_by IS NULL"
+    " WHERE e.tenant_id = $1::uuid AND e.id = $2::uuid AND e.state = 'open'"
+    " AND e.rota = 'running' AND e.steps = $5::integer AND e.promised <> '' AND NOT " SPEAKS_SQL
+    " AND EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = u.tenant_id AND d.turn_id = u.id"
+    " AND d.via = 'sms' AND d.state NOT IN ('suppressed', 'failed', 'bounced'))"
+    " AND NOT EXISTS (SELECT FROM consents n WHERE n.tenant_id = s.tenant_id"
+    " AND n.sender = ch.address AND n.address = s.remote_address AND n.state = 'opted_out')),"
+    " said AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author,"
+    " body, event_time) SELECT d.tenant_id, d.id, d.conversation_id, d.session_id, 'out', 'system',"
+    " $6::text, clock_timestamp() FROM due d ON CONFLICT DO NOTHING RETURNING tenant_id, id),"
+    " place AS (UPDATE channel_sessions s SET delivery_seq = s.delivery_seq + 1 FROM due d"
+    " JOIN said m ON m.tenant_id = d.tenant_id AND m.id = d.id WHERE s.tenant_id = d.tenant_id"
+    " AND s.id = d.session_id RETURNING s.tenant_id, s.id, s.delivery_seq)"
+    " INSERT INTO deliveries (tenant_id, id, conversation_id, session_id, seq, message_id, author,"
+    " via, epoch, state, answer_by) SELECT d.tenant_id, d.id, d.conversation_id, d.session_id,"
+    " p.delivery_seq, d.id, 'system', 'sms', d.epoch, 'pending', clock_timestamp() + interval '1 h'"
+    " FROM due d JOIN place p ON p.tenant_id = d.tenant_id AND p.id = d.session_id"
+    " RETURNING session_id";
+
 /* A day's time by the tenant's clock, in the future. What was told and not accepted has passed. */
 static const char rest_sql[] =
     "WITH due AS (SELECT e.tenant_id, e.id, j.id AS job_id, t.timezone,"
-    " e.state = 'open' AND e.rota = 'running' AS runs, e.steps = $5::integer AS same"
-    " FROM escalations e"
+    " e.state = 'open' AND e.rota = 'running' AS runs, e.steps = $5::integer AS same,"
+    " $6::boolean AND NOT " SPEAKS_SQL " AS ends FROM escalations e"
     " JOIN jobs j ON j.tenant_id = e.tenant_id AND j.id = $3::uuid AND j.worker = $4::uuid"
     " JOIN tenants t ON t.id = e.tenant_id WHERE e.tenant_id = $1::uuid AND e.id = $2::uuid),"
     " over AS (UPDATE escalations e SET rota = CASE WHEN d.runs THEN 'nobody_accepted'"
     " ELSE 'over' END FROM due d WHERE e.tenant_id = d.tenant_id AND e.id = d.id"
-    " AND e.rota = 'running' AND (NOT d.runs OR (d.same AND $6::boolean))),"
+    " AND e.rota = 'running' AND (NOT d.runs OR (d.same AND d.ends))),"
     " passed AS (UPDATE escalation_notices n SET ended_at = clock_timestamp(),"
     " state = CASE WHEN d.runs THEN 'passed' ELSE 'ended' END"
     " FROM due d WHERE n.tenant_id = d.tenant_id AND n.escalation_id = d.id AND n.state = 'open'"
     " AND (NOT d.runs OR n.until_at <= clock_timestamp()))"
     " UPDATE jobs j SET worker = NULL, last_error = NULL, tries = 0,"
-    " due_at = CASE WHEN NOT d.runs OR (d.same AND $6::boolean) THEN NULL"
+    " due_at = CASE WHEN NOT d.runs OR (d.same AND d.ends) THEN NULL"
+    " WHEN d.same AND $6::boolean THEN clock_timestamp() + interval '1 s'"
     " WHEN d.same THEN greatest(clock_timestamp() + interval '1 s',"
     " ($7::date + $8::integer + $9::time) AT TIME ZONE d.timezone)"
     " ELSE clock_timestamp() END"
-    " FROM due d WHERE j.tenant_id = d.tenant_id AND j.id = d.job_id";
+    " FROM due d WHERE j.tenant_id = d.tenant_id AND j.id = d.job_id"
+    " RETURNING d.runs AND d.same AND d.ends";
 
 /* Its tries stand in the row since the claim. */
 static const char failed_sql[] =
@@ -202,6 +256,8 @@ bool rota_read_due(const struct pg_answer *answer, int row, struct rota_due *out
         .time = pg_text(r, 0, row, 14),
         .weekday = pg_text(r, 0, row, 15),
         .opted_out = pg_text(r, 0, row, 16),
+        .language = pg_text(r, 0, row, 17),
+        .reception = pg_text(r, 0, row, 18),
     };
     return true;
 }
@@ -258,13 +314,27 @@ bool rota_read_done(const struct pg_answer *answer)
     return pg_int(answer->results, answer->count - 1, 0, 0) > 0;
 }
 
+static void add_nobody(struct pg_unit *unit, struct arena *arena, const struct rota_rest *rest,
+                       const char *tenant, const char *escalation)
+{
+    const struct rota_step *of = &rest->of;
+    add(unit, lock_session_sql, (const char *[]){tenant, escalation, NULL});
+    add(unit, nobody_sql,
+        (const char *[]){tenant, escalation, text_of(arena, &of->job), of->worker,
+                         number(arena, of->steps), rest->tell, NULL});
+}
+
 void rota_add_rest(struct pg_unit *unit, struct arena *arena, const struct rota_rest *rest)
 {
     const struct rota_step *of = &rest->of;
     const char *tenant = text_of(arena, &of->tenant);
     const char *escalation = text_of(arena, &of->escalation);
-    bool timed = rest->pause == ROTA_AT;
+    bool timed = rest->pause == ROTA_AT, tells = !timed && rest->tell != NULL;
+    if (tells)
+        add(unit, lock_conversations_sql, (const char *[]){tenant, escalation, NULL});
     add(unit, lock_escalation_sql, (const char *[]){tenant, escalation, NULL});
+    if (tells)
+        add_nobody(unit, arena, rest, tenant, escalation);
     struct pg_statement *statement = pg_add(unit, rest_sql);
     const char *const params[] = {tenant,
                                   escalation,
@@ -277,6 +347,15 @@ void rota_add_rest(struct pg_unit *unit, struct arena *arena, const struct rota_
                                   timed ? rest->time : NULL};
     for (size_t i = 0; i < sizeof params / sizeof params[0]; i++)
         pg_param(statement, params[i]);
+}
+
+void rota_read_rested(const struct pg_answer *answer, struct rota_rested *out)
+{
+    const struct pg_result *r = answer->results;
+    const int last = answer->count - 1, said = last - 1;
+    *out = (struct rota_rested){.nobody = pg_rows(r, last) > 0 && pg_bool(r, last, 0, 0)};
+    if (out->nobody && answer->count > 2 && pg_rows(r, said) > 0)
+        out->session = pg_uuid(r, said, 0, 0);
 }
 
 void rota_add_failed(struct pg_unit *unit, struct arena *arena, const struct rota_failed *failed)

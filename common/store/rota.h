@@ -45,6 +45,8 @@ struct rota_due {
     const char *number;                    /* its address */
     const char *day, *time, *weekday;      /* by the tenant's clock: 2026-12-01, 09:00, tue */
     const char *opted_out;                 /* JSON array of numbers, "" if none */
+    const char *language;                  /* the tenant's tag */
+    const char *reception;                 /* the version's `reception`: JSON, "" if none */
 };
 
 /* Reads row `row` of statement 0; false when there is none. */
@@ -85,10 +87,26 @@ struct rota_rest {
     enum rota_pause pause;
     const char *day, *time; /* for ROTA_AT */
     int days;
+    const char *tell; /* for ROTA_NOBODY: what the customer is told then; NULL: nothing */
 };
 
-/* Adds the step that tells nobody. What is not open any more loses its timer. */
+/* Adds the step that tells nobody of the rota. What is not open any more loses its timer; while the
+ * turn that opened it still works, ROTA_NOBODY waits for its end.
+ *
+ * With ROTA_NOBODY the customer is told, once for an escalation, if its turn told them that people
+ * are asked, in a text: not on a call, not who has opted out, not while a person holds the
+ * conversation. The message and its delivery have the escalation's id; it is suppressed if somebody
+ * accepts or closes the escalation before it leaves (escalation_admin_step). */
 void rota_add_rest(struct pg_unit *unit, struct arena *arena, const struct rota_rest *rest);
+
+struct rota_rested {
+    bool nobody;         /* the rota is over with it */
+    struct uuid session; /* in which the customer is told, by the delivery of the escalation's id;
+                          * nil: they are not */
+};
+
+/* What came of it, from an answer without an error. */
+void rota_read_rested(const struct pg_answer *answer, struct rota_rested *out);
 
 struct rota_failed {
     const char *worker;

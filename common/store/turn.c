@@ -53,7 +53,7 @@ static const char lock_sessions_sql[] =
     " (extract(epoch FROM m.event_time) * 1000)::bigint AS at_ms,"                                 \
     " m.provider_id AS event FROM unnest(j.message_ids) AS o (id) CROSS JOIN LATERAL ("            \
     "SELECT * FROM messages x WHERE x.tenant_id = j.tenant_id AND x.id = o.id OFFSET 0) AS m"      \
-    " UNION ALL SELECT * FROM (SELECT m.position, m.author, coalesce(m.heard, m.body),"            \
+    " UNION ALL SELECT * FROM (SELECT m.position, " TURN_AUTHOR_SQL ", coalesce(m.heard, m.body)," \
     " m.media, false,"                                                                             \
     " (extract(epoch FROM m.event_time) * 1000)::bigint,"                                          \
     " NULL::text FROM messages m WHERE m.tenant_id = j.tenant_id"                                  \

@@ -5,6 +5,12 @@
 #include "store/calls.h"
 #include "store/columns.h"
 
+/* The author of a message `m` to a prompt. Of what the desk itself says, the model is told that
+ * nobody took a wish (rota.c): the customer may answer to it. */
+#define TURN_AUTHOR_SQL                                                                            \
+    "CASE WHEN m.author = 'system' AND m.direction = 'out' AND EXISTS (SELECT FROM escalations x"  \
+    " WHERE x.tenant_id = m.tenant_id AND x.id = m.id OFFSET 0) THEN 'ai' ELSE m.author END"
+
 /* Adds the locks of a turn's unit: conversations FOR SHARE, then sessions, each in id order. The
  * columns are the row's tenant, session and conversation. */
 void turn_add_locks(struct pg_unit *unit, struct arena *arena, const struct column_rows *rows,

@@ -7,9 +7,18 @@
   ./run --build-only           packages and programs, nothing is started
   ./run send TENANT FROM TEXT  one more text to the ./run that is up
 
-With OPENAI_API_KEY (or FRONTDESK_MODEL_BASE_URL) set, a real model answers; with TWILIO_ACCOUNT_SID,
-TWILIO_AUTH_TOKEN, TWILIO_NUMBER and FRONTDESK_PUBLIC_URL set, real texts are received and sent.
-FRONTDESK_STATE and FRONTDESK_CACHE name other folders for state and downloads.
+Without any of these variables stand-ins answer:
+
+  OPENAI_API_KEY, GEMINI_API_KEY, DEEPSEEK_API_KEY, GROQ_API_KEY, MISTRAL_API_KEY, XAI_API_KEY,
+  ANTHROPIC_API_KEY      that vendor's model answers; several are a chain in this order. OPENAI_MODEL
+                         names another of OpenAI's
+  DESK_MODEL_URL         (or FRONTDESK_MODEL_BASE_URL) any server that speaks Chat Completions answers, alone:
+                         vendors whose keys are set beside it are not asked. OPENAI_MODEL names its
+                         model, OPENAI_API_KEY is its key, if it wants one
+  TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_NUMBER and FRONTDESK_PUBLIC_URL
+                         real texts are received and sent
+
+FRONTDESK_STATE and FRONTDESK_CACHE name other folders for state and downloads. README.md has more.
 """
 
 import argparse
@@ -23,7 +32,7 @@ import time
 from pathlib import Path
 
 from procs import Failure, Deadline, give_file, own_dir, private_root, raise_file_limit
-from tenants import vendors_with_keys
+from tenants import VENDOR_KEYS, vendors_with_keys
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ENDPOINTS = CHECKOUT / ".run" / "endpoints.json"
@@ -64,15 +73,29 @@ class Steps:
 
 
 MODEL_URLS = ("FRONTDESK_MODEL_BASE_URL", "DESK_MODEL_URL", "OPENAI_BASE_URL")
+OPENAI_URL = "https://api.openai.com/v1"
+
+
+def model_url():
+    """(the variable that names a server of the caller's, its value), or (None, None)."""
+    return next(((name, os.environ[name]) for name in MODEL_URLS if os.environ.get(name)), (None, None))
+
+
+def keys_not_asked():
+    """Vendors' keys that a server of the caller's stands above; OpenAI's is then that server's."""
+    return [VENDOR_KEYS[vendor] for vendor in vendors_with_keys() if vendor != "openai"] \
+        if model_url()[0] else []
 
 
 def outside_settings():
     """What replaces the stand-ins, from the environment."""
     outside = {}
-    base_url = next(filter(None, map(os.environ.get, MODEL_URLS)), None)
+    base_url = model_url()[1]
     vendors = vendors_with_keys()
     if base_url or vendors:
-        outside["model_base_url"] = base_url or "https://api.openai.com/v1"
+        outside["model_base_url"] = base_url or OPENAI_URL
+    if base_url and base_url.rstrip("/") != OPENAI_URL:
+        outside["own_server"] = True
     if not base_url and vendors not in ([], ["openai"]):
         outside["vendors"] = vendors
     given = [name for name in TWILIO_SETTINGS if os.environ.get(name)]
@@ -106,6 +129,13 @@ class Run:
         if not self.given.keep:
             shutil.rmtree(folder, ignore_errors=True)
         return own_dir(folder, mode=0o711)
+
+    def say_who_answers(self):
+        """Whoever set two things shall not wonder which of them counts."""
+        ignored = keys_not_asked()
+        if ignored:
+            say(f"   {model_url()[0]} answers alone: {', '.join(ignored)} "
+                f"{'is' if len(ignored) == 1 else 'are'} not used; unset it to have the vendor asked")
 
     def bring_up(self, bin_dir):
         from stack import Installation, Servers, fixed_ports
@@ -148,10 +178,10 @@ class Run:
             return True
         stage = stories.Stage(stories.Scene(here.endpoints(), here.deskctl, here.tenant_files,
                                             self.providers), say)
-        good = self.steps.step("a conversation",
-                               lambda: play(here.endpoints(), here.deskctl, here.model is not None,
-                                            say))
-        return stage.show(self.steps.step) and good
+        first = self.steps.step("a conversation",
+                                lambda: play(here.endpoints(), here.deskctl,
+                                             here.model is not None, bool(self.providers), say))
+        return stage.show(self.steps.step, first) and not first.problems
 
     def watch(self):
         """Runs until a signal; a service that ends by itself is said and started again."""
@@ -189,6 +219,7 @@ class Run:
         if self.given.once and "twilio_base_url" in self.outside:
             raise Usage("--once checks what the Twilio stand-in sent; with TWILIO_ACCOUNT_SID set "
                         "there is none. Leave out --once, or unset it")
+        self.say_who_answers()
         from build import PROGRAMS, build
         bin_dir = self.steps.step("build", lambda: build("release", PROGRAMS))
         if self.given.build_only:
@@ -242,8 +273,8 @@ def send(words):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="./run", description=__doc__.split("\n\n")[0], epilog=(
-        "`./run send TENANT FROM TEXT` sends one more text to the ./run that is up."))
+    parser = argparse.ArgumentParser(prog="./run", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--once", action="store_true", help="play, check, stop")
     parser.add_argument("--keep", action="store_true", help="keep the data of the last run")
     parser.add_argument("--build-only", action="store_true", help="install and build only")

@@ -17,9 +17,13 @@ QUIET_S = 2  # a doubled reply would come soon after the right one
 
 
 class Play(Talk):
-    def __init__(self, endpoints, deskctl, nonces_expected, say):
+    """`wanted` is as a story's (story.py): what its record must tell."""
+
+    def __init__(self, endpoints, deskctl, nonces_expected, priced, say):
         super().__init__(endpoints, deskctl, say)
         self.nonces_expected = nonces_expected
+        self.priced = priced
+        self.wanted = []
 
     def play(self):
         self.say("")
@@ -31,6 +35,9 @@ class Play(Talk):
             second = self.reply()
             if second:
                 self.check(second, [follow], burst)
+                self.wanted.append((self, "three texts in a burst, and a follow-up", 2, {
+                    "said": "4 by the customer, 2 by the assistant", "channel": "sms",
+                    "model": "answered", **({"cost": "$"} if self.priced else {})}))
         self.nothing_twice()
         self.nothing_lost(len(burst) + 1)
         return self.problems
@@ -73,9 +80,10 @@ class Play(Talk):
             self.problems.append(f"{count} replies to 2 turns: something was answered twice")
 
 
-def play(endpoints, deskctl, nonces_expected, say):
-    """Plays and checks; prints the verdict and returns whether all was well."""
-    show = Play(endpoints, deskctl, nonces_expected, say)
+def play(endpoints, deskctl, nonces_expected, priced, say):
+    """Plays and checks, prints the verdict, returns the conversation with its problems. priced: its
+    model has a price."""
+    show = Play(endpoints, deskctl, nonces_expected, priced, say)
     try:
         problems = show.play()
     except (OSError, ValueError) as problem:
@@ -85,4 +93,4 @@ def play(endpoints, deskctl, nonces_expected, say):
         say(f"  PROBLEM: {problem}")
     if not problems:
         say("  4 texts sent, 2 turns, 2 replies delivered; none lost, none twice")
-    return not problems
+    return show

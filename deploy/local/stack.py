@@ -16,7 +16,7 @@ from pgbouncer import PgBouncer
 from postgres import Postgres
 from procs import Failure, fixed_port, free_port, give_file, own_dir
 from service import Service, Stand, deskctl
-from tenants import load_tenants, with_chain
+from tenants import load_tenants, with_chain, with_server
 
 PORTS = {
     "public": 18080, "ingress": 18081, "admin": 18090, "kafka": 19092, "kafka_controller": 19093,
@@ -81,7 +81,8 @@ class Servers:
 class Installation:
     """One Frontdesk on some servers. `ports` gives a port for a name, `direct` by-passes PgBouncer,
     `outside` holds what replaces a stand-in: twilio_base_url, model_base_url, public_url; and vendors,
-    whose models then stand in the tenant files instead of the one that is there."""
+    whose models then stand in the tenant files instead of the one that is there, or own_server: the
+    model's address is no vendor's."""
 
     def __init__(self, servers, folder, bin_dir, ports, database="frontdesk", prefix="desk.",
                  direct=False, outside=None):
@@ -103,6 +104,7 @@ class Installation:
         self.tenants = []
         self.tenant_files = []
         self.secrets = {}
+        self.vendors_dir = None  # other vendors than those of deploy/vendors
 
     # Addresses and configuration
 
@@ -157,6 +159,8 @@ class Installation:
                       credentials_key_file=self.keys / "credentials.key",
                       id_key_file=self.keys / "id.key", public_url=self.public_url,
                       twilio_base_url=self.twilio_url, schema_dir=CHECKOUT / "schema")
+        if self.vendors_dir:
+            config["vendors_dir"] = self.vendors_dir
         own = {f"FRONTDESK_{key.upper()}": str(value) for key, value in config.items()}
         return {**own, **self.secrets}
 
@@ -210,11 +214,14 @@ class Installation:
                  if tenant["messaging_service_sid"] else []} for tenant in self.tenants]
 
     def load_tenants(self, files):
-        """Reads the tenant files and makes up the secrets that they name and nobody has set."""
+        """Reads the tenant files and makes up the secrets that they name and nobody has set, nor an
+        earlier call made up."""
         if "vendors" in self.outside:
             files = with_chain(files, self.outside["vendors"], own_dir(self.folder / "tenants"))
+        elif "own_server" in self.outside:
+            files = with_server(files, own_dir(self.folder / "tenants"))
         self.tenant_files = files
-        known = {"OPENAI_BASE_URL": self.model_url}
+        known = {**self.secrets, "OPENAI_BASE_URL": self.model_url}
         self.tenants, self.secrets = load_tenants(files, known, self.outside)
 
     def start_edge(self, ingresses=1):

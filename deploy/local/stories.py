@@ -387,14 +387,15 @@ class Stage:
         else:
             play_one(story)
 
-    def show(self, step):
-        """Each story by step(title, action), then what is on record; says the verdict and returns
-        whether all was well."""
+    def show(self, step, first=None):
+        """Each story by step(title, action), then what is on record of them, and of the conversation
+        that was played before; says the verdict and returns whether all was well."""
         for story in self.stories:
             step(story.title, lambda story=story: self.show_one(story))
         problems = [problem for story in self.stories for problem in story.problems]
         step("what is on record of it",
-             lambda: problems.extend(show_records(self.scene, self.stories, self.say)))
+             lambda: problems.extend(show_records(
+                 self.scene, [first, *self.stories] if first else self.stories, self.say)))
         self.say("")
         for problem in problems:
             self.say(f"  PROBLEM: {problem}")

@@ -115,6 +115,16 @@ def with_chain(files, vendors, folder):
     return with_models(files, lambda _document: vendor_chain(vendors), folder)
 
 
+def with_server(files, folder):
+    """Copies of those tenant files whose models are at the address that ./run gives: no vendor's, whose
+    prices and ways of asking would be another server's."""
+    def models_of(document):
+        return asks_stand_in(document) and [
+            {"dialect": "openai", **{key: value for key, value in entry.items() if key != "vendor"}}
+            for entry in document["assistant"]["models"]]
+    return with_models(files, models_of, folder)
+
+
 def resolve(value, environment):
     """The text behind env:NAME or file:PATH, or the text itself."""
     if not isinstance(value, str):

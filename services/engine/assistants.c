@@ -194,11 +194,12 @@ static int read_model(struct entry *entry, const struct json *from, struct err *
     return 0;
 }
 
-static void add_tool(struct assistant_tools *tools, const struct tool *tool)
+static void add_tool(struct entry *entry, struct assistant_tools *tools, const struct tool *tool)
 {
+    const char *parameters =
+        tool->fit != NULL ? tool->fit(entry->arena, &entry->assistant.workflow) : tool->parameters;
     if (tools->count < ASSISTANT_TOOLS_MAX)
-        tools->items[tools->count++] =
-            (struct llm_tool){tool->name, tool->description, tool->parameters};
+        tools->items[tools->count++] = (struct llm_tool){tool->name, tool->description, parameters};
 }
 
 /* Tools that this engine does not know are those of a newer one: left out. Messages can always be
@@ -212,12 +213,12 @@ static void read_tools(struct entry *entry, const struct json *names)
             log_warn("assistant.tool_unknown", LOG_TEXT("assistant", entry->id));
             continue;
         }
-        add_tool(&assistant->tools, tool);
+        add_tool(entry, &assistant->tools, tool);
         if (tool->when_closed)
-            add_tool(&assistant->message_tools, tool);
+            add_tool(entry, &assistant->message_tools, tool);
     }
     if (!assistant_may_use(&assistant->message_tools, tool_take_message.name))
-        add_tool(&assistant->message_tools, &tool_take_message);
+        add_tool(entry, &assistant->message_tools, &tool_take_message);
 }
 
 struct llm_request assistant_request(const struct assistant_model *model)
@@ -305,11 +306,13 @@ static int read_config(struct entry *entry, const struct assistant_row *row, str
     a->fallback = text_or(entry->arena, config, "fallback",
                           "Thank you for your message. We will get back to you shortly.");
     a->degraded = text_or(entry->arena, config, "degraded", a->fallback);
+    wording_read(entry->arena, json_member(json_member(config, "reception"), "words"),
+                 a->profile.language, a->profile.business, &a->words);
+    workflow_read(entry->arena, config, a->profile.timezone, &a->workflow);
     read_tools(entry, json_member(config, "tools"));
     read_http_tools(entry, json_member(config, "http_tools"));
     a->tools.tokens = tokens_of_tools(a->tools.items, a->tools.count);
     a->message_tools.tokens = tokens_of_tools(a->message_tools.items, a->message_tools.count);
-    workflow_read(entry->arena, config, a->profile.timezone, &a->workflow);
     prompt_fix(entry->arena, &a->profile, &a->workflow, &a->fixed);
     a->budget = budget_read(json_member(config, "budgets"));
     triggers_read(entry->arena, json_member(config, "escalation"), &a->triggers);

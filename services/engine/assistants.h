@@ -12,6 +12,7 @@
 #include "llm/llm.h"
 #include "prompt/profile.h"
 #include "prompt/prompt.h"
+#include "prompt/wording.h"
 #include "prompt/workflow.h"
 #include "rate.h"
 #include "store/usage.h"
@@ -49,6 +50,7 @@ struct assistant_tools {
 struct assistant {
     struct profile profile;
     const char *fallback, *degraded; /* never "" */
+    struct wording words;            /* what the desk says by itself, in the tenant's language */
     struct assistant_model models[ASSISTANT_MODELS_MAX];
     size_t model_count;
     struct assistant_tools tools;                    /* what its models may call */

@@ -88,6 +88,8 @@ static const struct {
      "Directory records published"},
     {&counters.notices, metric_counter, "frontdesk_escalation_notices_total", "",
      "People of a rota who were told of an escalation"},
+    {&counters.rotas_unaccepted, metric_counter, "frontdesk_escalations_nobody_accepted_total", "",
+     "Escalations that nobody of the rota accepted and that wait for a person to look"},
     {&counters.rotas_parked, metric_counter, "frontdesk_escalations_parked_total", "",
      "Escalations whose rota could not be told and that wait for a person to look"},
 };

@@ -16,6 +16,7 @@ struct counters {
     struct metric *unfit_plain, *unfit_bare, *unfit_starts, *calls_lost;
     struct metric *voice_claimed, *voice_duplicates, *interrupted, *frames, *frames_lost;
     struct metric *dead_letters_lost, *workers_lost, *directory_published, *notices, *rotas_parked;
+    struct metric *rotas_unaccepted;
 };
 extern struct counters counters;
 

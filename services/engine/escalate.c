@@ -3,7 +3,6 @@
 
 #include "base/text.h"
 #include "crypto/crypto.h"
-#include "reception_words.h"
 #include "reply.h"
 #include "tools.h"
 #include "json/json.h"
@@ -54,34 +53,12 @@ static bool find_word(struct session *session, const struct triggers *triggers,
     return false;
 }
 
-/* What is true where there is no rota to ask, and where somebody has accepted already. */
-static const struct wording {
-    const char *language, *passed_on, *taken;
-} wordings[] = {
-    {"en", "I have passed this on to our team.",
-     "Somebody of our team is looking after this already."},
-    {"es", "He pasado esto a nuestro equipo.", "Alguien de nuestro equipo ya se ocupa de esto."},
-    {"de", "Ich habe das an unser Team weitergegeben.",
-     "Jemand aus unserem Team kümmert sich bereits darum."},
-    {"fr", "J'ai transmis cela à notre équipe.", "Quelqu'un de notre équipe s'en occupe déjà."},
-};
-
-static const struct wording *wording_of(const struct workflow *workflow)
-{
-    const char *language = workflow->language_count > 0 ? workflow->languages[0] : "";
-    const char *known = reception_words_of(language)->language;
-    for (size_t i = 0; i < sizeof wordings / sizeof wordings[0]; i++)
-        if (strcmp(wordings[i].language, known) == 0)
-            return &wordings[i];
-    return &wordings[0];
-}
-
 /* A model that called `escalate` was told what to say. The tenant's wordings go out as they stand.
  */
 static void tell_customer(struct session *session, const struct assistant *assistant)
 {
     struct turn_commit *commit = &session->commit;
-    const struct wording *words = wording_of(&assistant->workflow);
+    const struct wording *words = &assistant->words;
     const char *tell = assistant->workflow.tell;
     bool told = rounds_have_done(&session->rounds, commit->claimed, tool_escalate.name);
     if (tell[0] == '\0' || told || strcmp(commit->outcome, "reply") != 0)

@@ -4,7 +4,7 @@
 
 #include "base/strbuf.h"
 #include "base/text.h"
-#include "reception_words.h"
+#include "greetings.h"
 #include "reply.h"
 
 #include <string.h>
@@ -150,7 +150,7 @@ static bool is_greeting_word(const char *word, size_t length)
     for (size_t i = 0; i < length; i++)
         wanted[i + 1] = small(word[i]);
     memcpy(wanted + length + 1, " ", 2);
-    return strstr(reception_greetings, wanted) != NULL;
+    return strstr(greetings_words, wanted) != NULL;
 }
 
 /* Words of a tidy text; *greeting tells whether each is one of greeting. */
@@ -198,13 +198,13 @@ static bool starts_with(const char *text, const char *prefix)
 static const char *name_in(struct arena *arena, const char *text)
 {
     const char *name = text;
-    for (size_t i = 0; reception_name_first[i] != NULL; i++)
-        if (starts_with(text, reception_name_first[i]))
-            name = text + strlen(reception_name_first[i]);
-    for (size_t i = 0; reception_name_anywhere[i] != NULL; i++)
+    for (size_t i = 0; greetings_name_first[i] != NULL; i++)
+        if (starts_with(text, greetings_name_first[i]))
+            name = text + strlen(greetings_name_first[i]);
+    for (size_t i = 0; greetings_name_anywhere[i] != NULL; i++)
         for (const char *p = text; *p != '\0'; p++)
-            if (starts_with(p, reception_name_anywhere[i]))
-                name = p + strlen(reception_name_anywhere[i]);
+            if (starts_with(p, greetings_name_anywhere[i]))
+                name = p + strlen(greetings_name_anywhere[i]);
     size_t length = strlen(name);
     while (length > 0 && strchr(" .,!", name[length - 1]) != NULL)
         length--;
@@ -274,7 +274,7 @@ static void ask_next(struct reception_notes *notes)
 
 /* What happened in a step. */
 struct step {
-    const struct reception_words *words;
+    const struct wording *words;
     const struct reception_notes *before, *notes;
     struct strbuf added; /* what was recorded of the texts, a line each */
     bool quotes, refused;
@@ -282,7 +282,7 @@ struct step {
 
 static const char *question_of(const struct step *step)
 {
-    const struct reception_words *words = step->words;
+    const struct wording *words = step->words;
     return step->notes->asked == RECEPTION_NAME     ? words->ask_name
            : step->notes->asked == RECEPTION_REASON ? words->ask_reason
                                                     : words->ask_call_back;
@@ -305,7 +305,7 @@ static void add_record(const struct step *step, struct strbuf *line)
 /* The part that must not be cut: the question, or what was recorded. */
 static void add_line(const struct step *step, struct strbuf *line)
 {
-    const struct reception_words *words = step->words;
+    const struct wording *words = step->words;
     const char *added = step->added.length > 0 ? step->added.data : NULL;
     if (step->before->asked == RECEPTION_DONE) {
         strbuf_add_text(line, added != NULL   ? words->added
@@ -387,7 +387,7 @@ static bool take_all(struct arena *arena, struct step *step, struct reception_no
 void reception_step(struct arena *arena, const struct reception_notes *before,
                     const struct reception_input *input, struct reception_output *out)
 {
-    struct step step = {.words = reception_words_of(input->language), .before = before};
+    struct step step = {.words = input->words, .before = before};
     struct reception_notes notes = *before;
     strbuf_init(&step.added, TEXT_MAX);
     bool unanswered = take_all(arena, &step, &notes, input);

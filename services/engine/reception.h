@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "prompt/wording.h"
 
 /* Bounds of what is recorded, in UTF-16 units: all of it fits into one text message. */
 #define RECEPTION_SHORT_UNITS  120 /* name, call-back wish */
@@ -67,9 +68,9 @@ struct reception_notes {
 };
 
 struct reception_input {
-    const char *language; /* the tenant's tag */
-    const char *opening;  /* the tenant's wording, said at the beginning and when nothing is read */
-    bool says_opening;    /* in every reply: it holds for each text, as the after-hours wording */
+    const struct wording *words;
+    const char *opening; /* the tenant's wording, said at the beginning and when nothing is read */
+    bool says_opening;   /* in every reply: it holds for each text, as the after-hours wording */
     const char *const *texts;
     size_t count;       /* of what the customer wrote, UTF-8; 0: nothing is read */
     const char *answer; /* a passage that may be quoted (reception_may_quote), or NULL */

@@ -50,7 +50,7 @@ static void keep(struct fact *facts, size_t *count, const struct fact *fact)
 }
 
 /* The weekday, which is English, stays away: "2026-12-01 09:00" is read everywhere. */
-static void tell(struct strbuf *out, const struct fact *fact, const struct reception_words *words)
+static void tell(struct strbuf *out, const struct fact *fact, const struct wording *words)
 {
     const char *space = strchr(fact->start, ' ');
     const char *said = strcmp(fact->state, "booked") == 0      ? words->booked
@@ -62,7 +62,7 @@ static void tell(struct strbuf *out, const struct fact *fact, const struct recep
 }
 
 const char *reception_facts(struct arena *arena, const struct rounds *rounds,
-                            const struct reception_words *words)
+                            const struct wording *words)
 {
     struct fact facts[FACTS_MAX], fact;
     struct strbuf out;

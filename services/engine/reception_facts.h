@@ -4,12 +4,12 @@
 
 #include "base/arena.h"
 #include "prompt/rounds.h"
-#include "reception_words.h"
+#include "prompt/wording.h"
 
 /* Lines about appointments that the rounds' calls booked, moved or cancelled, each as the last call
  * left it, at most REPLY_UNITS_MAX / 2 units; NULL: there are none. A held time is none. In the
  * arena. */
 const char *reception_facts(struct arena *arena, const struct rounds *rounds,
-                            const struct reception_words *words);
+                            const struct wording *words);
 
 #endif

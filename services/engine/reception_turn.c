@@ -5,7 +5,6 @@
 #include "base/strbuf.h"
 #include "reception.h"
 #include "reception_facts.h"
-#include "reception_words.h"
 #include "reply.h"
 #include "session.h"
 #include "store/recover.h"
@@ -148,7 +147,7 @@ static bool has_message(const struct session *session)
 static const char *with_facts(struct session *session, const struct assistant *assistant,
                               const char *opening)
 {
-    const struct reception_words *words = reception_words_of(assistant->profile.language);
+    const struct wording *words = &assistant->words;
     const char *body = opening;
     if (has_message(session))
         body = reply_append(session->arena, body, words->stands);
@@ -191,7 +190,7 @@ void reception_turn_reply(struct session *session, const struct assistant *assis
     struct unread unread = {.position = kept.position};
     if (!is_lost)
         read_texts(session, kept.position, &unread);
-    const struct reception_input input = {.language = assistant->profile.language,
+    const struct reception_input input = {.words = &assistant->words,
                                           .opening = opening,
                                           .says_opening = is_closed,
                                           .texts = unread.texts,

@@ -95,13 +95,33 @@ static void fail_by(struct step *step, const struct err *err)
 
 /* ---- a step that tells nobody ---- */
 
+/* The rota is over with it, and nobody has accepted. */
+static void note_nobody(struct step *step, const struct rota_rested *rested)
+{
+    const bool told = !uuid_is_nil(&rested->session);
+    metric_add(counters.rotas_unaccepted, 1);
+    log_warn("escalation.nobody_accepted", LOG_TEXT("escalation", step->escalation),
+             LOG_TEXT("tenant", step->tenant), LOG_INT("step", step->of.steps),
+             LOG_BOOL("customer_told", told));
+    if (told)
+        wake_up_send(step->rota->engine, step->tenant, &rested->session, &step->of.escalation,
+                     NULL);
+}
+
 static void rested(void *arg, const struct pg_answer *answer)
 {
     struct step *step = arg;
-    if (answer->err != NULL && !step->rota->engine->retiring)
+    struct rota_rested rest;
+    if (answer->err != NULL && !step->rota->engine->retiring) {
         fail_by(step, answer->err);
-    else
-        over(step->rota);
+        return;
+    }
+    if (answer->err == NULL) {
+        rota_read_rested(answer, &rest);
+        if (rest.nobody)
+            note_nobody(step, &rest);
+    }
+    over(step->rota);
 }
 
 static void rest(struct step *step, const struct rota_rest *rest)
@@ -119,8 +139,12 @@ static void told(void *arg, const struct pg_answer *answer)
     struct step *step = arg;
     struct rota *self = step->rota;
     const struct rota_notice *notice = &step->notice;
-    if (answer->err != NULL || self->engine->retiring) {
-        rested(step, answer);
+    if (answer->err != NULL && !self->engine->retiring) {
+        fail_by(step, answer->err);
+        return;
+    }
+    if (self->engine->retiring) {
+        over(self);
         return;
     }
     if (!rota_read_done(answer)) {
@@ -200,7 +224,8 @@ static void take_step(struct step *step, const struct rota_due *due)
                                    .pause = plan.pause,
                                    .day = arena_strdup(self->arena, due->day),
                                    .days = plan.days,
-                                   .time = plan.time});
+                                   .time = plan.time,
+                                   .tell = rota_plan_nobody(self->arena, due)});
 }
 
 /* ---- the look ---- */

@@ -4,6 +4,7 @@
 #include "base/strbuf.h"
 #include "base/text.h"
 #include "crypto/crypto.h"
+#include "prompt/wording.h"
 #include "reply.h"
 #include "json/json.h"
 
@@ -221,6 +222,15 @@ const char *rota_plan_text(struct arena *arena, const struct rota_due *due,
     const char *text = reply_clean(arena, out.data);
     strbuf_fini(&out);
     return text;
+}
+
+const char *rota_plan_nobody(struct arena *arena, const struct rota_due *due)
+{
+    struct json *reception = parse(due->reception);
+    struct wording words;
+    wording_read(arena, json_member(reception, "words"), due->language, due->business, &words);
+    json_free(&reception);
+    return reply_clean(arena, words.nobody);
 }
 
 /* ---- codes ---- */

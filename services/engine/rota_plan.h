@@ -30,6 +30,10 @@ void rota_plan_next(struct arena *arena, const struct rota_due *due, struct rota
 const char *rota_plan_text(struct arena *arena, const struct rota_due *due,
                            const struct rota_plan *plan, const char *code);
 
+/* What the customer is told when nobody of the rota has accepted: in the tenant's words. In the
+ * arena. */
+const char *rota_plan_nobody(struct arena *arena, const struct rota_due *due);
+
 /* A fresh code: at least one letter and one digit, so that no word and no number is one. */
 void rota_plan_code(char out[ROTA_CODE_SIZE]);
 

@@ -1,6 +1,7 @@
 /* Tools about appointments. Which services there are, when and for how long comes from the tenant's
  * workflow; whose appointment it is from the conversation: never from the model. */
 #include "base/text.h"
+#include "details.h"
 #include "store/booking.h"
 #include "store/booking_look.h"
 #include "tools.h"
@@ -129,38 +130,23 @@ const struct tool tool_check_availability = {
 
 /* ---- book ---- */
 
-static bool is_answered(const struct json *details, const char *field)
-{
-    const struct json *given = json_member(details, field);
-    return given != NULL && (json_text(given) == NULL || json_text(given)[0] != '\0');
-}
-
 static bool misses_fields(const struct workflow_service *service, const struct json *details)
 {
     for (size_t i = 0; i < service->field_count; i++)
-        if (service->fields[i].required && !is_answered(details, service->fields[i].name))
+        if (details_miss(details, service->fields[i]))
             return true;
     return false;
 }
 
-static const char *details_text(const struct tool_call *call)
-{
-    const struct json *details = json_member(call->arguments, "details");
-    struct strbuf text;
-    if (details == NULL)
-        return NULL;
-    strbuf_init(&text, BOOKING_DETAILS_MAX);
-    json_print(details, &text);
-    return take(call, &text);
-}
-
-/* What is asked for has to be known before anything is booked: until then the time is held. */
+/* What is asked for has to be known before anything is booked: until then the time is held. A wrong
+ * answer holds nothing: the model is told of it and calls again. */
 static int add_book(const struct tool_call *call, struct pg_unit *unit, struct err *err)
 {
     const struct workflow_service *service;
-    if (find_service(call, &service, err) != 0)
+    const struct json *details = json_member(call->arguments, "details");
+    if (find_service(call, &service, err) != 0 || details_check(service, details, err) != 0)
         return -1;
-    bool misses = misses_fields(service, json_member(call->arguments, "details"));
+    bool misses = misses_fields(service, details);
     return booking_add_book(
         unit, call->arena, &service->rules,
         &(struct booking_request){.tenant = call->tenant,
@@ -169,7 +155,7 @@ static int add_book(const struct tool_call *call, struct pg_unit *unit, struct e
                                   .conversation = call->conversation,
                                   .start = json_member_text(call->arguments, "start"),
                                   .confirm = !misses,
-                                  .details = details_text(call)},
+                                  .details = details_keep(call->arena, service, details)},
         err);
 }
 
@@ -215,8 +201,8 @@ static void add_missing(const struct tool_call *call, struct json_writer *w)
     const struct json *details = json_member(call->arguments, "details");
     json_open_array(w, "missing");
     for (size_t i = 0; service != NULL && i < service->field_count; i++)
-        if (service->fields[i].required && !is_answered(details, service->fields[i].name))
-            json_add_text(w, NULL, service->fields[i].name);
+        if (details_miss(details, service->fields[i]))
+            json_add_text(w, NULL, service->fields[i]->name);
     json_close_array(w);
 }
 
@@ -294,15 +280,24 @@ static bool is_undone(const struct rounds *rounds, const struct rounds_call *cal
     return undone;
 }
 
+#define BOOK(details)                                                                              \
+    "{\"type\":\"object\",\"properties\":{\"service\":" SERVICE ",\"start\":" START details        \
+    "},\"required\":[\"service\",\"start\"],\"additionalProperties\":false}"
+
+/* Whoever asks nothing is given no details. */
+static const char *fit_book(struct arena *arena, const struct workflow *workflow)
+{
+    const char *details = details_schema(arena, workflow);
+    return details == NULL ? BOOK("") : arena_printf(arena, BOOK(",\"details\":%s"), details);
+}
+
 const struct tool tool_book = {
     .name = "book",
     .description = "Books a free time of a service for this customer. Call it once the customer "
                    "has chosen a time, with all answers that you have; while one is missing the "
                    "time is only held.",
-    .parameters = "{\"type\":\"object\",\"properties\":{\"service\":" SERVICE ",\"start\":" START
-                  ",\"details\":{\"type\":\"object\",\"description\":\"the answers to what the "
-                  "service asks for, by field name\"}},\"required\":[\"service\",\"start\"],"
-                  "\"additionalProperties\":false}",
+    .parameters = BOOK(",\"details\":{\"type\":\"object\"}"),
+    .fit = fit_book,
     .changes = true,
     .add = add_book,
     .check = booking_check_answer,

@@ -1,5 +1,5 @@
 /* The registry of tools, and the check of what a model hands to one. assistants.c asks which there
- * are, act.c runs them. */
+ * are, effects.c runs them. */
 #include "tools.h"
 
 #include "base/mem.h"

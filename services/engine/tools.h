@@ -1,5 +1,5 @@
 /* The tools that an assistant may use: what the model is told of each, and its effect as statements
- * of one unit. act.c runs them; one registry per loop. */
+ * of one unit. effects.c runs them; one registry per loop. */
 #ifndef DESK_ENGINE_TOOLS_H
 #define DESK_ENGINE_TOOLS_H
 
@@ -33,8 +33,11 @@ struct tool_result {
 struct tool {
     const char *name, *description;
     const char *parameters; /* JSON Schema, the subset of json/schema.h */
-    bool changes;           /* its call begins before its effect, in the same unit */
-    bool when_closed;       /* also while the business is closed and only takes messages */
+    /* What a model is told of them where the assistant's workflow says more, in the arena; `add`
+     * judges by it. NULL: `parameters`. */
+    const char *(*fit)(struct arena *arena, const struct workflow *workflow);
+    bool changes;     /* its call begins before its effect, in the same unit */
+    bool when_closed; /* also while the business is closed and only takes messages */
     /* Adds the effect's statements; NULL: it has none. -1: refused, with a message that the model
      * can mend by. */
     int (*add)(const struct tool_call *call, struct pg_unit *unit, struct err *err);

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from harness.stops import KILL
-from operating import TENANTS, good
+from operating import OK, TENANTS, doctor, good, good_environment
 from scripted import Customer, engines, hand_back, say, take_over
 from tenants import read_document
 
@@ -31,12 +31,13 @@ def member(desk, name, hours=None):
 
 
 @contextlib.contextmanager
-def business(desk, rota, run=engines, **escalation):
-    """The garage with this rota; afterwards its own again."""
+def business(desk, rota, run=engines, sections=None, **escalation):
+    """The garage with this rota, and other sections; afterwards its own again."""
     run(desk)
-    document = read_document(TENANTS / "garage.yaml")
+    document = {**read_document(TENANTS / "garage.yaml"), **(sections or {})}
     section = {"on": ["customer_asks"], "rota": rota, "accept_within": "5m", "rounds": 1,
                "tell": TELL, **escalation}
+    section = {key: value for key, value in section.items() if value is not None}
     document.update(timezone=ZONE, escalation=section,
                     tools=["take_message", "escalate", "end_conversation"])
     path = desk.folder / "garage.yaml"
@@ -461,6 +462,91 @@ def test_who_opted_out_is_not_texted(desk):
         assert not notices(customer)
 
 
+NOBODY = "Nobody of our team could take this yet. Your message stands, and somebody will read it."
+
+
+def of_nobody(customer):
+    """[(text, delivery state)] of what the customer was told since nobody accepted."""
+    return customer.desk.sql(
+        "SELECT m.body, d.state FROM escalations e JOIN deliveries d ON d.tenant_id = e.tenant_id"
+        " AND d.id = e.id JOIN messages m ON m.tenant_id = d.tenant_id AND m.id = d.message_id"
+        " JOIN channel_sessions s ON s.tenant_id = d.tenant_id AND s.id = d.session_id"
+        " WHERE s.tenant_id = %s::uuid AND s.remote_address = %s ORDER BY m.position",
+        customer.tenant_id, customer.address)
+
+
+def nobody_accepts(customer, told=1):
+    """The rota of one is told and its time passes."""
+    wait_told(customer, told)
+    time_is_over(customer)
+    customer.desk.wait(lambda: escalation(customer)["rota"] == "nobody_accepted", 15,
+                       lambda: escalation(customer))
+
+
+def test_customer_is_told_that_nobody_accepted(desk):
+    """Once, whoever asks the rota again, and never after somebody has accepted; the model knows of it, the
+    log, the counter and `deskctl doctor` tell it. Guards: nobody_sql of store/rota.c, silence_sql of
+    store/escalation_admin.c, TURN_AUTHOR_SQL of store/turn_inside.h."""
+    with business(desk, [member(desk, "front desk")]) as customer:
+        ask_for_a_person(desk, customer)
+        assert not of_nobody(customer)
+        nobody_accepts(customer)
+        assert of_nobody(customer) == [(NOBODY, "pending")], of_nobody(customer)
+        wish = escalation(customer)["id"]
+        line, = [line for line in desk.log("engine-1") if line.get("event") == "escalation.nobody_accepted"
+                 and line.get("escalation") == wish]
+        assert line["level"] == "warn" and line["customer_told"] is True, line
+        assert desk.service("engine-1").metrics()["frontdesk_escalations_nobody_accepted_total"] >= 1
+        row = doctor(desk, OK, environment=good_environment(desk))[f"escalations {customer.known['name']}"]
+        assert row["result"] == "warn" and "nobody of the rota accepted" in row["what"], row
+        good(desk, "escalation", "retry", wish)
+        nobody_accepts(customer, 2)
+        assert len(of_nobody(customer)) == 1
+        customer.text("and now?")
+        customer.wait_replies(3)
+        prompt = good(desk, "prompt", "show", customer.conversation(), "--json").json()
+        assert any(NOBODY in message["text"] and message["role"] == "assistant"
+                   for message in prompt["messages"]), prompt
+        good(desk, "escalation", "accept", wish, "--as", "owner")
+        assert of_nobody(customer) == [(NOBODY, "suppressed")], of_nobody(customer)
+
+
+def test_nobody_is_told_in_the_tenant_s_words(desk):
+    """In the tenant's language, or in its own words. Guards: rota_plan_nobody, wording_read."""
+    words = {"nobody": "Ainda ninguém da {business} pôde responder."}
+    for sections, said in (({"language": "de-DE"}, "Aus unserem Team konnte sich noch niemand"),
+                           ({"language": "pt-BR", "reception": {"words": words}},
+                            "Ainda ninguém da Hillcrest Garage pôde responder.")):
+        with business(desk, [member(desk, "front desk")], sections=sections) as customer:
+            ask_for_a_person(desk, customer)
+            nobody_accepts(customer)
+            (body, _), = of_nobody(customer)
+            assert body.startswith(said), body
+
+
+def test_who_was_promised_nobody_is_told_nothing(desk):
+    """Nor who has opted out, nor while a person holds the conversation."""
+    with business(desk, [member(desk, "front desk")], tell=None) as customer:
+        ask_for_a_person(desk, customer)
+        nobody_accepts(customer)
+        assert not of_nobody(customer)
+    with business(desk, [member(desk, "front desk")]) as customer:
+        ask_for_a_person(desk, customer)
+        wait_told(customer, 1)
+        said = customer.make("STOP")
+        say(desk, said)
+        customer.wait_event(said, "ended")
+        nobody_accepts(customer)
+        assert not of_nobody(customer)
+    with business(desk, [member(desk, "front desk")]) as customer:
+        ask_for_a_person(desk, customer)
+        wait_told(customer, 1)
+        desk.sql("UPDATE conversations SET held_by = 'ops:test', held_at = clock_timestamp()"
+                 " WHERE id = %s::uuid", customer.conversation())
+        nobody_accepts(customer)
+        assert not of_nobody(customer)
+
+
 def everybody(desk):
     desk.scripted = None
     desk.stop()
@@ -482,3 +568,19 @@ def test_by_real_texts(desk):
         desk.wait(lambda: len(desk.sent_to(one["sms"])) == 2, 20, "the answer")
         assert f"{code} is yours" in str(desk.sent_to(one["sms"])[1])
         assert escalation(customer)["accepted_by"] == "front desk"
+
+
+def test_nobody_by_real_texts(desk):
+    """The customer has it once, behind the reply that promised a person."""
+    with business(desk, [member(desk, "front desk")], run=everybody) as customer:
+        nonce = desk.new_nonce()
+        desk.faults("model", {"match": nonce, "count": 1, "action": {
+            "type": "tool_call", "name": "escalate", "arguments": json.dumps(WISH)}})
+        assert desk.webhook(customer.address, f"{nonce} a person", tenant=GARAGE).status == 200
+        desk.wait_replies(customer.address, 1)
+        nobody_accepts(customer)
+        desk.wait(lambda: len(desk.sent_to(customer.address)) == 2, 20, lambda: desk.sent_to(customer.address))
+        assert desk.sent_to(customer.address)[1] == NOBODY
+        desk.wait(lambda: of_nobody(customer)[0][1] in ("sent", "delivered"), 20, lambda: of_nobody(customer))
+        desk.settled(1.5, lambda: len(desk.sent_to(customer.address)), 15)
+        assert len(desk.sent_to(customer.address)) == 2

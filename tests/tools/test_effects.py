@@ -191,6 +191,46 @@ def test_wrong_calls_are_told_to_the_model(desk):
             assert effects == 0, (tool, case)
 
 
+def test_wrong_answers_book_nothing(desk):
+    """An answer that is not of its field's type, or to what the service does not ask: the model is told, and
+    nothing is booked or held. Blanks are no answer: the time is held. Guard: details_check of add_book."""
+    intake = [{"field": "born", "ask": "your date of birth", "type": "date"},
+              {"field": "mail", "ask": "your mail address", "type": "mail", "required": False},
+              {"field": "insurance", "ask": "how you are insured", "type": "choice",
+               "choices": ["private", "public"], "required": False}]
+    services = [{**SERVICES[0], "intake": [field["field"] for field in intake]}]
+    born = {"born": "1990-04-12"}
+    cases = [
+        ("no date", {"born": "banana"}, "details.born: must be a date"),
+        ("a day that there is not", {"born": "1990-02-30"}, "details.born: must be a date"),
+        ("false for a date", {"born": False}, "it is false"),
+        ("no mail address", {**born, "mail": "banana"}, "details.mail: must be a mail address"),
+        ("a list for a mail address", {**born, "mail": []}, "it is a list"),
+        ("no choice", {**born, "insurance": "banana"}, "must be one of private, public"),
+        ("an invented field", {**born, "colour": "red"}, "details.colour: the service asks for no"),
+        ("blanks", {"born": "  "}, None),
+        ("all is well", {**born, "insurance": "Public", "mail": " "}, None),
+    ]
+    with garage(desk, intake=intake, services=services):
+        customers = [Customer(desk, GARAGE) for _ in cases]
+        texts = [customer.make() for customer in customers]
+        desk.faults("model", *[rule(said, "book", {
+            "service": "Oil change", "start": at(5 + number, 17), "details": details})
+            for number, (said, (_, details, _)) in enumerate(zip(texts, cases))])
+        say(desk, *texts)
+        for customer, said, (case, _, word) in zip(customers, texts, cases):
+            answered(customer, said, 1)
+            (_, _, outcome, result), = calls(customer)
+            if word:
+                assert outcome == "refused" and word in result["error"], (case, outcome, result)
+            elif case == "blanks":
+                assert (outcome, result["missing"]) == ("ok", ["born"]), (case, outcome, result)
+            note("book", case, int(outcome == "ok"), len(appointments(customer)), customer)
+            assert bool(appointments(customer)) == (not word), (case, appointments(customer))
+        state, _, kept = appointments(customers[-1])[0]
+        assert (state, kept) == ("booked", {**born, "insurance": "public"}), (state, kept)
+
+
 def test_two_tools_at_once(desk):
     """Calls of one round run one after the other, in their order; one that is refused stops none. The
     same call once more is answered as the first. Guard: done_before of effects.c."""

@@ -15,6 +15,7 @@
 #include "migrations.h"
 #include "publish.h"
 #include "store/admin.h"
+#include "store/escalation_admin.h"
 #include "store/job.h"
 #include "store/schema.h"
 #include "store/tenant.h"
@@ -316,6 +317,46 @@ static void check_audits(struct doctor *doctor)
         check_audit(doctor, &jobs[i]);
 }
 
+/* ---- escalations ---- */
+
+/* Somebody was promised a person, and none has come: people must look by themselves. */
+static void check_left(struct doctor *doctor, const struct escalation_left *left)
+{
+    struct arena *arena = doctor->desk->arena;
+    const char *parked = left->parked == 0
+                             ? ""
+                             : arena_printf(arena, "%s%" PRId64 " whose rota could not be told",
+                                            left->unaccepted > 0 ? ", " : "", left->parked);
+    const char *unaccepted =
+        left->unaccepted == 0
+            ? ""
+            : arena_printf(arena, "%" PRId64 " that nobody of the rota accepted", left->unaccepted);
+    report(doctor, CHECK_WARN, arena_printf(arena, "escalations %s", left->tenant),
+           arena_printf(arena, "open since %s: %s%s", left->since, unaccepted, parked),
+           arena_printf(arena,
+                        "deskctl escalation list --tenant %s; then accept, close or retry each",
+                        left->tenant));
+}
+
+static void check_escalations(struct doctor *doctor)
+{
+    struct pg_session *session = NULL;
+    struct escalation_left *rows = NULL;
+    size_t count = 0;
+    struct err err;
+    if (desk_begin(doctor->desk, &session, &err) != 0 ||
+        escalation_admin_left(session, doctor->desk->arena, &rows, &count, &err) != 0) {
+        desk_rollback(doctor->desk);
+        report(doctor, CHECK_FAIL, "escalations", err.message, "see the lines above");
+        return;
+    }
+    desk_rollback(doctor->desk);
+    for (size_t i = 0; i < count; i++)
+        check_left(doctor, &rows[i]);
+    if (count == 0)
+        report(doctor, CHECK_OK, "escalations", "none was asked about in vain", NULL);
+}
+
 /* ---- budgets ---- */
 
 /* What a tenant allows itself is no fault of the installation: never a failure. */
@@ -323,13 +364,13 @@ static bool check_budget(struct doctor *doctor, const struct usage_row *row)
 {
     struct arena *arena = doctor->desk->arena;
     const int64_t per_cent = usage_per_cent(row);
-    if (row->budget.cost > 0 && row->unpriced > 0)
+    if (row->budget.cost > 0 && row->budget.tokens < 0 && row->unpriced > 0)
         report(doctor, CHECK_WARN, arena_printf(arena, "budget %s", row->tenant),
                arena_printf(arena,
                             "dollars are set for the %s, and %" PRId64
                             " of its models have no price: they count as free",
                             row->period, row->unpriced),
-               "name their vendor in the tenant's file, or set tokens too");
+               "give them a price: or their vendor: in the tenant's file, or set tokens too");
     if (per_cent < BUDGET_LOW)
         return false;
     report(doctor, CHECK_WARN, arena_printf(arena, "budget %s", row->tenant),
@@ -434,6 +475,7 @@ static int run(struct desk *desk, const struct words *words)
     if (check_database(&doctor) != NULL) {
         check_channels(&doctor);
         check_audits(&doctor);
+        check_escalations(&doctor);
         check_budgets(&doctor);
     }
     check_kafka(&doctor);
@@ -446,7 +488,8 @@ static int run(struct desk *desk, const struct words *words)
 }
 
 const struct command command_doctor[] = {
-    {"doctor", "", "check configuration, keys, database, topics, clocks, channels, audits, budgets",
+    {"doctor", "",
+     "check configuration, keys, database, topics, clocks, channels, audits, escalations, budgets",
      "Each line that is not ok says what to do. Exits 1 when one failed.", NULL, 0, 0, run},
     {.words = NULL},
 };

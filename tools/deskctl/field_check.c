@@ -112,25 +112,9 @@ static const char *check_word(const char *text)
                  "the signs . _ -";
 }
 
-static int days_of(int year, int month)
-{
-    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    return month == 2 && leap ? 29 : days[month - 1];
-}
-
 static const char *check_date(const char *text)
 {
-    static const char shape[] = "0000-00-00", hint[] = "must be a date, like 2026-09-23";
-    int year = 0, month = 0, day = 0;
-    for (size_t i = 0; i < sizeof shape; i++)
-        if (shape[i] == '0' ? !isdigit((unsigned char)text[i]) : text[i] != shape[i])
-            return hint;
-    for (size_t i = 0; i < 4; i++)
-        year = year * 10 + text[i] - '0';
-    month = (text[5] - '0') * 10 + text[6] - '0';
-    day = (text[8] - '0') * 10 + text[9] - '0';
-    return month >= 1 && month <= 12 && day >= 1 && day <= days_of(year, month) ? NULL : hint;
+    return text_is_date(text) ? NULL : "must be a date, like 2026-09-23";
 }
 
 /* An address as it is called: what check_url forbids a base may be there, a user and a fragment may

@@ -22,7 +22,7 @@
 
 void problems_init(struct problems *problems, struct arena *arena, const char *file)
 {
-    *problems = (struct problems){.arena = arena, .file = file};
+    *problems = (struct problems){.arena = arena, .file = file, .notices = ""};
     strbuf_init(&problems->text, 1024 * 1024);
 }
 
@@ -36,6 +36,17 @@ void problems_add(struct problems *problems, int line, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     strbuf_printf(&problems->text, "%s:%d: %s\n", problems->file, line, text);
+}
+
+void problems_note(struct problems *problems, int line, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    problems->notices = arena_printf(problems->arena, "%s%s:%d: notice: %s\n", problems->notices,
+                                     problems->file, line, text);
 }
 
 const struct yaml_node *fields_read_file(struct problems *problems, const char *path)

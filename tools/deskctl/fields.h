@@ -19,6 +19,7 @@ struct problems {
     const char *file;    /* as the user named it; relative file: references start in its folder */
     struct strbuf text;  /* "file:line: what; how to mend\n" */
     size_t count;
+    const char *notices; /* what is no problem, but worth saying; the same lines, "" if none */
 };
 
 /* Prepares; the text must be freed with strbuf_fini. `file` may be changed between files. */
@@ -26,6 +27,10 @@ void problems_init(struct problems *problems, struct arena *arena, const char *f
 
 /* Adds one. */
 void problems_add(struct problems *problems, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Adds a notice. */
+void problems_note(struct problems *problems, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Reads a file of fields, which becomes problems->file; its tree lives in the arena. NULL after

@@ -200,6 +200,7 @@ static int read_files(struct batch *batch, const struct words *words, struct pro
         vendor_file_read(problems, dir, &vendors);
     if (problems->count == 0)
         tenant_file_read(problems, &vendors, words->operands, batch->count, batch->files);
+    fputs(problems->notices, stderr);
     return say_problems(problems);
 }
 

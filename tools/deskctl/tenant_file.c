@@ -118,6 +118,8 @@ static void read_tree(struct problems *problems, const struct vendors *vendors,
     if (head.policy != NULL)
         fields_read(problems, head.policy, "policy", policy_fields, COUNT(policy_fields), file);
     tenant_section_read(problems, root, head.sections, file);
+    if (file->language != NULL)
+        section_note_words(problems, root, file->language);
     for (size_t i = 0; i < file->channel_count; i++)
         if (file->channels[i].is_voice && yaml_get(root, "phone") == NULL)
             problems_add(problems, file->channels[i].line,

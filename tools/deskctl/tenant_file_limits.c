@@ -2,6 +2,7 @@
  */
 #include <string.h>
 
+#include "tenant_file.h"
 #include "tenant_section.h"
 
 #define COUNT(table)     (sizeof(table) / sizeof((table)[0]))
@@ -61,12 +62,31 @@ static const struct field amount_fields[] = {
     {"sms_segments", FIELD_INT, AT(amounts, segments), 1, SEGMENTS_MAX, false, NULL},
 };
 
+/* What costs nothing never reaches a budget in dollars. */
+static void check_prices(struct section *section, const char *name, const struct yaml_node *node)
+{
+    const struct yaml_node *dollars = yaml_get(node, "dollars");
+    for (size_t i = 0; i < section->file->model_count; i++) {
+        const struct tenant_file_model *model = &section->file->models[i];
+        if (model->price_in >= 0 && model->price_out >= 0)
+            continue;
+        problems_add(section->problems, dollars->line,
+                     "dollars: the model %s (line %d) has no price, so that it would never reach "
+                     "them; give it price: {input: ..., output: ...} or a vendor: whose file has "
+                     "one, or add tokens: to the %s",
+                     model->model != NULL ? model->model : "without a name", model->line, name);
+        return;
+    }
+}
+
 static void write_amounts(struct section *section, const char *name, const struct yaml_node *node)
 {
     struct amounts amounts = {-1, -1, -1};
     if (node == NULL)
         return;
     fields_read(section->problems, node, name, amount_fields, COUNT(amount_fields), &amounts);
+    if (amounts.cents >= 0 && yaml_get(node, "tokens") == NULL)
+        check_prices(section, name, node);
     json_open_object(section->writer, name);
     if (amounts.tokens >= 0)
         json_add_int(section->writer, "tokens", amounts.tokens);

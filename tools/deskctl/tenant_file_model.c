@@ -19,11 +19,23 @@ static const struct field model_fields[] = {
     {"window", FIELD_INT, AT(window), 1000, 10000000, false, NULL},
     {"requests_per_minute", FIELD_INT, AT(requests_per_minute), 1, VENDOR_RATE_MAX, false, NULL},
     {"tokens_per_minute", FIELD_INT, AT(tokens_per_minute), 1, VENDOR_RATE_MAX, false, NULL},
+    {"price", FIELD_MAPPING, AT(price), 0, 0, false, NULL},
     {"max_completion_tokens", FIELD_BOOL, AT(max_completion_tokens), 0, 0, false, NULL},
     /* A turn on a text has 30 s in all. */
     {"first_token", FIELD_MS, AT(first_token_ms), 100, 30000, false, NULL},
     {"total", FIELD_MS, AT(total_ms), 500, 30000, false, NULL},
     {"race_after", FIELD_MS, AT(race_after_ms), 0, 30000, false, NULL},
+};
+
+/* US dollars per million tokens, as in a vendor's file. */
+struct price {
+    int64_t input, cached, output;
+};
+
+static const struct field price_fields[] = {
+    {"input", FIELD_PRICE, offsetof(struct price, input), 0, VENDOR_PRICE_MAX, true, NULL},
+    {"cached", FIELD_PRICE, offsetof(struct price, cached), 0, VENDOR_PRICE_MAX, false, NULL},
+    {"output", FIELD_PRICE, offsetof(struct price, output), 0, VENDOR_PRICE_MAX, true, NULL},
 };
 
 /* ---- the vendor ---- */
@@ -78,6 +90,20 @@ static void check_present(struct problems *problems, const struct yaml_node *nod
 static int64_t per_token(int64_t per_million)
 {
     return per_million < 0 ? -1 : (per_million + 9) / 10;
+}
+
+/* What the entry itself says stands above what the vendor's file says. */
+static void read_price(struct problems *problems, struct tenant_file_model *model)
+{
+    struct price price = {-1, -1, -1};
+    if (model->price == NULL)
+        return;
+    fields_read(problems, model->price, "price", price_fields,
+                sizeof price_fields / sizeof price_fields[0], &price);
+    model->price_in = per_token(price.input);
+    model->price_cached = per_token(price.cached);
+    model->price_out = per_token(price.output);
+    model->price = NULL; /* the tree goes away */
 }
 
 /* And the window, unless the entry gives one: what the vendor's file knows of the model. */
@@ -195,6 +221,7 @@ static void complete_model(struct problems *problems, const struct yaml_node *no
         take_limits(vendor, model);
         check_key(problems, node, vendor);
     }
+    read_price(problems, model);
     check_model(problems, node, model);
 }
 
@@ -202,7 +229,8 @@ void tenant_file_model_read(struct problems *problems, const struct vendors *ven
                             const struct yaml_node *node, struct tenant_file_model *model)
 {
     const struct vendor *vendor = NULL;
-    *model = (struct tenant_file_model){.temperature_hundredths = -1,
+    *model = (struct tenant_file_model){.line = node->line,
+                                        .temperature_hundredths = -1,
                                         .max_tokens = 300,
                                         .first_token_ms = 8000,
                                         .total_ms = 25000,

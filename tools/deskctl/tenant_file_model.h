@@ -24,6 +24,8 @@ struct tenant_file_model {
     int64_t first_token_ms, total_ms;
     int64_t race_after_ms;                     /* on a call; 0: never, -1: the engine knows */
     int64_t price_in, price_cached, price_out; /* billionths of a dollar per token; -1: unknown */
+    const struct yaml_node *price;             /* private */
+    int line;                                  /* of the entry */
     int64_t window;                            /* tokens of prompt and answer; 0: unknown */
     int64_t requests_per_minute, tokens_per_minute; /* 0: not limited */
     bool max_completion_tokens;                     /* the vendor calls the limit so */

@@ -11,7 +11,6 @@
 
 #include "vendor_extra.h"
 
-#define PRICE_MAX         (10000 * 10000) /* 10,000 dollars per million tokens */
 #define WINDOW_MAX        100000000
 #define HEADER_LENGTH_MAX 200
 
@@ -53,9 +52,9 @@ static const struct field vendor_fields[] = {
 
 static const struct field model_fields[] = {
     {"model", FIELD_NAME, AT(vendor_model, model), 0, 0, true, NULL},
-    {"input", FIELD_PRICE, AT(vendor_model, input), 0, PRICE_MAX, false, NULL},
-    {"cached", FIELD_PRICE, AT(vendor_model, cached), 0, PRICE_MAX, false, NULL},
-    {"output", FIELD_PRICE, AT(vendor_model, output), 0, PRICE_MAX, false, NULL},
+    {"input", FIELD_PRICE, AT(vendor_model, input), 0, VENDOR_PRICE_MAX, false, NULL},
+    {"cached", FIELD_PRICE, AT(vendor_model, cached), 0, VENDOR_PRICE_MAX, false, NULL},
+    {"output", FIELD_PRICE, AT(vendor_model, output), 0, VENDOR_PRICE_MAX, false, NULL},
     {"window", FIELD_INT, AT(vendor_model, window), 1, WINDOW_MAX, false, NULL},
     {"note", FIELD_TEXT, AT(vendor_model, note), 1, 200, false, NULL},
 };

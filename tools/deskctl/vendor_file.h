@@ -12,7 +12,8 @@
 #define VENDORS_MAX        64
 #define VENDOR_HEADERS_MAX 4
 #define VENDOR_MODELS_MAX  64
-#define VENDOR_RATE_MAX    1000000000 /* a minute */
+#define VENDOR_RATE_MAX    1000000000      /* a minute */
+#define VENDOR_PRICE_MAX   (10000 * 10000) /* 10,000 dollars per million tokens */
 
 struct vendor_model {
     const char *model;

@@ -79,6 +79,20 @@ static void test_utf8_prefix(void)
     CU_ASSERT_EQUAL(text_utf8_prefix("", 5), 0);
 }
 
+static void test_date(void)
+{
+    static const char *const good[] = {"2026-09-23", "2028-02-29", "2000-02-29", "0001-01-01",
+                                       "9999-12-31"};
+    static const char *const bad[] = {"2026-02-29", "1900-02-29", "2026-13-01",  "2026-00-01",
+                                      "2026-04-31", "2026-04-00", "0000-01-01",  "2026-9-23",
+                                      "2026-09-2",  "2026/09/23", "2026-09-23 ", "",
+                                      "banana"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        CU_ASSERT_TRUE(text_is_date(good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CU_ASSERT_FALSE(text_is_date(bad[i]));
+}
+
 static void test_e164(void)
 {
     static const struct {
@@ -226,6 +240,7 @@ int main(void)
     CU_add_test(suite, "every code point", test_every_code_point_decodes);
     CU_add_test(suite, "UTF-8 prefix", test_utf8_prefix);
     CU_add_test(suite, "E.164", test_e164);
+    CU_add_test(suite, "dates", test_date);
     CU_add_test(suite, "whole numbers", test_parse_int);
     CU_add_test(suite, "hexadecimal", test_hex);
     CU_add_test(suite, "base64", test_base64);

@@ -55,8 +55,8 @@ static void services(void)
     CU_ASSERT_EQUAL(service->rules.resource_count, 2);
     CU_ASSERT_STRING_EQUAL(service->rules.timezone, "Europe/Berlin");
     CU_ASSERT_EQUAL_FATAL(service->field_count, 2);
-    CU_ASSERT_TRUE(service->fields[0].required);
-    CU_ASSERT_FALSE(service->fields[1].required);
+    CU_ASSERT_TRUE(service->fields[0]->required);
+    CU_ASSERT_FALSE(service->fields[1]->required);
     CU_ASSERT_EQUAL(workflow.passages, 3);
 }
 

@@ -103,9 +103,10 @@ static inline void on_dues(void *arg, const struct pg_answer *answer)
     while (answer->err == NULL && out->count < ROWS_MAX &&
            rota_read_due(answer, out->count, &out->rows[out->count])) {
         struct rota_due *row = &out->rows[out->count++];
-        const char **texts[] = {&row->reason,   &row->summary, &row->caller,   &row->customer,
-                                &row->business, &row->policy,  &row->number,   &row->day,
-                                &row->time,     &row->weekday, &row->opted_out};
+        const char **texts[] = {&row->reason,   &row->summary, &row->caller,    &row->customer,
+                                &row->business, &row->policy,  &row->number,    &row->day,
+                                &row->time,     &row->weekday, &row->opted_out, &row->language,
+                                &row->reception};
         for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
             *texts[i] = arena_strdup(arena, *texts[i]);
     }
@@ -194,31 +195,39 @@ static inline bool write_notice(const struct rota_notice *notice)
     return out.done;
 }
 
+struct rest_written {
+    bool failed;
+    struct rota_rested came;
+};
+
 static inline void on_rested(void *arg, const struct pg_answer *answer)
 {
-    bool *failed = arg;
-    *failed = answer->err != NULL;
+    struct rest_written *out = arg;
+    out->failed = answer->err != NULL;
     if (answer->err != NULL)
         printf("    %s: %s\n", answer->err->code, answer->err->message);
+    else
+        rota_read_rested(answer, &out->came);
     rig_count_down();
 }
 
-static inline void submit_rest(struct pg_unit *unit)
+static inline struct rota_rested submit_rest(struct pg_unit *unit)
 {
-    bool failed = true;
+    struct rest_written out = {.failed = true};
     unit->done = on_rested;
-    unit->arg = &failed;
+    unit->arg = &out;
     rig_waiting++;
     pg_submit(rig_pg, unit);
     rig_run();
-    CU_ASSERT_FALSE(failed);
+    CU_ASSERT_FALSE(out.failed);
+    return out.came;
 }
 
-static inline void write_rest(const struct rota_rest *rest)
+static inline struct rota_rested write_rest(const struct rota_rest *rest)
 {
     struct pg_unit unit = {.count = 0};
     rota_add_rest(&unit, arena, rest);
-    submit_rest(&unit);
+    return submit_rest(&unit);
 }
 
 static inline void write_failed(const char *worker, const struct rota_due *due, const char *error,

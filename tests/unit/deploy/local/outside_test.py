@@ -4,7 +4,7 @@ import os
 import unittest
 from unittest import mock
 
-from main import outside_settings
+from main import keys_not_asked, outside_settings
 
 
 class Outside(unittest.TestCase):
@@ -31,7 +31,22 @@ class Outside(unittest.TestCase):
     def test_a_url_stands_above_keys(self):
         for name in ("FRONTDESK_MODEL_BASE_URL", "DESK_MODEL_URL", "OPENAI_BASE_URL"):
             found = self.settings(**{name: "http://127.0.0.1:1/v1", "GROQ_API_KEY": "q"})
-            self.assertEqual(found, {"model_base_url": "http://127.0.0.1:1/v1"})
+            self.assertEqual(found, {"model_base_url": "http://127.0.0.1:1/v1", "own_server": True})
+
+    def test_openai_by_its_url_is_openai(self):
+        found = self.settings(OPENAI_BASE_URL="https://api.openai.com/v1/", OPENAI_API_KEY="o")
+        self.assertEqual(found, {"model_base_url": "https://api.openai.com/v1/"})
+
+    def ignored(self, **environment):
+        with mock.patch.dict(os.environ, environment, clear=True):
+            return keys_not_asked()
+
+    def test_keys_beside_a_url_are_said_not_to_count(self):
+        """OpenAI's is the server's then."""
+        keys = {"GROQ_API_KEY": "q", "OPENAI_API_KEY": "o", "ANTHROPIC_API_KEY": "a"}
+        self.assertEqual(self.ignored(**keys), [])
+        self.assertEqual(self.ignored(DESK_MODEL_URL="http://127.0.0.1:1/v1", **keys),
+                         ["GROQ_API_KEY", "ANTHROPIC_API_KEY"])
 
 
 if __name__ == "__main__":

@@ -85,7 +85,19 @@ class PlayTest(unittest.TestCase):
                 mock.patch.object(talk.webhook, "send_sms", scene.send_sms), \
                 mock.patch.object(talk, "REPLY_DEADLINE_S", 0.1), \
                 mock.patch.object(play, "QUIET_S", 0.15):
-            return Play(ENDPOINTS, None, True, lambda _text: None).play()
+            show = Play(ENDPOINTS, None, True, True, lambda _text: None)
+            problems = show.play()
+        self.wanted = show.wanted
+        return problems
+
+    def test_it_is_on_record_too(self):
+        """Guard: `first` of Stage.show. What was answered is told by `deskctl conversation show`."""
+        self.problems([GOOD], [FOLLOW])
+        (_, _, count, wants), = self.wanted
+        self.assertEqual((count, wants["said"], wants["cost"]),
+                         (2, "4 by the customer, 2 by the assistant", "$"))
+        self.problems([GOOD], [])
+        self.assertEqual(self.wanted, [])
 
     def test_what_is_a_problem(self):
         for name, first, second, words in CASES:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from tenants import environment_for, read_document, with_chain
+from tenants import environment_for, read_document, with_chain, with_server
 
 TENANTS = Path(__file__).resolve().parents[4] / "deploy" / "tenants"
 
@@ -56,6 +56,17 @@ class Documents(unittest.TestCase):
             before["assistant"].pop("models")
             self.assertEqual(before, after)
             self.assertIn("on", after["escalation"])
+
+    def test_copies_for_a_server_name_no_vendor(self):
+        """Its prices and ways of asking would be another's. A model that is elsewhere stays."""
+        files = sorted(TENANTS.glob("*.yaml"))
+        for path, copy in zip(files, with_server(files, self.folder)):
+            before, after = (read_document(one)["assistant"]["models"] for one in (path, copy))
+            self.assertEqual([entry.pop("vendor") for entry in before], ["openai"])
+            self.assertEqual(after, [{"dialect": "openai", **entry} for entry in before])
+        own = self.folder / "own.yaml"
+        own.write_text("name: a\nassistant: {models: [{vendor: groq, key: env:GROQ_API_KEY}]}\n")
+        self.assertEqual(with_server([own], self.folder), [own])
 
     def test_rota_has_its_default(self):
         document = self.read(TEXT)

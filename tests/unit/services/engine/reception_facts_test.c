@@ -62,7 +62,7 @@ static void facts(void)
             round.calls[round.call_count] = (struct rounds_call){
                 .name = from->name, .done = true, .outcome = from->outcome, .result = from->result};
         }
-        const char *said = reception_facts(arena, &rounds, reception_words_of(cases[i].language));
+        const char *said = reception_facts(arena, &rounds, wording_of(cases[i].language));
         bool good =
             cases[i].said != NULL ? said != NULL && strcmp(said, cases[i].said) == 0 : said == NULL;
         if (!good)

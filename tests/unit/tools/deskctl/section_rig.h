@@ -29,7 +29,8 @@ static const char rig_rest[] =
     "name: ab\ndisplay_name: A\ntimezone: UTC\nlanguage: en-US\nchannels:\n"
     "  - {kind: sms, number: \"+15550100101\", auth_token: env:DESK_TEST_TOKEN,\n"
     "     account_sid: AC000000000000000000000000000001ab}\n"
-    "assistant:\n  models:\n    - {base_url: \"http://127.0.0.1:8080\", model: m}\n"
+    "assistant:\n  models:\n"
+    "    - {base_url: \"http://127.0.0.1:8080\", model: m, price: {input: 1, output: 2}}\n"
     "  persona: twenty characters at least\n  facts: x\n  fallback: ten chars at least\n"
     "  degraded: ten chars at least\n";
 

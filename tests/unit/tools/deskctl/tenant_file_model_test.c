@@ -141,6 +141,10 @@ static void test_prices(void)
         {"{vendor: acme, key: env:DESK_TEST_KEY, model: acme-3}", -1, -1, -1},
         {"{vendor: acme, key: env:DESK_TEST_KEY, base_url: \"https://proxy\"}", 750, 38, 12000},
         {"{model: acme-1, base_url: \"https://api.acme.example/v1\"}", -1, -1, -1},
+        {"{model: m, base_url: \"https://a\", price: {input: 0.75, output: 4.5, cached: 0.0375}}",
+         750, 38, 4500},
+        {"{model: m, base_url: \"https://a\", price: {input: 0, output: 0}}", 0, -1, 0},
+        {"{vendor: acme, key: env:DESK_TEST_KEY, price: {input: 1, output: 2}}", 1000, -1, 2000},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct problems problems;
@@ -150,6 +154,42 @@ static void test_prices(void)
         CU_ASSERT_EQUAL(file.models[0].price_in, cases[i].in);
         CU_ASSERT_EQUAL(file.models[0].price_cached, cases[i].cached);
         CU_ASSERT_EQUAL(file.models[0].price_out, cases[i].out);
+        tenant_file_fini(&file);
+        strbuf_fini(&problems.text);
+    }
+}
+
+/* Dollars beside a model that costs nothing are never reached: refused, unless tokens bound it. */
+static void test_prices_of_a_budget(void)
+{
+    static const struct {
+        const char *entries, *budgets;
+        const char *said; /* NULL: nothing */
+    } cases[] = {
+        {"    - {vendor: acme, key: env:DESK_TEST_KEY}\n", "month: {dollars: 5}", NULL},
+        {"    - {model: m, base_url: \"https://a\", price: {input: 0, output: 0}}\n",
+         "month: {dollars: 5}", NULL},
+        {"    - {model: m, base_url: \"https://a\"}\n", "month: {dollars: 5, tokens: 9}", NULL},
+        {"    - {model: m, base_url: \"https://a\"}\n", "month: {tokens: 9}", NULL},
+        {"    - {model: m, base_url: \"https://a\"}\n", "month: {dollars: 5}",
+         ":13: dollars: the model m (line 8) has no price, so that it would never reach them; give "
+         "it price: {input: ..., output: ...} or a vendor: whose file has one, or add tokens: to "
+         "the month\n"},
+        {"    - {vendor: acme, key: env:DESK_TEST_KEY}\n"
+         "    - {vendor: acme, key: env:DESK_TEST_KEY, model: alias}\n",
+         "day: {dollars: 5}\n  month: {tokens: 9}",
+         ":14: dollars: the model alias (line 9) has no price"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct problems problems;
+        struct tenant_file file;
+        read_text(&problems,
+                  arena_printf(arena, "%sbudgets:\n  %s\n", with_chain(cases[i].entries),
+                               cases[i].budgets),
+                  &file);
+        const char *said = cases[i].said != NULL ? cases[i].said : "";
+        CU_ASSERT_EQUAL(problems.count, cases[i].said != NULL);
+        CU_ASSERT_PTR_NOT_NULL(strstr(problems.text.data, said));
         tenant_file_fini(&file);
         strbuf_fini(&problems.text);
     }
@@ -236,6 +276,9 @@ static const struct {
      "use https://"},
     {"vendor: acme, key: env:DESK_TEST_KEY, requests_per_minute: 0", "\"0\"", "1 to 1000000000"},
     {"vendor: acme, key: env:DESK_TEST_KEY, tokens_per_minute: many", "\"many\"", "whole number"},
+    {"vendor: acme, key: env:DESK_TEST_KEY, price: {input: 1}", "price needs output:", "add it"},
+    {"vendor: acme, key: env:DESK_TEST_KEY, price: {input: 1, output: -2}", "output: \"-2\"",
+     "at most four decimal places"},
     {"vendor: acme, key: env:DESK_TEST_KEY, total: 1s", "shorter than first_token", "longer"},
     {"vendor: acme, key: env:DESK_TEST_KEY, race_after: 8s", "not within first_token", "0ms"},
 };
@@ -301,6 +344,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("tenant_file_model", NULL, NULL);
     CU_add_test(suite, "chain", test_chain);
     CU_add_test(suite, "prices", test_prices);
+    CU_add_test(suite, "prices of a budget", test_prices_of_a_budget);
     CU_add_test(suite, "limits", test_limits);
     CU_add_test(suite, "vendor overridden", test_vendor_overridden);
     CU_add_test(suite, "mistakes", test_mistakes);

@@ -12,7 +12,8 @@ static char folder[64], path[96], output[96];
 
 #define FILE_WITH(duration, hours)                                                                 \
     "name: ab\ndisplay_name: A\ntimezone: UTC\nlanguage: en-US\nchannels: []\n"                    \
-    "assistant:\n  models:\n    - {base_url: \"https://a/v1\", model: m, key: "                    \
+    "assistant:\n  models:\n    - {base_url: \"https://a/v1\", model: m, price: {input: 1, "       \
+    "output: 2}, key: "                                                                            \
     "env:DESK_TEST_KEY}\n"                                                                         \
     "  persona: twenty characters at least\n  facts: x\n  fallback: ten chars at least\n"          \
     "  degraded: ten chars at least\n"                                                             \

@@ -15,16 +15,20 @@ static void test_examples(void)
 {
     struct problems problems;
     struct tenant_file files[EXAMPLES];
+    struct vendors vendors;
     for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
         setenv(secrets[i], "token-1", 1);
     problems_init(&problems, rig_arena, "");
-    tenant_file_read(&problems, &rig_vendors, examples, EXAMPLES, files);
+    vendor_file_read(&problems, "deploy/vendors", &vendors);
+    tenant_file_read(&problems, &vendors, examples, EXAMPLES, files);
     CU_ASSERT_STRING_EQUAL(problems.text.length > 0 ? problems.text.data : "", "");
     for (size_t i = 0; i < EXAMPLES; i++) {
         CU_ASSERT_STRING_NOT_EQUAL(rig_json(&files[i], "hours"), "(absent)");
         CU_ASSERT_STRING_NOT_EQUAL(rig_json(&files[i], "escalation"), "(absent)");
         bool books = strstr(rig_json(&files[i], "tools"), "\"book\"") != NULL;
         CU_ASSERT_EQUAL(books, strcmp(rig_json(&files[i], "services"), "(absent)") != 0);
+        for (size_t m = 0; m < files[i].model_count; m++) /* else nothing of it has a cost */
+            CU_ASSERT(files[i].models[m].price_in > 0 && files[i].models[m].price_out > 0);
         tenant_file_fini(&files[i]);
     }
     strbuf_fini(&problems.text);
@@ -64,7 +68,7 @@ static const char whole[] =
     "env:DESK_TEST_TOKEN, parameters: {type: object}}]\n"
     "budgets: {day: {dollars: 1}}\nknowledge: {}\nrecover: {}\n"
     "phone: {greeting: g, fillers: [f], fallback: f, record_prompt: r, still_there: s, goodbye: "
-    "b}\n";
+    "b}\nreception: {words: {offer: \"Hi \\u0001 {business}\"}}\n";
 
 /* Every section's JSON is good JSON, as PostgreSQL wants it. */
 static void test_json(void)
