@@ -538,6 +538,15 @@ bool voice_reckon(struct sessions *sessions, const struct uuid *session, struct 
     return true;
 }
 
+/* Its start is committed, its answer is to come. */
+static bool is_at_work(const struct session *session)
+{
+    return session->state == TURN_THINKING || session->state == TURN_PAUSED ||
+           session->state == TURN_STORING || session->state == TURN_ACTING;
+}
+
+/* A caller who had no word yet of the turn at work has waited since before his socket broke, and
+ * the clock of his new ingress begins anew. */
 void voice_moved(struct sessions *sessions, const struct uuid *session, int partition)
 {
     struct voice *voice = voice_of(sessions, session);
@@ -547,4 +556,6 @@ void voice_moved(struct sessions *sessions, const struct uuid *session, int part
     voice->is_moved = voice->seq > 0 && !voice->is_over;
     if (voice->is_moved)
         session_apply(voice->session, EVENT_REDIAL);
+    else if (voice->seq == 0 && is_at_work(voice->session))
+        say_aside(voice, voice_words_of(language_of(voice->session))->bridge);
 }

@@ -289,6 +289,25 @@ def test_another_socket_in_the_middle_of_a_turn(desk):
     call.close()
 
 
+def test_another_socket_before_the_first_word(desk):
+    """The model still thinks when the socket changes: the caller, who has waited since before, hears somebody
+    at once, and the turn goes on."""
+    engines(desk, **CALLS)
+    call = Call(desk)
+    nonce = prompt(call, lambda nonce: {"match": nonce, "count": 1, "action": {"type": "delay", "ms": 4000}})
+    desk.wait(lambda: [e for e in desk.ledger("model")
+                       if e["params"].get("last_user", "").startswith(nonce)], 10, "the model")
+    call.relay = "VX" + call.sid[2:]
+    call.setup(resumed=True)
+    call.pump(lambda: call.asides or call.spoken, 10, "a word over the next socket")
+    assert call.asides and not call.spoken, call.frames
+    assert oracle.new_nonces(call.wait_over()) == [nonce], call.frames
+    assert len(call.wait_settled(1)) == 1 and call.turns()[0]["fence"] == 1, call.turns()
+    assert call.events() == [("answered", None)]
+    desk.faults("model")
+    call.close()
+
+
 def test_lost_frame_is_noticed(desk):
     """The ingress has less than what left long ago: a new fence asks, and goes on from there."""
     engines(desk, **CALLS)
