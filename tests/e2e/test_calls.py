@@ -1,10 +1,10 @@
 """A call's whole way: webhook, nginx, ingress, relay socket, Kafka, engine, model, PostgreSQL and back to the
 caller's ear; and who dies meanwhile. The stand-in of Twilio calls, and keeps what was heard and when."""
 
-from callers import (ANSWER, BYE, CONFIG, FAST, HELLO, PHONE, Caller, answer_to, calm, never_silent, say,
-                     sentences, squeezed, twice, up)
+from callers import (ANSWER, BYE, CONFIG, FAST, HELLO, PHONE, Caller, answer_to, calm,
+                     holder_of_the_only_call, judged, say, twice, up)
 from harness import oracle
-from harness.standstill import Standstill
+from struck import Struck
 
 SHARE = True
 DEADLINE_S = 120
@@ -39,12 +39,13 @@ def test_asked_twice_and_remembered(desk):
     up(desk)
     first, second, third = nonces_of(desk, 3)
     desk.faults("model", says(third))
-    with Standstill() as still:
+    with Struck("nothing") as struck:
         call = Caller(desk, [HELLO, say(f"Do you do crowns? {first}"), HELLO,
                              say(f"And what did I ask? {second}"), HELLO,
                              say(f"When are you open? {third}"), HELLO, BYE], rate=FAST)
         story = call.over()
-        never_silent(story, still)
+        struck.over(story)
+        struck.count(answer_to(story, third), ANSWER)
     assert story.errors() == [] and story.summary["script"] == "done", story.summary
     assert story.heard().startswith(PHONE["greeting"]) and story.heard().count(PHONE["greeting"]) == 1
     said = answer_to(story, first)
@@ -146,30 +147,11 @@ class Many:
         return name, calls
 
 
-def judged(call, nonce, still, most=0):
-    """The answer was heard in order; sentences that were said again: at most so many. Returns what was."""
-    def again():
-        return twice(answer_to(call.story(), nonce), ANSWER)
-    call.desk.wait(lambda: again() is not None or call.now()["over"], 40,
-                   lambda: f"the answer: {answer_to(call.story(), nonce)} {call.rows()}")
-    call.also({"silence": 2000}, BYE)
-    story = call.over()
-    said = answer_to(story, nonce)
-    assert again() is not None and sentences(again()) <= most, (said, again(), call.rows())
-    assert PHONE["fallback"] not in story.heard(), story.heard()
-    never_silent(story, still)
-    call.wait_ended()
-    replies = call.wait_replies(2)
-    assert squeezed(replies[1][0]) == squeezed(ANSWER) and replies[1][3] == "delivered", replies
-    assert call.events() == [("answered", None)] * 2, call.rows()
-    return again()
-
-
 def test_engine_killed_while_it_speaks(desk):
     """kill -9 at several offsets of the answer at once: each sentence is heard once, in order. One of which
     only the beginning had been given to the voice begins anew."""
     up(desk)
-    with Standstill() as still:
+    with Struck("engine killed at several places of an answer") as struck:
         name, calls = Many(desk, 2 * len(OFFSETS) + 2).of_one_engine(len(OFFSETS))
         nonces = {call: desk.new_nonce() for call in calls}
         cut = [(nonces[call], offset) for call, offset in zip(calls, OFFSETS) if offset < 20]
@@ -179,7 +161,7 @@ def test_engine_killed_while_it_speaks(desk):
         wait_stalled(desk, [nonce for nonce, _ in cut])
         desk.wait(lambda: calls[-1].answering(), 20, "the last call to be spoken to")
         desk.kill(name)
-        table = [(offset, judged(call, nonces[call], still, most=1))
+        table = [(offset, judged(call, nonces[call], struck, most=1))
                  for call, offset in zip(calls, OFFSETS)]
     print("offset: said again", table)
     assert not [again for _, again in table if again.endswith((".", "?"))], table
@@ -189,7 +171,7 @@ def test_engine_killed_while_it_speaks(desk):
 def test_rebalance_in_the_middle(desk):
     """A third engine joins while answers are spoken, and leaves: nobody hears of it."""
     up(desk)
-    with Standstill() as still:
+    with Struck("an engine joins and leaves in mid-answer") as struck:
         calls = Many(desk, 6).calls
         nonces = {call: desk.new_nonce() for call in calls}
         desk.faults("model", *(stalls(nonce, 9, ms=7000) for nonce in nonces.values()))
@@ -199,7 +181,7 @@ def test_rebalance_in_the_middle(desk):
         third = desk.add("engine", 3, CONFIG)
         try:
             for call, nonce in nonces.items():
-                judged(call, nonce, still)
+                judged(call, nonce, struck)
             third.wait_ready()
             calm(desk)
         finally:
@@ -213,7 +195,7 @@ def test_socket_cut_while_it_is_spoken_into(desk):
     that was being spoken."""
     up(desk)
     calls = {}
-    with Standstill() as still:
+    with Struck("socket cut at several places of an answer") as struck:
         for words in (3, 11, 20, 26):
             nonce = desk.new_nonce()
             calls[nonce] = Caller(desk, [HELLO, say(f"Hello? {desk.new_nonce()}"), HELLO,
@@ -221,7 +203,7 @@ def test_socket_cut_while_it_is_spoken_into(desk):
                                          {"cut": "reset"}])
         desk.faults("model", *(says(nonce) for nonce in calls))
         for nonce, call in calls.items():
-            judged(call, nonce, still, most=1)
+            judged(call, nonce, struck, most=1)
 
 
 def test_ingress_killed_while_it_speaks(desk):
@@ -232,22 +214,17 @@ def test_ingress_killed_while_it_speaks(desk):
     for after_ms, stall in ((800, None), (5000, None), (2500, 9), (None, 0)):
         nonce = desk.new_nonce()
         desk.faults("model", *([] if stall is None else [stalls(nonce, stall, ms=6000)]), says(nonce))
-        with Standstill() as still:
+        where = "before an answer" if after_ms is None else f"{after_ms} ms into an answer"
+        with Struck(f"ingress killed {where}") as struck:
             call = Caller(desk, [HELLO, say(f"Hello? {desk.new_nonce()}"), HELLO, say(f"Open? {nonce}")])
             if after_ms is None:  # the model is asked, and has not begun to answer
                 desk.wait(lambda: nonce in str(desk.ledger("model")), 40, "the model to be asked")
             else:
                 desk.wait(lambda: call.answering(after_ms), 40, "the answer to sound")
             desk.kill(holder_of_the_only_call(desk))
-            judged(call, nonce, still, most=2)
+            judged(call, nonce, struck, most=2)
             assert call.story().heard().count(PHONE["greeting"]) == 1
         desk.revive()
-
-
-def holder_of_the_only_call(desk):
-    holder, = [name for name in ("ingress-1", "ingress-2")
-               if desk.services[name].metrics().get("frontdesk_ingress_calls") == 1]
-    return holder
 
 
 # Nobody is there
@@ -262,14 +239,15 @@ def test_model_down(desk):
     """The desk takes a message by itself, and people find it as a task."""
     up(desk)
     desk.faults("model", {"action": {"type": "status", "status": 503}})
-    with Standstill() as still:
+    with Struck("model down: a message is taken") as struck:
         call = Caller(desk, [HELLO, say("My crown came off."), HELLO, say("The patient of Tuesday"), HELLO,
                              say("Here, after five"), HELLO, BYE], rate=FAST)
         story = call.over(60)
-        never_silent(story, still)
-    assert story.summary["script"] == "done", story.heard()
-    desk.wait(lambda: tasks(desk, call), 15, lambda: f"a task; {story.heard()} {call.rows()}")
-    (summary, state), = [task[1:] for task in tasks(desk, call) if task[0] == "message"]
+        struck.over(story)
+        assert story.summary["script"] == "done", story.heard()
+        desk.wait(lambda: tasks(desk, call), 15, lambda: f"a task; {story.heard()} {call.rows()}")
+        (summary, state), = [task[1:] for task in tasks(desk, call) if task[0] == "message"]
+        struck.count(summary, "My crown came off.")
     assert "My crown came off." in summary and state == "open", tasks(desk, call)
     call.wait_ended()
     assert {event for event in call.events()} == {("answered", None)}, call.events()
@@ -278,7 +256,7 @@ def test_model_down(desk):
 def test_all_engines_frozen(desk):
     """A voice within 4.5 s, a message that is taken, and a task when the engines are back."""
     up(desk)
-    with Standstill() as still:
+    with Struck("engines frozen: a message is recorded") as struck:
         call = Caller(desk, [HELLO, {"silence": 1000}, say("Is anybody there?"), {"wait_for": "record"},
                              say("My crown came off, please call me.", ms=2000), {"press": "#"}],
                       rate=FAST)
@@ -290,7 +268,7 @@ def test_all_engines_frozen(desk):
         finally:
             for name in ("engine-1", "engine-2"):
                 desk.thaw(name)
-        never_silent(story, still)
+        struck.over(story)
     heard = story.heard()
     assert PHONE["fillers"][0] in heard and PHONE["fallback"] in heard and story.of("recording"), heard
     desk.wait(lambda: tasks(desk, call), 30, lambda: f"a task; {call.rows()}")

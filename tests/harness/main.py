@@ -3,7 +3,7 @@
   ./test                       everything that CI runs
   ./test SUITE...              some suites
   ./test e2e --filter NAME     the tests of a suite whose name contains NAME
-  ./test llm tools injection takeover crash   each prints its table
+  ./test llm tools injection takeover crash voice   each prints its table
   ./test --list                suites and tests
   ./test --long                also ThreadSanitizer, clang-tidy, the fresh machine, long crash runs
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from harness import CHECKOUT  # noqa: E402
+from harness import CHECKOUT, call_table  # noqa: E402
 from harness.shared import Shared  # noqa: E402
 from harness.suite import files_of, full_name, owns_servers, selected, tests_of  # noqa: E402
 from build import PROGRAMS, build, configure, jobs  # noqa: E402
@@ -29,6 +29,8 @@ from procs import Failure, raise_file_limit  # noqa: E402
 
 RESULT = re.compile(r"^(ok|FAIL|skip) +(\S+) ([0-9.]+)$")
 PYTHON_SUITES = ("crash", "e2e", "flow", "injection", "llm", "takeover", "tools")
+VOICE = "voice"  # no folder: what the files of the others that are named so say of phone calls
+VOICE_FILES = re.compile(r"test_(voice|calls?|transfers?)(_|$)")
 LONG_CHECKS = ("fresh", "tidy")
 UNIT = CHECKOUT / "tests" / "unit"
 RELEASE = "build release"
@@ -45,7 +47,9 @@ SECONDS = {RELEASE: 999, "e2e/test_calls": 280, "unit": 190, "flow/test_responde
            "crash/test_states": 65, "flow/test_voice_engine": 60, "flow/test_responder": 60, "e2e/test_sms": 60,
            "takeover/test_offsets": 50, "flow/test_budgets": 50, "flow/test_prompt": 45,
            "flow/test_deskctl_setup": 40, "flow/test_mailpoller_crash": 50,
-           "flow/test_voice_ingress": 200, "flow/test_voice_outage": 120}
+           "flow/test_voice_ingress": 200, "flow/test_voice_outage": 120,
+           "crash/test_calls": 220, "crash/test_call_sockets": 180, "e2e/test_calls_frozen": 170,
+           "e2e/test_calls_many": 90}
 SECONDS_OF_OTHERS = 30
 SKIPPED = 77
 CHECK_DEADLINE_S = 300
@@ -65,11 +69,19 @@ def reasons(block):
     return said[-6:]
 
 
+def files_of_suites(suites):
+    """[(suite, path)] of the Python tests of these suites, each file once."""
+    found = [(suite, path) for suite in PYTHON_SUITES for path in files_of(suite)]
+    return [(suite, path) for suite, path in found
+            if suite in suites or VOICE in suites and VOICE_FILES.match(path.stem)]
+
+
 class Report:
     """Counts results and prints them; blocks of several suites do not mix."""
 
     def __init__(self):
         self.lock = threading.Lock()
+        self.calls = []  # rows of the table of phone calls
         self.count = {"ok": 0, "FAIL": 0, "skip": 0}
         self.failed = []
 
@@ -78,7 +90,9 @@ class Report:
             print(text, flush=True)
 
     def result(self, word, name, seconds, before=()):
+        rows, before = call_table.take(before)
         with self.lock:
+            self.calls += rows
             for line in before:
                 print(line)
             print(f"{word:4} {name} {float(seconds):.1f}", flush=True)
@@ -87,6 +101,7 @@ class Report:
                 self.failed.append((name, reasons(before)))
 
     def end(self):
+        call_table.show(self.calls)
         if self.failed:
             print("\nfailed:")
         for name, why in self.failed:
@@ -121,10 +136,10 @@ class Runner:
         extra = [path.name for path in self.checks() if path.name in LONG_CHECKS]
         if not self.given.suites:
             return known + (["tsan"] if self.given.long else [])
-        allowed = known + ["tsan", *LONG_CHECKS, *extra]
+        allowed = known + [VOICE, "tsan", *LONG_CHECKS, *extra]
         wrong = [name for name in self.given.suites if name not in allowed]
         if wrong:
-            raise Failure(f"no suite {wrong[0]}; there are: {' '.join(known + ['tsan'])} "
+            raise Failure(f"no suite {wrong[0]}; there are: {' '.join(known + [VOICE, 'tsan'])} "
                           f"{' '.join(LONG_CHECKS)}")
         return list(dict.fromkeys(self.given.suites))
 
@@ -144,14 +159,13 @@ class Runner:
 
     def build(self, suites):
         presets = []
-        if set(suites) & {"unit", "checks", *PYTHON_SUITES, "tsan"}:
+        if set(suites) & {"unit", "checks", *PYTHON_SUITES, VOICE, "tsan"}:
             presets.append("debug")
-        names = [f"{suite}/{path.stem}" for suite in suites if suite in PYTHON_SUITES
-                 for path in files_of(suite)]
+        names = [f"{suite}/{path.stem}" for suite, path in files_of_suites(suites)]
         self.wanted_later = any(needs_release(name) for name in [*suites, *names])
         if "tsan" in suites:
             presets.append("tsan")
-        if self.given.long and "crash" in suites:
+        if self.given.long and set(suites) & {"crash", "e2e", VOICE}:
             presets.append("stops")
         self.building = True
         for preset in presets:
@@ -176,18 +190,18 @@ class Runner:
     def items(self, suites):
         """[(name, action)], the longest first: a file of Python tests, or a suite of another kind."""
         found = [(RELEASE, self._build_release)] if self.wanted_later else []
+        found += self._files(suites, None)
         for suite in suites:
-            if suite in PYTHON_SUITES:
-                found += self._files(suite, None)
-            else:
+            if suite not in (*PYTHON_SUITES, VOICE):
                 found.append((suite, lambda name=suite: self._run_suite(name)))
             if suite == "tsan":
-                found += self._files("e2e", "tsan")
+                found += self._files(["e2e"], "tsan")
         return sorted(found, key=lambda item: -SECONDS.get(item[0], SECONDS_OF_OTHERS))
 
-    def _files(self, suite, preset):
+    def _files(self, suites, preset):
         return [(f"{suite}/{path.stem}", lambda path=path: self._run_file(path, preset))
-                for path in files_of(suite) if selected(suite, path, self.given.filter)]
+                for suite, path in files_of_suites(suites)
+                if selected(suite, path, self.given.filter)]
 
     def run(self):
         suites = self.suites()
@@ -337,7 +351,7 @@ class Runner:
 def main():
     parser = argparse.ArgumentParser(prog="./test", description=__doc__.splitlines()[0])
     parser.add_argument("suites", nargs="*", metavar="SUITE",
-                        help="checks unit " + " ".join(PYTHON_SUITES) + " tsan tidy fresh")
+                        help="checks unit " + " ".join(PYTHON_SUITES) + " voice tsan tidy fresh")
     parser.add_argument("--filter", default="", metavar="NAME", help="only tests named so")
     parser.add_argument("--list", action="store_true", help="print the names of suites and tests")
     parser.add_argument("--long", action="store_true", help="also what takes long")

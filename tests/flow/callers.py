@@ -1,4 +1,4 @@
-"""Calls somebody, through all of Frontdesk: what the files of this suite share about calls. A caller's
+"""Calls somebody, through all of Frontdesk: what the tests of whole calls share. A caller's
 script is the stand-in's; what he heard is compared with what he was to hear, sentence by sentence."""
 
 import re
@@ -7,6 +7,7 @@ import time
 import phoning
 from call_records import Call as Rows
 from harness import CHECKOUT
+from struck import sentences, squeezed
 from tenants import read_document
 
 CLINIC = read_document(CHECKOUT / "deploy" / "tenants" / "dental.yaml")
@@ -38,10 +39,6 @@ def up(desk, ingresses=2):
 
 def say(words, ms=300):
     return {"say": words, "ms": ms}
-
-
-def squeezed(text):
-    return re.sub(r"\s+", "", text)
 
 
 class Caller(phoning.Call):
@@ -114,15 +111,41 @@ def twice(words, answer):
     return None
 
 
-def sentences(text):
-    """How many sentences that is, begun ones as well."""
-    return len(re.findall(r"[^.?!]+[.?!]*", text))
-
-
 def never_silent(story, still):
     """P6, less what the machine stood still."""
     longest_ms = story.longest_silence_ms(still, time.time() - time.monotonic())
     assert longest_ms <= SILENCE_MS, (longest_ms, story.of("silence"), story.of("gap"))
+
+
+def hang_up_when_heard(call, nonce):
+    """Lets the caller go once he heard all of ANSWER to what he said with this nonce."""
+    def heard():
+        return twice(answer_to(call.story(), nonce), ANSWER) is not None
+    call.desk.wait(lambda: heard() or call.now()["over"], 40,
+                   lambda: f"the answer: {answer_to(call.story(), nonce)} {call.rows()}")
+    call.also({"silence": 2000}, BYE)
+
+
+def verdict(call, nonce, struck, most=0):
+    """ANSWER was heard in order, and of its sentences at most so many again. Returns what was said twice."""
+    story = call.over()
+    said = answer_to(story, nonce)
+    again = twice(said, ANSWER)
+    struck.count(without_asides(said), ANSWER)
+    struck.over(story)
+    assert again is not None and len(sentences(again)) <= most, (said, again, call.rows())
+    assert PHONE["fallback"] not in story.heard(), story.heard()
+    call.wait_ended()
+    replies = call.wait_replies(2)
+    assert squeezed(replies[1][0]) == squeezed(ANSWER) and replies[1][3] == "delivered", replies
+    assert call.events() == [("answered", None)] * 2, call.rows()
+    return again
+
+
+def judged(call, nonce, struck, most=0):
+    """Both of these for one call."""
+    hang_up_when_heard(call, nonce)
+    return verdict(call, nonce, struck, most)
 
 
 def calm(desk):
@@ -132,3 +155,9 @@ def calm(desk):
         call = Caller(desk, [HELLO, say(f"Hello? {nonce}"), HELLO, BYE])
         return nonce in answer_to(call.over(), nonce)
     desk.wait(answered, 60, "a caller to be answered")
+
+
+def holder_of_the_only_call(desk):
+    holder, = [name for name in ("ingress-1", "ingress-2")
+               if desk.services[name].metrics().get("frontdesk_ingress_calls") == 1]
+    return holder
