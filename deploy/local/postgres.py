@@ -84,15 +84,33 @@ class Postgres:
     def stop(self):
         return self.child.stop(20)
 
-    def kill(self):
-        """kill -9 of the server and all its backends, as the end of a machine would."""
+    def _freeze(self):
+        """Stops the server and all its backends; returns the backends."""
         self.child.freeze()  # first: it must not fork while we look
         pids = children_of(self.child.pid) if self.child.alive() else []
+        self._signal(pids, signal.SIGSTOP)
+        return pids
+
+    @staticmethod
+    def _signal(pids, number):
         for pid in pids:
             try:
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, number)
             except ProcessLookupError:
                 pass
+
+    def freeze(self):
+        """SIGSTOP of the server and all its backends, until thaw()."""
+        self._freeze()
+
+    def thaw(self):
+        self._signal(children_of(self.child.pid), signal.SIGCONT)
+        self.child.thaw()
+
+    def kill(self):
+        """kill -9 of the server and all its backends, as the end of a machine would."""
+        pids = self._freeze()
+        self._signal(pids, signal.SIGKILL)
         self.child.kill()
         end = time.monotonic() + 10
         while any(running(pid) for pid in pids):
