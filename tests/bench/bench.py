@@ -32,12 +32,14 @@ PRODUCTION = {
 
 
 class BenchDesk(Desk):
-    """An installation with `tenant_count` businesses; `model` replaces settings of their model."""
+    """An installation with `tenant_count` businesses, which have channels of these kinds; `model`
+    replaces settings of their model."""
 
-    def __init__(self, servers, folder, name, tenant_count=TENANTS, model=None):
+    def __init__(self, servers, folder, name, tenant_count=TENANTS, model=None, kinds=("sms",)):
         super().__init__(servers, folder, name, {**DEFAULTS, "BUILD": "release"})
         self.tenant_count = tenant_count
         self.model_settings = model or {}
+        self.kinds = kinds
 
     def prepare(self):
         if self._prepared:
@@ -45,7 +47,7 @@ class BenchDesk(Desk):
         here = self.installation
         self.files = write_tenants(self.folder / "tenants",
                                    CHECKOUT / "deploy" / "tenants" / "dental.yaml",
-                                   self.tenant_count, self.model_settings)
+                                   self.tenant_count, self.model_settings, self.kinds)
         here.load_tenants(self.files)
         here.start_stands()
         here.tenant_files = self.files[:50]  # as many as a command line of deskctl takes

@@ -1,6 +1,6 @@
 /* The floors of the benchmarks: each hop bare, with the library and nothing of ours around it.
  * Prints one JSON object. Run by tests/bench/run, which pins it and compares (rows
- * S1, I1, I2, E1, M1, P2, S2 of docs/BENCHMARKS.md). */
+ * S1, I1, I2, E1, M1, P2, S2, V1, V2 of docs/BENCHMARKS.md). */
 #include <curl/curl.h>
 #include <libpq-fe.h>
 #include <librdkafka/rdkafka.h>
@@ -64,29 +64,45 @@ static int run_http(char **args)
 
 /* ---- commit URL COUNT RATE: one-statement commits on one connection ---- */
 
+static PGconn *open_table(const char *url)
+{
+    PGconn *pg = PQconnectdb(url);
+    if (PQstatus(pg) != CONNECTION_OK)
+        die(PQerrorMessage(pg));
+    PQclear(PQexec(pg, "CREATE TABLE IF NOT EXISTS bench_floor (id bigint, body text)"));
+    return pg;
+}
+
+static void commit_one(PGconn *pg)
+{
+    const char *params[2] = {"1", "three hundred bytes or so would be a text message"};
+    PGresult *r =
+        PQexecParams(pg, "INSERT INTO bench_floor VALUES ($1, $2)", 2, NULL, params, NULL, NULL, 0);
+    if (PQresultStatus(r) != PGRES_COMMAND_OK)
+        die(PQerrorMessage(pg));
+    PQclear(r);
+}
+
+static void close_table(PGconn *pg)
+{
+    PQclear(PQexec(pg, "DROP TABLE bench_floor"));
+    PQfinish(pg);
+}
+
 static int run_commit(char **args)
 {
     int count = count_of(args[1]), rate = rate_of(args[2]);
     int64_t next = 0;
-    PGconn *pg = PQconnectdb(args[0]);
-    if (PQstatus(pg) != CONNECTION_OK)
-        die(PQerrorMessage(pg));
-    PQclear(PQexec(pg, "CREATE TABLE IF NOT EXISTS bench_floor (id bigint, body text)"));
-    const char *params[2] = {"1", "three hundred bytes or so would be a text message"};
+    PGconn *pg = open_table(args[0]);
     double cpu = cpu_us();
     for (int i = 0; i < count; i++) {
         pace(&next, rate);
         int64_t start = now_us();
-        PGresult *r = PQexecParams(pg, "INSERT INTO bench_floor VALUES ($1, $2)", 2, NULL, params,
-                                   NULL, NULL, 0);
-        if (PQresultStatus(r) != PGRES_COMMAND_OK)
-            die(PQerrorMessage(pg));
-        PQclear(r);
+        commit_one(pg);
         sample(now_us() - start);
     }
     report(&(struct measured){.units = count, .cpu_us = cpu_us() - cpu});
-    PQclear(PQexec(pg, "DROP TABLE bench_floor"));
-    PQfinish(pg);
+    close_table(pg);
     return 0;
 }
 
@@ -269,19 +285,35 @@ static void await_one(rd_kafka_t *consumer)
     die("a record did not arrive");
 }
 
-/* hop BROKERS TOPIC PARTITIONS COUNT RATE: from produce to consumed, one at a time */
+static void one_hop(rd_kafka_topic_t *topic, rd_kafka_t *consumer, int number)
+{
+    produce(topic, number);
+    await_one(consumer);
+}
+
+/* What a spoken turn cannot do without. */
+static void one_turn(rd_kafka_topic_t *topic, rd_kafka_t *consumer, PGconn *pg, int number)
+{
+    one_hop(topic, consumer, number);
+    commit_one(pg);
+    one_hop(topic, consumer, number);
+}
+
+/* hop BROKERS TOPIC PARTITIONS COUNT RATE: from produce to consumed, one at a time; turn ... URL:
+ * that, a one-statement commit and that again */
 static int run_hop(char **args)
 {
     int count = count_of(args[3]), rate = rate_of(args[4]);
     int64_t next = 0;
+    PGconn *pg = args[5] != NULL ? open_table(args[5]) : NULL;
     rd_kafka_topic_t *topic = open_producer(args[0], args[1]);
     rd_kafka_t *consumer = open_consumer(args[0], args[1], count_of(args[2]));
     for (int64_t end = now_us() + 1500000; now_us() < end;) /* its fetchers start */
         rd_kafka_consumer_poll(consumer, 50);
-    for (int i = 0; i < 200; i++) {
-        produce(topic, i);
-        await_one(consumer);
-    }
+    for (int i = 0; i < 200; i++)
+        one_hop(topic, consumer, i);
+    if (pg != NULL)
+        commit_one(pg);
     rd_kafka_flush(producer, 5000);
     sample_count = 0;
     int64_t *hops = calloc((size_t)count, sizeof *hops);
@@ -291,8 +323,10 @@ static int run_hop(char **args)
     for (int i = 0; i < count; i++) {
         pace(&next, rate);
         int64_t start = now_us();
-        produce(topic, i);
-        await_one(consumer);
+        if (pg != NULL)
+            one_turn(topic, consumer, pg, i);
+        else
+            one_hop(topic, consumer, i);
         hops[i] = now_us() - start;
     }
     cpu = cpu_us() - cpu;
@@ -302,6 +336,8 @@ static int run_hop(char **args)
         sample(hops[i]);
     free(hops);
     report(&(struct measured){.units = count, .cpu_us = cpu});
+    if (pg != NULL)
+        close_table(pg);
     rd_kafka_consumer_close(consumer);
     rd_kafka_destroy(consumer);
     rd_kafka_topic_destroy(topic);
@@ -530,7 +566,7 @@ int main(int argc, char **argv)
     } modes[] = {
         {"http", 3, run_http}, {"commit", 3, run_commit}, {"produce", 4, run_produce},
         {"hop", 5, run_hop},   {"idle", 5, run_idle},     {"sse", 5, run_sse},
-        {"wake", 3, run_wake},
+        {"wake", 3, run_wake}, {"turn", 6, run_hop},
     };
     curl_global_init(CURL_GLOBAL_DEFAULT);
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof modes[0]; i++)
@@ -538,5 +574,6 @@ int main(int argc, char **argv)
             return modes[i].run(argv + 2);
     die("http URL N RATE | commit URL N RATE | produce BROKERS TOPIC N WINDOW"
         " | hop BROKERS TOPIC PARTITIONS N RATE | idle BROKERS TOPIC PARTITIONS CONSUMERS SECONDS"
-        " | sse URL BODY N CONCURRENCY CA_FILE | wake BROKERS TOPIC N");
+        " | sse URL BODY N CONCURRENCY CA_FILE | wake BROKERS TOPIC N"
+        " | turn BROKERS TOPIC PARTITIONS N RATE URL");
 }

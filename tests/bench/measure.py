@@ -126,18 +126,20 @@ class TlsFront:
         return f"https://127.0.0.1:{self.port}"
 
 
-def write_tenants(folder, pattern, count, model=None):
-    """So many businesses like the one of the file `pattern`, each with a number, an account and
-    secrets of its own; `model` replaces settings of its model. Returns the files."""
+def write_tenants(folder, pattern, count, model=None, kinds=("sms",)):
+    """So many businesses like the one of the file `pattern`, each with a number for channels of these
+    kinds, an account and secrets of its own; `model` replaces settings of its model. Returns the
+    files."""
     own_dir(folder)
     base = read_document(pattern)
     base["assistant"]["models"][0].update(model or {})
     files = []
     for number in range(1, count + 1):
         tenant = dict(base, name=f"bench-{number:03d}")
-        channel = dict(base["channels"][0], number=f"+1555020{number:04d}",
-                       account_sid=f"AC{number:032d}", auth_token=f"env:BENCH_TOKEN_{number:03d}")
-        tenant["channels"] = [channel]
+        tenant["channels"] = [
+            dict(channel, number=f"+1555020{number:04d}", account_sid=f"AC{number:032d}",
+                 auth_token=f"env:BENCH_TOKEN_{number:03d}")
+            for channel in base["channels"] if channel["kind"] in kinds]
         file = folder / f"{tenant['name']}.yaml"
         file.write_text(yaml.safe_dump(tenant, sort_keys=False))
         files.append(file)

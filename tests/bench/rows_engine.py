@@ -44,7 +44,7 @@ PATIENT = {"first_token": "30s", "total": "30s"}
 class Trial:
     """One run: its size, its installation, and what is started once for several rows."""
 
-    def __init__(self, servers, root, report, wanted, small, is_long):
+    def __init__(self, servers, root, report, wanted, small, is_long, kinds=("sms",)):
         self.servers = servers
         self.root = root
         self.report = report
@@ -52,7 +52,8 @@ class Trial:
         self.small = small
         self.is_long = is_long
         self.pairs = 1 if small else 5
-        self.desk = BenchDesk(servers, root / "desk", "bench", self.size(TENANTS), PATIENT)
+        self.desk = BenchDesk(servers, root / "desk", "bench", self.size(TENANTS), PATIENT,
+                              kinds)
         self.bench = Bench(self.desk, report, self.pairs, 90 if small else 180)
         self._stand = None
 
@@ -95,10 +96,15 @@ class Trial:
 
 
 def run(servers, root, report, wanted, small, is_long):
-    """The wanted rows; report.failed names those that could not be measured."""
-    trial = Trial(servers, root, report, wanted, small, is_long)
+    """The wanted rows."""
+    run_groups(Trial(servers, root, report, wanted, small, is_long), GROUPS)
+
+
+def run_groups(trial, groups):
+    """Those of the trial's wanted rows; report.failed names what could not be measured."""
+    report, wanted = trial.report, trial.wanted
     try:
-        for rows, measure in GROUPS:
+        for rows, measure in groups:
             if not wanted & set(rows):
                 continue
             begin = time.monotonic()

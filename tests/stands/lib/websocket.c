@@ -202,7 +202,10 @@ static bool on_frame(void *user, int opcode, const char *data, size_t len)
             ws->options.closed(ws->options.user, code, why);
         ws->detached = true;
         return false;
-    } else if (opcode != STAND_FRAME_PONG) {
+    } else if (opcode == STAND_FRAME_PONG) {
+        if (ws->options.pong)
+            ws->options.pong(ws->options.user);
+    } else {
         ws->options.message(ws->options.user, opcode == STAND_FRAME_TEXT, data, len);
     }
     return ws->state == OPEN || ws->state == CLOSING;

@@ -26,6 +26,8 @@ struct stand_websocket_options {
     /* The connection is over, and not by this side: the peer's close code, 1006 when there was
      * none, or the code that this side gave a peer that broke the protocol. */
     void (*closed)(void *user, int code, const char *why);
+    /* The answer to a ping; may be NULL. */
+    void (*pong)(void *user);
     void *user;
 };
 
