@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/stop.h"
 #include "base/text.h"
 #include "contract/event.h"
 #include "counters.h"
@@ -14,6 +15,7 @@
 #include "service/log.h"
 #include "words.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,10 +201,22 @@ static void forget(struct live *live)
     timer_start(calls->gone_timer, 0, 0);
 }
 
+/* Entered, and nothing of it done: where a test ends the process once in each state. */
+static void reach_state(const struct live *live)
+{
+    char subject[64];
+    if (!FRONTDESK_STOP_POINTS)
+        return;
+    snprintf(subject, sizeof subject, "%s %s", call_state_name(call_state(live->call)), live->sid);
+    STOP_POINT("ingress.state", subject);
+}
+
 /* After each event: `state` is the call's before it. The call may be freed in here. */
 static void settle(struct live *live, enum call_state state)
 {
     struct calls *calls = live->calls;
+    if (call_state(live->call) != state)
+        reach_state(live);
     do_acts(live);
     while (live->failed && !live->over) {
         live->failed = false;
