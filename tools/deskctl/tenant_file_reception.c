@@ -21,10 +21,10 @@ static void check_marks(struct problems *problems, const struct wording_key *key
     const int length = (int)strcspn(wrong, "}") + (wrong[strcspn(wrong, "}")] == '}');
     if (key->names_business)
         problems_add(problems, node->line,
-                     "%s: \"%.*s\" is no placeholder; write {business} or no braces", key->name,
+                     "%s: \"%.*s\" is not known; write {business} or no braces", key->name,
                      length < 40 ? length : 40, wrong);
     else
-        problems_add(problems, node->line, "%s: takes no placeholder; write it without braces",
+        problems_add(problems, node->line, "%s: takes no {business}; write it without braces",
                      key->name);
 }
 
