@@ -20,10 +20,12 @@ static void check_marks(struct problems *problems, const struct wording_key *key
         return;
     const int length = (int)strcspn(wrong, "}") + (wrong[strcspn(wrong, "}")] == '}');
     if (key->names_business)
-        problems_add(problems, node->line, "%s: \"%.*s\" is no mark; write {business} or no braces",
-                     key->name, length < 40 ? length : 40, wrong);
+        problems_add(problems, node->line,
+                     "%s: \"%.*s\" is not known; write {business} or no braces", key->name,
+                     length < 40 ? length : 40, wrong);
     else
-        problems_add(problems, node->line, "%s: takes no mark; write it without braces", key->name);
+        problems_add(problems, node->line, "%s: takes no {business}; write it without braces",
+                     key->name);
 }
 
 void section_read_reception(struct section *section, const struct yaml_node *node)

@@ -1,4 +1,4 @@
-/* Unit tests of `reception:`: the business's own words, their marks, and the notice about a
+/* Unit tests of `reception:`: the business's own words, their placeholders, and the notice about a
  * language that the desk has no words in. */
 #include "section_rig.h"
 
@@ -17,11 +17,11 @@ static const struct bad_section bad[] = {
     {"reception: {}\n", "1: reception needs words:; add it\n"},
     {"reception:\n  words:\n    nobdy: x\n", "3: words has no \"nobdy\"; did you mean nobody?\n"},
     {"reception:\n  words:\n    offer: Hi from {busines}.\n",
-     "3: offer: \"{busines}\" is no mark; write {business} or no braces\n"},
+     "3: offer: \"{busines}\" is not known; write {business} or no braces\n"},
     {"reception:\n  words:\n    offer: \"{business} } x\"\n",
-     "3: offer: \"}\" is no mark; write {business} or no braces\n"},
+     "3: offer: \"}\" is not known; write {business} or no braces\n"},
     {"reception:\n  words:\n    noted: \"{business}:\"\n",
-     "3: noted: takes no mark; write it without braces\n"},
+     "3: noted: takes no {business}; write it without braces\n"},
     {"reception:\n  words:\n    noted: \"" SIXTY "!\"\n",
      "3: noted: has 61 characters; shorten it to 60\n"},
     {"reception:\n  words:\n    thanks: \"\"\n",
