@@ -26,8 +26,9 @@ static const char lock_turns_sql[] =
     " ON t.tenant_id = i.tenant_id AND t.id = i.turn_id ORDER BY 1) AS x";
 
 /* A message is a task of its own: it opens always and stands in no wish's way, whoever has accepted
- * it. A wish for a person opens nothing where somebody has accepted one, where people are being
- * asked or this turn has asked them, and where nobody is to be asked and one is listed. */
+ * it; nor does a call that somebody took, for that talk is over. A wish for a person opens nothing
+ * where somebody has accepted one, where people are being asked or this turn has asked them, and
+ * where nobody is to be asked and one is listed. */
 static const char open_sql[] =
     "WITH begun AS (SELECT k.tenant_id, k.id, k.turn_id, t.conversation_id FROM tool_calls k"
     " JOIN turns t ON t.tenant_id = k.tenant_id AND t.id = k.turn_id"
@@ -37,7 +38,8 @@ static const char open_sql[] =
     " THEN 'asked' ELSE 'listed' END AS word FROM begun b"
     " JOIN escalations o ON o.tenant_id = b.tenant_id AND o.conversation_id = b.conversation_id"
     " AND o.id <> b.id WHERE $3::text <> 'message' AND o.reason <> 'message'"
-    " AND (o.state = 'accepted' OR (o.state = 'open' AND (o.rota = 'running' OR NOT $8::boolean"
+    " AND ((o.state = 'accepted' AND o.transfer IS NULL) OR (o.state = 'open' AND (o.rota = "
+    "'running' OR NOT $8::boolean"
     " OR (o.turn_id = b.turn_id AND o.rota <> 'none'))))"
     " ORDER BY o.state = 'accepted' DESC, o.rota = 'running' DESC LIMIT 1),"
     " made AS (INSERT INTO escalations (tenant_id, id, conversation_id, turn_id, reason,"
@@ -104,7 +106,7 @@ static const char of_turns_sql[] =
     " AND t.worker = $1::uuid AND t.state <> 'running'),"
     " known AS (SELECT a.*, EXISTS (SELECT FROM escalations o WHERE o.tenant_id = a.tenant_id"
     " AND o.conversation_id = a.conversation_id AND o.id <> a.id AND o.state = 'accepted'"
-    " AND o.reason <> 'message') AS taken FROM asked a),"
+    " AND o.transfer IS NULL AND o.reason <> 'message') AS taken FROM asked a),"
     " said AS (UPDATE messages m SET body = k.if_taken FROM known k WHERE k.taken"
     " AND k.if_taken IS NOT NULL AND m.tenant_id = k.tenant_id AND m.turn_id = k.turn_id"
     " AND m.direction = 'out' AND EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = m.tenant_id"

@@ -30,6 +30,7 @@ static const char show_sql[] =
     " 'created_at', to_char(e.created_at AT TIME ZONE 'UTC', f.iso), 'reason', e.reason,"
     " 'state', e.state, 'rota', nullif(replace(e.rota, '_', ' '), 'none'), 'summary', e.summary,"
     " 'caller', e.caller, 'call_back', e.call_back, 'promised', e.promised,"
+    " 'transfer', e.transfer_to || ': ' || replace(e.transfer, '_', ' '),"
     " 'accepted_by', e.accepted_by,"
     " 'accepted_at', to_char(e.accepted_at AT TIME ZONE 'UTC', f.iso), 'closed_by', e.closed_by,"
     " 'closed_at', to_char(e.closed_at AT TIME ZONE 'UTC', f.iso),"

@@ -91,7 +91,9 @@ static const char unheard_sql[] =
     " EXISTS (SELECT FROM escalations e WHERE e.tenant_id = b.tenant_id AND e.id = b.id)"
     " OR EXISTS (SELECT FROM appointments a WHERE a.tenant_id = b.tenant_id"
     " AND a.call_id = b.id) OR EXISTS (SELECT FROM appointment_changes h"
-    " WHERE h.tenant_id = b.tenant_id AND h.call_id = b.id) AS is_there) AS f"
+    " WHERE h.tenant_id = b.tenant_id AND h.call_id = b.id)"
+    " OR EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = b.tenant_id AND d.id = b.id)"
+    " AS is_there) AS f"
     " WHERE k.tenant_id = b.tenant_id AND k.id = b.id AND k.state = 'started'";
 
 /* ---- store ---- */

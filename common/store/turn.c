@@ -108,6 +108,11 @@ static const char lock_sessions_sql[] =
     " WHERE w.tenant_id = p.tenant_id AND w.conversation_id = p.id AND w.direction = 'in')"        \
     " ORDER BY p.closed_at DESC LIMIT 1) ORDER BY s.up_to DESC LIMIT 1)"
 
+/* The number that the caller would be texted from: the one that he called, if it sends texts. */
+#define TEXT_NUMBER_SQL                                                                            \
+    "(SELECT x.address FROM channels x WHERE x.tenant_id = j.tenant_id AND x.kind = 'sms'"         \
+    " AND x.removed_at IS NULL ORDER BY x.address = j.ours DESC, x.created_at, x.id LIMIT 1)"
+
 /* Workers whose start was overtaken while their lease ran (a record that came again names its
  * claimer over a live worker), with the lease as it was then. One that died without another renewal
  * was gone already: that start was lost. One that renewed was alive. The others are judged later.
@@ -133,8 +138,8 @@ static const char start_sql[] =
     " $6::boolean[], $7::boolean[]) WITH ORDINALITY"
     " AS t (tenant_id, session_id, conversation_id, new_turn_id, recompute, suspect_slot, n)),"
     " seen AS (SELECT i.*, s.fence, s.claimed, s.turn_id, s.turn_number, s.worker AS owner,"
-    " s.kind AS channel, s.call_sid, s.stream_partition, t.number, t.heard, t.heard_reason,"
-    " t.answers,"
+    " s.kind AS channel, s.call_sid, s.stream_partition, s.remote_address, ch.address AS ours,"
+    " t.number, t.heard, t.heard_reason, t.answers,"
     " c.epoch, c.held_by, c.contact_id, s.conversation_id AS now_conversation, ch.assistant_id,"
     " a.current_version, o.events[1:50] AS events, o.message_ids[1:50] AS message_ids,"
     " o.traceparent, o.stale,"
@@ -223,7 +228,9 @@ static const char start_sql[] =
     " CASE WHEN j.kind IN ('run', 'fail') THEN " RECEPTION_SQL " END,"
     " j.call_sid, j.stream_partition, CASE WHEN j.again THEN j.number ELSE j.turn_number + 1 END,"
     " j.again, j.heard, j.heard_reason, j.answers,"
-    " EXISTS (SELECT FROM kb_documents d WHERE d.tenant_id = j.tenant_id)"
+    " EXISTS (SELECT FROM kb_documents d WHERE d.tenant_id = j.tenant_id),"
+    " CASE WHEN j.channel = 'voice' THEN j.remote_address END,"
+    " CASE WHEN j.channel = 'voice' THEN " TEXT_NUMBER_SQL " END"
     " FROM judged j ORDER BY j.n";
 
 /* The ingress has said what became of the words before their commit came. */
@@ -446,6 +453,8 @@ bool turn_read_started_at(const struct pg_answer *answer, int s, int row, struct
         .heard_reason = pg_text(r, s, row, 26),
         .answers = pg_text(r, s, row, 27),
         .has_knowledge = pg_bool(r, s, row, 28),
+        .caller = pg_text(r, s, row, 29),
+        .text_number = pg_text(r, s, row, 30),
     };
     return true;
 }

@@ -100,6 +100,8 @@ struct turn_started {
     const char *heard;        /* what of it was heard, as far as is known */
     const char *heard_reason; /* why the ingress said so last, or "anew"; "" if it has not */
     const char *answers;      /* text[] literal: the events of the start before; "" if none */
+    const char *caller;       /* his number, or what he is known by who withholds it */
+    const char *text_number;  /* ours that he could be texted from; "" if there is none */
 };
 
 /* Reads row `row`, texts borrowed from the answer; false when there is none. */

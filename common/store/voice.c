@@ -170,6 +170,20 @@ static const char end_sql[] =
             " AND s.ended_at IS NULL",
             "$3::timestamptz");
 
+/* The desk has taken its leave, and the caller did not stay: what he began is done. A goodbye that
+ * he cut into was none. */
+static const char close_sql[] =
+    "UPDATE conversations c SET closed_at = clock_timestamp() FROM channel_sessions s"
+    " JOIN turns t ON t.tenant_id = s.tenant_id AND t.session_id = s.id"
+    " AND t.number = s.turn_number AND t.outcome = 'reply'"
+    " AND t.heard_reason IS DISTINCT FROM 'interrupt'"
+    " WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid AND s.ended_at IS NOT NULL"
+    " AND EXISTS (SELECT FROM tool_calls k WHERE k.tenant_id = t.tenant_id AND k.turn_id = t.id"
+    " AND k.name = 'end_conversation' AND k.outcome = 'ok')"
+    " AND c.tenant_id = s.tenant_id AND c.id = s.conversation_id AND c.closed_at IS NULL"
+    " AND c.held_by IS NULL AND NOT EXISTS (SELECT FROM channel_sessions o"
+    " WHERE o.tenant_id = c.tenant_id AND o.conversation_id = c.id AND o.due_at IS NOT NULL)";
+
 /* Of which nothing was heard for so long; their ingress died, or its record was lost. */
 static const char silent_sql[] =
     END_SQL("SELECT s.* FROM channel_sessions s WHERE s.call_at < clock_timestamp()"
@@ -191,7 +205,8 @@ static const char silent_sql[] =
 static const char resume_sql[] =
     "WITH call AS MATERIALIZED (SELECT s.tenant_id, s.id, s.fence, s.turn_number, s.call_sid,"
     " s.stream_partition, c.epoch, z.language, t.id AS turn_id, h.heard,"
-    " coalesce(m.body, '') AS body, coalesce(length(h.heard) < length(m.body), false) AS half"
+    " coalesce(m.body, '') AS body, coalesce(length(h.heard) < length(m.body), false) AS half,"
+    " coalesce(t.outcome = 'transfer' AND h.heard = '', false) AS is_news"
     " FROM channel_sessions s JOIN conversations c ON c.tenant_id = s.tenant_id"
     " AND c.id = s.conversation_id JOIN tenants z ON z.id = s.tenant_id"
     " LEFT JOIN turns t ON t.tenant_id = s.tenant_id AND t.session_id = s.id"
@@ -214,7 +229,8 @@ static const char resume_sql[] =
     " AND t.tenant_id = l.tenant_id AND t.id = l.turn_id)"
     " SELECT l.call_sid, l.stream_partition, l.epoch, l.fence + 1,"
     " CASE WHEN l.half THEN l.turn_id END, l.turn_number + (NOT l.half)::integer,"
-    " coalesce(l.heard, ''), CASE WHEN l.half THEN l.body ELSE '' END, l.language FROM call l";
+    " coalesce(l.heard, ''), CASE WHEN l.half THEN l.body ELSE '' END, l.language,"
+    " l.is_news FROM call l";
 
 static const char ask_sql[] =
     "SELECT coalesce(t.heard, ''), coalesce(t.heard_reason, '') FROM turns t"
@@ -307,6 +323,9 @@ void voice_add_end(struct pg_unit *unit, struct arena *arena, const struct voice
     pg_param(statement, end->tenant);
     pg_param(statement, text_of(arena, &end->session));
     pg_param(statement, at);
+    statement = pg_add(unit, close_sql);
+    pg_param(statement, end->tenant);
+    pg_param(statement, text_of(arena, &end->session));
 }
 
 void voice_add_silent(struct pg_unit *unit, struct arena *arena, int64_t silent_ms)
@@ -350,6 +369,7 @@ bool voice_read_resumed(const struct pg_answer *answer, int s, struct voice_resu
         .heard = pg_text(r, s, 0, 6),
         .body = pg_text(r, s, 0, 7),
         .language = pg_text(r, s, 0, 8),
+        .is_news = pg_bool(r, s, 0, 9),
     };
     return true;
 }

@@ -72,7 +72,9 @@ struct voice_end_of_call {
 
 /* Adds it: what runs is over, with what was heard as its reply; what was said and of which nobody
  * told how far it was heard is settled by an estimate; what the caller said last and nobody
- * answered is late, for people to see. Behind voice_add_locks; 1 statement, no rows. */
+ * answered is late, for people to see; the conversation closes if the desk had ended it
+ * (end_conversation) and nothing else of it is due. Behind voice_add_locks; 2 statements, no rows.
+ */
 void voice_add_end(struct pg_unit *unit, struct arena *arena, const struct voice_end_of_call *end);
 
 /* Adds the same for calls of which nothing was heard for so long, at most 50; 1 statement. */
@@ -96,6 +98,7 @@ struct voice_resumed {
     int64_t number;
     const char *heard, *body; /* of that turn */
     const char *language;     /* the tenant's */
+    bool is_news;             /* nothing of it was said before: it needs no bridge */
 };
 
 /* Another socket of a call, as its setup tells. */

@@ -213,12 +213,21 @@ static void read_tools(struct entry *entry, const struct json *names)
             log_warn("assistant.tool_unknown", LOG_TEXT("assistant", entry->id));
             continue;
         }
-        add_tool(entry, &assistant->tools, tool);
+        add_tool(entry, tool->on_calls ? &assistant->call_tools : &assistant->tools, tool);
         if (tool->when_closed)
             add_tool(entry, &assistant->message_tools, tool);
     }
     if (!assistant_may_use(&assistant->message_tools, tool_take_message.name))
         add_tool(entry, &assistant->message_tools, &tool_take_message);
+}
+
+/* Behind those of calls alone. */
+static void fill_call_tools(struct assistant *assistant)
+{
+    struct assistant_tools *calls = &assistant->call_tools;
+    for (size_t i = 0; i < assistant->tools.count && calls->count < ASSISTANT_TOOLS_MAX; i++)
+        calls->items[calls->count++] = assistant->tools.items[i];
+    calls->tokens = tokens_of_tools(calls->items, calls->count);
 }
 
 struct llm_request assistant_request(const struct assistant_model *model)
@@ -312,10 +321,12 @@ static int read_config(struct entry *entry, const struct assistant_row *row, str
     read_tools(entry, json_member(config, "tools"));
     read_http_tools(entry, json_member(config, "http_tools"));
     a->tools.tokens = tokens_of_tools(a->tools.items, a->tools.count);
+    fill_call_tools(a);
     a->message_tools.tokens = tokens_of_tools(a->message_tools.items, a->message_tools.count);
     prompt_fix(entry->arena, &a->profile, &a->workflow, &a->fixed);
     a->budget = budget_read(json_member(config, "budgets"));
     triggers_read(entry->arena, json_member(config, "escalation"), &a->triggers);
+    phone_plan_read(entry->arena, config, &a->phone);
     int rc = 0;
     for (const struct json *m = json_first(json_member(config, "models")); m != NULL && rc == 0;
          m = json_next(m))

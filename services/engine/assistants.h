@@ -10,6 +10,7 @@
 #include "base/uuid.h"
 #include "engine.h"
 #include "llm/llm.h"
+#include "phone_plan.h"
 #include "prompt/profile.h"
 #include "prompt/prompt.h"
 #include "prompt/wording.h"
@@ -53,13 +54,15 @@ struct assistant {
     struct wording words;            /* what the desk says by itself, in the tenant's language */
     struct assistant_model models[ASSISTANT_MODELS_MAX];
     size_t model_count;
-    struct assistant_tools tools;                    /* what its models may call */
+    struct assistant_tools tools;                    /* what its models may call, */
+    struct assistant_tools call_tools;               /* on the phone, */
     struct assistant_tools message_tools;            /* and while only messages are taken */
     struct tenant_tool http_tools[TENANT_TOOLS_MAX]; /* those of them that are the tenant's */
     size_t http_tool_count;
     struct workflow workflow;
     struct prompt_fixed fixed; /* of profile and workflow */
     struct triggers triggers;
+    struct phone_plan phone;
     struct usage_limits budget; /* of the tenant */
 };
 

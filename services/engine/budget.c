@@ -53,7 +53,8 @@ struct usage_amounts budget_worst(const struct assistant *assistant, int64_t pro
                                   const struct rounds *rounds, bool raced)
 {
     struct usage_amounts lost = {0}, worst = {.segments = SEGMENTS_WORST};
-    const int64_t calls = assistant->tools.count > 0 ? ROUNDS_MAX - (int64_t)rounds->count + 1 : 1;
+    const int64_t calls =
+        assistant->call_tools.count > 0 ? ROUNDS_MAX - (int64_t)rounds->count + 1 : 1;
     for (size_t i = 0; i < assistant->model_count; i++) {
         const struct assistant_model *model = &assistant->models[i];
         const int64_t answer = model->max_tokens > 0 ? model->max_tokens : ANSWER_TOKENS_MAX;

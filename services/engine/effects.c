@@ -7,11 +7,14 @@
 #include "base/mem.h"
 #include "base/stop.h"
 #include "counters.h"
+#include "crypto/crypto.h"
 #include "service/log.h"
 #include "session.h"
 #include "store/round.h"
 #include "tool_http.h"
 #include "tools.h"
+#include "voice.h"
+#include "wake_up.h"
 #include "json/json.h"
 
 #include <stdlib.h>
@@ -43,6 +46,18 @@ static struct rounds_call *next_call(struct session *session)
     return rounds_next(&session->rounds, session->turn.claimed);
 }
 
+/* Whom a call's tools may reach: the caller, and nobody that the model names. */
+static void add_caller(const struct session *session, struct tool_call *call)
+{
+    const struct engine_shared *shared = session->engine->shared;
+    const char *parts[] = {"session", session->tenant, "sms", session->turn.text_number,
+                           session->turn.caller};
+    call->caller = session->turn.caller;
+    call->text_number = session->turn.text_number;
+    call->text_session = crypto_ident(shared->id_key, parts, sizeof parts / sizeof parts[0]);
+    call->answer_within_ms = shared->settings.answer_within_ms;
+}
+
 static struct effect *effect_new(struct session *session, const struct rounds_call *call)
 {
     struct effect *effect = xcalloc(1, sizeof *effect);
@@ -56,7 +71,11 @@ static struct effect *effect_new(struct session *session, const struct rounds_ca
                                       .tenant = arena_strdup(effect->arena, session->tenant),
                                       .id = call->id,
                                       .contact = session->turn.contact,
-                                      .conversation = session->turn.conversation};
+                                      .conversation = session->turn.conversation,
+                                      .caller = "",
+                                      .text_number = ""};
+    if (session->voice != NULL)
+        add_caller(session, &effect->call);
     return effect;
 }
 
@@ -198,6 +217,9 @@ static void read_result(struct session *session, struct effect *effect,
 {
     struct tool_result result = {.outcome = "failed"};
     effect->tool->read(&effect->call, answer, effect->begins ? ROUND_CALL_STATEMENTS : 0, &result);
+    if (!uuid_is_nil(&result.wake_delivery))
+        wake_up_send(session->engine, session->tenant, &result.wake_session, &result.wake_delivery,
+                     NULL);
     finish(session, effect, result.outcome, result.text);
 }
 
@@ -373,11 +395,15 @@ static bool find_tool(const struct session *session, struct effect *effect, cons
     return true;
 }
 
-static const char *why_not(const struct assistant *assistant, const char *name)
+static const char *why_not(const struct session *session, const struct assistant *assistant,
+                           const char *name)
 {
-    return assistant_may_use(&assistant->tools, name)
-               ? "not outside the opening hours: only messages are taken, with take_message"
-               : "there is no tool of that name";
+    if (!assistant_may_use(&assistant->call_tools, name))
+        return "there is no tool of that name";
+    const struct tool *tool = tools_named(name);
+    return tool != NULL && tool->on_calls && session->voice == NULL
+               ? "only on a phone call"
+               : "not outside the opening hours: only messages are taken, with take_message";
 }
 
 static int read_arguments(const struct session *session, struct effect *effect, const char *text,
@@ -410,7 +436,7 @@ static void run_call(struct session *session, const struct rounds_call *call)
     const struct rounds_call *before;
     struct err err;
     if (!find_tool(session, effect, call->name))
-        refuse(session, effect, why_not(effect->call.assistant, call->name));
+        refuse(session, effect, why_not(session, effect->call.assistant, call->name));
     else if (call->outcome != NULL)
         finish(session, effect, arena_strdup(effect->arena, call->outcome),
                arena_strdup(effect->arena, call->result));
@@ -421,6 +447,7 @@ static void run_call(struct session *session, const struct rounds_call *call)
                arena_strdup(effect->arena, before->result));
     else {
         effect->call.arguments = effect->arguments;
+        voice_tool_began(session, &effect->call.id);
         take_effect(session, effect);
     }
 }

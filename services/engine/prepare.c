@@ -91,8 +91,8 @@ void prepare_commit(struct session *session, const char *outcome, const char *te
     session->commit = commit_of(session, outcome, reply.body);
     if (voice_is_cut(session) && reply.body[0] == '\0')
         session->commit.event_state = "late"; /* the ingress has said its own words, for people */
-    session->commit.ends =
-        strcmp(outcome, "reply") == 0 &&
+    session->commit.ends = /* a call may still go on behind its goodbye: it closes at its end */
+        session->voice == NULL && strcmp(outcome, "reply") == 0 &&
         rounds_have_done(&session->rounds, session->turn.claimed, tool_end_conversation.name);
     session->commit.passages = text != NULL ? session->prompt_passages : reply.passages;
     session->commit.prompt = session->prompt_record;

@@ -187,7 +187,6 @@ static void act_run_tools(struct session *session)
 {
     run_clock(session);
     session->ready_ms = 0;
-    voice_tools_began(session);
     effects_run(session);
 }
 

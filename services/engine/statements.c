@@ -159,6 +159,8 @@ static void keep_turn(struct session *session, const struct turn_started *starte
     session->turn.heard = arena_strdup(session->arena, started->heard);
     session->turn.heard_reason = arena_strdup(session->arena, started->heard_reason);
     session->turn.answers = arena_strdup(session->arena, started->answers);
+    session->turn.caller = arena_strdup(session->arena, started->caller);
+    session->turn.text_number = arena_strdup(session->arena, started->text_number);
     session->turn.rounds = NULL; /* read below, and borrowed */
     session->started_ms = clock_mono_ms();
     session->briefing = (struct briefing){.ready = false};

@@ -18,6 +18,7 @@
 #include "think_inside.h"
 #include "tools.h"
 #include "voice.h"
+#include "voice_end.h"
 
 #include <string.h>
 
@@ -126,8 +127,8 @@ bool think_quotes_rules(struct session *session, const char *reply)
     size_t count = 0;
     for (size_t i = 0; i < PROMPT_RULES; i++)
         texts[count++] = prompt_rules[i];
-    for (size_t i = 0; assistant != NULL && i < assistant->tools.count; i++) {
-        const struct tool *tool = tools_named(assistant->tools.items[i].name);
+    for (size_t i = 0; assistant != NULL && i < assistant->call_tools.count; i++) {
+        const struct tool *tool = tools_named(assistant->call_tools.items[i].name);
         if (tool != NULL)
             texts[count++] = tool->description;
     }
@@ -220,9 +221,9 @@ static void wait_for_model(struct session *session, int64_t wait_ms)
 const struct assistant_tools *think_tools(const struct session *session,
                                           const struct assistant *assistant)
 {
-    return briefing_says(&session->briefing, assistant, WORKFLOW_TAKE_MESSAGE)
-               ? &assistant->message_tools
-               : &assistant->tools;
+    if (briefing_says(&session->briefing, assistant, WORKFLOW_TAKE_MESSAGE))
+        return &assistant->message_tools;
+    return session->voice != NULL ? &assistant->call_tools : &assistant->tools;
 }
 
 /* The setting, or what that model can take beside its answer. */
@@ -519,8 +520,10 @@ void think_assistant_ready(struct session *session, const struct assistant *assi
         return;
     if (assistant == NULL)
         session_apply(session, EVENT_NO_MODEL);
-    else if (!voice_is_ready(session, assistant))
+    else if (!voice_is_ready(session))
         return; /* it asks how far the turn was heard, or the turn is over */
+    else if (voice_end_says(session, assistant))
+        return; /* the turn has ended with words of ours */
     else if (briefing_is_needed(assistant) && !session->briefing.ready)
         briefing_read(session); /* what the reception may quote comes with it */
     else if (briefing_says(&session->briefing, assistant, WORKFLOW_CLOSED_TEXT) &&

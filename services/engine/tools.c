@@ -12,8 +12,9 @@
 #define RESULT_MAX    (16 * 1024)
 
 static const struct tool *const all[] = {
-    &tool_take_message, &tool_escalate,   &tool_end_conversation, &tool_check_availability,
-    &tool_book,         &tool_reschedule, &tool_cancel,           &tool_search_knowledge};
+    &tool_take_message, &tool_escalate,      &tool_end_conversation, &tool_check_availability,
+    &tool_book,         &tool_reschedule,    &tool_cancel,           &tool_search_knowledge,
+    &tool_send_text,    &tool_transfer_call, &tool_switch_language};
 #define COUNT (sizeof all / sizeof *all)
 
 struct tools {

@@ -22,12 +22,19 @@ struct tool_call {
     const char *tenant;
     struct uuid id, contact, conversation;
     const struct json *arguments; /* checked against the tool's parameters */
+
+    /* On a call; "" and nil else. */
+    const char *caller;       /* his number, or what he is known by who withholds it */
+    const char *text_number;  /* ours that he could be texted from; "": none */
+    struct uuid text_session; /* of texts between the two */
+    int64_t answer_within_ms;
 };
 
 /* What the model is answered: JSON in the arena. */
 struct tool_result {
     const char *outcome; /* "ok", "refused", "failed" */
     const char *text;
+    struct uuid wake_session, wake_delivery; /* what it has sent, for the responder; nil: nothing */
 };
 
 struct tool {
@@ -38,6 +45,7 @@ struct tool {
     const char *(*fit)(struct arena *arena, const struct workflow *workflow);
     bool changes;     /* its call begins before its effect, in the same unit */
     bool when_closed; /* also while the business is closed and only takes messages */
+    bool on_calls;    /* only on the phone */
     /* Adds the effect's statements; NULL: it has none. -1: refused, with a message that the model
      * can mend by. */
     int (*add)(const struct tool_call *call, struct pg_unit *unit, struct err *err);
@@ -52,7 +60,8 @@ struct tool {
 };
 
 extern const struct tool tool_take_message, tool_escalate, tool_end_conversation,
-    tool_check_availability, tool_book, tool_reschedule, tool_cancel, tool_search_knowledge;
+    tool_check_availability, tool_book, tool_reschedule, tool_cancel, tool_search_knowledge,
+    tool_send_text, tool_transfer_call, tool_switch_language;
 
 struct tools;
 

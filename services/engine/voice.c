@@ -16,6 +16,7 @@
 #include "service/log.h"
 #include "speak.h"
 #include "store/voice.h"
+#include "voice_end.h"
 #include "voice_stream.h"
 #include "voice_words.h"
 
@@ -33,7 +34,14 @@
 static const char channel_rules[] =
     "This is a phone call now, not a text message: what you write is spoken to the caller. Use one "
     "to three short spoken sentences, ask one thing at a time, and write no lists, no mark-up, no "
-    "links and no emoji. Say dates, times and numbers as one says them aloud.\n";
+    "links and no emoji. Say dates, times and numbers as one says them aloud. If the caller asks "
+    "you "
+    "to repeat something, say it again in other and fewer words; if he asks you to speak slower, "
+    "use "
+    "very short sentences, one fact each, and read numbers out digit by digit. \"[keys pressed: "
+    "...]\" is what he typed on the keypad of his telephone, as an answer to what you asked; a "
+    "\"#\" "
+    "only ends it.\n";
 
 struct voice {
     struct session *session;
@@ -51,6 +59,8 @@ struct voice {
     char *skip;          /* what it may repeat; NULL: nothing */
     char *heard;         /* as far as the row knows */
     struct timer *poll, *filler;
+    struct uuid covered;           /* the tool call that the filler is for */
+    char lang[VOICE_LANG_MAX + 1]; /* that a turn of this engine has switched to; "": the usual */
     int64_t ask_until_ms, token_ms, sent_ms;
     int64_t sounds_ms; /* until when what has left sounds, about */
 };
@@ -70,7 +80,9 @@ static void send_frame(struct voice *voice, struct voice_frame frame)
     frame.seq = voice->seq++;
     voice->sent_ms = clock_mono_ms();
     frame.text = frame.text != NULL ? frame.text : "";
-    frame.lang = frame.keys = frame.handoff = "";
+    frame.handoff = frame.handoff != NULL ? frame.handoff : "";
+    frame.lang = frame.lang != NULL ? frame.lang : "";
+    frame.keys = "";
     voice_stream_send(session->engine, voice->partition, &frame);
 }
 
@@ -133,6 +145,8 @@ static void give(struct voice *voice, const char *piece)
 
 static const char *language_of(struct session *session)
 {
+    if (session->voice->lang[0] != '\0')
+        return session->voice->lang;
     const struct assistant *assistant = think_assistant(session);
     return assistant != NULL ? assistant->profile.language : "en";
 }
@@ -144,10 +158,21 @@ static void give_pieces(struct voice *voice)
         give(voice, piece);
 }
 
+/* The language that the turn has chosen is of all words that follow. */
+static void speak_language(struct voice *voice)
+{
+    const char *lang = voice_end_language(voice->session);
+    if (lang == NULL || strcmp(lang, voice->lang) == 0)
+        return;
+    snprintf(voice->lang, sizeof voice->lang, "%s", lang);
+    send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_LANGUAGE, .lang = voice->lang});
+}
+
 static void begin_answer(struct voice *voice)
 {
     if (voice->speak != NULL)
         return;
+    speak_language(voice);
     voice->speak = speak_new(language_of(voice->session));
     voice->gap = true;
 }
@@ -191,6 +216,14 @@ const char *voice_answered(struct session *session)
     return said_of(voice);
 }
 
+const char *voice_say(struct session *session, const char *words)
+{
+    struct voice *voice = session->voice;
+    begin_answer(voice);
+    speak_add(voice->speak, words, strlen(words));
+    return voice_answered(session);
+}
+
 void voice_broke_off(struct session *session)
 {
     struct voice *voice = session->voice;
@@ -200,6 +233,15 @@ void voice_broke_off(struct session *session)
     strbuf_clear(&voice->held);
     free(voice->skip);
     voice->skip = voice->said.length > 0 ? xstrdup(voice->said.data) : NULL;
+}
+
+/* The turn's last frame: its words are over, or the relay session is, too. */
+static void send_end(struct voice *voice, const char *handoff)
+{
+    if (handoff != NULL)
+        send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_END, .handoff = handoff});
+    else if (voice->said.length > 0)
+        send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_TEXT, .last = true});
 }
 
 const char *voice_concluded(struct session *session, const char *body, bool is_spoken)
@@ -217,12 +259,9 @@ const char *voice_concluded(struct session *session, const char *body, bool is_s
         free(voice->skip);
         voice->skip = NULL;
         voice->is_withheld = false;
-        begin_answer(voice);
-        speak_add(voice->speak, body, strlen(body));
-        end_answer(voice);
+        voice_say(session, body);
     }
-    if (voice->said.length > 0)
-        send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_TEXT, .last = true});
+    send_end(voice, is_spoken ? voice_end_handoff(session) : NULL);
     return said_of(voice);
 }
 
@@ -327,7 +366,7 @@ static void on_poll(void *arg)
     pg_submit(session->engine->pg, &unit);
 }
 
-bool voice_is_ready(struct session *session, const struct assistant *assistant)
+bool voice_is_ready(struct session *session)
 {
     struct voice *voice = session->voice;
     if (voice == NULL)
@@ -340,7 +379,7 @@ bool voice_is_ready(struct session *session, const struct assistant *assistant)
         voice->is_asking = true;
         voice->ask_until_ms =
             clock_mono_ms() + session->engine->shared->settings.voice_heard_wait_ms;
-        say_aside(voice, voice_words_of(assistant->profile.language)->bridge);
+        say_aside(voice, voice_words_of(language_of(session))->bridge);
         timer_start(voice->poll, ASK_EVERY_MS, 0);
     }
     return !voice->asks;
@@ -351,12 +390,15 @@ const char *voice_brief(struct session *session)
     const struct voice *voice = session->voice;
     if (voice == NULL)
         return NULL;
+    const char *rules = channel_rules;
+    if (voice->lang[0] != '\0')
+        rules = arena_printf(session->arena, "%sThe call is held in %s now.\n", rules, voice->lang);
     if (voice->skip == NULL)
-        return channel_rules;
+        return rules;
     return arena_printf(session->arena,
                         "%sYou were cut off in the middle of this answer. The caller has heard of "
                         "it: \"%s\" Go on right behind that and repeat nothing of it.\n",
-                        channel_rules, mark_data(session->arena, voice->skip));
+                        rules, mark_data(session->arena, voice->skip));
 }
 
 /* ---- the turn ---- */
@@ -367,11 +409,13 @@ static void on_filler(void *arg)
     say_aside(voice, voice_words_of(language_of(voice->session))->filler);
 }
 
-void voice_tools_began(struct session *session)
+void voice_tool_began(struct session *session, const struct uuid *call)
 {
     struct voice *voice = session->voice;
-    if (voice != NULL && !timer_is_active(voice->filler) && !voice->is_cut)
-        timer_start(voice->filler, session->engine->shared->settings.voice_filler_ms, 0);
+    if (voice == NULL || voice->is_cut || uuid_equal(&voice->covered, call))
+        return;
+    voice->covered = *call;
+    timer_start(voice->filler, session->engine->shared->settings.voice_filler_ms, 0);
 }
 
 void voice_tools_ended(struct session *session)
@@ -553,6 +597,7 @@ void voice_moved(struct sessions *sessions, const struct uuid *session, int part
     if (voice == NULL)
         return;
     voice->partition = partition;
+    voice->lang[0] = '\0';
     voice->is_moved = voice->seq > 0 && !voice->is_over;
     if (voice->is_moved)
         session_apply(voice->session, EVENT_REDIAL);

@@ -11,7 +11,6 @@
 
 #include "session.h"
 
-struct assistant;
 struct voice_spoken;
 
 /* A start was answered with a turn: of a call it gets its voice. Called when session->turn is there
@@ -37,7 +36,7 @@ bool voice_is_cut(const struct session *session);
 bool voice_goes_on(const struct session *session);
 
 /* Whether the model can be asked; if not, think_start is called again, or the turn has ended. */
-bool voice_is_ready(struct session *session, const struct assistant *assistant);
+bool voice_is_ready(struct session *session);
 
 /* What the prompt says of this moment because it is a call, in the turn's arena; NULL: it is none.
  */
@@ -51,6 +50,9 @@ voice_on_text_fn *voice_listener(const struct session *session);
  * turn's arena; not for texts. */
 const char *voice_answered(struct session *session);
 
+/* Says words of ours as the turn's answer; returns the whole reply as voice_answered does. */
+const char *voice_say(struct session *session, const char *words);
+
 /* It broke off: what has not left is dropped, and the next answer goes on behind what has. */
 void voice_broke_off(struct session *session);
 
@@ -58,8 +60,9 @@ void voice_broke_off(struct session *session);
  * last frame leaves. Returns what the turn has said, in its arena; `body` itself for texts. */
 const char *voice_concluded(struct session *session, const char *body, bool is_spoken);
 
-/* Tools begin to work, and end. */
-void voice_tools_began(struct session *session);
+/* A tool begins to work, for the first time or again: the wait for it is covered by a word, once.
+ * Tools have ended. */
+void voice_tool_began(struct session *session, const struct uuid *call);
 void voice_tools_ended(struct session *session);
 
 /* The ingress has said how far a turn was spoken; `reason` is the contract's word, `text` all that

@@ -12,6 +12,7 @@
 #include "intake_inside.h"
 #include "service/log.h"
 #include "session.h"
+#include "store/transfer.h"
 #include "store/turn.h"
 #include "store/voice.h"
 #include "voice.h"
@@ -30,12 +31,14 @@ struct item {
         ITEM_PROMPT,
         ITEM_RESUMED, /* the call has another socket */
         ITEM_TASK,
+        ITEM_DIALLED,
         ITEM_HEARD,
         ITEM_ENDED
     } kind;
     const char *call_sid;
     int partition;
-    const char *reason;         /* of what was heard */
+    const char *reason;         /* of what was heard; what became of a transfer */
+    struct uuid dial;           /* that transfer's id */
     struct voice_spoken spoken; /* no turn: nothing is told of one */
 };
 
@@ -163,10 +166,16 @@ static int read_dialled(struct intake *intake, const struct bus_record *record, 
         [VOICE_ACCEPTED] = "a person took the call", [VOICE_REFUSED] = "the person declined",
         [VOICE_DIAL_NO_ANSWER] = "nobody answered",  [VOICE_DIAL_BUSY] = "the line was busy",
         [VOICE_DIAL_FAILED] = "it failed",           [VOICE_DIAL_HUNG_UP] = "the caller hung up"};
+    static const char *const outcomes[] = {
+        [VOICE_ACCEPTED] = "accepted",        [VOICE_REFUSED] = "refused",
+        [VOICE_DIAL_NO_ANSWER] = "no_answer", [VOICE_DIAL_BUSY] = "busy",
+        [VOICE_DIAL_FAILED] = "failed",       [VOICE_DIAL_HUNG_UP] = "hung_up"};
     struct voice_dialled dialled;
     if (voice_dialled_decode(intake->arena, record, &dialled, err) != 0)
         return -1;
-    *item = item_from(ITEM_NOTE, &dialled.call);
+    *item = item_from(ITEM_DIALLED, &dialled.call);
+    item->dial = dialled.dial;
+    item->reason = outcomes[dialled.outcome];
     *event = event_of(intake, &dialled.event, &dialled.call,
                       arena_printf(intake->arena, "Transfer of the call: %s (%lld s).",
                                    words[dialled.outcome], (long long)dialled.duration_s));
@@ -316,12 +325,34 @@ static void fill_resume(struct intake *intake, struct pg_unit *unit, const char 
     if (is_told ||
         voice_reckon(intake->engine->sessions, &event->session, intake->claim_arena, &item->spoken))
         fill_word(intake, unit, worker);
+    transfer_add_return(unit, intake->claim_arena,
+                        &(struct transfer_return){.tenant = event->tenant,
+                                                  .record = event->provider_id,
+                                                  .session = event->session});
     voice_add_resume(unit, intake->claim_arena,
                      &(struct voice_resume){.tenant = event->tenant,
                                             .record = event->provider_id,
                                             .session = event->session,
                                             .at_ms = event->event_time_ms,
                                             .is_told = is_told});
+}
+
+static void fill_end(struct pg_unit *unit, struct arena *arena, const struct inbox_event *event)
+{
+    voice_add_end(unit, arena,
+                  &(struct voice_end_of_call){.tenant = event->tenant,
+                                              .session = event->session,
+                                              .at_ms = event->event_time_ms});
+    transfer_add_end(unit, arena, event->tenant, &event->session);
+}
+
+static void fill_dialled(struct intake *intake, struct pg_unit *unit)
+{
+    const struct inbox_event *event = &intake->events[intake->first];
+    const struct item *item = item_of(intake, event);
+    transfer_add_outcome(unit, intake->claim_arena,
+                         &(struct transfer_outcome){
+                             .tenant = event->tenant, .id = item->dial, .outcome = item->reason});
 }
 
 static void fill(struct intake *intake, struct pg_unit *unit)
@@ -334,16 +365,15 @@ static void fill(struct intake *intake, struct pg_unit *unit)
     if (kind == ITEM_HEARD || kind == ITEM_ENDED) {
         fill_word(intake, unit, worker);
         if (kind == ITEM_ENDED)
-            voice_add_end(unit, arena,
-                          &(struct voice_end_of_call){.tenant = event->tenant,
-                                                      .session = event->session,
-                                                      .at_ms = event->event_time_ms});
+            fill_end(unit, arena, event);
         return;
     }
     intake->slice = make_slice(intake);
     fill_claims(intake, unit, worker);
     if (kind == ITEM_RESUMED)
         fill_resume(intake, unit, worker);
+    if (kind == ITEM_DIALLED)
+        fill_dialled(intake, unit);
     if (kind == ITEM_TASK)
         voice_add_task(unit, arena,
                        &(struct voice_task){.tenant = event->tenant,

@@ -58,9 +58,10 @@ void voice_resume(struct engine *engine, const char *tenant, const struct voice_
                             .turn = half ? resumed->turn : uuid_new()};
     if (half)
         say(&speech, (struct voice_frame){.kind = VOICE_FRAME_OPEN});
-    say(&speech, (struct voice_frame){.kind = VOICE_FRAME_TEXT,
-                                      .text = voice_words_of(resumed->language)->bridge,
-                                      .aside = true});
+    if (!resumed->is_news)
+        say(&speech, (struct voice_frame){.kind = VOICE_FRAME_TEXT,
+                                          .text = voice_words_of(resumed->language)->bridge,
+                                          .aside = true});
     if (half)
         say_rest(&speech);
     say(&speech, (struct voice_frame){.kind = VOICE_FRAME_TEXT, .last = true});

@@ -234,8 +234,9 @@ void answer_dial(const struct answer *answer, const struct handoff *handoff)
     const char *const dial[] = {"dial", uuid_format(&handoff->dial, id), NULL};
     const char *const whisper[] = {"to", channel->address, "say",
                                    fit_briefing(webhook->request->arena, handoff->briefing), NULL};
-    struct twiml_number number = {.number = handoff->to,
-                                  .url = step_url(webhook, "whisper", channel->tenant, 0, whisper)};
+    struct twiml_number number = {
+        .number = handoff->to,
+        .url = handoff->cold ? NULL : step_url(webhook, "whisper", channel->tenant, 0, whisper)};
     struct twiml_dial verb = {.action = step_url(webhook, "dialled", channel->tenant, 0, dial),
                               .timeout_s = handoff->timeout_s,
                               .caller_id = or_null(channel->voice->transfer_caller_id),

@@ -53,6 +53,7 @@ static int read_dial(struct arena *arena, const struct json *object, struct hand
     out->to = arena_strdup(arena, to);
     out->timeout_s = (int)timeout_s;
     out->briefing = arena_strdup(arena, briefing == NULL ? "" : briefing);
+    out->cold = json_member_bool(object, "cold", false);
     return 0;
 }
 

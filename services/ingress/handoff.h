@@ -26,6 +26,7 @@ struct handoff {
     const char *to;            /* DIAL: E.164 */
     int timeout_s;             /* DIAL: of ringing, 5-HANDOFF_RING_MAX_S */
     const char *briefing;      /* DIAL: what the person hears before he accepts; may be "" */
+    bool cold;                 /* DIAL: who answers is put through at once, without a briefing */
 };
 
 /* Reads it; texts are in the arena. PERMANENT "handoff.*", *out untouched: no JSON object, an

@@ -43,6 +43,8 @@ class Call:
         self.answers = True   # to `open` and to the last frame
         self.spoken = []      # (turn, text) of each taken frame that belongs to a reply
         self.asides = []
+        self.handoff = None   # of the turn's `end`
+        self.languages = []
         self.consumer = Consumer({"bootstrap.servers": desk.servers.kafka.address,
                                   "group.id": f"call-{secrets.token_hex(4)}",
                                   "enable.auto.commit": False})
@@ -86,6 +88,23 @@ class Call:
                   text=f"{nonce} {words}", lang="en-US")
         return nonce
 
+    def press(self, keys):
+        self.number += 1
+        self.tell("prompt", f"{self.sid}:{self.relay}:{self.number}", number=self.number, keys=keys)
+
+    def dialled(self, outcome, **more):
+        """What became of the transfer that the last `end` asked for."""
+        dial = self.handoff["dial"]
+        self.tell("dialled", f"{self.sid}:dialled:{dial}", dial=dial, outcome=outcome, duration_s=0, **more)
+
+    def comes_back(self):
+        """Another relay socket of the call, at the same ingress."""
+        self.relay, self.number = "VX" + secrets.token_hex(16), 0
+        told = {"heard_turn": self.turn, "heard_fence": self.fence, "heard_epoch": self.epoch,
+                "heard_seq": self.seq, "heard": self.said} if self.turn else {}
+        self.over = False
+        self.setup(resumed=True, **told)
+
     def heard(self, reason, text=None, fence=None, seq=None):
         text = self.said if text is None else text
         fence = self.fence if fence is None else fence
@@ -126,7 +145,7 @@ class Call:
             self.fence, self.seq = frame["fence"], -1
             if not again:
                 self.turn, self.turn_number = frame["turn"], frame["turn_number"]
-                self.said, self.cut, self.over = "", False, False
+                self.said, self.cut, self.over, self.handoff = "", False, False, None
         assert frame["seq"] == self.seq + 1, f"seq {frame['seq']} behind {self.seq}"
         self.seq = frame["seq"]
         if frame["kind"] == "open":
@@ -137,12 +156,16 @@ class Call:
             self.dropped.append(frame)
             return
         text = frame.get("text", "")
+        if frame["kind"] == "language":
+            self.languages.append(frame["lang"])
+        if frame["kind"] == "end":
+            self.handoff = json.loads(frame["handoff"])
         if frame.get("aside"):
             self.asides.append(text)
         elif text:
             self.said += text
             self.spoken.append((frame["turn"], text))
-        if frame.get("last"):
+        if frame.get("last") or frame["kind"] == "end":
             self.over = True
             if self.answers:
                 self.heard("last")

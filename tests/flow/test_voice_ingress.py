@@ -302,6 +302,22 @@ def test_transfer_accepted(desk):
         assert call.over().errors() == []
 
 
+def test_cold_transfer(desk):
+    """Who answers is put through at once: nothing is asked of him."""
+    person = "+15559870002"
+    with at_work(desk) as told:
+        desk._call("twilio", "/_callees", {"number": person, "ring_ms": 200, "script": [
+            {"wait_for": "bridged"}, {"say": "Ines here", "ms": 1200}, {"hangup": True}]})
+        call = Call(desk, [HELLO, {"say": "A person, please.", "ms": 200}])
+        Engine.of(desk, told.wait(call.sid, "prompt")).begin().say("I put you through.").end(
+            do="dial", dial=str(uuid.uuid4()), to=person, timeout_s=20, cold=True)
+        assert told.wait(call.sid, "dialled").value["outcome"] == "accepted"
+        story = call.over()
+        child = desk._call("twilio", f"/_calls/{story.of('dial')[0]['child']}")
+        assert not [event for event in child["events"] if event["kind"] in ("ask", "gather")], child["events"]
+        assert story.errors() == []
+
+
 def test_transfer_that_nobody_takes(desk):
     """The call comes back to the desk, which is to speak first and greets nobody again."""
     for answer, outcome in (("human", "refused"), ("no-answer", "no_answer"), ("busy", "busy")):

@@ -101,6 +101,7 @@ static void add_whole(struct arena *arena, const struct json *whole, struct strb
                                            {"caller", "from"},
                                            {"call_back", "call back"},
                                            {"promised", "promised"},
+                                           {"transfer", "call put through"},
                                            {"rota", "rota"},
                                            {"next_at", "next"},
                                            {"error", "failed"},

@@ -14,7 +14,7 @@ static const char *const reasons[REASONS + 1] = {"customer_asks", "policy_word",
                                                  "low_grounding", "anger",       "provider_outage"};
 
 struct escalation {
-    const struct yaml_node *on, *words, *rota;
+    const struct yaml_node *on, *words, *rota, *transfer;
     int64_t accept_within, rounds;
     const char *tell;
 };
@@ -23,6 +23,7 @@ static const struct field escalation_fields[] = {
     {"on", FIELD_LIST, AT(escalation, on), 1, REASONS, true, NULL},
     {"words", FIELD_LIST, AT(escalation, words), 1, WORDS_MAX, false, NULL},
     {"rota", FIELD_LIST, AT(escalation, rota), 0, ROTA_MAX, false, NULL},
+    {"transfer", FIELD_MAPPING, AT(escalation, transfer), 0, 0, false, NULL},
     {"accept_within", FIELD_MINUTES, AT(escalation, accept_within), 1, 60, false, NULL},
     {"rounds", FIELD_INT, AT(escalation, rounds), 1, 5, false, NULL},
     {"tell", FIELD_TEXT, AT(escalation, tell), 1, 320, false, NULL},
@@ -31,24 +32,26 @@ static const struct field escalation_fields[] = {
 /* ---- the rota ---- */
 
 struct turn {
-    const char *name, *sms;
+    const char *name, *sms, *phone;
     const struct yaml_node *hours;
 };
 
 static const struct field turn_fields[] = {
     {"name", FIELD_TEXT, AT(turn, name), 1, 60, true, NULL},
     {"sms", FIELD_E164, AT(turn, sms), 0, 0, true, NULL},
+    {"phone", FIELD_E164, AT(turn, phone), 0, 0, false, NULL},
     {"hours", FIELD_NODE, AT(turn, hours), 0, 0, false, NULL},
 };
 
-/* A text to one's own number would come back as a customer's. */
-static void check_number(struct section *section, const struct yaml_node *entry, const char *number)
+/* A text or a call to one's own number would come back as a customer's. */
+static void check_number(struct section *section, const struct yaml_node *entry, const char *key,
+                         const char *number)
 {
     for (size_t i = 0; i < section->file->channel_count; i++) {
         const char *own = section->file->channels[i].number;
         if (own != NULL && strcmp(own, number) == 0)
-            problems_add(section->problems, yaml_get(entry, "sms")->line,
-                         "sms: %s is the number of a channel here; write a person's", number);
+            problems_add(section->problems, yaml_get(entry, key)->line,
+                         "%s: %s is the number of a channel here; write a person's", key, number);
     }
 }
 
@@ -61,7 +64,9 @@ static void write_rota(struct section *section, const struct yaml_node *rota)
                     COUNT(turn_fields), &turn);
         section_check_unique(section, rota, entry, "name", "name");
         if (turn.sms != NULL)
-            check_number(section, entry, turn.sms);
+            check_number(section, entry, "sms", turn.sms);
+        if (turn.phone != NULL)
+            check_number(section, entry, "phone", turn.phone);
         json_open_object(section->writer, NULL);
         section_write_fields(section, turn_fields, COUNT(turn_fields), &turn);
         if (turn.hours != NULL)
@@ -69,6 +74,25 @@ static void write_rota(struct section *section, const struct yaml_node *rota)
         json_close_object(section->writer);
     }
     json_close_array(section->writer);
+}
+
+/* ---- how a call is put through ---- */
+
+static void write_transfer(struct section *section, const struct yaml_node *node)
+{
+    static const char *const modes[] = {"warm", "cold", NULL};
+    struct transfer {
+        const char *mode;
+        int64_t ring_ms;
+    } transfer = {"warm", 20000};
+    const struct field fields[] = {
+        {"mode", FIELD_CHOICE, AT(transfer, mode), 0, 0, false, modes},
+        {"ring", FIELD_MS, AT(transfer, ring_ms), 5000, 60000, false, NULL},
+    };
+    fields_read(section->problems, node, "transfer", fields, COUNT(fields), &transfer);
+    json_open_object(section->writer, "transfer");
+    section_write_fields(section, fields, COUNT(fields), &transfer);
+    json_close_object(section->writer);
 }
 
 /* ---- the whole ---- */
@@ -102,6 +126,8 @@ void section_read_escalation(struct section *section, const struct yaml_node *no
     section_write_words(section, "words", escalation.words, &words);
     if (escalation.rota != NULL)
         write_rota(section, escalation.rota);
+    if (escalation.transfer != NULL)
+        write_transfer(section, escalation.transfer);
     section_write_fields(section, escalation_fields, COUNT(escalation_fields), &escalation);
     check_words(section, node, &escalation);
     json_close_object(section->writer);

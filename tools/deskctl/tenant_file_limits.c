@@ -11,9 +11,9 @@
 /* ---- tools ---- */
 
 const char *const section_tools[] = {
-    "take_message", "escalate",   "end_conversation", "check_availability",
-    "book",         "reschedule", "cancel",           "search_knowledge",
-    NULL,
+    "take_message", "escalate",      "end_conversation", "check_availability",
+    "book",         "reschedule",    "cancel",           "search_knowledge",
+    "send_text",    "transfer_call", "switch_language",  NULL,
 };
 
 static bool needs_services(const char *tool)
@@ -25,6 +25,36 @@ static bool needs_services(const char *tool)
     return false;
 }
 
+/* Whether somebody of the rota has a phone. */
+static bool has_phone(const struct section *section)
+{
+    const struct yaml_node *escalation = yaml_get(section->root, "escalation");
+    const struct yaml_node *rota = escalation != NULL && escalation->kind == YAML_MAPPING
+                                       ? yaml_get(escalation, "rota")
+                                       : NULL;
+    const struct yaml_node *entry = rota != NULL ? rota->first : NULL;
+    for (; entry != NULL; entry = entry->next)
+        if (entry->kind == YAML_MAPPING && yaml_get(entry, "phone") != NULL)
+            return true;
+    return false;
+}
+
+/* Tools of calls are there for callers. */
+static void check_phone(struct section *section, const struct yaml_node *entry)
+{
+    static const char *const of_calls[] = {"send_text", "transfer_call", "switch_language"};
+    bool needs = false;
+    for (size_t i = 0; i < COUNT(of_calls); i++)
+        needs = needs || strcmp(of_calls[i], entry->text) == 0;
+    if (needs && yaml_get(section->root, "phone") == NULL)
+        problems_add(section->problems, entry->line,
+                     "tools: %s needs phone:; add it, or remove the tool", entry->text);
+    else if (strcmp(entry->text, "transfer_call") == 0 && !has_phone(section))
+        problems_add(section->problems, entry->line,
+                     "tools: transfer_call needs somebody in rota: of escalation: with a phone:; "
+                     "add it, or remove the tool");
+}
+
 void section_read_tools(struct section *section, const struct yaml_node *node)
 {
     static const struct section_words tools = {.key = "tools", .known = section_tools};
@@ -34,6 +64,9 @@ void section_read_tools(struct section *section, const struct yaml_node *node)
         if (!services && entry->kind == YAML_SCALAR && needs_services(entry->text))
             problems_add(section->problems, entry->line,
                          "tools: %s needs services:; add them, or remove it", entry->text);
+    for (const struct yaml_node *entry = node->first; entry != NULL; entry = entry->next)
+        if (entry->kind == YAML_SCALAR)
+            check_phone(section, entry);
 }
 
 /* ---- budgets ---- */

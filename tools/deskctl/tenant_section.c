@@ -23,7 +23,7 @@ const struct tenant_section tenant_sections[] = {
     {"booking", FIELD_MAPPING, 0, section_read_booking, NULL},
     {"intents", FIELD_LIST, 30, section_read_intents, "action"},
     {"escalation", FIELD_MAPPING, 0, section_read_escalation, "sms"},
-    {"tools", FIELD_LIST, 8, section_read_tools, NULL},
+    {"tools", FIELD_LIST, 11, section_read_tools, NULL},
     {"http_tools", FIELD_LIST, TENANT_HTTP_TOOLS_MAX, section_read_http_tools, "url"},
     {"budgets", FIELD_MAPPING, 0, section_read_budgets, NULL},
     {"knowledge", FIELD_MAPPING, 0, section_read_knowledge, NULL},

@@ -71,7 +71,7 @@ static void rounds_with_tools(void)
 {
     struct assistant assistant = {.models = {{.max_tokens = 4}},
                                   .model_count = 1,
-                                  .tools = {.items = {{.name = "book"}}, .count = 1}};
+                                  .call_tools = {.items = {{.name = "book"}}, .count = 1}};
     struct rounds rounds = {.count = ROUNDS_MAX};
     CU_ASSERT_EQUAL(budget_worst(&assistant, 120, &rounds, false).tokens, 120 + 4);
     rounds.count = ROUNDS_MAX - 1;

@@ -62,6 +62,12 @@ static void test_dial(void)
                           0);
     CU_ASSERT_EQUAL(handoff.timeout_s, 20);
     CU_ASSERT_STRING_EQUAL(handoff.briefing, "");
+    CU_ASSERT_FALSE(handoff.cold);
+    CU_ASSERT_EQUAL_FATAL(read_text("{\"do\":\"dial\",\"dial\":\"" DIAL
+                                    "\",\"to\":\"+15550003333\",\"cold\":true}",
+                                    &handoff, &err),
+                          0);
+    CU_ASSERT_TRUE(handoff.cold);
 }
 
 static void test_refused(void)

@@ -20,6 +20,16 @@ static const struct good_section good[] = {
      "\"hours\":{\"mon\":[[\"08:00\",\"12:00\"]],\"tue\":[[\"08:00\",\"12:00\"]]}},"
      "{\"name\":\"owner\",\"sms\":\"+15550100902\"}],"
      "\"accept_within_min\":60,\"rounds\":5,\"tell\":\"I have asked the front desk.\"}"},
+    {"escalation:\n  on: [anger]\n  rota:\n"
+     "    - {name: owner, sms: \"+15550100902\", phone: \"+15550100903\"}\n"
+     "  transfer: {mode: cold, ring: 7s}\n",
+     "escalation",
+     "{\"on\":[\"anger\"],\"rota\":[{\"name\":\"owner\",\"sms\":\"+15550100902\","
+     "\"phone\":\"+15550100903\"}],\"transfer\":{\"mode\":\"cold\",\"ring_ms\":7000},"
+     "\"accept_within_min\":5,\"rounds\":2}"},
+    {"escalation: {on: [anger], transfer: {}}\n", "escalation",
+     "{\"on\":[\"anger\"],\"transfer\":{\"mode\":\"warm\",\"ring_ms\":20000},"
+     "\"accept_within_min\":5,\"rounds\":2}"},
     {"escalation: {on: [anger], rota: []}\n", "escalation",
      "{\"on\":[\"anger\"],\"rota\":[],\"accept_within_min\":5,\"rounds\":2}"},
 };
@@ -60,6 +70,10 @@ static const struct bad_section bad[] = {
      "env:DESK_TEST_NONE:-DEFAULT\n"},
     {ROTA "    - name: a\n      sms: \"+15550100101\"\n",
      "5: sms: +15550100101 is the number of a channel here; write a person's\n"},
+    {ROTA "    - name: a\n      sms: \"+15550100901\"\n      phone: \"+15550100101\"\n",
+     "6: phone: +15550100101 is the number of a channel here; write a person's\n"},
+    {HEAD "  transfer: {mode: hot}\n", "3: mode: \"hot\" is not known; write warm\n"},
+    {HEAD "  transfer: {ring: 4s}\n", "3: ring: \"4s\" must be from 5000ms to 60000ms\n"},
     {ROTA "    - {name: a, sms: \"+15550100901\"}\n    - name: a\n      sms: \"+15550100902\"\n",
      "5: name: \"a\" is there twice; remove one\n"},
     {ROTA "    - {name: a, sms: \"+15550100901\", hours: 08:00-12:00}\n",

@@ -4,12 +4,19 @@
 #define SERVICES                                                                                   \
     "resources: [Chair 1]\nservices:\n  - {name: Filling, duration: 1h, resources: [Chair 1]}\n"
 
+#define PHONE                                                                                      \
+    "phone: {greeting: f, fillers: [a], fallback: b, record_prompt: c, still_there: d, "           \
+    "goodbye: e}\n"
+
 static const struct good_section good[] = {
     {"tools: []\n", "tools", "[]"},
     {"tools: [take_message, escalate, end_conversation, search_knowledge]\n", "tools",
      "[\"take_message\",\"escalate\",\"end_conversation\",\"search_knowledge\"]"},
     {SERVICES "tools: [check_availability, book, reschedule, cancel]\n", "tools",
      "[\"check_availability\",\"book\",\"reschedule\",\"cancel\"]"},
+    {PHONE "escalation: {on: [anger], rota: [{name: a, sms: \"+15550100901\", phone: "
+           "\"+15550100901\"}]}\ntools: [send_text, transfer_call, switch_language]\n",
+     "tools", "[\"send_text\",\"transfer_call\",\"switch_language\"]"},
     {"budgets:\n  day: {tokens: 1, dollars: 0.01, sms_segments: 1}\n"
      "  month: {tokens: 1000000000, dollars: 100000, sms_segments: 1000000}\n",
      "budgets",
@@ -31,6 +38,10 @@ static const struct bad_section bad[] = {
      "3: tools: book needs services:; add them, or remove it\n"},
     {"services: []\ntools: [cancel]\n",
      "2: tools: cancel needs services:; add them, or remove it\n"},
+    {"tools: [send_text]\n", "1: tools: send_text needs phone:; add it, or remove the tool\n"},
+    {PHONE "tools: [transfer_call]\n",
+     "2: tools: transfer_call needs somebody in rota: of escalation: with a phone:; add it, or "
+     "remove the tool\n"},
     {"tools: book\n", "1: tools: must be a list: lines that start with \"- \"\n"},
     {"budgets:\n  week: {tokens: 1}\n", "2: budgets has no \"week\"; remove it\n"},
     {"budgets:\n  day: 5\n", "2: day: must be a block of indented name: value lines\n"},
