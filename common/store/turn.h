@@ -100,6 +100,9 @@ struct turn_started {
     const char *heard;        /* what of it was heard, as far as is known */
     const char *heard_reason; /* why the ingress said so last, or "anew"; "" if it has not */
     const char *answers;      /* text[] literal: the events of the start before; "" if none */
+
+    bool is_mail;  /* the session is a thread of mails; */
+    bool verified; /* and all that is to be answered is from whom it says */
 };
 
 /* Reads row `row`, texts borrowed from the answer; false when there is none. */
@@ -135,6 +138,7 @@ struct turn_commit {
     const char *error_code;        /* or NULL */
     const char *body;              /* the reply; "": the turn says nothing, its events end */
     int64_t segments;              /* that it takes as a text message */
+    bool by_mail;                  /* the reply is a mail (store/delivery_mail.h) */
     struct uuid message, delivery; /* fresh ids */
     int64_t answer_within_ms;
     const char *traceparent;

@@ -215,6 +215,8 @@ static void read_tools(struct entry *entry, const struct json *names)
         add_tool(&assistant->tools, tool);
         if (tool->when_closed)
             add_tool(&assistant->message_tools, tool);
+        if (!tool->of_account)
+            add_tool(&assistant->stranger_tools, tool);
     }
     if (!assistant_may_use(&assistant->message_tools, tool_take_message.name))
         add_tool(&assistant->message_tools, &tool_take_message);
@@ -309,6 +311,7 @@ static int read_config(struct entry *entry, const struct assistant_row *row, str
     read_http_tools(entry, json_member(config, "http_tools"));
     a->tools.tokens = tokens_of_tools(a->tools.items, a->tools.count);
     a->message_tools.tokens = tokens_of_tools(a->message_tools.items, a->message_tools.count);
+    a->stranger_tools.tokens = tokens_of_tools(a->stranger_tools.items, a->stranger_tools.count);
     workflow_read(entry->arena, config, a->profile.timezone, &a->workflow);
     prompt_fix(entry->arena, &a->profile, &a->workflow, &a->fixed);
     a->budget = budget_read(json_member(config, "budgets"));

@@ -131,7 +131,9 @@ static void told(void *arg, const struct pg_answer *answer)
     metric_add(counters.notices, 1);
     log_info("escalation.told", LOG_TEXT("escalation", step->escalation),
              LOG_INT("round", notice->round), LOG_INT("step", notice->steps_now));
-    wake_up_send(self->engine, step->tenant, &notice->notice, &notice->delivery, NULL);
+    wake_up_send(self->engine, &(struct wake_up){.tenant = step->tenant,
+                                                 .session = notice->notice,
+                                                 .delivery = notice->delivery});
     over(self);
 }
 
