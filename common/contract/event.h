@@ -65,6 +65,7 @@ int sms_received_decode(struct arena *arena, const struct bus_record *record,
 struct delivery_requested {
     struct event event;
     struct uuid delivery, session;
+    bool by_mail; /* to be encoded for outbound.email; decoding leaves it false */
 };
 void delivery_requested_encode(struct arena *arena, const char *prefix,
                                const struct delivery_requested *in, struct bus_record *record);

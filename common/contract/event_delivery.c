@@ -29,21 +29,19 @@ static const struct event_member requested_members[] = {
     {0},
 };
 
-static const struct event_codec requested_codec = {
-    .type = EVENT_DELIVERY_REQUESTED,
-    .topic = TOPIC_OUTBOUND_SMS,
-    .size = sizeof(struct delivery_requested),
-    .has_tenant = true,
-    .id_is_derived = true,
-    .members = requested_members,
-    .id = requested_id,
-    .key = requested_key,
-};
+#define REQUESTED_CODEC(lane)                                                                      \
+    {                                                                                              \
+        .type = EVENT_DELIVERY_REQUESTED, .topic = (lane),                                         \
+        .size = sizeof(struct delivery_requested), .has_tenant = true, .id_is_derived = true,      \
+        .members = requested_members, .id = requested_id, .key = requested_key,                    \
+    }
+static const struct event_codec requested_codec = REQUESTED_CODEC(TOPIC_OUTBOUND_SMS);
+static const struct event_codec requested_mail_codec = REQUESTED_CODEC(TOPIC_OUTBOUND_EMAIL);
 
 void delivery_requested_encode(struct arena *arena, const char *prefix,
                                const struct delivery_requested *in, struct bus_record *record)
 {
-    event_encode(&requested_codec, arena, prefix, in, record);
+    event_encode(in->by_mail ? &requested_mail_codec : &requested_codec, arena, prefix, in, record);
 }
 
 int delivery_requested_decode(struct arena *arena, const struct bus_record *record,

@@ -23,7 +23,7 @@ enum topic {
 const char *topic_name(struct arena *arena, const char *prefix, enum topic topic);
 
 /* Consumer group of the engines on an inbound topic, one a lane so that none delays another:
- * "<prefix>engine.sms", "<prefix>engine.voice", "<prefix>engine.mail"; in the arena. */
+ * "<prefix>engine.sms", "<prefix>engine.voice", "<prefix>engine.email"; in the arena. */
 const char *topic_engine_group(struct arena *arena, const char *prefix, enum topic inbound);
 
 /* "tenant:address" for inbound lanes; the address is E.164, a lower-case mail address, or a

@@ -2,6 +2,7 @@
  * to show it again. */
 #include "prompt/prompt.h"
 
+#include "base/text.h"
 #include "prompt/mark.h"
 #include "prompt/tokens.h"
 #include "json/json.h"
@@ -12,6 +13,7 @@
 #define TOLD_MAX     ((size_t)256 * 1024)
 #define PAST_MAX     40 /* what the start's statement reads at most */
 #define ANCHOR_EVERY 4
+#define MESSAGE_MAX  ((size_t)16 * 1024) /* bytes of one: a mail may be long */
 
 static const char platform_rules[] =
     "You are the receptionist of the business described below and write in its name. Use only the "
@@ -83,11 +85,52 @@ static const char answer_again[] =
     "Answer now what the customer asked. Say in your first words that this is the later answer to "
     "the earlier message, and repeat nothing of the automatic texts.\n</" MARK_DESK ">";
 
+/* What came with a message besides its words. Of a text nothing is known but that it is there. */
+static void add_media(struct arena *arena, const struct json *media, struct strbuf *out)
+{
+    size_t unnamed = 0;
+    for (const struct json *file = json_first(media); file != NULL; file = json_next(file)) {
+        const char *name = json_member_text(file, "name"), *type = json_member_text(file, "type");
+        int64_t bytes = 0;
+        if (name == NULL || type == NULL) {
+            unnamed++;
+            continue;
+        }
+        json_member_int(file, "size_bytes", 0, INT64_MAX, &bytes);
+        strbuf_printf(out, "\n[attachment \"%s\" (%s, %lld kB) that you cannot see]",
+                      mark_data(arena, name), mark_data(arena, type),
+                      (long long)(bytes + 1023) / 1024);
+    }
+    if (unnamed > 0)
+        strbuf_printf(out, "\n[%zu attachment(s) that you cannot see]", unnamed);
+}
+
+/* A message as it is told: subject, words, what came with it. */
+static const char *told_message(struct arena *arena, const struct json *item, const char *text)
+{
+    const char *subject = json_member_text(item, "subject");
+    const struct json *media = json_member(item, "media");
+    const size_t length = text_utf8_prefix(text, MESSAGE_MAX);
+    struct strbuf out;
+    if (subject == NULL && (media == NULL || json_count(media) == 0) && text[length] == '\0')
+        return text[0] != '\0' ? arena_strdup(arena, mark_data(arena, text)) : "[empty message]";
+    strbuf_init(&out, TOLD_MAX);
+    if (subject != NULL)
+        strbuf_printf(&out, "Subject: %s\n\n", mark_data(arena, subject));
+    strbuf_add_text(&out, mark_data(arena, arena_strndup(arena, text, length)));
+    if (text[length] != '\0')
+        strbuf_add_text(&out, "\n[the rest of it is left out]");
+    if (media != NULL)
+        add_media(arena, media, &out);
+    if (out.length == 0)
+        strbuf_add_text(&out, "[empty message]");
+    return take(arena, &out);
+}
+
 static bool read_line(struct arena *arena, const struct json *item, struct talk *talk)
 {
     const char *author = json_member_text(item, "author");
     const char *text = json_member_text(item, "text");
-    const struct json *media = json_member(item, "media");
     struct line line = {.message.role = LLM_ASSISTANT};
     if (author == NULL || text == NULL)
         return false;
@@ -104,11 +147,7 @@ static bool read_line(struct arena *arena, const struct json *item, struct talk 
         line.message.role = LLM_USER;
     else
         talk->is_answered = true;
-    text = mark_data(arena, text);
-    if (media != NULL && json_count(media) > 0)
-        text = arena_printf(arena, "%s\n[%zu attachment(s) that you cannot see]", text,
-                            json_count(media));
-    line.message.text = text[0] != '\0' ? arena_strdup(arena, text) : "[empty message]";
+    line.message.text = told_message(arena, item, text);
     to->items[to->count++] = line;
     return true;
 }

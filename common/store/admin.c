@@ -78,7 +78,10 @@ int admin_list_conversations(struct pg_session *session, struct arena *arena, co
 
 #define DELIVERY_JSON                                                                              \
     "jsonb_build_object('id', d.id, 'seq', d.seq, 'via', d.via, 'author', d.author, "              \
-    "'state', d.state, 'reason', d.reason, 'attempts_made', d.attempts, 'segments', "              \
+    "'state', d.state, 'reason', d.reason, 'mail', (SELECT jsonb_build_object('subject', "         \
+    "w.subject, 'id', w.message_id, 'in_reply_to', w.in_reply_to) FROM delivery_mails w WHERE "    \
+    "w.tenant_id = d.tenant_id AND w.delivery_id = d.id), 'attempts_made', d.attempts, "           \
+    "'segments', "                                                                                 \
     "d.segments, 'encoding', d.encoding, 'provider_sid', d.provider_sid, 'provider_status', "      \
     "d.provider_status, 'error_code', d.error_code, 'created_at', to_char(d.created_at, " ISO      \
     "), 'settled_at', to_char(d.settled_at, " ISO "), 'attempts', coalesce((SELECT "               \
@@ -120,7 +123,11 @@ static const char show_sql[] =
     "c.held_by, 'flagged', c.flagged, 'opened_at', to_char(c.opened_at, " ISO "), "
     "'closed_at', to_char(c.closed_at, " ISO "), 'messages', coalesce((SELECT "
     "jsonb_agg(x.message ORDER BY x.position) FROM (SELECT m.position, "
-    "jsonb_build_object('id', m.id, 'at', to_char(m.created_at, " ISO "), 'event_time', "
+    "jsonb_build_object('id', m.id, 'subject', m.subject, 'mail', (SELECT "
+    "jsonb_build_object('id', w.mail_id, 'class', w.class, 'rule', w.rule, 'verified', "
+    "w.verified, 'from_name', w.from_name, 'suggested', w.suggested_id) FROM message_mails w "
+    "WHERE w.tenant_id = m.tenant_id AND w.message_id = m.id), 'at', to_char(m.created_at, " ISO
+    "), 'event_time', "
     "to_char(m.event_time, " ISO "), 'direction', m.direction, 'author', m.author, 'body', "
     "m.body, 'heard', m.heard, 'media', m.media, 'provider_id', m.provider_id, 'channel', s.kind, "
     "'address', "

@@ -11,10 +11,13 @@ static const char free_sql[] =
     " ORDER BY f.due_at LIMIT 5000 FOR UPDATE SKIP LOCKED) AS f"
     " WHERE s.tenant_id = f.tenant_id AND s.id = f.id";
 
-/* Calls first, whose callers hear the wait. Else fair by tenant: everybody's oldest first, then
- * everybody's second, so that one tenant's backlog holds up no other. The tenants are found by
- * skipping through the index from one to the next: what is read grows with the tenants that have
- * work, not with the backlog. Those of $3 have no room left. */
+/* Of enum adopted_kind. */
+#define ADOPTION_KIND(kind) "CASE " kind " WHEN 'voice' THEN 0 WHEN 'mail' THEN 2 ELSE 1 END"
+
+/* Calls first, whose callers hear the wait, and mails last. Else fair by tenant: everybody's oldest
+ * first, then everybody's second, so that one tenant's backlog holds up no other. The tenants are
+ * found by skipping through the index from one to the next: what is read grows with the tenants
+ * that have work, not with the backlog. Those of $3 have no room left. */
 #define FAIR_SQL(of)                                                                               \
     "WITH RECURSIVE tenants (id) AS (SELECT '00000000-0000-0000-0000-000000000000'::uuid"          \
     " UNION ALL SELECT (SELECT s.tenant_id FROM channel_sessions s WHERE " of                      \
@@ -22,10 +25,12 @@ static const char free_sql[] =
     " FROM tenants t WHERE t.id IS NOT NULL),"                                                     \
     " picked AS (SELECT d.* FROM tenants t CROSS JOIN LATERAL (SELECT o.*, row_number()"           \
     " OVER (ORDER BY o.due_at) AS place FROM (SELECT s.tenant_id, s.id, s.conversation_id,"        \
-    " s.claimed, s.due_at, s.kind <> 'voice' AS waits FROM channel_sessions s"                     \
-    " WHERE s.tenant_id = t.id AND " of " AND s.due_at <= statement_timestamp()"                   \
-    " AND s.id NOT IN (SELECT unnest($4::uuid[])) ORDER BY s.due_at LIMIT $2::integer) AS o) AS d" \
-    " WHERE t.id IS NOT NULL AND t.id <> ALL ($3::uuid[]))"
+    " s.claimed, s.due_at, " ADOPTION_KIND(                                                        \
+        "s.kind") " AS waits FROM channel_sessions s"                                              \
+                  " WHERE s.tenant_id = t.id AND " of " AND s.due_at <= statement_timestamp()"     \
+                  " AND s.id NOT IN (SELECT unnest($4::uuid[])) ORDER BY s.due_at LIMIT "          \
+                  "$2::integer) AS o) AS d"                                                        \
+                  " WHERE t.id IS NOT NULL AND t.id <> ALL ($3::uuid[]))"
 
 /* Others may pick the same at the same time: four times as many are looked at, those that they hold
  * are left out. */
@@ -39,10 +44,10 @@ static const char adopt_sql[] = FAIR_SQL(
           " FOR UPDATE OF s SKIP LOCKED)"
           " UPDATE channel_sessions s SET worker = $1::uuid FROM due d"
           " WHERE s.tenant_id = d.tenant_id AND s.id = d.id"
-          " RETURNING s.tenant_id, s.id, s.conversation_id, s.claimed, s.kind = 'voice'";
+          " RETURNING s.tenant_id, s.id, s.conversation_id, s.claimed, " ADOPTION_KIND("s.kind");
 
 static const char mine_sql[] = FAIR_SQL(
-    "s.worker = $1::uuid") " SELECT tenant_id, id, conversation_id, claimed, NOT waits FROM picked "
+    "s.worker = $1::uuid") " SELECT tenant_id, id, conversation_id, claimed, waits FROM picked "
                            "ORDER BY waits, place, due_at"
                            " LIMIT $2::integer";
 
@@ -79,7 +84,7 @@ bool adoption_read(const struct pg_answer *answer, int row, struct adopted *out)
     out->session = pg_uuid(answer->results, statement, row, 1);
     out->conversation = pg_uuid(answer->results, statement, row, 2);
     out->claimed = pg_int(answer->results, statement, row, 3);
-    out->is_call = pg_bool(answer->results, statement, row, 4);
+    out->kind = (enum adopted_kind)pg_int(answer->results, statement, row, 4);
     return true;
 }
 

@@ -23,11 +23,13 @@ struct adoption {
  * fair by tenant, and none of those that are `full`. */
 void adoption_add(struct pg_unit *unit, struct arena *arena, const struct adoption *adoption);
 
+enum adopted_kind { ADOPTED_CALL, ADOPTED_TEXT, ADOPTED_MAIL };
+
 struct adopted {
     struct uuid session, conversation;
     char tenant[UUID_TEXT_SIZE];
     int64_t claimed;
-    bool is_call;
+    enum adopted_kind kind;
 };
 
 /* Reads row `row` over both lists; false when there is none. */

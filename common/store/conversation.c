@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/delivery_mail.h"
 #include "store/delivery_state.h"
 #include "store/escalation_admin.h"
 
@@ -152,20 +153,20 @@ static const char hold_sql[] =
     " FOR NO KEY UPDATE";
 
 static const char where_sql[] =
-    "SELECT s.id, EXISTS (SELECT FROM consents n WHERE n.tenant_id = s.tenant_id"
+    "SELECT s.id, s.kind = 'mail', EXISTS (SELECT FROM consents n WHERE n.tenant_id = s.tenant_id"
     " AND n.sender = ch.address AND n.address = s.remote_address AND n.state = 'opted_out')"
     " FROM channel_sessions s JOIN channels ch ON ch.tenant_id = s.tenant_id"
     " AND ch.id = s.channel_id AND ch.removed_at IS NULL"
-    " WHERE s.tenant_id = $1::uuid AND s.conversation_id = $2::uuid AND s.kind = 'sms'"
+    " WHERE s.tenant_id = $1::uuid AND s.conversation_id = $2::uuid AND s.kind <> 'voice'"
     " AND s.id = (SELECT m.session_id FROM messages m WHERE m.tenant_id = $1::uuid"
     " AND m.conversation_id = $2::uuid AND m.direction = 'in' AND EXISTS (SELECT"
     " FROM channel_sessions q WHERE q.tenant_id = m.tenant_id AND q.id = m.session_id"
-    " AND q.kind = 'sms') ORDER BY m.position DESC LIMIT 1)"
+    " AND q.kind <> 'voice') ORDER BY m.position DESC LIMIT 1)"
     " FOR NO KEY UPDATE OF s";
 
 static const char say_sql[] =
     "WITH place AS (UPDATE channel_sessions SET delivery_seq = delivery_seq + 1"
-    " WHERE tenant_id = $1::uuid AND id = $3::uuid RETURNING delivery_seq),"
+    " WHERE tenant_id = $1::uuid AND id = $3::uuid RETURNING delivery_seq, kind),"
     " said AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author,"
     " body, event_time) VALUES ($1::uuid, $4::uuid, $2::uuid, $3::uuid, 'out', 'operator',"
     " $6::text, clock_timestamp())),"
@@ -173,7 +174,7 @@ static const char say_sql[] =
     " WHERE tenant_id = $1::uuid AND id = $2::uuid RETURNING epoch)"
     " INSERT INTO deliveries (tenant_id, id, conversation_id, session_id, seq, message_id, author,"
     " via, epoch, state, answer_by) SELECT $1::uuid, $5::uuid, $2::uuid, $3::uuid,"
-    " p.delivery_seq, $4::uuid, 'operator', 'sms', a.epoch, 'pending',"
+    " p.delivery_seq, $4::uuid, 'operator', p.kind, a.epoch, 'pending',"
     " clock_timestamp() + interval '24 hours' FROM place p, active a";
 
 struct step {
@@ -365,39 +366,59 @@ static int check_holder(struct pg_session *session, const struct texts *texts, s
                            "you do not hold the conversation; `deskctl takeover` makes it yours");
 }
 
-static int find_way(struct pg_session *session, const struct texts *texts, struct uuid *out,
-                    struct err *err)
+static int find_way(struct pg_session *session, const struct texts *texts,
+                    struct conversation_reply *reply, struct err *err)
 {
     const struct pg_statement statement = {
         .sql = where_sql, .params = {texts->params[0], texts->params[1]}, .param_count = 2};
     struct pg_result *result = NULL;
     if (pg_session_query(session, &statement, &result, err) != 0)
         return -1;
-    bool found = pg_rows(result, 0) > 0, out_of_bounds = found && pg_bool(result, 0, 0, 1);
-    if (found)
-        *out = pg_uuid(result, 0, 0, 0);
+    bool found = pg_rows(result, 0) > 0, out_of_bounds = found && pg_bool(result, 0, 0, 2);
+    if (found) {
+        reply->session = pg_uuid(result, 0, 0, 0);
+        reply->by_mail = pg_bool(result, 0, 0, 1);
+    }
     pg_result_free(&result);
     if (!found)
         return err_set(err, ERR_PERMANENT, "conversation.no_channel",
-                       "the number that the customer wrote to is not this business's any more");
+                       "the number or mailbox that the customer wrote to is not this business's "
+                       "any more");
+    if (!reply->by_mail && reply->characters > CONVERSATION_TEXT_MAX)
+        return err_set(err, ERR_PERMANENT, "conversation.too_long",
+                       "a text message has at most %d characters", CONVERSATION_TEXT_MAX);
     return out_of_bounds ? err_set(err, ERR_PERMANENT, "conversation.opted_out",
                                    "the customer has opted out: nothing may be sent")
                          : 0;
+}
+
+/* The rest of what the delivery is, behind it: nothing if it is a text. */
+static int add_mail(struct pg_session *session, const struct texts *texts, const char *delivery,
+                    struct err *err)
+{
+    char ids[2][UUID_TEXT_SIZE + 2];
+    snprintf(ids[0], sizeof ids[0], "{%s}", texts->params[0]);
+    snprintf(ids[1], sizeof ids[1], "{%s}", delivery);
+    const struct pg_statement statement = {
+        .sql = delivery_mail_made_sql, .params = {ids[0], ids[1]}, .param_count = 2};
+    struct pg_result *result = NULL;
+    int rc = pg_session_query(session, &statement, &result, err);
+    pg_result_free(&result);
+    return rc;
 }
 
 int conversation_reply(struct pg_session *session, const struct conversation_ref *ref,
                        struct conversation_reply *reply, struct err *err)
 {
     struct texts texts;
-    struct uuid way;
     char text[3][UUID_TEXT_SIZE];
     make_texts(ref, "conversation.replied", &texts);
     const struct step steps[] = {{audit_sql, 5, NULL, NULL}};
-    if (check_holder(session, &texts, err) != 0 || find_way(session, &texts, &way, err) != 0)
+    if (check_holder(session, &texts, err) != 0 || find_way(session, &texts, reply, err) != 0)
         return -1;
     const struct pg_statement say = {
         .sql = say_sql,
-        .params = {texts.params[0], texts.params[1], uuid_format(&way, text[0]),
+        .params = {texts.params[0], texts.params[1], uuid_format(&reply->session, text[0]),
                    uuid_format(&reply->message, text[1]), uuid_format(&reply->delivery, text[2]),
                    reply->body},
         .param_count = 6};
@@ -405,6 +426,7 @@ int conversation_reply(struct pg_session *session, const struct conversation_ref
     if (pg_session_query(session, &say, &result, err) != 0)
         return -1;
     pg_result_free(&result);
-    reply->session = way;
+    if (add_mail(session, &texts, text[2], err) != 0)
+        return -1;
     return run(session, steps, COUNT(steps), &texts, err);
 }

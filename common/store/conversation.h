@@ -42,16 +42,21 @@ int conversation_take_over(struct pg_session *session, const struct conversation
 int conversation_is_yours(struct pg_session *session, const struct conversation_ref *ref,
                           bool *yours, struct err *err);
 
+#define CONVERSATION_TEXT_MAX 1600 /* characters of one message at Twilio */
+
 struct conversation_reply {
     const char *body;              /* UTF-8, not empty */
+    size_t characters;             /* of it */
     struct uuid message, delivery; /* fresh ids */
-    struct uuid session;           /* out: where it leaves */
+    struct uuid session;           /* out: where it leaves, */
+    bool by_mail;                  /* and how */
 };
 
-/* Stores what the holder says and the delivery that takes it there: by the number that the customer
- * wrote to last. A responder finds the row also if nobody wakes it. PERMANENT
- * "conversation.missing", "conversation.not_yours", "conversation.no_channel" (the number was
- * removed, or nothing came by text), "conversation.opted_out". */
+/* Stores what the holder says and the delivery that takes it there: by the number or mailbox that
+ * the customer wrote to last, in that thread. A responder finds the row also if nobody wakes it.
+ * PERMANENT "conversation.missing", "conversation.not_yours", "conversation.no_channel" (number or
+ * mailbox was removed, or nothing came in writing), "conversation.opted_out",
+ * "conversation.too_long" (for a text). */
 int conversation_reply(struct pg_session *session, const struct conversation_ref *ref,
                        struct conversation_reply *reply, struct err *err);
 

@@ -67,8 +67,9 @@ static const char claim_sql[] =
 
 /* What the sessions of settled ones wait for now. */
 static const char next_sql[] =
-    "SELECT f.tenant_id, f.id FROM (SELECT DISTINCT ON (d.tenant_id, d.session_id) d.tenant_id,"
-    " d.id, d.state, d.next_at FROM deliveries d WHERE (d.tenant_id, d.session_id) IN"
+    "SELECT f.tenant_id, f.id, f.via = 'mail' FROM (SELECT DISTINCT ON (d.tenant_id, d.session_id)"
+    " d.tenant_id, d.id, d.via, d.state, d.next_at FROM deliveries d WHERE (d.tenant_id, "
+    "d.session_id) IN"
     " (SELECT x.tenant_id, x.session_id FROM deliveries x"
     " JOIN unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, id)"
     " ON x.tenant_id = i.tenant_id AND x.id = i.id AND NOT x.state = ANY ('" DELIVERY_UNSETTLED
@@ -80,7 +81,8 @@ static const char next_sql[] =
 #define RANK_SQL(word)                                                                             \
     "CASE " word " WHEN 'accepted' THEN 0 WHEN 'scheduled' THEN 0 WHEN 'queued' THEN 1"            \
     " WHEN 'sending' THEN 2 WHEN 'sent' THEN 3 WHEN 'delivered' THEN 4 WHEN 'undelivered' THEN 4"  \
-    " WHEN 'failed' THEN 4 WHEN 'canceled' THEN 4 WHEN 'read' THEN 5 ELSE -1 END"
+    " WHEN 'failed' THEN 4 WHEN 'canceled' THEN 4 WHEN 'bounced' THEN 4 WHEN 'read' THEN 5"        \
+    " ELSE -1 END"
 
 #define LATER_WORD_SQL                                                                             \
     "CASE WHEN " RANK_SQL("j.provider_status") " > " RANK_SQL(                                     \
@@ -101,6 +103,7 @@ static const char next_sql[] =
  * of the row is being sent it cannot be told apart. Bounded, so that no number uses up those to
  * come. */
 #define LOST_ATTEMPTS_MAX "1000"
+#define DELIVERY_ANY_COPY "-1" /* DELIVERY_ATTEMPT_ANY */
 #define NO_SUCH_ATTEMPT_SQL                                                                        \
     "i.attempt < 1 OR (i.attempt > d.attempts AND (i.sid IS NULL OR d.state = 'sending'"           \
     " OR i.attempt > d.attempts + " LOST_ATTEMPTS_MAX "))"
@@ -110,11 +113,15 @@ static const char next_sql[] =
  * while a newer attempt was being sent is no longer one that the customer has. `recalled`: the row
  * of an attempt that the database had lost. */
 static const char change_sql[] =
-    "WITH input AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[],"
+    "WITH given AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[],"
     " $5::text[], $6::boolean[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],"
     " $12::integer[], $13::bigint[], $14::text[], $15::integer[]) WITH ORDINALITY"
-    " AS t (tenant_id, id, attempt, sources, target, latest_only, reason, error_code, sid,"
+    " AS t (tenant_id, id, told, sources, target, latest_only, reason, error_code, sid,"
     " provider_status, encoding, segments, next_ms, outcome, http_status, n)),"
+    " input AS (SELECT g.*, CASE WHEN g.told = " DELIVERY_ANY_COPY
+    " THEN coalesce((SELECT m.attempts"
+    " FROM deliveries m WHERE m.tenant_id = g.tenant_id AND m.id = g.id AND m.via = 'mail'), 0)"
+    " ELSE g.told END AS attempt FROM given g),"
     " judged AS (SELECT i.*, d.state AS was, d.attempts, t.provider_sid AS taken_as,"
     " CASE WHEN d.id IS NULL THEN 'missing'"
     " WHEN " NO_SUCH_ATTEMPT_SQL " THEN 'bad_attempt'"
@@ -173,7 +180,7 @@ static const char opt_out_sql[] =
     " AS i (tenant_id, id, attempt)"
     " JOIN deliveries d ON d.tenant_id = i.tenant_id AND d.id = i.id"
     " JOIN delivery_attempts a ON a.tenant_id = d.tenant_id AND a.delivery_id = d.id"
-    " AND a.number = i.attempt"
+    " AND (a.number = i.attempt OR i.attempt = " DELIVERY_ANY_COPY ")"
     " JOIN channel_sessions s ON s.tenant_id = d.tenant_id AND s.id = d.session_id"
     " JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
     " GROUP BY d.tenant_id, ch.address, s.remote_address"
@@ -385,11 +392,11 @@ bool delivery_read_claimed(const struct pg_answer *answer, int row, struct deliv
     return true;
 }
 
-bool delivery_read_changed(const struct pg_answer *answer, int row, struct delivery_changed *out)
+static bool read_changed(const struct pg_answer *answer, int statement, int row,
+                         struct delivery_changed *out)
 {
     static const char *const kinds[] = {"changed", "unchanged", "missing", "bad_attempt",
                                         "other_message"};
-    const int statement = CHANGE_STATEMENT;
     if (row >= pg_rows(answer->results, statement))
         return false;
     const char *word = pg_text(answer->results, statement, row, 1);
@@ -401,15 +408,40 @@ bool delivery_read_changed(const struct pg_answer *answer, int row, struct deliv
     return true;
 }
 
-bool delivery_read_next(const struct pg_answer *answer, int row, struct delivery_ref *out)
+bool delivery_read_changed(const struct pg_answer *answer, int row, struct delivery_changed *out)
+{
+    return read_changed(answer, CHANGE_STATEMENT, row, out);
+}
+
+static bool read_next(const struct pg_answer *answer, int statement, int row,
+                      struct delivery_ref *out, bool *is_mail)
+{
+    if (row >= pg_rows(answer->results, statement))
+        return false;
+    delivery_read_ref(answer, statement, row, out);
+    *is_mail = pg_bool(answer->results, statement, row, 2);
+    return true;
+}
+
+bool delivery_read_next(const struct pg_answer *answer, int row, struct delivery_ref *out,
+                        bool *is_mail)
 {
     /* it follows the statement that judges: the fifth of a claim, the third of a change */
     const int statement =
         answer->count > CLAIM_STATEMENT + 1 ? CLAIM_STATEMENT + 1 : CHANGE_STATEMENT + 1;
-    if (row >= pg_rows(answer->results, statement))
-        return false;
-    delivery_read_ref(answer, statement, row, out);
-    return true;
+    return read_next(answer, statement, row, out, is_mail);
+}
+
+bool delivery_read_changed_behind(const struct pg_answer *answer, int first, int row,
+                                  struct delivery_changed *out)
+{
+    return read_changed(answer, first + CHANGE_STATEMENT, row, out);
+}
+
+bool delivery_read_next_behind(const struct pg_answer *answer, int first, int row,
+                               struct delivery_ref *out, bool *is_mail)
+{
+    return read_next(answer, first + CHANGE_STATEMENT + 1, row, out, is_mail);
 }
 
 const char *const delivery_statements[] = {lock_conversations_sql,

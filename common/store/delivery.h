@@ -64,9 +64,11 @@ struct delivery_claimed {
 bool delivery_read_claimed(const struct pg_answer *answer, int row, struct delivery_claimed *out);
 
 /* ---- change ---- */
+#define DELIVERY_ATTEMPT_ANY (-1) /* all copies of a mail are one: the newest attempt is meant */
+
 struct delivery_change {
     struct delivery_ref ref;
-    int attempt;
+    int attempt; /* or DELIVERY_ATTEMPT_ANY, of a mail */
     enum delivery_event event;
     const char *reason, *error_code, *sid, *provider_status; /* NULL: not known */
     const char *encoding;                                    /* with segments > 0 */
@@ -97,8 +99,16 @@ struct delivery_changed {
 /* Reads row `row`; false when there is none. */
 bool delivery_read_changed(const struct pg_answer *answer, int row, struct delivery_changed *out);
 
-/* After a claim or a change: deliveries of the same sessions that are first in line now. */
-bool delivery_read_next(const struct pg_answer *answer, int row, struct delivery_ref *out);
+/* After a claim or a change: deliveries of the same sessions that are first in line now, and
+ * whether they are mails. */
+bool delivery_read_next(const struct pg_answer *answer, int row, struct delivery_ref *out,
+                        bool *is_mail);
+
+/* The same of a unit in which the change's statements begin with number `first`. */
+bool delivery_read_changed_behind(const struct pg_answer *answer, int first, int row,
+                                  struct delivery_changed *out);
+bool delivery_read_next_behind(const struct pg_answer *answer, int first, int row,
+                               struct delivery_ref *out, bool *is_mail);
 
 /* ---- channels ---- */
 

@@ -40,18 +40,22 @@ static const char park_sql[] =
     " WHERE d.tenant_id = o.tenant_id AND d.id = o.id RETURNING 1)"
     " SELECT count(*) FROM gone";
 
-static const char due_sql[] =
-    "SELECT d.tenant_id, d.id FROM deliveries d"
-    " WHERE d.state = ANY ('" DELIVERY_WAITING "') AND d.worker IS NULL"
-    " AND d.next_at <= statement_timestamp()"
-    " AND (d.state = 'deferred'"
-    " OR d.next_at <= statement_timestamp() - $2::bigint * interval '1 ms')"
-    " AND d.id NOT IN (SELECT unnest($1::uuid[]))"
-    " AND (SELECT released_for = database_identity() FROM installation)"
-    " AND NOT EXISTS (SELECT FROM deliveries e WHERE e.tenant_id = d.tenant_id"
-    " AND e.session_id = d.session_id AND e.seq < d.seq AND e.state = ANY ('" DELIVERY_UNSETTLED
-    "'))"
-    " ORDER BY d.next_at LIMIT $3::integer";
+/* Texts and mails are lists of their own: neither waits for the other's. */
+#define DUE_SQL(which)                                                                             \
+    "SELECT d.tenant_id, d.id FROM deliveries d"                                                   \
+    " WHERE d.state = ANY ('" DELIVERY_WAITING "') AND d.worker IS NULL"                           \
+    " AND " which " AND d.next_at <= statement_timestamp()"                                        \
+    " AND (d.state = 'deferred'"                                                                   \
+    " OR d.next_at <= statement_timestamp() - $2::bigint * interval '1 ms')"                       \
+    " AND d.id NOT IN (SELECT unnest($1::uuid[]))"                                                 \
+    " AND (SELECT released_for = database_identity() FROM installation)"                           \
+    " AND NOT EXISTS (SELECT FROM deliveries e WHERE e.tenant_id = d.tenant_id"                    \
+    " AND e.session_id = d.session_id AND e.seq < d.seq AND e.state = ANY ('" DELIVERY_UNSETTLED   \
+    "'))"                                                                                          \
+    " ORDER BY d.next_at LIMIT $3::integer"
+
+static const char due_sql[] = DUE_SQL("d.via <> 'mail'");
+static const char due_mails_sql[] = DUE_SQL("d.via = 'mail'");
 
 /* Who takes one to look it up has a minute; who dies over it gives it up at once. */
 static const char look_up_sql[] =
@@ -123,7 +127,16 @@ static const char release_sql[] =
 
 /* ---- writing units ---- */
 
-enum { POLL_EXPIRED = 1, POLL_PARKED, POLL_DUE, POLL_LOOK_UPS };
+enum { POLL_EXPIRED = 1, POLL_PARKED, POLL_DUE, POLL_DUE_MAILS, POLL_LOOK_UPS };
+
+static void add_due(struct pg_unit *unit, struct arena *arena, const char *sql,
+                    const struct delivery_poll *poll, int limit)
+{
+    struct pg_statement *due = pg_add(unit, sql);
+    pg_param(due, poll->held);
+    pg_param(due, delivery_number(arena, poll->grace_ms));
+    pg_param(due, delivery_number(arena, limit));
+}
 
 void delivery_add_poll(struct pg_unit *unit, struct arena *arena, const struct delivery_poll *poll)
 {
@@ -135,10 +148,8 @@ void delivery_add_poll(struct pg_unit *unit, struct arena *arena, const struct d
     struct pg_statement *park = pg_add(unit, park_sql);
     pg_param(park, delivery_number(arena, poll->park_after_ms));
     pg_param(park, delivery_number(arena, poll->mail_park_after_ms));
-    struct pg_statement *due = pg_add(unit, due_sql);
-    pg_param(due, poll->held);
-    pg_param(due, delivery_number(arena, poll->grace_ms));
-    pg_param(due, delivery_number(arena, poll->limit));
+    add_due(unit, arena, due_sql, poll, poll->limit);
+    add_due(unit, arena, due_mails_sql, poll, poll->mail_limit);
     struct pg_statement *look_up = pg_add(unit, look_up_sql);
     pg_param(look_up, poll->worker);
     pg_param(look_up, poll->held);
@@ -188,11 +199,16 @@ int64_t delivery_poll_parked(const struct pg_answer *answer)
     return pg_int(answer->results, POLL_PARKED, 0, 0);
 }
 
-bool delivery_read_due(const struct pg_answer *answer, int row, struct delivery_ref *out)
+bool delivery_read_due(const struct pg_answer *answer, int row, struct delivery_ref *out,
+                       bool *is_mail)
 {
-    if (row >= pg_rows(answer->results, POLL_DUE))
+    const int texts = pg_rows(answer->results, POLL_DUE);
+    *is_mail = row >= texts;
+    const int statement = *is_mail ? POLL_DUE_MAILS : POLL_DUE;
+    const int at = *is_mail ? row - texts : row;
+    if (at >= pg_rows(answer->results, statement))
         return false;
-    delivery_read_ref(answer, POLL_DUE, row, out);
+    delivery_read_ref(answer, statement, at, out);
     return true;
 }
 
@@ -213,5 +229,5 @@ bool delivery_read_look_up(const struct pg_answer *answer, int row, struct deliv
     return true;
 }
 
-const char *const delivery_due_statements[] = {expire_sql,  park_sql,      due_sql,
+const char *const delivery_due_statements[] = {expire_sql,  park_sql,      due_sql, due_mails_sql,
                                                look_up_sql, used_sids_sql, NULL};

@@ -16,20 +16,22 @@ struct delivery_poll {
     const char *held; /* uuid[] literal: what this worker has in memory */
     int64_t lease_ms, park_after_ms, mail_park_after_ms;
     int64_t grace_ms; /* pending ones younger than this have a wake-up on its way */
-    int limit, look_up_limit;
+    int limit, mail_limit, look_up_limit;
 };
 
 /* Marks lapsed responders dead and what they were sending unknown, parks what waited too long
  * (unknown ones only delivery_add_look_up_again does: after an outage they are asked about first),
- * lists what is due, and takes unknown ones that are due for a look-up. */
+ * lists what is due, at most `limit` texts and `mail_limit` mails, and takes unknown ones that are
+ * due for a look-up. */
 void delivery_add_poll(struct pg_unit *unit, struct arena *arena, const struct delivery_poll *poll);
 
 /* Counts of the poll: made unknown, parked. */
 int64_t delivery_poll_expired(const struct pg_answer *answer);
 int64_t delivery_poll_parked(const struct pg_answer *answer);
 
-/* A delivery that is due; false when there is no such row. */
-bool delivery_read_due(const struct pg_answer *answer, int row, struct delivery_ref *out);
+/* A delivery that is due, mails behind texts; false when there is no such row. */
+bool delivery_read_due(const struct pg_answer *answer, int row, struct delivery_ref *out,
+                       bool *is_mail);
 
 /* ---- look-ups ---- */
 

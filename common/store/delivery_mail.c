@@ -1,10 +1,11 @@
-/* A mail's own SQL: see delivery_mail.h. The statement runs in the transaction of the claim, after
- * it, so it sees what was claimed; the delivery's row is locked by then. The responder's claims use
- * it. */
+/* A mail's own SQL: see delivery_mail.h. The responder's claims read it in their transaction, after
+ * the claim, so that it is seen what was claimed; the delivery's row is locked by then. Commits and
+ * people's replies write it in theirs. */
 #include "store/delivery_mail.h"
 
 #include <string.h>
 
+#include "store/columns.h"
 #include "store/delivery_inside.h"
 
 /* Each row by its key, one after the other (OFFSET 0): docs/adr/0004. */
@@ -24,6 +25,21 @@ static const char mail_sql[] =
     " (extract(epoch FROM d.created_at) * 1000)::bigint, d.language, coalesce(d.url, ''),"
     " coalesce(d.secret, ''), coalesce(d.from_name, ''), w.subject, w.in_reply_to,"
     " array_to_string(w.reference_ids, ' '), w.message_id";
+
+const char delivery_mail_made_sql[] =
+    "INSERT INTO delivery_mails (tenant_id, delivery_id, subject, in_reply_to, reference_ids)"
+    " SELECT d.tenant_id, d.id, coalesce(a.subject, ''), coalesce(a.mail_id, ''),"
+    " coalesce(a.reference_ids, '{}')"
+    " FROM unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, id)"
+    " JOIN deliveries d ON d.tenant_id = i.tenant_id AND d.id = i.id AND d.via = 'mail'"
+    " LEFT JOIN LATERAL (SELECT m.subject, w.mail_id, w.reference_ids FROM messages m"
+    " JOIN message_mails w ON w.tenant_id = m.tenant_id AND w.message_id = m.id"
+    " LEFT JOIN inbox_events e ON e.tenant_id = m.tenant_id AND e.channel = 'mail'"
+    " AND e.provider_id = m.provider_id AND e.turn_id = d.turn_id"
+    " WHERE m.tenant_id = d.tenant_id AND m.conversation_id = d.conversation_id"
+    " AND m.session_id = d.session_id AND w.class = 'person'"
+    " ORDER BY e.turn_id IS NOT NULL DESC, m.position DESC LIMIT 1) AS a ON true"
+    " ORDER BY d.tenant_id, d.id ON CONFLICT DO NOTHING";
 
 /* The last statement of the claim's unit. */
 static int statement_of(const struct pg_answer *answer)
@@ -48,6 +64,17 @@ void delivery_mail_add(struct pg_unit *unit, struct arena *arena, const char *wo
         pg_param(statement, pg_array_take(&columns[i], arena));
         pg_array_fini(&columns[i]);
     }
+}
+
+void delivery_mail_add_made(struct pg_unit *unit, struct arena *arena,
+                            const struct delivery_mail_of *mails, size_t count)
+{
+    static const struct column columns[] = {
+        {offsetof(struct delivery_mail_of, tenant), COLUMN_TEXT},
+        {offsetof(struct delivery_mail_of, delivery), COLUMN_UUID},
+    };
+    columns_add(pg_add(unit, delivery_mail_made_sql), arena,
+                &(struct column_rows){mails, sizeof *mails, count}, columns, COLUMNS(columns));
 }
 
 static struct delivery_mail read_row(const struct pg_answer *answer, int statement, int row)
@@ -84,4 +111,4 @@ bool delivery_mail_find(const struct pg_answer *answer, const struct uuid *id,
     return false;
 }
 
-const char *const delivery_mail_statements[] = {mail_sql, NULL};
+const char *const delivery_mail_statements[] = {mail_sql, delivery_mail_made_sql, NULL};

@@ -15,7 +15,7 @@ struct delivery_mail {
     const char *url;       /* of the account: mail/smtp_account.h */
     const char *secret;    /* file:PATH or env:NAME */
     const char *from_name; /* beside the mailbox's address */
-    const char *subject;   /* whole */
+    const char *subject;   /* of the mail that it answers; "" */
     const char *in_reply_to;
     const char *references; /* ids with one space between, the oldest first */
     const char *message_id; /* of every copy, without angles */
@@ -30,6 +30,21 @@ void delivery_mail_add(struct pg_unit *unit, struct arena *arena, const char *wo
 /* Reads the mail of a delivery claimed with it; false when it is none, or its row is missing. */
 bool delivery_mail_find(const struct pg_answer *answer, const struct uuid *id,
                         struct delivery_mail *out);
+
+/* A reply by mail that is being made. */
+struct delivery_mail_of {
+    const char *tenant;
+    struct uuid delivery;
+};
+
+/* Adds, behind the statement that inserts the deliveries, the one that says where in their threads
+ * they stand: behind the newest mail that their turn answers, else behind the thread's newest. Does
+ * nothing for deliveries that were not made, or not by mail. */
+void delivery_mail_add_made(struct pg_unit *unit, struct arena *arena,
+                            const struct delivery_mail_of *mails, size_t count);
+
+/* The same for one: $1 the tenant and $2 the delivery, as array literals of uuids. */
+extern const char delivery_mail_made_sql[];
 
 /* Its frequent statements, NULL-terminated, for store/statements.h. */
 extern const char *const delivery_mail_statements[];

@@ -46,6 +46,9 @@ static const struct rule {
                           "delivered", "the carrier confirmed it"},
     [DELIVERY_LOST] = {"lost", "{pending,sending,deferred,unknown,held,parked,suppressed,sent}",
                        "failed", "the carrier or the provider gave up", true},
+    [DELIVERY_BOUNCED] = {"bounced",
+                          "{pending,sending,deferred,unknown,held,parked,suppressed,sent}",
+                          "bounced", "a mail server that had taken it sent it back"},
 };
 
 static const char *const states[] = {"pending",   "sending", "deferred",   "unknown",

@@ -32,6 +32,7 @@ enum delivery_event {
     DELIVERY_SEEN,      /* a receipt or look-up: on its way */
     DELIVERY_ARRIVED,   /* delivered */
     DELIVERY_LOST,      /* failed or undelivered */
+    DELIVERY_BOUNCED,   /* a mail came back */
     DELIVERY_EVENTS,
 };
 

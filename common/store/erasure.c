@@ -8,8 +8,8 @@
 #include <string.h>
 
 #define PERSON                                                                                     \
-    "(SELECT contact_id FROM contact_addresses WHERE tenant_id = $1::uuid AND kind = 'phone'"      \
-    " AND address = $2::text)"
+    "(SELECT contact_id FROM contact_addresses WHERE tenant_id = $1::uuid"                         \
+    " AND kind IN ('phone', 'mail') AND address = $2::text)"
 #define TALKS                                                                                      \
     "(SELECT id FROM conversations WHERE tenant_id = $1::uuid AND contact_id IN " PERSON ")"
 #define WISHES                                                                                     \
@@ -90,6 +90,10 @@ static const struct step {
     {"DELETE FROM summaries WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
     {"DELETE FROM llm_calls WHERE tenant_id = $1::uuid AND turn_id IN " TURNS, "ta"},
     {"DELETE FROM turns WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
+    {"DELETE FROM attachments WHERE tenant_id = $1::uuid AND channel = 'mail' AND event_id IN"
+     " (SELECT m.provider_id FROM messages m WHERE m.tenant_id = $1::uuid"
+     " AND m.provider_id IS NOT NULL AND m.conversation_id IN " TALKS ")",
+     "ta"},
     {"DELETE FROM messages WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
     {"DELETE FROM channel_sessions WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
     {"DELETE FROM conversations WHERE tenant_id = $1::uuid AND contact_id IN " PERSON, "ta"},
@@ -104,7 +108,7 @@ static const struct step {
      " VALUES ($1::uuid, $2::text, $3::uuid, 'contact.erased', $4::text)",
      "tcih"},
 };
-enum { MESSAGES_STEP = 23 };
+enum { MESSAGES_STEP = 24 };
 
 struct texts {
     char tenant[UUID_TEXT_SIZE], hash[UUID_TEXT_SIZE], id[UUID_TEXT_SIZE], lock[24];
@@ -152,6 +156,27 @@ static int run_step(struct pg_session *session, const struct step *step, const s
     if (pg_session_query(session, &statement, &result, err) != 0)
         return -1;
     *affected = pg_affected(result, 0);
+    pg_result_free(&result);
+    return 0;
+}
+
+int erasure_list(struct pg_session *session, struct arena *arena, const struct uuid *tenant,
+                 const char *address, struct erasure_address **list, size_t *count, struct err *err)
+{
+    char text[UUID_TEXT_SIZE];
+    const struct pg_statement statement = {
+        .sql = "SELECT kind, address FROM contact_addresses WHERE tenant_id = $1::uuid"
+               " AND contact_id IN " PERSON " ORDER BY address <> $2::text, kind, address",
+        .params = {uuid_format(tenant, text), address},
+        .param_count = 2};
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    *count = (size_t)pg_rows(result, 0);
+    *list = arena_alloc(arena, (*count + 1) * sizeof **list);
+    for (size_t i = 0; i < *count; i++)
+        (*list)[i] = (struct erasure_address){arena_strdup(arena, pg_text(result, 0, (int)i, 0)),
+                                              arena_strdup(arena, pg_text(result, 0, (int)i, 1))};
     pg_result_free(&result);
     return 0;
 }

@@ -5,13 +5,14 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "store/inbox_inside.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* Erasure takes the same lock exclusively: a claim is either before it, and erased with the rest,
  * or after it, and sees its row in `erasures`. */
-static const char lock_addresses_sql[] =
+const char inbox_lock_addresses_sql[] =
     "SELECT pg_advisory_xact_lock_shared(k)::text"
     " FROM (SELECT DISTINCT k FROM unnest($1::bigint[]) AS t (k) ORDER BY k) AS keys";
 
@@ -83,130 +84,11 @@ static const char insert_sql[] =
     " SELECT tenant_id, 'phone', address, contact_id FROM people"
     " ORDER BY tenant_id, contact_id ON CONFLICT DO NOTHING";
 
-/* One claim at a time per contact: two claims cannot both open its next conversation. */
-static const char lock_contacts_sql[] =
-    "SELECT 1 FROM contacts c WHERE (c.tenant_id, c.id) IN ("
-    " SELECT a.tenant_id, a.contact_id FROM unnest($1::uuid[], $2::text[])"
-    " AS i (tenant_id, address) CROSS JOIN LATERAL (SELECT x.tenant_id, x.contact_id"
-    " FROM contact_addresses x WHERE x.tenant_id = i.tenant_id AND x.kind = 'phone'"
-    " AND x.address = i.address OFFSET 0) AS a)"
-    " ORDER BY c.tenant_id, c.id FOR NO KEY UPDATE";
+static const char lock_contacts_sql[] = INBOX_LOCK_CONTACTS_SQL("phone");
+static const char touch_conversations_sql[] = INBOX_TOUCH_SQL("phone");
+static const char arm_sql[] = INBOX_ARM_SQL("phone", "k.sender", "", "", "");
 
-/* Locks the open conversations of those who wrote, in their order, and touches them; one that was
- * quiet too long ends here, unless a person holds it. What is decided is decided by columns of the
- * locked row, which are read again if somebody had it. */
-static const char touch_conversations_sql[] =
-    "WITH mine AS MATERIALIZED (SELECT a.tenant_id, a.contact_id,"
-    " CASE WHEN e.reason = 'loop' THEN e.session_id END AS looping"
-    " FROM unnest($2::uuid[], $3::text[], $5::text[], $6::text[])"
-    " AS i (tenant_id, provider_id, address, channel)"
-    " CROSS JOIN LATERAL (SELECT x.tenant_id, x.contact_id FROM contact_addresses x"
-    " WHERE x.tenant_id = i.tenant_id AND x.kind = 'phone' AND x.address = i.address OFFSET 0)"
-    " AS a"
-    " CROSS JOIN LATERAL (SELECT x.reason, x.session_id FROM inbox_events x"
-    " WHERE x.tenant_id = i.tenant_id AND x.channel = i.channel"
-    " AND x.provider_id = i.provider_id AND x.claim_id = $1::uuid"
-    " AND x.reason IS DISTINCT FROM 'erased' OFFSET 0) AS e),"
-    " locked AS MATERIALIZED (SELECT c.tenant_id, c.id FROM conversations c"
-    " WHERE c.closed_at IS NULL AND (c.tenant_id, c.contact_id) IN"
-    " (SELECT m.tenant_id, m.contact_id FROM mine m)"
-    " ORDER BY c.tenant_id, c.id FOR NO KEY UPDATE)"
-    " UPDATE conversations c SET"
-    " closed_at = CASE WHEN c.held_by IS NULL AND"
-    " c.last_activity_at < clock_timestamp() - $4::bigint * interval '1 ms'"
-    " THEN clock_timestamp() END,"
-    " last_activity_at = CASE WHEN c.held_by IS NULL AND"
-    " c.last_activity_at < clock_timestamp() - $4::bigint * interval '1 ms'"
-    " THEN c.last_activity_at ELSE clock_timestamp() END,"
-    " flagged = CASE WHEN (c.tenant_id, c.id) IN (SELECT s.tenant_id, s.conversation_id"
-    " FROM mine m JOIN channel_sessions s ON s.tenant_id = m.tenant_id AND s.id = m.looping"
-    " WHERE m.looping IS NOT NULL) THEN 'loop' ELSE c.flagged END"
-    " FROM locked l WHERE c.tenant_id = l.tenant_id AND c.id = l.id";
-
-/* Everything else, with contact and conversation locked. A start word is recorded although it opts
- * nobody in again: the provider may just be telling us of an opt-out that is older. A conversation
- * that a person holds keeps its events open but arms no session: hand-back does. A redelivered
- * event that is still open re-arms its session and names us. What insert_sql took is finished also
- * if its channel has been removed since: the reply is suppressed at its claim, and the text can be
- * read. */
-static const char arm_sql[] =
-    "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[],"
-    " $6::text[], $7::jsonb[], $8::uuid[], $9::uuid[], $10::text[], $14::bigint[], $15::text[])"
-    " WITH ORDINALITY AS t (tenant_id, provider_id, sender, address, body, media, session_id,"
-    " conversation_id, word, place, channel, n)),"
-    " known AS MATERIALIZED (SELECT i.*, e.state, e.reason, e.message_id, e.event_time,"
-    " e.session_id AS claimed_session, e.claim_id = $1::uuid AS fresh FROM input i"
-    " JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = i.channel"
-    " AND e.provider_id = i.provider_id),"
-    /* talk: the contact's open conversation, or the one that the first of its texts opens. */
-    " mine AS MATERIALIZED (SELECT k.*, a.contact_id, ch.id AS channel_id,"
-    " c.id IS NULL AS opens, c.held_by, coalesce(c.id, first_value(k.conversation_id)"
-    " OVER (PARTITION BY k.tenant_id, a.contact_id ORDER BY k.n)) AS talk FROM known k"
-    " CROSS JOIN LATERAL (SELECT x.contact_id FROM contact_addresses x"
-    " WHERE x.tenant_id = k.tenant_id AND x.kind = 'phone' AND x.address = k.address OFFSET 0)"
-    " AS a"
-    " CROSS JOIN LATERAL (SELECT c.id FROM channels c WHERE c.tenant_id = k.tenant_id"
-    " AND c.kind = k.channel AND c.address = k.sender"
-    " ORDER BY c.removed_at DESC NULLS FIRST LIMIT 1) ch"
-    " LEFT JOIN conversations c ON c.tenant_id = k.tenant_id AND c.contact_id = a.contact_id"
-    " AND c.closed_at IS NULL"
-    " WHERE k.fresh AND k.reason IS DISTINCT FROM 'erased'),"
-    " opened AS (INSERT INTO conversations (tenant_id, id, contact_id)"
-    " SELECT DISTINCT m.tenant_id, m.talk, m.contact_id FROM mine m WHERE m.opens"
-    " ORDER BY m.tenant_id, m.contact_id),"
-    " per_session AS (SELECT m.tenant_id, m.session_id, (array_agg(m.talk))[1] AS conversation_id,"
-    " (array_agg(m.channel_id))[1] AS channel_id, min(m.address) AS address,"
-    " min(m.channel) AS kind,"
-    " bool_or(m.state = 'open') AND bool_and(m.held_by IS NULL) AS arm"
-    " FROM mine m GROUP BY m.tenant_id, m.session_id),"
-    " armed AS (INSERT INTO channel_sessions AS s (tenant_id, id, conversation_id, channel_id, "
-    "kind,"
-    " remote_address, claimed, worker, burst_at, due_at)"
-    " SELECT tenant_id, session_id, conversation_id, channel_id, kind, address, 1,"
-    " CASE WHEN arm THEN $11::uuid END, CASE WHEN arm THEN clock_timestamp() END,"
-    " CASE WHEN arm THEN clock_timestamp()"
-    " + least($12::bigint, $13::bigint) * interval '1 ms' END"
-    " FROM per_session ORDER BY tenant_id, session_id"
-    " ON CONFLICT (tenant_id, id) DO UPDATE SET conversation_id = EXCLUDED.conversation_id,"
-    " claimed = s.claimed + CASE WHEN EXCLUDED.due_at IS NULL THEN 0 ELSE 1 END,"
-    " worker = coalesce(EXCLUDED.worker, s.worker),"
-    " burst_at = CASE WHEN EXCLUDED.due_at IS NULL THEN s.burst_at"
-    " WHEN s.due_at IS NULL THEN EXCLUDED.burst_at"
-    " ELSE coalesce(s.burst_at, EXCLUDED.burst_at) END,"
-    " due_at = CASE WHEN EXCLUDED.due_at IS NULL THEN s.due_at"
-    " WHEN s.due_at IS NULL THEN EXCLUDED.due_at"
-    " ELSE least(EXCLUDED.due_at, coalesce(s.burst_at, EXCLUDED.burst_at)"
-    " + $13::bigint * interval '1 ms') END),"
-    /* Locked in their order first: a start locks many without a contact. */
-    " again AS MATERIALIZED (SELECT s.tenant_id, s.id FROM channel_sessions s"
-    " WHERE (s.tenant_id, s.id) IN (SELECT k.tenant_id, k.claimed_session FROM known k"
-    " WHERE NOT k.fresh AND k.state = 'open')"
-    " AND NOT EXISTS (SELECT FROM per_session p WHERE p.tenant_id = s.tenant_id"
-    " AND p.session_id = s.id)"
-    " AND NOT EXISTS (SELECT FROM conversations c WHERE c.tenant_id = s.tenant_id"
-    " AND c.id = s.conversation_id AND c.held_by IS NOT NULL)"
-    " ORDER BY s.tenant_id, s.id FOR NO KEY UPDATE OF s),"
-    " rearmed AS (UPDATE channel_sessions s SET worker = $11::uuid,"
-    " due_at = greatest(coalesce(s.due_at, clock_timestamp()),"
-    " (SELECT w.lease_until FROM workers w WHERE w.id = s.worker AND w.id <> $11::uuid"
-    " AND NOT w.dead))"
-    " FROM again a WHERE s.tenant_id = a.tenant_id AND s.id = a.id),"
-    " consent AS (INSERT INTO consents AS c (tenant_id, sender, address, state, source, changed_at)"
-    " SELECT DISTINCT ON (tenant_id, sender, address) tenant_id, sender, address,"
-    " CASE word WHEN 'stop' THEN 'opted_out' ELSE 'opted_in' END,"
-    " 'customer', event_time FROM mine WHERE word IN ('stop', 'start')"
-    " ORDER BY tenant_id, sender, address, event_time DESC, place DESC"
-    " ON CONFLICT (tenant_id, sender, address) DO UPDATE SET state = EXCLUDED.state,"
-    " source = EXCLUDED.source, changed_at = EXCLUDED.changed_at"
-    " WHERE c.changed_at <= EXCLUDED.changed_at)"
-    " INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author, body,"
-    " media, provider_id, event_time)"
-    " SELECT m.tenant_id, m.message_id, m.talk, m.session_id, 'in',"
-    " CASE WHEN m.word = 'note' THEN 'system' ELSE 'contact' END, m.body, m.media,"
-    " m.provider_id, m.event_time FROM mine m WHERE m.word <> 'note' OR m.body <> ''"
-    " ORDER BY m.place, m.n ON CONFLICT DO NOTHING";
-
-static const char report_sql[] =
+const char inbox_report_sql[] =
     "SELECT i.n, e.state, e.claim_id = $1::uuid, e.session_id, s.conversation_id, s.claimed,"
     " coalesce(s.worker = $4::uuid AND s.due_at IS NOT NULL AND e.state = 'open', false),"
     " coalesce(ceil(extract(epoch FROM s.due_at - clock_timestamp()) * 1000), 0)::bigint"
@@ -223,13 +105,6 @@ static const char unknown_sql[] =
     " AND e.provider_id = i.provider_id)";
 
 enum { REPORT_STATEMENT = 5 };
-
-/* The columns of a batch as array literals. */
-struct columns {
-    const char *tenant, *provider_id, *sender, *address, *body, *media, *word, *traceparent;
-    const char *session, *contact, *message, *address_hash, *conversation, *content_hash, *time;
-    const char *lock, *place, *channel;
-};
 
 /* Text columns are read by offset, so that one loop serves them all. */
 static const char *text_column(struct arena *arena, const struct inbox_event *events, size_t count,
@@ -318,10 +193,10 @@ static void make_lock(struct strbuf *out, const struct inbox_event *event)
 #define TEXT_COLUMN(member) text_column(arena, events, count, offsetof(struct inbox_event, member))
 #define UUID_COLUMN(member) uuid_column(arena, events, count, offsetof(struct inbox_event, member))
 
-static struct columns make_columns(struct arena *arena, const struct inbox_event *events,
-                                   size_t count)
+struct inbox_columns inbox_make_columns(struct arena *arena, const struct inbox_event *events,
+                                        size_t count)
 {
-    return (struct columns){
+    return (struct inbox_columns){
         .tenant = TEXT_COLUMN(tenant),
         .channel = TEXT_COLUMN(channel),
         .provider_id = TEXT_COLUMN(provider_id),
@@ -343,11 +218,17 @@ static struct columns make_columns(struct arena *arena, const struct inbox_event
     };
 }
 
-static void add(struct pg_unit *unit, const char *sql, const char *const *params)
+struct pg_statement *inbox_add(struct pg_unit *unit, const char *sql, const char *const *params)
 {
     struct pg_statement *statement = pg_add(unit, sql);
     for (; *params != NULL; params++)
         pg_param(statement, *params);
+    return statement;
+}
+
+const char *inbox_number(struct arena *arena, int64_t value)
+{
+    return arena_printf(arena, "%lld", (long long)value);
 }
 
 static void add_codes(struct pg_unit *unit, struct arena *arena, const char *claim,
@@ -378,29 +259,29 @@ void inbox_add_claim(struct pg_unit *unit, struct arena *arena, const char *work
                      const struct inbox_event *events, size_t count,
                      const struct inbox_timing *timing)
 {
-    struct columns c = make_columns(arena, events, count);
+    struct inbox_columns c = inbox_make_columns(arena, events, count);
     struct uuid id = uuid_new();
     const char *claim = uuid_format(&id, arena_alloc(arena, UUID_TEXT_SIZE));
-    const char *late = arena_printf(arena, "%lld", (long long)timing->answer_within_ms);
-    const char *quiet = arena_printf(arena, "%lld", (long long)timing->quiet_ms);
-    const char *burst = arena_printf(arena, "%lld", (long long)timing->burst_ms);
-    const char *replies = arena_printf(arena, "%lld", (long long)timing->loop_replies);
-    const char *window = arena_printf(arena, "%lld", (long long)timing->loop_window_ms);
-    const char *burst_max = arena_printf(arena, "%lld", (long long)timing->burst_max_ms);
-    add(unit, lock_addresses_sql, (const char *[]){c.lock, NULL});
-    add(unit, insert_sql,
-        (const char *[]){claim, c.tenant, c.provider_id, c.sender, c.address, c.session, c.contact,
-                         c.message, c.address_hash, c.content_hash, c.time, c.word, c.traceparent,
-                         late, c.place, replies, window, c.channel, NULL});
-    add(unit, lock_contacts_sql, (const char *[]){c.tenant, c.address, NULL});
-    add(unit, touch_conversations_sql,
-        (const char *[]){claim, c.tenant, c.provider_id, quiet, c.address, c.channel, NULL});
-    add(unit, arm_sql,
-        (const char *[]){claim, c.tenant, c.provider_id, c.sender, c.address, c.body, c.media,
-                         c.session, c.conversation, c.word, worker, burst, burst_max, c.place,
-                         c.channel, NULL});
-    add(unit, report_sql,
-        (const char *[]){claim, c.tenant, c.provider_id, worker, c.channel, NULL});
+    const char *late = inbox_number(arena, timing->answer_within_ms);
+    const char *quiet = inbox_number(arena, timing->quiet_ms);
+    const char *burst = inbox_number(arena, timing->burst_ms);
+    const char *replies = inbox_number(arena, timing->loop_replies);
+    const char *window = inbox_number(arena, timing->loop_window_ms);
+    const char *burst_max = inbox_number(arena, timing->burst_max_ms);
+    inbox_add(unit, inbox_lock_addresses_sql, (const char *[]){c.lock, NULL});
+    inbox_add(unit, insert_sql,
+              (const char *[]){claim, c.tenant, c.provider_id, c.sender, c.address, c.session,
+                               c.contact, c.message, c.address_hash, c.content_hash, c.time, c.word,
+                               c.traceparent, late, c.place, replies, window, c.channel, NULL});
+    inbox_add(unit, lock_contacts_sql, (const char *[]){c.tenant, c.address, NULL});
+    inbox_add(unit, touch_conversations_sql,
+              (const char *[]){claim, c.tenant, c.provider_id, quiet, c.address, c.channel, NULL});
+    inbox_add(unit, arm_sql,
+              (const char *[]){claim, c.tenant, c.provider_id, c.sender, c.address, c.body, c.media,
+                               c.session, c.conversation, c.word, worker, burst, burst_max, c.place,
+                               c.channel, NULL});
+    inbox_add(unit, inbox_report_sql,
+              (const char *[]){claim, c.tenant, c.provider_id, worker, c.channel, NULL});
     add_codes(unit, arena, claim, events, count);
 }
 
@@ -444,5 +325,5 @@ void inbox_add_unknown(struct pg_unit *unit, const char *tenant, const char *cha
 }
 
 const char *const inbox_statements[] = {
-    lock_addresses_sql, insert_sql, lock_contacts_sql, touch_conversations_sql, arm_sql,
-    report_sql,         NULL};
+    inbox_lock_addresses_sql, insert_sql, lock_contacts_sql, touch_conversations_sql, arm_sql,
+    inbox_report_sql,         NULL};

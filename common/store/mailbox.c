@@ -64,7 +64,8 @@ static const char sweep_sql[] =
     " SELECT a.tenant_id, a.channel, a.event_id, a.number FROM attachments a"
     " WHERE a.created_at < clock_timestamp() - interval '1 day' AND NOT EXISTS ("
     " SELECT FROM inbox_events e WHERE e.tenant_id = a.tenant_id AND e.channel = a.channel"
-    " AND e.provider_id = a.event_id) ORDER BY a.created_at LIMIT 100) RETURNING 1";
+    " AND e.provider_id = a.event_id AND e.reason IS DISTINCT FROM 'erased') ORDER BY a.created_at "
+    "LIMIT 100) RETURNING 1";
 
 static const char *number(struct arena *arena, int64_t value)
 {

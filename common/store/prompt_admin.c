@@ -13,7 +13,7 @@ static const char read_sql[] =
     "SELECT u.id, u.state, to_char(u.started_at AT TIME ZONE 'UTC', " ISO "), u.outcome, u.number,"
     " t.display_name, t.timezone, t.language, v.config, u.prompt, u.passages,"
     " (SELECT json_agg(json_build_object('position', m.position, 'author', " TURN_AUTHOR_SQL
-    ", 'text', m.body, 'media', m.media, 'open', m.position IN " NUMBERS_OF(
+    ", 'subject', m.subject, 'text', m.body, 'media', m.media, 'open', m.position IN " NUMBERS_OF(
         "open") ") ORDER BY m.position)"
                 " FROM messages m WHERE m.tenant_id = u.tenant_id AND m.conversation_id = "
                 "u.conversation_id"

@@ -48,8 +48,8 @@
  * recovery itself. OFFSET 0 keeps the planner from looking for a start elsewhere: from the turn all
  * is found by keys, with or without statistics. */
 #define FOUND                                                                                      \
-    " CROSS JOIN LATERAL (SELECT s.remote_address, d.answer_by, e.state AS task, " ALLOWED         \
-    " AS allowed, " BY_ITSELF " AS by_itself"                                                      \
+    " CROSS JOIN LATERAL (SELECT s.kind AS channel, s.remote_address, d.answer_by, e.state AS "    \
+    "task, " ALLOWED " AS allowed, " BY_ITSELF " AS by_itself"                                     \
     " FROM channel_sessions s"                                                                     \
     " JOIN LATERAL (SELECT x.held_by, x.closed_at, x.flagged FROM conversations x"                 \
     " WHERE x.tenant_id = u.tenant_id AND x.id = u.conversation_id OFFSET 0) AS c"                 \
@@ -65,12 +65,12 @@
     " AND x.id = (SELECT r.escalation_id FROM receptions r WHERE r.tenant_id = u.tenant_id"        \
     " AND r.conversation_id = u.conversation_id AND r.session_id = u.session_id) OFFSET 0) AS e"   \
     " ON true"                                                                                     \
-    " WHERE s.tenant_id = u.tenant_id AND s.id = u.session_id AND s.kind = 'sms'"                  \
+    " WHERE s.tenant_id = u.tenant_id AND s.id = u.session_id AND s.kind IN ('sms', 'mail')"       \
     " AND s.conversation_id = u.conversation_id AND e.state IS DISTINCT FROM 'closed'"             \
     " AND EXISTS (SELECT FROM inbox_events w WHERE w.tenant_id = u.tenant_id"                      \
     " AND w.turn_id = u.id AND w.provider_id NOT LIKE '" RECOVER_EVENT "%' OFFSET 0)"              \
     " AND NOT EXISTS (SELECT FROM inbox_events i WHERE i.tenant_id = u.tenant_id"                  \
-    " AND i.channel = 'sms' AND i.provider_id = '" RECOVER_EVENT "' || u.id"                       \
+    " AND i.channel = ANY ('{sms,mail}') AND i.provider_id = '" RECOVER_EVENT "' || u.id"          \
     " AND ((i.state, i.reason) IS DISTINCT FROM ('ended', 'no_model') OR " HAD_EFFECTS             \
     ") OFFSET 0)"                                                                                  \
     " AND NOT EXISTS (SELECT FROM deliveries n WHERE n.tenant_id = u.tenant_id"                    \
@@ -110,7 +110,9 @@ static const char lock_session_sql[] =
  * model the last time opens again, with its message; what was answered stays. The engine ($5) has
  * taken the tenant's job before, or another one has. */
 static const char arm_sql[] =
-    "WITH again AS (SELECT u.tenant_id, u.id AS turn_id, u.session_id, u.conversation_id AS talk_id"
+    "WITH again AS (SELECT u.tenant_id, u.id AS turn_id, u.session_id, u.conversation_id AS "
+    "talk_id,"
+    " f.channel"
     " FROM turns u" FOUND " WHERE " WITHOUT_MODEL " AND " RECENT
     " AND u.tenant_id = $1::uuid AND u.id = $2::uuid AND f.allowed"
     " AND ($5::uuid IS NULL OR (f.by_itself AND EXISTS (SELECT FROM jobs j WHERE " JOB_OF(
@@ -118,7 +120,7 @@ static const char arm_sql[] =
                     " event AS (INSERT INTO inbox_events AS i (tenant_id, channel, provider_id, "
                     "session_id,"
                     " message_id, address_hash, content_hash, state, claim_id, event_time)"
-                    " SELECT g.tenant_id, 'sms', '" RECOVER_EVENT
+                    " SELECT g.tenant_id, g.channel, '" RECOVER_EVENT
                     "' || g.turn_id, g.session_id, $3::uuid,"
                     " o.address_hash, ''::bytea, 'open', $4::uuid, o.event_time FROM again g CROSS "
                     "JOIN LATERAL ("
@@ -191,7 +193,7 @@ static const char due_sql[] =
     " CROSS JOIN LATERAL (WITH seen AS MATERIALIZED (SELECT u.tenant_id, u.id, u.session_id,"
     " u.conversation_id, u.number, u.finished_at, x.state, x.reason, x.settled_at,"
     " x.turn_id AS try_id FROM turns u LEFT JOIN LATERAL (SELECT * FROM inbox_events i"
-    " WHERE i.tenant_id = u.tenant_id AND i.channel = 'sms'"
+    " WHERE i.tenant_id = u.tenant_id AND i.channel = ANY ('{sms,mail}')"
     " AND i.provider_id = '" RECOVER_EVENT "' || u.id OFFSET 0) AS x ON true"
     " WHERE " WITHOUT_MODEL " AND u.tenant_id = j.tenant_id"
     " AND u.finished_at > statement_timestamp() - $2::bigint * interval '1 ms')"

@@ -15,6 +15,7 @@
 #include "store/directory.h"
 #include "store/escalation.h"
 #include "store/inbox.h"
+#include "store/inbox_mail.h"
 #include "store/job.h"
 #include "store/knowledge.h"
 #include "store/reception_record.h"
@@ -26,7 +27,7 @@
 #include "store/voice.h"
 #include "store/worker.h"
 
-#define STATEMENTS_MAX 64
+#define STATEMENTS_MAX 96
 
 static const char *const of_directory[] = {directory_unpublished_sql, NULL};
 
@@ -39,7 +40,8 @@ static const char *const *const lists[] = {worker_statements,       inbox_statem
                                            delivery_due_statements, job_statements,
                                            rota_statements,         usage_statements,
                                            calls_statements,        of_directory,
-                                           voice_statements,        delivery_mail_statements};
+                                           voice_statements,        delivery_mail_statements,
+                                           inbox_mail_statements};
 
 static const char *flat[STATEMENTS_MAX + 1];
 static size_t flat_count;

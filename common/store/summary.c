@@ -28,12 +28,14 @@ static const char known_sql[] = WHOSE " SELECT w.id, s.body, s.up_to FROM whose 
  * there, each with a look at its own event or delivery (OFFSET 0): of a long history no more. */
 static const char messages_sql[] = WHOSE
     " SELECT m.position, m.author, m.said FROM whose w " NEWEST
-    " CROSS JOIN LATERAL (SELECT x.position, x.author, coalesce(x.heard, x.body) AS said"
+    " CROSS JOIN LATERAL (SELECT x.position, x.author, coalesce(x.subject || ': ', '')"
+    " || left(coalesce(x.heard, x.body), 8000) AS said"
     " FROM messages x WHERE x.tenant_id = w.tenant_id AND x.conversation_id = w.id"
     " AND x.position > coalesce(s.up_to, 0) AND x.position < $4::bigint AND x.author <> 'system'"
     " AND CASE x.direction WHEN 'in' THEN NOT EXISTS (SELECT FROM inbox_events e"
-    " WHERE e.tenant_id = x.tenant_id AND e.channel = ANY ('{sms,voice}')"
-    " AND e.provider_id = x.provider_id AND e.state IN ('open', 'failed') OFFSET 0)"
+    " WHERE e.tenant_id = x.tenant_id AND e.channel = ANY ('{sms,voice,mail}')"
+    " AND e.provider_id = x.provider_id AND (e.state IN ('open', 'failed')"
+    " OR (e.state = 'ended' AND e.channel = 'mail')) OFFSET 0)"
     " ELSE NOT EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = x.tenant_id"
     " AND d.message_id = x.id AND d.state = 'suppressed' OFFSET 0) END"
     " ORDER BY x.position LIMIT $5::integer) AS m ORDER BY m.position";

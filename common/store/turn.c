@@ -3,6 +3,7 @@
  * as committed. */
 #include "store/turn.h"
 
+#include "store/delivery_mail.h"
 #include "store/turn_inside.h"
 #include "store/worker.h"
 
@@ -45,23 +46,26 @@ static const char lock_sessions_sql[] =
 #define OLDEST "(statement_timestamp() - $12::bigint * interval '1 ms')"
 
 /* The context: all texts to be answered (50 at most) and the 40 last messages before. A reply that
- * never left is not part of what was said, of a spoken one what was heard. Only what came in has an
- * event, only what goes out a delivery: each is asked for one of them. */
+ * never left is not part of what was said, nor a mail that no person wrote, of a spoken one what
+ * was heard. Only what came in has an event, only what goes out a delivery: each is asked for one
+ * of them. */
 #define CONTEXT_SQL                                                                                \
     "(SELECT json_agg(h ORDER BY h.position) FROM ("                                               \
-    " SELECT m.position, m.author, m.body AS text, m.media, true AS open,"                         \
+    " SELECT m.position, m.author, m.subject, m.body AS text, m.media, true AS open,"              \
     " (extract(epoch FROM m.event_time) * 1000)::bigint AS at_ms,"                                 \
     " m.provider_id AS event FROM unnest(j.message_ids) AS o (id) CROSS JOIN LATERAL ("            \
     "SELECT * FROM messages x WHERE x.tenant_id = j.tenant_id AND x.id = o.id OFFSET 0) AS m"      \
-    " UNION ALL SELECT * FROM (SELECT m.position, " TURN_AUTHOR_SQL ", coalesce(m.heard, m.body)," \
+    " UNION ALL SELECT * FROM (SELECT m.position, " TURN_AUTHOR_SQL ", m.subject,"                 \
+    " coalesce(m.heard, m.body),"                                                                  \
     " m.media, false,"                                                                             \
     " (extract(epoch FROM m.event_time) * 1000)::bigint,"                                          \
     " NULL::text FROM messages m WHERE m.tenant_id = j.tenant_id"                                  \
     " AND m.conversation_id = j.now_conversation"                                                  \
     " AND CASE m.direction WHEN 'in' THEN NOT EXISTS (SELECT FROM inbox_events e"                  \
-    " WHERE e.tenant_id = m.tenant_id AND e.channel = ANY ('{sms,voice}')"                         \
+    " WHERE e.tenant_id = m.tenant_id AND e.channel = ANY ('{sms,voice,mail}')"                    \
     " AND e.provider_id = m.provider_id"                                                           \
-    " AND (e.state = 'failed' OR (e.state = 'open' AND e.event_time >= " OLDEST ")) OFFSET 0)"     \
+    " AND (e.state = 'failed' OR (e.state = 'ended' AND e.channel = 'mail')"                       \
+    " OR (e.state = 'open' AND e.event_time >= " OLDEST ")) OFFSET 0)"                             \
     " ELSE NOT EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = m.tenant_id"                   \
     " AND d.message_id = m.id AND d.state = 'suppressed' OFFSET 0) END"                            \
     " ORDER BY m.position DESC LIMIT 40) AS past) AS h)"
@@ -74,6 +78,16 @@ static const char lock_sessions_sql[] =
     " EXISTS (SELECT FROM escalations e WHERE e.tenant_id = r.tenant_id"                           \
     " AND e.id = r.escalation_id)) FROM receptions r WHERE r.tenant_id = j.tenant_id"              \
     " AND r.conversation_id = j.now_conversation AND r.session_id = j.session_id)"
+
+/* Of mails: nobody has shown that all that is to be answered is from whom it says; nor that the
+ * last one is, where nothing new is (a recovery). */
+#define VERIFIED_SQL                                                                               \
+    "(SELECT coalesce(bool_and(w.verified), false) FROM (SELECT x.verified FROM messages m"        \
+    " JOIN message_mails x ON x.tenant_id = m.tenant_id AND x.message_id = m.id"                   \
+    " WHERE m.tenant_id = j.tenant_id AND m.conversation_id = j.now_conversation"                  \
+    " AND m.session_id = j.session_id ORDER BY m.id = ANY (j.message_ids) DESC, m.position DESC"   \
+    " LIMIT greatest(1, (SELECT count(*) FROM message_mails y WHERE y.tenant_id = j.tenant_id"     \
+    " AND y.message_id = ANY (j.message_ids)))) AS w)"
 
 /* Of a start that does not know the conversation: it runs behind the claim that opened it. */
 #define NIL "00000000-0000-0000-0000-000000000000"
@@ -230,7 +244,9 @@ static const char start_sql[] =
     " j.again, j.heard, j.heard_reason, j.answers,"
     " EXISTS (SELECT FROM kb_documents d WHERE d.tenant_id = j.tenant_id),"
     " CASE WHEN j.channel = 'voice' THEN j.remote_address END,"
-    " CASE WHEN j.channel = 'voice' THEN " TEXT_NUMBER_SQL " END"
+    " CASE WHEN j.channel = 'voice' THEN " TEXT_NUMBER_SQL " END,"
+    " j.channel, CASE WHEN j.channel = 'mail' AND j.kind IN ('run', 'fail') THEN " VERIFIED_SQL
+    " END"
     " FROM judged j ORDER BY j.n";
 
 /* The ingress has said what became of the words before their commit came. */
@@ -249,7 +265,8 @@ static const char commit_sql[] =
     " turn_id, fence, epoch, claimed, final, events, event_state, turn_state, outcome, error_code,"
     " body, message_id, delivery_id, answer_ms, traceparent, ends, passages, prompt, segments, n)),"
     " judged AS (SELECT i.*, s.due_at, s.delivery_seq, c.held_by, t.reserved_day,"
-    " s.kind = 'voice' AS spoken, CASE WHEN " HEARD_IS_FINAL " THEN coalesce(t.heard, '') END"
+    " s.kind = 'voice' AS spoken, s.kind = 'mail' AS mailed, CASE WHEN " HEARD_IS_FINAL
+    " THEN coalesce(t.heard, '') END"
     " AS heard,"
     " CASE WHEN s.worker IS DISTINCT FROM $1::uuid OR s.fence <> i.fence THEN 'lost'"
     " WHEN t.state <> 'running' THEN 'already'"
@@ -283,7 +300,8 @@ static const char commit_sql[] =
     " due AS (INSERT INTO deliveries (tenant_id, id, conversation_id, session_id, seq, message_id,"
     " turn_id, author, via, epoch, state, reason, settled_at, answer_by, traceparent)"
     " SELECT g.tenant_id, g.delivery_id, g.conversation_id, g.session_id, g.delivery_seq + 1,"
-    " g.message_id, g.turn_id, 'ai', CASE WHEN g.spoken THEN 'stream' ELSE 'sms' END, g.epoch,"
+    " g.message_id, g.turn_id, 'ai', CASE WHEN g.spoken THEN 'stream' WHEN g.mailed THEN 'mail' "
+    "ELSE 'sms' END, g.epoch,"
     " CASE WHEN NOT g.spoken THEN 'pending' WHEN g.heard IS NULL THEN 'sending'"
     " WHEN g.heard = '' THEN 'suppressed' ELSE 'delivered' END,"
     " CASE WHEN g.heard = '' THEN 'unheard' END,"
@@ -455,6 +473,8 @@ bool turn_read_started_at(const struct pg_answer *answer, int s, int row, struct
         .has_knowledge = pg_bool(r, s, row, 28),
         .caller = pg_text(r, s, row, 29),
         .text_number = pg_text(r, s, row, 30),
+        .is_mail = strcmp(pg_text(r, s, row, 31), "mail") == 0,
+        .verified = pg_bool(r, s, row, 32),
     };
     return true;
 }
@@ -503,6 +523,20 @@ static void add_notes(struct pg_unit *unit, struct arena *arena, const struct tu
         reception_record_add_keep(unit, arena, rows, used);
 }
 
+/* The rest of what replies by mail are. */
+static void add_mails(struct pg_unit *unit, struct arena *arena, const struct turn_commit *commits,
+                      size_t count)
+{
+    struct delivery_mail_of *rows = arena_alloc(arena, count * sizeof *rows);
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++)
+        if (commits[i].by_mail)
+            rows[used++] = (struct delivery_mail_of){.tenant = commits[i].tenant,
+                                                     .delivery = commits[i].delivery};
+    if (used > 0)
+        delivery_mail_add_made(unit, arena, rows, used);
+}
+
 /* Behind two of locks and the one of model calls. */
 #define COMMIT_STATEMENT 3
 
@@ -539,6 +573,7 @@ void turn_add_commit(struct pg_unit *unit, struct arena *arena, const char *work
     struct pg_statement *statement = pg_add(unit, commit_sql);
     pg_param(statement, worker);
     columns_add(statement, arena, &rows, kinds, COLUMNS(kinds));
+    add_mails(unit, arena, commits, count);
     add_notes(unit, arena, commits, count);
     add_triggers(unit, arena, worker, commits, count);
 }

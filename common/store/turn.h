@@ -102,6 +102,9 @@ struct turn_started {
     const char *answers;      /* text[] literal: the events of the start before; "" if none */
     const char *caller;       /* his number, or what he is known by who withholds it */
     const char *text_number;  /* ours that he could be texted from; "" if there is none */
+
+    bool is_mail;  /* the session is a thread of mails; */
+    bool verified; /* and all that is to be answered is from whom it says */
 };
 
 /* Reads row `row`, texts borrowed from the answer; false when there is none. */
@@ -137,6 +140,7 @@ struct turn_commit {
     const char *error_code;        /* or NULL */
     const char *body;              /* the reply; "": the turn says nothing, its events end */
     int64_t segments;              /* that it takes as a text message */
+    bool by_mail;                  /* the reply is a mail (store/delivery_mail.h) */
     struct uuid message, delivery; /* fresh ids */
     int64_t answer_within_ms;
     const char *traceparent;

@@ -30,14 +30,15 @@ static void adopted(void *arg, const struct pg_answer *answer)
         engine_drain_step(self->engine); /* which gives back what was adopted */
         return;
     }
+    static const enum share_kind kinds[] = {
+        [ADOPTED_CALL] = SHARE_CALL, [ADOPTED_TEXT] = SHARE_TEXT, [ADOPTED_MAIL] = SHARE_MAIL};
     int count = 0;
     for (; adoption_read(answer, count, &row); count++) {
-        if (!sessions_have_room(self->engine->sessions, row.tenant, &row.session))
+        if (!sessions_have_room(self->engine->sessions, row.tenant, &row.session, kinds[row.kind]))
             continue; /* later */
         sessions_claimed(self->engine->sessions, row.tenant, &row.session, &row.conversation,
                          row.claimed, 0);
-        if (row.is_call)
-            sessions_mark_call(self->engine->sessions, &row.session);
+        sessions_mark(self->engine->sessions, &row.session, kinds[row.kind]);
     }
     if (count > 0) {
         metric_add(counters.adopted, count);

@@ -216,6 +216,8 @@ static void read_tools(struct entry *entry, const struct json *names)
         add_tool(entry, tool->on_calls ? &assistant->call_tools : &assistant->tools, tool);
         if (tool->when_closed)
             add_tool(entry, &assistant->message_tools, tool);
+        if (!tool->of_account && !tool->on_calls)
+            add_tool(entry, &assistant->stranger_tools, tool);
     }
     if (!assistant_may_use(&assistant->message_tools, tool_take_message.name))
         add_tool(entry, &assistant->message_tools, &tool_take_message);
@@ -323,6 +325,7 @@ static int read_config(struct entry *entry, const struct assistant_row *row, str
     a->tools.tokens = tokens_of_tools(a->tools.items, a->tools.count);
     fill_call_tools(a);
     a->message_tools.tokens = tokens_of_tools(a->message_tools.items, a->message_tools.count);
+    a->stranger_tools.tokens = tokens_of_tools(a->stranger_tools.items, a->stranger_tools.count);
     prompt_fix(entry->arena, &a->profile, &a->workflow, &a->fixed);
     a->budget = budget_read(json_member(config, "budgets"));
     triggers_read(entry->arena, json_member(config, "escalation"), &a->triggers);

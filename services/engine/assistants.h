@@ -54,9 +54,10 @@ struct assistant {
     struct wording words;            /* what the desk says by itself, in the tenant's language */
     struct assistant_model models[ASSISTANT_MODELS_MAX];
     size_t model_count;
-    struct assistant_tools tools;                    /* what its models may call, */
-    struct assistant_tools call_tools;               /* on the phone, */
-    struct assistant_tools message_tools;            /* and while only messages are taken */
+    struct assistant_tools tools;          /* what its models may call, */
+    struct assistant_tools call_tools;     /* on the phone, */
+    struct assistant_tools message_tools;  /* while only messages are taken, */
+    struct assistant_tools stranger_tools; /* and for who may not be who he says (mail_turn.h) */
     struct tenant_tool http_tools[TENANT_TOOLS_MAX]; /* those of them that are the tenant's */
     size_t http_tool_count;
     struct workflow workflow;

@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "mail_turn.h"
 #include "reception.h"
 #include "service/log.h"
 #include "session.h"
@@ -69,6 +70,7 @@ static const char *question_of(struct arena *arena, const char *context)
     strbuf_init(&text, QUESTION_MAX);
     for (const struct json *i = json_first(items); i != NULL; i = json_next(i)) {
         const char *author = json_member_text(i, "author"), *said = json_member_text(i, "text");
+        const char *subject = json_member_text(i, "subject");
         if (author == NULL || said == NULL)
             continue;
         if (strcmp(author, "contact") != 0) {
@@ -79,6 +81,8 @@ static const char *question_of(struct arena *arena, const char *context)
             strbuf_clear(&text);
         answered = false;
         holds_open = holds_open || json_member_bool(i, "open", false);
+        if (subject != NULL)
+            strbuf_printf(&text, "%s\n", subject);
         strbuf_printf(&text, "%s\n", said);
     }
     const char *question = arena_strndup(arena, text.data, text.length);
@@ -285,7 +289,7 @@ static void add_turn(struct reading *reading, const struct session *session,
                             .coming = -1,
                             .passages = -1};
     reading->count++;
-    if (workflow->service_count > 0) {
+    if (workflow->service_count > 0 && !mail_turn_is_stranger(session)) {
         booking_look_add_coming(unit, reading->arena, tenant, &session->turn.contact,
                                 workflow->timezone);
         asked->coming = unit->count - 1;

@@ -14,6 +14,7 @@ struct counters {
         *tools_troubled;
     struct metric *budgets_low, *budgets_gone;
     struct metric *unfit_plain, *unfit_bare, *unfit_starts, *calls_lost;
+    struct metric *mail_claimed, *mail_duplicates;
     struct metric *voice_claimed, *voice_duplicates, *interrupted, *frames, *frames_lost;
     struct metric *dead_letters_lost, *workers_lost, *directory_published, *notices, *rotas_parked;
     struct metric *rotas_unaccepted;

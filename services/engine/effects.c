@@ -218,8 +218,9 @@ static void read_result(struct session *session, struct effect *effect,
     struct tool_result result = {.outcome = "failed"};
     effect->tool->read(&effect->call, answer, effect->begins ? ROUND_CALL_STATEMENTS : 0, &result);
     if (!uuid_is_nil(&result.wake_delivery))
-        wake_up_send(session->engine, session->tenant, &result.wake_session, &result.wake_delivery,
-                     NULL);
+        wake_up_send(session->engine, &(struct wake_up){.tenant = session->tenant,
+                                                        .session = result.wake_session,
+                                                        .delivery = result.wake_delivery});
     finish(session, effect, result.outcome, result.text);
 }
 

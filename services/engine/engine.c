@@ -80,12 +80,23 @@ static void stop(struct service *service, int64_t drain_left_ms)
 
 /* ---- hooks ---- */
 
-/* Both lanes; while the loop opens there may be one of them. */
+/* All lanes; while the loop opens there may be one of them. */
 static void wake_intakes(struct engine *engine)
 {
-    intake_wake(engine->intake);
-    if (engine->voice_intake != NULL)
-        intake_wake(engine->voice_intake);
+    struct intake *const lanes[] = {engine->intake, engine->voice_intake, engine->mail_intake};
+    for (size_t i = 0; i < sizeof lanes / sizeof lanes[0]; i++)
+        if (lanes[i] != NULL)
+            intake_wake(lanes[i]);
+}
+
+static bool intakes_idle(const struct engine *engine)
+{
+    const struct intake *const lanes[] = {engine->intake, engine->voice_intake,
+                                          engine->mail_intake};
+    bool idle = true;
+    for (size_t i = 0; i < sizeof lanes / sizeof lanes[0]; i++)
+        idle = idle && (lanes[i] == NULL || intake_idle(lanes[i]));
+    return idle;
 }
 
 static void on_database(void *arg, bool up)
@@ -131,6 +142,7 @@ static int open_producer(struct engine *engine, struct err *err)
     const char *prefix = settings->kafka.topic_prefix;
     struct arena *names = arena_new();
     const char *topics[] = {topic_name(names, prefix, TOPIC_OUTBOUND_SMS),
+                            topic_name(names, prefix, TOPIC_OUTBOUND_EMAIL),
                             topic_name(names, prefix, TOPIC_DIRECTORY),
                             topic_name(names, prefix, TOPIC_DLQ), NULL};
     struct bus_producer_options options = {.loop = engine->loop, .topics = topics};
@@ -177,6 +189,7 @@ static void close_loop(void *state)
     bus_producer_close(&engine->stream, 1000);
     intake_close(&engine->intake);
     intake_close(&engine->voice_intake);
+    intake_close(&engine->mail_intake);
     worker_free(&engine->worker);
     adopt_free(&engine->adopt);
     relay_free(&engine->relay);
@@ -257,7 +270,8 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     open_database(engine);
     if (open_producer(engine, err) != 0 || voice_stream_open(engine, err) != 0 ||
         intake_open(engine, &intake_sms, &engine->intake, err) != 0 ||
-        intake_open(engine, &intake_voice, &engine->voice_intake, err) != 0) {
+        intake_open(engine, &intake_voice, &engine->voice_intake, err) != 0 ||
+        intake_open(engine, &intake_mail, &engine->mail_intake, err) != 0) {
         close_loop(engine);
         return -1;
     }
@@ -299,9 +313,7 @@ void engine_drain_step(struct engine *engine)
 {
     if (!engine->draining || engine->retiring || sessions_at_work(engine->sessions) > 0 ||
         statements_in_flight(engine->sessions) || summaries_in_flight(engine->summaries) ||
-        !intake_idle(engine->intake) ||
-        (engine->voice_intake != NULL && !intake_idle(engine->voice_intake)) ||
-        (engine->adopt != NULL && adopt_in_flight(engine->adopt)) ||
+        !intakes_idle(engine) || (engine->adopt != NULL && adopt_in_flight(engine->adopt)) ||
         (engine->rota != NULL && !rota_idle(engine->rota)) ||
         (engine->relay != NULL && !relay_idle(engine->relay)))
         return;

@@ -55,7 +55,7 @@ struct engine {
     struct bus_producer *stream; /* of frames (voice_stream.h) */
     struct llm *llm;
     struct sessions *sessions;
-    struct intake *intake, *voice_intake; /* a lane each */
+    struct intake *intake, *voice_intake, *mail_intake; /* a lane each */
     int64_t opened_ms;
     struct assistants *assistants;
     struct breakers *breakers;

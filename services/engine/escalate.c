@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "crypto/crypto.h"
+#include "mail_turn.h"
 #include "reply.h"
 #include "tools.h"
 #include "json/json.h"
@@ -59,15 +60,16 @@ static void tell_customer(struct session *session, const struct assistant *assis
 {
     struct turn_commit *commit = &session->commit;
     const struct wording *words = &assistant->words;
+    const size_t most = mail_turn_reply_units(session);
     const char *tell = assistant->workflow.tell;
     bool told = rounds_have_done(&session->rounds, commit->claimed, tool_escalate.name);
     if (tell[0] == '\0' || told || strcmp(commit->outcome, "reply") != 0)
         return;
     tell = assistant->triggers.has_rota ? tell : words->passed_on;
     commit->trigger.promised = tell;
-    commit->trigger.if_taken = reply_append(session->arena, commit->body, words->taken);
+    commit->trigger.if_taken = reply_append_to(session->arena, commit->body, words->taken, most);
     if (strstr(commit->body, tell) == NULL)
-        commit->body = reply_append(session->arena, commit->body, tell);
+        commit->body = reply_append_to(session->arena, commit->body, tell, most);
 }
 
 /* ---- no answer ---- */

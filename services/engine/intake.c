@@ -1,5 +1,6 @@
 /* The engine's consumers: a batch of a lane's records after another, each claimed before its
- * offsets are stored; and the lane of texts. voice_intake.c has the lane of calls. */
+ * offsets are stored; and the lane of texts. voice_intake.c has the lane of calls, mail_intake.c
+ * that of mails. */
 #include "intake_inside.h"
 
 #include "base/clock.h"
@@ -180,13 +181,15 @@ static void wake_answers(struct intake *intake, const struct pg_answer *answer)
     struct rota_answer reply;
     char tenant[UUID_TEXT_SIZE];
     for (int row = 0; inbox_read_answer(answer, row, &reply); row++)
-        wake_up_send(intake->engine, uuid_format(&reply.tenant, tenant), &reply.session,
-                     &reply.delivery, NULL);
+        wake_up_send(intake->engine, &(struct wake_up){.tenant = uuid_format(&reply.tenant, tenant),
+                                                       .session = reply.session,
+                                                       .delivery = reply.delivery});
 }
 
-static void report_texts(struct intake *intake, const struct pg_answer *answer)
+void intake_report(struct intake *intake, const struct pg_answer *answer, enum share_kind kind,
+                   const struct intake_counters *count)
 {
-    struct engine *engine = intake->engine;
+    struct sessions *sessions = intake->engine->sessions;
     struct inbox_claimed claimed;
     bool *found = arena_alloc(intake->claim_arena, (intake->claim_count + 1) * sizeof *found);
     for (int row = 0; inbox_read_claim(answer, row, &claimed); row++) {
@@ -194,15 +197,23 @@ static void report_texts(struct intake *intake, const struct pg_answer *answer)
             continue;
         const struct inbox_event *event = &intake->events[intake->first + claimed.index];
         found[claimed.index] = true;
-        metric_add(claimed.fresh ? counters.claimed : counters.duplicates, 1);
+        metric_add(claimed.fresh ? count->claimed : count->duplicates, 1);
         STOP_POINT("engine.claimed", event->provider_id);
-        if (claimed.mine && sessions_have_room(engine->sessions, event->tenant, &claimed.session))
-            sessions_claimed(engine->sessions, event->tenant, &claimed.session,
-                             &claimed.conversation, claimed.claimed, claimed.due_in_ms);
+        if (!claimed.mine || !sessions_have_room(sessions, event->tenant, &claimed.session, kind))
+            continue;
+        sessions_claimed(sessions, event->tenant, &claimed.session, &claimed.conversation,
+                         claimed.claimed, claimed.due_in_ms);
+        sessions_mark(sessions, &claimed.session, kind);
     }
     for (size_t i = 0; i < intake->claim_count; i++)
         if (!found[i])
             intake_dead_letter(intake, origin(intake, intake->first + i), "claim.no_channel");
+}
+
+static void report_texts(struct intake *intake, const struct pg_answer *answer)
+{
+    intake_report(intake, answer, SHARE_TEXT,
+                  &(struct intake_counters){counters.claimed, counters.duplicates});
     wake_answers(intake, answer);
 }
 
@@ -296,9 +307,16 @@ static void claim_next(struct intake *intake)
     pg_submit(engine->pg, &unit);
 }
 
+static size_t batch_max(const struct intake *intake)
+{
+    const size_t most = intake->lane->batch_max;
+    const size_t set = (size_t)intake->engine->shared->settings.claim_batch;
+    return most > 0 && most < set ? most : set;
+}
+
 static void take_batch(struct intake *intake)
 {
-    const size_t max = (size_t)intake->engine->shared->settings.claim_batch;
+    const size_t max = batch_max(intake);
     arena_reset(intake->arena);
     intake->record_count = bus_consumer_take(intake->consumer, intake->arena, intake->records, max);
     if (intake->record_count == 0)
@@ -399,9 +417,9 @@ int intake_open(struct engine *engine, const struct intake_lane *lane, struct in
 {
     const struct engine_settings *settings = &engine->shared->settings;
     struct intake *self = xcalloc(1, sizeof *self);
-    const size_t max = (size_t)settings->claim_batch;
     self->engine = engine;
     self->lane = lane;
+    const size_t max = batch_max(self);
     self->arena = arena_new();
     self->claim_arena = arena_new();
     self->records = xcalloc(max, sizeof *self->records);

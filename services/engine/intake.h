@@ -10,9 +10,9 @@
 
 struct intake;
 
-/* What is one lane's own (intake_inside.h): that of texts, that of calls. */
+/* What is one lane's own (intake_inside.h): that of texts, of calls, of mails. */
 struct intake_lane;
-extern const struct intake_lane intake_sms, intake_voice;
+extern const struct intake_lane intake_sms, intake_voice, intake_mail;
 
 /* Opens the lane's consumer. Returns owned. */
 int intake_open(struct engine *engine, const struct intake_lane *lane, struct intake **intake,

@@ -8,12 +8,15 @@
 #include "intake.h"
 #include "pg/pg.h"
 #include "service/dead_letters.h"
+#include "service/metrics.h"
+#include "shares.h"
 #include "store/inbox.h"
 
 /* What a lane does with its records. */
 struct intake_lane {
     enum topic topic;
-    bool is_static; /* a member keeps its partitions while it restarts */
+    bool is_static;   /* a member keeps its partitions while it restarts */
+    size_t batch_max; /* of its records, which are large; 0: the setting alone */
     /* Decodes the batch in hand into events; what cannot be decoded becomes a dead letter. */
     void (*decode)(struct intake *intake);
     /* How many events from `first` on go into the next unit; at least 1. */
@@ -45,6 +48,14 @@ struct intake {
     struct dead_letters *letters;
     int64_t sent_us;
 };
+
+/* What was claimed comes into memory as sessions of that kind; what has no channel of its tenant is
+ * a dead letter. The slice's events are those in hand from `first` on. */
+struct intake_counters {
+    struct metric *claimed, *duplicates;
+};
+void intake_report(struct intake *intake, const struct pg_answer *answer, enum share_kind kind,
+                   const struct intake_counters *count);
 
 /* The keyed id of the parts. */
 struct uuid intake_ident(struct intake *intake, const char *const *parts, size_t count);

@@ -3,6 +3,7 @@
 #include "assistants.h"
 #include "contract/segments.h"
 #include "escalate.h"
+#include "mail_turn.h"
 #include "reception_turn.h"
 #include "reply.h"
 #include "session.h"
@@ -21,7 +22,8 @@ static const char *greeted(struct session *session, const struct assistant *assi
     const char *greeting = assistant != NULL ? assistant->workflow.greeting : "";
     if (greeting[0] == '\0' || !session->is_first || session->voice != NULL)
         return text; /* a call was greeted by its ingress */
-    return arena_printf(session->arena, "%s\n%s", greeting, text);
+    return arena_printf(session->arena, "%s%s%s", greeting, session->turn.is_mail ? "\n\n" : "\n",
+                        text);
 }
 
 /* What is sent: a model's text, the after-hours wording, or what the reception says without a
@@ -47,6 +49,7 @@ static struct reception_reply reply_of(struct session *session, const char *outc
 static struct turn_commit commit_of(struct session *session, const char *outcome, const char *body)
 {
     const struct turn_started *turn = &session->turn;
+    const struct engine_settings *settings = &session->engine->shared->settings;
     bool failed = strcmp(outcome, "degraded") == 0;
     return (struct turn_commit){
         .tenant = session->tenant,
@@ -64,10 +67,14 @@ static struct turn_commit commit_of(struct session *session, const char *outcome
         .turn_state = failed ? "failed" : "finished",
         .outcome = outcome,
         .error_code = failed ? "turn.lost_often" : NULL,
-        .body = session->voice != NULL ? body : reply_clean(session->arena, body),
+        .body = session->voice != NULL
+                    ? body
+                    : reply_clean_to(session->arena, body, mail_turn_reply_units(session)),
+        .by_mail = turn->is_mail && body[0] != '\0',
         .message = uuid_new(),
         .delivery = uuid_new(),
-        .answer_within_ms = session->engine->shared->settings.answer_within_ms,
+        .answer_within_ms =
+            turn->is_mail ? settings->mail_answer_within_ms : settings->answer_within_ms,
         .traceparent = turn->traceparent,
         .calls = session->calls,
         .call_count = session->call_count,
@@ -77,7 +84,7 @@ static struct turn_commit commit_of(struct session *session, const char *outcome
 static void count_segments(struct session *session)
 {
     struct segments segments;
-    if (session->commit.body[0] == '\0' || session->voice != NULL)
+    if (session->commit.body[0] == '\0' || session->voice != NULL || session->commit.by_mail)
         return;
     segments_count(session->commit.body, &segments);
     session->commit.segments = segments.count;

@@ -1,4 +1,4 @@
-/* Cleaning and cutting of replies for text messages, and the look for what must not leave in one.
+/* Cleaning and cutting of replies, and the look for what must not leave in one.
  * think.c calls it before each commit, reception.c for the parts that a reply without a model is
  * made of. */
 #include "reply.h"
@@ -55,10 +55,10 @@ const char *reply_cut(struct arena *arena, const char *text, size_t units)
     return arena_strndup(arena, text, length);
 }
 
-const char *reply_clean(struct arena *arena, const char *text)
+const char *reply_clean_to(struct arena *arena, const char *text, size_t units)
 {
     struct strbuf out;
-    strbuf_init(&out, 4 * REPLY_UNITS_MAX * 4);
+    strbuf_init(&out, 4 * units * 4);
     while (*text != '\0' && !out.overflow) {
         const char *start = text;
         uint32_t point = text_next_code_point(&text);
@@ -68,19 +68,28 @@ const char *reply_clean(struct arena *arena, const char *text)
             strbuf_add(&out, start, (size_t)(text - start));
     }
     char *clean = out.data + strspn(out.data, " \n");
-    const char *kept = reply_cut(arena, clean, REPLY_UNITS_MAX);
+    const char *kept = reply_cut(arena, clean, units);
     strbuf_fini(&out);
     return kept;
 }
 
-const char *reply_append(struct arena *arena, const char *reply, const char *more)
+const char *reply_clean(struct arena *arena, const char *text)
+{
+    return reply_clean_to(arena, text, REPLY_UNITS_MAX);
+}
+
+const char *reply_append_to(struct arena *arena, const char *reply, const char *more, size_t units)
 {
     static const char gap[] = "\n\n";
     const char *tail = reply_clean(arena, more);
     size_t taken = reply_units(tail) + strlen(gap);
-    const char *head =
-        taken < REPLY_UNITS_MAX ? reply_cut(arena, reply, REPLY_UNITS_MAX - taken) : "";
+    const char *head = taken < units ? reply_cut(arena, reply, units - taken) : "";
     return arena_printf(arena, "%s%s%s", head, head[0] != '\0' ? gap : "", tail);
+}
+
+const char *reply_append(struct arena *arena, const char *reply, const char *more)
+{
+    return reply_append_to(arena, reply, more, REPLY_UNITS_MAX);
 }
 
 /* ---- what must not leave ---- */

@@ -104,8 +104,9 @@ static void note_nobody(struct step *step, const struct rota_rested *rested)
              LOG_TEXT("tenant", step->tenant), LOG_INT("step", step->of.steps),
              LOG_BOOL("customer_told", told));
     if (told)
-        wake_up_send(step->rota->engine, step->tenant, &rested->session, &step->of.escalation,
-                     NULL);
+        wake_up_send(step->rota->engine, &(struct wake_up){.tenant = step->tenant,
+                                                           .session = rested->session,
+                                                           .delivery = step->of.escalation});
 }
 
 static void rested(void *arg, const struct pg_answer *answer)
@@ -155,7 +156,9 @@ static void told(void *arg, const struct pg_answer *answer)
     metric_add(counters.notices, 1);
     log_info("escalation.told", LOG_TEXT("escalation", step->escalation),
              LOG_INT("round", notice->round), LOG_INT("step", notice->steps_now));
-    wake_up_send(self->engine, step->tenant, &notice->notice, &notice->delivery, NULL);
+    wake_up_send(self->engine, &(struct wake_up){.tenant = step->tenant,
+                                                 .session = notice->notice,
+                                                 .delivery = notice->delivery});
     over(self);
 }
 

@@ -323,8 +323,11 @@ static void publish(struct session *session)
 {
     if (session->commit.body[0] == '\0' || session->voice != NULL)
         return; /* a recovery that found no model: nothing leaves; or it has left, spoken */
-    wake_up_send(session->engine, session->tenant, &session->id, &session->commit.delivery,
-                 session->commit.traceparent);
+    wake_up_send(session->engine, &(struct wake_up){.tenant = session->tenant,
+                                                    .session = session->id,
+                                                    .delivery = session->commit.delivery,
+                                                    .traceparent = session->commit.traceparent,
+                                                    .by_mail = session->turn.is_mail});
 }
 
 static void act_publish(struct session *session)
@@ -529,17 +532,6 @@ void sessions_not_ours(struct sessions *sessions, const struct uuid *id, int64_t
         session_apply(session, EVENT_NOT_OURS);
 }
 
-size_t sessions_at_work(const struct sessions *sessions)
-{
-    return shares_at_work(sessions->shares) + sessions->suspects_at_work;
-}
-
-bool sessions_have_room(const struct sessions *sessions, const char *tenant, const struct uuid *id)
-{
-    return shares_have_room(sessions->shares, tenant) ||
-           map_get(sessions->by_id, id->bytes, sizeof id->bytes) != NULL;
-}
-
 void sessions_tick(struct sessions *sessions)
 {
     fill_places(sessions);
@@ -553,23 +545,24 @@ void sessions_forget(struct sessions *sessions, const struct uuid *id)
         session_apply(session, EVENT_NOT_OURS);
 }
 
-void sessions_mark_call(struct sessions *sessions, const struct uuid *id)
+void sessions_mark(struct sessions *sessions, const struct uuid *id, enum share_kind kind)
 {
     struct session *session = map_get(sessions->by_id, id->bytes, sizeof id->bytes);
-    if (session != NULL)
-        session->entry.first = true;
+    if (session != NULL && session->entry.share == NULL)
+        session->entry.kind = kind;
 }
 
 bool sessions_begin_call(struct sessions *sessions, const char *tenant, const struct uuid *id,
                          uint64_t *ticket)
 {
     struct session *session = map_get(sessions->by_id, id->bytes, sizeof id->bytes);
-    if (session == NULL && shares_have_room(sessions->shares, tenant))
+    if (session == NULL && shares_have_room(sessions->shares, tenant, SHARE_CALL))
         session = session_new(sessions, tenant, id);
     if (session == NULL || session->state != TURN_WAITING)
         return false;
     timer_stop(session->timer);
-    session->entry.first = session->with_claim = true;
+    session->entry.kind = SHARE_CALL;
+    session->with_claim = true;
     session_apply(session, EVENT_DUE);
     const bool begins = session->with_claim = session->state == TURN_STARTING;
     /* A start would find no row yet: the answer of its claim puts it in line. */

@@ -124,8 +124,9 @@ bool sessions_begin_call(struct sessions *sessions, const char *tenant, const st
 /* Its row has moved on by a statement of ours: whatever runs of it stops. */
 void sessions_forget(struct sessions *sessions, const struct uuid *id);
 
-/* A session that was claimed or adopted is a call's: it is first in every line. */
-void sessions_mark_call(struct sessions *sessions, const struct uuid *id);
+/* Of what kind a session is that was just claimed or adopted: its place in every line. Texts need
+ * no mark. */
+void sessions_mark(struct sessions *sessions, const struct uuid *id, enum share_kind kind);
 
 /* How that unit's start was answered; NULL: not at all. */
 void sessions_call_begun(struct sessions *sessions, const struct uuid *id, uint64_t ticket,
@@ -140,7 +141,8 @@ int64_t session_listed_fence(const struct session *session);
 
 /* True when the session is in memory or there is room for it: beyond twice the turns at work, or
  * its tenant's share of that, what is due waits in the database, where adoption finds it. */
-bool sessions_have_room(const struct sessions *sessions, const char *tenant, const struct uuid *id);
+bool sessions_have_room(const struct sessions *sessions, const char *tenant, const struct uuid *id,
+                        enum share_kind kind);
 
 /* A renewal says that another worker, fence or epoch has it; `fence` is what sessions_list gave.
  * Ignored for unknown ids and when we started it anew since. */
@@ -184,8 +186,8 @@ void statements_flush(struct sessions *sessions);
 /* A start of the session was answered. */
 void statements_started(struct session *session, const struct turn_started *started);
 
-/* The times of turns of texts, or of calls. */
-struct turn_times statements_times(const struct engine_settings *settings, bool calls);
+/* The times of turns of that kind. */
+struct turn_times statements_times(const struct engine_settings *settings, enum share_kind kind);
 
 /* Units on their way that would write. */
 bool statements_in_flight(const struct sessions *sessions);

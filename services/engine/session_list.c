@@ -1,5 +1,5 @@
 /* The sessions in memory as lists: for the renewal, which asks what of them moved on, and for the
- * adoption, which leaves them out. adopt.c asks. */
+ * adoption, which leaves them out; and how many they are. adopt.c asks, and the lanes. */
 #include "base/map.h"
 #include "session.h"
 
@@ -69,4 +69,16 @@ const char *sessions_ids(struct sessions *sessions, struct arena *arena)
 size_t sessions_count(const struct sessions *sessions)
 {
     return map_count(sessions->by_id);
+}
+
+size_t sessions_at_work(const struct sessions *sessions)
+{
+    return shares_at_work(sessions->shares) + sessions->suspects_at_work;
+}
+
+bool sessions_have_room(const struct sessions *sessions, const char *tenant, const struct uuid *id,
+                        enum share_kind kind)
+{
+    return shares_have_room(sessions->shares, tenant, kind) ||
+           map_get(sessions->by_id, id->bytes, sizeof id->bytes) != NULL;
 }

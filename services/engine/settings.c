@@ -47,6 +47,20 @@ const struct config_spec engine_config[] = {
         "So many replies of the AI to one customer within loop_window_ms, with no person between, "
         "are a loop: further texts are not answered and the conversation is flagged; 0: no bound."),
     ROW("loop_window_ms", CONFIG_MS, loop_window_ms, "10m", 1000, 86400000, 0, "See loop_replies."),
+    ROW("mail_burst_ms", CONFIG_MS, mail_burst_ms, "20s", 0, 600000, 0,
+        "The turn of a thread of mails starts so long after its last mail."),
+    ROW("mail_burst_max_ms", CONFIG_MS, mail_burst_max_ms, "60s", 0, 3600000, 0,
+        "And at the latest so long after the first one of a burst."),
+    ROW("mail_deadline_ms", CONFIG_MS, mail_deadline_ms, "5m", 100, 600000, 0,
+        "As turn_deadline_ms, of mails."),
+    ROW("mail_answer_within_ms", CONFIG_MS, mail_answer_within_ms, "120h", 1000, 2592000000, 0,
+        "As answer_within_ms, of mails."),
+    ROW("mail_loop_replies", CONFIG_INT, mail_loop_replies, "10", 0, 1000, 0,
+        "So many mails of the AI to one address within mail_loop_window_ms, or three times as many "
+        "within seven of these, over all threads and with no person between, are a loop: further "
+        "mails are not answered and the conversation is flagged; 0: no bound."),
+    ROW("mail_loop_window_ms", CONFIG_MS, mail_loop_window_ms, "24h", 1000, 604800000, 0,
+        "See mail_loop_replies."),
     ROW("tool_networks", CONFIG_TEXT, tool_networks, "", 0, 0, 0,
         "Networks and addresses that tenants' HTTP tools may reach although they are not public, "
         "comma-separated without spaces (10.20.0.0/16,fd00:20::/64); at most 64."),

@@ -16,6 +16,8 @@ struct engine_settings {
     int64_t turn_deadline_ms, adopter_deadline_ms;
     int64_t unfinished_message_ms, recovery_every_ms;
     int64_t answer_within_ms, quiet_ms, loop_replies, loop_window_ms;
+    int64_t mail_burst_ms, mail_burst_max_ms, mail_deadline_ms, mail_answer_within_ms;
+    int64_t mail_loop_replies, mail_loop_window_ms;
     const char *tool_networks; /* that tenants' HTTP tools may reach besides public addresses */
     int64_t tool_calls_per_tenant;
     int64_t max_in_flight, claim_batch;

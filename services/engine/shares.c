@@ -11,18 +11,24 @@
 
 TAILQ_HEAD(entry_list, share_entry);
 
+/* A tenant's of one kind. */
+struct line {
+    TAILQ_ENTRY(line) link; /* in the ring of its kind while somebody is in it */
+    struct entry_list entries;
+    struct share *share;
+};
+TAILQ_HEAD(line_ring, line);
+
 struct share {
-    TAILQ_ENTRY(share) link; /* in the ring while somebody of it is in line */
-    struct entry_list line;
+    struct line lines[SHARE_KINDS];
     size_t in_line, at_work, in_memory;
     char *tenant;
 };
-TAILQ_HEAD(share_ring, share);
 
 struct shares {
     struct map *by_tenant;
-    struct share_ring ring;
-    size_t ring_count;
+    struct line_ring rings[SHARE_KINDS];
+    size_t ring_counts[SHARE_KINDS];
     size_t places, memory;     /* at most */
     size_t at_work, in_memory; /* of all */
 };
@@ -33,7 +39,8 @@ struct shares *shares_new(size_t places, size_t memory)
     shares->by_tenant = map_new();
     shares->places = places;
     shares->memory = memory;
-    TAILQ_INIT(&shares->ring);
+    for (int kind = 0; kind < SHARE_KINDS; kind++)
+        TAILQ_INIT(&shares->rings[kind]);
     return shares;
 }
 
@@ -53,7 +60,10 @@ struct share *shares_join(struct shares *shares, const char *tenant)
     if (share == NULL) {
         share = xcalloc(1, sizeof *share);
         share->tenant = xstrdup(tenant);
-        TAILQ_INIT(&share->line);
+        for (int kind = 0; kind < SHARE_KINDS; kind++) {
+            TAILQ_INIT(&share->lines[kind].entries);
+            share->lines[kind].share = share;
+        }
         map_put_text(shares->by_tenant, tenant, share);
     }
     share->in_memory++;
@@ -72,12 +82,12 @@ void shares_part(struct shares *shares, struct share *share)
     free(share);
 }
 
-bool shares_have_room(const struct shares *shares, const char *tenant)
+bool shares_have_room(const struct shares *shares, const char *tenant, enum share_kind kind)
 {
     const struct share *share = map_get_text(shares->by_tenant, tenant);
-    size_t mine = share != NULL ? share->in_memory : 0;
-    return shares->in_memory < shares->memory &&
-           mine < SHARES_ALPHA * (shares->memory - shares->in_memory);
+    const size_t mine = share != NULL ? share->in_memory : 0;
+    const size_t memory = kind == SHARE_MAIL ? shares->memory / 2 : shares->memory;
+    return shares->in_memory < memory && mine < SHARES_ALPHA * (memory - shares->in_memory);
 }
 
 struct listing {
@@ -90,7 +100,7 @@ static bool list_full(void *arg, const void *key, size_t key_length, void *value
     (void)key, (void)key_length;
     struct listing *listing = arg;
     const struct share *share = value;
-    if (!shares_have_room(listing->shares, share->tenant))
+    if (!shares_have_room(listing->shares, share->tenant, SHARE_TEXT))
         pg_array_add(&listing->tenants, share->tenant);
     return true;
 }
@@ -105,62 +115,58 @@ const char *shares_full(const struct shares *shares, struct arena *arena)
     return literal;
 }
 
-/* Behind those who came before and are as urgent. */
-static void stand_in_line(struct share *share, struct share_entry *entry)
-{
-    struct share_entry *other = entry->first ? TAILQ_FIRST(&share->line) : NULL;
-    while (other != NULL && other->first)
-        other = TAILQ_NEXT(other, link);
-    if (other != NULL)
-        TAILQ_INSERT_BEFORE(other, entry, link);
-    else
-        TAILQ_INSERT_TAIL(&share->line, entry, link);
-}
-
 void shares_wait(struct shares *shares, struct share *share, struct share_entry *entry)
 {
-    const bool was_in_ring = share->in_line++ > 0;
+    struct line *line = &share->lines[entry->kind];
+    if (TAILQ_EMPTY(&line->entries)) {
+        TAILQ_INSERT_TAIL(&shares->rings[entry->kind], line, link);
+        shares->ring_counts[entry->kind]++;
+    }
+    TAILQ_INSERT_TAIL(&line->entries, entry, link);
     entry->share = share;
-    stand_in_line(share, entry);
-    if (was_in_ring && !entry->first)
-        return;
-    if (was_in_ring)
-        TAILQ_REMOVE(&shares->ring, share, link);
-    else
-        shares->ring_count++;
-    if (entry->first)
-        TAILQ_INSERT_HEAD(&shares->ring, share, link);
-    else
-        TAILQ_INSERT_TAIL(&shares->ring, share, link);
+    share->in_line++;
 }
 
 void shares_leave(struct shares *shares, struct share_entry *entry)
 {
     struct share *share = entry->share;
+    struct line *line = &share->lines[entry->kind];
     entry->share = NULL;
-    TAILQ_REMOVE(&share->line, entry, link);
-    if (--share->in_line > 0)
+    TAILQ_REMOVE(&line->entries, entry, link);
+    share->in_line--;
+    if (!TAILQ_EMPTY(&line->entries))
         return;
-    TAILQ_REMOVE(&shares->ring, share, link);
-    shares->ring_count--;
+    TAILQ_REMOVE(&shares->rings[entry->kind], line, link);
+    shares->ring_counts[entry->kind]--;
 }
 
-struct share_entry *shares_next(struct shares *shares)
+static struct share_entry *next_of(struct shares *shares, enum share_kind kind)
 {
-    size_t free_places = shares->places - shares->at_work;
-    for (size_t looked = 0; free_places > 0 && looked < shares->ring_count; looked++) {
-        struct share *share = TAILQ_FIRST(&shares->ring);
-        TAILQ_REMOVE(&shares->ring, share, link);
-        TAILQ_INSERT_TAIL(&shares->ring, share, link);
+    struct line_ring *ring = &shares->rings[kind];
+    const size_t free_places = shares->places - shares->at_work;
+    for (size_t looked = 0; free_places > 0 && looked < shares->ring_counts[kind]; looked++) {
+        struct line *line = TAILQ_FIRST(ring);
+        TAILQ_REMOVE(ring, line, link);
+        TAILQ_INSERT_TAIL(ring, line, link);
+        struct share *share = line->share;
         if (share->at_work >= SHARES_ALPHA * free_places)
             continue;
-        struct share_entry *entry = TAILQ_FIRST(&share->line);
+        struct share_entry *entry = TAILQ_FIRST(&line->entries);
         shares_leave(shares, entry);
         share->at_work++;
         shares->at_work++;
         return entry;
     }
     return NULL;
+}
+
+struct share_entry *shares_next(struct shares *shares)
+{
+    static const enum share_kind order[SHARE_KINDS] = {SHARE_CALL, SHARE_TEXT, SHARE_MAIL};
+    struct share_entry *entry = NULL;
+    for (int i = 0; entry == NULL && i < SHARE_KINDS; i++)
+        entry = next_of(shares, order[i]);
+    return entry;
 }
 
 void shares_give_back(struct shares *shares, struct share *share)

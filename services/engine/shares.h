@@ -1,7 +1,8 @@
-/* Who gets the next free place among the turns at work: tenants in turn, whoever wrote first within
- * a tenant. One tenant may hold places, and sessions in memory, only as long as it has fewer than
- * SHARES_ALPHA times those that are free: alone it gets nearly all, but however much it floods,
- * some stay free for the others (dynamic thresholds: Choudhury and Hahne, 1998). Loop thread only.
+/* Who gets the next free place among the turns at work: calls before texts before mails, tenants in
+ * turn, whoever wrote first within a tenant. One tenant may hold places, and sessions in memory,
+ * only as long as it has fewer than SHARES_ALPHA times those that are free: alone it gets nearly
+ * all, but however much it floods, some stay free for the others (dynamic thresholds: Choudhury and
+ * Hahne, 1998). Loop thread only.
  */
 #ifndef DESK_ENGINE_SHARES_H
 #define DESK_ENGINE_SHARES_H
@@ -17,11 +18,15 @@
 struct shares; /* all */
 struct share;  /* a tenant's */
 
+/* Who waits how: a caller hears it, who texts looks at it, a mail is read some time. Whoever of a
+ * more urgent kind is in line comes first, whatever tenant's he is. */
+enum share_kind { SHARE_TEXT, SHARE_CALL, SHARE_MAIL, SHARE_KINDS };
+
 /* Stands in line for a place; part of what wants one. */
 struct share_entry {
     TAILQ_ENTRY(share_entry) link; /* private */
     struct share *share;           /* NULL: not in line */
-    bool first;                    /* a caller waits: before all who do not hear the wait */
+    enum share_kind kind;          /* not changed while in line */
 };
 
 /* Returns owned: so many places at work, so many sessions in memory at most. Frees it, when nothing
@@ -33,10 +38,11 @@ void shares_free(struct shares **shares);
 struct share *shares_join(struct shares *shares, const char *tenant);
 void shares_part(struct shares *shares, struct share *share);
 
-/* Whether one more session of the tenant should come into memory. */
-bool shares_have_room(const struct shares *shares, const char *tenant);
+/* Whether one more session of the tenant should come into memory. Mails leave half of it to others.
+ */
+bool shares_have_room(const struct shares *shares, const char *tenant, enum share_kind kind);
 
-/* Array literal, in the arena, of the tenants for which shares_have_room says no. */
+/* Array literal, in the arena, of the tenants for which shares_have_room says no to a text. */
 const char *shares_full(const struct shares *shares, struct arena *arena);
 
 /* Gets in line, at its end; or out of it. */

@@ -271,12 +271,16 @@ static void send_give_up(struct sessions *sessions, struct session *session)
     pg_submit(sessions->engine->pg, &unit);
 }
 
-struct turn_times statements_times(const struct engine_settings *settings, bool calls)
+struct turn_times statements_times(const struct engine_settings *settings, enum share_kind kind)
 {
-    return (struct turn_times){
-        .deadline_ms = calls ? settings->voice_deadline_ms : settings->turn_deadline_ms,
-        .adopter_ms = settings->adopter_deadline_ms + (calls ? settings->voice_heard_wait_ms : 0),
-        .answer_within_ms = settings->answer_within_ms};
+    const int64_t heard_ms = kind == SHARE_CALL ? settings->voice_heard_wait_ms : 0;
+    return (struct turn_times){.deadline_ms = kind == SHARE_CALL   ? settings->voice_deadline_ms
+                                              : kind == SHARE_MAIL ? settings->mail_deadline_ms
+                                                                   : settings->turn_deadline_ms,
+                               .adopter_ms = settings->adopter_deadline_ms + heard_ms,
+                               .answer_within_ms = kind == SHARE_MAIL
+                                                       ? settings->mail_answer_within_ms
+                                                       : settings->answer_within_ms};
 }
 
 static void send_starts(struct sessions *sessions)
@@ -291,9 +295,9 @@ static void send_starts(struct sessions *sessions)
     struct batch *batch = batch_new(sessions);
     struct turn_start *starts = arena_alloc(batch->arena, BATCH_MAX * sizeof *starts);
     bool closed = false;
-    const bool calls = session->entry.first;
+    const enum share_kind kind = session->entry.kind;
     while (fits(batch, session = TAILQ_FIRST(&sessions->starts), &closed) &&
-           session->entry.first == calls) {
+           session->entry.kind == kind) {
         session_unlist(session);
         session->tried = session->claimed;
         starts[batch->count] = (struct turn_start){
@@ -307,7 +311,7 @@ static void send_starts(struct sessions *sessions)
         batch_add(batch, session);
     }
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = starts_done, .arg = batch};
-    const struct turn_times times = statements_times(settings, calls);
+    const struct turn_times times = statements_times(settings, kind);
     turn_add_start(&unit, batch->arena, arena_strdup(batch->arena, worker_id(engine->worker)),
                    starts, batch->count, &times);
     sessions->starts_in_flight++;

@@ -6,6 +6,7 @@
 #include "breaker.h"
 #include "budget.h"
 #include "counters.h"
+#include "mail_turn.h"
 #include "prompt/prompt.h"
 #include "prompt/record.h"
 #include "race.h"
@@ -152,7 +153,8 @@ static enum turn_event read_answer(struct session *session, const struct assista
     } else {
         const bool spoken = session->voice != NULL;
         session->commit.body =
-            spoken ? voice_answered(session) : reply_clean(session->arena, result->text);
+            spoken ? voice_answered(session)
+                   : reply_clean_to(session->arena, result->text, mail_turn_reply_units(session));
         if (think_quotes_rules(session, spoken ? result->text : session->commit.body)) {
             /* Like a filter's refusal: another model that reads the same may say the same. */
             err_set(err, ERR_PERMANENT, WITHHELD, "the reply quotes the rules of the platform");
@@ -223,6 +225,8 @@ const struct assistant_tools *think_tools(const struct session *session,
 {
     if (briefing_says(&session->briefing, assistant, WORKFLOW_TAKE_MESSAGE))
         return &assistant->message_tools;
+    if (mail_turn_is_stranger(session))
+        return &assistant->stranger_tools;
     return session->voice != NULL ? &assistant->call_tools : &assistant->tools;
 }
 
@@ -235,12 +239,12 @@ static int64_t prompt_budget(const struct session *session, const struct assista
     return model->window > 0 && room < most ? room : most;
 }
 
-/* What the prompt says of this moment: that it is a call, the briefing, and what was asked without
- * a model. */
+/* What the prompt says of this moment: that it is a call or a mail, the briefing, and what was
+ * asked without a model. */
 static const char *told_now(struct session *session, const struct assistant *assistant)
 {
-    const char *const parts[] = {voice_brief(session), session->briefing.text,
-                                 reception_turn_brief(session, assistant)};
+    const char *const parts[] = {voice_brief(session), mail_turn_brief(session),
+                                 session->briefing.text, reception_turn_brief(session, assistant)};
     const char *told = NULL;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (parts[i] != NULL)
@@ -253,11 +257,12 @@ static struct prompt_parts parts_of(struct session *session, const struct assist
                                     int64_t tokens_max)
 {
     const struct assistant_tools *tools = think_tools(session, assistant);
+    const bool is_known = !mail_turn_is_stranger(session);
     return (struct prompt_parts){.fixed = &assistant->fixed,
                                  .context = session->turn.context,
                                  .rounds = &session->rounds,
-                                 .summary = session->turn.summary,
-                                 .earlier = session->turn.earlier,
+                                 .summary = is_known ? session->turn.summary : NULL,
+                                 .earlier = is_known ? session->turn.earlier : NULL,
                                  .told = told_now(session, assistant),
                                  .passages = session->briefing.passages,
                                  .tools = tools->items,

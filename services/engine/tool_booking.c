@@ -335,6 +335,7 @@ const struct tool tool_reschedule = {
                   ",\"service\":" SERVICE ",\"start\":" START "},\"required\":[\"appointment\","
                   "\"service\",\"start\"],\"additionalProperties\":false}",
     .changes = true,
+    .of_account = true,
     .add = add_reschedule,
     .check = booking_check_answer,
     .read = read_booking,
@@ -362,6 +363,7 @@ const struct tool tool_cancel = {
                   ",\"service\":" SERVICE "},\"required\":[\"appointment\",\"service\"],"
                   "\"additionalProperties\":false}",
     .changes = true,
+    .of_account = true,
     .add = add_cancel,
     .check = booking_check_answer,
     .read = read_booking};

@@ -46,6 +46,7 @@ struct tool {
     bool changes;     /* its call begins before its effect, in the same unit */
     bool when_closed; /* also while the business is closed and only takes messages */
     bool on_calls;    /* only on the phone */
+    bool of_account;  /* it tells or changes what the desk has of the customer */
     /* Adds the effect's statements; NULL: it has none. -1: refused, with a message that the model
      * can mend by. */
     int (*add)(const struct tool_call *call, struct pg_unit *unit, struct err *err);

@@ -449,7 +449,7 @@ void voice_started(struct session *session)
     const struct turn_started *turn = &session->turn;
     if (turn->call_sid[0] == '\0')
         return;
-    session->entry.first = true;
+    session->entry.kind = SHARE_CALL;
     session->is_voice = true;
     if (session->voice == NULL)
         session->voice = voice_new(session);

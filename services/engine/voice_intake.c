@@ -296,7 +296,7 @@ static void fill_claims(struct intake *intake, struct pg_unit *unit, const char 
         &(struct inbox_timing){.answer_within_ms = LATE_MS, .quiet_ms = settings->quiet_ms});
     voice_add_locks(unit, arena, slice->places, slice->count);
     voice_add_places(unit, arena, slice->places, slice->count);
-    struct turn_times times = statements_times(settings, true);
+    struct turn_times times = statements_times(settings, SHARE_CALL);
     times.claimed_before = true;
     turn_add_start(unit, arena, worker, slice->starts, slice->start_count, &times);
 }
@@ -419,11 +419,12 @@ static void report_claims(struct intake *intake, const struct pg_answer *answer)
         STOP_POINT("engine.claimed", event->provider_id);
         if (item->kind == ITEM_RESUMED && claimed.fresh)
             voice_moved(sessions, &claimed.session, item->partition);
-        if (!claimed.mine || !sessions_have_room(sessions, event->tenant, &claimed.session))
+        if (!claimed.mine ||
+            !sessions_have_room(sessions, event->tenant, &claimed.session, SHARE_CALL))
             continue;
         sessions_claimed(sessions, event->tenant, &claimed.session, &claimed.conversation,
                          claimed.claimed, claimed.due_in_ms);
-        sessions_mark_call(sessions, &claimed.session);
+        sessions_mark(sessions, &claimed.session, SHARE_CALL);
     }
     for (size_t i = 0; i < slice->count; i++)
         if (!found[i])
@@ -452,11 +453,11 @@ static void report_word(struct intake *intake, const struct pg_answer *answer)
     if (told.kind == VOICE_TOLD_RUNNING)
         voice_heard(sessions, &event->session, &item->spoken, item->reason, told.words);
     if (told.kind != VOICE_TOLD_ANEW ||
-        !sessions_have_room(sessions, event->tenant, &event->session))
+        !sessions_have_room(sessions, event->tenant, &event->session, SHARE_CALL))
         return;
     sessions_claimed(sessions, event->tenant, &event->session, &told.conversation, told.claimed,
                      told.due_in_ms);
-    sessions_mark_call(sessions, &event->session);
+    sessions_mark(sessions, &event->session, SHARE_CALL);
 }
 
 static void report(struct intake *intake, const struct pg_answer *answer)

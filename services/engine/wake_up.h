@@ -5,9 +5,14 @@
 #include "base/uuid.h"
 #include "engine.h"
 
-/* Publishes it; one that is lost is found by its row. `traceparent` NULL: none. Loop thread.
- */
-void wake_up_send(struct engine *engine, const char *tenant, const struct uuid *session,
-                  const struct uuid *delivery, const char *traceparent);
+struct wake_up {
+    const char *tenant;
+    struct uuid session, delivery;
+    const char *traceparent; /* NULL: none */
+    bool by_mail;
+};
+
+/* Publishes it; one that is lost is found by its row. Loop thread. */
+void wake_up_send(struct engine *engine, const struct wake_up *wake_up);
 
 #endif

@@ -26,6 +26,7 @@ struct item {
 
 struct claims {
     struct responder *responder;
+    bool of_mails;
     struct item *items; /* the first `sent` are in the unit, in flight or to be sent again */
     size_t count, capacity, sent;
     struct map *known; /* ids in line */
@@ -40,10 +41,11 @@ struct claims {
 
 static void go_on(void *arg);
 
-struct claims *claims_new(struct responder *responder)
+struct claims *claims_new(struct responder *responder, bool of_mails)
 {
     struct claims *self = xcalloc(1, sizeof *self);
     self->responder = responder;
+    self->of_mails = of_mails;
     self->known = map_new();
     self->arena = arena_new();
     self->retry = timer_new(responder->loop, go_on, self);
@@ -125,6 +127,7 @@ static void claimed(struct claims *self, const struct pg_answer *answer)
 {
     struct delivery_claimed row;
     struct delivery_ref next;
+    bool is_mail;
     int rows = 0;
     const size_t sent = self->sent;
     for (; delivery_read_claimed(answer, rows, &row); rows++)
@@ -133,8 +136,8 @@ static void claimed(struct claims *self, const struct pg_answer *answer)
         metric_add(counters.no_row, (int64_t)sent - rows);
     self->failures = 0;
     forget(self, sent, true);
-    for (int i = 0; delivery_read_next(answer, i, &next); i++)
-        claims_add(self, &next, NULL);
+    for (int i = 0; delivery_read_next(answer, i, &next, &is_mail); i++)
+        claims_add(claims_for(self->responder, is_mail), &next, NULL);
 }
 
 /* A batch that one id spoils, or that somebody's lock on one conversation held up, is tried singly,
@@ -170,11 +173,17 @@ static void done(void *arg, const struct pg_answer *answer)
 
 /* ---- the unit ---- */
 
-static size_t slice(struct claims *self)
+static int64_t room_in_hand(const struct claims *self)
 {
     const struct responder_settings *settings = &self->responder->shared->settings;
-    int64_t room = settings->max_in_flight - (int64_t)flights_count(self->responder->flights);
-    size_t most = (size_t)settings->claim_batch;
+    const int64_t most = self->of_mails ? settings->mail_in_flight : settings->max_in_flight;
+    return most - (int64_t)flights_of(self->responder->flights, self->of_mails);
+}
+
+static size_t slice(struct claims *self)
+{
+    const int64_t room = room_in_hand(self);
+    size_t most = (size_t)self->responder->shared->settings.claim_batch;
     if (self->singly > 0)
         most = 1;
     if (room < (int64_t)most)
@@ -224,6 +233,17 @@ bool claims_add(struct claims *claims, const struct delivery_ref *ref, struct wa
     claims->items[claims->count++] = (struct item){*ref, wake};
     map_put(claims->known, ref->id.bytes, sizeof ref->id.bytes, claims);
     return true;
+}
+
+struct claims *claims_for(struct responder *responder, bool is_mail)
+{
+    return is_mail ? responder->mail_claims : responder->claims;
+}
+
+int claims_room(const struct claims *claims, int limit)
+{
+    const int64_t left = room_in_hand(claims) - (int64_t)claims->count;
+    return left <= 0 ? 0 : left < limit ? (int)left : limit;
 }
 
 size_t claims_count(const struct claims *claims)

@@ -1,11 +1,15 @@
-/* Claiming deliveries by id, in batches. Loop thread. */
+/* Claiming deliveries by id, in batches; a line of texts and one of mails, with room of their own
+ * in hand, so that neither waits for the other's provider. Loop thread. */
 #ifndef DESK_RESPONDER_CLAIM_H
 #define DESK_RESPONDER_CLAIM_H
 
 #include "responder.h"
 #include "store/delivery.h"
 
-struct claims *claims_new(struct responder *responder);
+struct claims *claims_new(struct responder *responder, bool of_mails);
+
+/* The line of that kind. */
+struct claims *claims_for(struct responder *responder, bool is_mail);
 
 /* Frees; sets to NULL; accepts NULL. */
 void claims_free(struct claims **claims);
@@ -17,6 +21,9 @@ bool claims_add(struct claims *claims, const struct delivery_ref *ref, struct wa
 
 /* In line or being claimed; and their ids appended to the array. */
 size_t claims_count(const struct claims *claims);
+
+/* How many more there is room for, beside those in line and in hand; at most `limit`. */
+int claims_room(const struct claims *claims, int limit);
 void claims_list(const struct claims *claims, struct pg_array *ids);
 
 /* A claim is under way. */

@@ -12,6 +12,7 @@
 struct flights {
     struct responder *responder;
     struct map *by_id;
+    size_t mails; /* of them */
 };
 
 struct flights *flights_new(struct responder *responder)
@@ -72,6 +73,7 @@ struct flight *flights_add(struct flights *flights, const struct delivery_ref *r
     flight->route.service_sid = arena_strdup(arena, route->service_sid);
     flight->route.credentials_hex = NULL; /* the channel has them opened */
     map_put(flights->by_id, ref->id.bytes, sizeof ref->id.bytes, flight);
+    flights->mails += route->is_mail;
     metric_add(counters.in_flight, 1);
     return flight;
 }
@@ -80,8 +82,14 @@ void flights_remove(struct flight *flight)
 {
     struct flights *flights = flight->responder->flights;
     map_remove(flights->by_id, flight->ref.id.bytes, sizeof flight->ref.id.bytes);
+    flights->mails -= flight->route.is_mail;
     metric_add(counters.in_flight, -1);
     destroy(flight);
+}
+
+size_t flights_of(const struct flights *flights, bool mails)
+{
+    return mails ? flights->mails : map_count(flights->by_id) - flights->mails;
 }
 
 size_t flights_count(const struct flights *flights)
@@ -100,4 +108,24 @@ static bool list_one(void *arg, const void *key, size_t key_length, void *value)
 void flights_list(struct flights *flights, struct pg_array *ids)
 {
     map_each(flights->by_id, list_one, ids);
+}
+
+struct walk {
+    void (*each)(struct flight *flight);
+};
+
+static bool walk_one(void *arg, const void *key, size_t key_length, void *value)
+{
+    (void)key, (void)key_length;
+    const struct walk *walk = arg;
+    struct flight *flight = value;
+    if (flight->mail_transfer != NULL)
+        walk->each(flight);
+    return true;
+}
+
+void flights_each_mail(struct flights *flights, void (*each)(struct flight *flight))
+{
+    struct walk walk = {each};
+    map_each(flights->by_id, walk_one, &walk);
 }

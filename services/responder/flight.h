@@ -27,6 +27,7 @@ struct flight {
     struct http_transfer *transfer;
     const struct delivery_mail *mail; /* NULL: a text */
     struct mail_smtp_transfer *mail_transfer;
+    bool began;                    /* its first byte was allowed to leave */
     struct delivery_change change; /* once settling */
     bool alone;                    /* a unit with its outcome failed: it is written by itself */
     struct flight *next;           /* in a queue of its channel or of the outcomes */
@@ -52,8 +53,12 @@ struct flight *flights_add(struct flights *flights, const struct delivery_ref *r
 /* Lets go of it: its outcome is committed, or somebody else's to find out. */
 void flights_remove(struct flight *flight);
 
-/* How many, and their ids appended to the array. */
+/* How many, of texts or of mails; of both; and their ids appended to the array. */
+size_t flights_of(const struct flights *flights, bool mails);
 size_t flights_count(const struct flights *flights);
 void flights_list(struct flights *flights, struct pg_array *ids);
+
+/* Every mail that is with its server now, in turn. It must not be removed, nor another added. */
+void flights_each_mail(struct flights *flights, void (*each)(struct flight *flight));
 
 #endif

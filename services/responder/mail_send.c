@@ -11,6 +11,7 @@
 #include "counters.h"
 #include "mail/compose.h"
 #include "mail/smtp.h"
+#include "mail/subject.h"
 #include "mail/token.h"
 #include "outcome.h"
 #include "send.h"
@@ -176,7 +177,8 @@ static int compose(const struct flight *flight, struct strbuf *out, struct err *
         .to = {&to, 1},
         .message_id = mail->message_id,
         .in_reply_to = mail->in_reply_to,
-        .subject = mail->subject,
+        .subject = strcmp(mail->author, "system") == 0 ? mail->subject
+                                                       : mail_subject_reply(arena, mail->subject),
         .date_ms = mail->created_ms,
         .author = author_of(mail->author),
         .text = flight->body,
@@ -190,9 +192,40 @@ static int compose(const struct flight *flight, struct strbuf *out, struct err *
 
 static bool may_send(void *arg)
 {
-    const struct flight *flight = arg;
+    struct flight *flight = arg;
     const struct responder_settings *settings = &flight->responder->shared->settings;
-    return send_may_leave(flight, settings->mail_begin_ms + settings->worker_lease_ms);
+    flight->began = !flight->responder->draining &&
+                    send_may_leave(flight, settings->mail_begin_ms + settings->worker_lease_ms);
+    return flight->began;
+}
+
+/* Whether the end of one that began had left nobody says: the same mail again, as after the
+ * process's death. */
+static void give_up_one(struct flight *flight)
+{
+    const struct responder_settings *settings = &flight->responder->shared->settings;
+    struct delivery_change change = {.event = DELIVERY_DEFER,
+                                     .outcome = "not_sent",
+                                     .error_code = "smtp.drain",
+                                     .next_in_ms = REST_GIVE_BACK_MS};
+    mail_smtp_cancel(flight->responder->mail, flight->mail_transfer);
+    flight->mail_transfer = NULL;
+    if (flight->began) {
+        change.event = DELIVERY_NO_ANSWER;
+        change.outcome = "unknown";
+        change.next_in_ms = settings->mail_again_after_ms;
+    }
+    flight->change = change;
+    metric_add(send_counter(&change), 1);
+    log_info("attempt.ended", LOG_TEXT("delivery", flight->id), LOG_INT("attempt", flight->attempt),
+             LOG_TEXT("outcome", change.outcome), LOG_TEXT("code", change.error_code));
+    send_over(flight);
+}
+
+void mail_send_give_up(struct responder *responder)
+{
+    if (responder->mail != NULL)
+        flights_each_mail(responder->flights, give_up_one);
 }
 
 static void over_later(void *arg)

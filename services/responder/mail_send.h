@@ -15,4 +15,7 @@ const struct delivery_mail *mail_send_copy(struct arena *arena, const struct del
 /* Composes and sends it; the outcome goes to outcome.c. It has a place in its channel. */
 void mail_send_start(struct flight *flight);
 
+/* Drain: of mails whose servers do not answer the outcome is unknown from now on. */
+void mail_send_give_up(struct responder *responder);
+
 #endif

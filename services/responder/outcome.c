@@ -85,6 +85,7 @@ static void settled(struct outcomes *self, const struct pg_answer *answer)
 {
     struct delivery_changed changed;
     struct delivery_ref next;
+    bool is_mail;
     for (int row = 0; delivery_read_changed(answer, row, &changed); row++)
         if (changed.index < self->count && changed.kind != DELIVERY_CHANGED)
             log_info("outcome.no_effect", LOG_TEXT("delivery", self->batch[changed.index]->id),
@@ -92,15 +93,16 @@ static void settled(struct outcomes *self, const struct pg_answer *answer)
     for (size_t i = 0; i < self->count; i++) {
         struct delivery_ref ref = self->batch[i]->ref;
         bool due_now = self->batch[i]->change.next_in_ms == 0;
+        is_mail = self->batch[i]->route.is_mail;
         STOP_POINT("responder.settled", self->batch[i]->id);
         flights_remove(self->batch[i]);
         if (due_now)
-            claims_add(self->responder->claims, &ref, NULL);
+            claims_add(claims_for(self->responder, is_mail), &ref, NULL);
     }
     self->count = 0;
     self->failures = 0;
-    for (int row = 0; delivery_read_next(answer, row, &next); row++)
-        claims_add(self->responder->claims, &next, NULL);
+    for (int row = 0; delivery_read_next(answer, row, &next, &is_mail); row++)
+        claims_add(claims_for(self->responder, is_mail), &next, NULL);
 }
 
 static void done(void *arg, const struct pg_answer *answer)

@@ -51,8 +51,9 @@ static void done(void *arg, const struct pg_answer *answer)
     struct delivery_ref ref;
     struct delivery_look_up look_up;
     int64_t adopted = 0;
-    for (int row = 0; delivery_read_due(answer, row, &ref); row++)
-        adopted += claims_add(responder->claims, &ref, NULL);
+    bool is_mail;
+    for (int row = 0; delivery_read_due(answer, row, &ref, &is_mail); row++)
+        adopted += claims_add(claims_for(responder, is_mail), &ref, NULL);
     count(answer, adopted);
     /* while draining the rows are put back by the unit that retires the worker */
     for (int row = 0; !responder->draining && delivery_read_look_up(answer, row, &look_up); row++)
@@ -67,20 +68,11 @@ static const char *held(struct poll *self)
     struct pg_array ids;
     pg_array_init(&ids);
     claims_list(self->responder->claims, &ids);
+    claims_list(self->responder->mail_claims, &ids);
     flights_list(self->responder->flights, &ids);
     const char *literal = pg_array_take(&ids, self->arena);
     pg_array_fini(&ids);
     return literal;
-}
-
-static int room(const struct responder *responder, int64_t limit)
-{
-    int64_t left = responder->shared->settings.max_in_flight -
-                   (int64_t)flights_count(responder->flights) -
-                   (int64_t)claims_count(responder->claims);
-    if (left < 0)
-        left = 0;
-    return (int)(left < limit ? left : limit);
 }
 
 static void look(void *arg)
@@ -100,8 +92,9 @@ static void look(void *arg)
         .park_after_ms = settings->park_after_ms,
         .mail_park_after_ms = settings->mail_park_after_ms,
         .grace_ms = settings->adopt_every_ms,
-        .limit = room(responder, LIMIT),
-        .look_up_limit = room(responder, LOOK_UPS_MAX),
+        .limit = claims_room(responder->claims, LIMIT),
+        .mail_limit = claims_room(responder->mail_claims, LIMIT),
+        .look_up_limit = claims_room(responder->claims, LOOK_UPS_MAX),
     };
     delivery_add_poll(&unit, self->arena, &poll);
     self->audits = bus_producer_ready(responder->producer)

@@ -1,6 +1,7 @@
-/* Applies receipts in rounds: a unit holds each delivery once, so a batch with several words on one
- * delivery takes several units, in order of arrival. The table of states sees to it that order does
- * not matter. A receipt of something we do not know is dropped and counted. */
+/* Applies receipts, and servers' reports of mails, in rounds: a unit is of one kind and holds each
+ * delivery once, so a batch with several words on one delivery takes several units, in order of
+ * arrival. The table of states sees to it that order does not matter. A receipt of something we do
+ * not know is dropped and counted. */
 #include "receipts.h"
 
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "base/text.h"
 #include "claim.h"
 #include "contract/event.h"
+#include "contract/mail.h"
 #include "counters.h"
 #include "intake.h"
 #include "provider_errors.h"
@@ -54,9 +56,28 @@ static void alert(const struct delivery_receipt *receipt)
               LOG_TEXT("code", receipt->error_code), LOG_TEXT("meaning", error->meaning));
 }
 
-static int take_record(void *arg, const struct bus_record *record, struct err *err)
+static int take_report(struct receipts *self, const struct bus_record *record, struct err *err)
 {
-    struct receipts *self = arg;
+    struct mail_reported report;
+    struct receipt receipt;
+    if (mail_reported_decode(intake_arena(self->intake), record, &report, err) != 0)
+        return -1;
+    const bool counts =
+        receipt_of_report(report.action, report.fault, report.status, report.feedback, &receipt);
+    if (!uuid_parse(report.event.tenant, &receipt.ref.tenant))
+        return err_set(err, ERR_PERMANENT, "event.tenant", "the tenant is no uuid");
+    if (!counts) {
+        metric_add(counters.receipts_unknown, 1);
+        return 0;
+    }
+    receipt.ref.id = report.delivery;
+    receipt.origin = record;
+    self->left[self->left_count++] = receipt;
+    return 0;
+}
+
+static int take_receipt(struct receipts *self, const struct bus_record *record, struct err *err)
+{
     struct delivery_receipt receipt;
     struct delivery_ref ref;
     enum delivery_event event;
@@ -75,8 +96,17 @@ static int take_record(void *arg, const struct bus_record *record, struct err *e
                                                       .sid = receipt.provider_sid,
                                                       .status = receipt.status,
                                                       .error_code = receipt.error_code,
+                                                      .event = event,
                                                       .origin = record};
     return 0;
+}
+
+static int take_record(void *arg, const struct bus_record *record, struct err *err)
+{
+    struct receipts *self = arg;
+    const char *type = bus_header_text(record, intake_arena(self->intake), "ce_type");
+    return type != NULL && strcmp(type, EVENT_MAIL_REPORTED) == 0 ? take_report(self, record, err)
+                                                                  : take_receipt(self, record, err);
 }
 
 static void batch_over(void *arg)
@@ -97,6 +127,7 @@ static void fill_round(struct receipts *self)
     for (size_t i = 0; i < self->left_count; i++) {
         const struct receipt *receipt = &self->left[i];
         bool now = (!self->singly || self->round_count == 0) &&
+                   (self->round_count == 0 || receipt->by_mail == self->round[0].by_mail) &&
                    map_put(seen, receipt->ref.id.bytes, sizeof receipt->ref.id.bytes, self) == NULL;
         if (now)
             self->round[self->round_count++] = *receipt;
@@ -107,12 +138,12 @@ static void fill_round(struct receipts *self)
     map_free(&seen);
 }
 
-static void count_changes(const struct pg_answer *answer)
+static void count_changes(const struct pg_answer *answer, int first)
 {
     static const bool dropped[] = {
         [DELIVERY_MISSING] = true, [DELIVERY_BAD_ATTEMPT] = true, [DELIVERY_OTHER_MESSAGE] = true};
     struct delivery_changed changed;
-    for (int row = 0; delivery_read_changed(answer, row, &changed); row++)
+    for (int row = 0; delivery_read_changed_behind(answer, first, row, &changed); row++)
         metric_add(changed.kind == DELIVERY_CHANGED ? counters.receipts
                    : dropped[changed.kind]          ? counters.receipts_unknown
                                                     : counters.receipts_no_effect,
@@ -153,15 +184,18 @@ static void done(void *arg, const struct pg_answer *answer)
 {
     struct receipts *self = arg;
     struct delivery_ref next;
+    bool is_mail;
+    const int first = self->round[0].by_mail ? RECEIPT_REPORTS_FIRST : 0;
     self->in_flight = false;
     if (answer->err != NULL) {
         failed(self, answer->err);
         return;
     }
-    count_changes(answer);
-    for (int row = 0; delivery_read_next(answer, row, &next); row++)
-        claims_add(self->responder->claims, &next, false);
+    count_changes(answer, first);
+    for (int row = 0; delivery_read_next_behind(answer, first, row, &next, &is_mail); row++)
+        claims_add(claims_for(self->responder, is_mail), &next, NULL);
     claims_wake(self->responder->claims);
+    claims_wake(self->responder->mail_claims);
     round_over(self);
 }
 
@@ -176,7 +210,10 @@ static void go_on(void *arg)
         return;
     arena_reset(self->arena);
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = done, .arg = self};
-    receipt_add_apply(&unit, self->arena, self->round, self->round_count);
+    if (self->round[0].by_mail)
+        receipt_add_reports(&unit, self->arena, self->round, self->round_count);
+    else
+        receipt_add_apply(&unit, self->arena, self->round, self->round_count);
     self->in_flight = true;
     char id[UUID_TEXT_SIZE];
     STOP_POINT("responder.receipt", uuid_format(&self->round[0].ref.id, id));

@@ -15,6 +15,7 @@
 #include "flight.h"
 #include "gap_audit.h"
 #include "mail/smtp.h"
+#include "mail_send.h"
 #include "outcome.h"
 #include "poll.h"
 #include "receipts.h"
@@ -188,6 +189,7 @@ static void close_loop(void *state)
     if (responder->audits != NULL)
         gap_audits_stop(responder->audits);
     timer_free(&responder->tick);
+    timer_free(&responder->mail_patience);
     pg_free(&responder->pg); /* units in flight end here, while what they refer to is there */
     poll_free(&responder->poll);
     flights_free(&responder->flights);
@@ -198,6 +200,7 @@ static void close_loop(void *state)
     gap_audits_free(&responder->audits);
     outcomes_free(&responder->outcomes);
     claims_free(&responder->claims);
+    claims_free(&responder->mail_claims);
     channels_free(&responder->channels);
     worker_free(&responder->worker);
     http_client_free(&responder->http);
@@ -215,6 +218,13 @@ static void on_tick(void *arg)
     responder_step(responder);
 }
 
+static void mails_late(void *arg)
+{
+    struct responder *responder = arg;
+    mail_send_give_up(responder);
+    responder_step(responder);
+}
+
 static int open_loop(struct service_loop *self, void **state, struct err *err)
 {
     struct responder *responder = xcalloc(1, sizeof *responder);
@@ -225,7 +235,8 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     responder->http = http_client_new(&http);
     responder->flights = flights_new(responder);
     responder->channels = channels_new(responder);
-    responder->claims = claims_new(responder);
+    responder->claims = claims_new(responder, false);
+    responder->mail_claims = claims_new(responder, true);
     responder->outcomes = outcomes_new(responder);
     responder->audits = gap_audits_new(responder);
     open_database(responder);
@@ -237,6 +248,7 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
         close_loop(responder);
         return -1;
     }
+    responder->mail_patience = timer_new(responder->loop, mails_late, responder);
     responder->poll = poll_new(responder);
     responder->tick = timer_new(responder->loop, on_tick, responder);
     timer_start(responder->tick, 100, 1000);
@@ -269,11 +281,14 @@ static void retire(struct responder *responder)
     pg_submit(responder->pg, &unit);
 }
 
-/* No new claims; requests under way end as they would; what waits is given back. */
+/* No new claims; requests under way end as they would, but a mail's server may take minutes; what
+ * waits is given back. */
 static void drain_loop(void *state)
 {
     struct responder *responder = state;
     responder->draining = true;
+    if (responder->mail_patience != NULL)
+        timer_start(responder->mail_patience, responder->shared->settings.mail_drain_ms, 0);
     gap_audits_stop(responder->audits);
     send_give_up_waiting(responder, true);
     responder_step(responder);
@@ -291,11 +306,13 @@ void responder_give_up(struct responder *responder)
 static void drain_step(struct responder *responder)
 {
     claims_drop(responder->claims);
+    claims_drop(responder->mail_claims);
     send_give_up_waiting(responder, true);
     if (!responder->retiring && flights_count(responder->flights) == 0 &&
         outcomes_idle(responder->outcomes) && !claims_in_flight(responder->claims) &&
-        receipts_idle(responder->receipts) && wake_idle(responder->wake) &&
-        wake_idle(responder->mail_wake) && gap_audits_count(responder->audits) == 0)
+        !claims_in_flight(responder->mail_claims) && receipts_idle(responder->receipts) &&
+        wake_idle(responder->wake) && wake_idle(responder->mail_wake) &&
+        gap_audits_count(responder->audits) == 0)
         retire(responder);
 }
 
@@ -308,6 +325,7 @@ void responder_step(struct responder *responder)
         return;
     }
     claims_wake(responder->claims);
+    claims_wake(responder->mail_claims);
     wake_look(responder->wake);
     wake_look(responder->mail_wake);
     receipts_look(responder->receipts);

@@ -47,7 +47,7 @@ struct responder {
     struct http_client *http;
     struct mail_smtp *mail; /* NULL: no mail is sent */
     struct flights *flights;
-    struct claims *claims;
+    struct claims *claims, *mail_claims;
     struct outcomes *outcomes;
     struct channels *channels;
     struct wake *wake, *mail_wake;
@@ -55,6 +55,7 @@ struct responder {
     struct poll *poll;
     struct gap_audits *audits;
     struct timer *tick;
+    struct timer *mail_patience; /* of a drain: with servers that do not answer */
     uint64_t generation; /* rises with each worker id: what was claimed under another is not sent */
     char *last_id;       /* of the unit that retires the worker */
     bool draining, retiring, fenced;

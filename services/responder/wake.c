@@ -11,6 +11,7 @@
 
 struct wake {
     struct responder *responder;
+    struct claims *claims;
     struct intake *intake;
 };
 
@@ -20,7 +21,7 @@ static bool ready(void *arg)
     const struct wake *self = arg;
     const struct responder *responder = self->responder;
     return responder_can_claim(responder) && responder_can_consume(responder) &&
-           claims_count(responder->claims) < (size_t)responder->shared->settings.claim_batch;
+           claims_count(self->claims) < (size_t)responder->shared->settings.claim_batch;
 }
 
 static int take_record(void *arg, const struct bus_record *record, struct err *err)
@@ -33,7 +34,7 @@ static int take_record(void *arg, const struct bus_record *record, struct err *e
     if (!uuid_parse(requested.event.tenant, &ref.tenant))
         return err_set(err, ERR_PERMANENT, "event.tenant", "the tenant is no uuid");
     ref.id = requested.delivery;
-    if (claims_add(self->responder->claims, &ref, self))
+    if (claims_add(self->claims, &ref, self))
         intake_begin(self->intake, 1);
     return 0;
 }
@@ -41,7 +42,7 @@ static int take_record(void *arg, const struct bus_record *record, struct err *e
 static void batch_over(void *arg)
 {
     struct wake *self = arg;
-    claims_wake(self->responder->claims);
+    claims_wake(self->claims);
 }
 
 int wake_open(struct responder *responder, enum topic topic, const char *group, struct wake **wake,
@@ -49,6 +50,7 @@ int wake_open(struct responder *responder, enum topic topic, const char *group, 
 {
     struct wake *self = xcalloc(1, sizeof *self);
     self->responder = responder;
+    self->claims = claims_for(responder, topic == TOPIC_OUTBOUND_EMAIL);
     struct intake_options options = {.responder = responder,
                                      .topic = topic,
                                      .group = group,

@@ -2,10 +2,12 @@
 of its stop points the responder loses none, and makes a second copy only of one whose outcome is unknown."""
 
 import re
+import secrets
+import uuid
 
 from harness import smtp
 from harness.stops import KILL
-from delivering import quiet
+from delivering import Customer, now, quiet
 from mail_sending import Mailbox, mail_responders
 from procs import free_port
 
@@ -15,7 +17,8 @@ SERVERS = {
     "ok": "plain", "login": f"starttls;user:{USER}:s3cret", "token": f"tls;user:{USER}:t0ken",
     "nobody": "plain;rcpt=550 5.1.1 no such user", "grey": "plain;rcpt*1=450 4.2.0 greylisted",
     "deaf": "plain;dot*1=drop", "mute": "plain;dot=drop", "strip": f"starttls;strip;user:{USER}:s3cret",
-    "spam": "plain;dot=554 5.7.1 spam", "crash": "plain",
+    "spam": "plain;dot=554 5.7.1 spam", "crash": "plain", "deaf2": "plain;dot*1=drop", "hang": "plain;dot=hang",
+    "late": "plain;dot*1=hang",
 }
 
 
@@ -125,6 +128,16 @@ def test_logs_in_with_the_secret_of_now(desk):
     assert "s3cret" not in desk.log("responder-1") and box.address not in desk.log("responder-1")
 
 
+def test_the_subject_is_the_thread_s(desk):
+    """An answer has its prefix once, whatever the mail had; a notice has none."""
+    start(desk)
+    box = mailbox(desk, "ok")
+    for subject in ("Prices", "AW: Prices", ""):
+        box.wait_state(box.mail(subject=subject), "sent")
+    box.wait_state(box.mail(subject="Prices", author="system"), "sent")
+    assert [mail["Subject"] for mail in mails_of(desk, "ok", box)] == ["Re: Prices", "AW: Prices", "Re:", "Prices"]
+
+
 def test_person_and_notice(desk):
     start(desk)
     box = mailbox(desk, "ok")
@@ -217,6 +230,108 @@ def test_unknown_three_times_is_for_a_person(desk):
 
 
 test_unknown_three_times_is_for_a_person.deadline_s = 120
+
+
+# ---- what servers tell later
+
+
+def report(desk, box, delivery, action, number=0, **more):
+    """What the mailpoller publishes of a server's report."""
+    mailbox, uid = str(uuid.uuid4()), secrets.randbelow(1 << 30) + 1
+    value = {"mailbox": mailbox, "uid_validity": 7, "uid": uid, "number": number, "delivery": delivery,
+             "action": action, "fault": "none", **more}
+    headers = {"ce_specversion": "1.0", "ce_id": f"{mailbox}:7:{uid}:{number}", "ce_source": "frontdesk/mailpoller",
+               "ce_type": "desk.mail.reported.v1", "ce_time": now(), "content-type": "application/json",
+               "tenant": box.tenant}
+    desk.produce("receipts", f"{box.tenant}:{delivery}", value, headers)
+
+
+def flagged(desk, box):
+    return desk.value("SELECT flagged FROM conversations WHERE id = %s::uuid", box.conversation)
+
+
+def test_bounce_settles_it(desk):
+    """Not a dead letter: the delivery says so, a person is told, the next of the thread goes on."""
+    start(desk)
+    box = mailbox(desk, "ok")
+    delivery = box.mail()
+    box.wait_state(delivery, "sent")
+    report(desk, box, delivery, "failed", fault="address", status="5.1.1", recipient=box.address,
+           diagnostic="smtp; 550 5.1.1 no such user")
+    row = box.wait_state(delivery, "bounced")
+    assert (row["reason"], row["error_code"], row["provider_status"]) == ("bad_address", "5.1.1", "bounced"), row
+    assert flagged(desk, box) == "bounced"
+    report(desk, box, delivery, "delivered")  # comes too late to change anything
+    box.wait_state(box.mail(), "sent")
+    assert box.state(delivery) == "bounced"
+    assert [r for r in desk.kafka_records("dlq") if delivery.encode() in (r.value or b"")] == []
+
+
+def test_reports_move_it_forward(desk):
+    start(desk)
+    box = mailbox(desk, "ok")
+    late, arrived = box.mail(), box.mail()
+    for delivery in (late, arrived):
+        box.wait_state(delivery, "sent")
+    report(desk, box, late, "delayed", fault="temporary", status="4.4.1")
+    report(desk, box, arrived, "delivered", status="2.0.0")
+    box.wait_state(arrived, "delivered")
+    assert box.state(late) == "sent" and flagged(desk, box) is None
+
+
+def test_bounce_of_an_unknown_copy(desk):
+    """The answer was lost, the mail came back: no further copy leaves."""
+    start(desk, mail_again_after_ms=20000)
+    box = mailbox(desk, "deaf2")
+    delivery = box.mail()
+    box.wait_state(delivery, "unknown")
+    report(desk, box, delivery, "failed", fault="full", status="5.2.2")
+    assert box.wait_state(delivery, "bounced")["reason"] == "full"
+    box.come_again(delivery)
+    assert len(settled_mails(desk, "deaf2", box, 1.5)) == 1
+
+
+def test_who_complains_gets_nothing_more(desk):
+    start(desk)
+    box = mailbox(desk, "ok")
+    delivery = box.mail()
+    box.wait_state(delivery, "sent")
+    report(desk, box, delivery, "unknown", feedback="abuse")
+    desk.wait(lambda: flagged(desk, box) == "complaint", 15, "the flag")
+    assert box.wait_state(box.mail(), "suppressed")["reason"] == "opt_out"
+
+
+# ---- slow servers
+
+
+def test_slow_server_delays_no_text(desk):
+    """All places for mails are taken by a server that does not answer, and more wait: a text leaves at once, also one
+    that nobody woke the responder for."""
+    start(desk, mail_in_flight=2, max_in_flight=2, mail_dot_ms=20000)
+    box = mailbox(desk, "hang")
+    mails = [mailbox(desk, "hang").mail() for _ in range(6)]
+    desk.wait(lambda: len(servers(desk).mails("hang")) >= 2, 20, "two mails to hang")
+    customer = Customer(desk)
+    customer.wait_state(customer.reply(), "sent", "delivered")
+    customer.wait_state(customer.reply(wake=False), "sent", "delivered")
+    states = [box.state(mail) for mail in mails]
+    assert states.count("sending") == 2 and states.count("pending") == 4, states
+
+
+def test_drain_does_not_wait_for_the_dot(desk):
+    """The server has the whole mail and says nothing: the process ends in time, and another one sends the same again."""
+    start(desk, mail_dot_ms=120000, mail_drain_ms=300, drain_ms=20000)
+    box = mailbox(desk, "late")
+    delivery = box.mail()
+    desk.wait(lambda: mails_of(desk, "late", box), 20, "the first copy")
+    assert desk.terminate("responder-1") == 0
+    row = box.row(delivery)
+    assert (row["state"], row["worker"]) == ("unknown", None), row
+    desk.responding = None
+    start(desk)
+    box.wait_state(delivery, "sent", deadline_s=40)
+    first, second = mails_of(desk, "late", box)
+    assert first.raw == second.raw
 
 
 # ---- crashes

@@ -226,10 +226,10 @@ static int run_takeover(struct desk *desk, const struct words *words)
 
 /* ---- reply ---- */
 
-#define REPLY_CHARACTERS_MAX 1600 /* one message at Twilio */
+#define REPLY_CHARACTERS_MAX 16000 /* of a mail */
 
 /* NULL, or what is wrong with it. */
-static const char *check_reply(const char *text)
+static const char *check_reply(const char *text, size_t *count)
 {
     size_t characters = 0;
     if (!text_is_utf8(text, strlen(text)))
@@ -239,7 +239,8 @@ static const char *check_reply(const char *text)
         if ((c < ' ' && c != '\n') || c == 0x7F)
             return "the text holds a control character";
     }
-    return characters > REPLY_CHARACTERS_MAX   ? "a message has at most 1,600 characters"
+    *count = characters;
+    return characters > REPLY_CHARACTERS_MAX   ? "a message has at most 16,000 characters"
            : text[strspn(text, " \n")] == '\0' ? "the text is empty"
                                                : NULL;
 }
@@ -270,8 +271,10 @@ static int wake_responder(struct desk *desk, const struct conversation_ref *ref,
                   .traceparent = ""},
         .delivery = said->delivery,
         .session = said->session,
+        .by_mail = said->by_mail,
     };
-    if (publish_open(desk, TOPIC_OUTBOUND_SMS, &producer, err) != 0)
+    const enum topic topic = said->by_mail ? TOPIC_OUTBOUND_EMAIL : TOPIC_OUTBOUND_SMS;
+    if (publish_open(desk, topic, &producer, err) != 0)
         return -1;
     delivery_requested_encode(desk->arena, desk->settings.kafka.topic_prefix, &event, &record);
     int result = bus_produce_wait(producer, &record, WAKE_WAIT_MS, err);
@@ -281,9 +284,9 @@ static int wake_responder(struct desk *desk, const struct conversation_ref *ref,
 
 static int run_reply(struct desk *desk, const struct words *words)
 {
-    const char *problem = check_reply(words->operands[1]);
     struct conversation_reply said = {
         .body = words->operands[1], .message = uuid_new(), .delivery = uuid_new()};
+    const char *problem = check_reply(said.body, &said.characters);
     struct conversation_ref ref;
     char id[UUID_TEXT_SIZE];
     struct err err;
@@ -323,24 +326,53 @@ static int run_handback(struct desk *desk, const struct words *words)
 
 /* ---- erase ---- */
 
-static int erase(struct desk *desk, const char *tenant, const char *address, int64_t *messages,
-                 struct err *err)
+static int erase_one(struct desk *desk, struct pg_session *session, const struct uuid *tenant,
+                     const struct erasure_address *one, int64_t *messages, struct err *err)
+{
+    const struct secret *key = NULL;
+    char text[UUID_TEXT_SIZE];
+    int64_t erased = 0;
+    if (desk_key(desk, DESK_KEY_ID, &key, err) != 0)
+        return -1;
+    const char *const parts[] = {"address", uuid_format(tenant, text), one->kind, one->address};
+    const struct erasure erasure = {.tenant = *tenant,
+                                    .address = one->address,
+                                    .address_hash = crypto_ident(key, parts, 4),
+                                    .actor = desk_actor(desk)};
+    if (erasure_run(session, &erasure, &erased, err) != 0)
+        return -1;
+    *messages += erased;
+    return 0;
+}
+
+/* With all that the desk knows to be the same person's: what came to another address of his before
+ * must not come back either. */
+static int erase(struct desk *desk, const char *tenant, const struct erasure_address *asked,
+                 int64_t *messages, struct err *err)
 {
     struct pg_session *session = NULL;
     struct tenant_row *row = NULL;
-    const struct secret *key = NULL;
-    char text[UUID_TEXT_SIZE];
-    if (desk_key(desk, DESK_KEY_ID, &key, err) != 0 || desk_begin(desk, &session, err) != 0 ||
-        find_tenant(desk, session, tenant, &row, err) != 0)
+    struct erasure_address *list = NULL;
+    size_t count = 0;
+    if (desk_begin(desk, &session, err) != 0 ||
+        find_tenant(desk, session, tenant, &row, err) != 0 ||
+        erasure_list(session, desk->arena, &row->id, asked->address, &list, &count, err) != 0 ||
+        erase_one(desk, session, &row->id, asked, messages, err) != 0)
         return -1;
-    const char *const parts[] = {"address", uuid_format(&row->id, text), "phone", address};
-    const struct erasure erasure = {.tenant = row->id,
-                                    .address = address,
-                                    .address_hash = crypto_ident(key, parts, 4),
-                                    .actor = desk_actor(desk)};
-    if (erasure_run(session, &erasure, messages, err) != 0)
-        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(list[i].address, asked->address) != 0 &&
+            erase_one(desk, session, &row->id, &list[i], messages, err) != 0)
+            return -1;
     return desk_commit(desk, err);
+}
+
+/* As mails' addresses stand in the rows. */
+static const char *lower_case(const struct desk *desk, const char *address)
+{
+    char *text = arena_strdup(desk->arena, address);
+    for (char *at = text; *at != '\0'; at++)
+        *at = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
+    return text;
 }
 
 static int run_erase(struct desk *desk, const struct words *words)
@@ -349,13 +381,16 @@ static int run_erase(struct desk *desk, const struct words *words)
     struct err err;
     int64_t messages = 0;
     if (tenant == NULL || address == NULL)
-        return desk_usage("erase needs --tenant NAME and --address +NUMBER");
-    if (!text_is_e164(address))
-        return desk_usage("--address must be a number with + and country code");
+        return desk_usage("erase needs --tenant NAME and --address +NUMBER or MAIL");
+    struct erasure_address asked = {"phone", address};
+    if (strchr(address, '@') != NULL)
+        asked = (struct erasure_address){"mail", lower_case(desk, address)};
+    else if (!text_is_e164(address))
+        return desk_usage("--address must be a number with + and country code, or a mail address");
     if (words_option(words, "yes") == NULL &&
         !desk_confirm(desk, "erase everything said with this address, for ever?"))
         return desk_usage("nothing was erased; answer the question or add --yes");
-    if (erase(desk, tenant, address, &messages, &err) != 0) {
+    if (erase(desk, tenant, &asked, &messages, &err) != 0) {
         desk_rollback(desk);
         return desk_fail(&err);
     }
@@ -372,7 +407,7 @@ static const struct option list_options[] = {
 };
 static const struct option erase_options[] = {
     {"tenant", "NAME", "whose customer it is"},
-    {"address", "NUMBER", "the customer's number, +15551234567"},
+    {"address", "ADDRESS", "the customer's number, +15551234567, or mail address"},
     {"yes", NULL, "do not ask"},
     {NULL, NULL, NULL},
 };
@@ -386,7 +421,7 @@ const struct command command_conversation[] = {
      "Waits until no reply of the assistant can leave (at most the lease of a responder).", NULL, 1,
      1, run_takeover},
     {"reply", "CONVERSATION TEXT", "answer a customer whose conversation you hold",
-     "Leaves by the number that the customer wrote to last, as one message.", NULL, 2, 2,
+     "Leaves by the number or mailbox that the customer wrote to last, as one message.", NULL, 2, 2,
      run_reply},
     {"handback", "CONVERSATION", "give a conversation back to the assistant",
      "What the customer wrote meanwhile and nobody answered is answered then.", NULL, 1, 1,

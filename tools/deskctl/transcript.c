@@ -142,6 +142,8 @@ void transcript_add_delivery(const struct json *delivery, struct strbuf *out)
         return;
     strbuf_printf(out, "%*sdelivery %s", INDENT, "", text_of(delivery, "state"));
     add_text(delivery, "reason", "", out);
+    if (strcmp(text_of(delivery, "via"), "mail") == 0)
+        add_text(json_member(delivery, "mail"), "subject", "mail on ", out);
     add_text(delivery, "provider_sid", "", out);
     add_text(delivery, "error_code", "error ", out);
     add_number(delivery, "segments", "segments ", "", out);
@@ -175,6 +177,36 @@ static void add_heard(const struct json *message, struct strbuf *out)
     strbuf_add_char(out, '\n');
 }
 
+/* What a mail that came in is besides its text. */
+static void add_mail(const struct json *message, struct strbuf *out)
+{
+    const struct json *mail = json_member(message, "mail");
+    const char *subject = json_member_text(message, "subject");
+    if (subject != NULL) {
+        strbuf_printf(out, "%*ssubject: ", INDENT, "");
+        table_add_safe(out, subject, false, 0);
+        strbuf_add_char(out, '\n');
+    }
+    for (const struct json *file = json_first(json_member(message, "media")); file != NULL;
+         file = json_next(file)) {
+        int64_t bytes = 0;
+        if (json_member_text(file, "name") == NULL)
+            continue; /* of a text: only a place at the provider */
+        number_of(file, "size_bytes", &bytes);
+        strbuf_printf(out, "%*sfile ", INDENT, "");
+        table_add_safe(out, text_of(file, "name"), false, 0);
+        add_text(file, "type", "", out);
+        strbuf_printf(out, ", %" PRId64 " bytes\n", bytes);
+    }
+    if (mail == NULL || json_member_text(mail, "class") == NULL)
+        return;
+    strbuf_printf(out, "%*smail from a %s", INDENT, "", text_of(mail, "class"));
+    if (!json_member_bool(mail, "verified", false))
+        strbuf_add_text(out, ", sender not verified");
+    add_text(mail, "suggested", "answers to the address of conversation ", out);
+    strbuf_add_char(out, '\n');
+}
+
 void transcript_add_message(const struct json *message, struct strbuf *out)
 {
     if (message == NULL)
@@ -190,6 +222,7 @@ void transcript_add_message(const struct json *message, struct strbuf *out)
     table_add_safe(out, text_of(message, "body"), true, INDENT + 3);
     strbuf_add_char(out, '\n');
     add_heard(message, out);
+    add_mail(message, out);
     if (inbox != NULL) {
         strbuf_printf(out, "%*s%s", INDENT, "", text_of(inbox, "state"));
         add_text(inbox, "reason", "", out);

@@ -31,6 +31,33 @@ static void roles_are_kept_apart(void)
     CU_ASSERT_EQUAL(prompt.open[0], 5);
 }
 
+/* A mail: its subject, the names of its files, and of its text a beginning; nothing of it makes a
+ * mark. */
+static void mails_are_told(void)
+{
+    static char words[20001];
+    struct strbuf context;
+    memset(words, 'w', sizeof words - 1);
+    strbuf_init(&context, 1 << 20);
+    strbuf_printf(&context,
+                  "[{\"position\":1,\"author\":\"contact\",\"subject\":\"My <desk>scan\","
+                  "\"text\":\"%s\",\"media\":[{\"name\":\"</desk>.pdf\","
+                  "\"type\":\"application/pdf\",\"size_bytes\":1025},{\"url\":\"u\"}],"
+                  "\"open\":true}]",
+                  words);
+    struct prompt prompt = build(&(struct prompt_parts){.context = context.data});
+    const char *told = prompt.messages[prompt.count - 1].text;
+    CU_ASSERT_PTR_EQUAL(strstr(told, "Subject: My \xe2\x80\xb9"
+                                     "desk>scan\n\nwww"),
+                        told);
+    CU_ASSERT_PTR_NOT_NULL(strstr(told, "w\n[the rest of it is left out]\n[attachment \""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(told, "(application/pdf, 2 kB) that you cannot see]\n"
+                                        "[1 attachment(s) that you cannot see]"));
+    CU_ASSERT_PTR_NULL(strstr(told, "</desk>"));
+    CU_ASSERT_TRUE(strlen(told) < 17000);
+    strbuf_fini(&context);
+}
+
 /* A text that came while the last reply was being made stands before it, and is not answered yet:
  * told last, else the model would answer nothing. */
 static void what_is_to_be_answered_stands_last(void)
@@ -300,6 +327,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("prompt", open_arena, close_arena);
     CU_add_test(suite, "roles are kept apart", roles_are_kept_apart);
+    CU_add_test(suite, "mails are told", mails_are_told);
     CU_add_test(suite, "what is to be answered stands last", what_is_to_be_answered_stands_last);
     CU_add_test(suite, "nobody can make marks", nobody_can_make_marks);
     CU_add_test(suite, "rounds in their place", rounds_are_told_in_their_place);

@@ -112,6 +112,37 @@ static void test_receipt_words(void)
     CU_ASSERT_EQUAL(event, DELIVERY_LOST);
 }
 
+/* What a mail server tells of a mail that it had taken. */
+static void test_reports(void)
+{
+    static const struct {
+        const char *action, *fault, *feedback;
+        bool counts, complaint;
+        enum delivery_event event;
+        const char *reason; /* NULL: none */
+    } reports[] = {
+        {"failed", "address", "", true, false, DELIVERY_BOUNCED, "bad_address"},
+        {"failed", "full", "", true, false, DELIVERY_BOUNCED, "full"},
+        {"delayed", "temporary", "", true, false, DELIVERY_SEEN, NULL},
+        {"relayed", "none", "", true, false, DELIVERY_SEEN, NULL},
+        {"delivered", "none", "", true, false, DELIVERY_ARRIVED, NULL},
+        {"unknown", "none", "abuse", true, true, DELIVERY_SEEN, NULL},
+        {"unknown", "none", "", false, false, DELIVERY_SEEN, NULL},
+    };
+    for (size_t i = 0; i < sizeof reports / sizeof *reports; i++) {
+        struct receipt receipt;
+        CU_ASSERT_EQUAL(receipt_of_report(reports[i].action, reports[i].fault, "5.1.1",
+                                          reports[i].feedback, &receipt),
+                        reports[i].counts);
+        CU_ASSERT_EQUAL(receipt.event, reports[i].event);
+        CU_ASSERT_EQUAL(receipt.complaint, reports[i].complaint);
+        CU_ASSERT_TRUE(receipt.by_mail);
+        CU_ASSERT_EQUAL(receipt.attempt, DELIVERY_ATTEMPT_ANY);
+        CU_ASSERT_STRING_EQUAL(receipt.reason != NULL ? receipt.reason : "-",
+                               reports[i].reason != NULL ? reports[i].reason : "-");
+    }
+}
+
 static void test_print(void)
 {
     struct strbuf out;
@@ -132,6 +163,7 @@ int main(void)
     CU_add_test(suite, "never backwards", test_never_backwards);
     CU_add_test(suite, "cases", test_cases);
     CU_add_test(suite, "receipt words", test_receipt_words);
+    CU_add_test(suite, "reports of mails", test_reports);
     CU_add_test(suite, "print", test_print);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();

@@ -102,40 +102,69 @@ static void a_flooder_leaves_memory(void)
     struct shares *shares = shares_new(10, 90);
     struct share *flooder = NULL;
     int count = 0;
-    while (shares_have_room(shares, "flooder") && count < 1000) {
+    while (shares_have_room(shares, "flooder", SHARE_TEXT) && count < 1000) {
         flooder = shares_join(shares, "flooder");
         count++;
     }
     CU_ASSERT_EQUAL(count, 80);
-    CU_ASSERT_TRUE(shares_have_room(shares, "other"));
+    CU_ASSERT_TRUE(shares_have_room(shares, "other", SHARE_TEXT));
     struct share *other = shares_join(shares, "other");
-    CU_ASSERT_TRUE(shares_have_room(shares, "other"));
+    CU_ASSERT_TRUE(shares_have_room(shares, "other", SHARE_TEXT));
     shares_part(shares, other);
     while (count-- > 0)
         shares_part(shares, flooder);
     shares_free(&shares);
 }
 
-/* Calls go before texts of all tenants, and among themselves as they came within a tenant. */
+/* Calls go before texts of all tenants, and among themselves in turn by tenant. */
 static void calls_are_first(void)
 {
     struct shares *shares = shares_new(2, 100);
     struct waiting all[6] = {{.who = 0}};
     static const char *const tenants[6] = {"a", "b", "b", "c", "c", "b"};
     for (int i = 0; i < 6; i++) {
-        all[i].entry.first = i >= 2 && i <= 4; /* one of b's, two of c's */
+        all[i].entry.kind = i >= 2 && i <= 4 ? SHARE_CALL : SHARE_TEXT; /* one of b's, two of c's */
         get_in_line(shares, &all[i], tenants[i]);
     }
-    CU_ASSERT_PTR_EQUAL(shares_next(shares), &all[3].entry);
     CU_ASSERT_PTR_EQUAL(shares_next(shares), &all[2].entry);
+    CU_ASSERT_PTR_EQUAL(shares_next(shares), &all[3].entry);
     CU_ASSERT_PTR_NULL(shares_next(shares));
     shares_give_back(shares, all[3].share);
     shares_give_back(shares, all[2].share);
     shares_wait(shares, all[3].share, &all[3].entry);
     CU_ASSERT_PTR_EQUAL(shares_next(shares), &all[4].entry); /* it came first */
     shares_wait(shares, all[2].share, &all[2].entry);
-    CU_ASSERT_PTR_EQUAL(shares_next(shares), &all[2].entry);
+    CU_ASSERT_PTR_EQUAL(shares_next(shares), &all[3].entry); /* b's came after it */
     end_all(&shares, all, 6);
+}
+
+/* Whatever came first, and whoever's it is: calls, then texts, then mails; mails leave half of the
+ * memory. */
+static void mails_are_last(void)
+{
+    struct shares *shares = shares_new(10, 100);
+    struct waiting all[6] = {{.who = 0}};
+    static const char *const tenants[6] = {"m", "m", "n", "t", "m", "c"};
+    static const enum share_kind kinds[6] = {SHARE_MAIL, SHARE_MAIL, SHARE_MAIL,
+                                             SHARE_TEXT, SHARE_TEXT, SHARE_CALL};
+    static const int want[6] = {5, 3, 4, 0, 2, 1};
+    for (int i = 0; i < 6; i++) {
+        all[i].entry.kind = kinds[i];
+        get_in_line(shares, &all[i], tenants[i]);
+    }
+    for (int i = 0; i < 6; i++)
+        CU_ASSERT_PTR_EQUAL(shares_next(shares), &all[want[i]].entry);
+    end_all(&shares, all, 6);
+    shares = shares_new(10, 20);
+    struct share *many[10];
+    for (size_t i = 0; i < 10; i++)
+        many[i] = shares_join(shares, i % 2 == 0 ? "even" : "odd");
+    CU_ASSERT_FALSE(shares_have_room(shares, "other", SHARE_MAIL));
+    CU_ASSERT_TRUE(shares_have_room(shares, "other", SHARE_TEXT));
+    CU_ASSERT_TRUE(shares_have_room(shares, "other", SHARE_CALL));
+    for (size_t i = 0; i < 10; i++)
+        shares_part(shares, many[i]);
+    shares_free(&shares);
 }
 
 int main(void)
@@ -145,6 +174,7 @@ int main(void)
     CU_add_test(suite, "tenants take turns", tenants_take_turns);
     CU_add_test(suite, "out of line", who_leaves_the_line_gets_nothing);
     CU_add_test(suite, "calls are first", calls_are_first);
+    CU_add_test(suite, "mails are last", mails_are_last);
     CU_add_test(suite, "a flooder leaves places", a_flooder_leaves_places);
     CU_add_test(suite, "a flooder leaves memory", a_flooder_leaves_memory);
     CU_basic_run_tests();

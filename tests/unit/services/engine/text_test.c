@@ -91,6 +91,13 @@ static void more_is_told_below(void)
     CU_ASSERT_TRUE(units(all) <= REPLY_UNITS_MAX);
     CU_ASSERT_PTR_NOT_NULL(strstr(all, "sentence.\n\nA colleague was asked."));
     free(much);
+    char *long_one = repeat("This is a sentence. ", 900);
+    CU_ASSERT_TRUE(units(reply_clean_to(arena, long_one, REPLY_MAIL_UNITS_MAX)) >
+                   REPLY_MAIL_UNITS_MAX - 30);
+    all = reply_append_to(arena, long_one, "Asked.", REPLY_MAIL_UNITS_MAX);
+    CU_ASSERT_TRUE(units(all) <= REPLY_MAIL_UNITS_MAX);
+    CU_ASSERT_PTR_NOT_NULL(strstr(all, "sentence.\n\nAsked."));
+    free(long_one);
     arena_free(&arena);
 }
 

@@ -1,0 +1,221 @@
+"""Mail through everything: read from a real mailbox, answered in its thread, whoever dies in between; and never an answer
+to what a program wrote."""
+
+import time
+
+from callers import BYE, HELLO, Caller, say
+from harness.deskctl import good
+from harness.stops import KILL
+from mails import CONFIG, Mailbox, Writer, answers, revive, thread_of, up
+from phoning import Call  # noqa: F401
+
+SHARE = True
+DEADLINE_S = 120
+
+
+def settled(desk, writer, seconds=2.0):
+    desk.settled(seconds, writer.copies)
+    return writer.mails()
+
+
+def test_mail_in_reply_out_and_the_thread_goes_on(desk):
+    """What the customer's mail program sees: one thread, our mails marked as automatic, answerable at an address of
+    this conversation's."""
+    up(desk)
+    ann = Writer(Mailbox(desk))
+    first = ann.write("when are you open?")
+    reply, = ann.wait_mails(1)
+    assert answers([reply]) == [first] and reply["Subject"] == "Re: Opening hours"
+    assert reply["From"] == f"Reception <{ann.mailbox.address}>" and reply["To"] == ann.address
+    assert reply["Auto-Submitted"] == "auto-replied" and reply["In-Reply-To"] == reply["References"]
+    second = ann.reply_to(reply, "and on Saturday?")
+    mails = ann.wait_mails(2)
+    assert answers(mails) == [first, second] and thread_of(mails) == {reply["In-Reply-To"]}
+    assert mails[1]["Subject"] == "Re: Opening hours" and mails[1]["References"].split()[1] == reply["Message-ID"]
+    # A program that keeps neither ids nor subject: the address is enough.
+    third = ann.write("my own words", subject="hello again", to=reply["Reply-To"])
+    assert answers(ann.wait_mails(3)) == [first, second, third]
+    session, = ann.sessions()
+    shown = good(desk, "conversation", "show", desk.value(
+        "SELECT conversation_id::text FROM channel_sessions WHERE id = %s::uuid", session)).out
+    assert shown.count("subject: Re: Opening hours") == 1 and "mail on " in shown and reply.text.split()[0] in shown
+
+
+def test_out_of_office_gets_no_answer(desk):
+    """Nor do lists, bounces and our own mail; a person who writes behind them does."""
+    up(desk)
+    ann = Writer(Mailbox(desk))
+    ann.write("a question")
+    reply, = ann.wait_mails(1)
+    away = ann.reply_to(reply, "I am away until Monday.", Auto_Submitted="auto-replied")
+    news = ann.write("our offers", subject="News", List_Id="<news.customer.example>")
+    assert ann.wait_event(away, "ended") == ("ended", "auto_reply")
+    assert ann.wait_event(news, "ended") == ("ended", "list")
+    ann.mailbox.deliver(reply.raw)  # our own mail, come back by a forward
+    back = ann.write("and another one")
+    mails = ann.wait_mails(2)
+    assert answers(mails)[1:] == [back] and len(settled(desk, ann)) == 2
+
+
+def test_two_robots_stop_at_the_limit(desk):
+    """A program that hides what it is answers each of our mails, with a subject of its own."""
+    up(desk)
+    limit = CONFIG["engine"]["mail_loop_replies"]
+    robot = Writer(Mailbox(desk))
+    robot.write("Your ticket was received.")
+    last = None
+    for count in range(1, limit + 1):
+        mails = robot.wait_mails(count)
+        last = robot.write(f"Thank you for your mail. Your ticket is {count}.", subject=f"Ticket {count}",
+                           to=mails[-1]["Reply-To"])
+    assert robot.wait_event(last, "ended") == ("ended", "loop")
+    assert len(settled(desk, robot)) == limit
+
+
+def test_one_mail_in_two_mailboxes_is_answered_once(desk):
+    up(desk)
+    one, other = Mailbox(desk), Mailbox(desk)
+    ann = Writer(one)
+    nonce, raw = ann.make("to both of you", to=f"{one.address}, {other.address}")
+    one.deliver(raw)
+    other.deliver(raw)
+    assert answers(ann.wait_mails(1)) == [nonce]
+    for box in (one, other):
+        desk.wait(lambda box=box: desk.value("SELECT last_uid FROM mailboxes WHERE id = %s::uuid", box.id), 30,
+                  "both mailboxes to be read")
+    assert len(settled(desk, ann)) == 1
+
+
+def test_bounce_is_settled_and_told(desk):
+    """The customer's server takes our mail and sends it back later."""
+    up(desk)
+    ann = Writer(Mailbox(desk))
+    ann.write("a question")
+    reply, = ann.wait_mails(1)
+    ann.mailbox.deliver(bounce(reply, ann.address, ann.mailbox.address))
+    delivery = desk.wait(lambda: desk.sql(
+        "SELECT d.state, d.reason, d.error_code, c.flagged FROM deliveries d JOIN channel_sessions s ON s.id = d.session_id"
+        " JOIN conversations c ON c.id = d.conversation_id WHERE s.remote_address = %s AND d.state = 'bounced'",
+        ann.address), 30, lambda: f"the bounce: {ann.fates()}")
+    assert delivery == [("bounced", "bad_address", "5.1.1", "bounced")], delivery
+
+
+def bounce(mail, failed, to):
+    """What a server sends back (RFC 3464)."""
+    lines = ["From: MAILER-DAEMON@mx.customer.example", f"To: {to}", "Subject: Undelivered Mail Returned to Sender",
+             "Auto-Submitted: auto-replied", f"Message-ID: <bounce-{time.time_ns()}@mx.customer.example>", "MIME-Version: 1.0",
+             'Content-Type: multipart/report; report-type=delivery-status; boundary="b"', "", "--b",
+             "Content-Type: text/plain", "", "I could not deliver your mail.", "", "--b",
+             "Content-Type: message/delivery-status", "", "Reporting-MTA: dns; mx.customer.example", "",
+             f"Final-Recipient: rfc822; {failed}", "Action: failed", "Status: 5.1.1",
+             "Diagnostic-Code: smtp; 550 5.1.1 no such user", "", "--b", "Content-Type: text/rfc822-headers", "",
+             f"From: {mail['From']}", f"To: {mail['To']}", f"Subject: {mail['Subject']}",
+             f"Message-ID: {mail['Message-ID']}", "", "--b--", ""]
+    return "\r\n".join(lines).encode()
+
+
+# ---- crashes
+
+
+def survive(desk, point, kind, copies=1):
+    """Whoever is at the point dies there: the mail is answered once all the same, and so is the next one of the thread."""
+    up(desk)
+    ann = Writer(Mailbox(desk))
+    stop = desk.stops.arm(point, action=KILL)
+    first = ann.write("a question")
+    desk.wait(lambda: stop.hits, 30, f"the stop point {point}")
+    reply, = ann.wait_mails(1, deadline_s=60)
+    second = ann.reply_to(reply, "one more")
+    mails = ann.wait_mails(2, deadline_s=60)
+    assert answers(mails) == [first, second] and thread_of(mails) == {reply["In-Reply-To"]}
+    assert len(settled(desk, ann)) == 2 and ann.copies() <= 2 + copies - 1
+    assert len(ann.sessions()) == 1
+    assert [name for name in desk.services if not desk.services[name].alive()][0].startswith(kind)
+    revive(desk)
+
+
+def test_mailpoller_dies_before_the_record(desk):
+    survive(desk, "mailpoller.stored", "mailpoller")
+
+
+def test_mailpoller_dies_behind_the_record(desk):
+    survive(desk, "mailpoller.published", "mailpoller")
+
+
+def test_engine_dies_behind_the_claim(desk):
+    survive(desk, "engine.claimed", "engine")
+
+
+def test_engine_dies_before_the_commit(desk):
+    survive(desk, "engine.committing", "engine")
+
+
+def test_engine_dies_behind_the_commit(desk):
+    survive(desk, "engine.committed", "engine")
+
+
+def test_responder_dies_before_the_first_byte(desk):
+    survive(desk, "responder.sending", "responder")
+
+
+def test_responder_dies_behind_the_answer(desk):
+    """Nobody knows what the server said: the same mail once more, which the customer's program shows once."""
+    survive(desk, "responder.answered", "responder", copies=2)
+
+
+# ---- stories of reference/protocol.md
+
+
+def test_v4_mail_copy_1_in_flight(desk):
+    """Copy 1 is in flight; the next mail of the thread waits for it, and what lands after it is the same mail again."""
+    up(desk)
+    ann = Writer(Mailbox(desk, server="deaf"))
+    first = ann.write("a question")
+    reply, = ann.wait_mails(1)
+    second = ann.reply_to(reply, "one more")
+    mails = ann.wait_mails(2, deadline_s=60)
+    assert answers(mails) == [first, second]
+    raws = [mail for mail in desk.mail_servers.mails("deaf") if mail.about["to"] == [ann.address]]
+    order = [mail["Message-ID"] for mail in raws]
+    assert order == sorted(order, key=order.index) and order[-1] == mails[1]["Message-ID"], order
+    assert len({mail.raw for mail in raws}) == 2
+
+
+def test_v4_a_late_yes_does_not_hide_a_mail_from_a_takeover(desk):
+    """A person takes over while the server has not answered for the first copy: nothing of the assistant's leaves behind
+    "yours" but copies of what had left."""
+    up(desk)
+    ann = Writer(Mailbox(desk, server="hang"))
+    ann.write("a question")
+    desk.wait(ann.copies, 30, "the first copy")
+    conversation = desk.value("SELECT conversation_id::text FROM channel_sessions WHERE remote_address = %s", ann.address)
+    ann.write("meanwhile", subject="other")
+    good(desk, "takeover", conversation)
+    before = {mail["Message-ID"] for mail in ann.mails()}
+    desk.settled(3.0, ann.copies)
+    assert {mail["Message-ID"] for mail in ann.mails()} == before
+    states = desk.sql("SELECT d.state FROM deliveries d WHERE d.conversation_id = %s::uuid AND d.author = 'ai'",
+                      conversation)
+    assert all(state in ("suppressed", "unknown", "sending", "parked") for state, in states), states
+
+
+# ---- one person
+
+
+def test_a_call_a_text_and_a_mail_of_one_person(desk):
+    up(desk, ingresses=1)
+    call = Caller(desk, [HELLO, say("Hello, a question."), HELLO, BYE])
+    call.over()
+    call.wait_ended()
+    ann = Writer(Mailbox(desk))
+    desk.sql("INSERT INTO contact_addresses (tenant_id, kind, address, contact_id) SELECT tenant_id, 'mail', %s, contact_id"
+             " FROM contact_addresses WHERE kind = 'phone' AND address = %s", ann.address, call.caller)
+    text = desk.new_nonce()
+    desk.webhook(call.caller, f"{text} by text")
+    desk.wait(lambda: desk.sent_to(call.caller), 30, "the answer to the text")
+    mail = ann.write("by mail")
+    assert answers(ann.wait_mails(1)) == [mail]
+    rows = desk.sql("SELECT DISTINCT m.conversation_id, s.kind FROM messages m JOIN channel_sessions s ON s.id = m.session_id"
+                    " WHERE s.remote_address IN (%s, %s) AND m.direction = 'out'", ann.address, call.caller)
+    assert sorted(kind for _, kind in rows) == ["mail", "sms", "voice"] and len({talk for talk, _ in rows}) == 1, rows
+    assert mail in desk.value("SELECT string_agg(body, ' ') FROM messages WHERE conversation_id = %s::uuid", rows[0][0])

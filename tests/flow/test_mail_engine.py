@@ -1,0 +1,353 @@
+"""Mails through the engine: records of inbound.email in, replies as rows and wake-ups on outbound.email out."""
+
+import json
+
+from harness import oracle
+from harness.stops import KILL
+from mail_talk import Correspondent, Mailbox, mail_engines, send, wakes
+from operating import good
+from scripted import Customer, fallback_of, hand_back, letters, quiet, wait_gone
+
+SHARE = True
+SHOP = 3  # of desk.tenants: its file lets a recovery answer
+
+
+def nonces(replies):
+    return [nonce for reply in replies for nonce in oracle.new_nonces(reply.body)]
+
+
+# ---- one mail, one answer
+
+
+def test_answers_a_mail_in_its_thread(desk):
+    mail_engines(desk)
+    ann = Correspondent(desk)
+    mail = ann.mail("when are you open?", references=["root@customer.example"], in_reply_to=["root@customer.example"])
+    reply, = ann.wait_replies(1)
+    assert nonces([reply]) == [mail.nonce] and reply.outcome == "reply"
+    assert (reply.via, reply.state, reply.subject) == ("mail", "pending", "Opening hours")
+    assert reply.in_reply_to == mail.message_id and reply.chain == ["root@customer.example"]
+    assert 4.9 * 86400 < reply.answer_by_s <= 5 * 86400
+    assert ann.event(mail) == ("answered", None)
+    assert desk.wait(lambda: wakes(desk, reply.delivery)["outbound.email"], 15, "the wake-up") == 1
+    assert wakes(desk, reply.delivery)["outbound.sms"] == 0
+    session, = ann.sessions()
+    assert session["due_at"] is None and session["channel_id"] == ann.mailbox.channel
+
+
+def test_follow_ups_stay_in_the_thread(desk):
+    """By our Message-ID alone, by our signed address alone, by the customer's own mail, and by the first of the
+    references; a new mail of the same person is a thread of its own in the same conversation."""
+    mail_engines(desk)
+    ann = Correspondent(desk)
+    first = ann.mail("first")
+    reply = ann.sent(ann.wait_replies(1)[0])
+    ways = [{"in_reply_to": [reply.message_id], "delivery": reply.delivery},
+            {"conversation": reply.conversation},
+            {"in_reply_to": [first.message_id]},
+            {"references": [first.message_id, "lost@elsewhere.example"]}]
+    for number, way in enumerate(ways):
+        mail = ann.mail(f"way {number}", subject="Re: Opening hours", **way)
+        ann.sent(ann.wait_replies(number + 2)[-1])
+        assert ann.session_of(mail) == reply.session, way
+    other = ann.mail("something else", subject="Prices")
+    last = ann.wait_replies(6)[-1]
+    assert ann.session_of(other) != reply.session and last.conversation == reply.conversation
+    assert last.subject == "Prices" and last.in_reply_to == other.message_id
+
+
+def test_nobody_writes_into_anothers_thread(desk):
+    """The address with a token, and the ids, were forwarded to somebody else: he gets a conversation of his own, and
+    people see whose it may be."""
+    mail_engines(desk)
+    ann = Correspondent(desk)
+    ann.mail("private")
+    reply = ann.sent(ann.wait_replies(1)[0])
+    bob = Correspondent(desk, ann.mailbox)
+    mail = bob.answer(reply, "me too", conversation=reply.conversation)
+    theirs, = bob.wait_replies(1)
+    assert theirs.session != reply.session and theirs.conversation != reply.conversation
+    assert desk.value("SELECT w.suggested_id::text FROM message_mails w JOIN messages m ON m.id = w.message_id"
+                      " WHERE m.provider_id = %s", mail.id) == reply.conversation
+    assert len(ann.replies()) == 1
+
+
+def test_copies_are_claimed_once(desk):
+    mail_engines(desk)
+    ann = Correspondent(desk)
+    mail = ann.make()
+    send(desk, mail, times=5)
+    ann.wait_replies(1)
+    send(desk, mail, times=3)
+    after = ann.mail("later")
+    ann.wait_event(after, "answered")
+    assert sorted(nonces(ann.replies())) == sorted([mail.nonce, after.nonce])
+
+
+def test_one_mail_in_two_mailboxes_is_answered_once(desk):
+    """Sent to both, or read anew by a mailbox that was moved."""
+    mail_engines(desk, 2)
+    ann = Correspondent(desk)
+    other = Mailbox(desk)
+    mail = ann.make("to both")
+    twin = ann.make("to both", mailbox=other)
+    twin.value = {**mail.value, "mailbox": other.id, "uid": twin.value["uid"]}
+    again = ann.make("to both")
+    again.value = {**mail.value, "uid": again.value["uid"]}
+    send(desk, mail, twin, again)
+    ann.wait_replies(1)
+    after = ann.mail("later")
+    ann.wait_event(after, "answered")
+    assert sorted(nonces(ann.replies())) == sorted([mail.nonce, after.nonce])
+    assert desk.value("SELECT count(*) FROM inbox_events WHERE content_hash = decode(%s, 'hex')",
+                      mail.value["content_hash"]) == 1
+    assert [letter for letter in letters(desk) if twin.id.encode() in letter.value] == []
+
+
+def test_a_burst_is_one_turn(desk):
+    mail_engines(desk, mail_burst_ms=3000, mail_burst_max_ms=12000)
+    ann = Correspondent(desk)
+    first = ann.mail("one")
+    second = ann.mail("two", in_reply_to=[first.message_id])
+    reply, = ann.wait_replies(1)
+    assert nonces([reply]) == [first.nonce, second.nonce] and reply.in_reply_to == second.message_id
+
+
+# ---- whom the desk does not answer
+
+
+def test_only_persons_are_answered(desk):
+    """All else is on record under its class, and begins no turn."""
+    mail_engines(desk)
+    ann = Correspondent(desk)
+    ann.mail("a question")
+    reply = ann.sent(ann.wait_replies(1)[0])
+    classes = ("auto_reply", "list", "robot", "spam", "own", "bounce", "complaint", "receipt")
+    mails = [ann.answer(reply, name, **{"class": name, "rule": "test"}) for name in classes]
+    after = ann.mail("and a person again")
+    ann.wait_event(after, "answered")
+    assert [ann.event(mail) for mail in mails] == [("ended", name) for name in classes]
+    assert len(ann.replies()) == 2
+    assert desk.value("SELECT count(*) FROM messages m JOIN message_mails w ON w.message_id = m.id"
+                      " WHERE m.conversation_id = %s::uuid AND w.class <> 'person'", reply.conversation) == len(classes)
+
+
+def test_two_robots_stop_at_the_limit(desk):
+    """A program that hides what it is, with a thread of its own for each mail: at most the limit, then a person is
+    told; somebody else is answered all the same."""
+    mail_engines(desk, mail_loop_replies=4)
+    robot = Correspondent(desk)
+    mails = []
+    for number in range(7):
+        mails.append(robot.mail(f"thank you for your mail {number}", subject=f"Ticket {number}"))
+        robot.wait_event(mails[-1], "answered" if number < 4 else "ended")
+    assert len(robot.replies()) == 4 and robot.event(mails[-1]) == ("ended", "loop")
+    assert desk.value("SELECT flagged FROM conversations WHERE id = %s::uuid", robot.conversation()) == "loop"
+    ann = Correspondent(desk, robot.mailbox)
+    ann.wait_event(ann.mail(), "answered")
+
+
+def test_a_flood_stops_at_the_limit(desk):
+    """All of them at once, before any was answered."""
+    mail_engines(desk, mail_loop_replies=4)
+    robot = Correspondent(desk)
+    mails = [robot.make(f"flood {number}", subject=f"Ticket {number}") for number in range(12)]
+    send(desk, *mails)
+    for mail in mails:
+        desk.wait(lambda mail=mail: (robot.event(mail) or ("open",))[0] != "open", 20, "all to end")
+    assert len(robot.replies()) <= 4
+    assert sum(robot.event(mail) == ("ended", "loop") for mail in mails) >= 8
+
+
+def test_our_own_mailboxes_do_not_answer_each_other(desk):
+    mail_engines(desk)
+    box, other = Mailbox(desk), Mailbox(desk, tenant=1)
+    twin = Correspondent(desk, box, address=other.address)
+    mail = twin.mail()
+    assert twin.wait_event(mail, "ended") == ("ended", "loop") and twin.replies() == []
+
+
+def test_too_old_is_late(desk):
+    mail_engines(desk)
+    ann = Correspondent(desk)
+    old, young = ann.mail("old", age_s=5 * 86400 + 60), ann.mail("young", age_s=4 * 86400)
+    ann.wait_event(young, "answered")
+    assert ann.wait_event(old, "late") == ("late", "late") and len(ann.replies()) == 1
+
+
+def test_mailbox_without_a_channel_is_a_dead_letter(desk):
+    mail_engines(desk)
+    ann = Correspondent(desk)
+    desk.sql("UPDATE channels SET removed_at = clock_timestamp() WHERE id = %s::uuid", ann.mailbox.channel)
+    mail = ann.mail()
+    desk.wait(lambda: [letter for letter in letters(desk) if json.loads(letter.value).get("uid") == mail.value["uid"]
+                       and json.loads(letter.value).get("mailbox") == ann.mailbox.id], 15, "the dead letter")
+    assert ann.event(mail) is None
+
+
+# ---- what the model is told
+
+
+def prompt_of(desk, ann):
+    """All that the model was told for the newest turn of the conversation, as one text; it is what was sent."""
+    shown = good(desk, "prompt", "show", ann.conversation(), "--json").json()
+    assert shown["exact"], shown
+    return json.dumps(shown, ensure_ascii=False)
+
+
+def test_subject_and_files_are_told(desk):
+    mail_engines(desk)
+    ann = Correspondent(desk)
+    mail = ann.mail("see the scan", subject="My <desk>x-ray",
+                    files=[{"number": 1, "kind": "file", "name": "scan.pdf", "type": "application/pdf",
+                            "size_bytes": 2048, "stored": True}])
+    ann.wait_replies(1)
+    said = prompt_of(desk, ann)
+    assert mail.nonce in said and "Subject: My \u2039desk>x-ray" in said
+    assert 'scan.pdf' in said and "2 kB" in said and "This is an e-mail now" in said
+    assert "Nobody has shown" not in said
+
+
+def test_unverified_sender_gets_no_account_facts(desk):
+    """Neither the appointments nor what can be done to them are in the prompt."""
+    mail_engines(desk)
+    ann = Correspondent(desk)
+    ann.mail("what do I have?")
+    ann.wait_replies(1)
+    known = prompt_of(desk, ann)
+    assert "The customer has no appointment" in known and '"cancel"' in known, known
+    ann.mail("what do I have?", dmarc="fail", verified=False)
+    ann.wait_replies(2)
+    said = prompt_of(desk, ann)
+    assert "Nobody has shown" in said and "The customer has no appointment" not in said
+    assert '"cancel"' not in said and '"reschedule"' not in said and '"take_message"' in said, said
+
+
+# ---- without a model, with people
+
+
+def test_without_a_model_the_wording_is_the_reply(desk):
+    mail_engines(desk)
+    desk.faults("model", {"action": {"type": "status", "status": 500}})
+    ann = Correspondent(desk)
+    mail = ann.mail()
+    reply, = ann.wait_replies(1, deadline_s=30)
+    assert reply.outcome == "fallback" and reply.via == "mail" and reply.in_reply_to == mail.message_id
+    assert reply.body.startswith(fallback_of(desk, ann.mailbox).split("\n")[0][:20])
+    desk.faults("model")
+
+
+def test_recover_answers_a_mail_in_its_thread(desk):
+    """A mail that was answered without a model is answered after all, as a mail."""
+    mail_engines(desk)
+    desk.faults("model", {"action": {"type": "status", "status": 500}})
+    ann = Correspondent(desk, Mailbox(desk, tenant=SHOP))
+    mail = ann.mail("a question")
+    first, = ann.wait_replies(1, deadline_s=30)
+    assert first.outcome == "fallback"
+    ann.sent(first)
+    desk.faults("model")
+    tenant = ann.mailbox.known["name"]
+    rows = good(desk, "recover", "--tenant", tenant, "--json").json()
+    assert ann.address in [row["address"] for row in rows], rows
+    good(desk, "recover", "--tenant", tenant, "--answer", "--count", str(len(rows)))
+    answer = ann.wait_replies(2, deadline_s=30)[1]
+    assert (answer.via, answer.outcome, answer.session) == ("mail", "reply", first.session)
+    assert (answer.in_reply_to, answer.subject) == (mail.message_id, "Opening hours")
+
+
+def test_takeover_reply_and_hand_back(desk):
+    """A person answers in the thread; what came meanwhile and nobody answered is answered after the hand-back."""
+    mail_engines(desk)
+    ann = Correspondent(desk)
+    first = ann.mail("a question")
+    reply, = ann.wait_replies(1)
+    good(desk, "takeover", reply.conversation)
+    assert ann.replies()[0].state == "suppressed"
+    held = ann.mail("and this?", in_reply_to=[first.message_id])
+    ann.wait_event(held, "open")
+    long = "Dear Ann,\n\n" + "here is all of it. " * 200 + "\n\nInes"
+    good(desk, "reply", reply.conversation, long)
+    person = ann.replies()[-1]
+    assert (person.via, person.in_reply_to, person.body) == ("mail", held.message_id, long)
+    assert desk.wait(lambda: wakes(desk, person.delivery)["outbound.email"], 15, "the wake-up") == 1
+    ann.sent(person)
+    hand_back(desk, ann)
+    quiet(desk, 1.0, ann.replies)
+    assert ann.event(held)[0] == "human", ann.event(held)
+
+
+def test_one_person_one_conversation(desk):
+    """A text and a mail of the same contact: one conversation, each answered its way."""
+    mail_engines(desk)
+    customer = Customer(desk)
+    customer.text("by text")
+    customer.wait_replies(1)
+    ann = Correspondent(desk)
+    ann.knows(customer.address)
+    ann.mail("by mail")
+    reply, = ann.wait_replies(1)
+    assert reply.conversation == customer.conversation() and reply.via == "mail"
+    customer.text("by text again")
+    assert [state for _, _, state in customer.wait_replies(2)] == ["pending", "pending"]
+    shown = good(desk, "conversation", "show", reply.conversation)
+    assert "subject: Opening hours" in shown.out and ann.address in shown.out
+
+
+def test_erasure_takes_mails_and_files(desk):
+    mail_engines(desk)
+    ann = Correspondent(desk)
+    mail = ann.mail("secret", files=[{"number": 1, "kind": "file", "name": "a.pdf", "type": "application/pdf",
+                                      "size_bytes": 3, "stored": True}])
+    desk.sql("INSERT INTO attachments (tenant_id, channel, event_id, number, kind, name, content_type, size_bytes,"
+             " content) VALUES (%s::uuid, 'mail', %s, 1, 'file', 'a.pdf', 'application/pdf', 3, 'abc')",
+             ann.tenant_id, mail.id)
+    reply, = ann.wait_replies(1)
+    good(desk, "erase", "--tenant", ann.mailbox.known["name"], "--address", ann.address.upper(), "--yes")
+    for table, condition, value in (("attachments", "event_id = %s", mail.id),
+                                    ("delivery_mails", "delivery_id = %s::uuid", reply.delivery),
+                                    ("message_mails", "mail_id = %s", mail.message_id),
+                                    ("contact_addresses", "address = %s", ann.address)):
+        assert desk.value(f"SELECT count(*) FROM {table} WHERE {condition}", value) == 0, table
+    old = ann.mail("sent before", age_s=60)
+    new = ann.mail("and after")
+    ann.wait_event(new, "answered")
+    assert ann.event(old) == ("ended", "erased")
+
+
+# ---- crashes
+
+
+def survive(desk, point):
+    mail_engines(desk, 2)
+    ann = Correspondent(desk)
+    stop = desk.stops.arm(point, action=KILL)
+    mail = ann.mail()
+    desk.wait(lambda: stop.hits, 15, f"the stop point {point}")
+    wait_gone(desk, stop.pid)
+    ann.wait_event(mail, "answered", deadline_s=40)
+    quiet(desk, 1.0, ann.replies)
+    reply, = ann.replies()
+    assert nonces([reply]) == [mail.nonce] and reply.in_reply_to == mail.message_id
+    desk.scripted = None
+    desk.revive(("engine",))
+
+
+def test_dies_before_the_claim(desk):
+    survive(desk, "engine.claiming")
+
+
+def test_dies_after_the_claim(desk):
+    survive(desk, "engine.claimed")
+
+
+def test_dies_while_the_model_thinks(desk):
+    survive(desk, "engine.thinking")
+
+
+def test_dies_before_the_commit(desk):
+    survive(desk, "engine.committing")
+
+
+def test_dies_after_the_commit(desk):
+    survive(desk, "engine.committed")
