@@ -11,6 +11,8 @@
     "CASE WHEN m.author = 'system' AND m.direction = 'out' AND EXISTS (SELECT FROM escalations x"  \
     " WHERE x.tenant_id = m.tenant_id AND x.id = m.id OFFSET 0) THEN 'ai' ELSE m.author END"
 
+extern const char turn_commit_sql[]; /* turn_commit.c */
+
 /* Adds the locks of a turn's unit: conversations FOR SHARE, then sessions, each in id order. The
  * columns are the row's tenant, session and conversation. */
 void turn_add_locks(struct pg_unit *unit, struct arena *arena, const struct column_rows *rows,

@@ -287,3 +287,15 @@ const char *speak_next(struct speak *speak, struct arena *arena)
     speak->begun = true;
     return piece;
 }
+
+const char *speak_clean(struct arena *arena, const char *language, const char *text)
+{
+    struct speak *speak = speak_new(language);
+    const char *clean = "", *piece;
+    speak_add(speak, text, strlen(text));
+    speak_finish(speak);
+    while ((piece = speak_next(speak, arena)) != NULL)
+        clean = arena_printf(arena, "%s%s", clean, piece);
+    speak_free(&speak);
+    return clean;
+}

@@ -62,4 +62,7 @@ size_t speak_resume_end(const char *heard, const char *language);
  * behind what was said if it is all there, else 0, for it is another answer. */
 bool speak_repeats(const char *said, const char *text, size_t *from);
 
+/* A whole text as its pieces are spoken, in the arena. */
+const char *speak_clean(struct arena *arena, const char *language, const char *text);
+
 #endif

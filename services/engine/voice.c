@@ -267,25 +267,14 @@ const char *voice_concluded(struct session *session, const char *body, bool is_s
 
 /* ---- what was heard before ---- */
 
-static const char *clean_text(struct session *session, const char *text)
-{
-    struct speak *speak = speak_new(language_of(session));
-    const char *clean = "", *piece;
-    speak_add(speak, text, strlen(text));
-    speak_finish(speak);
-    while ((piece = speak_next(speak, session->arena)) != NULL)
-        clean = arena_printf(session->arena, "%s%s", clean, piece);
-    speak_free(&speak);
-    return clean;
-}
-
 /* What the model said in rounds that stand is in its prompt: its next answer goes on behind that.
  */
 static const char *behind_rounds(struct voice *voice, const char *said)
 {
     struct session *session = voice->session;
     for (size_t i = 0; i < session->rounds.count && said[0] != '\0'; i++) {
-        const char *clean = clean_text(session, session->rounds.items[i]->said);
+        const char *clean =
+            speak_clean(session->arena, language_of(session), session->rounds.items[i]->said);
         size_t from = 0;
         if (speak_repeats(clean, said, &from)) {
             say(voice, clean + strlen(said));

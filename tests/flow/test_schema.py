@@ -17,6 +17,7 @@ WHOLE = {
     "workers": "a row per process", "workers_pkey": "a row per process",
     "workers_alive": "a row per process",
     "installation": "one row",
+    "channels_pkey": "the numbers of a tenant, when it is called: few",
     "channels_unpublished": "only what is to be published",
     "jobs_tenant_id_kind_subject_key": "periodic work: few a tenant",
     "kb_documents_pkey": "500 documents of a tenant at most",
