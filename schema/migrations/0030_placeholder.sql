@@ -1,0 +1,2 @@
+-- Not ours: stands for the migration of another branch.
+SELECT 1;
