@@ -36,7 +36,7 @@ if(FRONTDESK_SANITIZE)
     endif()
     # A fifth of the time, for more than a hundred unit programs. Release links with LTO.
     check_linker_flag(C -fuse-ld=gold has_gold)
-    if(has_gold)
+    if(has_gold AND NOT FRONTDESK_FUZZ)
         target_link_options(desk_flags INTERFACE -fuse-ld=gold)
     endif()
 elseif(CMAKE_BUILD_TYPE STREQUAL Release)

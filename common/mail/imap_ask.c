@@ -92,13 +92,27 @@ void imap_session_fetch(struct imap_session *session, uint32_t uid, size_t text_
     commit(session);
 }
 
+void imap_session_find_sent(struct imap_session *session)
+{
+    struct imap_command *command = ask(session, IMAP_ASK_FIND_SENT, "LIST \"\" \"*\"");
+    strbuf_clear(&session->sent);
+    if (imap_session_can(session, "LIST-EXTENDED") && imap_session_can(session, "SPECIAL-USE"))
+        imap_command_words(command, "RETURN (SPECIAL-USE)");
+    commit(session);
+}
+
 bool imap_session_append(struct imap_session *session, const char *mailbox, const char *mail,
                          size_t length)
 {
     struct strbuf name;
-    if (length == 0 || length > MAIL_BYTES_MAX || memchr(mail, '\0', length) != NULL ||
-        !name_of(mailbox, &name))
+    if (length == 0 || length > MAIL_BYTES_MAX || memchr(mail, '\0', length) != NULL)
         return false;
+    if (mailbox != NULL ? !name_of(mailbox, &name) : session->sent.length == 0)
+        return false;
+    if (mailbox == NULL) {
+        strbuf_init(&name, IMAP_NAME_MAX);
+        strbuf_add(&name, session->sent.data, session->sent.length);
+    }
     struct imap_command *command = ask(session, IMAP_ASK_APPEND, "APPEND");
     imap_command_string(command, name.data, name.length, imap_literals_of(session));
     strbuf_fini(&name);
@@ -140,6 +154,11 @@ void imap_session_logout(struct imap_session *session)
 bool imap_session_has_news(const struct imap_session *session)
 {
     return session->news;
+}
+
+const char *imap_session_capabilities(const struct imap_session *session)
+{
+    return session->capabilities.data;
 }
 
 bool imap_session_can(const struct imap_session *session, const char *capability)

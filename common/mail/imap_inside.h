@@ -109,6 +109,7 @@ struct imap_session {
     struct imap_command command; /* of the session's own steps */
     struct imap_asked asked;
     struct strbuf capabilities; /* " IMAP4REV1 IDLE ", upper-case */
+    struct strbuf sent;         /* name of the mailbox of sent mails, as the server writes it */
     char code[IMAP_CODE_MAX], words[IMAP_WORDS_MAX + 1];
     int64_t total_end_ms; /* of the command in flight */
     int challenges;       /* of the login */

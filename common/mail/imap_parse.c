@@ -216,8 +216,7 @@ static int parse_data(struct scan *scan, const char *word, struct imap_response 
     out->name = upper(scan->arena, word);
     out->data = parse_nodes(scan, '\0', 0, &bad);
     if (bad || out->name[0] == '\0')
-        return err_set(err, ERR_RETRY_LATER, "imap.syntax",
-                       "the server sent what is no response: %.40s", out->name);
+        return err_set(err, ERR_RETRY_LATER, "imap.syntax", "the server sent what is no response");
     return 0;
 }
 

@@ -277,6 +277,7 @@ static void destroy(struct imap_session *session)
     imap_take_reset(&session->asked);
     imap_reader_fini(&session->reader);
     strbuf_fini(&session->capabilities);
+    strbuf_fini(&session->sent);
     arena_free(&session->arena);
     free(session->host);
     free(session->user);
@@ -487,6 +488,7 @@ struct imap_session *imap_session_open(const struct imap_session_options *option
     session->arena = arena_new();
     session->timer = timer_new(options->loop, on_timer, session);
     strbuf_init(&session->capabilities, IMAP_CAPABILITIES_MAX);
+    strbuf_init(&session->sent, IMAP_NAME_MAX);
     imap_reader_init(&session->reader,
                      (options->mail_max > 0 ? options->mail_max : MAIL_BYTES_MAX) + LITERALS_SLACK);
     session->stream = stream_open(&(struct stream_options){.loop = options->loop,

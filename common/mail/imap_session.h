@@ -32,6 +32,7 @@ enum imap_ask {
     IMAP_ASK_LOOK,  /* sizes and dates of mails */
     IMAP_ASK_FETCH, /* one mail */
     IMAP_ASK_APPEND,
+    IMAP_ASK_FIND_SENT,
     IMAP_ASK_NOOP,
     IMAP_ASK_IDLE,
 };
@@ -54,7 +55,7 @@ struct imap_answer {
     size_t uid_count;
     const struct imap_look *looks; /* LOOK: of those that are still there */
     size_t look_count;
-    bool found; /* FETCH: false if it is gone */
+    bool found; /* FETCH: false if it is gone; FIND_SENT: false if there is none */
     /* FETCH: the whole mail, or its headers and, behind them, the beginning of its body. */
     const char *mail;
     size_t mail_length;
@@ -118,7 +119,11 @@ void imap_session_look(struct imap_session *session, const uint32_t *uids, size_
 /* A whole mail; or, `text_max` > 0, its headers and so many bytes of what follows. */
 void imap_session_fetch(struct imap_session *session, uint32_t uid, size_t text_max);
 
-/* Puts a mail into a mailbox, seen. False as select. */
+/* Looks for the mailbox that sent mails are kept in: the one that the server calls \Sent (RFC
+ * 6154), else one that is named as usual. Its name stays with the session. */
+void imap_session_find_sent(struct imap_session *session);
+
+/* Puts a mail into a mailbox, seen; NULL: into the one that was found last. False as select. */
 bool imap_session_append(struct imap_session *session, const char *mailbox, const char *mail,
                          size_t length);
 
@@ -140,6 +145,10 @@ bool imap_session_has_news(const struct imap_session *session);
 
 /* True if the server has the capability, upper-case ("IDLE"); after login. */
 bool imap_session_can(const struct imap_session *session, const char *capability);
+
+/* All capabilities, upper-case, with a space around each; after login. Borrowed until the next
+ * callback. */
+const char *imap_session_capabilities(const struct imap_session *session);
 
 /* Prints the state machine with its sentences. */
 void imap_session_print(struct strbuf *out);

@@ -49,7 +49,8 @@ void imap_take_status(struct imap_session *session, const struct imap_response *
         return;
     for (size_t i = 0; i < code->length && i + 1 < sizeof session->code; i++) {
         char c = code->text[i];
-        session->code[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+        bool printable = c > ' ' && c < 0x7f; /* it goes into messages and rows */
+        session->code[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : printable ? c : '?';
         session->code[i + 1] = '\0';
     }
     if (imap_node_is(code, "CAPABILITY"))
@@ -201,6 +202,53 @@ static void take_fetch(struct imap_session *session, const struct imap_response 
         take_mail(session, pairs, kept);
 }
 
+/* ---- mailboxes ---- */
+
+static bool has_flag(const struct imap_node *flags, const char *flag)
+{
+    for (const struct imap_node *node = flags->first; node != NULL; node = node->next)
+        if (imap_node_is(node, flag))
+            return true;
+    return false;
+}
+
+/* The usual names, at the top or below any other mailbox. */
+static bool is_named_sent(const struct imap_node *delimiter, const struct imap_node *name)
+{
+    static const char *const usual[] = {"Sent", "Sent Items", "Sent Messages", "Sent Mail"};
+    const char *text = name->text;
+    size_t length = name->length;
+    for (size_t i = 0; delimiter->length == 1 && i < name->length; i++)
+        if (name->text[i] == delimiter->text[0]) {
+            text = name->text + i + 1;
+            length = name->length - i - 1;
+        }
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+        if (strlen(usual[i]) == length && strncasecmp(usual[i], text, length) == 0)
+            return true;
+    return false;
+}
+
+/* "* LIST (\Sent \HasNoChildren) "/" "Sent Items"". The server's own mark outweighs a name. */
+static void take_list(struct imap_session *session, const struct imap_node *flags)
+{
+    struct imap_answer *answer = &session->asked.answer;
+    const struct imap_node *delimiter = flags != NULL ? flags->next : NULL;
+    const struct imap_node *name = delimiter != NULL ? delimiter->next : NULL;
+    if (name == NULL || flags->kind != IMAP_LIST || delimiter->kind == IMAP_LIST ||
+        name->kind == IMAP_LIST || name->length == 0 || name->length > IMAP_NAME_MAX ||
+        has_flag(flags, "\\Noselect") || has_flag(flags, "\\NonExistent"))
+        return;
+    bool marked = has_flag(flags, "\\Sent");
+    if (!marked && (answer->found || !is_named_sent(delimiter, name)))
+        return;
+    if (memchr(name->text, '\0', name->length) != NULL)
+        return;
+    answer->found = true;
+    strbuf_clear(&session->sent);
+    strbuf_add(&session->sent, name->text, name->length);
+}
+
 /* ---- all of it ---- */
 
 static void take_data(struct imap_session *session, const struct imap_response *response,
@@ -219,6 +267,9 @@ static void take_data(struct imap_session *session, const struct imap_response *
     } else if (commanded && asked->ask == IMAP_ASK_SEARCH &&
                strcmp(response->name, "ESEARCH") == 0) {
         take_esearch(asked, response->data);
+    } else if (commanded && asked->ask == IMAP_ASK_FIND_SENT &&
+               strcmp(response->name, "LIST") == 0) {
+        take_list(session, response->data);
     } else if (commanded && strcmp(response->name, "FETCH") == 0 && response->has_number) {
         take_fetch(session, response, kept);
     }

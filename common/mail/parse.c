@@ -80,6 +80,8 @@ int mail_parse(struct arena *arena, const char *bytes, size_t length, const stru
                        MAIL_BYTES_MAX);
     pthread_once(&once, prepare);
     GMimeStream *stream = g_mime_stream_mem_new_with_buffer(bytes, length);
+    GByteArray *copy = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
+    mail_parse_mend((char *)copy->data, copy->len);
     GMimeParser *parser = g_mime_parser_new_with_stream(stream);
     GMimeMessage *message = g_mime_parser_construct_message(parser, options);
     g_object_unref(parser);

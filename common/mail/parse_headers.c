@@ -50,7 +50,9 @@ static void read_addresses(struct field *f, struct mail_addresses *out)
                                     arena_alloc(f->arena, MAIL_ADDRESSES_MAX * sizeof *list.items)};
     for (; list.count < out->count; list.count++)
         list.items[list.count] = out->items[list.count];
-    InternetAddressList *read = internet_address_list_parse(f->options, f->raw);
+    char *raw = arena_strdup(f->arena, f->raw);
+    mail_parse_mend_field(raw, strlen(raw));
+    InternetAddressList *read = internet_address_list_parse(f->options, raw);
     int count = read == NULL ? 0 : internet_address_list_length(read);
     for (int i = 0; i < count && list.count < MAIL_ADDRESSES_MAX; i++) {
         InternetAddress *address = internet_address_list_get_address(read, i);

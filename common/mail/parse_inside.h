@@ -14,6 +14,10 @@ const char *mail_line(struct arena *arena, const char *bytes, size_t max);
  * turn the direction of text. */
 const char *mail_file_name(struct arena *arena, const char *name);
 
+/* Takes from a mail's bytes, from the value of a field, what GMime cannot bear. */
+void mail_parse_mend(char *bytes, size_t length);
+void mail_parse_mend_field(char *field, size_t length);
+
 /* Reads the mail's headers into *mail. */
 void mail_parse_headers(struct arena *arena, GMimeParserOptions *options, GMimeMessage *message,
                         struct mail *mail);

@@ -110,6 +110,19 @@ struct report_line {
     const char *value; /* unfolded, on one line, in the arena */
 };
 
+/* The text without what stands before it, tabs as spaces, cut to MAIL_REPORT_TEXT_MAX. */
+static const char *one_line(struct arena *arena, const char *text, size_t length)
+{
+    size_t before = strspn(text, " \t>");
+    before = before < length ? before : length;
+    char *line = arena_strndup(arena, text + before, length - before);
+    line[text_utf8_prefix(line, MAIL_REPORT_TEXT_MAX)] = '\0';
+    for (char *c = line; *c != '\0'; c++)
+        if (*c == '\t')
+            *c = ' ';
+    return line;
+}
+
 /* Reads one field of header-like text and moves *at behind it; false at an empty line or the end,
  * behind which *at is then. What is no field is skipped. */
 static bool next_field(struct arena *arena, const char **at, struct report_line *line)
@@ -129,8 +142,7 @@ static bool next_field(struct arena *arena, const char **at, struct report_line 
             strbuf_add(&value, *at, length);
         }
         *at += **at == '\n';
-        const char *start = value.data + strspn(value.data, " \t");
-        line->value = arena_strndup(arena, start, text_utf8_prefix(start, MAIL_REPORT_TEXT_MAX));
+        line->value = one_line(arena, value.data, value.length);
         strbuf_fini(&value);
         if (is_field)
             return true;
@@ -288,11 +300,7 @@ static const char *find_diagnostic(struct arena *arena, const char *text, const 
         return "";
     while (found > text && found[-1] != '\n')
         found--;
-    found += strspn(found, " \t>");
-    size_t length = strcspn(found, "\n");
-    if (length > MAIL_REPORT_TEXT_MAX)
-        length = text_utf8_prefix(found, MAIL_REPORT_TEXT_MAX);
-    return arena_strndup(arena, found, length);
+    return one_line(arena, found, strcspn(found, "\n"));
 }
 
 static size_t read_text(struct arena *arena, const struct mail *mail, const char *text,

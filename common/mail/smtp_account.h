@@ -41,6 +41,10 @@ struct mail_smtp_account {
 /* Reads the URL. PERMANENT "smtp.account" with what to write instead. */
 int mail_smtp_account_parse(const char *url, struct mail_smtp_account *account, struct err *err);
 
+/* Reads the URL of an IMAP account, imaps://USER@HOST[:993] or imap://USER@HOST[:143] with
+ * STARTTLS; never without TLS, as its secret is sent. PERMANENT "imap.account". */
+int mail_imap_account_parse(const char *url, struct mail_smtp_account *account, struct err *err);
+
 /* Which library speaks to it: libcurl for implicit TLS and XOAUTH2, which libesmtp has not; else
  * libesmtp, which has DSN and a code for each recipient. */
 bool mail_smtp_account_wants_curl(const struct mail_smtp_account *account);

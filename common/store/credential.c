@@ -20,3 +20,9 @@ const char *credential_model_context(struct arena *arena, const struct uuid *ten
 {
     return context(arena, tenant, "assistants/model_key", assistant);
 }
+
+const char *credential_mailbox_context(struct arena *arena, const struct uuid *tenant,
+                                       const struct uuid *mailbox, const char *way)
+{
+    return context(arena, tenant, arena_printf(arena, "mail_credentials/%s", way), mailbox);
+}

@@ -16,4 +16,8 @@ const char *credential_channel_context(struct arena *arena, const struct uuid *t
 const char *credential_model_context(struct arena *arena, const struct uuid *tenant,
                                      const struct uuid *assistant);
 
+/* mail_credentials.wrapped of that mailbox and way ("in", "out"): mail/login.h. In the arena. */
+const char *credential_mailbox_context(struct arena *arena, const struct uuid *tenant,
+                                       const struct uuid *mailbox, const char *way);
+
 #endif

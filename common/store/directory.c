@@ -23,7 +23,9 @@ const char directory_unpublished_sql[] =
             " AND n.directory_version > channels.directory_version)"
             " ORDER BY tenant_id, id LIMIT $1::integer";
 
-const char directory_all_sql[] = COLUMNS " ORDER BY tenant_id, id LIMIT $1::integer";
+/* A mailbox is none of the edge's business. */
+const char directory_all_sql[] =
+    COLUMNS " WHERE kind <> 'mail' ORDER BY tenant_id, id LIMIT $1::integer";
 
 /* Topic order decides what a new ingress reads, and two publishers may write in any order: whoever
  * wrote what is not the newest any more makes the newest due again, behind its own record. Versions

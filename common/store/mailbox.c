@@ -8,7 +8,7 @@
 static const char claim_sql[] =
     "UPDATE mailboxes m SET worker = $1::uuid, fence = m.fence + 1 FROM ("
     " SELECT d.tenant_id, d.id FROM mailboxes d"
-    " WHERE d.removed_at IS NULL AND d.due_at <= statement_timestamp()"
+    " WHERE d.removed_at IS NULL AND d.paused_at IS NULL AND d.due_at <= statement_timestamp()"
     " AND (d.worker IS NULL OR (d.worker = $1::uuid AND d.id NOT IN (SELECT unnest($2::uuid[])))"
     " OR NOT EXISTS (SELECT FROM workers w WHERE w.id = d.worker AND NOT w.dead))"
     " ORDER BY d.due_at LIMIT $3::integer FOR NO KEY UPDATE SKIP LOCKED) AS due"
@@ -20,7 +20,11 @@ static const char claim_sql[] =
     " coalesce(m.uid_validity, 0), m.last_uid,"
     " coalesce((extract(epoch FROM m.since_at) * 1000)::bigint, 0), m.rescan_to,"
     " coalesce((extract(epoch FROM m.newest_at) * 1000)::bigint, 0),"
-    " coalesce((extract(epoch FROM m.started_at) * 1000)::bigint, 0), m.fence, m.failures";
+    " coalesce((extract(epoch FROM m.started_at) * 1000)::bigint, 0), m.fence, m.failures,"
+    " coalesce((SELECT encode(c.wrapped, 'hex') FROM mail_credentials c"
+    " WHERE c.tenant_id = m.tenant_id AND c.mailbox_id = m.id AND c.way = 'in'), ''),"
+    " coalesce((SELECT c.version FROM mail_credentials c"
+    " WHERE c.tenant_id = m.tenant_id AND c.mailbox_id = m.id AND c.way = 'in'), 0)";
 
 #define HELD                                                                                       \
     " WHERE tenant_id = $1::uuid AND id = $2::uuid AND worker = $3::uuid AND fence = $4::bigint"
@@ -36,7 +40,10 @@ static const char cursor_sql[] =
 
 static const char begin_sql[] =
     "UPDATE mailboxes SET tries = CASE WHEN trying_uid = $5::bigint THEN tries + 1 ELSE 1 END,"
-    " trying_uid = $5::bigint" HELD " AND removed_at IS NULL RETURNING tries";
+    " trying_uid = $5::bigint" HELD " AND removed_at IS NULL AND paused_at IS NULL RETURNING tries";
+
+static const char ended_sql[] = "SELECT id FROM mailboxes WHERE worker = $1::uuid"
+                                " AND (removed_at IS NOT NULL OR paused_at IS NOT NULL)";
 
 static const char alert_sql[] = "UPDATE mailboxes SET alert = $5::text" HELD;
 
@@ -44,7 +51,18 @@ static const char end_sql[] =
     "UPDATE mailboxes SET worker = NULL, last_error = $5::text,"
     " failures = CASE WHEN $5::text IS NULL THEN 0 ELSE failures + 1 END,"
     " tries = CASE WHEN $7::boolean THEN tries ELSE greatest(tries - 1, 0) END,"
-    " due_at = clock_timestamp() + $6::bigint * interval '1 ms'" HELD;
+    " due_at = clock_timestamp() + $6::bigint * interval '1 ms',"
+    " paused_at = CASE WHEN $8::boolean THEN coalesce(paused_at, clock_timestamp())"
+    " ELSE paused_at END,"
+    " paused_by = CASE WHEN $8::boolean THEN coalesce(paused_by, 'mailpoller')"
+    " ELSE paused_by END,"
+    " paused_why = CASE WHEN $8::boolean AND paused_at IS NULL THEN $5::text"
+    " ELSE paused_why END" HELD;
+
+static const char login_sql[] =
+    "UPDATE mail_credentials SET wrapped = decode($4::text, 'hex'), version = version + 1,"
+    " changed_at = clock_timestamp() WHERE tenant_id = $1::uuid AND mailbox_id = $2::uuid"
+    " AND way = 'in' AND version = $3::bigint RETURNING 1";
 
 static const char release_sql[] = "UPDATE mailboxes SET worker = NULL, due_at = clock_timestamp()"
                                   " WHERE worker = $1::uuid";
@@ -131,6 +149,8 @@ bool mailbox_read_claimed(const struct pg_answer *answer, int statement, int row
                    .started_ms = INT(18)},
         .fence = INT(19),
         .failures = INT(20),
+        .wrapped_hex = TEXT(21),
+        .wrapped_version = INT(22),
     };
     out->trusted_count =
         read_texts(arena, pg_text(r, statement, row, 11), out->trusted, MAILBOX_TRUSTED_MAX);
@@ -166,6 +186,11 @@ void mailbox_add_cursor(struct pg_unit *unit, struct arena *arena, const struct 
     pg_param(statement, number(arena, cursor->started_ms));
 }
 
+void mailbox_add_ended(struct pg_unit *unit, const char *worker)
+{
+    pg_param(pg_add(unit, ended_sql), worker);
+}
+
 void mailbox_add_begin(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
                        uint32_t uid)
 {
@@ -185,6 +210,17 @@ void mailbox_add_end(struct pg_unit *unit, struct arena *arena, const struct mai
     pg_param(statement, end->error);
     pg_param(statement, number(arena, end->next_in_ms));
     pg_param(statement, end->mail_at_fault ? "t" : "f");
+    pg_param(statement, end->pause ? "t" : "f");
+}
+
+void mailbox_add_login(struct pg_unit *unit, struct arena *arena, const struct uuid *tenant,
+                       const struct uuid *id, int64_t version, const char *wrapped_hex)
+{
+    struct pg_statement *statement = pg_add(unit, login_sql);
+    pg_param(statement, text_of(arena, tenant));
+    pg_param(statement, text_of(arena, id));
+    pg_param(statement, number(arena, version));
+    pg_param(statement, wrapped_hex);
 }
 
 void mailbox_add_release(struct pg_unit *unit, const char *worker)

@@ -25,7 +25,10 @@ struct mailbox {
     const char *security; /* "tls", "starttls", "plain" */
     const char *auth;     /* "password", "xoauth2" */
     const char *user_name;
-    const char *secret_from, *secret_name; /* "file" and a path, "env" and a name */
+    const char *secret_from,
+        *secret_name;        /* "file" and a path, "env" and a name, "sealed" and "" */
+    const char *wrapped_hex; /* of a sealed one (mail/login.h); "" if there is none */
+    int64_t wrapped_version; /* rises when it changes */
     const char *folder;
     const char *trusted[MAILBOX_TRUSTED_MAX]; /* servers whose Authentication-Results count */
     size_t trusted_count;
@@ -44,7 +47,7 @@ struct mailbox_hold {
 
 /* Adds the statement that takes up to `limit` due mailboxes in the worker's name, by due time:
  * those without a live worker, and those that name it but are not in `held` (array literal of ids).
- */
+ * One that is paused or removed is not due. */
 void mailbox_add_claim(struct pg_unit *unit, struct arena *arena, const char *worker,
                        const char *held, int limit);
 
@@ -58,8 +61,12 @@ bool mailbox_read_claimed(const struct pg_answer *answer, int statement, int row
 void mailbox_add_cursor(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
                         const struct imap_cursor *cursor);
 
+/* Adds the statement that finds the ids of those of the worker's mailboxes that were paused or
+ * removed since it took them. */
+void mailbox_add_ended(struct pg_unit *unit, const char *worker);
+
 /* Adds the statement that notes that a mail is begun. One row with the number of times that it was,
- * from 1; none if the hold is not good, or the mailbox was removed. */
+ * from 1; none if the hold is not good, or the mailbox was paused or removed. */
 void mailbox_add_begin(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
                        uint32_t uid);
 
@@ -73,11 +80,17 @@ struct mailbox_end {
         *error; /* NULL: without a failure; else at most MAILBOX_ERROR_MAX bytes, for people */
     int64_t next_in_ms; /* due then */
     bool mail_at_fault; /* false: the mail that was begun counts as not begun */
+    bool pause;         /* for a person to mend: nobody takes it until it is resumed */
 };
 
 /* Adds the statement that gives the mailbox back. */
 void mailbox_add_end(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
                      const struct mailbox_end *end);
+
+/* Adds the statement that keeps a login that was wrapped anew, if it still is of that version; no
+ * row if another process was first. */
+void mailbox_add_login(struct pg_unit *unit, struct arena *arena, const struct uuid *tenant,
+                       const struct uuid *id, int64_t version, const char *wrapped_hex);
 
 /* Adds the statement that gives back all mailboxes of the worker, due now (drain). */
 void mailbox_add_release(struct pg_unit *unit, const char *worker);

@@ -6,7 +6,6 @@ stand-ins, services) can share them: ./run has one of each, every file of tests 
 
 import json
 import os
-import secrets
 import threading
 
 from build import CHECKOUT
@@ -147,7 +146,8 @@ class Installation:
                           credentials_key_file=self.keys / "credentials.key")
         elif kind == "mailpoller":
             config.update(database_url=self.database_url(ROLES["mailpoller"]),
-                          mail_token_key_file=self.keys / "mail.key")
+                          mail_token_key_file=self.keys / "mail.key",
+                          credentials_key_file=self.keys / "credentials.key")
         return config
 
     def deskctl_environment(self):
@@ -238,7 +238,6 @@ class Installation:
         own_dir(self.folder / "log")
         if not self.keys.exists():
             self.deskctl("keys", "generate", "--dir", self.keys)
-            give_file(self.keys / "mail.key", secrets.token_hex(32) + "\n")
         self.deskctl("db", "migrate")
         if not self.servers.template:
             for role in ROLES.values():

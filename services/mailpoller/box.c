@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "box_inside.h"
+#include "box_login.h"
 #include "boxes.h"
 #include "counters.h"
 #include "service/log.h"
@@ -116,9 +117,7 @@ struct box *box_open(struct mailpoller *mailpoller, struct arena *arena,
     box->unit_arena = arena_new();
     box->timer = timer_new(mailpoller->loop, on_timer, box);
     metric_add(counters.mailboxes, 1);
-    box_connect(box);
-    if (box->session == NULL) /* its secret cannot be read */
-        timer_start(box->timer, 0, 0);
+    box_log_in(box);
     return box;
 }
 

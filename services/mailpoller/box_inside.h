@@ -6,6 +6,7 @@
 #include "box.h"
 #include "box_table.h"
 #include "mail/imap_session.h"
+#include "mail/oauth.h"
 #include "mail_event.h"
 #include "mailpoller.h"
 
@@ -22,6 +23,7 @@ struct box {
     enum box_state state;
     struct imap_session *session;
     struct secret *secret;
+    struct oauth_wait *token_wait; /* for an access token */
     struct timer *timer;
     struct err err; /* why the session is over, or what was asked of it went wrong */
     bool over, ready, draining, unwell;
@@ -62,7 +64,7 @@ void box_release(struct box *box);
 
 /* ---- box_session.c: each asks, and an event follows ---- */
 
-void box_connect(struct box *box);
+void box_open_session(struct box *box, enum imap_auth auth); /* with box->secret */
 void box_hang_up(struct box *box);
 void box_select(struct box *box);
 void box_find_end(struct box *box);

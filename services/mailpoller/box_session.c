@@ -6,9 +6,9 @@
 #include "base/mem.h"
 #include "base/stop.h"
 #include "box_inside.h"
+#include "box_login.h"
 #include "counters.h"
 #include "mail/parse.h"
-#include "secret_of.h"
 #include "service/log.h"
 
 #define LARGE_BYTES   (1024 * 1024)
@@ -35,6 +35,8 @@ static void on_end(void *arg, const struct err *err)
     struct box *box = arg;
     if (err != NULL)
         box->err = *err;
+    if (err != NULL && strcmp(err->code, "imap.authentication") == 0)
+        box_login_refused(box);
     box->over = true;
     box_hang_up(box);
     switch (box->state) {
@@ -59,13 +61,11 @@ static enum stream_security security_of(const char *name)
                                            : STREAM_TLS;
 }
 
-void box_connect(struct box *box)
+void box_open_session(struct box *box, enum imap_auth auth)
 {
     const struct mailbox *mailbox = &box->mailbox;
     const struct mailpoller_shared *shared = box->mailpoller->shared;
     const struct mailpoller_settings *settings = &shared->settings;
-    if (secret_of(mailbox->secret_from, mailbox->secret_name, &box->secret, &box->err) != 0)
-        return;
     box->session = imap_session_open(&(struct imap_session_options){
         .loop = box->mailpoller->loop,
         .host = mailbox->host,
@@ -74,7 +74,7 @@ void box_connect(struct box *box)
         .ca_file = settings->mail_ca_file[0] != '\0' ? settings->mail_ca_file : NULL,
         .public_only = true,
         .exceptions = shared->networks,
-        .auth = strcmp(mailbox->auth, "xoauth2") == 0 ? IMAP_AUTH_XOAUTH2 : IMAP_AUTH_PASSWORD,
+        .auth = auth,
         .user = mailbox->user_name,
         .secret = box->secret,
         .connect_ms = settings->connect_timeout_ms,
@@ -89,6 +89,7 @@ void box_connect(struct box *box)
 void box_hang_up(struct box *box)
 {
     imap_session_close(&box->session);
+    oauth_cancel(&box->token_wait);
     secret_free(&box->secret);
     if (box->ready)
         metric_add(counters.connected, -1);

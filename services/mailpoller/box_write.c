@@ -4,7 +4,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/stop.h"
+#include "base/text.h"
 #include "box_inside.h"
+#include "box_login.h"
 #include "boxes.h"
 #include "counters.h"
 #include "service/log.h"
@@ -225,13 +227,11 @@ void box_publish(struct box *box)
 static int64_t pause_ms(const struct box *box)
 {
     const struct mailpoller_settings *settings = &box->mailpoller->shared->settings;
-    bool login = strcmp(box->err.code, "imap.authentication") == 0 ||
-                 strcmp(box->err.code, "imap.mechanism") == 0;
     int64_t doublings = box->mailbox.failures < 20 ? box->mailbox.failures : 20;
     int64_t ms = settings->retry_ms << doublings;
     if (ms > settings->retry_max_ms)
         ms = settings->retry_max_ms;
-    if (login)
+    if (box_login_is_refused(&box->err))
         ms = settings->login_retry_ms;
     return ms - (box->mailbox.fence * 7919 + clock_mono_ms()) % (ms / 5 + 1);
 }
@@ -244,15 +244,26 @@ static bool is_mails_fault(const struct err *err)
 
 static void tell_failure(const struct box *box, int64_t next_in_ms)
 {
-    if (strcmp(box->err.code, "imap.authentication") == 0) {
+    if (strcmp(box->err.code, "imap.authentication") == 0 || box_login_is_lost(&box->err)) {
         metric_add(counters.logins_refused, 1);
         log_error("mailbox.login_refused", LOG_TEXT("mailbox", box->id),
+                  LOG_BOOL("paused", box_login_is_lost(&box->err)),
                   LOG_INT("next_in_ms", next_in_ms), LOG_ERR(&box->err));
         return;
     }
     metric_add(counters.sessions_failed, 1);
     log_warn("mailbox.failed", LOG_TEXT("mailbox", box->id), LOG_INT("next_in_ms", next_in_ms),
              LOG_ERR(&box->err));
+}
+
+/* For the row: no more than it takes, and text whatever a message was cut from. */
+static const char *error_text(struct box *box)
+{
+    char *text = arena_printf(box->unit_arena, "%.40s: %.155s", box->err.code, box->err.message);
+    if (!text_is_utf8(text, strlen(text)))
+        for (char *c = text; *c != '\0'; c++)
+            *c = (unsigned char)*c < 0x80 ? *c : '?';
+    return text;
 }
 
 void box_give_back(struct box *box)
@@ -263,9 +274,10 @@ void box_give_back(struct box *box)
     box_hang_up(box);
     timer_stop(box->timer);
     if (!box->draining && box->err.code[0] != '\0') {
-        end.error = arena_printf(box->unit_arena, "%.40s: %.150s", box->err.code, box->err.message);
+        end.error = error_text(box);
         end.next_in_ms = pause_ms(box);
         end.mail_at_fault = is_mails_fault(&box->err);
+        end.pause = box_login_is_lost(&box->err);
         tell_failure(box, end.next_in_ms);
     }
     mailbox_add_end(&unit, box->unit_arena, &hold, &end);

@@ -4,6 +4,7 @@
 #include "boxes.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -43,6 +44,26 @@ static void take(struct boxes *boxes, const struct pg_answer *answer)
     }
 }
 
+struct box *boxes_find(const struct boxes *boxes, const struct uuid *id)
+{
+    struct box_link *link;
+    LIST_FOREACH(link, &boxes->list, entry)
+    if (memcmp(box_id(link->box)->bytes, id->bytes, sizeof id->bytes) == 0)
+        return link->box;
+    return NULL;
+}
+
+/* Somebody paused or removed them: they end as in a drain. */
+static void end_some(struct boxes *boxes, const struct pg_answer *answer)
+{
+    for (int row = 0; row < pg_rows(answer->results, 2); row++) {
+        struct uuid id = pg_uuid(answer->results, 2, row, 0);
+        struct box *box = boxes_find(boxes, &id);
+        if (box != NULL)
+            box_drain(box);
+    }
+}
+
 static void done(void *arg, const struct pg_answer *answer)
 {
     struct boxes *boxes = arg;
@@ -51,12 +72,14 @@ static void done(void *arg, const struct pg_answer *answer)
     if (answer->err != NULL)
         log_warn("poll.failed", LOG_ERR(answer->err));
     else if (boxes->sweeping)
-        metric_add(counters.swept, pg_rows(answer->results, 2));
+        metric_add(counters.swept, pg_rows(answer->results, 3));
     /* A worker that was lost meanwhile has no more right to them; while draining they are given
      * back by the unit that retires the worker. */
     if (answer->err == NULL && !mailpoller->draining &&
-        worker_lease_left_ms(mailpoller->worker) > 0)
+        worker_lease_left_ms(mailpoller->worker) > 0) {
+        end_some(boxes, answer);
         take(boxes, answer);
+    }
     mailpoller_step(mailpoller);
 }
 
@@ -92,6 +115,7 @@ static void look(void *arg)
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = done, .arg = boxes};
     worker_add_mark_dead(&unit, boxes->arena, "mailpoller", worker, settings->worker_lease_ms);
     mailbox_add_claim(&unit, boxes->arena, worker, held(boxes), room(boxes));
+    mailbox_add_ended(&unit, worker);
     int64_t now_ms = clock_mono_ms();
     boxes->sweeping = now_ms - boxes->swept_ms >= SWEEP_EVERY_MS;
     if (boxes->sweeping) {

@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "base/uuid.h"
+
 struct box;
 struct boxes;
 struct mailpoller;
@@ -21,6 +23,9 @@ void boxes_drain(struct boxes *boxes);
 
 /* The worker is dead: others have its mailboxes. Drops them all. */
 void boxes_drop(struct boxes *boxes);
+
+/* The box of a mailbox that is in hand, or NULL. */
+struct box *boxes_find(const struct boxes *boxes, const struct uuid *id);
 
 /* How many are in hand. */
 size_t boxes_count(const struct boxes *boxes);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "box_login.h"
 #include "box_table.h"
 #include "boxes.h"
 #include "contract/topics.h"
@@ -29,9 +30,14 @@ static int check_settings(const struct mailpoller_settings *settings, struct err
         return err_set(err, ERR_PERMANENT, "config.invalid",
                        "retry_max_ms (%lld) must not be less than retry_ms (%lld)",
                        (long long)settings->retry_max_ms, (long long)settings->retry_ms);
-    return crypto_read_key_files(settings->mail_token_key_files, CRYPTO_KEY_BYTES,
-                                 shared.token_keys, MAILPOLLER_KEYS_MAX, &shared.token_key_count,
-                                 err);
+    if (crypto_read_key_files(settings->mail_token_key_files, CRYPTO_KEY_BYTES, shared.token_keys,
+                              MAILPOLLER_KEYS_MAX, &shared.token_key_count, err) != 0)
+        return -1;
+    return settings->credentials_key_files[0] == '\0'
+               ? 0
+               : crypto_read_key_files(settings->credentials_key_files, CRYPTO_KEY_BYTES,
+                                       shared.credential_keys, MAILPOLLER_KEYS_MAX,
+                                       &shared.credential_key_count, err);
 }
 
 static int start(struct service *service, bool check_only, struct err *err)
@@ -52,6 +58,8 @@ static void stop(struct service *service, int64_t drain_left_ms)
     (void)service, (void)drain_left_ms;
     for (size_t i = 0; i < shared.token_key_count; i++)
         secret_free(&shared.token_keys[i]);
+    for (size_t i = 0; i < shared.credential_key_count; i++)
+        secret_free(&shared.credential_keys[i]);
     address_list_free(&shared.networks);
 }
 
@@ -128,6 +136,15 @@ static void open_database(struct mailpoller *mailpoller)
                                                              .arg = mailpoller});
 }
 
+static void open_tokens(struct mailpoller *mailpoller)
+{
+    mailpoller->http = http_client_new(&(struct http_client_options){.loop = mailpoller->loop});
+    mailpoller->oauth = oauth_new(&(struct oauth_options){.loop = mailpoller->loop,
+                                                          .client = mailpoller->http,
+                                                          .on_rotated = box_login_rotated,
+                                                          .arg = mailpoller});
+}
+
 static void close_loop(void *state)
 {
     struct mailpoller *mailpoller = state;
@@ -138,6 +155,8 @@ static void close_loop(void *state)
     pg_free(&mailpoller->pg); /* units in flight end here, while their boxes are there */
     bus_producer_close(&mailpoller->producer, 5000); /* and records here */
     boxes_free(&mailpoller->boxes);
+    oauth_free(&mailpoller->oauth);
+    http_client_free(&mailpoller->http);
     worker_free(&mailpoller->worker);
     free(mailpoller->last_id);
     free(mailpoller);
@@ -153,6 +172,7 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
         close_loop(mailpoller);
         return -1;
     }
+    open_tokens(mailpoller);
     mailpoller->boxes = boxes_new(mailpoller);
     open_database(mailpoller);
     mailpoller->tick = timer_new(mailpoller->loop, on_tick, mailpoller);

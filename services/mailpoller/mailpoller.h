@@ -9,6 +9,7 @@
 #include "bus/bus.h"
 #include "http/address.h"
 #include "loop/loop.h"
+#include "mail/oauth.h"
 #include "pg/pg.h"
 #include "service/service.h"
 #include "settings.h"
@@ -24,6 +25,8 @@ struct mailpoller_shared {
     struct mailpoller_settings settings;
     struct secret *token_keys[MAILPOLLER_KEYS_MAX];
     size_t token_key_count;
+    struct secret *credential_keys[MAILPOLLER_KEYS_MAX];
+    size_t credential_key_count;
     struct address_list *networks;
     int ready_database, ready_bus, ready_worker; /* readiness conditions */
 };
@@ -36,6 +39,8 @@ struct mailpoller {
     struct pg *pg;
     struct worker *worker;
     struct bus_producer *producer;
+    struct http_client *http; /* to token endpoints */
+    struct oauth *oauth;
     struct boxes *boxes;
     struct box *large; /* that has a large mail in hand: one at a time, for the memory's sake */
     struct timer *tick;

@@ -15,6 +15,9 @@ const struct config_spec mailpoller_config[] = {
     ROW("mail_token_key_file", CONFIG_TEXT, mail_token_key_files, "", 0, 0, CONFIG_REQUIRED,
         "Files with the keys that sign addresses and ids of our mails, comma-separated, the "
         "current one first; the responder's."),
+    ROW("credentials_key_file", CONFIG_TEXT, credentials_key_files, "", 0, 0, 0,
+        "Files with the keys that wrap mailboxes' logins, comma-separated, the current one first; "
+        "empty: only mailboxes whose secret is in a file or a variable are read."),
     ROW("mail_ca_file", CONFIG_TEXT, mail_ca_file, "", 0, 0, 0,
         "CA bundle (PEM) that signed the mail servers' certificates; empty: the system's."),
     ROW("mail_networks", CONFIG_TEXT, mail_networks, "", 0, 0, 0,

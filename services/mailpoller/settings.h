@@ -8,9 +8,10 @@ struct mailpoller_settings {
     struct config_common common;
     struct config_kafka kafka;
     struct secret *database_url;
-    const char *mail_token_key_files; /* sign what our mails carry; the first one is current */
-    const char *mail_ca_file;         /* "": the system's bundle */
-    const char *mail_networks;        /* besides public addresses */
+    const char *mail_token_key_files;  /* sign what our mails carry; the first one is current */
+    const char *credentials_key_files; /* open what deskctl wrapped; "": none */
+    const char *mail_ca_file;          /* "": the system's bundle */
+    const char *mail_networks;         /* besides public addresses */
     int64_t loops, database_connections;
     int64_t worker_lease_ms, adopt_every_ms;
     int64_t max_mailboxes;

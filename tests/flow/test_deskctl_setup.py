@@ -9,7 +9,7 @@ from pathlib import Path
 from confluent_kafka.admin import AdminClient
 
 from harness import CHECKOUT
-from operating import DIFFERENT, FAILED, OK, doctor, expect, good, good_environment, run
+from operating import DIFFERENT, FAILED, OK, USAGE, doctor, expect, good, good_environment, run
 
 SHARE = True
 DEADLINE_S = 90
@@ -19,18 +19,42 @@ def test_keys_are_made_once(desk):
     desk.prepare()
     folder = desk.folder / "more-keys"
     good(desk, "keys", "generate", "--dir", folder)
-    names = ["credentials.key", "edge.public", "edge.secret", "id.key"]
+    names = ["credentials.key", "edge.public", "edge.secret", "id.key", "mail.key"]
     assert sorted(path.name for path in folder.iterdir()) == names
     before = {path.name: path.read_text() for path in folder.iterdir()}
     for path in folder.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o400
         assert re.fullmatch(r"[0-9a-f]{64}\n", before[path.name])
-    assert len(set(before.values())) == 4
+    assert len(set(before.values())) == 5
     assert "never replaced" in expect(FAILED, desk, "keys", "generate", "--dir", folder).said
     (folder / "edge.public").unlink()
     expect(FAILED, desk, "keys", "generate", "--dir", folder)
     assert {path.name: path.read_text() for path in folder.iterdir()} == {
         name: text for name, text in before.items() if name != "edge.public"}
+
+
+def test_a_new_key_for_mails_says_how_services_change_over(desk):
+    folder = desk.folder / "mail-keys"
+    folder.mkdir()
+    done = good(desk, "keys", "mail", "--dir", folder, "--json")
+    first = folder / "mail.key"
+    assert done.json() == {"file": str(first), "mail_token_key_file": str(first)}
+    assert "--rotate" in expect(USAGE, desk, "keys", "mail", "--dir", folder).said
+    before = first.read_text()
+    for number in range(2, 9):
+        done = good(desk, "keys", "mail", "--dir", folder, "--rotate", "--json")
+        new = folder / f"mail-{number}.key"
+        assert stat.S_IMODE(new.stat().st_mode) == 0o400 and new.read_text() != before
+        listed = done.json()["mail_token_key_file"].split(",")
+        assert listed == [str(new), *(str(folder / f"mail-{n}.key") for n in range(number - 1, 1, -1)), str(first)]
+        # The mailpoller is given the new key before anybody signs with it.
+        words = done.said
+        reads, signs = f"{','.join(listed[1:])},{new}", ",".join(listed)
+        assert words.index(reads) < words.index("2. responder") < words.index(signs)
+        assert "new conversations" in words
+    assert first.read_text() == before
+    expect(USAGE, desk, "keys", "mail", "--dir", folder, "--rotate")
+    expect(USAGE, desk, "keys", "mail", "--dir", desk.folder / "none", "--rotate")
 
 
 def own_migrations(desk, name, **files):

@@ -34,7 +34,7 @@ auth_mechanisms = {mechanisms}
 auth_failure_delay = 0
 imap_idle_notify_interval = 5 mins
 mail_max_userip_connections = 100
-passdb {{
+{tokens}passdb {{
   driver = passwd-file
   args = {folder}/users
 }}
@@ -44,6 +44,10 @@ userdb {{
 }}
 namespace inbox {{
   inbox = yes
+  mailbox Gesendet {{
+    special_use = \\Sent
+    auto = create
+  }}
 }}
 service anvil {{
   chroot =
@@ -60,14 +64,32 @@ service imap-login {{
 """
 
 
-class Dovecot:
-    """`mechanisms`: ways to log in that it offers, "plain login" or less."""
+TOKENS = """passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {folder}/oauth2.conf
+}}
+"""
 
-    def __init__(self, folder, mechanisms="plain login"):
+# It asks for each token, whether it still is good and whose it is.
+OAUTH2 = """introspection_url = {url}/introspect
+introspection_mode = post
+username_attribute = username
+active_attribute = active
+active_value = true
+"""
+
+
+class Dovecot:
+    """`mechanisms`: ways to log in that it offers, "plain login" or less. `tokens`: URL of the stand-in
+    whose access tokens it takes (harness/oauth.py), by XOAUTH2."""
+
+    def __init__(self, folder, mechanisms="plain login", tokens=None):
         self.user = server_user("dovecot")
         self.folder = own_dir(folder, self.user, 0o711)
         self.port, self.tls_port = free_port(), free_port()
-        self.mechanisms = mechanisms
+        self.mechanisms = mechanisms + (" xoauth2" if tokens else "")
+        self.tokens = tokens
         self.users = {}
         self.config = self.folder / "dovecot.conf"
         # A socket's path has at most 107 bytes, and Dovecot makes folders below.
@@ -113,7 +135,10 @@ class Dovecot:
                 own_dir(self.folder / name, self.user, 0o755)
             give_file(self.config, CONFIG.format(
                 folder=self.folder, sockets=self.sockets.name, user=user, group=group, port=self.port,
-                tls_port=self.tls_port, mechanisms=self.mechanisms), self.user)
+                tls_port=self.tls_port, mechanisms=self.mechanisms,
+                tokens=TOKENS.format(folder=self.folder) if self.tokens else ""), self.user)
+            if self.tokens:
+                give_file(self.folder / "oauth2.conf", OAUTH2.format(url=self.tokens), self.user)
             self._write_users()
         self.child.start()
         self.child.wait_ready(lambda: port_open(self.tls_port), 20, "Is a port taken?")

@@ -4,6 +4,7 @@
   ./test SUITE...              some suites
   ./test e2e --filter NAME     the tests of a suite whose name contains NAME
   ./test llm tools injection takeover crash voice   each prints its table
+  ./test fuzz                  each target of tests/fuzz for 15 s; 60 s with --long
   ./test --list                suites and tests
   ./test --long                also ThreadSanitizer, clang-tidy, the fresh machine, long crash runs
 """
@@ -21,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from harness import CHECKOUT, call_table  # noqa: E402
+from harness import CHECKOUT, call_table, fuzz  # noqa: E402
 from harness.shared import Shared  # noqa: E402
 from harness.suite import files_of, full_name, owns_servers, selected, tests_of  # noqa: E402
 from build import PROGRAMS, build, configure, jobs  # noqa: E402
@@ -36,7 +37,7 @@ UNIT = CHECKOUT / "tests" / "unit"
 RELEASE = "build release"
 SLOTS = 4  # the tests wait more than they work
 # About how long the longer files take on two cores: these start first, so that the end is even.
-SECONDS = {RELEASE: 999, "e2e/test_calls": 280, "unit": 190, "flow/test_responder_receipts": 165,
+SECONDS = {RELEASE: 999, "fuzz": 300, "e2e/test_calls": 280, "unit": 190, "flow/test_responder_receipts": 165,
            "tools/test_http": 165, "flow/test_mailpoller": 150,
            "crash/test_kills": 150, "e2e/test_twilio": 145, "flow/test_responder_crash": 130,
            "flow/test_mail_out": 120, "flow/test_responder_provider": 110, "flow/test_ingress_outage": 100,
@@ -132,7 +133,7 @@ class Runner:
                 or path.name in named]
 
     def suites(self):
-        known = ["checks", "unit", *PYTHON_SUITES]
+        known = ["checks", "unit", "fuzz", *PYTHON_SUITES]
         extra = [path.name for path in self.checks() if path.name in LONG_CHECKS]
         if not self.given.suites:
             return known + (["tsan"] if self.given.long else [])
@@ -148,6 +149,7 @@ class Runner:
             print(f"checks/{path.name}")
         for path in [*sorted(UNIT.rglob("*_test.c")), *sorted(UNIT.rglob("*_test.py"))]:
             print(f"unit/{path.relative_to(UNIT).with_suffix('')}")
+        print("\n".join(f"fuzz/{name}" for name in fuzz.targets()))
         for suite in PYTHON_SUITES:
             for path in files_of(suite):
                 for test in tests_of(path):
@@ -174,18 +176,29 @@ class Runner:
             self.report.say(f"built {preset} in {time.monotonic() - begin:.0f} s")
         if self.wanted_later:  # few tests need it: it is built beside the others
             configure("release")
+        if "fuzz" in suites:
+            configure("fuzz")
         self.building = False
+
+    def _build(self, preset, programs):
+        child = self._popen(["ninja", "-C", CHECKOUT / "build" / preset, "-j", jobs(), *programs])
+        output, _ = child.communicate()
+        self.children.discard(child)
+        if child.returncode != 0 and not self.ended:
+            raise Failure(f"building {preset} failed:\n" + "\n".join(output.splitlines()[-60:]))
 
     def _build_release(self):
         try:
-            child = self._popen(["ninja", "-C", CHECKOUT / "build" / "release", "-j", jobs(),
-                                 *PROGRAMS])
-            output, _ = child.communicate()
-            self.children.discard(child)
-            if child.returncode != 0 and not self.ended:
-                raise Failure("building release failed:\n" + "\n".join(output.splitlines()[-60:]))
+            self._build("release", PROGRAMS)
         finally:
             self.release_built.set()
+
+    def _run_fuzz(self):
+        """One target after the other, in one place of those that run beside each other."""
+        self._build("fuzz", fuzz.programs())
+        seconds = fuzz.SECONDS_LONG if self.given.long else fuzz.SECONDS
+        for name in fuzz.targets():
+            self._run_script(f"fuzz/{name}", fuzz.command(name, seconds), CHECK_DEADLINE_S + seconds)
 
     def items(self, suites):
         """[(name, action)], the longest first: a file of Python tests, or a suite of another kind."""
@@ -239,6 +252,8 @@ class Runner:
         elif name in LONG_CHECKS:
             self._run_script(f"checks/{name}", [CHECKOUT / "tests" / "checks" / name],
                              LONG_DEADLINE_S)
+        elif name == "fuzz":
+            self._run_fuzz()
         elif name == "unit":
             for path in sorted(UNIT.rglob("*_test.py")):
                 self._run_script(f"unit/{path.relative_to(UNIT).with_suffix('')}",
@@ -351,7 +366,7 @@ class Runner:
 def main():
     parser = argparse.ArgumentParser(prog="./test", description=__doc__.splitlines()[0])
     parser.add_argument("suites", nargs="*", metavar="SUITE",
-                        help="checks unit " + " ".join(PYTHON_SUITES) + " voice tsan tidy fresh")
+                        help="checks unit fuzz " + " ".join(PYTHON_SUITES) + " voice tsan tidy fresh")
     parser.add_argument("--filter", default="", metavar="NAME", help="only tests named so")
     parser.add_argument("--list", action="store_true", help="print the names of suites and tests")
     parser.add_argument("--long", action="store_true", help="also what takes long")

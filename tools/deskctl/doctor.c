@@ -12,6 +12,7 @@
 #include "crypto/crypto.h"
 #include "doctor.h"
 #include "files.h"
+#include "mailbox.h"
 #include "migrations.h"
 #include "publish.h"
 #include "store/admin.h"
@@ -242,8 +243,8 @@ static void check_channel(struct doctor *doctor, const struct tenant_channel *ch
                                     texts ? "" : ":", channel->address);
     struct secret *token = NULL;
     struct err err;
-    if (channel->removed)
-        return;
+    if (channel->removed || strcmp(channel->kind, "mail") == 0)
+        return; /* of mailboxes below */
     if (key != NULL && tenant_plan_open_token(channel, key, &token, &err) != 0)
         report(doctor, CHECK_FAIL, name, "its auth token does not open with credentials.key",
                "restore that key, or apply the tenant file again");
@@ -281,6 +282,34 @@ static void check_channels(struct doctor *doctor)
                    "apply the tenant file again");
         for (size_t j = 0; j < rows[i].channel_count; j++)
             check_channel(doctor, &rows[i].channels[j], key);
+    }
+}
+
+/* ---- mailboxes ---- */
+
+static void check_mailboxes(struct doctor *doctor)
+{
+    struct arena *arena = doctor->desk->arena;
+    struct pg_session *session = NULL;
+    struct mailbox_admin_row *rows = NULL;
+    struct err err;
+    size_t count = 0;
+    if (desk_begin(doctor->desk, &session, &err) != 0 ||
+        mailbox_admin_list(session, arena, NULL, NULL, &rows, &count, &err) != 0) {
+        desk_rollback(doctor->desk);
+        report(doctor, CHECK_FAIL, "mailboxes", err.message, "see the lines above");
+        return;
+    }
+    desk_rollback(doctor->desk);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = arena_printf(arena, "mailbox %s", rows[i].address);
+        const char *state = mailbox_state(&rows[i]), *said = mailbox_said(arena, &rows[i]);
+        bool good = rows[i].paused_at == NULL && rows[i].failures == 0;
+        report(doctor, good ? CHECK_OK : CHECK_WARN, name,
+               said != NULL ? arena_printf(arena, "%s: %s", state, said) : state,
+               good                        ? NULL
+               : rows[i].paused_at != NULL ? "`deskctl mailbox resume` when it may be read again"
+                                           : "`deskctl mailbox check` says more");
     }
 }
 
@@ -474,6 +503,7 @@ static int run(struct desk *desk, const struct words *words)
     check_keys(&doctor);
     if (check_database(&doctor) != NULL) {
         check_channels(&doctor);
+        check_mailboxes(&doctor);
         check_audits(&doctor);
         check_escalations(&doctor);
         check_budgets(&doctor);

@@ -41,6 +41,8 @@ static const struct config_spec specs[] = {
     TEXT_ROW("twilio_base_url", twilio_base_url, "https://api.twilio.com",
              "Where Twilio's REST interface is."),
     TEXT_ROW("public_url", public_url, "", "Base of the webhook addresses, as Twilio signs them."),
+    TEXT_ROW("mail_ca_file", mail_ca_file, "",
+             "CA bundle (PEM) that signed the mail servers' certificates; empty: the system's."),
     TEXT_ROW("schema_dir", schema_dir, "",
              "Folder with migrations/ and topics.yaml; empty: schema/ here or beside the program."),
     TEXT_ROW("vendors_dir", vendors_dir, "",

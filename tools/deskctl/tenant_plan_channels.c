@@ -165,8 +165,11 @@ static void compare_channel(struct maker *m, const struct tenant_file_channel *c
     plan->write = plan->edge_changed || service || !same_token;
 }
 
+/* Mailboxes are not of the tenant file: `deskctl mailbox` has them. */
 static bool is_in_file(const struct tenant_file *file, const struct tenant_channel *row)
 {
+    if (strcmp(row->kind, "mail") == 0)
+        return true;
     for (size_t i = 0; i < file->channel_count; i++)
         if (strcmp(file->channels[i].kind, row->kind) == 0 &&
             strcmp(file->channels[i].number, row->address) == 0)

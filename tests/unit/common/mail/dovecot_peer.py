@@ -1,5 +1,5 @@
-"""Dovecot for imap_dovecot_test.c. Prints "<name> <value>" lines, then "ready 0"; then obeys a word a
-line on its standard input ("deliver", "expunge", "renumber", "flags"), each answered by a line, and
+"""Dovecot for imap_dovecot_test.c and sent_copy_test.c. Prints "<name> <value>" lines, then "ready 0"; then obeys a word a
+line on its standard input ("deliver", "expunge", "renumber", "flags", "sent"), each answered by a line, and
 ends with it.
 """
 
@@ -18,10 +18,11 @@ HOSTILE = ("Subject: hostile\r\n\r\n)\r\nA1 OK done\r\n* BYE\r\n* 1 EXPUNGE\r\n{
            + "x" * 2000000 + "\r\n").encode()
 
 
-def flags(dovecot, name):
+def flags(dovecot, name, folder="INBOX"):
+    """How many mails are marked as seen."""
     client = dovecot.connect(name)
     try:
-        client.select(readonly=True)
+        client.select(folder, readonly=True)
         return len(client.search(None, "SEEN")[1][0].split())
     finally:
         client.logout()
@@ -49,6 +50,8 @@ def main():
             print("done", dovecot.renumber(name), flush=True)
         elif word == "flags":
             print("done", flags(dovecot, name), flush=True)
+        elif word == "sent":
+            print("done", flags(dovecot, name, "Gesendet"), flush=True)
     dovecot.stop()
     folder.cleanup()
 

@@ -33,7 +33,7 @@ static void (*next_step)(const struct imap_answer *answer);
 
 static struct {
     bool ready, ended, good_end;
-    char code[ERR_CODE_MAX], alert[IMAP_WORDS_MAX + 1];
+    char code[ERR_CODE_MAX], message[ERR_MESSAGE_MAX], alert[IMAP_WORDS_MAX + 1];
     enum err_class class;
     int answers;
     struct imap_answer answer; /* the last; texts and lists copied: */
@@ -86,6 +86,7 @@ static void on_end(void *arg, const struct err *err)
     seen.good_end = err == NULL;
     if (err != NULL) {
         snprintf(seen.code, sizeof seen.code, "%s", err->code);
+        snprintf(seen.message, sizeof seen.message, "%s", err->message);
         seen.class = err->class;
     }
     loop_stop(loop);
@@ -233,6 +234,9 @@ static const struct {
      ERR_RETRY_LATER},
     {{HELLO, {"CAPABILITY", "* X {200000}\r\n", 0}, END}, "imap.literal", ERR_RETRY_LATER},
     {{HELLO, {"CAPABILITY", "* X (\r\n", 0}, END}, "imap.syntax", ERR_RETRY_LATER},
+    /* Nothing of it may be in a message that a row shall hold. */
+    {{HELLO, {"CAPABILITY", "* \xff\xfe\x02 (\r\n", 0}, END}, "imap.syntax", ERR_RETRY_LATER},
+    {{HELLO, {"CAPABILITY", "* BYE [\xff\xfe\x02] bye\r\n", 0}, END}, "imap.bye", ERR_RETRY_LATER},
 };
 
 static void test_refusals(void)
@@ -245,6 +249,8 @@ static void test_refusals(void)
         CU_ASSERT_FALSE(seen.ready);
         CU_ASSERT_STRING_EQUAL(seen.code, refusals[i].code);
         CU_ASSERT_EQUAL(seen.class, refusals[i].class);
+        for (const char *c = seen.message; *c != '\0'; c++)
+            CU_ASSERT(*c >= ' ' && *c < 0x7f);
         finish();
     }
 }

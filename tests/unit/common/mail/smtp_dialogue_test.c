@@ -230,6 +230,41 @@ static void test_accounts(void)
     }
 }
 
+static void test_imap_account(void)
+{
+    static const struct {
+        const char *url, *user;
+        int port;
+        enum mail_smtp_security security;
+    } cases[] = {
+        {"imaps://desk%40x.example@mail.x.example", "desk@x.example", 993, MAIL_SMTP_TLS},
+        {"imap://desk@mail.x.example", "desk", 143, MAIL_SMTP_STARTTLS},
+        {"imap://desk@mail.x.example:1143/", "desk", 1143, MAIL_SMTP_STARTTLS},
+        {.url = "imaps://mail.x.example"},
+        {.url = "imap://desk@mail.x.example?tls=none"},
+        {.url = "imaps://d:hunter7@mail.x.example"},
+        {.url = "smtps://desk@mail.x.example"},
+        {.url = "pop3://desk@mail.x.example"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct mail_smtp_account account = {.port = -1};
+        struct err err;
+        int rc = mail_imap_account_parse(cases[i].url, &account, &err);
+        CU_ASSERT_EQUAL(rc, cases[i].user != NULL ? 0 : -1);
+        if (rc != 0) {
+            CU_ASSERT_STRING_EQUAL(err.code, "imap.account");
+            CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "imaps://USER@HOST"));
+            CU_ASSERT_PTR_NULL(strstr(err.message, "hunter7"));
+            CU_ASSERT_EQUAL(account.port, -1);
+            continue;
+        }
+        CU_ASSERT_STRING_EQUAL(account.host, "mail.x.example");
+        CU_ASSERT_STRING_EQUAL(account.user, cases[i].user);
+        CU_ASSERT_EQUAL(account.port, cases[i].port);
+        CU_ASSERT_EQUAL(account.security, cases[i].security);
+    }
+}
+
 #define HEAD "Date: x\r\nFrom: a\r\nMessage-ID: <a@b>\r\nSubject: s\r\nTo: c\r\n"
 
 static void test_check(void)
@@ -375,6 +410,7 @@ int main(void)
     CU_add_test(suite, "replies", test_replies);
     CU_add_test(suite, "hostile", test_hostile);
     CU_add_test(suite, "accounts", test_accounts);
+    CU_add_test(suite, "IMAP accounts", test_imap_account);
     CU_add_test(suite, "check", test_check);
     CU_add_test(suite, "codes", test_codes);
     CU_add_test(suite, "verdicts", test_verdicts);

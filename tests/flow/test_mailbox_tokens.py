@@ -1,0 +1,175 @@
+"""Mailboxes that log in with tokens: Dovecot takes those that the stand-in endpoint gave out, and no others."""
+
+import itertools
+
+from harness.oauth import Tokens
+from mailboxes import Box, Courier, Dovecot, mail, pollers
+from operating import FAILED, OK
+
+DEADLINE_S = 90
+
+
+class TokenBox(Box):
+    """A mailbox on a Dovecot of its own that knows the endpoint's tokens."""
+
+    def __init__(self, desk, **options):
+        user = f"box-{desk.new_nonce()}"
+        self.tokens = Tokens([user], **options)
+        folder = desk.folder.parent / f"{desk.folder.name}-{user}"
+        dovecot = Dovecot(folder, tokens=self.tokens.url).start()
+        super().__init__(desk, dovecot, user=user)
+        (self.folder / "refresh").write_text(self.tokens.refresh[user] + "\n")
+        (self.folder / "client").write_text(self.tokens.client_secret + "\n")
+        self.fields.update(password=None, smtp_password="file:password", oauth={
+            "token_url": self.tokens.url + "/token", "client_id": self.tokens.client_id,
+            "client_secret": "file:client", "refresh_token": "file:refresh"})
+
+    def bought(self):
+        return [entry["status"] for entry in self.tokens.ledger()]
+
+    def read(self, count, subject):
+        self.dovecot.deliver(self.user, mail(subject, "text"))
+        assert self.wait_events(count)[-1].value["subject"] == subject
+
+    def remove(self):
+        super().remove()
+        self.tokens.stop()
+        self.dovecot.stop()
+
+
+def start(desk, box):
+    box.add()
+    pollers(desk, mail_ca_file=box.ca_file)
+    desk.wait(lambda: box.listed()["state"] == "reading", 20, lambda: f"reading: {box.listed()}")
+
+
+def test_a_token_is_bought_once_and_kept(desk):
+    box = TokenBox(desk)
+    start(desk, box)
+    box.read(1, "first")
+    for number in (2, 3):  # the server goes and comes: the token is still good
+        box.dovecot.kill()
+        box.dovecot.start()
+        box.read(number, f"mail {number}")
+    assert box.bought() == [200]
+    assert "xoauth2" == box.listed()["login"]
+    box.remove()
+
+
+def test_a_token_near_its_end_is_bought_anew(desk):
+    box = TokenBox(desk, life_s=5)
+    start(desk, box)
+    for number in itertools.count(1):
+        box.read(number, f"mail {number}")
+        if len(box.bought()) > 1:
+            break
+        box.dovecot.kill()
+        box.dovecot.start()
+    assert set(box.bought()) == {200}
+    assert box.listed()["state"] == "reading"
+    box.remove()
+
+
+def test_a_token_that_is_refused_is_not_used_again(desk):
+    box = TokenBox(desk)
+    start(desk, box)
+    box.tokens.forget()
+    box.dovecot.kill()
+    box.dovecot.start()
+    box.read(1, "first")
+    assert box.bought() == [200, 200], box.bought()
+    box.remove()
+
+
+def test_an_endpoint_that_is_away_is_asked_again(desk):
+    box = TokenBox(desk)
+    box.tokens.faults({"status": 503, "count": 2}, {"status": 200, "body": {"token_type": "Bearer"}},
+                      {"status": 429, "retry_after": 1})
+    start(desk, box)
+    assert box.bought() == [503, 503, 200, 429, 200]
+    assert box.listed()["said"] is None
+    box.remove()
+
+
+def test_a_grant_that_is_taken_back_pauses_the_mailbox(desk):
+    box = TokenBox(desk)
+    start(desk, box)
+    box.read(1, "first")
+    box.tokens.revoke(box.user)
+    box.dovecot.kill()
+    box.dovecot.start()
+    desk.wait(lambda: box.listed()["state"] == "paused", 30, lambda: f"paused: {box.listed()}")
+    listed = box.listed()
+    assert listed["error_code"] == "oauth.refused"
+    assert "mailpoller paused it" in listed["said"] and "invalid_grant" in listed["said"]
+    assert "--replace" in listed["said"]
+    asked = len(box.bought())
+    box.dovecot.deliver(box.user, mail("second", "text"))
+    desk.settled(2, lambda: len(box.bought()))
+    assert len(box.bought()) == asked
+
+    steps = box.check(FAILED)
+    assert steps["token"]["code"] == "oauth.refused" and "imap login" not in steps
+
+    # A person logs in anew.
+    (box.folder / "refresh").write_text(box.tokens.grant(box.user) + "\n")
+    box.add("--replace")
+    assert box.listed()["state"] == "paused"
+    box.deskctl(OK, "resume", box.address)
+    assert box.wait_events(2)[-1].value["subject"] == "second"
+    box.remove()
+
+
+def test_a_wrong_client_pauses_the_mailbox(desk):
+    box = TokenBox(desk)
+    (box.folder / "client").write_text("wrong-secret\n")
+    box.add()
+    pollers(desk, mail_ca_file=box.ca_file)
+    desk.wait(lambda: box.listed()["state"] == "paused", 30, lambda: f"paused: {box.listed()}")
+    assert "401" in box.listed()["said"] and "invalid_client" in box.listed()["said"]
+    (box.folder / "client").write_text(box.tokens.client_secret + "\n")
+    box.add("--replace")
+    box.deskctl(OK, "resume", box.address)
+    desk.wait(lambda: box.listed()["state"] == "reading", 20, lambda: f"reading: {box.listed()}")
+    box.remove()
+
+
+def test_a_new_refresh_token_is_kept(desk):
+    box = TokenBox(desk, life_s=4, rotate=True)
+    start(desk, box)
+    version = "(SELECT version FROM mail_credentials c WHERE c.mailbox_id = mailboxes.id AND c.way = 'in')"
+    desk.wait(lambda: box.column(version) == 2, 20, "the second version")
+    desk.restart("mailpoller-1")  # memory is gone, the first refresh token is void
+    desk.wait(lambda: box.column(version) > 2, 20, lambda: f"a third version: {box.bought()}")
+    box.read(1, "first")
+    assert set(box.bought()) == {200}
+    box.remove()
+
+
+def test_an_application_logs_in_by_itself(desk):
+    box = TokenBox(desk)
+    del box.fields["oauth"]["refresh_token"]
+    box.fields["oauth"]["scope"] = "https://outlook.example/.default"
+    start(desk, box)
+    box.read(1, "first")
+    assert [entry["grant_type"] for entry in box.tokens.ledger()] == ["client_credentials"]
+    box.remove()
+
+
+def test_check_logs_in_both_ways_with_a_token(desk):
+    """The SMTP stand-in takes one token only: the one that the endpoint is made to give out."""
+    box = TokenBox(desk)
+    box.fields.update(smtp_password=None, smtp=box.smtp("ok"))
+    box.tokens.faults({"status": 200, "body": {"access_token": box.password, "expires_in": 60}})
+    box.add()
+    url = desk.value("SELECT a.url FROM mail_accounts a JOIN channels c ON c.id = a.channel_id"
+                     " WHERE c.address = %s", box.address)
+    assert url == box.smtp("ok") + "?auth=xoauth2"
+    steps = box.check(FAILED)  # Dovecot does not know that token
+    assert steps["token"]["result"] == "ok" and steps["imap login"]["code"] == "imap.authentication"
+    assert steps["smtp send"]["result"] == "ok" and steps["arrival"]["result"] == "skipped"
+    assert box.faults.mails("ok")[0].about["login"] == ["XOAUTH2", box.user]
+    with Courier(box.faults, "ok", box.dovecot, box.user):
+        box.add("--replace", smtp_password="file:password")
+        assert {step["result"] for step in box.check(OK).values()} == {"ok"}
+    box.remove()
