@@ -5,6 +5,7 @@ was said and answered is compared with PostgreSQL, with what the callers heard, 
 
 import contextlib
 import re
+import urllib.error
 from pathlib import Path
 
 from callers import ANSWER, BYE, HELLO, PHONE, Caller, say, twice, without_asides
@@ -145,8 +146,9 @@ class Scene:
     def close(self):
         """Whoever is still there hangs up."""
         for talk in self.talks:
-            if not talk.call.now()["over"]:
-                self.desk._call("twilio", f"/_calls/{talk.call.sid}", {"hangup": True})
+            with contextlib.suppress(urllib.error.HTTPError):  # it may end just now
+                if not talk.call.now()["over"]:
+                    self.desk._call("twilio", f"/_calls/{talk.call.sid}", {"hangup": True})
         self.desk.stops.clear()
         self.desk.faults("model")
         self.desk.revive()
