@@ -136,8 +136,9 @@ OF_TYPE = {"text": "x", "bigint": 1, "integer": 1, "boolean": False, "jsonb": "{
            "date": "2026-11-23", "uuid[]": "{}", "text[]": "{}", "timestamp with time zone[]": "{}"}
 
 
-# Where a CHECK asks for a shape.
-SHAPED = {"mail_accounts": {"url": "smtp://mail.example", "secret": "env:NAME"}}
+# Where a CHECK asks for a shape, or for columns that are only there together.
+SHAPED = {"mail_accounts": {"url": "smtp://mail.example", "secret": "env:NAME"},
+          "mailboxes": {"paused_at": None, "paused_by": None}}
 
 
 def allowed_words(cursor, name):
@@ -257,7 +258,7 @@ def of_row(column, kind, needed, words):
     if column == "tenant_id":
         return "md5('tenant' || n % 200)::uuid"
     if column in words:
-        return f"'{words[column]}'"
+        return "NULL" if words[column] is None else f"'{words[column]}'"
     if not needed and kind in ("uuid", "timestamp with time zone", "date"):
         return f"CASE WHEN n % 8 = 0 THEN {of_row(column, kind, True, words)} END"
     return {"uuid": f"md5('{column}' || n)::uuid", "text": "'x' || n", "bigint": "n",
