@@ -73,10 +73,12 @@ def test_reply_that_cannot_be_sent_is_refused(desk):
     customer, conversation = talk(desk)
     good(desk, "takeover", conversation)
     for text, why in [("", "empty"), (" \n", "empty"), ("a\tb", "control"),
-                      ("x" * 1601, "1,600"), (b"\xff\xfe", "UTF-8")]:
+                      ("x" * 16001, "16,000"), (b"\xff\xfe", "UTF-8")]:
         done = run(desk, "reply", conversation, text if isinstance(text, str)
                    else text.decode("utf-8", "surrogateescape"))
         assert done.code == USAGE and why in done.said, (text, done)
+    done = run(desk, "reply", conversation, "x" * 1601)  # as a mail it would do
+    assert done.code == FAILED and "1600" in done.said, done
     accepted(desk, customer, "STOP")
     desk.wait(lambda: desk.value("SELECT count(*) FROM consents WHERE address = %s AND state ="
                                  " 'opted_out'", customer) == 1, 10, "the opt-out")

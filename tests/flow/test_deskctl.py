@@ -7,6 +7,7 @@ import subprocess
 from harness import CHECKOUT
 from operating import (FAILED, NOT_FOUND, OK, TENANTS, USAGE, add_history, conversation_of,
                        expect, good, good_environment, run, services)
+from procs import give_file
 from service import clean_environment
 
 SHARE = True
@@ -99,6 +100,15 @@ def test_endpoints_of_a_running_desk_are_found(desk):
     assert done.returncode == FAILED and "endpoints.json" in done.stderr
 
 
+def mailbox_file(desk, tenant):
+    """Of a mailbox whose server nobody can reach."""
+    password = give_file(desk.folder / "mailbox.password", "nosecret\n")
+    return give_file(desk.folder / "mailbox.yaml", (
+        f"tenant: {tenant}\naddress: desk@clinic.example\nname: Reception\n"
+        "imap: imaps://desk@localhost:1\nsmtp: smtp://desk@localhost:1\n"
+        f"password: file:{password.name}\n"))
+
+
 def test_json_of_every_command_is_one_document(desk):
     desk.prepare()
     fine = good_environment(desk)
@@ -112,6 +122,11 @@ def test_json_of_every_command_is_one_document(desk):
     seen = {}
     for code, words in [
             (OK, ["keys", "generate", "--dir", desk.folder / "json-keys"]),
+            (OK, ["keys", "mail", "--dir", desk.folder / "json-keys", "--rotate"]),
+            (OK, ["mailbox", "add", mailbox_file(desk, name)]), (OK, ["mailbox", "list"]),
+            (FAILED, ["mailbox", "check", "desk@clinic.example"]),
+            (OK, ["mailbox", "pause", "desk@clinic.example"]),
+            (OK, ["mailbox", "resume", "desk@clinic.example"]),
             (OK, ["db", "migrate"]), (OK, ["db", "status"]), (OK, ["topics", "apply", prefix]),
             (OK, ["topics", "diff", prefix]), (OK, ["tenant", "apply", TENANTS / "dental.yaml", "--yes"]),
             (OK, ["tenant", "list"]), (OK, ["tenant", "show", name]), (OK, ["directory", "publish"]),
