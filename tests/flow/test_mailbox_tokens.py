@@ -17,7 +17,8 @@ class TokenBox(Box):
         self.tokens = Tokens([user], **options)
         folder = desk.folder.parent / f"{desk.folder.name}-{user}"
         dovecot = Dovecot(folder, tokens=self.tokens.url).start()
-        super().__init__(desk, dovecot, user=user)
+        self.sends_with = f"t-{desk.new_nonce()}"  # the one token that the SMTP stand-in takes
+        super().__init__(desk, dovecot, user=user, token=f"starttls;user:{user}:{self.sends_with}")
         (self.folder / "refresh").write_text(self.tokens.refresh[user] + "\n")
         (self.folder / "client").write_text(self.tokens.client_secret + "\n")
         self.fields.update(password=None, smtp_password="file:password", oauth={
@@ -76,6 +77,7 @@ def test_a_token_that_is_refused_is_not_used_again(desk):
     box.tokens.forget()
     box.dovecot.kill()
     box.dovecot.start()
+    desk.wait(lambda: len(box.bought()) > 1, 20, "a second token")
     box.read(1, "first")
     assert box.bought() == [200, 200], box.bought()
     box.remove()
@@ -157,19 +159,19 @@ def test_an_application_logs_in_by_itself(desk):
 
 
 def test_check_logs_in_both_ways_with_a_token(desk):
-    """The SMTP stand-in takes one token only: the one that the endpoint is made to give out."""
+    """The SMTP stand-in takes one token only: the endpoint is made to give that out, and Dovecot does not know it."""
     box = TokenBox(desk)
-    box.fields.update(smtp_password=None, smtp=box.smtp("ok"))
-    box.tokens.faults({"status": 200, "body": {"access_token": box.password, "expires_in": 60}})
+    box.fields.update(smtp_password=None, smtp=box.smtp("token"))
+    box.tokens.faults({"status": 200, "body": {"access_token": box.sends_with, "expires_in": 60}})
     box.add()
     url = desk.value("SELECT a.url FROM mail_accounts a JOIN channels c ON c.id = a.channel_id"
                      " WHERE c.address = %s", box.address)
-    assert url == box.smtp("ok") + "?auth=xoauth2"
-    steps = box.check(FAILED)  # Dovecot does not know that token
+    assert url == box.smtp("token") + "?auth=xoauth2"
+    steps = box.check(FAILED)
     assert steps["token"]["result"] == "ok" and steps["imap login"]["code"] == "imap.authentication"
     assert steps["smtp send"]["result"] == "ok" and steps["arrival"]["result"] == "skipped"
-    assert box.faults.mails("ok")[0].about["login"] == ["XOAUTH2", box.user]
+    assert box.faults.mails("token")[0].about["login"] == ["XOAUTH2", box.user]
     with Courier(box.faults, "ok", box.dovecot, box.user):
-        box.add("--replace", smtp_password="file:password")
+        box.add("--replace", smtp=box.smtp("ok"), smtp_password="file:password")
         assert {step["result"] for step in box.check(OK).values()} == {"ok"}
     box.remove()
