@@ -75,9 +75,9 @@ class Talk:
                        lambda: f"an answer to {self.nonces}: {self.call.rows()} {self.call.story().heard()}")
         self.call.also({"silence": 1500}, BYE)
 
-    def judge(self, struck, most=0, given_up=False):
+    def judge(self, struck, most=0, given_up=False, may_fail=False):
         """Of the last reply each sentence was heard, in order, and at most so many again. given_up: what he
-        said second may be left to people."""
+        said second may be left to people. may_fail: his turn may have met three deaths of its own."""
         story = self.call.over()
         self.desk.wait(self.is_answered, 40, lambda: f"all to be settled: {self.call.rows()}")
         body, heard = self.answers()[-1][0], self.heard()
@@ -90,6 +90,8 @@ class Talk:
         fates = [event[0] for event in self.call.events()]
         if given_up and fates[1] == "late":
             fates[1] = "answered"
+        if may_fail and fates[-1] == "failed":
+            fates[-1] = "answered"
         assert fates == ["answered"] * len(self.nonces), self.call.rows()
         self.call.wait_ended()
 
@@ -136,12 +138,12 @@ class Scene:
         self.desk.wait(lambda: self.stop.hits, 25, lambda: f"the kill at {self.stop.name}: "
                        f"{self.victim.call.rows()}")
 
-    def judge(self, struck, most=0, given_up=False):
+    def judge(self, struck, most=0, given_up=False, others_may_fail=False):
         for talk in self.talks:
             talk.hang_up_when_heard()
         self.victim.judge(struck, most, given_up)
         for talk in self.talks[1:]:
-            talk.judge(struck, most)
+            talk.judge(struck, most, may_fail=others_may_fail)
 
     def close(self):
         """Whoever is still there hangs up."""

@@ -5,8 +5,10 @@ The engine dies when the call's session enters the state, before anything of it 
 
 import contextlib
 import json
+import os
 
 from calling import Scene, states, texts_beside
+from harness import Skip
 from harness.stops import KILL
 from scripted import refused
 from struck import Struck
@@ -97,6 +99,9 @@ def effects(session, desk):
 
 
 def test_kill_in_each_state_of_the_turn(desk):
+    """Eleven times up to three engines: some minutes."""
+    if not os.environ.get("FRONTDESK_LONG"):
+        raise Skip("takes minutes: ./test crash --long")
     assert sorted(WAYS) == sorted(states("TURN.md")), "a state of docs/TURN.md has no kill here"
     desk.start(ingresses=2, engines=4, responders=2, config={"engine": ENGINE})
     with texts_beside(desk):
@@ -114,7 +119,8 @@ def kill_in(desk, state, way, struck):
         scene.arm("engine.state", f"{state} {session}")
         way(scene, session)
         scene.killed()
-        scene.judge(struck)
+        # Another call may have been in the suspect place when its engine died for the third time.
+        scene.judge(struck, others_may_fail=way is lost_twice)
         assert effects(session, desk) == (way in TOOLS), state
     finally:
         scene.close()
