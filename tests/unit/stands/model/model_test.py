@@ -859,7 +859,7 @@ class FaultTest(StandCase):
         begin = time.monotonic()
         said = self.streamed(wire)
         self.assertEqual((said.text, said.ended), (REPLY, True))
-        self.assertGreaterEqual(time.monotonic() - begin, 0.1)
+        self.assertGreaterEqual(time.monotonic() - begin, 0.09)  # its clock has whole milliseconds
 
     @each_format
     def test_stall_for_ever(self, wire):
