@@ -2,7 +2,7 @@
 caller's ear; and who dies meanwhile. The stand-in of Twilio calls, and keeps what was heard and when."""
 
 from callers import (ANSWER, BYE, CONFIG, FAST, HELLO, PHONE, Caller, answer_to, calm,
-                     holder_of_the_only_call, judged, say, twice, up)
+                     holder_of_the_only_call, judged, say, twice, up, wait_no_call)
 from harness import oracle
 from struck import Struck
 
@@ -214,6 +214,7 @@ def test_ingress_killed_while_it_speaks(desk):
     for after_ms, stall in ((800, None), (5000, None), (2500, 9), (None, 0)):
         nonce = desk.new_nonce()
         desk.faults("model", *([] if stall is None else [stalls(nonce, stall, ms=6000)]), says(nonce))
+        wait_no_call(desk)
         where = "before an answer" if after_ms is None else f"{after_ms} ms into an answer"
         with Struck(f"ingress killed {where}") as struck:
             call = Caller(desk, [HELLO, say(f"Hello? {desk.new_nonce()}"), HELLO, say(f"Open? {nonce}")])

@@ -157,7 +157,19 @@ def calm(desk):
     desk.wait(answered, 60, "a caller to be answered")
 
 
+def calls_held(desk):
+    """By each of the two ingresses."""
+    return {name: desk.services[name].metrics().get("frontdesk_ingress_calls")
+            for name in ("ingress-1", "ingress-2")}
+
+
+def wait_no_call(desk):
+    """The calls of before are over for ingress as well, so that the next one is the only one."""
+    desk.wait(lambda: set(calls_held(desk).values()) == {0}, 30,
+              lambda: f"no call to be held: {calls_held(desk)}")
+
+
 def holder_of_the_only_call(desk):
-    holder, = [name for name in ("ingress-1", "ingress-2")
-               if desk.services[name].metrics().get("frontdesk_ingress_calls") == 1]
-    return holder
+    held = calls_held(desk)
+    assert sorted(held.values()) == [0, 1], held
+    return next(name for name, calls in held.items() if calls)
