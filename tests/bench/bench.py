@@ -142,19 +142,20 @@ class Bench:
         return (f"POST /twilio/sms HTTP/1.1\r\nHost: desk\r\n{head}"
                 f"Content-Length: {len(body)}\r\n\r\n").encode() + body
 
-    def requests(self, count, addresses, tag, tenants=None):
-        """Ready-made signed webhooks as bytes, and their nonces."""
+    def requests(self, count, addresses, tag, tenants=None, words=("hello",)):
+        """Ready-made signed webhooks as bytes, and their nonces; they say these words in turn."""
         tenants = tenants or self.desk.tenants
         nonces = [f"n-{tag}{number:06x}" for number in range(count)]
         return nonces, [self.request(nonce, addresses[number % len(addresses)],
-                                     tenants[number % len(tenants)])
+                                     tenants[number % len(tenants)],
+                                     words=words[number % len(words)])
                         for number, nonce in enumerate(nonces)]
 
-    def fresh(self, count, tenants=None):
+    def fresh(self, count, tenants=None, words=("hello",)):
         """The same for so many customers who have never written."""
         self.tag += 1
         addresses = [self.desk.new_address() for _ in range(count)]
-        return self.requests(count, addresses, f"w{self.tag:02x}x", tenants)
+        return self.requests(count, addresses, f"w{self.tag:02x}x", tenants, words)
 
     def send(self, load):
         return fire(load, CLIENTS, self.port)

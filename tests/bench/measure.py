@@ -157,7 +157,7 @@ class Connection:
     def __init__(self, port, poller):
         self.port, self.poller = port, poller
         self.begin, self.had, self.sent = 0, b"", None
-        self.reused = self.refused = False
+        self.may_again = self.refused = False
         self._connect()
 
     def _connect(self):
@@ -170,7 +170,7 @@ class Connection:
         self.socket.close()
 
     def send(self, data):
-        self.reused = self.sent is not None
+        self.may_again = True
         self.begin, self.had, self.sent = time.perf_counter(), b"", data
         try:
             self.socket.sendall(data)
@@ -178,13 +178,13 @@ class Connection:
             pass  # receive() is told, too
 
     def _again(self):
-        if self.had or not self.reused:
+        if self.had or not self.may_again:
             raise Failure("a connection was closed while an answer was due")
         old = self.socket
         self.poller.unregister(old.fileno())
         self._connect()  # before the close: the descriptor is another one
         old.close()
-        self.reused = False
+        self.may_again = False
         self.socket.sendall(self.sent)
 
     def receive(self):
