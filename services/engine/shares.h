@@ -1,8 +1,8 @@
 /* Who gets the next free place among the turns at work: calls before texts before mails, tenants in
  * turn, whoever wrote first within a tenant. One tenant may hold places, and sessions in memory,
- * only as long as it has fewer than SHARES_ALPHA times those that are free: alone it gets nearly
- * all, but however much it floods, some stay free for the others (dynamic thresholds: Choudhury and
- * Hahne, 1998). Loop thread only.
+ * only as long as it has fewer than SHARES_ALPHA times those that are free: alone it gets three
+ * quarters, and however much it floods, a quarter stays free for the others (dynamic thresholds:
+ * Choudhury and Hahne, 1998). Loop thread only.
  */
 #ifndef DESK_ENGINE_SHARES_H
 #define DESK_ENGINE_SHARES_H
@@ -13,7 +13,7 @@
 
 #include "base/arena.h"
 
-#define SHARES_ALPHA 8
+#define SHARES_ALPHA 3
 
 struct shares; /* all */
 struct share;  /* a tenant's */
