@@ -459,6 +459,7 @@ struct sessions *sessions_new(struct engine *engine)
     TAILQ_INIT(&all->reserves);
     TAILQ_INIT(&all->rounds);
     TAILQ_INIT(&all->commits);
+    statements_open(all);
     return all;
 }
 
@@ -490,6 +491,7 @@ void sessions_free(struct sessions **sessions)
     if (*sessions == NULL)
         return;
     sessions_drop_all(*sessions);
+    statements_close(*sessions);
     map_free(&(*sessions)->by_id);
     shares_free(&(*sessions)->shares);
     free(*sessions);

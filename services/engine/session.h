@@ -14,6 +14,7 @@
 #include "base/uuid.h"
 #include "briefing.h"
 #include "engine.h"
+#include "loop/pace.h"
 #include "pg/pg.h"
 #include "prompt/rounds.h"
 #include "race.h"
@@ -102,8 +103,8 @@ struct sessions {
     struct shares *shares;
     struct session_list suspects, starts, briefings, reserves, rounds, commits;
     size_t suspects_at_work; /* 0 or 1 */
-    int starts_in_flight, reserves_in_flight, rounds_in_flight, commits_in_flight, acts_in_flight;
-    int briefings_in_flight;
+    struct pace *start_pace, *reserve_pace, *round_pace, *commit_pace;
+    int acts_in_flight, briefings_in_flight;
     uint64_t next_ticket;
 };
 
@@ -190,6 +191,10 @@ void statements_started(struct session *session, const struct turn_started *star
 struct turn_times statements_times(const struct engine_settings *settings, enum share_kind kind);
 
 /* Units on their way that would write. */
+/* Their paces, made and freed with all sessions. */
+void statements_open(struct sessions *sessions);
+void statements_close(struct sessions *sessions);
+
 bool statements_in_flight(const struct sessions *sessions);
 
 /* The turn as statements about its rounds name it. */

@@ -1,6 +1,6 @@
 /* Start, reservation, round and commit statements in batches: what waits is sent as one unit when
- * at most one other unit of its kind is in flight, so a lone turn never waits and under load many
- * share one statement. An answer finds its session by ticket: one that was dropped or moved on
+ * the pace of its kind allows, so a lone turn never waits and under load many share one statement.
+ * An answer finds its session by ticket: one that was dropped or moved on
  * meanwhile is not touched. */
 #include "session.h"
 
@@ -19,10 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH_MAX       200
-#define UNITS_IN_FLIGHT 2
-#define UNIT_MS         10000
-#define BUG_TRIES_MAX   5 /* of a start, or of a statement whose error is none of its data's: 2 s */
+#define BATCH_MAX     200
+#define UNIT_MS       10000
+#define BUG_TRIES_MAX 5 /* of a start, or of a statement whose error is none of its data's: 2 s */
 
 struct batch_item {
     struct uuid id;
@@ -213,7 +212,7 @@ static void starts_done(void *arg, const struct pg_answer *answer)
     struct batch *batch = arg;
     struct sessions *sessions = batch->sessions;
     struct turn_started started;
-    sessions->starts_in_flight--;
+    pace_over(sessions->start_pace);
     if (answer->err != NULL)
         batch_failed(batch, answer->err, "start");
     for (int row = 0; answer->err == NULL && turn_read_started(answer, row, &started); row++) {
@@ -236,7 +235,7 @@ static void given_up(void *arg, const struct pg_answer *answer)
     struct batch *batch = arg;
     struct sessions *sessions = batch->sessions;
     int64_t claimed = 0;
-    sessions->starts_in_flight--;
+    pace_over(sessions->start_pace);
     if (answer->err != NULL)
         batch_failed(batch, answer->err, "give_up");
     struct session *session = answer->err == NULL ? batch_session(batch, 0) : NULL;
@@ -267,7 +266,7 @@ static void send_give_up(struct sessions *sessions, struct session *session)
                                      .session = session->id,
                                      .conversation = session->conversation},
                 session->tried);
-    sessions->starts_in_flight++;
+    pace_sent(sessions->start_pace);
     pg_submit(sessions->engine->pg, &unit);
 }
 
@@ -314,7 +313,7 @@ static void send_starts(struct sessions *sessions)
     const struct turn_times times = statements_times(settings, kind);
     turn_add_start(&unit, batch->arena, arena_strdup(batch->arena, worker_id(engine->worker)),
                    starts, batch->count, &times);
-    sessions->starts_in_flight++;
+    pace_sent(sessions->start_pace);
     pg_submit(engine->pg, &unit);
 }
 
@@ -339,7 +338,7 @@ static void reserves_done(void *arg, const struct pg_answer *answer)
     struct batch *batch = arg;
     struct sessions *sessions = batch->sessions;
     struct usage_reserved reserved;
-    sessions->reserves_in_flight--;
+    pace_over(sessions->reserve_pace);
     if (answer->err != NULL)
         reserves_failed(batch, answer->err);
     for (int row = 0; answer->err == NULL && usage_read_reserved(answer, row, &reserved); row++) {
@@ -375,7 +374,7 @@ static void send_reserves(struct sessions *sessions)
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = reserves_done, .arg = batch};
     usage_add_reserve(&unit, batch->arena, arena_strdup(batch->arena, worker_id(engine->worker)),
                       wishes, batch->count);
-    sessions->reserves_in_flight++;
+    pace_sent(sessions->reserve_pace);
     pg_submit(engine->pg, &unit);
 }
 
@@ -404,7 +403,7 @@ static void rounds_done(void *arg, const struct pg_answer *answer)
     struct sessions *sessions = batch->sessions;
     size_t index;
     enum round_kind kind;
-    sessions->rounds_in_flight--;
+    pace_over(sessions->round_pace);
     if (answer->err != NULL)
         batch_failed(batch, answer->err, "round");
     for (int row = 0; answer->err == NULL && round_read(answer, row, &index, &kind); row++) {
@@ -435,7 +434,7 @@ static void send_rounds(struct sessions *sessions)
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = rounds_done, .arg = batch};
     round_add_store(&unit, batch->arena, arena_strdup(batch->arena, worker_id(engine->worker)),
                     rounds, batch->count);
-    sessions->rounds_in_flight++;
+    pace_sent(sessions->round_pace);
     pg_submit(engine->pg, &unit);
 }
 
@@ -491,7 +490,7 @@ static void commits_done(void *arg, const struct pg_answer *answer)
     struct batch *batch = arg;
     struct sessions *sessions = batch->sessions;
     struct turn_committed committed;
-    sessions->commits_in_flight--;
+    pace_over(sessions->commit_pace);
     if (answer->err != NULL)
         batch_failed(batch, answer->err, "commit");
     for (int row = 0; answer->err == NULL && turn_read_committed(answer, row, &committed); row++) {
@@ -529,8 +528,18 @@ static void send_commits(struct sessions *sessions)
                     commits, batch->count);
     if (unheard_count > 0)
         round_add_unheard(&unit, batch->arena, unheard, unheard_count);
-    sessions->commits_in_flight++;
+    pace_sent(sessions->commit_pace);
     pg_submit(engine->pg, &unit);
+}
+
+/* Calls stand in front. */
+static void flush_list(struct session_list *list, struct pace *pace,
+                       void (*send)(struct sessions *sessions))
+{
+    const struct session *first;
+    while ((first = TAILQ_FIRST(list)) != NULL &&
+           pace_allows(pace, first->entry.kind == SHARE_CALL))
+        send(first->engine->sessions);
 }
 
 void statements_flush(struct sessions *sessions)
@@ -538,19 +547,38 @@ void statements_flush(struct sessions *sessions)
     const struct engine *engine = sessions->engine;
     if (engine->retiring || worker_id(engine->worker)[0] == '\0')
         return; /* at the end, or between two names: nothing may be written */
-    while (!TAILQ_EMPTY(&sessions->commits) && sessions->commits_in_flight < UNITS_IN_FLIGHT)
-        send_commits(sessions);
-    while (!TAILQ_EMPTY(&sessions->rounds) && sessions->rounds_in_flight < UNITS_IN_FLIGHT)
-        send_rounds(sessions);
-    while (!TAILQ_EMPTY(&sessions->reserves) && sessions->reserves_in_flight < UNITS_IN_FLIGHT)
-        send_reserves(sessions);
-    while (!TAILQ_EMPTY(&sessions->starts) && sessions->starts_in_flight < UNITS_IN_FLIGHT)
-        send_starts(sessions);
+    flush_list(&sessions->commits, sessions->commit_pace, send_commits);
+    flush_list(&sessions->rounds, sessions->round_pace, send_rounds);
+    flush_list(&sessions->reserves, sessions->reserve_pace, send_reserves);
+    flush_list(&sessions->starts, sessions->start_pace, send_starts);
+}
+
+static void again(void *arg)
+{
+    statements_flush(arg);
+}
+
+void statements_open(struct sessions *sessions)
+{
+    struct loop *loop = sessions->engine->loop;
+    sessions->start_pace = pace_new(loop, again, sessions);
+    sessions->reserve_pace = pace_new(loop, again, sessions);
+    sessions->round_pace = pace_new(loop, again, sessions);
+    sessions->commit_pace = pace_new(loop, again, sessions);
+}
+
+void statements_close(struct sessions *sessions)
+{
+    pace_free(&sessions->start_pace);
+    pace_free(&sessions->reserve_pace);
+    pace_free(&sessions->round_pace);
+    pace_free(&sessions->commit_pace);
 }
 
 bool statements_in_flight(const struct sessions *sessions)
 {
-    return sessions->starts_in_flight + sessions->reserves_in_flight + sessions->rounds_in_flight +
-               sessions->commits_in_flight + sessions->acts_in_flight >
+    return pace_in_flight(sessions->start_pace) + pace_in_flight(sessions->reserve_pace) +
+               pace_in_flight(sessions->round_pace) + pace_in_flight(sessions->commit_pace) +
+               sessions->acts_in_flight >
            0;
 }

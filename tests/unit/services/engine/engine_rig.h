@@ -48,6 +48,19 @@ static inline void begin_engine(void)
     CU_ASSERT_TRUE_FATAL(rig_until(is_registered));
 }
 
+/* Nothing of the kind is sent until the pace is let go: as many are on their way as may be. */
+static inline void hold_pace(struct pace *pace)
+{
+    pace_sent(pace);
+    pace_sent(pace);
+}
+
+static inline void let_go(struct pace *pace)
+{
+    pace_over(pace);
+    pace_over(pace);
+}
+
 static inline void end_engine(void)
 {
     engine.retiring = true;

@@ -16,12 +16,12 @@ static void who_gives_up_shares_no_start(void)
     const struct inbox_claimed other = text(1, 1), unfit = text(2, 2);
     run("UPDATE conversations SET held_by = 'operator' WHERE id = (SELECT conversation_id"
         " FROM channel_sessions WHERE remote_address = '+15559001')");
-    engine.sessions->starts_in_flight = 2; /* so that both stand in line */
+    hold_pace(engine.sessions->start_pace); /* so that both stand in line */
     session_apply(find(&other), EVENT_DUE);
     find(&unfit)->tried = unfit.claimed;
     find(&unfit)->state = TURN_GIVING_UP;
     session_apply(find(&unfit), EVENT_DUE);
-    engine.sessions->starts_in_flight = 0;
+    let_go(engine.sessions->start_pace);
     statements_flush(engine.sessions);
     CU_ASSERT_TRUE_FATAL(rig_until(is_over));
     CU_ASSERT_PTR_NULL(find(&other));
@@ -40,7 +40,7 @@ static void who_gives_up_has_no_place(void)
     begin_engine();
     shared.settings.max_in_flight = 1;
     const struct inbox_claimed unfit = text(1, 1);
-    engine.sessions->starts_in_flight = 2; /* nothing is sent */
+    hold_pace(engine.sessions->start_pace);
     session_apply(find(&unfit), EVENT_DUE);
     CU_ASSERT_EQUAL(sessions_at_work(engine.sessions), 1);
     session_apply(find(&unfit), EVENT_UNFIT);
@@ -48,7 +48,7 @@ static void who_gives_up_has_no_place(void)
     CU_ASSERT_EQUAL(sessions_at_work(engine.sessions), 0);
     session_apply(find(&unfit), EVENT_DB_AWAY);
     CU_ASSERT_EQUAL(sessions_at_work(engine.sessions), 0);
-    engine.sessions->starts_in_flight = 0;
+    let_go(engine.sessions->start_pace);
     end_engine();
 }
 

@@ -18,11 +18,11 @@ static void a_session_without_a_row_keeps_no_place(void)
     run("UPDATE conversations SET held_by = 'operator' WHERE id = (SELECT conversation_id"
         " FROM channel_sessions WHERE remote_address = '+15559001')");
     sessions_claimed(engine.sessions, TENANT, &none.session, &none.conversation, 1, 60000);
-    engine.sessions->starts_in_flight = 2; /* so that both are in one batch */
+    hold_pace(engine.sessions->start_pace); /* so that both are in one batch */
     session_apply(find(&none), EVENT_DUE);
     session_apply(find(&known), EVENT_DUE);
     CU_ASSERT_EQUAL(sessions_at_work(engine.sessions), 2);
-    engine.sessions->starts_in_flight = 0;
+    let_go(engine.sessions->start_pace);
     statements_flush(engine.sessions);
     CU_ASSERT_TRUE_FATAL(rig_until(is_over));
     CU_ASSERT_PTR_NULL(find(&known));
@@ -39,12 +39,12 @@ static void a_call_in_line_has_a_conversation(void)
     begin_engine();
     struct inbox_claimed first;
     uint64_t ticket = 0;
-    engine.sessions->starts_in_flight = 2; /* nothing is sent */
-    for (int i = 1; i <= 4; i++) {
+    hold_pace(engine.sessions->start_pace); /* nothing is sent */
+    for (int i = 1; i <= 3; i++) { /* a tenant alone gets three of the four places */
         first = text(i, i);
         session_apply(find(&first), EVENT_DUE);
     }
-    CU_ASSERT_EQUAL(sessions_at_work(engine.sessions), 4);
+    CU_ASSERT_EQUAL(sessions_at_work(engine.sessions), 3);
     const struct inbox_claimed call = {.session = number_id(1, 9), .conversation = uuid_new()};
     CU_ASSERT_FALSE(sessions_begin_call(engine.sessions, TENANT, &call.session, &ticket));
     CU_ASSERT_PTR_NULL(find(&call));
@@ -56,7 +56,7 @@ static void a_call_in_line_has_a_conversation(void)
     session_apply(find(&first), EVENT_NOT_OURS);
     sessions_tick(engine.sessions);
     CU_ASSERT_EQUAL(find(&call)->state, TURN_STARTING);
-    engine.sessions->starts_in_flight = 0;
+    let_go(engine.sessions->start_pace);
     end_engine();
 }
 
