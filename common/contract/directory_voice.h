@@ -50,9 +50,10 @@ struct directory_voice {
     const char *greeting;
     const char *fillers[DIRECTORY_FILLERS_MAX]; /* 1-4, taken in turn */
     size_t filler_count;
-    const char *fallback;      /* nobody can answer; the caller is asked for a message */
-    const char *record_prompt; /* before the tone of a message */
-    const char *still_there;   /* to a caller who says nothing */
+    const char *fallback;       /* nobody can answer; the caller is asked for a message */
+    const char *record_prompt;  /* before the tone of a message */
+    const char *still_there;    /* to a caller who says nothing */
+    const char *not_understood; /* of one who was not understood (GATHER); "" as still_there */
     const char *goodbye;
     bool record;                                /* calls are recorded */
     const char *blocked[DIRECTORY_BLOCKED_MAX]; /* E.164: calls from them are refused */

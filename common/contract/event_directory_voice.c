@@ -53,6 +53,7 @@ const struct event_member event_directory_voice_members[] = {
     WORDING("fallback", AT(fallback), true),
     WORDING("record_prompt", AT(record_prompt), true),
     WORDING("still_there", AT(still_there), true),
+    WORDING("not_understood", AT(not_understood), false),
     WORDING("goodbye", AT(goodbye), true),
     VOICE_BOOL("record", AT(record)),
     {"blocked", EVENT_LIST, AT(blocked), false, 0, DIRECTORY_BLOCKED_MAX, NULL,

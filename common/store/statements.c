@@ -25,6 +25,7 @@
 #include "store/turn.h"
 #include "store/usage.h"
 #include "store/voice.h"
+#include "store/voice_step.h"
 #include "store/worker.h"
 
 #define STATEMENTS_MAX 96
@@ -41,7 +42,7 @@ static const char *const *const lists[] = {worker_statements,       inbox_statem
                                            rota_statements,         usage_statements,
                                            calls_statements,        of_directory,
                                            voice_statements,        delivery_mail_statements,
-                                           inbox_mail_statements};
+                                           inbox_mail_statements,   voice_step_statements};
 
 static const char *flat[STATEMENTS_MAX + 1];
 static size_t flat_count;

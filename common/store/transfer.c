@@ -84,7 +84,9 @@ static const char return_sql[] =
     " AND (n.state = 'running' OR (n.number > e.number AND coalesce(n.heard, '') <> '')))"
     " AND EXISTS (SELECT FROM inbox_events i WHERE i.tenant_id = s.tenant_id"
     " AND i.channel = 'voice' AND i.provider_id = $3::text"
-    " AND i.xmin = pg_current_xact_id_if_assigned()::xid)),"
+    " AND i.xmin = pg_current_xact_id_if_assigned()::xid)"
+    " AND NOT EXISTS (SELECT FROM inbox_events i WHERE i.tenant_id = s.tenant_id"
+    " AND i.channel = 'voice' AND i.provider_id = $4::text)),"
     " turn AS (INSERT INTO turns (tenant_id, id, session_id, conversation_id, number, state,"
     " outcome, fence, epoch, deadline_at, finished_at, heard, heard_reason)"
     " SELECT tenant_id, turn_id, session_id, conversation_id, turn_number + 1, 'finished',"
@@ -166,6 +168,7 @@ void transfer_add_return(struct pg_unit *unit, struct arena *arena,
     pg_param(statement, back->tenant);
     pg_param(statement, id_text(arena, &back->session));
     pg_param(statement, back->record);
+    pg_param(statement, back->prompt);
 }
 
 void transfer_add_end(struct pg_unit *unit, struct arena *arena, const char *tenant,

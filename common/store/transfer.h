@@ -50,10 +50,12 @@ struct transfer_outcome {
 void transfer_add_outcome(struct pg_unit *unit, struct arena *arena,
                           const struct transfer_outcome *outcome);
 
-/* Another socket of a call. */
+/* Another socket of a call, or, in webhook mode, a request that waits for a word of the desk's. */
 struct transfer_return {
     const char *tenant, *record; /* the setup's ce_id */
     struct uuid session;
+    const char *prompt; /* ce_id of the words that the request waits for an answer to: if there are
+                         * such, he is not back; "": there cannot be any */
 };
 
 /* Adds it, between the claim of the setup and voice_add_resume, which then says it; 1 statement, no

@@ -146,6 +146,7 @@ struct turn_commit {
     const char *traceparent;
     const char *passages; /* JSON: what the prompt held of the tenant's knowledge; or NULL */
     const char *prompt;   /* JSON: what is kept of the last prompt (prompt/record.h); or NULL */
+    const char *handoff, *lang; /* of a reply to a step (store/voice_step.h); or NULL */
     const struct reception_record *reception; /* what is to be noted; NULL: as it was */
     const struct turn_llm_call *calls;
     size_t call_count; /* at most TURN_CALLS_MAX */

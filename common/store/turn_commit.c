@@ -5,6 +5,7 @@
 
 #include "store/delivery_mail.h"
 #include "store/turn_inside.h"
+#include "store/voice_step.h"
 
 #include <string.h>
 
@@ -165,6 +166,22 @@ static void add_mails(struct pg_unit *unit, struct arena *arena, const struct tu
         delivery_mail_add_made(unit, arena, rows, used);
 }
 
+static void add_ways(struct pg_unit *unit, struct arena *arena, const struct turn_commit *commits,
+                     size_t count)
+{
+    struct voice_step_way *rows = arena_alloc(arena, count * sizeof *rows);
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++)
+        if (commits[i].handoff != NULL || commits[i].lang != NULL)
+            rows[used++] = (struct voice_step_way){.tenant = commits[i].tenant,
+                                                   .turn = commits[i].turn,
+                                                   .fence = commits[i].fence,
+                                                   .handoff = commits[i].handoff,
+                                                   .lang = commits[i].lang};
+    if (used > 0)
+        voice_step_add_ways(unit, arena, rows, used);
+}
+
 /* Behind two of locks and the one of model calls. */
 #define COMMIT_STATEMENT 3
 
@@ -202,6 +219,7 @@ void turn_add_commit(struct pg_unit *unit, struct arena *arena, const char *work
     pg_param(statement, worker);
     columns_add(statement, arena, &rows, kinds, COLUMNS(kinds));
     add_mails(unit, arena, commits, count);
+    add_ways(unit, arena, commits, count);
     add_notes(unit, arena, commits, count);
     add_triggers(unit, arena, worker, commits, count);
 }

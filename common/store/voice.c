@@ -56,6 +56,10 @@ static const char lock_sessions_sql[] =
     "$8::text = 'stall' AND t.heard_fence = $5::bigint AND length(t.heard) > length(" TOLD ")"
 #define WORDS "CASE WHEN " IS_NEW " OR " IS_LESS " THEN t.heard ELSE " TOLD " END"
 
+/* In webhook mode an answer may be written for a caller who has hung up, which that request is not
+ * told: the call's end has settled it. */
+#define STILL_LISTENS "(s.step = 0 OR s.ended_at IS NULL)"
+
 /* `anew`: nothing was heard of a turn that runs; `again`: of a reply that is committed. A turn that
  * the caller cut off stays cut off, whatever fence asks later. */
 static const char word_sql[] =
@@ -66,7 +70,7 @@ static const char word_sql[] =
     " FROM turns t JOIN channel_sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id"
     " JOIN conversations c ON c.tenant_id = s.tenant_id AND c.id = s.conversation_id"
     " WHERE t.tenant_id = $2::uuid AND t.id = $4::uuid AND t.session_id = $3::uuid AND " COUNTS
-    "), judged AS (SELECT x.*, x.unheard AND x.state = 'running' AS anew,"
+    " AND " STILL_LISTENS "), judged AS (SELECT x.*, x.unheard AND x.state = 'running' AS anew,"
     " x.unheard AND x.state <> 'running' AS again FROM turn x),"
     " told AS (UPDATE turns t SET heard_fence = $5::bigint, heard_seq = $6::bigint,"
     " heard = x.words, heard_before = x.before, heard_at = clock_timestamp(),"
@@ -133,6 +137,17 @@ static const char stop_sql[] =
     " WHERE e.tenant_id = k.tenant_id AND e.channel = 'voice' AND e.provider_id = k.provider_id"
     " AND e.state = 'open'";
 
+/* What of a committed reply is settled by the time, and since when that runs: in webhook mode,
+ * where the last one was put into a document and no further step proves that it was heard, since
+ * then; what was not put into one was not heard. */
+#define IS_SILENT                                                                                  \
+    "(d.state = 'sending' OR (c.step > 0 AND d.state = 'delivered' AND t.heard_reason = 'last'"    \
+    " AND EXISTS (SELECT FROM inbox_events e WHERE e.tenant_id = d.tenant_id"                      \
+    " AND e.channel = 'voice' AND e.provider_id = c.call_sid || ':' || c.step"                     \
+    " AND e.turn_id = d.turn_id)))"
+#define SOUNDS_SINCE                                                                               \
+    "CASE WHEN c.step = 0 THEN d.created_at WHEN t.heard_reason = 'last' THEN t.heard_at END"
+
 /* Of the calls that `which` finds; they ended at `at`. */
 #define END_SQL(which, at)                                                                         \
     "WITH call AS MATERIALIZED (" which ")," TURN_SQL("") REPLY_SQL                                \
@@ -153,11 +168,15 @@ static const char stop_sql[] =
         " WHERE e.tenant_id = k.tenant_id AND e.channel = k.channel"                               \
         " AND e.provider_id = k.provider_id AND e.state = k.state),"                               \
         " silent AS MATERIALIZED (SELECT d.tenant_id, d.id, d.message_id, " ESTIMATE " AS heard"   \
-        " FROM call c JOIN deliveries d ON d.tenant_id = c.tenant_id AND d.session_id = c.id"      \
-        " AND d.via = 'stream' AND d.state = 'sending' JOIN messages m ON m.tenant_id = "          \
-        "d.tenant_id"                                                                              \
-        " AND m.id = d.message_id CROSS JOIN LATERAL (SELECT least(100000, greatest(0, extract("   \
-        "epoch FROM " at " - d.created_at) * " SPEAKING_RATE "))::integer AS chars) AS n),"        \
+        " FROM call c CROSS JOIN LATERAL (SELECT x.* FROM deliveries x WHERE x.tenant_id = "       \
+        "c.tenant_id AND x.session_id = c.id AND x.via = 'stream' OFFSET 0) AS d"                  \
+        " CROSS JOIN LATERAL (SELECT x.heard_reason, x.heard_at FROM turns x"                      \
+        " WHERE x.tenant_id = d.tenant_id AND x.id = d.turn_id OFFSET 0) AS t"                     \
+        " CROSS JOIN LATERAL (SELECT x.body FROM messages x WHERE x.tenant_id = d.tenant_id"       \
+        " AND x.id = d.message_id OFFSET 0) AS m"                                                  \
+        " CROSS JOIN LATERAL (SELECT least(100000, greatest(0, coalesce(extract(epoch FROM " at    \
+        " - " SOUNDS_SINCE "), 0) * " SPEAKING_RATE "))::integer AS chars) AS n"                   \
+        " WHERE " IS_SILENT "),"                                                                   \
         " settled AS (UPDATE deliveries d SET state = CASE WHEN u.heard = '' THEN 'suppressed'"    \
         " ELSE 'delivered' END, reason = CASE WHEN u.heard = '' THEN 'unheard' END,"               \
         " settled_at = clock_timestamp() FROM silent u"                                            \

@@ -46,6 +46,8 @@ void copies_commit(struct arena *arena, struct turn_commit *commit)
     commit->traceparent = arena_strdup(arena, commit->traceparent);
     commit->passages = arena_strdup(arena, commit->passages);
     commit->prompt = arena_strdup(arena, commit->prompt);
+    commit->handoff = arena_strdup(arena, commit->handoff);
+    commit->lang = arena_strdup(arena, commit->lang);
     commit->trigger.summary = arena_strdup(arena, commit->trigger.summary);
     commit->trigger.promised = arena_strdup(arena, commit->trigger.promised);
     commit->reception = copy_record(arena, commit->reception);

@@ -9,6 +9,7 @@
 #include "session.h"
 #include "tools.h"
 #include "voice.h"
+#include "voice_step.h"
 
 #include <string.h>
 
@@ -96,6 +97,7 @@ void prepare_commit(struct session *session, const char *outcome, const char *te
     struct reception_reply reply = reply_of(session, outcome, text);
     reply.body = voice_concluded(session, reply.body, text != NULL);
     session->commit = commit_of(session, outcome, reply.body);
+    voice_step_prepare(session);
     if (voice_is_cut(session) && reply.body[0] == '\0')
         session->commit.event_state = "late"; /* the ingress has said its own words, for people */
     session->commit.ends = /* a call may still go on behind its goodbye: it closes at its end */

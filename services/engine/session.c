@@ -10,6 +10,7 @@
 #include "leftovers.h"
 #include "service/log.h"
 #include "voice.h"
+#include "voice_step.h"
 #include "wake_up.h"
 
 #include <stdio.h>
@@ -321,7 +322,7 @@ static void act_back_off(struct session *session)
 
 static void publish(struct session *session)
 {
-    if (session->commit.body[0] == '\0' || session->voice != NULL)
+    if (session->commit.body[0] == '\0' || voice_step_committed(session))
         return; /* a recovery that found no model: nothing leaves; or it has left, spoken */
     wake_up_send(session->engine, &(struct wake_up){.tenant = session->tenant,
                                                     .session = session->id,

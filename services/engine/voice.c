@@ -4,7 +4,7 @@
  * Only the ingress knows what was spoken. So who takes up a turn that another engine began asks it
  * (a frame `open`), reads the answer from the turn's row, and lets the model's new answer leave
  * only from where it goes on. */
-#include "voice.h"
+#include "voice_inside.h"
 
 #include "assistants.h"
 #include "base/clock.h"
@@ -17,6 +17,7 @@
 #include "speak.h"
 #include "store/voice.h"
 #include "voice_end.h"
+#include "voice_step.h"
 #include "voice_stream.h"
 #include "voice_words.h"
 
@@ -43,33 +44,16 @@ static const char channel_rules[] =
     "\"#\" "
     "only ends it.\n";
 
-struct voice {
-    struct session *session;
-    char call_sid[48];
-    int partition;
-    int64_t number, seq; /* of the turn; of the next frame in this fence */
-    bool asks;           /* an engine before may have spoken: what was heard is asked first */
-    bool is_asking, is_cut, is_over;
-    bool is_moved;       /* the fence is of no use any more: another socket, or a frame was lost */
-    bool is_withheld;    /* the answer quotes the rules: no more of it leaves */
-    bool gap;            /* a new answer begins: a space stands before it */
-    struct speak *speak; /* of the answer that comes; NULL: none has begun */
-    struct strbuf said;  /* the reply so far */
-    struct strbuf held;  /* of an answer that may only repeat what was said */
-    char *skip;          /* what it may repeat; NULL: nothing */
-    char *heard;         /* as far as the row knows */
-    struct timer *poll, *filler;
-    struct uuid covered;           /* the tool call that the filler is for */
-    char lang[VOICE_LANG_MAX + 1]; /* that a turn of this engine has switched to; "": the usual */
-    int64_t ask_until_ms, token_ms, sent_ms;
-    int64_t sounds_ms; /* until when what has left sounds, about */
-};
-
 /* ---- frames ---- */
 
 static void send_frame(struct voice *voice, struct voice_frame frame)
 {
     const struct session *session = voice->session;
+    if (voice->step > 0) {
+        if (frame.kind == VOICE_FRAME_END)
+            voice->handoff = frame.handoff;
+        return;
+    }
     frame.event.tenant = session->tenant;
     frame.event.traceparent = "";
     frame.call_sid = voice->call_sid;
@@ -103,7 +87,8 @@ static void say_aside(struct voice *voice, const char *text)
 /* What would not be told of a turn any more is not said either. */
 static bool has_room(const struct voice *voice, const char *text)
 {
-    return voice->said.length + strlen(text) + 1 <= SPEAK_TEXT_MAX;
+    const size_t most = voice->step > 0 ? VOICE_PIECE_MAX : SPEAK_TEXT_MAX;
+    return voice->said.length + strlen(text) + 1 <= most;
 }
 
 static void say(struct voice *voice, const char *text)
@@ -308,7 +293,7 @@ struct asked {
     struct arena *arena;
 };
 
-static struct voice *voice_of(struct sessions *sessions, const struct uuid *id)
+struct voice *voice_of(struct sessions *sessions, const struct uuid *id)
 {
     struct session *session = map_get(sessions->by_id, id->bytes, sizeof id->bytes);
     return session != NULL && session->arena != NULL ? session->voice : NULL;
@@ -446,10 +431,11 @@ void voice_started(struct session *session)
     snprintf(voice->call_sid, sizeof voice->call_sid, "%s", turn->call_sid);
     voice->partition = turn->stream_partition;
     voice->number = turn->number;
+    voice->step = voice_step_of(turn->events, turn->call_sid);
     keep_heard(voice, turn->heard);
     if (turn->again && strcmp(turn->heard_reason, "interrupt") == 0)
         take_over_cut(session);
-    voice->asks = turn->again && !voice->is_cut && !session->recompute &&
+    voice->asks = turn->again && !voice->is_cut && !session->recompute && voice->step == 0 &&
                   strcmp(turn->heard_reason, "anew") != 0;
     if (voice->asks)
         send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_OPEN});
@@ -470,6 +456,7 @@ void voice_stop(struct session *session)
     voice->seq = 0;
     voice->asks = voice->is_asking = voice->is_cut = voice->is_over = false;
     voice->is_moved = voice->is_withheld = voice->gap = false;
+    voice->handoff = NULL;
 }
 
 void voice_free(struct session *session)

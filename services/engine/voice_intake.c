@@ -17,6 +17,7 @@
 #include "store/voice.h"
 #include "voice.h"
 #include "voice_resume.h"
+#include "voice_step.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ struct item {
         ITEM_NOTE,
         ITEM_PROMPT,
         ITEM_RESUMED, /* the call has another socket */
+        ITEM_WAIT,    /* webhook mode: a request waits for the answer to a step */
         ITEM_TASK,
         ITEM_DIALLED,
         ITEM_HEARD,
@@ -37,6 +39,7 @@ struct item {
     } kind;
     const char *call_sid;
     int partition;
+    int64_t step, wait;         /* webhook mode: of the request that told it; else 0 */
     const char *reason;         /* of what was heard; what became of a transfer */
     struct uuid dial;           /* that transfer's id */
     struct voice_spoken spoken; /* no turn: nothing is told of one */
@@ -45,10 +48,14 @@ struct item {
 /* The slice that is in flight. */
 struct slice {
     struct inbox_event *events; /* sorted */
-    struct voice_place *places;
+    struct voice_place *places; /* those of calls in streaming mode first */
+    size_t place_count;         /* so many */
+    struct voice_step *steps;   /* of those in webhook mode */
+    size_t step_count;
     struct turn_start *starts; /* of calls whose turn starts with their claim */
     uint64_t *tickets;
     size_t count, start_count;
+    int start_statement, answers_statement; /* of the unit */
 };
 
 static struct item *item_of(const struct intake *intake, const struct inbox_event *event)
@@ -107,9 +114,14 @@ static int read_setup(struct intake *intake, const struct bus_record *record, st
     struct voice_setup setup;
     if (voice_setup_decode(intake->arena, record, &setup, err) != 0)
         return -1;
-    *item = item_from(setup.resumed && setup.step == 0 ? ITEM_RESUMED : ITEM_NOTE, &setup.call);
+    *item = item_from(!setup.resumed    ? ITEM_NOTE
+                      : setup.step == 0 ? ITEM_RESUMED
+                                        : ITEM_WAIT,
+                      &setup.call);
     item->reason = "close";
     item->spoken = setup.spoken;
+    item->step = setup.step;
+    item->wait = setup.wait;
     *event = event_of(intake, &setup.event, &setup.call, "");
     return 0;
 }
@@ -121,6 +133,7 @@ static int read_prompt(struct intake *intake, const struct bus_record *record, s
     if (voice_prompt_decode(intake->arena, record, &prompt, err) != 0)
         return -1;
     *item = item_from(ITEM_PROMPT, &prompt.call);
+    item->step = prompt.call.relay_session[0] == '\0' ? prompt.number : 0;
     *event = event_of(intake, &prompt.event, &prompt.call,
                       prompt.keys[0] == '\0'
                           ? prompt.text
@@ -258,6 +271,26 @@ static void begin_turns(struct intake *intake, struct slice *slice)
     }
 }
 
+/* In the order of arrival: the newest place counts. */
+static void add_place(struct slice *slice, const struct inbox_event *event, const struct item *item)
+{
+    const struct voice_place place = {.tenant = event->tenant,
+                                      .session = event->session,
+                                      .call_sid = item->call_sid,
+                                      .partition = item->partition};
+    if (item->step == 0) {
+        slice->places[slice->place_count++] = place;
+        return;
+    }
+    slice->places[slice->count - 1 - slice->step_count] = place;
+    slice->steps[slice->step_count++] = (struct voice_step){.tenant = event->tenant,
+                                                            .session = event->session,
+                                                            .call_sid = item->call_sid,
+                                                            .partition = item->partition,
+                                                            .step = item->step,
+                                                            .wait = item->wait};
+}
+
 static struct slice *make_slice(struct intake *intake)
 {
     struct arena *arena = intake->claim_arena;
@@ -265,24 +298,19 @@ static struct slice *make_slice(struct intake *intake)
     const size_t n = intake->claim_count;
     *slice = (struct slice){.events = arena_alloc(arena, n * sizeof *slice->events),
                             .places = arena_alloc(arena, n * sizeof *slice->places),
+                            .steps = arena_alloc(arena, n * sizeof *slice->steps),
                             .starts = arena_alloc(arena, n * sizeof *slice->starts),
                             .tickets = arena_alloc(arena, n * sizeof *slice->tickets),
                             .count = n};
     memcpy(slice->events, &intake->events[intake->first], n * sizeof *slice->events);
     qsort(slice->events, n, sizeof *slice->events, intake_by_identity);
-    for (size_t i = 0; i < n; i++) /* in the order of arrival: the newest place counts */
-        slice->places[i] = (struct voice_place){
-            .tenant = intake->events[intake->first + i].tenant,
-            .session = intake->events[intake->first + i].session,
-            .call_sid = item_of(intake, &intake->events[intake->first + i])->call_sid,
-            .partition = item_of(intake, &intake->events[intake->first + i])->partition};
+    for (size_t i = 0; i < n; i++)
+        add_place(slice, &intake->events[intake->first + i],
+                  item_of(intake, &intake->events[intake->first + i]));
     return slice;
 }
 
-enum {
-    CLAIM_FIRST = 1,                                           /* behind the mark of workers */
-    START_STATEMENT = CLAIM_FIRST + INBOX_CLAIM_STATEMENTS + 3 /* two of locks, places */
-};
+enum { CLAIM_FIRST = 1 /* behind the mark of workers */ };
 
 static void fill_claims(struct intake *intake, struct pg_unit *unit, const char *worker)
 {
@@ -295,10 +323,22 @@ static void fill_claims(struct intake *intake, struct pg_unit *unit, const char 
         unit, arena, worker, slice->events, slice->count,
         &(struct inbox_timing){.answer_within_ms = LATE_MS, .quiet_ms = settings->quiet_ms});
     voice_add_locks(unit, arena, slice->places, slice->count);
-    voice_add_places(unit, arena, slice->places, slice->count);
+    voice_add_places(unit, arena, slice->places, slice->place_count);
+    if (slice->step_count > 0)
+        voice_step_add(unit, arena, slice->steps, slice->step_count);
     struct turn_times times = statements_times(settings, SHARE_CALL);
     times.claimed_before = true;
+    slice->start_statement = unit->count;
     turn_add_start(unit, arena, worker, slice->starts, slice->start_count, &times);
+}
+
+/* The unit's last statement, where there is a step in it. */
+static void fill_answers(struct intake *intake, struct pg_unit *unit)
+{
+    struct slice *slice = intake->slice;
+    slice->answers_statement = unit->count;
+    if (slice->step_count > 0)
+        voice_step_add_answers(unit, intake->claim_arena, slice->steps, slice->step_count);
 }
 
 static void fill_word(struct intake *intake, struct pg_unit *unit, const char *worker)
@@ -315,6 +355,21 @@ static void fill_word(struct intake *intake, struct pg_unit *unit, const char *w
     voice_add_word(unit, intake->claim_arena, worker, &word);
 }
 
+/* A caller whom nobody has taken over the telephone may be back. */
+static void fill_return(struct intake *intake, struct pg_unit *unit)
+{
+    struct arena *arena = intake->claim_arena;
+    const struct inbox_event *event = &intake->events[intake->first];
+    const struct item *item = item_of(intake, event);
+    const char *prompt =
+        item->step > 0 ? arena_printf(arena, "%s:%lld", item->call_sid, (long long)item->step) : "";
+    transfer_add_return(unit, arena,
+                        &(struct transfer_return){.tenant = event->tenant,
+                                                  .record = event->provider_id,
+                                                  .session = event->session,
+                                                  .prompt = prompt});
+}
+
 /* Who did not hold the call before tells nothing: what was heard of a turn that is at work here is
  * then judged by the time. The question what to say is the unit's last statement. */
 static void fill_resume(struct intake *intake, struct pg_unit *unit, const char *worker)
@@ -325,10 +380,7 @@ static void fill_resume(struct intake *intake, struct pg_unit *unit, const char 
     if (is_told ||
         voice_reckon(intake->engine->sessions, &event->session, intake->claim_arena, &item->spoken))
         fill_word(intake, unit, worker);
-    transfer_add_return(unit, intake->claim_arena,
-                        &(struct transfer_return){.tenant = event->tenant,
-                                                  .record = event->provider_id,
-                                                  .session = event->session});
+    fill_return(intake, unit);
     voice_add_resume(unit, intake->claim_arena,
                      &(struct voice_resume){.tenant = event->tenant,
                                             .record = event->provider_id,
@@ -372,6 +424,8 @@ static void fill(struct intake *intake, struct pg_unit *unit)
     fill_claims(intake, unit, worker);
     if (kind == ITEM_RESUMED)
         fill_resume(intake, unit, worker);
+    if (kind == ITEM_WAIT)
+        fill_return(intake, unit);
     if (kind == ITEM_DIALLED)
         fill_dialled(intake, unit);
     if (kind == ITEM_TASK)
@@ -381,6 +435,7 @@ static void fill(struct intake *intake, struct pg_unit *unit)
                                             .id = event->message,
                                             .summary = event->body,
                                             .call_back = event->address});
+    fill_answers(intake, unit);
 }
 
 /* ---- its answer ---- */
@@ -391,7 +446,7 @@ static void report_turns(struct intake *intake, const struct pg_answer *answer)
     struct sessions *sessions = intake->engine->sessions;
     struct turn_started started;
     bool *found = arena_alloc(intake->claim_arena, (slice->start_count + 1) * sizeof *found);
-    for (int row = 0; turn_read_started_at(answer, START_STATEMENT, row, &started); row++) {
+    for (int row = 0; turn_read_started_at(answer, slice->start_statement, row, &started); row++) {
         if (started.index >= slice->start_count)
             continue;
         found[started.index] = true;
@@ -401,6 +456,21 @@ static void report_turns(struct intake *intake, const struct pg_answer *answer)
     for (size_t i = 0; i < slice->start_count; i++)
         if (!found[i])
             sessions_call_begun(sessions, &slice->starts[i].session, slice->tickets[i], NULL);
+}
+
+/* A turn that is at work, also one that has just started, answers the newest request; what was
+ * answered before is said again to whoever asks. */
+static void report_steps(struct intake *intake, const struct pg_answer *answer)
+{
+    struct slice *slice = intake->slice;
+    struct voice_step_answer found;
+    for (size_t i = 0; i < slice->step_count; i++)
+        voice_step_asked(intake->engine->sessions, &slice->steps[i]);
+    for (int row = 0; slice->step_count > 0 &&
+                      voice_step_read_answer(answer, slice->answers_statement, row, &found);
+         row++)
+        if (found.index < slice->step_count)
+            voice_step_answer(intake->engine, &slice->steps[found.index], &found);
 }
 
 static void report_claims(struct intake *intake, const struct pg_answer *answer)
@@ -430,6 +500,7 @@ static void report_claims(struct intake *intake, const struct pg_answer *answer)
         if (!found[i])
             intake_dead_letter(intake, (size_t)slice->events[i].place, "claim.no_channel");
     report_turns(intake, answer);
+    report_steps(intake, answer);
     struct voice_resumed resumed;
     if (item_of(intake, &slice->events[0])->kind == ITEM_RESUMED &&
         voice_read_resumed(answer, answer->count - 1, &resumed))

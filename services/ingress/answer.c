@@ -1,6 +1,6 @@
 /* The TwiML that ingress answers. URLs of the next steps are ours and signed by Twilio as a whole:
  * they carry what the next request does not tell by itself. Called by voice.c and voice_step.c. */
-#include "answer.h"
+#include "answer_inside.h"
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -32,8 +32,7 @@ static void respond(struct webhook *webhook, const char *body, size_t length)
         .status = 200, .content_type = "text/xml", .body = body, .body_length = length};
 }
 
-/* Ends the document and answers with it. */
-static void finish(struct webhook *webhook, struct twiml *twiml)
+void answer_finish(struct webhook *webhook, struct twiml *twiml)
 {
     struct err err;
     if (twiml_finish(twiml, &err) == 0) {
@@ -48,9 +47,8 @@ static void finish(struct webhook *webhook, struct twiml *twiml)
 
 /* ---- URLs ---- */
 
-/* The absolute URL of a step, with a query of NAME, VALUE pairs (ended by NULL) behind it. */
-static const char *step_url(const struct webhook *webhook, const char *kind, const char *tenant,
-                            int number, const char *const *query)
+const char *answer_url(const struct webhook *webhook, const char *kind, const char *tenant,
+                       int number, const char *const *query)
 {
     struct arena *arena = webhook->request->arena;
     struct call_step step = {.step = number};
@@ -102,14 +100,10 @@ static const char *word_or_null(const char *text)
     return NULL;
 }
 
-/* The voice as Say names it: by its provider. What the relay alone has (ElevenLabs) is left out. */
-static struct twiml_voice voice_of(struct arena *arena, const struct channel *channel)
+struct twiml_voice answer_voice(struct arena *arena, const struct directory_language *language)
 {
     static const char *const prefixes[][2] = {{"amazon", "Polly."}, {"google", "Google."}};
     struct twiml_voice voice = {NULL, NULL};
-    if (channel == NULL)
-        return voice;
-    const struct directory_language *language = &channel->voice->language;
     if (strcasecmp(language->code, "multi") != 0)
         voice.language = language->code;
     for (size_t i = 0; i < 2 && language->voice[0] != '\0'; i++)
@@ -119,9 +113,15 @@ static struct twiml_voice voice_of(struct arena *arena, const struct channel *ch
     return voice;
 }
 
+static struct twiml_voice voice_of(struct arena *arena, const struct channel *channel)
+{
+    return channel != NULL ? answer_voice(arena, &channel->voice->language)
+                           : (struct twiml_voice){NULL, NULL};
+}
+
 /* ---- the relay ---- */
 
-static struct twiml_hints hints_of(struct arena *arena, const char *text)
+struct twiml_hints answer_hints(struct arena *arena, const char *text)
 {
     const char **items = arena_alloc(arena, TWIML_HINTS_MAX * sizeof *items);
     size_t count = 0;
@@ -152,7 +152,8 @@ void answer_relay(const struct answer *answer, bool resumed, int failures)
         languages[i] = language_of(&voice->languages[i]);
     struct twiml_language first = language_of(&voice->language);
     struct twiml_relay relay = {
-        .action = step_url(answer->webhook, "relay-ended", answer->channel->tenant, failures, NULL),
+        .action =
+            answer_url(answer->webhook, "relay-ended", answer->channel->tenant, failures, NULL),
         .url = relay_url(answer, resumed),
         .welcome_greeting = resumed ? NULL : words_greeting(arena, voice),
         .welcome_greeting_interruptible = interruptible[voice->interruptible],
@@ -167,14 +168,14 @@ void answer_relay(const struct answer *answer, bool resumed, int failures)
         .report_input_during_agent_speech = "any",
         .dtmf_detection = TWIML_YES,
         .events = "speaker-events",
-        .hints = hints_of(arena, voice->hints),
+        .hints = answer_hints(arena, voice->hints),
         .languages = languages,
         .language_count = voice->language_count,
     };
     struct twiml twiml;
     twiml_init(&twiml);
     twiml_connect(&twiml, &relay);
-    finish(answer->webhook, &twiml);
+    answer_finish(answer->webhook, &twiml);
 }
 
 /* ---- a message ---- */
@@ -187,13 +188,13 @@ void answer_message(const struct answer *answer, enum voice_record_why why, cons
     const char *const numbers[] = {"from", answer->person, "to", channel->address, NULL};
     struct twiml_voice voice = voice_of(webhook->request->arena, channel);
     struct twiml_record record = {
-        .action = step_url(webhook, "recorded", channel->tenant, (int)why, NULL),
+        .action = answer_url(webhook, "recorded", channel->tenant, (int)why, NULL),
         .timeout_s = MESSAGE_QUIET_S,
         .finish_on_key = "#",
         .max_length_s = ANSWER_MESSAGE_S,
         .play_beep = TWIML_YES,
         .recording_status_callback =
-            step_url(webhook, "recording", channel->tenant, (int)why, numbers),
+            answer_url(webhook, "recording", channel->tenant, (int)why, numbers),
         .recording_status_callback_event = "completed absent"};
     struct twiml twiml;
     twiml_init(&twiml);
@@ -203,7 +204,7 @@ void answer_message(const struct answer *answer, enum voice_record_why why, cons
     twiml_say(&twiml, &voice, channel->voice->goodbye);
     twiml_hangup(&twiml);
     metric_add(counters.messages_asked, 1);
-    finish(webhook, &twiml);
+    answer_finish(webhook, &twiml);
 }
 
 /* ---- a transfer ---- */
@@ -226,7 +227,7 @@ static const char *fit_briefing(struct arena *arena, const char *briefing)
     return cut;
 }
 
-void answer_dial(const struct answer *answer, const struct handoff *handoff)
+void answer_dial(const struct answer *answer, const struct handoff *handoff, const char *words)
 {
     struct webhook *webhook = answer->webhook;
     const struct channel *channel = answer->channel;
@@ -236,16 +237,20 @@ void answer_dial(const struct answer *answer, const struct handoff *handoff)
                                    fit_briefing(webhook->request->arena, handoff->briefing), NULL};
     struct twiml_number number = {
         .number = handoff->to,
-        .url = handoff->cold ? NULL : step_url(webhook, "whisper", channel->tenant, 0, whisper)};
-    struct twiml_dial verb = {.action = step_url(webhook, "dialled", channel->tenant, 0, dial),
-                              .timeout_s = handoff->timeout_s,
-                              .caller_id = or_null(channel->voice->transfer_caller_id),
-                              .numbers = &number,
-                              .number_count = 1};
+        .url = handoff->cold ? NULL : answer_url(webhook, "whisper", channel->tenant, 0, whisper)};
+    struct twiml_dial verb = {
+        .action = answer_url(webhook, "dialled", channel->tenant, answer->step, dial),
+        .timeout_s = handoff->timeout_s,
+        .caller_id = or_null(channel->voice->transfer_caller_id),
+        .numbers = &number,
+        .number_count = 1};
     struct twiml twiml;
+    struct twiml_voice voice = voice_of(webhook->request->arena, channel);
     twiml_init(&twiml);
+    if (words != NULL)
+        twiml_say(&twiml, &voice, words);
     twiml_dial(&twiml, &verb);
-    finish(webhook, &twiml);
+    answer_finish(webhook, &twiml);
 }
 
 /* Without a key the person is a machine, or does not want it: the call goes back to the caller. */
@@ -254,7 +259,7 @@ void answer_whisper(struct webhook *webhook, const struct channel *channel, cons
 {
     struct twiml_voice voice = voice_of(webhook->request->arena, channel);
     struct twiml_gather gather = {.input = "dtmf",
-                                  .action = step_url(webhook, "accept", tenant, 0, NULL),
+                                  .action = answer_url(webhook, "accept", tenant, 0, NULL),
                                   .num_digits = 1,
                                   .timeout_s = WHISPER_S};
     struct twiml twiml;
@@ -263,7 +268,7 @@ void answer_whisper(struct webhook *webhook, const struct channel *channel, cons
     twiml_say(&twiml, &voice, briefing);
     twiml_end_gather(&twiml);
     twiml_hangup(&twiml);
-    finish(webhook, &twiml);
+    answer_finish(webhook, &twiml);
 }
 
 /* ---- the end ---- */
@@ -276,7 +281,7 @@ void answer_hangup(struct webhook *webhook, const struct channel *channel, const
     if (words != NULL)
         twiml_say(&twiml, &voice, words);
     twiml_hangup(&twiml);
-    finish(webhook, &twiml);
+    answer_finish(webhook, &twiml);
 }
 
 void answer_reject(struct webhook *webhook)
@@ -284,7 +289,7 @@ void answer_reject(struct webhook *webhook)
     struct twiml twiml;
     twiml_init(&twiml);
     twiml_reject(&twiml, false);
-    finish(webhook, &twiml);
+    answer_finish(webhook, &twiml);
 }
 
 void answer_nothing(struct webhook *webhook)

@@ -18,6 +18,7 @@ struct answer {
     const struct channel *channel; /* of our number, with a voice part */
     const char *call_sid;
     const char *person; /* the other end's number, or ""; it goes into the recording's URL */
+    int step;           /* of webhook mode, that is answered; 0: a call in streaming mode */
 };
 
 /* A relay socket. `resumed`: not the call's first, nobody greets; `failures`: sessions that failed
@@ -27,8 +28,9 @@ void answer_relay(const struct answer *answer, bool resumed, int failures);
 /* Records a message, after the words (NULL: after none). */
 void answer_message(const struct answer *answer, enum voice_record_why why, const char *words);
 
-/* Rings up a person, who hears the briefing before he is put through. */
-void answer_dial(const struct answer *answer, const struct handoff *handoff);
+/* Rings up a person, who hears the briefing before he is put through; says the words before (NULL:
+ * none). */
+void answer_dial(const struct answer *answer, const struct handoff *handoff, const char *words);
 
 /* Says the words (NULL: none) and ends the call. `channel` may be NULL. */
 void answer_hangup(struct webhook *webhook, const struct channel *channel, const char *words);

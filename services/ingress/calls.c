@@ -13,6 +13,7 @@
 #include "counters.h"
 #include "reporter.h"
 #include "service/log.h"
+#include "waiting.h"
 #include "words.h"
 
 #include <stdio.h>
@@ -246,6 +247,7 @@ static void on_failed(void *arg, const char *call_sid)
 {
     struct calls *calls = arg;
     struct live *live = map_get_text(calls->live, call_sid);
+    waiting_fail(calls->ingress->waiting, call_sid);
     if (live == NULL)
         return;
     live->failed = true;
@@ -365,32 +367,53 @@ bool calls_frame(struct calls *calls, const struct voice_frame *frame)
 
 /* ---- webhooks ---- */
 
-static void publish_news(struct calls *calls, struct news *news, const struct bus_record *record,
-                         const char *call_sid)
+/* What the news is as a record; returns the call's sid. */
+static const char *encode_news(struct calls *calls, struct news *news, struct bus_record *record)
 {
-    reporter_send(calls->reporter, record,
-                  &(struct reporter_note){.call_sid = call_sid, .wait = news->wait});
+    const char *prefix = calls->ingress->settings.kafka.topic_prefix;
+    switch (news->kind) {
+    case NEWS_DIALLED:
+        voice_dialled_encode(news->arena, prefix, &news->dialled, record);
+        return news->dialled.call.call_sid;
+    case NEWS_RECORDED:
+        voice_recorded_encode(news->arena, prefix, &news->recorded, record);
+        return news->recorded.call.call_sid;
+    case NEWS_SETUP:
+        voice_setup_encode(news->arena, prefix, &news->setup, record);
+        return news->setup.call.call_sid;
+    case NEWS_PROMPT:
+        voice_prompt_encode(news->arena, prefix, &news->prompt, record);
+        return news->prompt.call.call_sid;
+    case NEWS_HEARD:
+        voice_heard_encode(news->arena, prefix, &news->heard, record);
+        return news->heard.call.call_sid;
+    default:
+        voice_ended_encode(news->arena, prefix, &news->ended, record);
+        return news->ended.call.call_sid;
+    }
+}
+
+/* Whoever waits for an engine's answer to it hears when Kafka does not take it. */
+static void publish_news(struct calls *calls, struct news *news)
+{
+    struct bus_record record;
+    const char *call_sid = encode_news(calls, news, &record);
+    const struct reporter_note note = {
+        .call_sid = call_sid, .urgent = news->kind == NEWS_PROMPT, .wait = news->wait};
     news->wait = NULL;
+    if (!reporter_send(calls->reporter, &record, &note))
+        waiting_fail(calls->ingress->waiting, call_sid);
 }
 
 void calls_hear(struct calls *calls, struct news *news)
 {
-    const char *prefix = calls->ingress->settings.kafka.topic_prefix;
-    struct bus_record record;
-    if (news->kind == NEWS_DIALLED) {
-        voice_dialled_encode(news->arena, prefix, &news->dialled, &record);
-        publish_news(calls, news, &record, news->dialled.call.call_sid);
-        return;
-    }
-    if (news->kind == NEWS_RECORDED) {
-        voice_recorded_encode(news->arena, prefix, &news->recorded, &record);
-        publish_news(calls, news, &record, news->recorded.call.call_sid);
+    if (news->kind != NEWS_ENDED) {
+        publish_news(calls, news);
         return;
     }
     struct live *live = map_get_text(calls->live, news->ended.call.call_sid);
     if (live == NULL || strcmp(live->tenant, news->ended.event.tenant) != 0) {
-        voice_ended_encode(news->arena, prefix, &news->ended, &record);
-        publish_news(calls, news, &record, news->ended.call.call_sid);
+        publish_news(calls, news);
         return;
     }
     enum call_state state = call_state(live->call);

@@ -81,6 +81,9 @@ static void register_calls(void)
     counters.calls = metric_gauge("frontdesk_ingress_calls", "", "Calls held now.");
     counters.fallbacks = metric_counter("frontdesk_ingress_call_fallbacks_total", "",
                                         "Calls in which nobody answered in time.");
+    counters.steps_crowded =
+        metric_counter("frontdesk_ingress_steps_crowded_total", "",
+                       "Steps of webhook mode put off because too many waited.");
     counters.messages_asked = metric_counter("frontdesk_ingress_call_messages_total", "",
                                              "Callers who were asked for a message.");
     counters.voice_produce =

@@ -24,7 +24,7 @@ enum { COUNTERS_FRAME_NOT_HELD = VERDICTS, COUNTERS_FRAME_BAD, COUNTERS_FRAMES }
 struct counters {
     struct metric *in_flight, *produce, *produce_failed;
     struct metric *parked, *park_refused;
-    struct metric *calls, *sockets, *fallbacks, *messages_asked;
+    struct metric *calls, *sockets, *fallbacks, *messages_asked, *steps_crowded;
     struct metric *relay_taken, *relay_ignored, *relay_bad;
     struct metric *voice_produce, *voice_late, *voice_failed;
     struct metric *directory_channels, *directory_version, *directory_bad, *directory_unopened;

@@ -15,6 +15,7 @@
 #include "routes.h"
 #include "service/log.h"
 #include "stream.h"
+#include "waiting.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +55,7 @@ static void release(int64_t flush_ms)
     http_server_free(&ingress.server);
     publisher_close(&ingress.publisher, flush_ms < FLUSH_MAX_MS ? flush_ms : FLUSH_MAX_MS);
     quarantine_free(&ingress.quarantine);
+    waiting_free(&ingress.waiting);
     directory_free(&ingress.directory);
     passed_free(&ingress.passed);
     secret_free(&ingress.edge_secret);
@@ -75,6 +77,15 @@ static void prepare_relay(void)
     strbuf_printf(&base, "wss%s", host);
     ingress.relay_base = strbuf_take(&base);
     atomic_store(&ingress.stream_partition, -1);
+}
+
+/* Requests that wait for an engine hold a thread each. */
+static size_t most_steps(void)
+{
+    const struct ingress_settings *settings = &ingress.settings;
+    const int64_t half = settings->concurrency / 2;
+    const int64_t most = settings->step_concurrency < half ? settings->step_concurrency : half;
+    return most > 1 ? (size_t)most : 1;
 }
 
 static int listen_http(struct err *err)
@@ -113,6 +124,7 @@ static int start(struct service *service, bool check_only, struct err *err)
     prepare_relay();
     ingress.directory = directory_new(ingress.edge_secret);
     ingress.passed = passed_new();
+    ingress.waiting = waiting_new(most_steps());
     ingress.quarantine = quarantine_new(ingress.settings.quarantine_per_source,
                                         ingress.settings.quarantine_per_number);
     if (publisher_open(&ingress.settings, &ingress.publisher, err) == 0 && listen_http(err) == 0)

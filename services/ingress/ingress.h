@@ -16,6 +16,7 @@
 
 struct calls;
 struct loop;
+struct waiting;
 
 struct ingress {
     struct ingress_settings settings; /* first: the service's settings */
@@ -32,6 +33,7 @@ struct ingress {
     char *relay_base;         /* "wss://host": what stands before those paths */
     struct calls *calls;      /* the loop's; NULL before its start and after its end */
     struct loop *loop;        /* guarded by news.c */
+    struct waiting *waiting;  /* requests of webhook mode that wait for an engine */
     _Atomic int stream_partition; /* of voice.stream, that is read here; -1: not yet */
     _Atomic int64_t sockets;      /* open at about this time */
     atomic_bool mute;             /* Kafka is known not to take what is said */

@@ -1,6 +1,6 @@
 /* What webhooks learn of calls, on its way to the loop that holds them: a call is over, a transfer
- * has ended, a message was left. There it is published, through the call itself if this process
- * holds it. */
+ * has ended, a message was left; and all that a call in webhook mode tells. There it is published,
+ * through the call itself if this process holds it. */
 #ifndef DESK_INGRESS_NEWS_H
 #define DESK_INGRESS_NEWS_H
 
@@ -8,7 +8,15 @@
 #include "contract/voice.h"
 #include "ingress.h"
 
-enum news_kind { NEWS_ENDED, NEWS_DIALLED, NEWS_RECORDED };
+enum news_kind {
+    NEWS_ENDED,
+    NEWS_DIALLED,
+    NEWS_RECORDED,
+    /* Of webhook mode, which nobody holds. */
+    NEWS_SETUP,
+    NEWS_PROMPT,
+    NEWS_HEARD,
+};
 
 struct news_wait;
 
@@ -22,6 +30,9 @@ struct news {
         struct voice_ended ended;
         struct voice_dialled dialled;
         struct voice_recorded recorded;
+        struct voice_setup setup;
+        struct voice_prompt prompt;
+        struct voice_heard heard;
     };
 };
 

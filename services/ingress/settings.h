@@ -13,6 +13,7 @@ struct ingress_settings {
     const char *relay_listen;            /* "": no sockets */
     int64_t max_calls, stream_partition; /* -1: by the instance's name */
     int64_t threads, concurrency, status_concurrency;
+    int64_t step_concurrency, step_wait_ms; /* of webhook mode */
     int64_t request_deadline_ms, produce_deadline_ms;
     int64_t quarantine_per_source, quarantine_per_number; /* each minute */
 };

@@ -9,6 +9,7 @@
 #include "counters.h"
 #include "crypto/crypto.h"
 #include "service/log.h"
+#include "waiting.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,8 @@ static void take_record(struct stream *stream, const struct bus_record *record)
         counters_frame(COUNTERS_FRAME_BAD);
         log_warn("stream.bad_record", LOG_INT("partition", record->partition),
                  LOG_INT("offset", record->offset), LOG_ERR(&err));
+    } else if (waiting_frame(stream->ingress->waiting, &frame)) {
+        counters_frame(VERDICT_TAKEN);
     } else if (!calls_frame(stream->calls, &frame)) {
         counters_frame(COUNTERS_FRAME_NOT_HELD);
     }

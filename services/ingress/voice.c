@@ -8,6 +8,7 @@
 #include "counters.h"
 #include "news.h"
 #include "service/log.h"
+#include "step_turn.h"
 
 #include <string.h>
 
@@ -162,7 +163,11 @@ static void take_call(struct webhook *webhook, const struct channel *channel)
         answer_reject(webhook);
     else if (voice->mode == DIRECTORY_RELAY && voice_is_open(webhook->ingress))
         answer_relay(&answer, outbound || goes_on(&webhook->form, &call), 0);
-    else if (!voice_pass_on(webhook, call.call_sid))
+    else if (voice_pass_on(webhook, call.call_sid))
+        return;
+    else if (voice->mode == DIRECTORY_GATHER && step_turn_is_open(webhook->ingress))
+        step_turn_begin(&answer, &call, outbound);
+    else
         answer_message(&answer, VOICE_RECORD_FALLBACK, voice->fallback);
 }
 

@@ -2,31 +2,20 @@
  * paths are ours (contract/call_token.h) and count once Twilio's signature fits a key of the tenant
  * that they name. What cannot be read ends in a message rather than in silence. Called by routes.c.
  */
-#include "voice.h"
+#include "voice_step_inside.h"
 
-#include "answer.h"
 #include "base/text.h"
 #include "contract/call_token.h"
 #include "handoff.h"
 #include "news.h"
 #include "service/log.h"
+#include "step_turn.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define FAILURES_MAX 3  /* relay sessions that fail one after the other; then a message */
 #define WELL_S       30 /* a session that lasted so long has served its caller */
-
-/* One request. */
-struct step {
-    struct webhook *webhook;
-    struct call_step path;
-    char tenant[UUID_TEXT_SIZE];
-    struct form query;
-    struct twilio_call call; /* only where a kind reads it */
-    struct channel *channel; /* of our number, held; NULL if it is none any more */
-    struct answer answer;
-};
 
 static struct arena *arena_of(const struct step *step)
 {
@@ -44,9 +33,7 @@ static void find_channel(struct step *step, const char *ours)
         channel_release(&channel);
 }
 
-/* The call of a verb that is over. False when the request is answered: it cannot be read, the call
- * is over, or the number is not the tenant's any more. */
-static bool open_call(struct step *step)
+bool voice_step_open(struct step *step)
 {
     struct webhook *webhook = step->webhook;
     struct err err;
@@ -69,7 +56,7 @@ static bool open_call(struct step *step)
     return step->channel != NULL;
 }
 
-static void give_up(const struct step *step)
+void voice_step_give_up(const struct step *step)
 {
     answer_message(&step->answer, VOICE_RECORD_FALLBACK, step->channel->voice->fallback);
 }
@@ -80,7 +67,7 @@ static void relay_again(const struct step *step, int failures)
     if (failures < FAILURES_MAX && voice_is_open(step->webhook->ingress))
         answer_relay(&step->answer, true, failures);
     else if (!voice_pass_on(step->webhook, step->call.call_sid))
-        give_up(step);
+        voice_step_give_up(step);
 }
 
 /* ---- Connect is over ---- */
@@ -100,7 +87,7 @@ static void hand_off(const struct step *step, const struct handoff *handoff)
         answer_hangup(step->webhook, step->channel, NULL);
         break;
     case HANDOFF_DIAL:
-        answer_dial(&step->answer, handoff);
+        answer_dial(&step->answer, handoff, NULL);
         break;
     }
 }
@@ -116,11 +103,11 @@ static void on_relay_ended(struct step *step)
     struct twilio_call_relayed relayed;
     struct handoff handoff;
     struct err err;
-    if (!open_call(step))
+    if (!voice_step_open(step))
         return;
     if (twilio_call_read_relayed(arena_of(step), &step->webhook->form, &relayed, &err) != 0) {
         webhook_refuse(step->webhook, 400, err.code);
-        give_up(step);
+        voice_step_give_up(step);
         return;
     }
     if (relayed.handoff[0] == '\0') {
@@ -186,16 +173,18 @@ static void on_dialled(struct step *step)
     if (twilio_call_read(&webhook->form, &step->call, &err) != 0 ||
         twilio_call_read_dialled(&webhook->form, &dialled, &err) != 0 || id == NULL ||
         !uuid_parse(id, &dial)) {
-        if (open_call(step))
+        if (voice_step_open(step))
             relay_again(step, 0);
         return;
     }
     enum voice_dial outcome = outcome_of(&dialled);
     tell_dialled(step, &dial, outcome, dialled.duration_s);
-    if (!open_call(step))
+    if (!voice_step_open(step))
         return;
     if (outcome == VOICE_ACCEPTED)
         answer_hangup(webhook, step->channel, NULL);
+    else if (step->path.step > 0)
+        step_turn_back(step);
     else
         relay_again(step, 0);
 }
@@ -232,7 +221,7 @@ static void on_accept(struct step *step)
 
 static void on_recorded(struct step *step)
 {
-    if (open_call(step))
+    if (voice_step_open(step))
         answer_hangup(step->webhook, step->channel, step->channel->voice->goodbye);
 }
 
@@ -278,6 +267,7 @@ static const struct {
 } kinds[] = {
     {"relay-ended", on_relay_ended}, {"dialled", on_dialled},   {"whisper", on_whisper},
     {"accept", on_accept},           {"recorded", on_recorded}, {"recording", on_recording},
+    {"step", step_turn_said},        {"wait", step_turn_wait},
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
 

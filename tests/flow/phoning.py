@@ -152,6 +152,20 @@ class Engine:
     def end(self, **handoff):
         self.frame("end", handoff=json.dumps(handoff))
 
+    def answer(self, record, text=None, **handoff):
+        """The whole answer to a step of webhook mode, to the request that the record tells of."""
+        self.partition = record.value["stream_partition"]
+        more = {"text": text} if text else {}
+        if handoff:
+            more["handoff"] = json.dumps(handoff)
+        self.begin().frame("step", step=step_of(record), **more)
+        return self
+
+
+def step_of(record):
+    """Which step of webhook mode a record of ingress names."""
+    return record.value.get("step") or record.value["number"]
+
 
 class Call:
     """A call that the stand-in places."""

@@ -2,6 +2,7 @@
  * of the directory's record (docs/INTERFACES.md), defaults filled in: ingress has none of its own.
  * What is said stands in the business's own words, in full. */
 #include <string.h>
+#include <strings.h>
 
 #include "contract/directory_voice.h"
 #include "tenant_file.h"
@@ -14,12 +15,16 @@
 #define HINTS_MAX        100
 #define HINT_MAX         100
 
+/* Of the file, and of the record. */
+static const char *const modes[] = {"streaming", "webhook", NULL};
+static const char *const record_modes[] = {"relay", "gather"};
 static const char *const tts_providers[] = {"Amazon", "Google", "ElevenLabs", NULL};
 static const char *const listeners[] = {"Deepgram", "Google", NULL};
 static const char *const interruptible[] = {"any", "speech", "dtmf", "none", NULL};
 static const char *const sensitivities[] = {"high", "medium", "low", NULL};
 
 struct phone {
+    const char *mode, *not_understood;
     const char *language, *voice, *tts_provider, *transcription_provider, *speech_model;
     const struct yaml_node *languages, *hints, *fillers, *blocked;
     const char *interruptible, *interrupt_sensitivity;
@@ -29,6 +34,7 @@ struct phone {
 };
 
 static const struct field phone_fields[] = {
+    {"mode", FIELD_CHOICE, AT(phone, mode), 0, 0, false, modes}, /* first: written otherwise */
     {"language", FIELD_LANGUAGE, AT(phone, language), 0, 0, false, NULL},
     {"voice", FIELD_WORD, AT(phone, voice), 0, 0, false, NULL},
     {"tts_provider", FIELD_CHOICE, AT(phone, tts_provider), 0, 0, false, tts_providers},
@@ -46,6 +52,7 @@ static const struct field phone_fields[] = {
     {"fallback", FIELD_TEXT, AT(phone, fallback), 1, SAY_MAX, true, NULL},
     {"record_prompt", FIELD_TEXT, AT(phone, record_prompt), 1, SAY_MAX, true, NULL},
     {"still_there", FIELD_TEXT, AT(phone, still_there), 1, SAY_MAX, true, NULL},
+    {"not_understood", FIELD_TEXT, AT(phone, not_understood), 1, SAY_MAX, false, NULL},
     {"goodbye", FIELD_TEXT, AT(phone, goodbye), 1, SAY_MAX, true, NULL},
     {"blocked", FIELD_LIST, AT(phone, blocked), 0, DIRECTORY_BLOCKED_MAX, false, NULL},
     {"silence", FIELD_MS, AT(phone, silence_ms), 1000, 600000, false, NULL},
@@ -138,10 +145,25 @@ static void write_blocked(struct section *section, const struct yaml_node *list)
 
 /* ---- the whole ---- */
 
+/* Asks for it again in that language; NULL: we do not speak it. */
+static const char *not_understood_in(const char *language)
+{
+    static const char *const words[][2] = {
+        {"en", "Sorry, I did not catch that. Could you say it again?"},
+        {"es", "Perdón, no le he entendido. ¿Puede repetirlo?"},
+        {"de", "Entschuldigung, das habe ich nicht verstanden. Können Sie es wiederholen?"},
+        {"fr", "Pardon, je n'ai pas compris. Pouvez-vous répéter ?"}};
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (strncasecmp(language, words[i][0], 2) == 0)
+            return words[i][1];
+    return NULL;
+}
+
 void section_read_phone(struct section *section, const struct yaml_node *node)
 {
     static const struct section_words fillers = {.key = "fillers", .max = FILLER_MAX};
-    struct phone phone = {.language = section->file->language,
+    struct phone phone = {.mode = modes[0],
+                          .language = section->file->language,
                           .interruptible = "any",
                           .interrupt_sensitivity = "high",
                           .silence_ms = 30000,
@@ -151,9 +173,12 @@ void section_read_phone(struct section *section, const struct yaml_node *node)
         problems_add(section->problems, node->line,
                      "voice: needs tts_provider; say whose voice %.60s is", phone.voice);
     json_open_object(section->writer, NULL);
-    json_add_text(section->writer, "mode", "relay");
+    const bool webhook = strcmp(phone.mode, modes[0]) != 0;
+    if (webhook && phone.not_understood == NULL)
+        phone.not_understood = not_understood_in(phone.language);
+    json_add_text(section->writer, "mode", record_modes[webhook]);
     /* Texts in the order of the table; lists, and numbers in other units, below. */
-    for (size_t i = 0; i < COUNT(phone_fields); i++)
+    for (size_t i = 1; i < COUNT(phone_fields); i++)
         if (phone_fields[i].kind <= FIELD_CHOICE)
             section_write_fields(section, &phone_fields[i], 1, &phone);
     write_languages(section, phone.languages);

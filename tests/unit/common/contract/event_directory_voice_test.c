@@ -88,6 +88,8 @@ static void test_settings(void)
         {"no fallback", "event.member", "fallback", GONE},
         {"no record prompt", "event.member", "record_prompt", GONE},
         {"no still there", "event.member", "still_there", GONE},
+        {"not understood as usual", NULL, "not_understood", GONE},
+        {"not understood blank", "event.member", "not_understood", "\" \""},
         {"no goodbye", "event.member", "goodbye", GONE},
         {"record text", "event.member", "record", "\"yes\""},
         {"not recorded", NULL, "record", GONE},
@@ -123,6 +125,7 @@ static void test_longest_settings(void)
         {"fallback", DIRECTORY_WORDING_MAX},
         {"record_prompt", DIRECTORY_WORDING_MAX},
         {"still_there", DIRECTORY_WORDING_MAX},
+        {"not_understood", DIRECTORY_WORDING_MAX},
         {"goodbye", DIRECTORY_WORDING_MAX},
         {"hints", DIRECTORY_HINTS_MAX},
         {"voice", DIRECTORY_VOICE_MAX},
@@ -239,6 +242,7 @@ static void test_members(void)
     CU_ASSERT_STRING_EQUAL(voice->fallback, "I cannot look that up now.");
     CU_ASSERT_STRING_EQUAL(voice->record_prompt, "Please leave a message after the tone.");
     CU_ASSERT_STRING_EQUAL(voice->still_there, "Are you still there?");
+    CU_ASSERT_STRING_EQUAL(voice->not_understood, "Pardon?");
     CU_ASSERT_STRING_EQUAL(voice->goodbye, "Goodbye.");
     CU_ASSERT_TRUE(voice->record);
     CU_ASSERT_EQUAL_FATAL(voice->blocked_count, 1);
@@ -281,6 +285,7 @@ static void test_defaults(void)
     CU_ASSERT_STRING_EQUAL(out.voice->language.voice, "");
     CU_ASSERT_STRING_EQUAL(out.voice->hints, "");
     CU_ASSERT_STRING_EQUAL(out.voice->consent_line, "");
+    CU_ASSERT_STRING_EQUAL(out.voice->not_understood, "");
     CU_ASSERT_STRING_EQUAL(out.voice->transfer_caller_id, "");
     CU_ASSERT(out.voice->language_count == 0 && out.voice->blocked_count == 0);
     CU_ASSERT_FALSE(out.voice->record);

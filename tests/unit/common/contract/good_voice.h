@@ -154,6 +154,7 @@ static inline struct directory_voice a_number(void)
         .fallback = "I cannot look that up now.",
         .record_prompt = "Please leave a message after the tone.",
         .still_there = "Are you still there?",
+        .not_understood = "Pardon?",
         .goodbye = "Goodbye.",
         .record = true,
         .blocked = {"+15550003333"},

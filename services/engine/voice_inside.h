@@ -1,0 +1,37 @@
+/* Private to voice.c and voice_step.c: the voice of a call's turn. */
+#ifndef DESK_ENGINE_VOICE_INSIDE_H
+#define DESK_ENGINE_VOICE_INSIDE_H
+
+#include "base/strbuf.h"
+#include "contract/voice.h"
+#include "loop/loop.h"
+#include "voice.h"
+
+struct voice {
+    struct session *session;
+    char call_sid[48];
+    int partition;
+    int64_t number, seq; /* of the turn; of the next frame in this fence */
+    int64_t step; /* webhook mode: which one it answers, whole, when it is committed; else 0 */
+    const char *handoff; /* of that answer, in the turn's arena; NULL: none */
+    bool asks;           /* an engine before may have spoken: what was heard is asked first */
+    bool is_asking, is_cut, is_over;
+    bool is_moved;       /* the fence is of no use any more: another socket, or a frame was lost */
+    bool is_withheld;    /* the answer quotes the rules: no more of it leaves */
+    bool gap;            /* a new answer begins: a space stands before it */
+    struct speak *speak; /* of the answer that comes; NULL: none has begun */
+    struct strbuf said;  /* the reply so far */
+    struct strbuf held;  /* of an answer that may only repeat what was said */
+    char *skip;          /* what it may repeat; NULL: nothing */
+    char *heard;         /* as far as the row knows */
+    struct timer *poll, *filler;
+    struct uuid covered;           /* the tool call that the filler is for */
+    char lang[VOICE_LANG_MAX + 1]; /* that a turn of this engine has switched to; "": the usual */
+    int64_t ask_until_ms, token_ms, sent_ms;
+    int64_t sounds_ms; /* until when what has left sounds, about */
+};
+
+/* The voice of a turn that is at work in memory; NULL: there is none. */
+struct voice *voice_of(struct sessions *sessions, const struct uuid *id);
+
+#endif
