@@ -275,13 +275,6 @@ void socket_server_drain(struct socket_server *server, void (*drained)(void *arg
     timer_start(server->settle, 0, 0);
 }
 
-void socket_server_shut(struct socket_server *server, int code, const char *reason)
-{
-    for (size_t i = 0; i < server->slot_count; i++)
-        if (server->slots[i].connection != NULL && server->slots[i].connection->is_socket)
-            connection_close(server->slots[i].connection, code, reason);
-}
-
 void socket_server_free(struct socket_server **server)
 {
     struct socket_server *freed = *server;

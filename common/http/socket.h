@@ -64,7 +64,7 @@ const char *socket_handshake_header(const struct socket_handshake *handshake, co
 /* Why a socket ended. */
 enum socket_cause {
     SOCKET_BY_PEER,     /* its close frame */
-    SOCKET_BY_US,       /* socket_close, socket_server_shut */
+    SOCKET_BY_US,       /* socket_close */
     SOCKET_LOST,        /* the connection ended without a close frame */
     SOCKET_SILENT,      /* no answer to pings */
     SOCKET_PROTOCOL,    /* 1002 */
@@ -154,10 +154,6 @@ int socket_server_port(const struct socket_server *server);
 /* Handshakes get 503 from now on; open sockets live on. `drained` (may be NULL) is called once,
  * from the loop, as soon as no socket is open. Calling again is allowed and changes `drained`. */
 void socket_server_drain(struct socket_server *server, void (*drained)(void *arg), void *arg);
-
-/* socket_close of every open socket (1001 when we go away): `drained` follows within close_wait_ms
- * and what is needed to notice. */
-void socket_server_shut(struct socket_server *server, int code, const char *reason);
 
 /* Cuts every connection and frees; still open sockets get `closed` with SOCKET_STOPPED from inside.
  * Sets *server to NULL; accepts NULL. Not from inside a callback. The loop must pass once more

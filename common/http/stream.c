@@ -325,8 +325,3 @@ void stream_send(struct stream *stream, const void *bytes, size_t length)
     else if (stream->open && stream->watch != NULL)
         watch_set(stream->watch, WATCH_READ | WATCH_WRITE);
 }
-
-bool stream_is_flushed(const struct stream *stream)
-{
-    return stream->out.length == 0;
-}

@@ -67,7 +67,4 @@ void stream_close(struct stream **stream);
  * After the end it does nothing. Never calls back from inside. */
 void stream_send(struct stream *stream, const void *bytes, size_t length);
 
-/* True when nothing waits to be sent. */
-bool stream_is_flushed(const struct stream *stream);
-
 #endif

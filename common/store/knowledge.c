@@ -47,11 +47,6 @@ const char *knowledge_config_of(const char *language)
     return "simple";
 }
 
-const char *knowledge_config(size_t index)
-{
-    return index < CONFIG_COUNT ? configs[index].config : NULL;
-}
-
 const char *knowledge_kind_name(enum chunk_kind kind)
 {
     return kind == CHUNK_FAQ ? "faq" : "text";

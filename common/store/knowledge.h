@@ -55,9 +55,6 @@ extern const char *const knowledge_statements[];
  * only) for a language that it does not know. Static. */
 const char *knowledge_config_of(const char *language);
 
-/* All that knowledge_config_of may return, by index from 0; NULL at the end. */
-const char *knowledge_config(size_t index);
-
 /* ---- documents ---- */
 
 struct knowledge_document {

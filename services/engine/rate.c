@@ -54,11 +54,6 @@ void rates_free(struct rates **rates)
     *rates = NULL;
 }
 
-size_t rates_count(const struct rates *rates)
-{
-    return map_count(rates->buckets);
-}
-
 const char *rate_key(struct arena *arena, const char *tenant, const char *base_url,
                      const char *model)
 {

@@ -53,7 +53,4 @@ void rate_settle(struct rates *rates, struct rate_place *place, int64_t tokens);
 /* Forgets what nobody has used for two minutes. */
 void rates_forget(struct rates *rates, int64_t now_ms);
 
-/* How many are in memory. */
-size_t rates_count(const struct rates *rates);
-
 #endif

@@ -41,11 +41,6 @@ void speak_free(struct speak **speak)
     free(freed);
 }
 
-bool speak_is_full(const struct speak *speak)
-{
-    return speak->clean.full;
-}
-
 /* ---- tokens to characters ---- */
 
 /* Bytes of the character that begins with this one; 0 if none does. */

@@ -40,9 +40,6 @@ void speak_finish(struct speak *speak);
  * second. */
 const char *speak_next(struct speak *speak, struct arena *arena);
 
-/* True if something was dropped because the text is too long. */
-bool speak_is_full(const struct speak *speak);
-
 /* How many bytes of `text` (UTF-8, at most SPEAK_TEXT_MAX) a caller has heard who heard `heard`:
  * the same words, but spaces, case and punctuation may differ, single words may be written
  * otherwise, words that are no part of the text may stand between. Nothing in common: 0. The last

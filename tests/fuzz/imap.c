@@ -56,12 +56,6 @@ void stream_send(struct stream *stream, const void *bytes, size_t length)
     playing->tag[space - text] = '\0';
 }
 
-bool stream_is_flushed(const struct stream *stream)
-{
-    (void)stream;
-    return true;
-}
-
 /* ---- the owner ---- */
 
 static void ask(struct play *play)

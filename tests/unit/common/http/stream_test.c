@@ -90,13 +90,11 @@ static void check_echo(const char *behaviour, enum stream_security security)
     seen.stream = stream_open(&options);
     stream_send(seen.stream, sent, 1000); /* before it is open */
     stream_send(seen.stream, sent + 1000, (1 << 20) - 1000);
-    CU_ASSERT_FALSE(stream_is_flushed(seen.stream));
     run();
     CU_ASSERT_TRUE(seen.opened);
     CU_ASSERT_EQUAL(seen.bytes.length, (size_t)1 << 20);
     CU_ASSERT_EQUAL(memcmp(seen.bytes.data, sent, seen.bytes.length), 0);
     CU_ASSERT_TRUE(seen.largest <= STREAM_STRIDE);
-    CU_ASSERT_TRUE(stream_is_flushed(seen.stream));
     free(sent);
     finish(&seen);
 }

@@ -231,7 +231,6 @@ static void a_text_is_bounded(void)
     size_t total = 0;
     for (int i = 0; i < 10000; i++)
         speak_add(speak, "Some words. ", 12);
-    CU_ASSERT_TRUE(speak_is_full(speak));
     speak_finish(speak);
     const char *piece;
     while ((piece = speak_next(speak, arena)) != NULL)
