@@ -13,6 +13,7 @@
 #define TROUBLE_MAX_MS 60000
 #define SHUT_MS        60000 /* key, model or credit: only a person mends it */
 #define SHUT_MAX_MS    300000
+#define ASKED_MAX_MS   3600000 /* what a provider asks for is obeyed so far */
 #define PROBE_MAX_MS   120000
 #define PROBE_WAIT_MS  250
 #define FORGET_MS      600000
@@ -101,7 +102,7 @@ static int64_t open_for(struct breaker *breaker, int64_t now_ms, int64_t first_m
 {
     int64_t wait_ms = longer(first_ms, max_ms, breaker->opened);
     if (asked_ms > 0)
-        wait_ms = asked_ms < SHUT_MAX_MS ? asked_ms : SHUT_MAX_MS;
+        wait_ms = asked_ms < ASKED_MAX_MS ? asked_ms : ASKED_MAX_MS;
     breaker->opened++;
     breaker->until_ms = now_ms + wait_ms;
     return wait_ms;

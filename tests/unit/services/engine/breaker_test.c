@@ -95,8 +95,12 @@ static void test_told_how_long(void)
     probe = false;
     fail("a", ERR_RETRY_LATER, "llm.throttled", 0, 1500);
     CU_ASSERT_EQUAL(wait_ms("a", 0), 1500);
-    fail("b", ERR_RETRY_LATER, "llm.throttled", 0, 86400000);
-    CU_ASSERT_EQUAL(wait_ms("b", 0), 300000);
+    fail("b", ERR_RETRY_LATER, "llm.throttled", 0, 1800000);
+    CU_ASSERT_EQUAL(wait_ms("b", 0), 1800000);
+    fail("c", ERR_RETRY_LATER, "llm.throttled", 0, 86400000);
+    CU_ASSERT_EQUAL(wait_ms("c", 0), 3600000);
+    CU_ASSERT_EQUAL(wait_ms("c", 3600000), 0); /* then a single call tries it */
+    CU_ASSERT_TRUE(probe);
 }
 
 /* A prompt that is too long or refused says nothing about the model. */
