@@ -190,6 +190,11 @@ struct http_transfer *http_start(struct http_client *client, const struct http_c
     return t;
 }
 
+bool http_body_sent(const struct http_transfer *transfer)
+{
+    return transfer->body_sent;
+}
+
 void http_cancel(struct http_client *client, struct http_transfer *transfer)
 {
     unlist(transfer);

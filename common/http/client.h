@@ -88,6 +88,9 @@ struct http_call {
  * on_done, never from inside this function. Returns a handle for cancel, valid until on_done. */
 struct http_transfer *http_start(struct http_client *client, const struct http_call *call);
 
+/* Whether a byte of the request body may have left so far (http_result.body_sent). */
+bool http_body_sent(const struct http_transfer *transfer);
+
 /* Cancels: closes the connection, no callback any more. Allowed inside on_data? No: return false
  * there. */
 void http_cancel(struct http_client *client, struct http_transfer *transfer);

@@ -32,6 +32,7 @@ void llm_answer_init(struct llm_answer *answer, size_t text_max_bytes)
                                   .tokens_in = -1,
                                   .tokens_out = -1,
                                   .tokens_cached = -1,
+                                  .tokens_written = -1,
                                   .other_block = INT64_MIN};
     strbuf_init(&answer->text, text_max_bytes);
 }

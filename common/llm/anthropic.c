@@ -57,13 +57,18 @@ static void write_members(const struct llm_request *request, const struct json *
                           struct json_writer *w)
 {
     (void)extra;
-    static const struct llm_turns names = {"messages", "assistant", "content",
-                                           "text",     write_call,  write_result};
+    static const struct llm_turns names = {.array = "messages",
+                                           .assistant = "assistant",
+                                           .parts = "content",
+                                           .type = "text",
+                                           .tells_kept = true,
+                                           .write_call = write_call,
+                                           .write_result = write_result};
     json_add_text(w, "model", request->model);
     json_add_int(w, "max_tokens",
                  request->max_tokens > 0 ? request->max_tokens : MAX_TOKENS_DEFAULT);
     write_tools(request, w);
-    llm_system_write(request, "system", "text", w);
+    llm_system_write(request, &names, "system", w);
     llm_turns_write(request, &names, w);
     if (request->tool_count > 0 && request->no_more_tools) {
         json_open_object(w, "tool_choice");
@@ -102,6 +107,7 @@ static void take_usage(struct llm_answer *answer, const struct json *usage)
         json_member_int(usage, "cache_read_input_tokens", 0, INT64_MAX / 4, &cached);
         answer->tokens_in = fresh + made + cached;
         answer->tokens_cached = cached;
+        answer->tokens_written = made;
     }
     json_member_int(usage, "output_tokens", 0, INT64_MAX / 2, &answer->tokens_out);
 }

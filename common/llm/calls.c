@@ -242,6 +242,11 @@ const struct llm_tool_call *llm_calls_complete(const struct llm_answer *answer, 
     return *count > 0 ? answer->calls->complete : NULL;
 }
 
+size_t llm_calls_bytes(const struct llm_answer *answer)
+{
+    return answer->calls != NULL ? answer->calls->argument_bytes : 0;
+}
+
 size_t llm_calls_begun(const struct llm_answer *answer)
 {
     return answer->calls != NULL ? answer->calls->begun : 0;

@@ -115,10 +115,13 @@ static void write_result(const struct llm_asked *asked, struct json_writer *w)
 static void write_members(const struct llm_request *request, const struct json *extra,
                           struct json_writer *w)
 {
-    static const struct llm_turns names = {"contents", "model",    "parts",
-                                           NULL,       write_call, write_result};
+    static const struct llm_turns names = {.array = "contents",
+                                           .assistant = "model",
+                                           .parts = "parts",
+                                           .write_call = write_call,
+                                           .write_result = write_result};
     json_open_object(w, "systemInstruction");
-    llm_system_write(request, "parts", NULL, w);
+    llm_system_write(request, &names, "parts", w);
     json_close_object(w);
     write_tools(request, w);
     llm_turns_write(request, &names, w);

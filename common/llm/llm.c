@@ -43,6 +43,7 @@ struct llm_call {
     struct err err; /* what was found inside the answer */
     enum body_kind kind;
     bool failed, inside, cancelled, begun;
+    bool sent; /* what is known of a transfer that is gone */
     int64_t started_us, first_token_us;
 };
 
@@ -67,50 +68,69 @@ static void destroy(struct llm_call *call)
     free(call);
 }
 
-/* Tells the caller, who may start or cancel other calls from there, and ends. */
-static void report(struct llm_call *call, const struct http_result *http, const struct err *err)
+struct llm_result llm_look(const struct llm_call *call)
 {
     const struct llm_answer *answer = &call->answer;
-    size_t call_count;
-    const struct llm_tool_call *calls = llm_calls_complete(answer, &call_count);
     struct llm_result result = {
-        .err = err,
         .text = answer->text.data,
         .text_length = answer->text.length,
         .finish = llm_answer_finish_of(answer),
-        .calls = calls,
-        .call_count = call_count,
         .model = answer->model,
-        .request_id =
-            http != NULL && http->request_id != NULL ? http->request_id : answer->request_id,
+        .request_id = answer->request_id,
         .tokens_in = answer->tokens_in,
         .tokens_out = answer->tokens_out,
         .tokens_cached = answer->tokens_cached,
-        .connect_us = http != NULL ? http->connect_us : -1,
+        .tokens_written = answer->tokens_written,
+        .argument_bytes = llm_calls_bytes(answer),
+        .sent = call->sent || (call->transfer != NULL && http_body_sent(call->transfer)),
+        .connect_us = -1,
         .first_token_us = call->first_token_us,
         .total_us = clock_mono_us() - call->started_us,
-        .status = http != NULL ? http->status : 200,
+        .status = 200,
     };
+    result.calls = llm_calls_complete(answer, &result.call_count);
+    return result;
+}
+
+/* Tells the caller, who may start or cancel other calls from there, and ends. The transfer is over
+ * (`http`), or cancelled by now. */
+static void report(struct llm_call *call, const struct http_result *http, const struct err *err)
+{
+    struct llm_result result = llm_look(call);
+    result.err = err;
+    if (http != NULL) {
+        result.connect_us = http->connect_us;
+        result.status = http->status;
+        if (http->request_id != NULL)
+            result.request_id = http->request_id;
+    }
     unlist(call);
     call->callbacks.on_done(call->callbacks.arg, &result);
     destroy(call);
+}
+
+/* Ends a call whose transfer goes on. */
+static void cut(struct llm_call *call, const struct err *err)
+{
+    call->sent = http_body_sent(call->transfer);
+    http_cancel(call->llm->http, call->transfer);
+    call->transfer = NULL;
+    report(call, NULL, err);
 }
 
 static void on_first_token_limit(void *arg)
 {
     struct llm_call *call = arg;
     struct err err;
-    http_cancel(call->llm->http, call->transfer);
     err_set(&err, ERR_RETRY_LATER, "llm.first_token", "the model did not begin in time");
-    report(call, NULL, &err);
+    cut(call, &err);
 }
 
 static void on_after_done(void *arg)
 {
     struct llm_call *call = arg;
     struct err err;
-    http_cancel(call->llm->http, call->transfer);
-    report(call, NULL, llm_answer_judge(&call->answer, false, &err) == 0 ? NULL : &err);
+    cut(call, llm_answer_judge(&call->answer, false, &err) == 0 ? NULL : &err);
 }
 
 /* ---- reading ---- */

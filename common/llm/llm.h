@@ -25,6 +25,7 @@ struct llm *llm_new(struct loop *loop);
 void llm_free(struct llm **llm);
 
 #define LLM_TOOLS_MAX     64                 /* offered by a request */
+#define LLM_KEPT_MAX      4                  /* ends of what comes again */
 #define LLM_CALLS_MAX     16                 /* of one answer */
 #define LLM_ARGUMENTS_MAX ((size_t)32 << 10) /* of all calls of one answer, in bytes */
 
@@ -67,6 +68,11 @@ struct llm_message {
     const char *call_id;   /* LLM_TOOL: the call's id */
     const char *tool_name; /* LLM_TOOL: the call's name, or NULL */
     bool is_error;         /* LLM_TOOL: the tool failed */
+
+    /* The prompt up to here comes again in later calls: whose provider wants to be told keeps it
+     * (LLM_ANTHROPIC; others see that by themselves). Of messages of text; at most LLM_KEPT_MAX of
+     * a request are told. */
+    bool is_kept;
 };
 
 enum llm_dialect {
@@ -115,6 +121,9 @@ struct llm_result {
     const char *model;                            /* as the provider names it, or "" */
     const char *request_id;                       /* of a header, else of the answer, or "" */
     int64_t tokens_in, tokens_out, tokens_cached; /* -1: not told */
+    int64_t tokens_written; /* of tokens_in: what a cache keeps for later calls; -1: not told */
+    size_t argument_bytes;  /* of all calls so far, complete or not */
+    bool sent;              /* a byte of the prompt may have left */
     int64_t connect_us, first_token_us, total_us; /* from start; -1: not reached, or no text */
     int status;                                   /* HTTP status, 0 if none */
 };
@@ -144,6 +153,10 @@ struct llm_callbacks {
  * handle for llm_cancel, valid until on_done. */
 struct llm_call *llm_start(struct llm *llm, const struct llm_request *request,
                            const struct llm_callbacks *callbacks);
+
+/* What the call has told so far, as on_done would tell it; `err` NULL. Borrowed until the loop goes
+ * on. */
+struct llm_result llm_look(const struct llm_call *call);
 
 /* Cancels: the connection is closed, no callback any more. */
 void llm_cancel(struct llm *llm, struct llm_call *call);

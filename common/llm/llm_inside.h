@@ -51,7 +51,7 @@ struct llm_answer {
     struct llm_calls *calls; /* NULL: none so far; owned */
     int64_t other_block;     /* LLM_ANTHROPIC: index of the last block that is no call */
     char model[LLM_NAME_MAX], request_id[LLM_NAME_MAX];
-    int64_t tokens_in, tokens_out, tokens_cached;
+    int64_t tokens_in, tokens_out, tokens_cached, tokens_written;
 };
 
 /* A dialect. */
@@ -124,6 +124,7 @@ void llm_signer_write(const struct llm_request *request, struct strbuf *out);
 struct llm_turns {
     const char *array, *assistant, *parts; /* "messages", "assistant", "content" */
     const char *type;                      /* of a part of text: "text", or NULL */
+    bool tells_kept;                       /* parts say cache_control */
     void (*write_call)(const struct llm_request *request, const struct llm_asked *asked,
                        struct json_writer *w);
     void (*write_result)(const struct llm_asked *asked, struct json_writer *w);
@@ -131,9 +132,9 @@ struct llm_turns {
 void llm_turns_write(const struct llm_request *request, const struct llm_turns *names,
                      struct json_writer *w);
 
-/* Writes the system's messages as an array of parts; nothing if there are none. */
-void llm_system_write(const struct llm_request *request, const char *name, const char *type,
-                      struct json_writer *w);
+/* Writes the system's messages as an array `name` of parts; nothing if there are none. */
+void llm_system_write(const struct llm_request *request, const struct llm_turns *names,
+                      const char *name, struct json_writer *w);
 
 /* Prepares caller's storage. */
 void llm_answer_init(struct llm_answer *answer, size_t text_max_bytes);
@@ -201,6 +202,7 @@ int llm_calls_settle(struct llm_answer *answer, struct err *err);
 
 /* The complete ones, borrowed; how many were begun. */
 const struct llm_tool_call *llm_calls_complete(const struct llm_answer *answer, size_t *count);
+size_t llm_calls_bytes(const struct llm_answer *answer); /* of their arguments */
 size_t llm_calls_begun(const struct llm_answer *answer);
 
 /* Frees; sets to NULL; accepts NULL. */

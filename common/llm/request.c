@@ -62,17 +62,32 @@ void llm_request_write(const struct llm_request *request, struct strbuf *out)
     json_free(&extra);
 }
 
-static void add_part(const char *type, const char *text, struct json_writer *w)
+static void add_part(const struct llm_turns *names, const char *text, bool is_kept,
+                     struct json_writer *w)
 {
     json_open_object(w, NULL);
-    if (type != NULL)
-        json_add_text(w, "type", type);
+    if (names->type != NULL)
+        json_add_text(w, "type", names->type);
     json_add_text(w, "text", text);
+    if (is_kept && names->tells_kept) {
+        json_open_object(w, "cache_control");
+        json_add_text(w, "type", "ephemeral");
+        json_close_object(w);
+    }
     json_close_object(w);
 }
 
-void llm_system_write(const struct llm_request *request, const char *name, const char *type,
-                      struct json_writer *w)
+/* The first ones, since all that stands behind such an end begins with it. */
+static bool is_kept(const struct llm_request *request, size_t at)
+{
+    size_t before = 0;
+    for (size_t i = 0; i < at; i++)
+        before += request->messages[i].is_kept;
+    return request->messages[at].is_kept && before < LLM_KEPT_MAX;
+}
+
+void llm_system_write(const struct llm_request *request, const struct llm_turns *names,
+                      const char *name, struct json_writer *w)
 {
     bool open = false;
     for (size_t i = 0; i < request->message_count; i++) {
@@ -81,7 +96,7 @@ void llm_system_write(const struct llm_request *request, const char *name, const
         if (!open)
             json_open_array(w, name);
         open = true;
-        add_part(type, request->messages[i].text, w);
+        add_part(names, request->messages[i].text, is_kept(request, i), w);
     }
     if (open)
         json_close_array(w);
@@ -122,7 +137,7 @@ static void turn_to(struct turns *turns, enum llm_role role)
 {
     if (turns->last == LLM_SYSTEM && role == LLM_ASSISTANT) {
         open_turn(turns, LLM_USER);
-        add_part(turns->names->type, nobody_asked, turns->w);
+        add_part(turns->names, nobody_asked, false, turns->w);
     }
     if (turns->last != role)
         open_turn(turns, role);
@@ -157,7 +172,7 @@ void llm_turns_write(const struct llm_request *request, const struct llm_turns *
             continue; /* written apart, or with its call */
         turn_to(&turns, message->role);
         if (!calls || !llm_is_blank(message->text))
-            add_part(names->type, message->text, w);
+            add_part(names, message->text, is_kept(request, i), w);
         if (calls)
             write_round(&turns, i);
     }

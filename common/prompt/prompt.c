@@ -28,7 +28,14 @@ static const char sms_rules[] =
     "The channel is text messages: plain text without markup, at most 320 characters, one reply to "
     "all that the customer just wrote.";
 
-const char *const prompt_rules[PROMPT_RULES] = {platform_rules, sms_rules};
+/* `deskctl recover` asked: the customer has written nothing new. */
+static const char answer_again[] =
+    "<" MARK_DESK
+    ">\nNo model could answer when the customer wrote last, and automatic texts were sent instead. "
+    "Answer now what the customer asked. Say in your first words that this is the later answer to "
+    "the earlier message, and repeat nothing of the automatic texts.\n</" MARK_DESK ">";
+
+const char *const prompt_rules[PROMPT_RULES] = {platform_rules, sms_rules, answer_again};
 
 static const char *take(struct arena *arena, struct strbuf *out)
 {
@@ -77,13 +84,6 @@ struct talk {
     struct lines past, open;
     bool is_answered; /* somebody has said something to the customer */
 };
-
-/* `deskctl recover` asked: the customer has written nothing new. */
-static const char answer_again[] =
-    "<" MARK_DESK
-    ">\nNo model could answer when the customer wrote last, and automatic texts were sent instead. "
-    "Answer now what the customer asked. Say in your first words that this is the later answer to "
-    "the earlier message, and repeat nothing of the automatic texts.\n</" MARK_DESK ">";
 
 /* What came with a message besides its words. Of a text nothing is known but that it is there. */
 static void add_media(struct arena *arena, const struct json *media, struct strbuf *out)
@@ -375,7 +375,7 @@ int prompt_build(struct arena *arena, const struct prompt_parts *parts, struct p
                               .messages = arena_alloc(arena, room * sizeof *prompt->messages),
                               .tokens = parts->fixed->tokens + parts->tool_tokens};
     prompt->messages[prompt->count++] =
-        (struct llm_message){.role = LLM_SYSTEM, .text = parts->fixed->text};
+        (struct llm_message){.role = LLM_SYSTEM, .text = parts->fixed->text, .is_kept = true};
     const char *summary = summary_text(arena, parts);
     if (summary != NULL)
         add(prompt, &(struct llm_message){.role = LLM_USER, .text = summary});
@@ -386,6 +386,7 @@ int prompt_build(struct arena *arena, const struct prompt_parts *parts, struct p
     size_t start = past_start(past, room_for_past(parts, prompt, open), most);
     prompt->past = add_lines(arena, past, start, prompt);
     prompt->past_count = past->count - start;
+    prompt->messages[prompt->count - 1].is_kept = true; /* what follows is this moment's */
     if (past->count > 0 && (start > 0 || past->count >= PAST_MAX))
         prompt->left_out = start < past->count ? past->items[start].position
                                                : past->items[past->count - 1].position + 1;

@@ -22,8 +22,8 @@
 
 #define PROMPT_MESSAGES_MAX 128 /* of the conversation; rounds come on top */
 
-/* Our own instructions in every prompt: no reply may quote them. */
-#define PROMPT_RULES 2
+/* Our own instructions in prompts, whatever the channel: no reply may quote them. */
+#define PROMPT_RULES 3
 extern const char *const prompt_rules[PROMPT_RULES];
 
 struct prompt {

@@ -18,6 +18,11 @@ int64_t tokens_of_text(const char *text)
     return (thirds + 2) / 3;
 }
 
+int64_t tokens_of_bytes(size_t bytes)
+{
+    return ((int64_t)bytes + 2) / 3;
+}
+
 int64_t tokens_of_message(const struct llm_message *message)
 {
     int64_t tokens = AROUND + tokens_of_text(message->text);

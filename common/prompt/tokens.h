@@ -2,6 +2,7 @@
 #ifndef DESK_PROMPT_TOKENS_H
 #define DESK_PROMPT_TOKENS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "llm/llm.h"
@@ -11,6 +12,9 @@
  * and letters with accents), one of three bytes is two (Chinese, Japanese, Korean, Thai, Indic
  * scripts), one of four bytes three (emoji). Rounded up. */
 int64_t tokens_of_text(const char *text);
+
+/* The same of so many bytes of which nothing else is known. */
+int64_t tokens_of_bytes(size_t bytes);
 
 /* The same of a message with its calls, and of tools as they are described; each has 4 more for
  * what stands around it. */

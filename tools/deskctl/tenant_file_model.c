@@ -20,6 +20,7 @@ static const struct field model_fields[] = {
     {"requests_per_minute", FIELD_INT, AT(requests_per_minute), 1, VENDOR_RATE_MAX, false, NULL},
     {"tokens_per_minute", FIELD_INT, AT(tokens_per_minute), 1, VENDOR_RATE_MAX, false, NULL},
     {"price", FIELD_MAPPING, AT(price), 0, 0, false, NULL},
+    {"concurrent", FIELD_INT, AT(concurrent), 1, VENDOR_CALLS_MAX, false, NULL},
     {"max_completion_tokens", FIELD_BOOL, AT(max_completion_tokens), 0, 0, false, NULL},
     /* A turn on a text has 30 s in all. */
     {"first_token", FIELD_MS, AT(first_token_ms), 100, 30000, false, NULL},
@@ -29,12 +30,15 @@ static const struct field model_fields[] = {
 
 /* US dollars per million tokens, as in a vendor's file. */
 struct price {
-    int64_t input, cached, output;
+    int64_t input, cached, output; /* -1: unknown */
+    int64_t cache_write;           /* 0: unknown */
 };
 
 static const struct field price_fields[] = {
     {"input", FIELD_PRICE, offsetof(struct price, input), 0, VENDOR_PRICE_MAX, true, NULL},
     {"cached", FIELD_PRICE, offsetof(struct price, cached), 0, VENDOR_PRICE_MAX, false, NULL},
+    {"cache_write", FIELD_PRICE, offsetof(struct price, cache_write), 0, VENDOR_PRICE_MAX, false,
+     NULL},
     {"output", FIELD_PRICE, offsetof(struct price, output), 0, VENDOR_PRICE_MAX, true, NULL},
 };
 
@@ -95,7 +99,7 @@ static int64_t per_token(int64_t per_million)
 /* What the entry itself says stands above what the vendor's file says. */
 static void read_price(struct problems *problems, struct tenant_file_model *model)
 {
-    struct price price = {-1, -1, -1};
+    struct price price = {.input = -1, .cached = -1, .output = -1};
     if (model->price == NULL)
         return;
     fields_read(problems, model->price, "price", price_fields,
@@ -103,6 +107,7 @@ static void read_price(struct problems *problems, struct tenant_file_model *mode
     model->price_in = per_token(price.input);
     model->price_cached = per_token(price.cached);
     model->price_out = per_token(price.output);
+    model->price_written = per_token(price.cache_write);
     model->price = NULL; /* the tree goes away */
 }
 
@@ -116,6 +121,7 @@ static void take_prices(const struct vendor *vendor, struct tenant_file_model *m
     model->price_in = per_token(known->input);
     model->price_cached = per_token(known->cached);
     model->price_out = per_token(known->output);
+    model->price_written = per_token(known->cache_write);
     if (model->window == 0)
         model->window = known->window;
 }
@@ -144,6 +150,8 @@ static void take_limits(const struct vendor *vendor, struct tenant_file_model *m
         model->requests_per_minute = vendor->requests_per_minute;
     if (model->tokens_per_minute == 0)
         model->tokens_per_minute = vendor->tokens_per_minute;
+    if (model->concurrent == 0)
+        model->concurrent = vendor->concurrent;
 }
 
 /* A vendor's file describes one of its endpoints. In another dialect it is another endpoint, of

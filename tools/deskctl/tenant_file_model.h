@@ -26,8 +26,10 @@ struct tenant_file_model {
     int64_t price_in, price_cached, price_out; /* billionths of a dollar per token; -1: unknown */
     const struct yaml_node *price;             /* private */
     int line;                                  /* of the entry */
+    int64_t price_written;                     /* the same, of what a cache keeps; 0: unknown */
     int64_t window;                            /* tokens of prompt and answer; 0: unknown */
     int64_t requests_per_minute, tokens_per_minute; /* 0: not limited */
+    int64_t concurrent;                             /* calls at once; 0: not limited */
     bool max_completion_tokens;                     /* the vendor calls the limit so */
     bool stream_usage, echo_reasoning;
 };

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define FIELDS_COUNT 21
+#define FIELDS_COUNT 23
 
 /* ---- fields ---- */
 
@@ -58,10 +58,12 @@ static void fields_of(struct arena *arena, const struct tenant_file_model *model
         {"race_after_ms", not_negative(arena, model->race_after_ms), true},
         {"price_in", not_negative(arena, model->price_in), true},
         {"price_cached", not_negative(arena, model->price_cached), true},
+        {"price_written", at_least_one(arena, model->price_written), true},
         {"price_out", not_negative(arena, model->price_out), true},
         {"window", at_least_one(arena, model->window), true},
         {"requests_per_minute", at_least_one(arena, model->requests_per_minute), true},
         {"tokens_per_minute", at_least_one(arena, model->tokens_per_minute), true},
+        {"concurrent", at_least_one(arena, model->concurrent), true},
     };
     memcpy(fields, list, sizeof list);
 }

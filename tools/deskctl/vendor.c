@@ -117,6 +117,8 @@ static void print_vendor(struct desk *desk, const struct vendor *vendor, struct 
                       vendor->requests_per_minute);
     if (vendor->tokens_per_minute > 0)
         strbuf_printf(out, "  at most %" PRId64 " tokens a minute\n", vendor->tokens_per_minute);
+    if (vendor->concurrent > 0)
+        strbuf_printf(out, "  at most %" PRId64 " calls at once\n", vendor->concurrent);
     if (vendor->extra != NULL)
         strbuf_printf(out, "  extra %s\n", vendor->extra);
     strbuf_printf(out, "  default model %s\n",
@@ -140,6 +142,8 @@ static void write_model(struct json_writer *writer, struct arena *arena,
     json_add_text(writer, "model", model->model);
     write_price(writer, arena, "input", model->input);
     write_price(writer, arena, "cached", model->cached);
+    if (model->cache_write > 0)
+        write_price(writer, arena, "cache_write", model->cache_write);
     write_price(writer, arena, "output", model->output);
     if (model->window > 0)
         json_add_int(writer, "window", model->window);
@@ -172,6 +176,8 @@ static void write_vendor(struct desk *desk, const struct vendor *vendor, struct 
         json_add_int(&writer, "requests_per_minute", vendor->requests_per_minute);
     if (vendor->tokens_per_minute > 0)
         json_add_int(&writer, "tokens_per_minute", vendor->tokens_per_minute);
+    if (vendor->concurrent > 0)
+        json_add_int(&writer, "concurrent", vendor->concurrent);
     json_add_text(&writer, "default_model", vendor->default_model);
     json_add_text(&writer, "priced", vendor->priced);
     json_open_array(&writer, "models");

@@ -47,6 +47,7 @@ static const struct field vendor_fields[] = {
      false, NULL},
     {"tokens_per_minute", FIELD_INT, AT(draft, vendor.tokens_per_minute), 1, VENDOR_RATE_MAX, false,
      NULL},
+    {"concurrent", FIELD_INT, AT(draft, vendor.concurrent), 1, VENDOR_CALLS_MAX, false, NULL},
     {"models", FIELD_LIST, AT(draft, models), 0, VENDOR_MODELS_MAX, false, NULL},
 };
 
@@ -54,6 +55,7 @@ static const struct field model_fields[] = {
     {"model", FIELD_NAME, AT(vendor_model, model), 0, 0, true, NULL},
     {"input", FIELD_PRICE, AT(vendor_model, input), 0, VENDOR_PRICE_MAX, false, NULL},
     {"cached", FIELD_PRICE, AT(vendor_model, cached), 0, VENDOR_PRICE_MAX, false, NULL},
+    {"cache_write", FIELD_PRICE, AT(vendor_model, cache_write), 0, VENDOR_PRICE_MAX, false, NULL},
     {"output", FIELD_PRICE, AT(vendor_model, output), 0, VENDOR_PRICE_MAX, false, NULL},
     {"window", FIELD_INT, AT(vendor_model, window), 1, WINDOW_MAX, false, NULL},
     {"note", FIELD_TEXT, AT(vendor_model, note), 1, 200, false, NULL},
@@ -119,7 +121,8 @@ static void read_headers(struct problems *problems, const struct yaml_node *list
 static void check_model(struct problems *problems, const struct yaml_node *node,
                         const struct vendor *vendor, const struct vendor_model *model)
 {
-    bool priced = model->input >= 0 || model->cached >= 0 || model->output >= 0;
+    bool priced = model->input >= 0 || model->cached >= 0 || model->output >= 0 ||
+                  yaml_get(node, "cache_write") != NULL;
     if (priced && (yaml_get(node, "input") == NULL || yaml_get(node, "output") == NULL))
         problems_add(problems, node->line,
                      "a price needs both input: and output:; add the other, or remove it");

@@ -14,10 +14,12 @@
 #define VENDOR_MODELS_MAX  64
 #define VENDOR_RATE_MAX    1000000000      /* a minute */
 #define VENDOR_PRICE_MAX   (10000 * 10000) /* 10,000 dollars per million tokens */
+#define VENDOR_CALLS_MAX   100000          /* at once */
 
 struct vendor_model {
     const char *model;
     int64_t input, cached, output; /* ten-thousandths of a dollar per million tokens; -1: unknown */
+    int64_t cache_write;           /* the same, of input that the cache keeps; 0: unknown */
     int64_t window;                /* tokens; 0: unknown */
     const char *note;              /* "" if none */
 };
@@ -33,6 +35,7 @@ struct vendor {
     const char *default_model; /* NULL: none */
     const char *priced;        /* date of the prices, "2026-09-23"; NULL: none known */
     int64_t requests_per_minute, tokens_per_minute; /* of a tenant's account; 0: not limited */
+    int64_t concurrent;                             /* calls at once, likewise */
     struct vendor_model *models;
     size_t model_count;
     bool key_required;

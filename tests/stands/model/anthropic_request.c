@@ -14,6 +14,7 @@
 
 /* From this version on requests have no sampling fields. */
 #define WITHOUT_SAMPLING "2026-10-21"
+#define CACHE_MARKS_MAX  4
 
 /* Refuses members that are unknown, of the wrong kind or missing: of the rows those before
  * `required` must be there. `where` is "" at the top, else it ends with a point. */
@@ -271,6 +272,34 @@ static bool read_system(struct chat *chat, const cJSON *system)
     return true;
 }
 
+/* Marks of what the service shall keep: each says how long, and there are not many. */
+static bool check_cache(struct chat *chat, const cJSON *node, size_t *count)
+{
+    const cJSON *child;
+    if (node && node->string && strcmp(node->string, "cache_control") == 0) {
+        const char *type = fields_text(node, "type");
+        const char *ttl = fields_text(node, "ttl");
+        if (!type || strcmp(type, "ephemeral") != 0)
+            return chat_refuse(chat, NULL, "cache_control.type: Input should be 'ephemeral'");
+        if (ttl && strcmp(ttl, "5m") != 0 && strcmp(ttl, "1h") != 0)
+            return chat_refuse(chat, NULL, "cache_control.ttl: Input should be '5m' or '1h'");
+        if (++*count > CACHE_MARKS_MAX)
+            return chat_refuse(chat, NULL,
+                               "A maximum of %d blocks with cache_control may be provided. "
+                               "Found %zu.",
+                               CACHE_MARKS_MAX, *count);
+        return true;
+    }
+    if (node && node->string && strcmp(node->string, "input") == 0)
+        return true; /* the model's own words */
+    cJSON_ArrayForEach(child, node)
+    {
+        if (!check_cache(chat, child, count))
+            return false;
+    }
+    return true;
+}
+
 static bool check_version(struct chat *chat, const char *version)
 {
     static const char *const known[] = {"2023-01-01", "2023-06-01", WITHOUT_SAMPLING};
@@ -313,8 +342,9 @@ void anthropic_request_read(struct chat *chat, const struct stand_exchange *x, c
                                          {"top_k", FIELD_INTEGER},
                                          {NULL, FIELD_ANY}};
     const char *version = stand_exchange_header(x, "anthropic-version");
+    size_t marks = 0;
     if (!check_version(chat, version) || !check(chat, root, table, 3, "") ||
-        !check_sampling(chat, root, version))
+        !check_sampling(chat, root, version) || !check_cache(chat, root, &marks))
         return;
     const char *model = fields_text(root, "model");
     chat_set_model(chat, model, strlen(model));

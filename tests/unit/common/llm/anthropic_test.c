@@ -117,6 +117,7 @@ static void test_facts(void)
     CU_ASSERT_EQUAL(usual.tokens_in, 12);
     CU_ASSERT_EQUAL(usual.tokens_out, 9);
     CU_ASSERT_EQUAL(usual.tokens_cached, 4);
+    CU_ASSERT_EQUAL(usual.tokens_written, 3);
     CU_ASSERT_STRING_EQUAL(usual.model, "c-1");
     CU_ASSERT_STRING_EQUAL(usual.request_id, "req_1");
     CU_ASSERT_EQUAL(whole.tokens_in, 12);
@@ -192,6 +193,50 @@ static void test_request(void)
     secret_free(&key);
 }
 
+/* What `cache_control` the parts of a list say: "-" none, "e" ephemeral. */
+static const char *marks_of(const struct json *list, char marks[16])
+{
+    size_t count = 0;
+    for (const struct json *p = json_first(list); p != NULL; p = json_next(p)) {
+        const struct json *mark = json_member(p, "cache_control");
+        const char *type = json_member_text(mark, "type");
+        marks[count++] = mark == NULL                                     ? '-'
+                         : type != NULL && strcmp(type, "ephemeral") == 0 ? 'e'
+                                                                          : '?';
+    }
+    marks[count] = '\0';
+    return marks;
+}
+
+/* The ends of what comes again are told, four at most: the first ones. */
+static void test_cache_marks(void)
+{
+    struct llm_message messages[] = {
+        {.role = LLM_SYSTEM, .text = "rules", .is_kept = true},
+        {.role = LLM_USER, .text = "When?"},
+        {.role = LLM_USER, .text = "And where?", .is_kept = true},
+        {.role = LLM_ASSISTANT, .text = "Soon.", .is_kept = true},
+        {.role = LLM_USER, .text = "a"},
+        {.role = LLM_USER, .text = "b", .is_kept = true},
+        {.role = LLM_USER, .text = "c", .is_kept = true},
+        {.role = LLM_USER, .text = "d"},
+    };
+    char marks[16];
+    struct outcome o = {0};
+    start(&o, "usual",
+          (struct llm_request){.dialect = LLM_ANTHROPIC, .messages = messages, .message_count = 8});
+    run();
+    struct json *body = last_body();
+    const struct json *turn = json_first(json_member(body, "messages"));
+    CU_ASSERT_STRING_EQUAL(marks_of(json_member(body, "system"), marks), "e");
+    CU_ASSERT_STRING_EQUAL(marks_of(json_member(turn, "content"), marks), "-e");
+    turn = json_next(turn);
+    CU_ASSERT_STRING_EQUAL(marks_of(json_member(turn, "content"), marks), "e");
+    turn = json_next(turn);
+    CU_ASSERT_STRING_EQUAL(marks_of(json_member(turn, "content"), marks), "-e--");
+    json_free(&body);
+}
+
 int main(void)
 {
     script_list = scripts;
@@ -202,5 +247,6 @@ int main(void)
     CU_add_test(suite, "every script", test_scripts);
     CU_add_test(suite, "tokens, model, time to wait", test_facts);
     CU_add_test(suite, "the request", test_request);
+    CU_add_test(suite, "ends of what comes again", test_cache_marks);
     return run_tests();
 }

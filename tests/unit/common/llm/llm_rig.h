@@ -30,7 +30,9 @@ struct outcome {
     enum err_class class;
     enum llm_finish finish;
     int status, provider_status;
-    int64_t tokens_in, tokens_out, tokens_cached, first_token_us, retry_after_ms;
+    int64_t tokens_in, tokens_out, tokens_cached, tokens_written, first_token_us, retry_after_ms;
+    size_t argument_bytes;
+    bool sent;
     struct llm_call *call;
 };
 
@@ -98,6 +100,9 @@ static void on_done(void *arg, const struct llm_result *result)
     o->tokens_in = result->tokens_in;
     o->tokens_out = result->tokens_out;
     o->tokens_cached = result->tokens_cached;
+    o->tokens_written = result->tokens_written;
+    o->argument_bytes = result->argument_bytes;
+    o->sent = result->sent;
     o->first_token_us = result->first_token_us;
     if (--waiting == 0)
         loop_stop(loop);

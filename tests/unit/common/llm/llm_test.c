@@ -246,6 +246,7 @@ static void test_slow(void)
     start(&total, "stalls", (struct llm_request){.first_token_ms = 15000, .total_ms = 80});
     run();
     CU_ASSERT_STRING_EQUAL(hangs.code, "llm.first_token");
+    CU_ASSERT_TRUE(dies.sent && open.sent);
     CU_ASSERT_EQUAL(hangs.class, ERR_RETRY_LATER);
     CU_ASSERT_STRING_EQUAL(stalls.code, "http.timeout");
     CU_ASSERT_STRING_EQUAL(dies.code, "llm.truncated");
@@ -269,6 +270,7 @@ static void test_unreachable(void)
     llm_start(llm, &request, &callbacks);
     run();
     CU_ASSERT_STRING_EQUAL(o.code, "http.connect");
+    CU_ASSERT_FALSE(o.sent);
     CU_ASSERT_EQUAL(o.class, ERR_RETRY_LATER);
     CU_ASSERT_STRING_EQUAL(url.code, "llm.config");
     CU_ASSERT_EQUAL(url.class, ERR_FALL_BACK);

@@ -207,6 +207,12 @@ static void turns_share_the_longest_prefix(void)
         build(&(struct prompt_parts){.told = "It is now 10:05.\n", .context = talk(100, 8, 10)});
     CU_ASSERT_EQUAL(before.past_count, 6);
     CU_ASSERT_EQUAL(shared(&before, &after), 1 + before.past_count);
+    /* Which is told to providers that want to know, and what all turns of a version begin with. */
+    for (size_t i = 0; i < before.count; i++)
+        CU_ASSERT_EQUAL(before.messages[i].is_kept, i == 0 || i == before.past_count);
+    struct prompt first = build(&(struct prompt_parts){.context = talk(100, 0, 10)});
+    for (size_t i = 0; i < first.count; i++)
+        CU_ASSERT_EQUAL(first.messages[i].is_kept, i == 0);
 }
 
 /* When older messages are left out, the past does not begin at another message in each turn. */

@@ -653,6 +653,9 @@ class RefusalTest(StandCase):
             ("without `tool_result`", after_call(text)),
             ("must come first", after_call(text, result)),
             ("without `tool_result`", after_call({**result, "tool_use_id": "u"})),
+            ("cache_control.type", blocks({**text, "cache_control": {"type": "for ever"}})),
+            ("cache_control.ttl", blocks({**text, "cache_control": {"type": "ephemeral", "ttl": "1d"}})),
+            ("A maximum of 4 blocks", blocks(*[{**text, "cache_control": {"type": "ephemeral"}}] * 5)),
             ("system: Input", lambda body: body.update(system=[call]))])
 
     def test_anthropic_version(self):

@@ -14,8 +14,8 @@ static char path[64];
 static struct arena *arena;
 
 static struct vendor_model acme_models[] = {
-    {"acme-1", 7500, 375, 120000, 128000, ""},
-    {"acme-2", 1, -1, 3, 0, ""},
+    {"acme-1", 7500, 375, 120000, 9375, 128000, ""},
+    {"acme-2", 1, -1, 3, 0, 0, ""},
 };
 static struct vendor vendor_items[] = {
     {.name = "acme",
@@ -30,6 +30,7 @@ static struct vendor vendor_items[] = {
      .model_count = 2,
      .requests_per_minute = 60,
      .tokens_per_minute = 30000,
+     .concurrent = 8,
      .key_required = true,
      .max_completion_tokens = true,
      .temperature = true},
@@ -134,17 +135,18 @@ static void test_prices(void)
 {
     static const struct {
         const char *entry;
-        int64_t in, cached, out;
+        int64_t in, cached, out, written;
     } cases[] = {
-        {"{vendor: acme, key: env:DESK_TEST_KEY}", 750, 38, 12000},
-        {"{vendor: acme, key: env:DESK_TEST_KEY, model: acme-2}", 1, -1, 1},
-        {"{vendor: acme, key: env:DESK_TEST_KEY, model: acme-3}", -1, -1, -1},
-        {"{vendor: acme, key: env:DESK_TEST_KEY, base_url: \"https://proxy\"}", 750, 38, 12000},
-        {"{model: acme-1, base_url: \"https://api.acme.example/v1\"}", -1, -1, -1},
+        {"{vendor: acme, key: env:DESK_TEST_KEY}", 750, 38, 12000, 938},
+        {"{vendor: acme, key: env:DESK_TEST_KEY, model: acme-2}", 1, -1, 1, 0},
+        {"{vendor: acme, key: env:DESK_TEST_KEY, model: acme-3}", -1, -1, -1, 0},
+        {"{vendor: acme, key: env:DESK_TEST_KEY, base_url: \"https://proxy\"}", 750, 38, 12000,
+         938},
+        {"{model: acme-1, base_url: \"https://api.acme.example/v1\"}", -1, -1, -1, 0},
         {"{model: m, base_url: \"https://a\", price: {input: 0.75, output: 4.5, cached: 0.0375}}",
-         750, 38, 4500},
-        {"{model: m, base_url: \"https://a\", price: {input: 0, output: 0}}", 0, -1, 0},
-        {"{vendor: acme, key: env:DESK_TEST_KEY, price: {input: 1, output: 2}}", 1000, -1, 2000},
+         750, 38, 4500, 0},
+        {"{model: m, base_url: \"https://a\", price: {input: 0, output: 0}}", 0, -1, 0, 0},
+        {"{vendor: acme, key: env:DESK_TEST_KEY, price: {input: 1, output: 2}}", 1000, -1, 2000, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct problems problems;
@@ -153,6 +155,7 @@ static void test_prices(void)
         CU_ASSERT_STRING_EQUAL(problems.text.data, "");
         CU_ASSERT_EQUAL(file.models[0].price_in, cases[i].in);
         CU_ASSERT_EQUAL(file.models[0].price_cached, cases[i].cached);
+        CU_ASSERT_EQUAL(file.models[0].price_written, cases[i].written);
         CU_ASSERT_EQUAL(file.models[0].price_out, cases[i].out);
         tenant_file_fini(&file);
         strbuf_fini(&problems.text);
@@ -228,15 +231,17 @@ static void test_limits(void)
 {
     static const struct {
         const char *entry;
-        int64_t requests, tokens;
+        int64_t requests, tokens, concurrent;
     } cases[] = {
-        {"{vendor: acme, key: env:DESK_TEST_KEY}", 60, 30000},
-        {"{vendor: acme, key: env:DESK_TEST_KEY, tokens_per_minute: 500}", 60, 500},
-        {"{vendor: acme, key: env:DESK_TEST_KEY, requests_per_minute: 5}", 5, 30000},
+        {"{vendor: acme, key: env:DESK_TEST_KEY}", 60, 30000, 8},
+        {"{vendor: acme, key: env:DESK_TEST_KEY, tokens_per_minute: 500}", 60, 500, 8},
+        {"{vendor: acme, key: env:DESK_TEST_KEY, requests_per_minute: 5}", 5, 30000, 8},
+        {"{vendor: acme, key: env:DESK_TEST_KEY, concurrent: 2}", 60, 30000, 2},
         {"{vendor: acme, key: env:DESK_TEST_KEY, dialect: gemini, base_url: \"https://a\"}", 60,
-         30000},
-        {"{vendor: home, model: m}", 0, 0},
-        {"{base_url: \"https://a\", model: m, requests_per_minute: 7}", 7, 0},
+         30000, 8},
+        {"{vendor: home, model: m}", 0, 0, 0},
+        {"{base_url: \"https://a\", model: m, requests_per_minute: 7}", 7, 0, 0},
+        {"{base_url: \"https://a\", model: m, concurrent: 3}", 0, 0, 3},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct problems problems;
@@ -245,6 +250,7 @@ static void test_limits(void)
         CU_ASSERT_STRING_EQUAL(problems.text.data, "");
         CU_ASSERT_EQUAL(file.models[0].requests_per_minute, cases[i].requests);
         CU_ASSERT_EQUAL(file.models[0].tokens_per_minute, cases[i].tokens);
+        CU_ASSERT_EQUAL(file.models[0].concurrent, cases[i].concurrent);
         tenant_file_fini(&file);
         strbuf_fini(&problems.text);
     }
@@ -279,6 +285,7 @@ static const struct {
     {"vendor: acme, key: env:DESK_TEST_KEY, price: {input: 1}", "price needs output:", "add it"},
     {"vendor: acme, key: env:DESK_TEST_KEY, price: {input: 1, output: -2}", "output: \"-2\"",
      "at most four decimal places"},
+    {"vendor: acme, key: env:DESK_TEST_KEY, concurrent: 0", "\"0\"", "1 to 100000"},
     {"vendor: acme, key: env:DESK_TEST_KEY, total: 1s", "shorter than first_token", "longer"},
     {"vendor: acme, key: env:DESK_TEST_KEY, race_after: 8s", "not within first_token", "0ms"},
 };

@@ -175,9 +175,9 @@ static void test_rich_entry(void)
     /* What an entry does not have is not written. */
     const struct json *plain = json_first(list);
     static const char *const absent[] = {
-        "vendor",       "headers",   "extra",  "stream_usage",        "price_in",
-        "price_cached", "price_out", "window", "requests_per_minute", "tokens_per_minute",
-        "race_after_ms"};
+        "vendor",        "headers",    "extra",        "stream_usage",        "price_in",
+        "price_cached",  "price_out",  "window",       "requests_per_minute", "tokens_per_minute",
+        "race_after_ms", "concurrent", "price_written"};
     for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++)
         CU_ASSERT_PTR_NULL(json_member(plain, absent[i]));
     second(&row, &plan);
@@ -235,6 +235,8 @@ static void test_each_member_counts(void)
         "requests_per_minute",
         "tokens_per_minute",
         "race_after_ms",
+        "concurrent",
+        "price_written",
         "echo_reasoning",
     };
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
@@ -260,18 +262,14 @@ static void test_each_member_counts(void)
             model->max_completion_tokens = false;
         else if (i == 10)
             model->stream_usage = true;
-        else if (i == 20)
+        else if (i == 22)
             model->echo_reasoning = true;
         else
-            ++*(int64_t *[]){&model->first_token_ms,
-                             &model->total_ms,
-                             &model->price_in,
-                             &model->price_cached,
-                             &model->price_out,
-                             &model->window,
-                             &model->requests_per_minute,
-                             &model->tokens_per_minute,
-                             &model->race_after_ms}[i - 11];
+            ++*(int64_t *[]){
+                &model->first_token_ms,      &model->total_ms,          &model->price_in,
+                &model->price_cached,        &model->price_out,         &model->window,
+                &model->requests_per_minute, &model->tokens_per_minute, &model->race_after_ms,
+                &model->concurrent,          &model->price_written}[i - 11];
         second(&row, &plan);
         CU_ASSERT_EQUAL_FATAL(plan.change_count, 1);
         CU_ASSERT_STRING_EQUAL(plan.changes[0].field,
