@@ -25,6 +25,7 @@
 #define PRICE_MAX     100000000 /* a tenth of a dollar a token */
 #define WINDOW_MAX    100000000
 #define RATE_MAX      1000000000
+#define CALLS_MAX     100000
 #define KEY_SIZE      (2 * UUID_TEXT_SIZE + 12)
 
 struct entry {
@@ -169,6 +170,7 @@ static int read_model(struct entry *entry, const struct json *from, struct err *
         .race_after_ms = -1,
         .price_in = -1,
         .price_cached = -1,
+        .price_written = -1,
         .price_out = -1,
     };
     int64_t number = 0;
@@ -184,8 +186,10 @@ static int read_model(struct entry *entry, const struct json *from, struct err *
     json_member_int(from, "race_after_ms", 0, 600000, &model.race_after_ms);
     json_member_int(from, "requests_per_minute", 1, RATE_MAX, &model.rate.requests);
     json_member_int(from, "tokens_per_minute", 1, RATE_MAX, &model.rate.tokens);
+    json_member_int(from, "concurrent", 1, CALLS_MAX, &model.concurrent);
     json_member_int(from, "price_in", 0, PRICE_MAX, &model.price_in);
     json_member_int(from, "price_cached", 0, PRICE_MAX, &model.price_cached);
+    json_member_int(from, "price_written", 0, PRICE_MAX, &model.price_written);
     json_member_int(from, "price_out", 0, PRICE_MAX, &model.price_out);
     const char *wrapped = json_member_text(from, "key_wrapped");
     if (wrapped != NULL && wrapped[0] != '\0' && open_key(entry, wrapped, &model.key, err) != 0)

@@ -39,7 +39,9 @@ struct assistant_model {
     int64_t first_token_ms, total_ms;
     int64_t race_after_ms; /* on a call the next model is asked, too; 0: never, -1: race.h's way */
     struct rate_limits rate;
+    int64_t concurrent; /* calls at once of the tenant's account; 0: not limited */
     int64_t price_in, price_cached, price_out; /* billionths of a dollar a token; -1: not known */
+    int64_t price_written; /* the same, of input that a cache keeps for later calls */
 };
 
 struct assistant_tools {

@@ -49,6 +49,22 @@ bool budget_is_set(const struct usage_limits *limits)
 
 /* ---- the worst case ---- */
 
+/* By the dearest way to read: all of it may be new to the provider's cache. */
+struct usage_amounts budget_of_call(const struct assistant_model *model, int64_t in, int64_t out)
+{
+    const int64_t written = calls_price_written(model);
+    const int64_t price = written > model->price_in ? written : model->price_in;
+    return (struct usage_amounts){.tokens = in + out,
+                                  .cost = in * (price > 0 ? price : 0) +
+                                          out * (model->price_out > 0 ? model->price_out : 0)};
+}
+
+static void keep_dearer(struct usage_amounts *most, const struct usage_amounts *other)
+{
+    most->tokens = other->tokens > most->tokens ? other->tokens : most->tokens;
+    most->cost = other->cost > most->cost ? other->cost : most->cost;
+}
+
 struct usage_amounts budget_worst(const struct assistant *assistant, int64_t prompt_tokens,
                                   const struct rounds *rounds, bool raced)
 {
@@ -61,13 +77,10 @@ struct usage_amounts budget_worst(const struct assistant *assistant, int64_t pro
         /* each prompt holds the rounds before it */
         const int64_t in =
             calls * prompt_tokens + (answer + ROUND_TOKENS) * (calls * (calls - 1) / 2);
-        const int64_t out = calls * answer;
-        const int64_t in_cost = in * (model->price_in > 0 ? model->price_in : 0);
-        const int64_t cost = in_cost + out * (model->price_out > 0 ? model->price_out : 0);
-        worst.tokens = in + out > worst.tokens ? in + out : worst.tokens;
-        worst.cost = cost > worst.cost ? cost : worst.cost;
-        lost.tokens = in > lost.tokens ? in : lost.tokens;
-        lost.cost = in_cost > lost.cost ? in_cost : lost.cost;
+        const struct usage_amounts all = budget_of_call(model, in, calls * answer);
+        const struct usage_amounts read = budget_of_call(model, in, 0);
+        keep_dearer(&worst, &all);
+        keep_dearer(&lost, &read);
     }
     if (raced) {
         worst.tokens += lost.tokens;

@@ -19,10 +19,15 @@ struct usage_limits budget_read(const struct json *budgets);
 /* Whether any limit is set. */
 bool budget_is_set(const struct usage_limits *limits);
 
+/* What a call of that model costs at most that reads and writes so many tokens. A model without
+ * prices costs nothing. Pure. */
+struct assistant_model;
+struct usage_amounts budget_of_call(const struct assistant_model *model, int64_t in, int64_t out);
+
 /* What a turn may use at most from a prompt of so many tokens on, tools included: as many rounds as
  * it has room for, each with an answer of the greatest length, by the dearest model of the chain;
  * and the longest reply. Where each model is raced (race.h), also the prompts of those that lose,
- * of whose answers nothing counts. Models without prices cost nothing. Pure. */
+ * of whose answers nothing counts. Pure. */
 struct usage_amounts budget_worst(const struct assistant *assistant, int64_t prompt_tokens,
                                   const struct rounds *rounds, bool raced);
 

@@ -2,6 +2,7 @@
  * recompute of the turn. think.c calls it. */
 #include "assistants.h"
 #include "counters.h"
+#include "prompt/tokens.h"
 #include "session.h"
 
 #include <string.h>
@@ -52,8 +53,8 @@ struct turn_llm_call calls_empty(const char *outcome)
 static struct turn_llm_call fresh_call(const struct session *session, const char *outcome)
 {
     struct turn_llm_call call = calls_empty(outcome);
-    call.queue_ms = session->queue_ms;
-    call.started_ms = session->call_started_ms;
+    call.queue_ms = session->asked.queue_ms;
+    call.started_ms = session->asked.call_started_ms;
     return call;
 }
 
@@ -96,27 +97,27 @@ static const char *finish_name(enum llm_finish finish)
     return names[finish];
 }
 
-/* In billionths of a dollar; -1 while a count or a price is not known. */
-static int64_t cost_of(const struct assistant_model *model, const struct turn_llm_call *call)
+/* Anthropic charges a quarter more for them; who else tells of them has no price of its own. */
+int64_t calls_price_written(const struct assistant_model *model)
 {
-    int64_t cached = call->tokens_cached > 0 ? call->tokens_cached : 0;
-    if (call->tokens_in < cached || call->tokens_out < 0 || model->price_in < 0 ||
-        model->price_out < 0)
-        return -1;
-    int64_t price_cached = model->price_cached >= 0 ? model->price_cached : model->price_in;
-    return (call->tokens_in - cached) * model->price_in + cached * price_cached +
-           call->tokens_out * model->price_out;
+    if (model->price_written >= 0 || model->price_in < 0)
+        return model->price_written;
+    return model->dialect == LLM_ANTHROPIC ? (model->price_in * 5 + 3) / 4 : model->price_in;
 }
 
-static void name_call(struct session *session, const struct assistant *assistant,
-                      struct turn_llm_call *call, const char *model)
+/* In billionths of a dollar; -1 while a count or a price is not known. What was read from a cache
+ * and what was written to it are parts of what went in, with prices of their own. */
+static int64_t cost_of(const struct assistant_model *model, const struct turn_llm_call *call,
+                       int64_t written)
 {
-    if (assistant == NULL)
-        return;
-    const struct assistant_model *used = &assistant->models[session->model_index];
-    call->provider = arena_strdup(session->calls_arena, used->provider);
-    call->model = arena_strdup(session->calls_arena, model[0] != '\0' ? model : used->model);
-    call->cost = cost_of(used, call);
+    const int64_t cached = call->tokens_cached > 0 ? call->tokens_cached : 0;
+    const int64_t kept = written > 0 ? written : 0;
+    if (call->tokens_in < cached + kept || call->tokens_out < 0 || model->price_in < 0 ||
+        model->price_out < 0)
+        return -1;
+    const int64_t price_cached = model->price_cached >= 0 ? model->price_cached : model->price_in;
+    return (call->tokens_in - cached - kept) * model->price_in + cached * price_cached +
+           kept * calls_price_written(model) + call->tokens_out * model->price_out;
 }
 
 static void count_call(const struct llm_result *result)
@@ -131,56 +132,103 @@ static int64_t believed(int64_t tokens)
     return tokens > TOKENS_MAX ? -1 : tokens;
 }
 
-/* What the result says, but for whom it comes from. */
-static void fill_call(struct arena *arena, const struct llm_result *result,
-                      struct turn_llm_call *call)
+/* An answer that was refused was not begun, and is not billed. Who gave up waiting for the model
+ * may have had it work. */
+static bool may_be_billed(const struct llm_result *result)
 {
-    call->error_code = arena_strdup(arena, result->err != NULL ? result->err->code : "");
-    call->finish = result->err == NULL ? finish_name(result->finish) : "";
-    call->request_id = arena_strdup(arena, result->request_id);
+    static const int waited[] = {408, 504, 524};
+    if (!result->sent)
+        return false;
+    for (size_t i = 0; i < sizeof waited / sizeof *waited; i++)
+        if (result->status == waited[i])
+            return true;
+    return result->status < 300;
+}
+
+/* What nobody told of a call is estimated, from what left and what came: a budget that counts it as
+ * nothing is no limit. */
+static void count_tokens(const struct llm_result *result, int64_t prompt_tokens,
+                         struct turn_llm_call *call)
+{
     call->tokens_in = believed(result->tokens_in);
     call->tokens_out = believed(result->tokens_out);
     call->tokens_cached = believed(result->tokens_cached);
+    if (!may_be_billed(result))
+        return;
+    if (call->tokens_in < 0)
+        call->tokens_in = prompt_tokens;
+    if (call->tokens_out < 0)
+        call->tokens_out = tokens_of_text(result->text) + tokens_of_bytes(result->argument_bytes);
+}
+
+/* What the result says of a call of that model; NULL: not known. */
+static void fill_call(struct arena *arena, const struct assistant_model *model,
+                      const struct llm_result *result, int64_t prompt_tokens,
+                      struct turn_llm_call *call)
+{
+    count_tokens(result, prompt_tokens, call);
+    if (model == NULL)
+        return;
+    call->provider = arena_strdup(arena, model->provider);
+    call->model = arena_strdup(arena, result->model[0] != '\0' ? result->model : model->model);
+    call->cost = cost_of(model, call, believed(result->tokens_written));
+}
+
+/* And how it ended. */
+static void end_call(struct arena *arena, const struct llm_result *result,
+                     struct turn_llm_call *call)
+{
+    count_call(result);
+    call->outcome = result->err == NULL ? "answered" : "failed";
+    call->error_code = arena_strdup(arena, result->err != NULL ? result->err->code : "");
+    call->finish = result->err == NULL ? finish_name(result->finish) : "";
+    call->request_id = arena_strdup(arena, result->request_id);
     call->connect_ms = to_ms(result->connect_us);
     call->first_token_ms = to_ms(result->first_token_us);
     call->total_ms = to_ms(result->total_us);
 }
 
+static const struct assistant_model *model_of(const struct session *session,
+                                              const struct assistant *assistant)
+{
+    return assistant != NULL ? &assistant->models[session->asked.model_index] : NULL;
+}
+
 void calls_record(struct session *session, const struct assistant *assistant,
                   const struct llm_result *result)
 {
-    struct turn_llm_call call = fresh_call(session, result->err == NULL ? "answered" : "failed");
-    count_call(result);
+    struct turn_llm_call call = fresh_call(session, "");
     open_arena(session);
-    fill_call(session->calls_arena, result, &call);
-    name_call(session, assistant, &call, result->model);
+    end_call(session->calls_arena, result, &call);
+    fill_call(session->calls_arena, model_of(session, assistant), result,
+              session->asked.prompt_tokens, &call);
     keep_call(session, &call);
 }
 
 void calls_describe(struct arena *arena, const struct assistant_model *model,
-                    const struct llm_result *result, struct turn_llm_call *call)
+                    const struct llm_result *result, int64_t prompt_tokens,
+                    struct turn_llm_call *call)
 {
-    count_call(result);
-    call->outcome = result->err == NULL ? "answered" : "failed";
-    fill_call(arena, result, call);
-    call->provider = model->provider;
-    call->model = arena_strdup(arena, result->model[0] != '\0' ? result->model : model->model);
-    call->cost = cost_of(model, call);
+    end_call(arena, result, call);
+    fill_call(arena, model, result, prompt_tokens, call);
 }
 
-/* What the loser of a race has read is billed, and nobody will tell how much it was: our estimate
- * counts. */
+void calls_describe_cut(struct arena *arena, const struct assistant_model *model,
+                        const struct llm_result *so_far, int64_t prompt_tokens,
+                        struct turn_llm_call *call)
+{
+    fill_call(arena, model, so_far, prompt_tokens, call);
+}
+
 void calls_record_cut(struct session *session, const struct assistant *assistant,
-                      const char *outcome)
+                      const char *outcome, const struct llm_result *so_far)
 {
     struct turn_llm_call call = fresh_call(session, outcome);
     open_arena(session);
-    if (strcmp(outcome, CALLS_LOST_RACE) == 0) {
-        call.tokens_in = session->prompt_tokens;
-        call.tokens_out = 0;
+    if (strcmp(outcome, CALLS_LOST_RACE) == 0)
         metric_add(counters.model_calls_lost_race, 1);
-    }
-    name_call(session, assistant, &call, "");
+    fill_call(session->calls_arena, model_of(session, assistant), so_far,
+              session->asked.prompt_tokens, &call);
     keep_call(session, &call);
 }
 

@@ -72,6 +72,11 @@ static const struct {
      "outcome=\"lost_race\"", "Model calls"},
     {&counters.models_troubled, metric_gauge, "frontdesk_models_troubled", "",
      "Models of tenants whose last calls failed"},
+    {&counters.models_waited_for, metric_gauge, "frontdesk_model_calls_waiting", "",
+     "Turns that wait for a model that has as many calls at once as it may"},
+    {&counters.models_crowded, metric_counter, "frontdesk_models_crowded_total", "",
+     "Times a model was passed over, or waited for, because it or its provider had as many calls "
+     "as it may"},
     {&counters.model_queue_seconds, metric_histogram, "frontdesk_model_queue_seconds", "",
      "From when a turn could ask a model to its request: places, budgets, rates, statements"},
     {&counters.first_token_seconds, metric_histogram, "frontdesk_model_first_token_seconds", "",

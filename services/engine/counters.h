@@ -8,8 +8,9 @@ struct counters {
     struct metric *claimed, *duplicates, *dead_letters, *claim_failures, *claim_seconds;
     struct metric *replies, *closed, *fallbacks, *degraded, *budget_spent, *recomputes, *refused,
         *adopted;
-    struct metric *in_flight, *models_troubled, *turn_seconds, *model_calls_ok, *model_calls_failed,
-        *model_calls_lost_race, *first_token_seconds, *model_queue_seconds;
+    struct metric *in_flight, *models_troubled, *models_waited_for, *models_crowded, *turn_seconds,
+        *model_calls_ok, *model_calls_failed, *model_calls_lost_race, *first_token_seconds,
+        *model_queue_seconds;
     struct metric *tool_calls_ok, *tool_calls_failed, *tool_requests, *tool_seconds,
         *tools_troubled;
     struct metric *budgets_low, *budgets_gone;

@@ -8,6 +8,7 @@
 #include "breaker.h"
 #include "contract/topics.h"
 #include "counters.h"
+#include "crowd.h"
 #include "crypto/crypto.h"
 #include "http/address.h"
 #include "intake.h"
@@ -201,6 +202,7 @@ static void close_loop(void *state)
     assistants_free(&engine->assistants);
     breakers_free(&engine->breakers);
     rates_free(&engine->rates);
+    crowds_free(&engine->crowds);
     tools_free(&engine->tools);
     tool_http_free(&engine->tool_http);
     llm_free(&engine->llm);
@@ -215,6 +217,9 @@ static void count_gauges(struct engine *engine)
     int64_t now = (int64_t)breakers_count(engine->breakers);
     metric_add(counters.models_troubled, now - engine->models_troubled);
     engine->models_troubled = now;
+    now = (int64_t)crowds_waiting(engine->crowds);
+    metric_add(counters.models_waited_for, now - engine->models_waited_for);
+    engine->models_waited_for = now;
     now = (int64_t)(tool_http_in_flight(engine->tool_http) + tool_http_waiting(engine->tool_http));
     metric_add(counters.tool_requests, now - engine->tool_requests);
     engine->tool_requests = now;
@@ -259,7 +264,9 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     engine->leftovers = leftovers_new(engine);
     engine->assistants = assistants_new(engine);
     engine->breakers = breakers_new();
-    engine->rates = rates_new(shared.settings.loops * shared.settings.rate_engines);
+    const int64_t parts = shared.settings.loops * shared.settings.rate_engines;
+    engine->rates = rates_new(parts);
+    engine->crowds = crowds_new(parts, shared.settings.provider_in_flight);
     engine->tools = tools_new();
     engine->tool_http = tool_http_new(
         &(struct tool_http_options){.loop = engine->loop,

@@ -21,6 +21,7 @@ struct intake;
 struct assistants;
 struct breakers;
 struct rates;
+struct crowds;
 struct tools;
 struct tool_http;
 struct address_list;
@@ -60,9 +61,11 @@ struct engine {
     struct assistants *assistants;
     struct breakers *breakers;
     struct rates *rates;
+    struct crowds *crowds;
     struct tools *tools;
     struct tool_http *tool_http;
-    int64_t models_troubled, tool_requests, tools_troubled; /* as the metrics have them */
+    /* As the metrics have them. */
+    int64_t models_troubled, models_waited_for, tool_requests, tools_troubled;
     struct adopt *adopt;
     struct relay *relay;
     struct summaries *summaries;

@@ -21,7 +21,7 @@ static const char *greeted(struct session *session, const struct assistant *assi
                            const char *text)
 {
     const char *greeting = assistant != NULL ? assistant->workflow.greeting : "";
-    if (greeting[0] == '\0' || !session->is_first || session->voice != NULL)
+    if (greeting[0] == '\0' || !session->asked.is_first || session->voice != NULL)
         return text; /* a call was greeted by its ingress */
     return arena_printf(session->arena, "%s%s%s", greeting, session->turn.is_mail ? "\n\n" : "\n",
                         text);
@@ -103,8 +103,8 @@ void prepare_commit(struct session *session, const char *outcome, const char *te
     session->commit.ends = /* a call may still go on behind its goodbye: it closes at its end */
         session->voice == NULL && strcmp(outcome, "reply") == 0 &&
         rounds_have_done(&session->rounds, session->turn.claimed, tool_end_conversation.name);
-    session->commit.passages = text != NULL ? session->prompt_passages : reply.passages;
-    session->commit.prompt = session->prompt_record;
+    session->commit.passages = text != NULL ? session->asked.prompt_passages : reply.passages;
+    session->commit.prompt = session->asked.prompt_record;
     session->commit.reception = reply.record;
     bool says_why = text != NULL || !reception_turn_is_recovery(session);
     if (assistant != NULL && says_why && reply.body[0] != '\0')

@@ -26,39 +26,17 @@ bool race_is_wanted(const struct session *session, const struct assistant *assis
 
 void race_plan(struct session *session, const struct assistant *assistant)
 {
-    const int64_t after_ms = race_after_ms(&assistant->models[session->model_index]);
-    const bool is_last = session->model_index + 1 >= (int)assistant->model_count;
+    const int64_t after_ms = race_after_ms(&assistant->models[session->asked.model_index]);
+    const bool is_last = session->asked.model_index + 1 >= (int)assistant->model_count;
     if (race_is_wanted(session, assistant) && !is_last && after_ms > 0)
         timer_start(session->timer, after_ms, 0);
 }
 
 static void change_places(struct session *session)
 {
-    const struct rival rival = session->rival;
-    session->rival = (struct rival){.call = session->call,
-                                    .model_index = session->model_index,
-                                    .is_probe = session->is_probe,
-                                    .place = session->place,
-                                    .queue_ms = session->queue_ms,
-                                    .call_started_ms = session->call_started_ms,
-                                    .prompt_position = session->prompt_position,
-                                    .prompt_tokens = session->prompt_tokens,
-                                    .left_out = session->left_out,
-                                    .prompt_record = session->prompt_record,
-                                    .prompt_passages = session->prompt_passages,
-                                    .is_first = session->is_first};
-    session->call = rival.call;
-    session->model_index = rival.model_index;
-    session->is_probe = rival.is_probe;
-    session->place = rival.place;
-    session->queue_ms = rival.queue_ms;
-    session->call_started_ms = rival.call_started_ms;
-    session->prompt_position = rival.prompt_position;
-    session->prompt_tokens = rival.prompt_tokens;
-    session->left_out = rival.left_out;
-    session->prompt_record = rival.prompt_record;
-    session->prompt_passages = rival.prompt_passages;
-    session->is_first = rival.is_first;
+    const struct ask rival = session->rival;
+    session->rival = session->asked;
+    session->asked = rival;
 }
 
 static void end_rival(struct session *session, const char *outcome)
@@ -68,7 +46,7 @@ static void end_rival(struct session *session, const char *outcome)
     change_places(session);
     think_cancel(session, outcome);
     change_places(session);
-    session->rival = (struct rival){.call = NULL};
+    session->rival = (struct ask){.call = NULL};
 }
 
 void race_won(void *arg)
@@ -92,7 +70,7 @@ bool race_goes_on(struct session *session, const struct err *err)
         return false;
     }
     change_places(session);
-    session->rival = (struct rival){.call = NULL};
+    session->rival = (struct ask){.call = NULL};
     session->model_tries = 0;
     return true;
 }
@@ -116,10 +94,10 @@ static void on_done(void *arg, const struct llm_result *result)
         return;
     }
     change_places(session);
-    session->call = NULL;
+    session->asked.call = NULL;
     think_note(session, result);
     change_places(session);
-    session->rival = (struct rival){.call = NULL};
+    session->rival = (struct ask){.call = NULL};
 }
 
 /* Takes the next model that has a place at once and asks it; the session's own fields are free. */
@@ -132,10 +110,10 @@ static void ask_next(struct session *session, const struct assistant *assistant)
     const bool failed = session->failed;
     int64_t wait_ms;
     for (int i = session->rival.model_index + 1; i < (int)assistant->model_count; i++) {
-        if (!think_take_model(session, assistant, i, 0, &wait_ms))
+        if (!choose_take(session, assistant, i, 0, &wait_ms))
             continue;
         if (think_send(session, assistant, &callbacks) != 0)
-            rate_give_back(session->engine->rates, &session->place);
+            choose_give_back(session, assistant);
         break;
     }
     session->failed = failed; /* one that is left alone is no outage while this one works */
@@ -144,7 +122,7 @@ static void ask_next(struct session *session, const struct assistant *assistant)
 void race_start(struct session *session)
 {
     const struct assistant *assistant = think_assistant(session);
-    if (assistant == NULL || session->call == NULL || session->rival.call != NULL)
+    if (assistant == NULL || session->asked.call == NULL || session->rival.call != NULL)
         return;
     change_places(session);
     ask_next(session, assistant);

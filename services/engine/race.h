@@ -9,22 +9,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "asking.h"
 #include "assistants.h"
 #include "llm/llm.h"
-#include "rate.h"
 
 struct session;
 
-/* A model that is asked beside the session's own; of what a session knows of its call. */
-struct rival {
-    struct llm_call *call; /* NULL: there is no race */
+/* A model of the chain that a turn asks, and all that goes with this one call. */
+struct ask {
+    struct llm_call *call; /* NULL: none is at work */
     int model_index;
-    bool is_probe;
-    struct rate_place place;
-    int64_t queue_ms, call_started_ms;
-    int64_t prompt_position, prompt_tokens, left_out;
-    const char *prompt_record, *prompt_passages;
-    bool is_first;
+    struct asking_hold hold;
+    int64_t queue_ms;          /* what the call had to wait */
+    int64_t call_started_ms;   /* wall clock */
+    int64_t prompt_position;   /* of the newest message that the model was told */
+    int64_t prompt_tokens;     /* by our estimate */
+    int64_t left_out;          /* messages below this position are not in the prompt; 0: all are */
+    const char *prompt_record; /* what is kept of the last prompt; NULL: there was none */
+    const char *prompt_passages; /* JSON: those that it held; NULL: none */
+    bool is_first; /* by it nobody had said anything to the customer in the conversation */
 };
 
 /* How long the first word of that model is waited for before the next one is asked too; 0: it is

@@ -68,12 +68,12 @@ static void end_turn(struct session *session)
     memset(&session->rounds, 0, sizeof session->rounds);
     memset(&session->briefing, 0, sizeof session->briefing);
     memset(&session->measured, 0, sizeof session->measured);
-    session->prompt_record = session->prompt_passages = NULL;
-    session->left_out = 0;
-    session->is_first = false;
+    session->asked.prompt_record = session->asked.prompt_passages = NULL;
+    session->asked.left_out = 0;
+    session->asked.is_first = false;
     memset(&session->commit, 0, sizeof session->commit);
     session->shape = COMMIT_WHOLE;
-    session->model_index = session->model_tries = 0;
+    session->asked.model_index = session->model_tries = 0;
     give_place_back(session);
 }
 

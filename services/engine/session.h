@@ -18,7 +18,6 @@
 #include "pg/pg.h"
 #include "prompt/rounds.h"
 #include "race.h"
-#include "rate.h"
 #include "shares.h"
 #include "store/turn.h"
 #include "store/usage.h"
@@ -68,24 +67,15 @@ struct session {
         int64_t *tokens; /* of a call of each model of the chain, -1: not measured; or NULL, */
         size_t rounds;   /* as the turn was with so many */
     } measured;
-    int64_t prompt_position;   /* of the newest message that the model was told */
-    int64_t left_out;          /* messages below this position are not in the prompt; 0: all are */
-    const char *prompt_record; /* what is kept of the last prompt; NULL: there was none */
-    const char *prompt_passages; /* JSON: those that it held; NULL: none */
-    bool is_first;         /* by it nobody had said anything to the customer in the conversation */
-    int64_t prompt_tokens; /* by our estimate */
-    struct llm_call *call;
-    struct rival rival;     /* asked beside it */
-    struct voice *voice;    /* of a call (voice.h); NULL: texts, or no start yet */
-    struct effect *outside; /* a tenant's tool that is being asked (effects.c); NULL: none */
-    int model_index, model_tries;
-    bool is_probe;           /* of the model's breaker */
-    struct rate_place place; /* of the model's limits per minute: waited for, or the call's */
+    struct ask asked;        /* the model that the turn asks, or asked last, */
+    struct ask rival;        /* and the one beside it; without a call: none */
+    struct crowd_entry line; /* for a place among the calls at once of the turn's model */
+    struct voice *voice;     /* of a call (voice.h); NULL: texts, or no start yet */
+    struct effect *outside;  /* a tenant's tool that is being asked (effects.c); NULL: none */
+    int model_tries;         /* of the model that the turn asks */
     int64_t model_retry_ms;  /* the model asked for so much patience */
     int64_t started_ms;      /* monotonic: the turn */
     int64_t ready_ms;        /* monotonic: since when the turn could ask a model; 0: it could not */
-    int64_t queue_ms;        /* what the model call had to wait */
-    int64_t call_started_ms; /* wall clock: the model call */
     struct turn_commit commit;
     enum { COMMIT_WHOLE, COMMIT_PLAIN, COMMIT_BARE } shape; /* of the commit: what it still holds */
 
@@ -219,14 +209,15 @@ bool effects_only_ask(const struct session *session);
 #define CALLS_STOPPED   "stopped"   /* the turn was over or began anew */
 #define CALLS_LOST_RACE "lost_race" /* another model had the first word (race.h) */
 
-/* Notes a model call that ended, or was cut with one of the outcomes above, for the commit;
- * `assistant` NULL: not known. Beyond TURN_CALLS_MAX the last row sums them up. */
+/* Notes a model call that ended, or was cut with one of the outcomes above and had told so much,
+ * for the commit; `assistant` NULL: not known. Tokens that nobody told, of a prompt that may have
+ * left, are estimated. Beyond TURN_CALLS_MAX the last row sums them up. */
 struct assistant;
 struct llm_result;
 void calls_record(struct session *session, const struct assistant *assistant,
                   const struct llm_result *result);
 void calls_record_cut(struct session *session, const struct assistant *assistant,
-                      const char *outcome);
+                      const char *outcome, const struct llm_result *so_far);
 
 /* Their rows are stored, or somebody else does it. */
 void calls_forget(struct session *session);
@@ -240,11 +231,18 @@ void calls_make_plain(struct session *session);
 /* A call of which nothing is known, with a new id; `outcome` is borrowed. */
 struct turn_llm_call calls_empty(const char *outcome);
 
-/* Tells in a call that is no turn's own, from calls_empty, what its result says; copies are the
- * arena's. */
+/* Tells in a call that is no turn's own, from calls_empty, what its result says, or what one that
+ * is cut has told; the prompt is estimated at so many tokens. Copies are the arena's. */
 struct assistant_model;
 void calls_describe(struct arena *arena, const struct assistant_model *model,
-                    const struct llm_result *result, struct turn_llm_call *call);
+                    const struct llm_result *result, int64_t prompt_tokens,
+                    struct turn_llm_call *call);
+void calls_describe_cut(struct arena *arena, const struct assistant_model *model,
+                        const struct llm_result *so_far, int64_t prompt_tokens,
+                        struct turn_llm_call *call);
+
+/* What a token costs that the provider's cache keeps for later calls; -1: not known. */
+int64_t calls_price_written(const struct assistant_model *model);
 
 /* ---- think.c ---- */
 

@@ -66,8 +66,12 @@ const struct config_spec engine_config[] = {
         "comma-separated without spaces (10.20.0.0/16,fd00:20::/64); at most 64."),
     ROW("tool_calls_per_tenant", CONFIG_INT, tool_calls_per_tenant, "16", 1, 1000, 0,
         "Requests to HTTP tools of one tenant at once per loop; more wait for these."),
-    ROW("max_in_flight", CONFIG_INT, max_in_flight, "10000", 1, 100000, 0,
+    ROW("max_in_flight", CONFIG_INT, max_in_flight, "12000", 1, 100000, 0,
         "Turns at work at once per loop; more wait in the database."),
+    ROW("provider_in_flight", CONFIG_INT, provider_in_flight, "10000", 1, 100000, 0,
+        "Of these, turns that one provider of models works for, or that wait for it, per loop; "
+        "less "
+        "than max_in_flight, so that a slow one does not take the places of all."),
     ROW("prompt_tokens", CONFIG_INT, prompt_tokens, "24000", 2000, 1000000, 0,
         "Budget of one prompt in tokens, estimated: older messages and papers are left out of it."),
     ROW("rate_engines", CONFIG_INT, rate_engines, "1", 1, 1000, 0,

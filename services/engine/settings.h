@@ -20,7 +20,7 @@ struct engine_settings {
     int64_t mail_loop_replies, mail_loop_window_ms;
     const char *tool_networks; /* that tenants' HTTP tools may reach besides public addresses */
     int64_t tool_calls_per_tenant;
-    int64_t max_in_flight, claim_batch;
+    int64_t max_in_flight, provider_in_flight, claim_batch;
     int64_t prompt_tokens;
     int64_t rate_engines;
     int64_t session_timeout_ms, heartbeat_ms;

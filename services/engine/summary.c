@@ -3,15 +3,15 @@
  * but that of a model which another one stands behind. statements.c calls it. */
 #include "summary.h"
 
+#include "asking.h"
 #include "assistants.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "breaker.h"
+#include "budget.h"
 #include "prompt/prompt.h"
 #include "prompt/recap.h"
 #include "prompt/tokens.h"
-#include "rate.h"
 #include "service/log.h"
 #include "session.h"
 #include "store/summary.h"
@@ -47,7 +47,7 @@ struct job {
     int model;                                         /* of the chain */
     int64_t until_ms; /* clock_mono_ms: when the last call must have ended */
     struct llm_call *call;
-    struct rate_place place; /* the call's */
+    struct asking_hold hold; /* the call's */
     struct timer *again;     /* of the write */
     int writes;
     bool writing; /* a unit that writes is on its way, or waits to be sent again */
@@ -100,10 +100,10 @@ static const struct assistant_model *model_of(const struct job *job)
     return &job->assistant->models[job->model];
 }
 
-static const char *breaker_of(const struct job *job)
+static struct asking_model asking_of(const struct job *job)
 {
-    return breaker_key_of(job->arena, job->made.tenant, job->assistant_id,
-                          job->made.assistant_version, job->model);
+    return asking_model(job->arena, job->made.tenant, job->assistant_id,
+                        job->made.assistant_version, job->model, model_of(job));
 }
 
 static int answer_tokens(const struct assistant_model *model)
@@ -146,23 +146,6 @@ static void write_summary(void *arg)
 
 /* ---- ask ---- */
 
-static void tell_breaker(const struct job *job, const struct err *err)
-{
-    int64_t alone_ms =
-        breaker_report(job->all->engine->breakers, breaker_of(job), false, err, clock_mono_ms());
-    if (alone_ms > 0)
-        log_warn("model.left_alone", LOG_TEXT("tenant", job->made.tenant),
-                 LOG_INT("model", job->model + 1), LOG_INT("ms", alone_ms), LOG_ERR(err));
-}
-
-/* What was taken for the call was a guess; a call that was stopped has taken that. */
-static void tell_rate(struct job *job, const struct llm_result *result)
-{
-    const bool known = result != NULL && result->tokens_in >= 0 && result->tokens_out >= 0;
-    rate_settle(job->all->engine->rates, &job->place,
-                known ? result->tokens_in + result->tokens_out : -1);
-}
-
 static int64_t tokens_in(const struct job *job)
 {
     int64_t tokens = 0;
@@ -171,36 +154,32 @@ static int64_t tokens_in(const struct job *job)
     return tokens;
 }
 
-/* Whether the call may leave now; then `place` has what it takes. A summary counts against the
- * model's limits like a turn, but waits for none: the next turn whose prompt leaves something out
- * wishes it again. */
-static bool take_rate(struct job *job, int64_t most_ms)
+/* A summary counts against the model's limits like a turn, but waits for none: the next turn whose
+ * prompt leaves something out wishes it again. One that is to be tried once is tried by a turn: a
+ * summary that hangs would hold up turns. */
+static enum asking_answer take_model(struct job *job)
 {
-    const struct assistant_model *model = model_of(job);
-    return rate_take(job->all->engine->rates,
-                     rate_key(job->arena, job->made.tenant, model->base_url, model->model),
-                     &model->rate, tokens_in(job) + answer_tokens(model), clock_mono_ms(), most_ms,
-                     &job->place) == 0;
+    const struct asking_model which = asking_of(job);
+    const struct asking_wish wish = {.tokens = tokens_in(job) + answer_tokens(which.model)};
+    int64_t wait_ms;
+    return asking_take(job->all->engine, &which, &wish, &job->hold, &wait_ms);
 }
 
-/* One that is to be tried once is tried by a turn: a summary that hangs would hold up turns. */
-static bool is_left_alone(const struct job *job)
-{
-    struct breakers *breakers = job->all->engine->breakers;
-    bool probe;
-    const char *key = breaker_of(job);
-    int64_t wait_ms = breaker_wait_ms(breakers, key, clock_mono_ms(), &probe);
-    if (probe)
-        breaker_let_go(breakers, key);
-    return wait_ms > 0 || probe;
-}
-
-/* The first from `model` on that is not left alone becomes the job's; false: there is none. */
+/* The first from `model` on that is not left alone becomes the job's, and is taken; false: there is
+ * none, or it cannot be asked now. */
 static bool find_model(struct job *job)
 {
-    while (job->model < (int)job->assistant->model_count && is_left_alone(job))
+    enum asking_answer answer = ASKING_LEFT_ALONE;
+    while (job->model < (int)job->assistant->model_count &&
+           (answer = take_model(job)) == ASKING_LEFT_ALONE)
         job->model++;
-    return job->model < (int)job->assistant->model_count;
+    return answer == ASKING_TAKEN;
+}
+
+static void give_back(struct job *job)
+{
+    const struct asking_model which = asking_of(job);
+    asking_give_back(job->all->engine, &which, &job->hold);
 }
 
 static void answered(void *arg, const struct llm_result *result);
@@ -233,7 +212,7 @@ static bool ask_next(struct job *job, const struct err *err)
         job->until_ms - clock_mono_ms() < CALL_LEAST_MS)
         return false;
     job->model++;
-    if (!find_model(job) || !take_rate(job, 0))
+    if (!find_model(job))
         return false;
     job->failed[made->failed_count] = made->call;
     job->failed[made->failed_count++].id = uuid_new();
@@ -246,9 +225,9 @@ static void answered(void *arg, const struct llm_result *result)
     struct job *job = arg;
     struct summary_made *made = &job->made;
     job->call = NULL;
-    tell_breaker(job, result->err);
-    tell_rate(job, result);
-    calls_describe(job->arena, model_of(job), result, &made->call);
+    const struct asking_model which = asking_of(job);
+    asking_ended(job->all->engine, &which, &job->hold, result);
+    calls_describe(job->arena, model_of(job), result, tokens_in(job), &made->call);
     if (result->err != NULL)
         log_warn("summary.failed", LOG_TEXT("tenant", made->tenant),
                  LOG_INT("model", job->model + 1), LOG_ERR(result->err));
@@ -261,23 +240,16 @@ static void answered(void *arg, const struct llm_result *result)
 
 /* ---- claim ---- */
 
-/* What would have none is not claimed. The place is taken with the claim in hand: who is refused
- * one must not keep turns from the model. */
-static bool is_within_rate(struct job *job)
-{
-    return take_rate(job, -1);
-}
-
 /* Of one call of each model that is left. */
 static struct usage_amounts worst_of(const struct job *job)
 {
     struct usage_amounts worst = {.tokens = 0};
     for (int i = job->model; i < (int)job->assistant->model_count; i++) {
         const struct assistant_model *model = &job->assistant->models[i];
-        const int64_t in = tokens_in(job), out = answer_tokens(model);
-        worst.tokens += in + out;
-        worst.cost += in * (model->price_in > 0 ? model->price_in : 0) +
-                      out * (model->price_out > 0 ? model->price_out : 0);
+        const struct usage_amounts call =
+            budget_of_call(model, tokens_in(job), answer_tokens(model));
+        worst.tokens += call.tokens;
+        worst.cost += call.cost;
     }
     return worst;
 }
@@ -293,7 +265,7 @@ static void claimed(void *arg, const struct pg_answer *answer)
     else if (why != NULL)
         log_info("summary.not_now", LOG_TEXT("tenant", job->made.tenant), LOG_TEXT("why", why));
     job->until_ms = clock_mono_ms() + TOTAL_MS;
-    if (answer->err == NULL && why == NULL && !job->all->stopped && take_rate(job, 0))
+    if (answer->err == NULL && why == NULL && !job->all->stopped && find_model(job))
         ask(job);
     else
         job_over(job);
@@ -347,11 +319,12 @@ static void was_read(void *arg, const struct pg_answer *answer)
     struct job *job = arg;
     if (answer->err != NULL)
         log_warn("statement.failed", LOG_TEXT("what", "summary"), LOG_ERR(answer->err));
-    if (answer->err == NULL && !job->all->stopped && read_recap(job, answer) && find_model(job) &&
-        is_within_rate(job))
+    if (answer->err == NULL && !job->all->stopped && read_recap(job, answer) && find_model(job)) {
+        give_back(job); /* who is refused the claim must not keep turns from the model */
         claim(job);
-    else
+    } else {
         job_end(job);
+    }
 }
 
 static bool is_at_it(const struct summaries *all, const struct summary_wish *wish)
@@ -404,9 +377,12 @@ void summaries_stop(struct summaries *summaries)
     summaries->stopped = true;
     TAILQ_FOREACH(job, &summaries->jobs, link)
     if (job->call != NULL) {
+        const struct llm_result so_far = llm_look(job->call);
+        const struct asking_model which = asking_of(job);
+        calls_describe_cut(job->arena, which.model, &so_far, tokens_in(job), &job->made.call);
         llm_cancel(summaries->engine->llm, job->call);
         job->call = NULL;
-        tell_rate(job, NULL);
+        asking_cut(summaries->engine, &which, &job->hold);
         write_summary(job); /* as stopped */
     }
 }
@@ -434,9 +410,9 @@ void summaries_after(struct summaries *summaries, struct session *session)
     struct summary_wish wish = {.conversation = commit->conversation, .before = INT64_MAX};
     if (summaries->stopped || assistant == NULL || strcmp(commit->outcome, "reply") != 0)
         return;
-    if (session->left_out > 0)
-        wish.before = session->left_out;
-    else if (!commit->ends && session->is_first)
+    if (session->asked.left_out > 0)
+        wish.before = session->asked.left_out;
+    else if (!commit->ends && session->asked.is_first)
         wish.contact = session->turn.contact;
     else if (!commit->ends)
         return;

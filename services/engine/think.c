@@ -1,18 +1,16 @@
 /* One turn's model calls: from the prompt to a text or to the decision that there is none. Outcomes
  * go through the turn table; each call is recorded with the commit. */
+#include "asking.h"
 #include "assistants.h"
 #include "base/clock.h"
 #include "base/stop.h"
-#include "breaker.h"
 #include "budget.h"
 #include "counters.h"
 #include "mail_turn.h"
 #include "prompt/prompt.h"
 #include "prompt/record.h"
 #include "race.h"
-#include "rate.h"
 #include "reception_turn.h"
-#include "recovery.h"
 #include "reply.h"
 #include "service/log.h"
 #include "session.h"
@@ -20,6 +18,7 @@
 #include "tools.h"
 #include "voice.h"
 #include "voice_end.h"
+#include "voice_rules.h"
 
 #include <string.h>
 
@@ -29,8 +28,6 @@
 #define PATIENCE_MS      10000
 #define BRIEF_AGAIN_MS   200
 #define RESERVE_AGAIN_MS 250
-#define CALL_LEAST_MS    2000 /* a place that leaves a call less time is not waited for */
-#define ANSWER_TOKENS    1024 /* of a model whose answers have no limit here */
 #define ANSWER_BYTES_MAX (64 * 1024)
 #define WITHHELD         "reply.rules"
 
@@ -47,47 +44,12 @@ int64_t think_time_left_ms(const struct session *session)
     return session->started_ms + session->turn.deadline_ms - clock_mono_ms();
 }
 
-static const char *breaker_key(struct session *session, int index)
-{
-    return breaker_key_of(session->arena, session->tenant, session->turn.assistant,
-                          session->turn.assistant_version, index);
-}
-
-static void tell_breaker(struct session *session, const struct err *err)
-{
-    struct breakers *breakers = session->engine->breakers;
-    const char *key = breaker_key(session, session->model_index);
-    bool was_open = breaker_is_open(breakers, key);
-    int64_t alone_ms = breaker_report(breakers, key, session->is_probe, err, clock_mono_ms());
-    session->is_probe = false;
-    if (was_open && !breaker_is_open(breakers, key))
-        recovery_wake(session->engine, session->tenant);
-    if (alone_ms > 0)
-        log_warn("model.left_alone", LOG_TEXT("tenant", session->tenant),
-                 LOG_INT("model", session->model_index + 1), LOG_INT("ms", alone_ms), LOG_ERR(err));
-}
-
-/* What was taken for the call was a guess. */
-static void tell_rate(struct session *session, const struct llm_result *result)
-{
-    const bool known = result->tokens_in >= 0 && result->tokens_out >= 0;
-    rate_settle(session->engine->rates, &session->place,
-                known ? result->tokens_in + result->tokens_out : -1);
-}
-
-static void let_probe_go(struct session *session)
-{
-    if (session->is_probe)
-        breaker_let_go(session->engine->breakers, breaker_key(session, session->model_index));
-    session->is_probe = false;
-}
-
 /* Whether the same model gets another call after `wait_ms`: the customer waits, so that one with a
  * substitute has to be quick; the last one has what is left of the turn's time. */
 static bool is_worth_another(const struct session *session, const struct err *err, bool is_last,
                              int64_t wait_ms)
 {
-    int64_t took_ms = clock_wall_ms() - session->call_started_ms;
+    int64_t took_ms = clock_wall_ms() - session->asked.call_started_ms;
     if (!err_is_retryable(err))
         return false;
     return is_last ? session->model_tries < TRIES_MAX && wait_ms < think_time_left_ms(session)
@@ -100,11 +62,22 @@ static bool is_declined(const struct err *err)
     return strcmp(err->code, WITHHELD) == 0 || strcmp(err->code, "llm.filtered") == 0;
 }
 
+/* What a failed call has used is used beside what is to come. */
+static void reserve_anew(struct session *session)
+{
+    const size_t count = session->call_count;
+    if (count == 0 || session->calls[count - 1].tokens_in <= 0)
+        return;
+    session->reserved = false;
+    session->most = (struct usage_amounts){0};
+}
+
 /* Decides what a failed call means for the turn. */
 static enum turn_event after_failure(struct session *session, const struct assistant *assistant,
                                      const struct err *err)
 {
-    bool is_last = session->model_index + 1 >= (int)assistant->model_count;
+    reserve_anew(session);
+    bool is_last = session->asked.model_index + 1 >= (int)assistant->model_count;
     session->model_tries++;
     int64_t back_off_ms = (int64_t)300 << session->model_tries;
     int64_t wait_ms = err->retry_after_ms > 0 ? err->retry_after_ms : back_off_ms;
@@ -114,7 +87,7 @@ static enum turn_event after_failure(struct session *session, const struct assis
     }
     session->model_tries = 0;
     if (err->class != ERR_PERMANENT && !is_last) {
-        session->model_index++;
+        session->asked.model_index++;
         session->model_retry_ms = 0;
         return EVENT_MODEL_AWAY;
     }
@@ -124,10 +97,12 @@ static enum turn_event after_failure(struct session *session, const struct assis
 bool think_quotes_rules(struct session *session, const char *reply)
 {
     const struct assistant *assistant = think_assistant(session);
-    const char *texts[PROMPT_RULES + ASSISTANT_TOOLS_MAX];
+    const char *texts[PROMPT_RULES + VOICE_RULES + ASSISTANT_TOOLS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < PROMPT_RULES; i++)
         texts[count++] = prompt_rules[i];
+    for (size_t i = 0; i < VOICE_RULES; i++)
+        texts[count++] = voice_rules[i];
     for (size_t i = 0; assistant != NULL && i < assistant->call_tools.count; i++) {
         const struct tool *tool = tools_named(assistant->call_tools.items[i].name);
         if (tool != NULL)
@@ -143,7 +118,7 @@ static enum turn_event read_answer(struct session *session, const struct assista
 {
     if (result->call_count > 0 && assistant != NULL) {
         const struct rounds_said said = {.result = result,
-                                         .after_position = session->prompt_position,
+                                         .after_position = session->asked.prompt_position,
                                          .claimed = session->turn.claimed};
         session->model_tries = 0;
         if (session->voice != NULL)
@@ -170,9 +145,10 @@ static enum turn_event read_answer(struct session *session, const struct assista
 void think_note(struct session *session, const struct llm_result *result)
 {
     char id[UUID_TEXT_SIZE];
-    calls_record(session, think_assistant(session), result);
-    tell_breaker(session, result->err);
-    tell_rate(session, result);
+    const struct assistant *assistant = think_assistant(session);
+    const struct asking_model which = choose_entry(session, assistant, session->asked.model_index);
+    calls_record(session, assistant, result);
+    asking_ended(session->engine, &which, &session->asked.hold, result);
     if (result->err != NULL)
         log_warn("model.failed", LOG_TEXT("session", uuid_format(&session->id, id)),
                  LOG_INT("status", result->status), LOG_ERR(result->err));
@@ -181,7 +157,7 @@ void think_note(struct session *session, const struct llm_result *result)
 void think_done(void *arg, const struct llm_result *result)
 {
     struct session *session = arg;
-    session->call = NULL;
+    session->asked.call = NULL;
     timer_stop(session->timer); /* of a race that is not needed */
     const struct assistant *assistant = think_assistant(session);
     const size_t recorded = session->call_count;
@@ -230,11 +206,10 @@ const struct assistant_tools *think_tools(const struct session *session,
     return session->voice != NULL ? &assistant->call_tools : &assistant->tools;
 }
 
-/* The setting, or what that model can take beside its answer. */
-static int64_t prompt_budget(const struct session *session, const struct assistant_model *model)
+int64_t think_prompt_budget(const struct session *session, const struct assistant_model *model)
 {
     int64_t most = session->engine->shared->settings.prompt_tokens;
-    int64_t answer = model->max_tokens > 0 ? model->max_tokens : ANSWER_TOKENS;
+    int64_t answer = model->max_tokens > 0 ? model->max_tokens : THINK_ANSWER_TOKENS;
     int64_t room = model->window > 2 * answer ? model->window - answer : model->window / 2;
     return model->window > 0 && room < most ? room : most;
 }
@@ -252,9 +227,8 @@ static const char *told_now(struct session *session, const struct assistant *ass
     return told;
 }
 
-/* What a prompt of at most so many tokens is made of now. */
-static struct prompt_parts parts_of(struct session *session, const struct assistant *assistant,
-                                    int64_t tokens_max)
+struct prompt_parts think_parts(struct session *session, const struct assistant *assistant,
+                                int64_t tokens_max)
 {
     const struct assistant_tools *tools = think_tools(session, assistant);
     const bool is_known = !mail_turn_is_stranger(session);
@@ -275,15 +249,16 @@ static struct prompt_parts parts_of(struct session *session, const struct assist
 static int build_prompt(struct session *session, const struct assistant *assistant,
                         const struct assistant_model *model, struct prompt *prompt, struct err *err)
 {
-    const struct prompt_parts parts = parts_of(session, assistant, prompt_budget(session, model));
+    const struct prompt_parts parts =
+        think_parts(session, assistant, think_prompt_budget(session, model));
     if (prompt_build(session->arena, &parts, prompt, err) != 0)
         return -1;
-    session->prompt_position = prompt->position;
-    session->prompt_tokens = prompt->tokens;
-    session->left_out = prompt->left_out;
-    session->prompt_passages = prompt->passages;
-    session->is_first = prompt->is_first;
-    session->prompt_record =
+    session->asked.prompt_position = prompt->position;
+    session->asked.prompt_tokens = prompt->tokens;
+    session->asked.left_out = prompt->left_out;
+    session->asked.prompt_passages = prompt->passages;
+    session->asked.is_first = prompt->is_first;
+    session->asked.prompt_record =
         record_write(session->arena, &parts, prompt,
                      &(struct record_call){.claimed = session->turn.claimed,
                                            .version = session->turn.assistant_version,
@@ -300,10 +275,10 @@ static struct usage_amounts worst_case(struct session *session, const struct ass
     struct err err;
     int64_t longest = 0;
     for (size_t i = 0; i < assistant->model_count; i++) {
-        const int64_t room = prompt_budget(session, &assistant->models[i]);
+        const int64_t room = think_prompt_budget(session, &assistant->models[i]);
         longest = room > longest ? room : longest;
     }
-    const struct prompt_parts parts = parts_of(session, assistant, longest);
+    const struct prompt_parts parts = think_parts(session, assistant, longest);
     if (prompt_build(session->arena, &parts, &prompt, &err) != 0)
         prompt.tokens = 0;
     struct usage_amounts worst = budget_worst(assistant, prompt.tokens, &session->rounds,
@@ -321,120 +296,12 @@ static void reserve(struct session *session, const struct assistant *assistant)
     budget_reserve(session, assistant);
 }
 
-/* ---- a place within the model's limits ---- */
-
-/* The prompt that the model would be sent, and an answer of the length that it may have. It leaves
- * for nobody yet, so nothing is recorded. One that cannot be built takes nothing: ask() says so. */
-static int64_t measure_call(struct session *session, const struct assistant *assistant,
-                            const struct assistant_model *model)
-{
-    const struct prompt_parts parts = parts_of(session, assistant, prompt_budget(session, model));
-    struct prompt prompt;
-    struct err err;
-    if (prompt_build(session->arena, &parts, &prompt, &err) != 0)
-        return 0;
-    return prompt.tokens + (model->max_tokens > 0 ? model->max_tokens : ANSWER_TOKENS);
-}
-
-/* What a call of that model takes of its limits. Who waits for a place looks often: measured once a
- * model, until the turn has another round. */
-static int64_t tokens_of_call(struct session *session, const struct assistant *assistant, int index)
-{
-    const struct assistant_model *model = &assistant->models[index];
-    struct measured *all = &session->measured;
-    if (model->rate.tokens == 0)
-        return 0;
-    if (all->tokens == NULL || all->rounds != session->rounds.count) {
-        all->tokens = arena_alloc(session->arena, assistant->model_count * sizeof *all->tokens);
-        all->rounds = session->rounds.count;
-        for (size_t i = 0; i < assistant->model_count; i++)
-            all->tokens[i] = -1;
-    }
-    if (all->tokens[index] < 0)
-        all->tokens[index] = measure_call(session, assistant, model);
-    return all->tokens[index];
-}
-
-bool think_take_model(struct session *session, const struct assistant *assistant, int index,
-                      int64_t most_ms, int64_t *wait_ms)
-{
-    struct engine *engine = session->engine;
-    const struct assistant_model *model = &assistant->models[index];
-    bool is_probe;
-    *wait_ms =
-        breaker_wait_ms(engine->breakers, breaker_key(session, index), clock_mono_ms(), &is_probe);
-    if (*wait_ms > 0) {
-        session->failed = true; /* others, by now */
-        return false;
-    }
-    *wait_ms = rate_take(engine->rates,
-                         rate_key(session->arena, session->tenant, model->base_url, model->model),
-                         &model->rate, tokens_of_call(session, assistant, index), clock_mono_ms(),
-                         most_ms, &session->place);
-    if (*wait_ms > 0 && is_probe) { /* whoever is first when the time comes */
-        breaker_let_go(engine->breakers, breaker_key(session, index));
-        is_probe = false;
-    }
-    if (*wait_ms > most_ms)
-        return false;
-    session->model_index = index;
-    session->is_probe = is_probe;
-    return true;
-}
-
-/* How long a place of that model is waited for: its first word may take so long anyway. The last
- * one has what the turn has. */
-static int64_t patience_for(const struct assistant *assistant, int index, int64_t left_ms)
-{
-    const struct assistant_model *model = &assistant->models[index];
-    bool is_last = index + 1 >= (int)assistant->model_count;
-    return is_last || model->first_token_ms > left_ms ? left_ms : model->first_token_ms;
-}
-
-/* The first model from model_index on that can be asked soon enough, else the one that comes first:
- * true, and *wait_ms is when. False: none can be asked for *wait_ms. One that somebody else tries
- * comes when that call ends: no place is left for it. */
-static bool choose_model(struct session *session, const struct assistant *assistant,
-                         int64_t *wait_ms)
-{
-    const int64_t left = think_time_left_ms(session) - CALL_LEAST_MS;
-    const int64_t left_ms = left > 0 ? left : 0;
-    int64_t least_ms = INT64_MAX, soonest_ms = INT64_MAX;
-    int least = session->model_index;
-    for (int i = session->model_index; i < (int)assistant->model_count; i++) {
-        if (think_take_model(session, assistant, i, patience_for(assistant, i, left_ms), wait_ms))
-            return true;
-        soonest_ms = *wait_ms < soonest_ms ? *wait_ms : soonest_ms;
-        if (*wait_ms < least_ms &&
-            !breaker_is_tried(session->engine->breakers, breaker_key(session, i))) {
-            least_ms = *wait_ms;
-            least = i;
-        }
-    }
-    if (least_ms <= left_ms && think_take_model(session, assistant, least, left_ms, wait_ms))
-        return true;
-    *wait_ms = soonest_ms;
-    return false;
-}
-
-/* Whether the turn has waited for a place, it has come, and the model can still be asked. */
-static bool take_up_place(struct session *session)
-{
-    if (session->place.key == NULL)
-        return false;
-    if (breaker_wait_ms(session->engine->breakers, breaker_key(session, session->model_index),
-                        clock_mono_ms(), &session->is_probe) == 0)
-        return true;
-    rate_give_back(session->engine->rates, &session->place);
-    return false;
-}
-
 /* The request leaves now: what the turn waited for it. */
 static void note_queue(struct session *session)
 {
-    session->queue_ms = clock_mono_ms() - session->ready_ms;
+    session->asked.queue_ms = clock_mono_ms() - session->ready_ms;
     session->ready_ms = 0;
-    metric_observe_us(counters.model_queue_seconds, session->queue_ms * 1000);
+    metric_observe_us(counters.model_queue_seconds, session->asked.queue_ms * 1000);
 }
 
 int think_send(struct session *session, const struct assistant *assistant,
@@ -443,15 +310,14 @@ int think_send(struct session *session, const struct assistant *assistant,
     struct prompt prompt;
     struct err err;
     char id[UUID_TEXT_SIZE];
-    const struct assistant_model *model = &assistant->models[session->model_index];
+    const struct assistant_model *model = &assistant->models[session->asked.model_index];
     const struct assistant_tools *tools = think_tools(session, assistant);
     if (build_prompt(session, assistant, model, &prompt, &err) != 0) {
         log_error("prompt.not_built", LOG_TEXT("session", uuid_format(&session->id, id)),
                   LOG_ERR(&err));
-        let_probe_go(session);
         return -1;
     }
-    session->call_started_ms = clock_wall_ms();
+    session->asked.call_started_ms = clock_wall_ms();
     STOP_POINT("engine.thinking", uuid_format(&session->id, id));
     struct llm_request request = assistant_request(model);
     request.messages = prompt.messages;
@@ -460,7 +326,7 @@ int think_send(struct session *session, const struct assistant *assistant,
     request.tool_count = tools->count;
     request.no_more_tools = !rounds_have_room(&session->rounds);
     request.answer_max_bytes = ANSWER_BYTES_MAX;
-    session->call = llm_start(session->engine->llm, &request, callbacks);
+    session->asked.call = llm_start(session->engine->llm, &request, callbacks);
     return 0;
 }
 
@@ -470,14 +336,15 @@ static void ask(struct session *session, const struct assistant *assistant)
                                             .on_text = voice_listener(session),
                                             .on_done = think_done,
                                             .arg = session};
-    int64_t wait_ms = 0;
-    if (!take_up_place(session) && !choose_model(session, assistant, &wait_ms)) {
+    int64_t wait_ms;
+    const enum choice choice = choose_model(session, assistant, &wait_ms);
+    if (choice == CHOICE_NONE) {
         wait_for_model(session, wait_ms);
         return;
     }
-    if (wait_ms > 0) {
+    if (choice != CHOICE_NOW) {
         session->model_retry_ms = wait_ms;
-        session_apply(session, EVENT_RATE);
+        session_apply(session, choice == CHOICE_LATER ? EVENT_RATE : EVENT_CROWDED);
         return;
     }
     if (think_send(session, assistant, &callbacks) != 0) {
@@ -486,6 +353,7 @@ static void ask(struct session *session, const struct assistant *assistant)
         return;
     }
     note_queue(session);
+    voice_asked(session);
     race_plan(session, assistant);
 }
 
@@ -521,7 +389,7 @@ void think_assistant_ready(struct session *session, const struct assistant *assi
             session_apply(session, EVENT_NO_MODEL);
         return;
     }
-    if (session->state != TURN_THINKING || session->call != NULL)
+    if (session->state != TURN_THINKING || session->asked.call != NULL)
         return;
     if (assistant == NULL)
         session_apply(session, EVENT_NO_MODEL);
@@ -579,18 +447,20 @@ void think_briefed(struct session *session)
 
 void think_cancel(struct session *session, const char *outcome)
 {
-    llm_cancel(session->engine->llm, session->call);
-    session->call = NULL;
-    rate_settle(session->engine->rates, &session->place, -1);
-    let_probe_go(session);
-    calls_record_cut(session, think_assistant(session), outcome);
+    const struct assistant *assistant = think_assistant(session);
+    const struct asking_model which = choose_entry(session, assistant, session->asked.model_index);
+    const struct llm_result so_far = llm_look(session->asked.call);
+    calls_record_cut(session, assistant, outcome, &so_far);
+    llm_cancel(session->engine->llm, session->asked.call);
+    session->asked.call = NULL;
+    asking_cut(session->engine, &which, &session->asked.hold);
 }
 
 void think_stop(struct session *session)
 {
     race_stop(session);
-    if (session->call == NULL) {
-        rate_give_back(session->engine->rates, &session->place);
+    if (session->asked.call == NULL) {
+        choose_stop(session);
         return;
     }
     session->failed = true; /* if its time is over: else the turn begins anew, or is not ours */

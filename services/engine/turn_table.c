@@ -69,6 +69,8 @@ static const struct turn_rule rules[] = {
      "no model answers: the reception replies without one"},
     {TURN_THINKING, EVENT_RATE, TURN_PAUSED, ACTION_PAUSE,
      "the model's limit per minute is reached: the turn waits for its place"},
+    {TURN_THINKING, EVENT_CROWDED, TURN_PAUSED, ACTION_PAUSE,
+     "the model has as many calls at once as it may: the turn waits in its line"},
     {TURN_THINKING, EVENT_FULL, TURN_PAUSED, ACTION_PAUSE,
      "other turns have reserved what is left of the budget: a moment is waited for"},
     {TURN_THINKING, EVENT_SPENT, TURN_COMMITTING, ACTION_SAY_SPENT,
@@ -202,11 +204,11 @@ const char *turn_state_name(enum turn_state state)
 const char *turn_event_name(enum turn_event event)
 {
     static const char *const names[TURN_EVENTS] = {
-        "due",        "claimed",    "final_text", "place",   "run",         "resume",   "stale",
-        "lost_often", "is_suspect", "nothing",    "held",    "moved",       "not_ours", "db_away",
-        "unfit",      "unfit_too",  "answer",     "tools",   "closed",      "stored",   "acted",
-        "model_away", "no_model",   "rate",       "full",    "spent",       "deadline", "committed",
-        "more",       "newer",      "epoch",      "wording", "interrupted", "redial"};
+        "due",        "claimed",    "final_text", "place",   "run",     "resume",      "stale",
+        "lost_often", "is_suspect", "nothing",    "held",    "moved",   "not_ours",    "db_away",
+        "unfit",      "unfit_too",  "answer",     "tools",   "closed",  "stored",      "acted",
+        "model_away", "no_model",   "rate",       "crowded", "full",    "spent",       "deadline",
+        "committed",  "more",       "newer",      "epoch",   "wording", "interrupted", "redial"};
     return names[event];
 }
 

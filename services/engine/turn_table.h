@@ -49,6 +49,7 @@ enum turn_event {
     EVENT_MODEL_AWAY,  /* the model failed in a way that passes, with time left */
     EVENT_NO_MODEL,    /* no model of the chain can answer */
     EVENT_RATE,        /* the model's limit per minute is reached: the turn has a place later */
+    EVENT_CROWDED,     /* the model has as many calls at once as it may: the turn is in its line */
     EVENT_FULL,        /* other turns have reserved what is left of a budget */
     EVENT_SPENT,       /* a budget is spent */
     EVENT_DEADLINE,    /* the turn's time is over */

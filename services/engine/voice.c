@@ -12,11 +12,11 @@
 #include "base/mem.h"
 #include "contract/voice.h"
 #include "counters.h"
-#include "prompt/mark.h"
 #include "service/log.h"
 #include "speak.h"
 #include "store/voice.h"
 #include "voice_end.h"
+#include "voice_rules.h"
 #include "voice_step.h"
 #include "voice_stream.h"
 #include "voice_words.h"
@@ -31,18 +31,6 @@
 #define STALL_MS     1500 /* without a frame: the ingress says how far it is */
 #define CHARS_PER_S  15   /* that a voice speaks, about */
 #define GONE_MS      1000 /* from the death of an ingress to the next socket, at least */
-
-static const char channel_rules[] =
-    "This is a phone call now, not a text message: what you write is spoken to the caller. Use one "
-    "to three short spoken sentences, ask one thing at a time, and write no lists, no mark-up, no "
-    "links and no emoji. Say dates, times and numbers as one says them aloud. If the caller asks "
-    "you "
-    "to repeat something, say it again in other and fewer words; if he asks you to speak slower, "
-    "use "
-    "very short sentences, one fact each, and read numbers out digit by digit. \"[keys pressed: "
-    "...]\" is what he typed on the keypad of his telephone, as an answer to what you asked; a "
-    "\"#\" "
-    "only ends it.\n";
 
 /* ---- frames ---- */
 
@@ -218,6 +206,17 @@ void voice_broke_off(struct session *session)
     strbuf_clear(&voice->held);
     free(voice->skip);
     voice->skip = voice->said.length > 0 ? xstrdup(voice->said.data) : NULL;
+    voice->broke_off = voice->said.length > voice->bridged;
+}
+
+void voice_asked(struct session *session)
+{
+    struct voice *voice = session->voice;
+    if (voice == NULL || !voice->broke_off)
+        return;
+    voice->broke_off = false;
+    voice->bridged = voice->said.length;
+    say_aside(voice, voice_words_of(language_of(session))->bridge);
 }
 
 /* The turn's last frame: its words are over, or the relay session is, too. */
@@ -364,15 +363,7 @@ const char *voice_brief(struct session *session)
     const struct voice *voice = session->voice;
     if (voice == NULL)
         return NULL;
-    const char *rules = channel_rules;
-    if (voice->lang[0] != '\0')
-        rules = arena_printf(session->arena, "%sThe call is held in %s now.\n", rules, voice->lang);
-    if (voice->skip == NULL)
-        return rules;
-    return arena_printf(session->arena,
-                        "%sYou were cut off in the middle of this answer. The caller has heard of "
-                        "it: \"%s\" Go on right behind that and repeat nothing of it.\n",
-                        rules, mark_data(session->arena, voice->skip));
+    return voice_rules_told(session->arena, voice->lang, voice->skip);
 }
 
 /* ---- the turn ---- */
@@ -455,7 +446,8 @@ void voice_stop(struct session *session)
     voice->skip = NULL;
     voice->seq = 0;
     voice->asks = voice->is_asking = voice->is_cut = voice->is_over = false;
-    voice->is_moved = voice->is_withheld = voice->gap = false;
+    voice->is_moved = voice->is_withheld = voice->gap = voice->broke_off = false;
+    voice->bridged = 0;
     voice->handoff = NULL;
 }
 
@@ -492,8 +484,8 @@ bool voice_is_cut(const struct session *session)
 bool voice_goes_on(const struct session *session)
 {
     const struct voice *voice = session->voice;
-    return voice != NULL && session->call != NULL && voice->said.length > 0 && !voice->is_cut &&
-           clock_mono_ms() - voice->token_ms < SILENCE_MS;
+    return voice != NULL && session->asked.call != NULL && voice->said.length > 0 &&
+           !voice->is_cut && clock_mono_ms() - voice->token_ms < SILENCE_MS;
 }
 
 /* ---- what the ingress says ---- */

@@ -56,6 +56,10 @@ const char *voice_say(struct session *session, const char *words);
 /* It broke off: what has not left is dropped, and the next answer goes on behind what has. */
 void voice_broke_off(struct session *session);
 
+/* A model is asked. After one that broke off in the middle of speech the caller hears that the
+ * answer goes on. */
+void voice_asked(struct session *session);
+
 /* The turn ends with this reply: `body` is spoken first unless it came from the model, then the
  * last frame leaves. Returns what the turn has said, in its arena; `body` itself for texts. */
 const char *voice_concluded(struct session *session, const char *body, bool is_spoken);

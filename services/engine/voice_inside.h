@@ -19,6 +19,8 @@ struct voice {
     bool is_moved;       /* the fence is of no use any more: another socket, or a frame was lost */
     bool is_withheld;    /* the answer quotes the rules: no more of it leaves */
     bool gap;            /* a new answer begins: a space stands before it */
+    bool broke_off;      /* a model did, in the middle of speech, and none goes on yet */
+    size_t bridged;      /* so much was said when the caller last heard that it goes on */
     struct speak *speak; /* of the answer that comes; NULL: none has begun */
     struct strbuf said;  /* the reply so far */
     struct strbuf held;  /* of an answer that may only repeat what was said */

@@ -8,6 +8,7 @@ import yaml
 
 from harness import oracle
 from harness.stops import FREEZE
+from procs import own_dir
 from operating import OK, TENANTS, doctor, good, good_environment
 from scripted import Customer, engines, say
 from tenants import read_document
@@ -21,18 +22,32 @@ FALLBACK = ("Got your message. Our system is slow at the moment; one of us will 
             " shortly.")
 
 
+def mute_vendor(desk):
+    """A folder with the file of a vendor that does not know stream_options."""
+    folder = own_dir(desk.folder / "vendors")
+    (folder / "mute.yaml").write_text(yaml.safe_dump({
+        "name": "mute", "display_name": "Mute", "dialect": "openai", "base_url": desk.installation.model_url,
+        "stream_usage": False, "default_model": "stand-1"}))
+    return folder
+
+
 @contextlib.contextmanager
-def budgets(desk, count=1, config=None, **limits):
-    """The garage with these budgets and without tools, nothing spent yet; afterwards its own."""
+def budgets(desk, count=1, config=None, mute=False, **limits):
+    """The garage with these budgets and without tools, nothing spent yet; afterwards its own. `mute`: its
+    vendor is not asked what a call used, and does not tell."""
     desk.scripted = None  # engines that have warned of nothing yet
     engines(desk, count, **(config or {}))
     document = read_document(TENANTS / "garage.yaml")
     for key in ("tools", "services", "resources", "intents", "escalation"):
         document.pop(key, None)
     document["budgets"] = limits
+    options = {}
+    if mute:
+        document["assistant"]["models"] = [{"vendor": "mute", "key": "env:OPENAI_API_KEY"}]
+        options = {"environment": {"FRONTDESK_VENDORS_DIR": str(mute_vendor(desk))}}
     path = desk.folder / "budgets.yaml"
     path.write_text(yaml.safe_dump(document))
-    good(desk, "tenant", "apply", path, "--yes")
+    good(desk, "tenant", "apply", path, "--yes", **options)
     customer = Customer(desk, GARAGE)
     desk.sql("DELETE FROM usage WHERE tenant_id = %s::uuid", customer.tenant_id)
     try:
@@ -119,6 +134,56 @@ def test_use_is_counted_without_budgets(desk):
         assert usage(desk, "day", "tokens")["spent"] == said > 0
         assert usage(desk, "month", "tokens")["spent"] == said
         assert customer.turns()[0]["reserved_tokens"] is None
+
+
+def rows(desk, customer):
+    """[(outcome, tokens in, tokens out)] of the customer's model calls, in order."""
+    return desk.sql("SELECT l.outcome, l.tokens_in, l.tokens_out FROM llm_calls l JOIN turns t"
+                    " ON t.tenant_id = l.tenant_id AND t.id = l.turn_id WHERE t.session_id = %s::uuid"
+                    " ORDER BY l.started_at, l.id", customer.session()["id"])
+
+
+def test_model_that_tells_no_usage_reaches_the_budget(desk):
+    """What it used is estimated: the prompt that left, and the words that came. Guard: count_tokens."""
+    with budgets(desk, mute=True, day={"tokens": 10}) as customer:
+        customer.text()
+        assert is_answered(customer, 1)
+        (outcome, in_, out), = rows(desk, customer)
+        assert outcome == "answered" and in_ > 100 and out > 4, (in_, out)
+        assert usage(desk, "day", "tokens")["spent"] == in_ + out
+        customer.text()
+        assert is_turned_down(customer, 2), customer.replies()
+        assert len(rows(desk, customer)) == 1
+
+
+def test_call_that_was_stopped_is_counted(desk):
+    """A newer text stops it, and nobody tells what it had read: its prompt had left. Guard: calls_record_cut."""
+    with budgets(desk, day={"tokens": 1000000}) as customer:
+        first = customer.make()
+        desk.faults("model", {"match": first.nonce, "count": 1, "action": {"type": "delay", "ms": 4000}})
+        say(desk, first)
+        desk.wait(lambda: desk.fired("model")[0]["fired"] == 1, 15, "the model to be asked")
+        customer.text()
+        assert customer.wait_replies(1)[0][1] == "reply"
+        (stopped, in_, out), (answered, *used) = rows(desk, customer)
+        assert (stopped, out, answered) == ("stopped", 0, "answered") and in_ > 100, (stopped, in_, out, answered)
+        assert usage(desk, "day", "tokens")["spent"] == in_ + sum(used)
+
+
+def test_failed_call_is_reserved_beside_the_next(desk):
+    """The turn goes on with another call, which may use as much again: what it can come to is reserved anew, or
+    the budget would be exceeded by more than one turn's. Guard: reserve_anew."""
+    with budgets(desk, day={"tokens": 1000000}) as plain:
+        plain.text()
+        plain.wait_replies(1)
+        other = Customer(desk, GARAGE)
+        said = other.make()
+        desk.faults("model", {"match": said.nonce, "count": 1, "action": {"type": "truncate"}})
+        say(desk, said)
+        assert other.wait_replies(1)[0][1] == "reply"
+        (failed, in_, out), (answered, *_) = rows(desk, other)
+        assert (failed, answered) == ("failed", "answered") and in_ > 100 and out > 0, rows(desk, other)
+        assert other.turns()[0]["reserved_tokens"] == plain.turns()[0]["reserved_tokens"] + in_ + out
 
 
 def test_killed_engine_loses_and_doubles_nothing(desk):

@@ -1,5 +1,6 @@
-"""What holds a turn up before a model is asked, above all limits per minute of a tenant's models: who
-waits for a place, who asks the next model, and what is kept of the wait. A model is counted by its name, so each test has one of its own.
+"""What holds a turn up before a model is asked, above all limits of a tenant's models, per minute and of calls
+at once: who waits for a place, who asks the next model, and what is kept of the wait. A model is counted by its
+name, so each test has one of its own.
 """
 
 import contextlib
@@ -123,3 +124,68 @@ def test_turn_waits_for_its_place(desk):
         assert metrics["frontdesk_model_queue_seconds_count"] >= 4
         shown = good(desk, "conversation", "show", customers[3].conversation()).out
         assert f"queued {queued[3]} ms" in shown, shown
+
+
+def most_at_once(desk, customers):
+    """How many of the model calls for them were at work at a time."""
+    spans = desk.sql(
+        "SELECT extract(epoch FROM l.started_at) * 1000, extract(epoch FROM l.started_at) * 1000 + l.total_ms"
+        " FROM llm_calls l JOIN turns t ON t.tenant_id = l.tenant_id AND t.id = l.turn_id"
+        " JOIN channel_sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id"
+        " WHERE s.remote_address = ANY(%s)", [customer.address for customer in customers])
+    return max(sum(begin <= at < end for begin, end in spans) for at, _ in spans)
+
+
+def hold(desk, vendor, customer, ms=6000):
+    """The model of that vendor has a call for the customer, which takes so long."""
+    said = customer.make()
+    desk.faults("model", {"path": PATHS[vendor], "match": said.nonce, "action": {"type": "delay", "ms": ms}})
+    say(desk, said)
+    desk.wait(lambda: desk.fired("model")[0]["fired"] >= 1, 15, "the call that takes its time")
+
+
+def test_calls_at_once_are_bounded(desk):
+    """Two calls at once, six customers: the others wait in line, all are answered. Guard: crowd_take."""
+    with limited(desk, entry(desk, "openai", model="few", concurrent=2)):
+        desk.faults("model", {"action": {"type": "delay", "ms": 700}})
+        customers = [Customer(desk, GARAGE) for _ in range(6)]
+        say(desk, *[customer.make() for customer in customers])
+        for customer in customers:
+            assert customer.wait_replies(1, 20)[0][1] == "reply", calls(customer)
+        desk.faults("model")
+        assert most_at_once(desk, customers) == 2
+        metrics = desk.service("engine-1").metrics()
+        assert metrics["frontdesk_models_crowded_total"] >= 4
+        desk.wait(lambda: desk.service("engine-1").metrics()["frontdesk_model_calls_waiting"] == 0, 10,
+                  "nobody to wait any more")
+
+
+def test_crowded_model_is_passed_over(desk):
+    """With another model in the chain nobody waits in a line: a slow one holds up the turn that it has."""
+    with limited(desk, entry(desk, "openai", model="one", concurrent=1), entry(desk, "gemini")):
+        first, second = Customer(desk, GARAGE), Customer(desk, GARAGE)
+        hold(desk, "openai", first)
+        second.text()
+        assert second.wait_replies(1)[0][1] == "reply"
+        assert calls(second) == [("gemini", "answered", "")] and first.replies() == []
+        assert first.wait_replies(1)[0][1] == "reply"
+        assert calls(first) == [("openai", "answered", "")]
+        desk.faults("model")
+
+
+def test_slow_provider_does_not_take_all_turns(desk):
+    """A provider has as many turns as it may: whoever comes then is asked of the next model, or answered without
+    one, at once and without an outage to tell of. Guard: provider_in_flight."""
+    with limited(desk, entry(desk, "openai", model="slow"), entry(desk, "gemini"), provider_in_flight=1):
+        first, second = Customer(desk, GARAGE), Customer(desk, GARAGE)
+        hold(desk, "openai", first)
+        second.text()
+        assert second.wait_replies(1)[0][1] == "reply"
+        assert calls(second) == [("gemini", "answered", "")]
+        apply(desk, entry(desk, "openai", model="slow"), on=["provider_outage"])
+        third = Customer(desk, GARAGE)
+        third.text()
+        assert third.wait_replies(1)[0][1] == "fallback"
+        assert calls(third) == [] and reasons(third) == [] and first.replies() == []
+        first.wait_replies(1)
+        desk.faults("model")

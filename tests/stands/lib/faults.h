@@ -14,13 +14,14 @@
  * Types and keys:
  *   delay (ms)                       answer later; the work itself (a message created) is done at
  * once stall (ms; chunks | bytes; text) stop in the middle, for ms or, without ms, for ever cut
- * (chunks | bytes; reset)      close the connection: before the answer, or after so much of it
+ * (chunks | bytes; reset; text)      close the connection: before the answer, or after so much of
+ * it; the text of these, and of truncate, is what the model says
  *   status (status; code, message, error_type, retry_after)   an error answer; nothing was done
  *     (tool: with 3xx a redirect to `message`)
  *   wrong_json, empty, huge (bytes; default 1 MiB), nonsense  a spoilt answer
  *   accepted_but_answer_lost (status) done, then closed without an answer, or answered with status
  *   error_in_stream (chunks; code, message, error_type)       model: an error event after 200
- *   truncate (chunks)                model: stream ends in order but without finish and [DONE]
+ *   truncate (chunks; text)          model: stream ends in order but without finish and [DONE]
  *   tool_call (name, arguments)      model: asks for a tool, unless the request brings its result
  *   reply (text, finish_reason)      model: this text; tool: this JSON
  *   obey                             model: does what any text of the prompt tells it to (obey.h)

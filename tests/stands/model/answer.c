@@ -49,6 +49,13 @@ static char *huge_text(int64_t bytes)
     return text;
 }
 
+/* Whether the text of an action is what the model says. */
+static bool has_own_text(const struct stand_action *action)
+{
+    return action->type == STAND_REPLY || action->type == STAND_STALL ||
+           action->type == STAND_CUT_OFF || action->type == STAND_TRUNCATE;
+}
+
 /* Decides what is said. */
 static void choose_text(struct telling *telling)
 {
@@ -68,7 +75,7 @@ static void choose_text(struct telling *telling)
         answer->tool = action->name ? action->name : "stand_tool";
         answer->finish = telling->wire->tool_stop;
         telling->pieces = ARGUMENT_PIECES;
-    } else if ((action->type == STAND_REPLY || action->type == STAND_STALL) && action->text) {
+    } else if (action->text && has_own_text(action)) {
         said = action->text;
     } else if (action->type == STAND_OBEY && answer->chat->obeyed.text) {
         said = answer->chat->obeyed.text;

@@ -22,7 +22,7 @@ static void counts_beyond_belief_are_not_kept(void)
                                           .tokens_out = cases[i].said,
                                           .tokens_cached = cases[i].said};
         struct turn_llm_call call = calls_empty("stopped");
-        calls_describe(arena, &model, &result, &call);
+        calls_describe(arena, &model, &result, 7, &call);
         CU_ASSERT_EQUAL(call.tokens_in, cases[i].kept);
         CU_ASSERT_EQUAL(call.tokens_out, cases[i].kept);
         CU_ASSERT_EQUAL(call.tokens_cached, cases[i].kept);
@@ -47,6 +47,117 @@ static void record(struct session *session, int64_t tokens, const char *model)
     calls_record(session, &assistant, &result);
 }
 
+/* ---- what nobody told ---- */
+
+#define PROMPT 40 /* tokens, by our estimate */
+
+/* Each way in which a call can end, with what its vendor told; of the counts, -1 is nothing. */
+static const struct way {
+    const char *name;
+    int status;
+    bool sent;
+    int64_t told_in, told_out;
+    const char *text;
+    size_t argument_bytes;
+    int64_t in, out;
+} ways[] = {
+    {"all told", 200, true, 5, 2, "Hello there", 0, 5, 2},
+    {"no usage", 200, true, -1, -1, "Hello there", 0, PROMPT, 4},
+    {"no usage, with calls of tools", 200, true, -1, -1, "Hm.", 30, PROMPT, 11},
+    {"the prompt alone is told", 200, true, 5, -1, "Hello", 0, 5, 2},
+    {"cut in the middle", 200, true, -1, -1, "Hello", 0, PROMPT, 2},
+    {"slow to begin", 200, true, -1, -1, "", 0, PROMPT, 0},
+    {"reset before a status", 0, true, -1, -1, "", 0, PROMPT, 0},
+    {"no connection", 0, false, -1, -1, "", 0, -1, -1},
+    {"refused", 400, true, -1, -1, "", 0, -1, -1},
+    {"too fast", 429, true, -1, -1, "", 0, -1, -1},
+    {"away", 503, true, -1, -1, "", 0, -1, -1},
+    {"a gateway gave up", 504, true, -1, -1, "", 0, PROMPT, 0},
+    {"beyond belief", 200, true, 1000000001, 1000000001, "Hello", 0, PROMPT, 2},
+};
+
+static struct llm_result result_of(const struct way *way)
+{
+    return (struct llm_result){.model = "",
+                               .request_id = "",
+                               .text = way->text,
+                               .argument_bytes = way->argument_bytes,
+                               .status = way->status,
+                               .sent = way->sent,
+                               .tokens_in = way->told_in,
+                               .tokens_out = way->told_out,
+                               .tokens_cached = -1};
+}
+
+static void check_counts(const struct way *way, const char *how, const struct turn_llm_call *call)
+{
+    const bool right = call->tokens_in == way->in && call->tokens_out == way->out &&
+                       call->cost == (way->in < 0 ? -1 : 10 * (way->in + way->out));
+    if (!right)
+        printf("\n%s, %s: %lld in, %lld out\n", way->name, how, (long long)call->tokens_in,
+               (long long)call->tokens_out);
+    CU_ASSERT_TRUE(right);
+}
+
+/* Whoever makes it, and however it is recorded. */
+static void what_nobody_told_is_estimated(void)
+{
+    struct assistant assistant = {
+        .models = {{.model = "m", .provider = "p", .price_in = 10, .price_out = 10}},
+        .model_count = 1};
+    struct arena *arena = arena_new();
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        const struct llm_result result = result_of(&ways[i]);
+        struct session session = {.asked.prompt_tokens = PROMPT};
+        struct turn_llm_call call = calls_empty("stopped"), cut = calls_empty("stopped");
+        calls_record(&session, &assistant, &result);
+        calls_record_cut(&session, &assistant, CALLS_STOPPED, &result);
+        calls_record_cut(&session, &assistant, CALLS_LOST_RACE, &result);
+        calls_describe(arena, &assistant.models[0], &result, PROMPT, &call);
+        calls_describe_cut(arena, &assistant.models[0], &result, PROMPT, &cut);
+        for (int k = 0; k < 3; k++)
+            check_counts(&ways[i], session.calls[k].outcome, &session.calls[k]);
+        check_counts(&ways[i], "of a summary", &call);
+        check_counts(&ways[i], "of a summary that is cut", &cut);
+        CU_ASSERT_STRING_EQUAL(cut.outcome, "stopped");
+        calls_forget(&session);
+    }
+    arena_free(&arena);
+}
+
+/* What a cache gave and what it keeps have prices of their own; a quarter more, where none is
+ * known, by Anthropic's rule. */
+static void caches_have_their_prices(void)
+{
+    static const struct {
+        enum llm_dialect dialect;
+        int64_t price_written, cost;
+    } cases[] = {{LLM_ANTHROPIC, -1, 20 * 100 + 50 * 10 + 30 * 125 + 2 * 500},
+                 {LLM_ANTHROPIC, 200, 20 * 100 + 50 * 10 + 30 * 200 + 2 * 500},
+                 {LLM_CHAT, -1, 20 * 100 + 50 * 10 + 30 * 100 + 2 * 500}};
+    struct arena *arena = arena_new();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct assistant_model model = {.provider = "p",
+                                              .model = "m",
+                                              .dialect = cases[i].dialect,
+                                              .price_in = 100,
+                                              .price_cached = 10,
+                                              .price_written = cases[i].price_written,
+                                              .price_out = 500};
+        const struct llm_result result = {.model = "",
+                                          .request_id = "",
+                                          .text = "",
+                                          .tokens_in = 100,
+                                          .tokens_out = 2,
+                                          .tokens_cached = 50,
+                                          .tokens_written = 30};
+        struct turn_llm_call call = calls_empty("stopped");
+        calls_describe(arena, &model, &result, 0, &call);
+        CU_ASSERT_EQUAL(call.cost, cases[i].cost);
+    }
+    arena_free(&arena);
+}
+
 /* What a turn used is told to the last token, however many calls it made. */
 static void calls_beyond_the_rows_are_summed(void)
 {
@@ -66,7 +177,9 @@ static void calls_beyond_the_rows_are_summed(void)
     CU_ASSERT_EQUAL(calls_used(&session).cost, 6000);
     CU_ASSERT_STRING_EQUAL(session.calls[TURN_CALLS_MAX - 2].outcome, "answered");
     CU_ASSERT_STRING_EQUAL(session.calls[TURN_CALLS_MAX - 1].outcome, "summed");
-    calls_record_cut(&session, NULL, CALLS_STOPPED); /* of which nothing is known */
+    const struct llm_result unsent = {
+        .text = "", .model = "", .tokens_in = -1, .tokens_out = -1, .tokens_cached = -1};
+    calls_record_cut(&session, NULL, CALLS_STOPPED, &unsent); /* of which nothing is known */
     CU_ASSERT_EQUAL(calls_used(&session).tokens, 600);
     calls_forget(&session);
     CU_ASSERT_EQUAL(session.call_count, 0);
@@ -98,6 +211,8 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("calls", NULL, NULL);
     CU_add_test(suite, "counts beyond belief", counts_beyond_belief_are_not_kept);
+    CU_add_test(suite, "what nobody told", what_nobody_told_is_estimated);
+    CU_add_test(suite, "prices of caches", caches_have_their_prices);
     CU_add_test(suite, "calls beyond the rows", calls_beyond_the_rows_are_summed);
     CU_add_test(suite, "plain calls", plain_calls_hold_numbers_and_plain_words);
     CU_basic_run_tests();

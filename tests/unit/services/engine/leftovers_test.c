@@ -4,18 +4,21 @@
 
 #include <stddef.h>
 
-/* Of a turn that waits to begin anew: a call that was answered, or one that was stopped. */
+/* Of a turn that waits to begin anew: a call that was answered, or one that was stopped before its
+ * prompt had left. */
 static struct session *waiting(bool answered)
 {
     static const struct assistant assistant = {.models = {{.provider = "p", .model = "m"}},
                                                .model_count = 1};
     const struct llm_result result = {
         .model = "", .request_id = "", .tokens_in = 5, .tokens_out = 1, .tokens_cached = -1};
+    const struct llm_result unsent = {
+        .text = "", .model = "", .tokens_in = -1, .tokens_out = -1, .tokens_cached = -1};
     struct session *session = bench_session();
     if (answered)
         calls_record(session, &assistant, &result);
     else
-        calls_record_cut(session, &assistant, CALLS_STOPPED);
+        calls_record_cut(session, &assistant, CALLS_STOPPED, &unsent);
     return session;
 }
 

@@ -31,6 +31,7 @@ static struct session *begin(void)
     bench.retiring = true;
     bench.breakers = breakers_new();
     bench.rates = rates_new(1);
+    bench.crowds = crowds_new(1, 100);
     bench.llm = llm_new(bench.loop);
     struct session *session = bench_turn(1, "{SM1}");
     session->turn.context = TEXT;
@@ -55,6 +56,7 @@ static void end(void)
     llm_free(&bench.llm);
     bench_end();
     rates_free(&bench.rates);
+    crowds_free(&bench.crowds);
     breakers_free(&bench.breakers);
     secret_free(&bench_shared.id_key);
 }
@@ -63,7 +65,7 @@ static void a_model_that_does_not_answer_is_one(void)
 {
     struct session *session = begin();
     think_assistant_ready(session, &one_model);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(session->call);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(session->asked.call);
     session_apply(session, EVENT_DEADLINE);
     const char *reason = reason_of(session);
     CU_ASSERT_PTR_NOT_NULL_FATAL(reason);
@@ -89,7 +91,7 @@ static void a_prompt_that_cannot_be_built_is_none(void)
     session->turn.context = "{";
     think_assistant_ready(session, &one_model);
     session->turn.context = TEXT;
-    CU_ASSERT_PTR_NULL(session->call);
+    CU_ASSERT_PTR_NULL(session->asked.call);
     CU_ASSERT_PTR_NULL(session->commit.trigger.reason);
     CU_ASSERT_PTR_NULL(reason_of(session));
     end();

@@ -85,7 +85,7 @@ static void write_chain(const char *const models[3], int race_after_ms)
 static bool is_asked(void)
 {
     const struct session *session = find(&claimed);
-    return session != NULL && session->call != NULL;
+    return session != NULL && session->asked.call != NULL;
 }
 
 static bool is_raced(void)
@@ -128,6 +128,7 @@ static struct session *begin(bool is_voice, int race_after_ms, const char *const
     shared.id_key = secret_new("01234567890123456789012345678901", 32);
     engine.breakers = breakers_new();
     engine.rates = rates_new(1);
+    engine.crowds = crowds_new(1, 100);
     engine.llm = llm_new(rig_loop);
     summaries_stop(engine.summaries);
     open_producer();
@@ -151,6 +152,7 @@ static void end(void)
     bus_producer_close(&engine.producer, 0);
     end_engine();
     rates_free(&engine.rates);
+    crowds_free(&engine.crowds);
     breakers_free(&engine.breakers);
     secret_free(&shared.id_key);
     fake_server_stop(server);
@@ -259,7 +261,7 @@ static void the_rival_goes_on_when_the_first_fails(void)
     atomic_store(&told[1], true);
     CU_ASSERT_TRUE_FATAL(rig_until(has_a_row));
     CU_ASSERT_TRUE(is_not_raced());
-    CU_ASSERT_EQUAL(find(&claimed)->model_index, 1);
+    CU_ASSERT_EQUAL(find(&claimed)->asked.model_index, 1);
     atomic_store(&told[2], true);
     CU_ASSERT_TRUE(rig_until(is_gone));
     CU_ASSERT_STRING_EQUAL(outcome(), "reply");
@@ -305,7 +307,7 @@ static void without_a_rival_the_first_goes_on(void)
     ask();
     session_apply(session, EVENT_DUE);
     CU_ASSERT_TRUE(is_not_raced());
-    CU_ASSERT_EQUAL(session->model_index, 0);
+    CU_ASSERT_EQUAL(session->asked.model_index, 0);
     CU_ASSERT_FALSE(session->failed);
     atomic_store(&told[1], true);
     CU_ASSERT_TRUE(rig_until(is_gone));

@@ -54,10 +54,14 @@ static void begin_turn(const char *models, int tokens)
     engine.assistants = assistants_new(&engine);
     engine.breakers = breakers_new();
     engine.rates = rates_new(1);
+    engine.crowds = crowds_new(1, 100);
     engine.llm = llm_new(rig_loop);
     engine.summaries = summaries_new(&engine);
-    session = (struct session){
-        .engine = &engine, .tenant = TENANT, .turn = turn, .commit = reply, .left_out = INT64_MAX};
+    session = (struct session){.engine = &engine,
+                               .tenant = TENANT,
+                               .turn = turn,
+                               .commit = reply,
+                               .asked.left_out = INT64_MAX};
     session.turn.assistant = ASSISTANT;
     session.turn.assistant_version = 1;
     CU_ASSERT_TRUE_FATAL(rig_until(has_assistant));
@@ -77,6 +81,7 @@ static void end_engine(void)
     assistants_free(&engine.assistants);
     breakers_free(&engine.breakers);
     rates_free(&engine.rates);
+    crowds_free(&engine.crowds);
     llm_free(&engine.llm);
     end_test();
 }

@@ -91,9 +91,9 @@ static void a_reservation_records_no_prompt(void)
     struct bench bench;
     begin(&bench);
     wish_of(&bench);
-    CU_ASSERT_PTR_NULL(bench.session.prompt_record);
-    CU_ASSERT_PTR_NULL(bench.session.prompt_passages);
-    CU_ASSERT_EQUAL(bench.session.left_out, 0);
+    CU_ASSERT_PTR_NULL(bench.session.asked.prompt_record);
+    CU_ASSERT_PTR_NULL(bench.session.asked.prompt_passages);
+    CU_ASSERT_EQUAL(bench.session.asked.left_out, 0);
 }
 
 /* ---- limits per minute ---- */
@@ -113,6 +113,7 @@ static void begin_limited(struct bench *bench)
     bench->engine.loop = loop_new();
     bench->engine.breakers = breakers_new();
     bench->engine.rates = rates_new(1);
+    bench->engine.crowds = crowds_new(1, 100);
     bench->engine.sessions = sessions_new(&bench->engine);
     bench->assistant.models[1] =
         (struct assistant_model){.base_url = "b", .model = "m", .rate = {.requests = 1}};
@@ -143,6 +144,7 @@ static void end_limited(struct bench *bench)
     timer_free(&bench->session.timer);
     sessions_free(&bench->engine.sessions);
     rates_free(&bench->engine.rates);
+    crowds_free(&bench->engine.crowds);
     breakers_free(&bench->engine.breakers);
     secret_free(&bench->shared.id_key);
     loop_pass(bench->engine.loop);
@@ -177,21 +179,28 @@ static void a_model_left_alone_is_an_outage(void)
     end_limited(&bench);
 }
 
-/* Without a budget, and with a chain of which the first model has a place in some 5 s, and the
- * second one is tried by somebody else. */
+/* Without a budget, but with all that limits the calls of models. */
+static void begin_limits(struct bench *bench)
+{
+    begin(bench);
+    bench->shared.settings.max_in_flight = 1;
+    bench->engine.loop = loop_new();
+    bench->engine.breakers = breakers_new();
+    bench->engine.rates = rates_new(1);
+    bench->engine.crowds = crowds_new(1, 100);
+    bench->engine.sessions = sessions_new(&bench->engine);
+    bench->assistant.budget = (struct usage_limits){{-1, -1, -1}, {-1, -1, -1}};
+}
+
+/* With a chain of which the first model has a place in some 5 s, and the second one is tried by
+ * somebody else. */
 static void begin_chain(struct bench *bench)
 {
     struct err err;
     struct rate_place taken = {.key = NULL};
     const int64_t now_ms = clock_mono_ms();
     bool probe;
-    begin(bench);
-    bench->shared.settings.max_in_flight = 1;
-    bench->engine.loop = loop_new();
-    bench->engine.breakers = breakers_new();
-    bench->engine.rates = rates_new(1);
-    bench->engine.sessions = sessions_new(&bench->engine);
-    bench->assistant.budget = (struct usage_limits){{-1, -1, -1}, {-1, -1, -1}};
+    begin_limits(bench);
     for (int i = 0; i < 2; i++) {
         struct assistant_model *model = &bench->assistant.models[i];
         model->base_url = i == 0 ? "http://first" : "http://second";
@@ -220,6 +229,7 @@ static void end_chain(struct bench *bench)
     timer_free(&bench->session.timer);
     sessions_free(&bench->engine.sessions);
     rates_free(&bench->engine.rates);
+    crowds_free(&bench->engine.crowds);
     breakers_free(&bench->engine.breakers);
     loop_pass(bench->engine.loop);
     loop_free(&bench->engine.loop);
@@ -233,8 +243,8 @@ static void a_place_is_waited_for_beside_a_probe(void)
     begin_chain(&bench);
     think_assistant_ready(&bench.session, &bench.assistant);
     CU_ASSERT_EQUAL(bench.session.state, TURN_PAUSED);
-    CU_ASSERT_PTR_NOT_NULL(bench.session.place.key);
-    CU_ASSERT_EQUAL(bench.session.model_index, 0);
+    CU_ASSERT_PTR_NOT_NULL(bench.session.asked.hold.rate.key);
+    CU_ASSERT_EQUAL(bench.session.asked.model_index, 0);
     CU_ASSERT_TRUE(bench.session.model_retry_ms > 1000);
     end_chain(&bench);
 }
@@ -245,16 +255,105 @@ static void a_look_for_a_place_records_no_prompt(void)
     struct bench bench;
     begin_chain(&bench);
     think_assistant_ready(&bench.session, &bench.assistant);
-    CU_ASSERT_PTR_NULL(bench.session.prompt_record);
-    CU_ASSERT_EQUAL(bench.session.left_out, 0);
-    CU_ASSERT_TRUE(bench.session.place.tokens > 100);
-    rate_give_back(bench.engine.rates, &bench.session.place);
+    CU_ASSERT_PTR_NULL(bench.session.asked.prompt_record);
+    CU_ASSERT_EQUAL(bench.session.asked.left_out, 0);
+    CU_ASSERT_TRUE(bench.session.asked.hold.rate.tokens > 100);
+    rate_give_back(bench.engine.rates, &bench.session.asked.hold.rate);
     CU_ASSERT_PTR_NOT_NULL_FATAL(bench.session.measured.tokens);
     bench.session.measured.tokens[0] = 7;
     bench.session.state = TURN_THINKING;
     think_assistant_ready(&bench.session, &bench.assistant);
-    CU_ASSERT_EQUAL(bench.session.place.tokens, 7);
+    CU_ASSERT_EQUAL(bench.session.asked.hold.rate.tokens, 7);
     end_chain(&bench);
+}
+
+/* ---- calls at once ---- */
+
+/* Both models of the chain may have one call at once, and have it. */
+static void begin_crowded(struct bench *bench, struct crowd_place places[2])
+{
+    begin_limits(bench);
+    bench->engine.llm = llm_new(bench->engine.loop);
+    for (int i = 0; i < 2; i++) {
+        struct assistant_model *model = &bench->assistant.models[i];
+        model->base_url = "http://127.0.0.1:1";
+        model->model = i == 0 ? "one" : "two";
+        model->concurrent = 1;
+        const struct crowd_wish wish = {rate_key(arena, "", model->base_url, model->model), 1,
+                                        model->base_url};
+        places[i] = (struct crowd_place){NULL, NULL};
+        CU_ASSERT_TRUE_FATAL(crowd_take(bench->engine.crowds, &wish, &places[i]));
+    }
+    bench->session.timer = timer_new(bench->engine.loop, never, NULL);
+    bench->session.started_ms = clock_mono_ms();
+    bench->session.turn.deadline_ms = 60000;
+    bench->session.turn.assistant = "desk";
+    bench->session.turn.assistant_version = 1;
+}
+
+static void end_crowded(struct bench *bench, struct crowd_place places[2])
+{
+    struct session *session = &bench->session;
+    if (session->asked.call != NULL)
+        llm_cancel(bench->engine.llm, session->asked.call);
+    session->asked.call = NULL;
+    think_stop(session);
+    CU_ASSERT_FALSE(asking_holds(&session->asked.hold));
+    for (int i = 0; i < 2; i++)
+        crowd_give_back(bench->engine.crowds, &places[i]);
+    CU_ASSERT_EQUAL(crowds_waiting(bench->engine.crowds), 0);
+    llm_free(&bench->engine.llm);
+    end_chain(bench);
+}
+
+/* The next of the chain is asked, at once, in place of one that has as many calls as it may. */
+static void a_crowded_model_is_passed_over(void)
+{
+    struct crowd_place places[2];
+    struct bench bench;
+    begin_crowded(&bench, places);
+    crowd_give_back(bench.engine.crowds, &places[1]);
+    think_assistant_ready(&bench.session, &bench.assistant);
+    CU_ASSERT_EQUAL(bench.session.state, TURN_THINKING);
+    CU_ASSERT_PTR_NOT_NULL(bench.session.asked.call);
+    CU_ASSERT_EQUAL(bench.session.asked.model_index, 1);
+    end_crowded(&bench, places);
+}
+
+/* A turn that found both as they are. */
+static void begin_in_line(struct bench *bench, struct crowd_place places[2])
+{
+    begin_crowded(bench, places);
+    think_assistant_ready(&bench->session, &bench->assistant);
+    CU_ASSERT_EQUAL(bench->session.state, TURN_PAUSED);
+    CU_ASSERT_EQUAL(crowds_waiting(bench->engine.crowds), 1);
+}
+
+/* Where there is no other one the turn waits, as long as its time allows; the place that comes
+ * wakes it. What it had it gives back when it is stopped. */
+static void a_crowded_chain_is_waited_for(void)
+{
+    struct crowd_place places[2];
+    struct bench bench;
+    begin_in_line(&bench, places);
+    CU_ASSERT_TRUE(bench.session.model_retry_ms > 50000);
+    crowd_give_back(bench.engine.crowds, &places[0]);
+    CU_ASSERT_EQUAL(crowds_waiting(bench.engine.crowds), 0);
+    bench.session.state = TURN_THINKING; /* as the timer has it */
+    think_assistant_ready(&bench.session, &bench.assistant);
+    CU_ASSERT_PTR_NOT_NULL(bench.session.asked.call);
+    CU_ASSERT_EQUAL(bench.session.asked.model_index, 0);
+    CU_ASSERT_FALSE(bench.session.failed);
+    end_crowded(&bench, places);
+}
+
+/* Its time is over: whoever is behind it in the line is not held up by it. */
+static void who_stops_waits_no_more(void)
+{
+    struct crowd_place places[2];
+    struct bench bench;
+    begin_in_line(&bench, places);
+    end_crowded(&bench, places);
 }
 
 int main(void)
@@ -268,6 +367,9 @@ int main(void)
     CU_add_test(suite, "a model left alone is one", a_model_left_alone_is_an_outage);
     CU_add_test(suite, "a place beside a probe", a_place_is_waited_for_beside_a_probe);
     CU_add_test(suite, "a look for a place", a_look_for_a_place_records_no_prompt);
+    CU_add_test(suite, "a crowded model", a_crowded_model_is_passed_over);
+    CU_add_test(suite, "a crowded chain", a_crowded_chain_is_waited_for);
+    CU_add_test(suite, "who stops", who_stops_waits_no_more);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }

@@ -1,0 +1,91 @@
+/* What of a prompt is ours alone leaves in no reply: whatever a turn's prompt says of how to
+ * answer, on texts, in calls and after an outage. */
+#include "unit/services/engine/bench.h"
+
+#include "base/text.h"
+#include "prompt/prompt.h"
+#include "prompt/rounds.h"
+#include "prompt/tokens.h"
+#include "voice.h"
+#include "voice_rules.h"
+
+#include <string.h>
+
+static struct session *begin(void)
+{
+    bench_begin(1);
+    struct session *session = bench_turn(1, "{SM1}");
+    session->turn.call_sid = "";
+    return session;
+}
+
+/* Each piece of it of some length, wherever it begins. */
+static void check_no_piece_leaves(struct session *session, const char *text)
+{
+    enum { PIECE = 120 };
+    const size_t length = strlen(text);
+    CU_ASSERT_TRUE_FATAL(length > PIECE);
+    for (size_t at = 0; at + PIECE <= length; at += 40)
+        CU_ASSERT_TRUE(
+            think_quotes_rules(session, arena_strndup(session->arena, text + at, PIECE)));
+}
+
+static void rules_of_texts(void)
+{
+    struct session *session = begin();
+    struct prompt_fixed fixed;
+    const struct profile nobody = {"", "", "", "", "", ""};
+    const struct workflow none = {.timezone = "UTC"};
+    prompt_fix(session->arena, &nobody, &none, &fixed);
+    const char *business = strstr(fixed.text, "\n\nBusiness:");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(business);
+    check_no_piece_leaves(
+        session, arena_strndup(session->arena, fixed.text, (size_t)(business - fixed.text)));
+    const char *channel = strstr(fixed.text, "The channel is");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(channel);
+    check_no_piece_leaves(session, arena_strndup(session->arena, channel,
+                                                 (size_t)(strstr(channel, "\n\n") - channel)));
+    CU_ASSERT_FALSE(think_quotes_rules(session, "You are welcome; the channel is open from nine."));
+    bench_end();
+}
+
+/* What the model is told when it answers after all. */
+static void rules_after_an_outage(void)
+{
+    struct session *session = begin();
+    static const struct rounds no_rounds = {.count = 0};
+    const struct prompt_fixed fixed = {"f", 1};
+    const struct prompt_parts parts = {
+        .fixed = &fixed,
+        .context = "[{\"position\": 1, \"author\": \"system\", \"text\": \"\", \"open\": true}]",
+        .rounds = &no_rounds};
+    struct prompt prompt;
+    struct err err;
+    CU_ASSERT_EQUAL_FATAL(prompt_build(session->arena, &parts, &prompt, &err), 0);
+    check_no_piece_leaves(session, prompt.messages[prompt.count - 1].text);
+    bench_end();
+}
+
+static void rules_of_calls(void)
+{
+    struct session *session = begin();
+    session->turn.call_sid = "CA1";
+    session->turn.heard = session->turn.heard_reason = "";
+    voice_started(session);
+    check_no_piece_leaves(session, voice_brief(session));
+    for (size_t i = 0; i < VOICE_RULES; i++)
+        CU_ASSERT_TRUE(think_quotes_rules(session, voice_rules[i]));
+    voice_free(session);
+    bench_end();
+}
+
+int main(void)
+{
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("rules", NULL, NULL);
+    CU_add_test(suite, "of texts", rules_of_texts);
+    CU_add_test(suite, "after an outage", rules_after_an_outage);
+    CU_add_test(suite, "of calls", rules_of_calls);
+    CU_basic_run_tests();
+    return CU_get_number_of_failures() != 0;
+}
