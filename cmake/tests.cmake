@@ -59,6 +59,14 @@ foreach(source ${unit_tests})
     endif()
 endforeach()
 
+# An operator for the tests of takeovers: the product's own functions, with a pause between two of their
+# statements.
+if(FRONTDESK_UNIT_TESTS)
+    add_executable(test-operator tests/takeover/operator.c)
+    target_link_libraries(test-operator PRIVATE desk_common)
+    target_link_options(test-operator PRIVATE LINKER:--wrap=pg_session_query)
+endif()
+
 desk_glob(benches tests/bench/*.c)
 foreach(source ${benches})
     get_filename_component(name ${source} NAME_WE)

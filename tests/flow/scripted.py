@@ -7,6 +7,7 @@ the responder would send is the delivery row.
 import contextlib
 import json
 import secrets
+import subprocess
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -17,6 +18,7 @@ import yaml
 import webhook
 from harness import oracle
 from procs import Failure
+from service import clean_environment
 
 # Everything that a turn waits for is short; a lease is two seconds. A turn has more time than a busy
 # machine stands still, else the wording without a model is right; too little to wait for a breaker that
@@ -179,6 +181,13 @@ def say(desk, *texts, partition=None, times=1):
         raise Failure(f"producing: {problems or 'no answer from Kafka'}")
 
 
+def blocked_by(desk, pid, role):
+    """Statements of this role that wait for a lock of that backend."""
+    return [row[0] for row in desk.sql(
+        "SELECT query FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid)) AND usename = %s",
+        pid, f"frontdesk_{role}")]
+
+
 class Held:
     """A transaction that the test holds open: the party of a race that is slow."""
 
@@ -205,24 +214,68 @@ class Held:
 
     def blocks(self, role):
         """Statements of this role that wait for a lock of this transaction."""
-        return [row[0] for row in self.desk.sql(
-            "SELECT query FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
-            " AND usename = %s", self.connection.info.backend_pid, f"frontdesk_{role}")]
+        return blocked_by(self.desk, self.connection.info.backend_pid, role)
 
     def wait_blocks(self, role, deadline_s=10, what="somebody to wait for the held lock"):
         self.desk.wait(lambda: self.blocks(role), deadline_s, what)
 
 
-# The statements of common/store/conversation.c (raise_sql, suppress_sql, rest_sql), for a takeover
-# that the test slows down between its statements.
-RAISE = ("UPDATE conversations SET epoch = epoch + 1, held_by = 'ops:test',"
-         " held_at = clock_timestamp() WHERE tenant_id = %s::uuid AND id = %s::uuid")
-SUPPRESS = ("UPDATE deliveries SET state = 'suppressed', reason = 'takeover', worker = NULL,"
-            " settled_at = clock_timestamp() WHERE tenant_id = %s::uuid"
-            " AND conversation_id = %s::uuid AND author = 'ai'"
-            " AND state IN ('pending', 'deferred', 'held')")
-REST = ("UPDATE channel_sessions SET due_at = NULL, burst_at = NULL, worker = NULL"
-        " WHERE tenant_id = %s::uuid AND conversation_id = %s::uuid")
+class Operator:
+    """Somebody at the desk who takes conversations over: a process that runs the product's own functions on a
+    connection that is open already (tests/takeover/operator.c)."""
+
+    def __init__(self, desk):
+        self.desk, self.pid = desk, None
+        self.process = subprocess.Popen(
+            [desk.bin / "test-operator"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+            env=clean_environment(desk.installation.deskctl_environment()))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(20)
+
+    def _say(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def _hear(self, wanted):
+        line = self.process.stdout.readline().split()
+        if not line or line[0] != wanted:
+            raise Failure(f"the operator said {line}")
+        return line[1:]
+
+    def take_over(self, tenant, conversation):
+        """Returns since when no reply can start to leave (time.time()), and whether one was leaving."""
+        self._say(f"take {tenant} {conversation}")
+        at, asked = self._hear("yours")
+        return float(at), int(asked) > 1
+
+    def begin(self, tenant, conversation, before):
+        """The same up to the statement that begins so, which waits, as does whoever comes meanwhile."""
+        self._say(f"take {tenant} {conversation} {before}")
+        self.pid = int(self._hear("paused")[0])
+
+    def go_on(self):
+        self._say("go")
+        self._hear("yours")
+
+    def blocks(self, role):
+        """Statements of this role that wait for a lock of the takeover."""
+        return blocked_by(self.desk, self.pid, role)
+
+    def wait_blocks(self, role, deadline_s=10, what="somebody to wait for the takeover"):
+        self.desk.wait(lambda: self.blocks(role), deadline_s, what)
+
+
+# Where a slow takeover waits (common/store/conversation.c): it has raised the epoch, and suppressed nothing
+# yet; or has suppressed what it saw, and is not over.
+RAISED, SUPPRESSED = "UPDATE deliveries", "UPDATE channel_sessions"
 
 
 def claim_by_hand(held, customer, worker, due_ms=0):

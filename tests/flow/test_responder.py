@@ -7,7 +7,7 @@ import urllib.parse
 import uuid
 
 from delivering import Customer, QUICK, SETTLED, quiet, responders, wait_listening
-from scripted import Held
+from scripted import RAISED, Held, Operator
 
 SHARE = True  # the helper restarts the responders when a test needs others
 
@@ -164,15 +164,13 @@ def test_accepted_notice_is_not_sent_again(desk):
 
 def test_claim_waits_for_a_takeover_under_way(desk):
     """V1b: a takeover that has raised the epoch and not committed holds the conversation's row."""
-    from scripted import RAISE, SUPPRESS, Held
     responders(desk)
     customer = Customer(desk)
-    with Held(desk) as takeover:
-        takeover.run(RAISE, customer.tenant, customer.conversation)
+    with Operator(desk) as takeover:
+        takeover.begin(customer.tenant, customer.conversation, RAISED)
         delivery = customer.reply()
         takeover.wait_blocks("responder")
-        takeover.run(SUPPRESS, customer.tenant, customer.conversation)
-        takeover.commit()
+        takeover.go_on()
     customer.wait_state(delivery, "suppressed")
     assert quiet(desk, 1.0, customer.posts) == []
 

@@ -12,7 +12,7 @@ import time
 from harness import oracle
 from harness.stops import FREEZE, KILL
 from procs import Failure
-from scripted import (RAISE, REST, SUPPRESS, Customer, Held, claim_by_hand, dead_worker, hand_back,
+from scripted import (RAISED, SUPPRESSED, Customer, Held, Operator, claim_by_hand, dead_worker, hand_back,
                       quiet, say, service_of, take_over, wait_gone, worker_of)
 
 SHARE = True
@@ -81,7 +81,7 @@ def background(action, *args):
 
 
 def blocked_or(desk, held, role, condition, deadline_s=10):
-    """Waits until the role waits for the held transaction (the guard), or the condition is true
+    """Waits until the role waits for the held transaction, or takeover, (the guard), or the condition is true
     (it went past)."""
     desk.wait(lambda: held.blocks(role) or condition(), deadline_s, "the other party's move")
 
@@ -118,12 +118,10 @@ def test_v1b_commit_during_a_takeover(desk):
     say(desk, said)
     desk.wait(lambda: len(customer.model_calls()) == 2, 10, "the model to be asked")
     key = conversation_key(customer)
-    with Held(desk) as takeover:
-        takeover.run(RAISE, *key)
-        takeover.run(SUPPRESS, *key)
+    with Operator(desk) as takeover:
+        takeover.begin(*key, SUPPRESSED)
         blocked_or(desk, takeover, "engine", lambda: len(customer.replies()) > 1)
-        takeover.run(REST, *key)
-        takeover.commit()
+        takeover.go_on()
     quiet(desk, 1.5, customer.replies)
     assert len(customer.replies()) == 1, customer.replies()
     assert customer.event(said) == ("open", None) and len(desk.sent_to(customer.address)) == 1
@@ -147,13 +145,11 @@ def test_v1c_delivery_claim_during_a_takeover(desk):
     key = conversation_key(customer)
     try:
         held_back(desk, customer)
-        with Held(desk) as takeover:
-            takeover.run(RAISE, *key)
+        with Operator(desk) as takeover:
+            takeover.begin(*key, RAISED)
             background(desk.installation.deskctl, "release", "--yes", "--without-reconcile")()
             blocked_or(desk, takeover, "responder", lambda: len(desk.sent_to(customer.address)) > 1)
-            takeover.run(SUPPRESS, *key)
-            takeover.run(REST, *key)
-            takeover.commit()
+            takeover.go_on()
     finally:
         desk.installation.deskctl("release", "--yes", "--without-reconcile")
     quiet(desk, 1.5, lambda: desk.sent_to(customer.address))
@@ -258,13 +254,11 @@ def test_v1g_unknown_settled_during_a_takeover(desk):
     say(desk, said)
     desk.wait(lambda: customer.replies()[-1][2] == "unknown" and len(customer.replies()) == 2, 10,
               "the outcome to be unknown")
-    with Held(desk) as takeover:
-        takeover.run(RAISE, *key)
-        takeover.run(SUPPRESS, *key)
+    with Operator(desk) as takeover:
+        takeover.begin(*key, SUPPRESSED)
         blocked_or(desk, takeover, "responder",
                    lambda: customer.replies()[1][2] != "unknown", 12)
-        takeover.run(REST, *key)
-        takeover.commit()
+        takeover.go_on()
     desk.wait(lambda: customer.replies()[1][2] in ("suppressed", "parked", "failed"), 15,
               lambda: f"the delivery to end: {customer.replies()}")
     assert len(desk.sent_to(customer.address)) == 1, "a reply left after the takeover"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from confluent_kafka import Producer
 
 from harness import tables
-from scripted import RAISE, REST, SUPPRESS, Customer, say
+from scripted import Customer, Operator, say
 
 SHARE = True
 DEADLINE_S = 240
@@ -33,13 +33,6 @@ CONFIG = {
     "responder": {"worker_lease_ms": 4000, "adopt_every_ms": 200, "request_timeout_ms": 8000,
                   "lookup_after_ms": 6000},
 }
-
-# The rest of what a takeover runs, beside those of scripted.py: rest_turns_sql and leaving_sql.
-REST_TURNS = ("UPDATE turns SET worker = NULL WHERE tenant_id = %s::uuid AND conversation_id = %s::uuid"
-              " AND state = 'running'")
-LEAVING = ("SELECT count(*) FROM deliveries WHERE tenant_id = %s::uuid AND conversation_id = %s::uuid"
-           " AND author = 'ai' AND state = 'sending'")
-
 
 @dataclass
 class Moment:
@@ -64,43 +57,24 @@ class Moment:
 
 
 class Operators:
-    """Takeovers on connections that are open already: a process for each would begin too late to meet its
-    moment. What deskctl does (store/conversation.c): one transaction, then the question whether a reply is
-    still leaving, until none is."""
+    """One operator a thread: a process for each takeover would begin too late to meet its moment."""
 
     def __init__(self, desk):
         self.desk = desk
         self.here = threading.local()
         self.opened = []
 
-    def _run(self, text, *key):
-        with self.here.connection.cursor() as cursor:
-            cursor.execute(text, key)
-            return cursor.fetchone() if cursor.description else None
-
     def take_over(self, moment):
-        if not hasattr(self.here, "connection"):
-            self.here.connection = self.desk.servers.postgres.connect(self.desk.installation.database)
-            self.opened.append(self.here.connection)
-            self.here.connection.autocommit = False
-        connection, key = self.here.connection, (moment.customer.tenant_id, moment.conversation)
+        if not hasattr(self.here, "operator"):
+            self.here.operator = Operator(self.desk)
+            self.opened.append(self.here.operator)
         moment.began = time.time()
-        for statement in (RAISE, SUPPRESS, REST, REST_TURNS):
-            self._run(statement, *key)
-        connection.commit()
-        pause = threading.Event()
-        while not moment.yours:
-            leaving = self._run(LEAVING, *key)[0]
-            connection.commit()
-            if leaving == 0:
-                moment.yours = time.time()
-            else:
-                moment.in_flight = True
-                pause.wait(0.02)
+        moment.yours, moment.in_flight = self.here.operator.take_over(moment.customer.tenant_id,
+                                                                      moment.conversation)
 
     def close(self):
-        for connection in self.opened:
-            connection.close()
+        for operator in self.opened:
+            operator.close()
 
 
 def known_customers(desk, count):
