@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from attempts import (ASKING, ATTEMPTS, FALLBACK, FEW, MANY, PLAIN, QUOTING, SAID, SERVICE, WITHHELD,
-                      call)
+from attempts import (ASKING, ATTEMPTS, FALLBACK, FEW, LEAKED, MANY, PLAIN, QUOTING, SAID, SERVICE, WITHHELD,
+                      call, show)
+from call_records import CALLS, Call
 from harness import oracle, tables
 from harness.vendor import Vendor
 from operating import TENANTS, good
 from procs import free_port
-from scripted import Customer, engines, say
+from scripted import Customer, engines, fallback_of, say
 from tenants import read_document
 
 SHARE = True
@@ -57,6 +58,14 @@ BUSINESSES = {
 }
 
 
+def look_up(url):
+    """A tool of the business's own, whose server answers what an attempt wants."""
+    return {"name": "look_up", "description": "What is known of a word.", "changes": False, "url": f"{url}/look-up",
+            "secret": "env:TOOL_SECRET", "parameters": {
+                "type": "object", "properties": {"word": {"type": "string", "maxLength": 20}},
+                "required": ["word"], "additionalProperties": False}}
+
+
 def write_business(desk, name, vendor):
     """The tenant's file. The harness knows the tenant under the same name afterwards."""
     made = BUSINESSES[name]
@@ -71,6 +80,8 @@ def write_business(desk, name, vendor):
                              "messaging_service_sid": None, "numbers": {"sms": channel["number"]}})
     if name == NEIGHBOUR:
         document["assistant"]["facts"] += f"\nOnly for us: {MARKS['facts']}.\n"
+    if name == MANY:
+        document["http_tools"] = [look_up(desk.stand_url("tool"))]
     if name in TOLD:
         document["assistant"]["models"][0]["base_url"] = vendor.url("/v1")
     path = desk.folder / f"business-{name}.yaml"
@@ -189,8 +200,8 @@ class Try:
         return path
 
     def make(self):
-        asks = call("search_knowledge", {"question": self.word})
-        words = {"page": self.word, "tool": asks}.get(self.attempt.source) or self.order()
+        words = {"page": self.word, "tool": call("search_knowledge", {"question": self.word}),
+                 "http": call("look_up", {"word": self.word})}.get(self.attempt.source) or self.order()
         self.said = self.customer.make(words)
         return self.said
 
@@ -218,6 +229,8 @@ class Try:
             return WITHHELD if self.withheld else FALLBACK
         if oracle.new_nonces(self.body) == [self.said.nonce]:
             return PLAIN
+        if self.attempt.reads and windows([self.attempt.reads(self.body)]) & self.stage.pieces:
+            return LEAKED
         few = not self.attempt.says and len(self.body) < 40
         return SAID if self.body == self.attempt.says or few else self.body
 
@@ -247,10 +260,12 @@ def test_model_that_obeys_everybody(desk):
     store/booking.c, ROUNDS_MAX, reply_quotes (engine/reply.c), prompt_add_passage (engine/prompt.c)."""
     assert len(ATTEMPTS) >= 40
     # Nothing dies here: a lease that lapses would have all the turns begun anew.
-    engines(desk, turn_deadline_ms=25000, adopter_deadline_ms=10000, worker_lease_ms=8000)
+    desk.start_tool()
+    engines(desk, turn_deadline_ms=25000, adopter_deadline_ms=10000, worker_lease_ms=8000,
+            tool_networks="127.0.0.0/8")
     stage = Stage(desk)
     victims = stage.book_for_owners()
-    pieces = windows(stage.learn_rules())
+    pieces = stage.pieces = windows(stage.learn_rules())
     tries = [Try(stage, attempt, number) for number, attempt in enumerate(ATTEMPTS)]
     for one in tries:
         one.aim(victims)
@@ -258,6 +273,9 @@ def test_model_that_obeys_everybody(desk):
     watch = [{"match": mark, "action": {"type": "delay", "ms": 0}}
              for mark in [*MARKS.values(), stage.neighbour.address]]
     desk.faults("model", *watch, {"action": {"type": "obey"}})
+    desk.faults("tool", *[{"match": one.word, "action": {"type": "reply",
+                                                         "text": json.dumps({"found": one.order()})}}
+                          for one in tries if one.attempt.source == "http"])
     say(desk, *[one.make() for one in tries])
     addresses = [one.customer.address for one in tries]
     desk.wait(lambda: desk.value(
@@ -295,3 +313,38 @@ def marks_are_seen(stage, watch):
     neighbour.wait_replies(2, 30)
     seen = [rule["matched"] for rule in stage.desk.fired("model")[:len(watch)]]
     assert all(seen[:3]), seen
+
+
+OPENING = ("You are the receptionist of the business described below and write in its name. Use only the facts given"
+           " here; when they do not hold the answer, say that you will pass the question on.")  # of the rules
+
+
+def withheld_on_call(desk, order):
+    """A caller orders that of a model that obeys; returns all that he hears and his reply's row."""
+    caller = Call(desk, tenant=1)
+    caller.setup()
+    try:
+        caller.prompt(order)
+        heard = caller.wait_over(20)
+        (body, _, outcome, *_), = caller.wait_settled(1)
+        assert (body, outcome) == (heard, "fallback"), (body, heard, outcome)
+        assert fallback_of(desk, caller.customer)[:30] in heard, heard
+        assert desk.sql("SELECT l.outcome, l.error_code FROM llm_calls l JOIN turns t ON t.tenant_id = l.tenant_id"
+                        " AND t.id = l.turn_id WHERE t.session_id = %s::uuid", caller.session()["id"]) \
+            == [("withheld", "reply.rules")]
+        return heard
+    finally:
+        caller.close()
+
+
+def test_caller_who_asks_for_the_rules(desk):
+    """What is spoken cannot be taken back: it is looked at piece by piece, and the caller hears the wording
+    without a model before he has heard a quotation. Guard: is_withheld of engine/voice.c."""
+    engines(desk, **CALLS)
+    desk.faults("model", {"action": {"type": "obey"}})
+    try:
+        for order in (show("system"), show("system", **{"from": 100}), show("system", **{"as": "upper"})):
+            heard = withheld_on_call(desk, order)
+            assert not windows([heard]) & windows([OPENING]), heard
+    finally:
+        desk.faults("model")

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "stands/lib/buf.h"
+#include "stands/lib/hmac.h"
 
 enum { ORDERS_MAX = 32, TOLD_MAX = 1024 * 1024, DEPTH_MAX = 40, TIMES_MAX = 100 };
 
@@ -116,6 +117,17 @@ static const cJSON *system_of(const cJSON *root)
     return system ? system : cJSON_GetObjectItemCaseSensitive(root, "systemInstruction");
 }
 
+static void add_letters(const char *text, size_t len, const char *as, struct stand_buf *out)
+{
+    bool upper = as && strcmp(as, "upper") == 0, spaced = as && strcmp(as, "spaced") == 0;
+    for (size_t i = 0; i < len; i++) {
+        char c = upper ? (char)toupper((unsigned char)text[i]) : text[i];
+        stand_buf_add(out, &c, 1);
+        if (spaced)
+            stand_buf_puts(out, " ");
+    }
+}
+
 static void add_printed(const cJSON *root, const cJSON *order, struct stand_buf *out)
 {
     const char *what = text_of(order, "print"), *as = text_of(order, "as");
@@ -129,13 +141,11 @@ static void add_printed(const cJSON *root, const cJSON *order, struct stand_buf 
         walk(root, "tools", 0, take_told, &told);
     size_t from = number_of(order, "from", 0, told.len);
     size_t len = number_of(order, "bytes", told.len, told.len - from);
-    bool upper = as && strcmp(as, "upper") == 0, spaced = as && strcmp(as, "spaced") == 0;
-    for (size_t i = from; i < from + len && i < told.len; i++) {
-        char c = upper ? (char)toupper((unsigned char)told.data[i]) : told.data[i];
-        stand_buf_add(out, &c, 1);
-        if (spaced)
-            stand_buf_puts(out, " ");
-    }
+    len = len < told.len - from ? len : told.len - from;
+    if (as && strcmp(as, "base64") == 0)
+        stand_base64(told.data + from, len, out);
+    else
+        add_letters(told.data + from, len, as, out);
     stand_buf_fini(&told);
 }
 

@@ -5,8 +5,9 @@
  *
  *   INJECT:{"call":NAME,"arguments":OBJECT or TEXT,"times":N}   asks for the tool, N times (1)
  *   INJECT:{"say":TEXT}                                         says that
- *   INJECT:{"print":"system"|"tools"|"everything","from":N,"bytes":N,"as":"upper"|"spaced"}
- *                                          says what it was told; "everything" without the tools
+ *   INJECT:{"print":"system"|"tools"|"everything","from":N,"bytes":N,"as":"upper"|"spaced"|
+ *                                          "base64"}: says what it was told; "everything" without
+ *                                          the tools
  *
  * Calls come first, one an answer, in the order in which they stand in the request, whether or not
  * they were offered or may still be called; then all that is to be said, as one text. The same
