@@ -4,6 +4,7 @@ to be sent, and the ledgers that tell whether each was answered once.
 
 import json
 import os
+import secrets
 import subprocess
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import webhook
 from harness import oracle
 from harness.desk import Desk
 from harness.suite import DEFAULTS
-from measure import LOAD_CPU, SYSTEM_CPU, cpu_seconds, fire, pin, write_tenants
+from measure import LOAD_CPU, SYSTEM_CPU, cpu_seconds, fire, own_of, pin, write_tenants
 from procs import Failure
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -54,6 +55,26 @@ class BenchDesk(Desk):
         here.prepare()
         self.apply(self.files[50:])
         self._prepared = True
+
+    def grow(self, count):
+        """As many businesses as that, at least; services start anew afterwards. The accounts of all are known
+        to the stand-in of Twilio from its start."""
+        here, folder = self.installation, self.folder / "tenants"
+        self.prepare()
+        if count <= len(self.files):
+            return
+        files = write_tenants(folder, CHECKOUT / "deploy" / "tenants" / "dental.yaml", count, self.model_settings)
+        for number in range(len(self.files) + 1, count + 1):
+            own = own_of(number)
+            here.secrets[own["token"]] = secrets.token_hex(16)
+            here.tenants.append({**here.tenants[0], "name": own["name"], "account_sid": own["account_sid"],
+                                 "auth_token": here.secrets[own["token"]], "numbers": {"sms": own["number"]}})
+        self.stop()
+        here.twilio.stop()
+        here.twilio = None
+        here.start_stands()
+        self.apply(files[len(self.files):])
+        self.files = files
 
     def apply(self, files):
         for first in range(0, len(files), 50):

@@ -133,17 +133,27 @@ def write_tenants(folder, pattern, count, model=None, kinds=("sms",)):
     own_dir(folder)
     base = read_document(pattern)
     base["assistant"]["models"][0].update(model or {})
+    own = {"name": "@name@", "number": "@number@", "account_sid": "@account@", "token": "@token@"}
+    base["name"] = own["name"]
+    base["channels"] = [dict(channel, number=own["number"], account_sid=own["account_sid"],
+                             auth_token=f"env:{own['token']}")
+                        for channel in base["channels"] if channel["kind"] in kinds]
+    text = yaml.safe_dump(base, sort_keys=False)
     files = []
     for number in range(1, count + 1):
-        tenant = dict(base, name=f"bench-{number:03d}")
-        tenant["channels"] = [
-            dict(channel, number=f"+1555020{number:04d}", account_sid=f"AC{number:032d}",
-                 auth_token=f"env:BENCH_TOKEN_{number:03d}")
-            for channel in base["channels"] if channel["kind"] in kinds]
-        file = folder / f"{tenant['name']}.yaml"
-        file.write_text(yaml.safe_dump(tenant, sort_keys=False))
-        files.append(file)
+        made, known = text, own_of(number)
+        for key, mark in own.items():
+            made = made.replace(f"'{mark}'", mark).replace(
+                mark, f"'{known[key]}'" if key == "number" else known[key])
+        files.append(folder / f"{known['name']}.yaml")
+        files[-1].write_text(made)
     return files
+
+
+def own_of(number):
+    """What is a business's own."""
+    return {"name": f"bench-{number:03d}", "number": f"+1555020{number:04d}",
+            "account_sid": f"AC{number:032d}", "token": f"BENCH_TOKEN_{number:03d}"}
 
 
 REFUSED_S = 0.1  # until what was refused is sent again
