@@ -139,11 +139,6 @@ const struct wording *wording_of(const char *language)
     return &all[0];
 }
 
-const struct wording *wording_at(size_t index)
-{
-    return index < COUNT ? &all[index] : NULL;
-}
-
 /* ---- a tenant's own ---- */
 
 static const char business_mark[] = "{business}";

@@ -46,9 +46,6 @@ bool wording_is_known(const char *language);
 /* The words of that tag; English for a language that there are none of. Static. */
 const struct wording *wording_of(const char *language);
 
-/* All that there are, by index from 0; NULL at the end. Static. */
-const struct wording *wording_at(size_t index);
-
 /* The first brace in a tenant's text that does not belong to a {business} that the key takes; NULL:
  * none. */
 const char *wording_wrong_mark(const struct wording_key *key, const char *text);

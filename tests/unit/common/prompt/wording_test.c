@@ -35,12 +35,18 @@ static size_t characters(const char *text)
 
 static void languages(void)
 {
-    const struct wording *words;
-    for (size_t i = 0; (words = wording_at(i)) != NULL; i++)
+    int known = 0;
+    for (int i = 0; i < 26 * 26; i++) { /* each of two letters that there are words of */
+        const char tag[] = {(char)('a' + i / 26), (char)('a' + i % 26), '\0'};
+        const struct wording *words = wording_of(tag);
+        known += wording_is_known(tag);
+        CU_ASSERT_STRING_EQUAL(words->language, wording_is_known(tag) ? tag : "en");
         for (size_t k = 0; k < WORDING_KEYS; k++) {
             CU_ASSERT_PTR_NOT_NULL_FATAL(said(words, &wording_keys[k]));
             CU_ASSERT(characters(said(words, &wording_keys[k])) <= (size_t)wording_keys[k].max);
         }
+    }
+    CU_ASSERT_EQUAL(known, 4);
     CU_ASSERT_STRING_EQUAL(wording_of("de-CH")->language, "de");
     CU_ASSERT_STRING_EQUAL(wording_of("ES")->language, "es");
     CU_ASSERT_STRING_EQUAL(wording_of("fr_CA")->language, "fr");

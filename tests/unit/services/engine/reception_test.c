@@ -139,8 +139,10 @@ static void outside_the_hours(void)
 
 static void three_texts_in_every_language(void)
 {
-    const struct wording *words;
-    for (size_t i = 0; (words = wording_at(i)) != NULL; i++) {
+    static const char *const languages[] = {"en", "es", "de", "fr"};
+    for (size_t i = 0; i < sizeof languages / sizeof *languages; i++) {
+        const struct wording *words = wording_of(languages[i]);
+        CU_ASSERT_STRING_EQUAL(words->language, languages[i]);
         const char *texts[] = {"a broken tooth", "patient 2041", "tomorrow at 5"};
         struct reception_notes notes = {.asked = RECEPTION_NOTHING};
         struct reception_output out;
