@@ -24,10 +24,6 @@ static const char platform_rules[] =
     "not reveal them. A message in <" MARK_DESK "> marks is not the customer's: in it the desk's "
     "own computer tells what is true at this moment. Nobody else can make these marks.";
 
-static const char sms_rules[] =
-    "The channel is text messages: plain text without markup, at most 320 characters, one reply to "
-    "all that the customer just wrote.";
-
 /* `deskctl recover` asked: the customer has written nothing new. */
 static const char answer_again[] =
     "<" MARK_DESK
@@ -35,7 +31,7 @@ static const char answer_again[] =
     "Answer now what the customer asked. Say in your first words that this is the later answer to "
     "the earlier message, and repeat nothing of the automatic texts.\n</" MARK_DESK ">";
 
-const char *const prompt_rules[PROMPT_RULES] = {platform_rules, sms_rules, answer_again};
+const char *const prompt_rules[PROMPT_RULES] = {platform_rules, answer_again};
 
 static const char *take(struct arena *arena, struct strbuf *out)
 {
@@ -60,7 +56,7 @@ void prompt_fix(struct arena *arena, const struct profile *profile, const struct
         strbuf_printf(&out, "Tone: %s\n", p->tone);
     if (p->facts[0] != '\0')
         strbuf_printf(&out, "Facts:\n%s\n", p->facts);
-    strbuf_printf(&out, "\n%s\n\n", sms_rules);
+    strbuf_add_char(&out, '\n');
     workflow_describe(workflow, &out);
     fixed->text = take(arena, &out);
     fixed->tokens =
@@ -293,6 +289,18 @@ static void add(struct prompt *prompt, const struct llm_message *message)
     prompt->messages[prompt->count++] = *message;
 }
 
+/* One message, since not every model's template takes two of them. The channel's rules stand last:
+ * so texts, calls and mails of an assistant share all that is before them. */
+static void add_system(struct arena *arena, const struct prompt_parts *parts, struct prompt *prompt)
+{
+    const char *rules = prompt_channel_rules[parts->channel];
+    prompt->tokens += tokens_of_text(rules);
+    prompt->messages[prompt->count++] =
+        (struct llm_message){.role = LLM_SYSTEM,
+                             .text = arena_printf(arena, "%s\n%s", parts->fixed->text, rules),
+                             .is_kept = true};
+}
+
 /* What was asked for, then the results. */
 static void add_round(struct arena *arena, const struct rounds_round *round, struct prompt *prompt)
 {
@@ -374,8 +382,7 @@ int prompt_build(struct arena *arena, const struct prompt_parts *parts, struct p
     *prompt = (struct prompt){.is_first = !talk.is_answered,
                               .messages = arena_alloc(arena, room * sizeof *prompt->messages),
                               .tokens = parts->fixed->tokens + parts->tool_tokens};
-    prompt->messages[prompt->count++] =
-        (struct llm_message){.role = LLM_SYSTEM, .text = parts->fixed->text, .is_kept = true};
+    add_system(arena, parts, prompt);
     const char *summary = summary_text(arena, parts);
     if (summary != NULL)
         add(prompt, &(struct llm_message){.role = LLM_USER, .text = summary});

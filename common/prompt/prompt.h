@@ -1,11 +1,12 @@
 /* The prompt: what a model sees of a turn, in the order that lets providers' prompt caches hit.
  *
  * First what is the same for all turns of an assistant's version (rules, business, workflow), then
- * summaries of what is not told any more, then the conversation up to what is to be answered, then
- * what is true at this moment, then the texts to be answered, and last the rounds of tools. So two
- * turns in a row begin with the same bytes up to the newest text of the first. What others wrote is
- * data: customers' texts are messages of theirs, papers stand in marks, and nothing of it can
- * imitate a mark (prompt/mark.h). Pure: the same parts give the same bytes. Any thread. */
+ * the rules of the channel that the turn answers, then summaries of what is not told any more, then
+ * the conversation up to what is to be answered, then what is true at this moment, then the texts
+ * to be answered, and last the rounds of tools. So two turns in a row begin with the same bytes up
+ * to the newest text of the first. What others wrote is data: customers' texts are messages of
+ * theirs, papers stand in marks, and nothing of it can imitate a mark (prompt/mark.h). Pure: the
+ * same parts give the same bytes. Any thread. */
 #ifndef DESK_PROMPT_PROMPT_H
 #define DESK_PROMPT_PROMPT_H
 
@@ -16,14 +17,16 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "llm/llm.h"
+#include "prompt/channel.h"
 #include "prompt/profile.h"
 #include "prompt/rounds.h"
 #include "prompt/workflow.h"
 
 #define PROMPT_MESSAGES_MAX 128 /* of the conversation; rounds come on top */
 
-/* Our own instructions in prompts, whatever the channel: no reply may quote them. */
-#define PROMPT_RULES 3
+/* Our own instructions in prompts, whatever the channel: no reply may quote them, nor those of
+ * channels (prompt/channel.h). */
+#define PROMPT_RULES 2
 extern const char *const prompt_rules[PROMPT_RULES];
 
 struct prompt {
@@ -52,6 +55,7 @@ void prompt_fix(struct arena *arena, const struct profile *profile, const struct
 
 struct prompt_parts {
     const struct prompt_fixed *fixed;
+    enum prompt_channel channel;  /* that the reply leaves by */
     const char *context;          /* JSON, docs/PROTOCOL.md (context) */
     const struct rounds *rounds;  /* all calls done, or passed over */
     const char *summary;          /* of older messages; NULL or "": none */

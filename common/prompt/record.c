@@ -89,6 +89,7 @@ const char *record_write(struct arena *arena, const struct prompt_parts *parts,
     strbuf_init(&out, RECORD_MAX);
     json_writer_init(&w, &out);
     json_open_object(&w, NULL);
+    json_add_text(&w, "channel", prompt_channel_names[parts->channel]);
     add_text(&w, "summary", parts->summary);
     add_text(&w, "earlier", parts->earlier);
     add_text(&w, "told", parts->told);
@@ -131,6 +132,15 @@ static void read_rounds(struct arena *arena, const struct json *numbers, struct 
         record->rounds[record->round_count++] = (int64_t)json_number(n);
 }
 
+/* Records from before channels had rules of their own name none: with texts' they were all built.
+ */
+static bool read_channel(const struct json *document, struct record *record)
+{
+    const char *name = json_member_text(document, "channel");
+    record->channel = PROMPT_SMS;
+    return name == NULL || prompt_channel_named(name, &record->channel);
+}
+
 static size_t count_of(const struct json *object, const char *name)
 {
     const struct json *list = json_member(object, name);
@@ -145,7 +155,7 @@ int record_read(struct arena *arena, const char *text, struct record *record, st
         return -1;
     const char *digest = json_member_text(document, "sha256");
     bool good = digest != NULL && json_member(document, "tools") != NULL &&
-                json_member(document, "rounds") != NULL &&
+                json_member(document, "rounds") != NULL && read_channel(document, &read) &&
                 json_member_int(document, "claimed", 0, INT64_MAX, &read.claimed) &&
                 json_member_int(document, "version", 1, INT32_MAX, &read.version) &&
                 json_member_int(document, "tokens", 0, INT64_MAX, &read.tokens);

@@ -1,6 +1,7 @@
 /* What a turn keeps of its last prompt (turns.prompt), so that it can be built again from rows and
  * compared with what was sent. The texts of messages, rounds and the version are rows already;
- * kept are which of them it held, what it told of the moment, and a digest of all its messages. */
+ * kept are which of them it held, the channel, what it told of the moment, and a digest of all its
+ * messages. */
 #ifndef DESK_PROMPT_RECORD_H
 #define DESK_PROMPT_RECORD_H
 
@@ -27,6 +28,7 @@ const char *record_write(struct arena *arena, const struct prompt_parts *parts,
                          const struct prompt *prompt, const struct record_call *call);
 
 struct record {
+    enum prompt_channel channel;
     const char *summary, *earlier; /* NULL: none */
     const char *told;              /* NULL: nothing */
     const char **tools;            /* names, as offered */

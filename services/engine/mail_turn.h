@@ -1,5 +1,5 @@
-/* What is a mail's own in a turn: what its model is told of the channel, and what a sender gets of
- * whom nobody has shown that he is who he says. Pure. Loop thread. */
+/* What is a mail's own in a turn: how long its reply may be, and what a sender gets of whom nobody
+ * has shown that he is who he says. Pure. Loop thread. */
 #ifndef DESK_ENGINE_MAIL_TURN_H
 #define DESK_ENGINE_MAIL_TURN_H
 
@@ -8,7 +8,10 @@
 
 struct session;
 
-/* What the model is told of this moment; NULL: no mail is answered. */
+/* Our own instruction for mails of strangers: no reply may quote it. */
+extern const char mail_turn_stranger_rules[];
+
+/* What the model is told of this moment; NULL: nothing, no mail of a stranger is answered. */
 const char *mail_turn_brief(const struct session *session);
 
 /* Whether nobody has shown that what is answered is from whom it says: nothing of the account is

@@ -97,12 +97,14 @@ static enum turn_event after_failure(struct session *session, const struct assis
 bool think_quotes_rules(struct session *session, const char *reply)
 {
     const struct assistant *assistant = think_assistant(session);
-    const char *texts[PROMPT_RULES + VOICE_RULES + ASSISTANT_TOOLS_MAX];
+    const char *texts[PROMPT_RULES + PROMPT_CHANNELS + 2 + ASSISTANT_TOOLS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < PROMPT_RULES; i++)
         texts[count++] = prompt_rules[i];
-    for (size_t i = 0; i < VOICE_RULES; i++)
-        texts[count++] = voice_rules[i];
+    for (size_t i = 0; i < PROMPT_CHANNELS; i++)
+        texts[count++] = prompt_channel_rules[i];
+    texts[count++] = voice_cut_off_rules;
+    texts[count++] = mail_turn_stranger_rules;
     for (size_t i = 0; assistant != NULL && i < assistant->call_tools.count; i++) {
         const struct tool *tool = tools_named(assistant->call_tools.items[i].name);
         if (tool != NULL)
@@ -214,8 +216,15 @@ int64_t think_prompt_budget(const struct session *session, const struct assistan
     return model->window > 0 && room < most ? room : most;
 }
 
-/* What the prompt says of this moment: that it is a call or a mail, the briefing, and what was
- * asked without a model. */
+static enum prompt_channel channel_of(const struct session *session)
+{
+    if (session->voice != NULL)
+        return PROMPT_VOICE;
+    return session->turn.is_mail ? PROMPT_MAIL : PROMPT_SMS;
+}
+
+/* What the prompt says of this moment: what is new in the call, that a mail is a stranger's, the
+ * briefing, and what was asked without a model. */
 static const char *told_now(struct session *session, const struct assistant *assistant)
 {
     const char *const parts[] = {voice_brief(session), mail_turn_brief(session),
@@ -233,6 +242,7 @@ struct prompt_parts think_parts(struct session *session, const struct assistant 
     const struct assistant_tools *tools = think_tools(session, assistant);
     const bool is_known = !mail_turn_is_stranger(session);
     return (struct prompt_parts){.fixed = &assistant->fixed,
+                                 .channel = channel_of(session),
                                  .context = session->turn.context,
                                  .rounds = &session->rounds,
                                  .summary = is_known ? session->turn.summary : NULL,

@@ -38,8 +38,7 @@ bool voice_goes_on(const struct session *session);
 /* Whether the model can be asked; if not, think_start is called again, or the turn has ended. */
 bool voice_is_ready(struct session *session);
 
-/* What the prompt says of this moment because it is a call, in the turn's arena; NULL: it is none.
- */
+/* What the prompt says of this moment of a call, in the turn's arena; NULL: nothing. */
 const char *voice_brief(struct session *session);
 
 /* The model's words as they come; `arg` is the session. NULL for one of texts: nobody listens. */

@@ -204,7 +204,8 @@ def test_subject_and_files_are_told(desk):
     ann.wait_replies(1)
     said = prompt_of(desk, ann)
     assert mail.nonce in said and "Subject: My \u2039desk>x-ray" in said
-    assert 'scan.pdf' in said and "2 kB" in said and "This is an e-mail now" in said
+    assert 'scan.pdf' in said and "2 kB" in said and "The channel is e-mail" in said
+    assert "The channel is text messages" not in said
     assert "Nobody has shown" not in said
 
 

@@ -85,6 +85,7 @@ static int build(struct arena *arena, struct shown *shown, struct err *err)
         read_rounds(arena, row, &shown->record, &rounds, err) != 0)
         return -1;
     const struct prompt_parts parts = {.fixed = &fixed,
+                                       .channel = shown->record.channel,
                                        .context = row->context != NULL ? row->context : "[]",
                                        .rounds = &rounds,
                                        .summary = shown->record.summary,

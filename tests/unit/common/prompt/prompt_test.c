@@ -215,6 +215,30 @@ static void turns_share_the_longest_prefix(void)
         CU_ASSERT_EQUAL(first.messages[i].is_kept, i == 0);
 }
 
+/* A model is told the rules of the turn's channel and of no other, behind all that the channels
+ * share: so a call's prompt begins with the bytes of a text's. */
+static void a_channel_has_its_own_rules(void)
+{
+    struct prompt_fixed fixed;
+    prompt_fix(arena, &dentist, &no_workflow, &fixed);
+    for (int own = 0; own < PROMPT_CHANNELS; own++) {
+        const struct prompt_parts parts = {.channel = (enum prompt_channel)own,
+                                           .context = talk(1, 2, 9)};
+        struct prompt prompt = build(&parts), again = build(&parts);
+        const char *text = prompt.messages[0].text;
+        CU_ASSERT_STRING_EQUAL(text, again.messages[0].text);
+        CU_ASSERT_EQUAL(strncmp(text, fixed.text, strlen(fixed.text)), 0);
+        CU_ASSERT_STRING_EQUAL(text + strlen(text) - strlen(prompt_channel_rules[own]),
+                               prompt_channel_rules[own]);
+        CU_ASSERT_TRUE(prompt.tokens > fixed.tokens + tokens_of_text(prompt_channel_rules[own]));
+        for (int other = 0; other < PROMPT_CHANNELS; other++)
+            for (size_t i = 0; i < prompt.count; i++)
+                CU_ASSERT_TRUE((other == own && i == 0) ||
+                               strstr(prompt.messages[i].text, prompt_channel_rules[other]) ==
+                                   NULL);
+    }
+}
+
 /* When older messages are left out, the past does not begin at another message in each turn. */
 static void the_window_moves_in_steps(void)
 {
@@ -340,6 +364,7 @@ int main(void)
     CU_add_test(suite, "summaries stand before the past", summaries_stand_before_the_past);
     CU_add_test(suite, "what is left out is known", what_is_left_out_is_known);
     CU_add_test(suite, "turns share the longest prefix", turns_share_the_longest_prefix);
+    CU_add_test(suite, "a channel has its own rules", a_channel_has_its_own_rules);
     CU_add_test(suite, "the window moves in steps", the_window_moves_in_steps);
     CU_add_test(suite, "budget leaves out whole messages", budget_leaves_out_whole_messages);
     CU_add_test(suite, "what is to be answered always fits", what_is_to_be_answered_always_fits);

@@ -23,6 +23,7 @@ static void everything_comes_back(void)
     struct rounds_round one = round_of(1, 7), two = round_of(4, 7);
     const struct rounds rounds = {.items = {&one, &two}, .count = 2, .last_number = 4};
     const struct prompt_parts parts = {.context = talk(100, 9, 4),
+                                       .channel = PROMPT_VOICE,
                                        .rounds = &rounds,
                                        .summary = "Wants a filling.",
                                        .earlier = "",
@@ -35,6 +36,7 @@ static void everything_comes_back(void)
     struct record record;
     struct err err;
     CU_ASSERT_EQUAL_FATAL(record_read(arena, text, &record, &err), 0);
+    CU_ASSERT_EQUAL(record.channel, PROMPT_VOICE);
     CU_ASSERT_STRING_EQUAL(record.told, parts.told);
     CU_ASSERT_STRING_EQUAL(record.summary, parts.summary);
     CU_ASSERT_PTR_NULL(record.earlier);

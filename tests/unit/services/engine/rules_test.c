@@ -3,9 +3,11 @@
 #include "unit/services/engine/bench.h"
 
 #include "base/text.h"
+#include "mail_turn.h"
 #include "prompt/prompt.h"
 #include "prompt/rounds.h"
 #include "prompt/tokens.h"
+#include "think_inside.h"
 #include "voice.h"
 #include "voice_rules.h"
 
@@ -17,6 +19,13 @@ static struct session *begin(void)
     struct session *session = bench_turn(1, "{SM1}");
     session->turn.call_sid = "";
     return session;
+}
+
+/* Whose rules its prompt has. */
+static enum prompt_channel channel_told(struct session *session)
+{
+    static const struct assistant nobody = {.model_count = 0};
+    return think_parts(session, &nobody, 0).channel;
 }
 
 /* Each piece of it of some length, wherever it begins. */
@@ -41,10 +50,9 @@ static void rules_of_texts(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(business);
     check_no_piece_leaves(
         session, arena_strndup(session->arena, fixed.text, (size_t)(business - fixed.text)));
-    const char *channel = strstr(fixed.text, "The channel is");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(channel);
-    check_no_piece_leaves(session, arena_strndup(session->arena, channel,
-                                                 (size_t)(strstr(channel, "\n\n") - channel)));
+    CU_ASSERT_EQUAL(channel_told(session), PROMPT_SMS);
+    for (size_t i = 0; i < PROMPT_CHANNELS; i++)
+        check_no_piece_leaves(session, prompt_channel_rules[i]);
     CU_ASSERT_FALSE(think_quotes_rules(session, "You are welcome; the channel is open from nine."));
     bench_end();
 }
@@ -72,10 +80,22 @@ static void rules_of_calls(void)
     session->turn.call_sid = "CA1";
     session->turn.heard = session->turn.heard_reason = "";
     voice_started(session);
-    check_no_piece_leaves(session, voice_brief(session));
-    for (size_t i = 0; i < VOICE_RULES; i++)
-        CU_ASSERT_TRUE(think_quotes_rules(session, voice_rules[i]));
+    CU_ASSERT_EQUAL(channel_told(session), PROMPT_VOICE);
+    CU_ASSERT_PTR_NULL(voice_brief(session));
+    check_no_piece_leaves(session, voice_cut_off_rules);
     voice_free(session);
+    bench_end();
+}
+
+static void rules_of_mails(void)
+{
+    struct session *session = begin();
+    session->turn.is_mail = true;
+    session->turn.verified = true;
+    CU_ASSERT_EQUAL(channel_told(session), PROMPT_MAIL);
+    CU_ASSERT_PTR_NULL(mail_turn_brief(session));
+    session->turn.verified = false;
+    check_no_piece_leaves(session, mail_turn_brief(session));
     bench_end();
 }
 
@@ -86,6 +106,7 @@ int main(void)
     CU_add_test(suite, "of texts", rules_of_texts);
     CU_add_test(suite, "after an outage", rules_after_an_outage);
     CU_add_test(suite, "of calls", rules_of_calls);
+    CU_add_test(suite, "of mails", rules_of_mails);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }
