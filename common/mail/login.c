@@ -83,6 +83,18 @@ int mail_login_wrap(const struct mail_login *login, const struct secret *key, co
                           "what the mailbox logs in with is empty, too long, or has line ends");
 }
 
+const char *mail_login_wrap_text(struct arena *arena, const struct mail_login *login,
+                                 const struct secret *key, const char *context, struct err *err)
+{
+    struct strbuf hex;
+    const char *text = NULL;
+    strbuf_init(&hex, 2 * MAIL_LOGIN_MAX);
+    if (mail_login_wrap(login, key, context, &hex, err) == 0)
+        text = arena_strdup(arena, hex.data);
+    strbuf_fini(&hex);
+    return text;
+}
+
 /* ---- reading ---- */
 
 static void take_line(struct mail_login *login, const char *name, size_t name_length,

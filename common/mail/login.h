@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/secret.h"
 #include "base/strbuf.h"
@@ -27,6 +28,10 @@ struct mail_login {
  * or all is too long. */
 int mail_login_wrap(const struct mail_login *login, const struct secret *key, const char *context,
                     struct strbuf *hex, struct err *err);
+
+/* The same as a text in the arena; NULL when it fails. */
+const char *mail_login_wrap_text(struct arena *arena, const struct mail_login *login,
+                                 const struct secret *key, const char *context, struct err *err);
 
 /* Opens what was wrapped, with whichever of the keys it was. Returns owned. PERMANENT "mail.login"
  * when no key fits, it was wrapped for another row, or is none. */

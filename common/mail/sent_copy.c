@@ -47,7 +47,11 @@ static bool append(struct mail_sent_copy *copy)
 static void on_ready(void *arg)
 {
     struct mail_sent_copy *copy = arg;
-    if (copy->folder[0] == '\0')
+    if (imap_session_can(copy->session, "X-GM-EXT-1")) { /* Gmail: it has the mail from SMTP */
+        err_set(&copy->err, ERR_FALL_BACK, "sent.own",
+                "the server keeps copies of sent mails by itself");
+        imap_session_logout(copy->session);
+    } else if (copy->folder[0] == '\0')
         imap_session_find_sent(copy->session);
     else if (!append(copy))
         imap_session_logout(copy->session);

@@ -1,6 +1,7 @@
 /* Puts a copy of a mail that was sent into its mailbox's folder of sent mails, by IMAP, marked as
- * seen: what people of the business look for there. Providers that do so themselves (Gmail) would
- * show it twice: only where the mailbox asks for it. All on the loop's thread. */
+ * seen: what people of the business look for there. Providers that do so themselves would show it
+ * twice: Gmail is known by its X-GM-EXT-1 and gets none, for others the mailbox says so. All on the
+ * loop's thread. */
 #ifndef DESK_MAIL_SENT_COPY_H
 #define DESK_MAIL_SENT_COPY_H
 
@@ -20,8 +21,8 @@ struct mail_sent_copy_options {
     const char *message; /* as it was sent; borrowed until on_done */
     size_t length;
     /* Once, unless cancelled: NULL, the server has it. Else FALL_BACK "sent.folder" (there is no
-     * such folder), RETRY_LATER "sent.refused" (no room, for example), or what the session says. A
-     * copy may then be there all the same. */
+     * such folder) or "sent.own" (it keeps copies itself), RETRY_LATER "sent.refused" (no room, for
+     * example), or what the session says. A copy may then be there all the same. */
     void (*on_done)(void *arg, const struct err *err);
     void *arg;
 };

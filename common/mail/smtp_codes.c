@@ -111,6 +111,7 @@ static const struct {
 } errors[] = {
     {"smtp.account", {SMTP_HOLD_OFF, true, "the SMTP account of the mailbox is not readable"}},
     {"smtp.credentials", {SMTP_HOLD_OFF, true, "the mailbox's secret cannot be read"}},
+    {"smtp.token", {SMTP_BACK_OFF, false, "the token endpoint gives no token just now"}},
     {"smtp.message", {SMTP_FINAL, true, "the mail is none that can be sent"}},
     {"smtp.size", {SMTP_FINAL, true, "the mail is larger than the server says it takes"}},
     {"smtp.resolve", {SMTP_BACK_OFF, true, "the server's name cannot be resolved"}},

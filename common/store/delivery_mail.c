@@ -12,19 +12,27 @@
 static const char mail_sql[] =
     "UPDATE delivery_mails w SET message_id = coalesce(w.message_id, d.token || '@'"
     " || split_part(d.address, '@', 2)) FROM (SELECT d.tenant_id, d.id, d.conversation_id,"
-    " d.author, d.created_at, i.token, t.language, ch.address, a.url, a.secret, a.from_name"
+    " d.author, d.created_at, i.token, t.language, ch.address, a.url, a.secret, a.from_name,"
+    " b.id AS mailbox_id, b.sent_folder IS NOT NULL AS wants_copy,"
+    " l.way, encode(l.wrapped, 'hex') AS wrapped, l.version"
     " FROM unnest($2::uuid[], $3::uuid[], $4::text[]) AS i (tenant_id, id, token)"
     " JOIN deliveries d ON d.tenant_id = i.tenant_id AND d.id = i.id"
     " JOIN tenants t ON t.id = d.tenant_id CROSS JOIN LATERAL (SELECT x.tenant_id, x.channel_id"
     " FROM channel_sessions x WHERE x.tenant_id = d.tenant_id AND x.id = d.session_id OFFSET 0)"
     " AS s JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
     " LEFT JOIN mail_accounts a ON a.tenant_id = ch.tenant_id AND a.channel_id = ch.id"
+    " LEFT JOIN mailboxes b ON b.tenant_id = ch.tenant_id AND b.address = ch.address"
+    " AND b.removed_at IS NULL LEFT JOIN LATERAL (SELECT c.way, c.wrapped, c.version"
+    " FROM mail_credentials c WHERE c.tenant_id = b.tenant_id AND c.mailbox_id = b.id"
+    " AND a.secret = 'sealed' ORDER BY c.way DESC LIMIT 1) AS l ON true"
     " WHERE d.via = 'mail' AND d.state = 'sending' AND d.worker = $1::uuid OFFSET 0) AS d"
     " WHERE w.tenant_id = d.tenant_id AND w.delivery_id = d.id"
     " RETURNING d.tenant_id, d.id, d.conversation_id, d.author,"
     " (extract(epoch FROM d.created_at) * 1000)::bigint, d.language, coalesce(d.url, ''),"
     " coalesce(d.secret, ''), coalesce(d.from_name, ''), w.subject, w.in_reply_to,"
-    " array_to_string(w.reference_ids, ' '), w.message_id";
+    " array_to_string(w.reference_ids, ' '), w.message_id, d.mailbox_id, coalesce(d.way, ''),"
+    " coalesce(d.wrapped, ''), coalesce(d.version, 0),"
+    " coalesce(d.wants_copy AND w.copied_at IS NULL, false)";
 
 const char delivery_mail_made_sql[] =
     "INSERT INTO delivery_mails (tenant_id, delivery_id, subject, in_reply_to, reference_ids)"
@@ -92,6 +100,11 @@ static struct delivery_mail read_row(const struct pg_answer *answer, int stateme
         .in_reply_to = pg_text(r, statement, row, 10),
         .references = pg_text(r, statement, row, 11),
         .message_id = pg_text(r, statement, row, 12),
+        .login = {.mailbox = pg_uuid(r, statement, row, 13),
+                  .way = pg_text(r, statement, row, 14),
+                  .hex = pg_text(r, statement, row, 15),
+                  .version = pg_int(r, statement, row, 16)},
+        .wants_copy = pg_bool(r, statement, row, 17),
     };
     delivery_read_ref(answer, statement, row, &mail.ref);
     return mail;

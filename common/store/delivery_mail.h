@@ -5,15 +5,25 @@
 
 #include "store/delivery.h"
 
+/* The wrapped login of its mailbox for SMTP (mail/login.h, mail_credentials). */
+struct delivery_mail_login {
+    struct uuid mailbox; /* nil: the channel has none */
+    const char *way;     /* "in" or "out"; "": there is none */
+    const char *hex;
+    int64_t version;
+};
+
 /* Texts are borrowed from the answer; "" where there is none. */
 struct delivery_mail {
     struct delivery_ref ref;
     struct uuid conversation;
-    const char *author;    /* ai, operator, system */
-    int64_t created_ms;    /* its Date, of every copy */
-    const char *language;  /* the tenant's */
-    const char *url;       /* of the account: mail/smtp_account.h */
-    const char *secret;    /* file:PATH or env:NAME */
+    const char *author;   /* ai, operator, system */
+    int64_t created_ms;   /* its Date, of every copy */
+    const char *language; /* the tenant's */
+    const char *url;      /* of the account: mail/smtp_account.h */
+    const char *secret;   /* file:PATH, env:NAME; "sealed": what `login` opens; "": none */
+    struct delivery_mail_login login;
+    bool wants_copy;       /* in the mailbox's folder of sent mails */
     const char *from_name; /* beside the mailbox's address */
     const char *subject;   /* of the mail that it answers; "" */
     const char *in_reply_to;

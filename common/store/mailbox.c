@@ -47,17 +47,24 @@ static const char ended_sql[] = "SELECT id FROM mailboxes WHERE worker = $1::uui
 
 static const char alert_sql[] = "UPDATE mailboxes SET alert = $5::text" HELD;
 
+/* Another process may have been given a new login since this one was read, and the old one is void
+ * by that. */
+#define RENEWED                                                                                    \
+    "EXISTS (SELECT FROM mail_credentials c WHERE c.tenant_id = mailboxes.tenant_id"               \
+    " AND c.mailbox_id = mailboxes.id AND c.way = 'in' AND c.version > $9::bigint)"
+
 static const char end_sql[] =
     "UPDATE mailboxes SET worker = NULL, last_error = $5::text,"
     " failures = CASE WHEN $5::text IS NULL THEN 0 ELSE failures + 1 END,"
     " tries = CASE WHEN $7::boolean THEN tries ELSE greatest(tries - 1, 0) END,"
-    " due_at = clock_timestamp() + $6::bigint * interval '1 ms',"
-    " paused_at = CASE WHEN $8::boolean THEN coalesce(paused_at, clock_timestamp())"
-    " ELSE paused_at END,"
-    " paused_by = CASE WHEN $8::boolean THEN coalesce(paused_by, 'mailpoller')"
-    " ELSE paused_by END,"
-    " paused_why = CASE WHEN $8::boolean AND paused_at IS NULL THEN $5::text"
-    " ELSE paused_why END" HELD;
+    " due_at = clock_timestamp() + CASE WHEN $8::boolean AND " RENEWED
+    " THEN 0 ELSE $6::bigint END * interval '1 ms',"
+    " paused_at = CASE WHEN $8::boolean AND NOT " RENEWED
+    " THEN coalesce(paused_at, clock_timestamp()) ELSE paused_at END,"
+    " paused_by = CASE WHEN $8::boolean AND NOT " RENEWED
+    " THEN coalesce(paused_by, 'mailpoller') ELSE paused_by END,"
+    " paused_why = CASE WHEN $8::boolean AND NOT " RENEWED
+    " AND paused_at IS NULL THEN $5::text ELSE paused_why END" HELD;
 
 static const char login_sql[] =
     "UPDATE mail_credentials SET wrapped = decode($4::text, 'hex'), version = version + 1,"
@@ -211,6 +218,7 @@ void mailbox_add_end(struct pg_unit *unit, struct arena *arena, const struct mai
     pg_param(statement, number(arena, end->next_in_ms));
     pg_param(statement, end->mail_at_fault ? "t" : "f");
     pg_param(statement, end->pause ? "t" : "f");
+    pg_param(statement, number(arena, end->login_version));
 }
 
 void mailbox_add_login(struct pg_unit *unit, struct arena *arena, const struct uuid *tenant,

@@ -78,9 +78,10 @@ void mailbox_add_alert(struct pg_unit *unit, struct arena *arena, const struct m
 struct mailbox_end {
     const char
         *error; /* NULL: without a failure; else at most MAILBOX_ERROR_MAX bytes, for people */
-    int64_t next_in_ms; /* due then */
-    bool mail_at_fault; /* false: the mail that was begun counts as not begun */
-    bool pause;         /* for a person to mend: nobody takes it until it is resumed */
+    int64_t next_in_ms;    /* due then */
+    bool mail_at_fault;    /* false: the mail that was begun counts as not begun */
+    bool pause;            /* for a person to mend: nobody takes it until it is resumed */
+    int64_t login_version; /* that was tried: a newer one is tried at once instead of a pause */
 };
 
 /* Adds the statement that gives the mailbox back. */

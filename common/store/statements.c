@@ -18,6 +18,7 @@
 #include "store/inbox_mail.h"
 #include "store/job.h"
 #include "store/knowledge.h"
+#include "store/mail_copy.h"
 #include "store/reception_record.h"
 #include "store/recover.h"
 #include "store/rota.h"
@@ -42,7 +43,8 @@ static const char *const *const lists[] = {worker_statements,       inbox_statem
                                            rota_statements,         usage_statements,
                                            calls_statements,        of_directory,
                                            voice_statements,        delivery_mail_statements,
-                                           inbox_mail_statements,   voice_step_statements};
+                                           inbox_mail_statements,   mail_copy_statements,
+                                           voice_step_statements};
 
 static const char *flat[STATEMENTS_MAX + 1];
 static size_t flat_count;

@@ -118,15 +118,9 @@ static const char *wrap(const struct box *box, struct arena *arena, const struct
 {
     const struct mailbox *mailbox = &box->mailbox;
     const struct mail_login login = {.grant = *grant};
-    struct strbuf hex;
-    const char *text = NULL;
-    strbuf_init(&hex, 2 * MAIL_LOGIN_MAX);
-    if (mail_login_wrap(&login, box->mailpoller->shared->credential_keys[0],
-                        credential_mailbox_context(arena, &mailbox->tenant, &mailbox->id, "in"),
-                        &hex, err) == 0)
-        text = arena_strdup(arena, hex.data);
-    strbuf_fini(&hex);
-    return text;
+    return mail_login_wrap_text(
+        arena, &login, box->mailpoller->shared->credential_keys[0],
+        credential_mailbox_context(arena, &mailbox->tenant, &mailbox->id, "in"), err);
 }
 
 void box_login_rotated(void *arg, const struct uuid *owner, int64_t version,

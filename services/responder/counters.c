@@ -21,6 +21,8 @@ void counters_init(void)
     static const char audits[] = "frontdesk_gap_audits_total",
                       audits_help[] =
                           "Times that a number's list at the provider was looked through";
+    static const char copies[] = "frontdesk_sent_copies_total",
+                      copies_help[] = "Copies of sent mails for the mailbox's folder";
     const struct {
         struct metric **metric;
         struct metric *(*make)(const char *name, const char *labels, const char *help);
@@ -60,7 +62,9 @@ void counters_init(void)
         COUNTER(workers_lost, "frontdesk_workers_lost_total", "",
                 "Times a worker of this process was marked dead"),
         COUNTER(credentials_bad, "frontdesk_credentials_unreadable_total", "",
-                "Channel credentials that no key opened"),
+                "Credentials of channels and logins of mailboxes that no key opened"),
+        COUNTER(copies, copies, "outcome=\"kept\"", copies_help),
+        COUNTER(copies_failed, copies, "outcome=\"failed\"", copies_help),
         COUNTER(gap_audits, audits, "outcome=\"done\"", audits_help),
         COUNTER(gap_audits_failed, audits, "outcome=\"failed\"", audits_help),
         COUNTER(gaps, "frontdesk_gaps_total", "",

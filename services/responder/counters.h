@@ -12,6 +12,7 @@ struct counters {
     struct metric *receipts, *receipts_no_effect, *receipts_unknown, *dead_letters,
         *dead_letters_lost;
     struct metric *workers_lost, *credentials_bad;
+    struct metric *copies, *copies_failed;
     struct metric *gap_audits, *gap_audits_failed, *gaps;
 };
 extern struct counters counters;

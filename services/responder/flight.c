@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "counters.h"
+#include "mail/oauth.h"
 #include "mail/smtp.h"
 
 struct flights {
@@ -29,6 +30,7 @@ static void destroy(struct flight *flight)
         http_cancel(flight->responder->http, flight->transfer);
     if (flight->mail_transfer != NULL)
         mail_smtp_cancel(flight->responder->mail, flight->mail_transfer);
+    oauth_cancel(&flight->token_wait);
     arena_free(&flight->arena);
     free(flight);
 }
@@ -119,7 +121,7 @@ static bool walk_one(void *arg, const void *key, size_t key_length, void *value)
     (void)key, (void)key_length;
     const struct walk *walk = arg;
     struct flight *flight = value;
-    if (flight->mail_transfer != NULL)
+    if (flight->mail_transfer != NULL || flight->token_wait != NULL)
         walk->each(flight);
     return true;
 }

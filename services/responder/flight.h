@@ -11,7 +11,9 @@
 #include "store/delivery_mail.h"
 
 struct channel;
+struct mail_smtp_account;
 struct mail_smtp_transfer;
+struct oauth_wait;
 
 struct flight {
     struct responder *responder;
@@ -25,8 +27,11 @@ struct flight {
     uint64_t generation;
     int64_t claimed_ms; /* clock_lease_ms, from before the claim was sent */
     struct http_transfer *transfer;
-    const struct delivery_mail *mail; /* NULL: a text */
+    const struct delivery_mail *mail;        /* NULL: a text */
+    const struct mail_smtp_account *account; /* of a mail that is being sent */
     struct mail_smtp_transfer *mail_transfer;
+    struct oauth_wait *token_wait; /* for the token that its account logs in with */
+    bool token_used, token_renewed;
     bool began;                    /* its first byte was allowed to leave */
     struct delivery_change change; /* once settling */
     bool alone;                    /* a unit with its outcome failed: it is written by itself */
@@ -58,7 +63,8 @@ size_t flights_of(const struct flights *flights, bool mails);
 size_t flights_count(const struct flights *flights);
 void flights_list(struct flights *flights, struct pg_array *ids);
 
-/* Every mail that is with its server now, in turn. It must not be removed, nor another added. */
+/* Every mail that is with its server now, or waits for a token for it, in turn. It must not be
+ * removed, nor another added. */
 void flights_each_mail(struct flights *flights, void (*each)(struct flight *flight));
 
 #endif

@@ -13,8 +13,10 @@
 #include "mail/smtp.h"
 #include "mail/subject.h"
 #include "mail/token.h"
+#include "mailbox_login.h"
 #include "outcome.h"
 #include "send.h"
+#include "sent_copies.h"
 #include "service/log.h"
 
 #define HOLD_OFF_MS 300000 /* a person must mend something */
@@ -47,7 +49,8 @@ const struct delivery_mail *mail_send_copy(struct arena *arena, const struct del
     *copy = *mail;
     const char **texts[] = {&copy->author,      &copy->language,   &copy->url,
                             &copy->secret,      &copy->from_name,  &copy->subject,
-                            &copy->in_reply_to, &copy->references, &copy->message_id};
+                            &copy->in_reply_to, &copy->references, &copy->message_id,
+                            &copy->login.way,   &copy->login.hex};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         *texts[i] = arena_strdup(arena, *texts[i]);
     return copy;
@@ -131,12 +134,34 @@ static void note(struct flight *flight, const struct mail_smtp_result *result)
     }
 }
 
+static void log_in(struct flight *flight);
+
+/* A token may be refused before its end: nothing of the mail has left, and another one is bought at
+ * once. A second refusal is the server's word on the account. */
+static bool is_renewed(struct flight *flight, const struct mail_smtp_result *result)
+{
+    if (!flight->token_used || result->began ||
+        (result->stage != SMTP_AUTH && strcmp(result->error, "smtp.denied") != 0))
+        return false;
+    mailbox_login_refused(flight->responder->logins, &flight->mail->login.mailbox);
+    if (result->judgement.action != SMTP_HOLD_OFF || flight->token_renewed ||
+        flight->responder->draining)
+        return false;
+    flight->token_renewed = true;
+    log_in(flight);
+    return true;
+}
+
 static void on_done(void *arg, const struct mail_smtp_result *result)
 {
     struct flight *flight = arg;
     flight->mail_transfer = NULL;
+    if (is_renewed(flight, result))
+        return;
     STOP_POINT("responder.answered", flight->id);
     note(flight, result);
+    if (result->class == MAIL_SMTP_ACCEPTED && flight->mail->wants_copy)
+        sent_copies_add(flight->responder->copies, flight);
     send_over(flight);
 }
 
@@ -165,7 +190,7 @@ static enum mail_compose_author author_of(const char *author)
     return strcmp(author, "ai") == 0 ? MAIL_AUTHOR_ANSWER : MAIL_AUTHOR_NOTICE;
 }
 
-static int compose(const struct flight *flight, struct strbuf *out, struct err *err)
+int mail_send_compose(const struct flight *flight, struct strbuf *out, struct err *err)
 {
     const struct delivery_mail *mail = flight->mail;
     struct arena *arena = flight->arena;
@@ -208,8 +233,10 @@ static void give_up_one(struct flight *flight)
                                      .outcome = "not_sent",
                                      .error_code = "smtp.drain",
                                      .next_in_ms = REST_GIVE_BACK_MS};
-    mail_smtp_cancel(flight->responder->mail, flight->mail_transfer);
+    if (flight->mail_transfer != NULL)
+        mail_smtp_cancel(flight->responder->mail, flight->mail_transfer);
     flight->mail_transfer = NULL;
+    oauth_cancel(&flight->token_wait);
     if (flight->began) {
         change.event = DELIVERY_NO_ANSWER;
         change.outcome = "unknown";
@@ -245,25 +272,12 @@ static void settle_error(struct flight *flight, const char *error, const struct 
     loop_post(flight->responder->loop, over_later, flight);
 }
 
-static int read_secret(const struct delivery_mail *mail, const struct mail_smtp_account *account,
-                       struct secret **secret, struct err *err)
-{
-    *secret = NULL;
-    if (account->auth == MAIL_SMTP_NO_AUTH)
-        return 0;
-    if (secret_read(mail->secret, secret, err) != 0)
-        return -1;
-    return *secret != NULL
-               ? 0
-               : err_set(err, ERR_PERMANENT, "secret.reference", "the mailbox's secret is empty");
-}
-
-static void hand_over(struct flight *flight, const struct mail_smtp_account *account,
-                      const struct secret *secret, const struct strbuf *message)
+static void hand_over(struct flight *flight, const struct secret *secret,
+                      const struct strbuf *message)
 {
     const struct responder_settings *settings = &flight->responder->shared->settings;
     struct mail_smtp_call call = {
-        .account = account,
+        .account = flight->account,
         .secret = secret,
         .from = flight->route.from,
         .to = &flight->route.to,
@@ -283,25 +297,74 @@ static void hand_over(struct flight *flight, const struct mail_smtp_account *acc
     flight->mail_transfer = mail_smtp_start(flight->responder->mail, &call);
 }
 
-void mail_send_start(struct flight *flight)
+static void send_with(struct flight *flight, const struct secret *secret)
 {
-    struct mail_smtp_account account;
-    struct secret *secret = NULL;
     struct strbuf message;
     struct err err;
     strbuf_init(&message, MAIL_COMPOSE_MAX);
+    if (mail_send_compose(flight, &message, &err) != 0)
+        settle_error(flight, "smtp.message", &err);
+    else
+        hand_over(flight, secret, &message);
+    strbuf_fini(&message);
+}
+
+/* ---- logging in ---- */
+
+static void on_token(void *arg, const struct secret *token, const struct err *err)
+{
+    struct flight *flight = arg;
+    flight->token_wait = NULL;
+    flight->token_used = true;
+    if (token != NULL)
+        send_with(flight, token);
+    else
+        settle_error(flight, err->class == ERR_RETRY_LATER ? "smtp.token" : "smtp.credentials",
+                     err);
+}
+
+static int read_secret(struct flight *flight, struct secret **secret, struct err *err)
+{
+    const struct delivery_mail *mail = flight->mail;
+    if (strcmp(mail->secret, "sealed") != 0) {
+        if (secret_read(mail->secret, secret, err) != 0)
+            return -1;
+        return *secret != NULL ? 0
+                               : err_set(err, ERR_PERMANENT, "secret.reference",
+                                         "the mailbox's secret is empty");
+    }
+    struct mailbox_key key;
+    if (mailbox_login_open(flight->responder->logins, &flight->ref.tenant, &mail->login, on_token,
+                           flight, &key, err) != 0)
+        return -1;
+    flight->token_wait = key.wait;
+    *secret = key.password;
+    return 0;
+}
+
+/* Sends it, at once or as soon as there is a token. */
+static void log_in(struct flight *flight)
+{
+    struct secret *secret = NULL;
+    struct err err;
+    if (flight->account->auth != MAIL_SMTP_NO_AUTH && read_secret(flight, &secret, &err) != 0)
+        settle_error(flight, "smtp.credentials", &err);
+    else if (flight->token_wait == NULL)
+        send_with(flight, secret);
+    secret_free(&secret);
+}
+
+void mail_send_start(struct flight *flight)
+{
+    struct mail_smtp_account *account = arena_alloc(flight->arena, sizeof *account);
+    struct err err;
+    flight->account = account;
     if (flight->responder->mail == NULL) {
         err_set(&err, ERR_PERMANENT, "config.invalid", "mail_token_key_file is not set");
         settle_error(flight, "smtp.account", &err);
-    } else if (mail_smtp_account_parse(flight->mail->url, &account, &err) != 0) {
+    } else if (mail_smtp_account_parse(flight->mail->url, account, &err) != 0) {
         settle_error(flight, "smtp.account", &err);
-    } else if (read_secret(flight->mail, &account, &secret, &err) != 0) {
-        settle_error(flight, "smtp.credentials", &err);
-    } else if (compose(flight, &message, &err) != 0) {
-        settle_error(flight, "smtp.message", &err);
     } else {
-        hand_over(flight, &account, secret, &message);
+        log_in(flight);
     }
-    secret_free(&secret);
-    strbuf_fini(&message);
 }

@@ -12,6 +12,9 @@ const char *const *mail_send_tokens(const struct responder *responder, struct ar
 /* A copy in the arena; NULL stays NULL. */
 const struct delivery_mail *mail_send_copy(struct arena *arena, const struct delivery_mail *mail);
 
+/* Appends the mail as it leaves, each time the same. As mail_compose. */
+int mail_send_compose(const struct flight *flight, struct strbuf *out, struct err *err);
+
 /* Composes and sends it; the outcome goes to outcome.c. It has a place in its channel. */
 void mail_send_start(struct flight *flight);
 

@@ -14,12 +14,15 @@
 #include "crypto/crypto.h"
 #include "flight.h"
 #include "gap_audit.h"
+#include "http/address.h"
 #include "mail/smtp.h"
 #include "mail_send.h"
+#include "mailbox_login.h"
 #include "outcome.h"
 #include "poll.h"
 #include "receipts.h"
 #include "send.h"
+#include "sent_copies.h"
 #include "service/log.h"
 #include "store/delivery_due.h"
 #include "store/job.h"
@@ -42,6 +45,9 @@ static int check_settings(const struct responder_settings *settings, struct err 
         return err_set(err, ERR_PERMANENT, "config.invalid",
                        "public_url must be as ingress has it, like https://desk.example.com: no "
                        "slash at the end, no query, no credentials");
+    struct err why;
+    if (address_list_parse(settings->mail_networks, &shared.networks, &why) != 0)
+        return err_set(err, ERR_PERMANENT, "config.invalid", "mail_networks: %s", why.message);
     if (settings_lookup_after_ms(settings) < settings->worker_lease_ms)
         return err_set(err, ERR_PERMANENT, "config.invalid",
                        "lookup_after_ms (%lld) must not be less than worker_lease_ms (%lld)",
@@ -77,6 +83,7 @@ static void stop(struct service *service, int64_t drain_left_ms)
         secret_free(&shared.credential_keys[i]);
     for (size_t i = 0; i < shared.mail_key_count; i++)
         secret_free(&shared.mail_keys[i]);
+    address_list_free(&shared.networks);
 }
 
 /* ---- hooks ---- */
@@ -203,6 +210,8 @@ static void close_loop(void *state)
     claims_free(&responder->mail_claims);
     channels_free(&responder->channels);
     worker_free(&responder->worker);
+    sent_copies_free(&responder->copies);
+    mailbox_logins_free(&responder->logins);
     http_client_free(&responder->http);
     mail_smtp_free(&responder->mail);
     free(responder->last_id);
@@ -222,6 +231,7 @@ static void mails_late(void *arg)
 {
     struct responder *responder = arg;
     mail_send_give_up(responder);
+    sent_copies_give_up(responder->copies);
     responder_step(responder);
 }
 
@@ -233,6 +243,8 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     responder->self = self;
     responder->loop = service_loop_of(self);
     responder->http = http_client_new(&http);
+    responder->logins = mailbox_logins_new(responder);
+    responder->copies = sent_copies_new(responder);
     responder->flights = flights_new(responder);
     responder->channels = channels_new(responder);
     responder->claims = claims_new(responder, false);
@@ -312,7 +324,7 @@ static void drain_step(struct responder *responder)
         outcomes_idle(responder->outcomes) && !claims_in_flight(responder->claims) &&
         !claims_in_flight(responder->mail_claims) && receipts_idle(responder->receipts) &&
         wake_idle(responder->wake) && wake_idle(responder->mail_wake) &&
-        gap_audits_count(responder->audits) == 0)
+        gap_audits_count(responder->audits) == 0 && sent_copies_count(responder->copies) == 0)
         retire(responder);
 }
 

@@ -25,6 +25,9 @@ struct receipts;
 struct poll;
 struct gap_audits;
 struct mail_smtp;
+struct mailbox_logins;
+struct sent_copies;
+struct address_list;
 
 /* Read-only after start. */
 struct responder_shared {
@@ -33,6 +36,7 @@ struct responder_shared {
     size_t credential_key_count;
     struct secret *mail_keys[RESPONDER_KEYS_MAX]; /* sign what mails carry; the first is current */
     size_t mail_key_count;
+    struct address_list *networks; /* that mailboxes may be in; NULL: public addresses only */
     int ready_database, ready_bus, ready_worker; /* readiness conditions */
 };
 
@@ -46,6 +50,8 @@ struct responder {
     struct bus_producer *producer; /* dead letters, and texts that no webhook brought */
     struct http_client *http;
     struct mail_smtp *mail; /* NULL: no mail is sent */
+    struct mailbox_logins *logins;
+    struct sent_copies *copies;
     struct flights *flights;
     struct claims *claims, *mail_claims;
     struct outcomes *outcomes;

@@ -51,6 +51,9 @@ const struct config_spec responder_config[] = {
         "one first; empty: no mail is sent."),
     ROW("mail_ca_file", CONFIG_TEXT, mail_ca_file, "", 0, 0, 0,
         "Certificates that may vouch for a mail server; empty: the system's."),
+    ROW("mail_networks", CONFIG_TEXT, mail_networks, "", 0, 0, 0,
+        "Networks that mailboxes may be in besides public addresses, as 10.1.0.0/16,fd00::/8, for "
+        "copies of sent mails."),
     ROW("mail_hello", CONFIG_TEXT, mail_hello, "", 0, 0, 0,
         "Our name for EHLO; empty: the host's."),
     ROW("mail_in_flight", CONFIG_INT, mail_in_flight, "64", 1, 10000, 0,

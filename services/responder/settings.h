@@ -18,7 +18,7 @@ struct responder_settings {
     int64_t request_timeout_ms;
     int64_t gap_audit_every_ms;
     const char *mail_token_key_files; /* sign reply addresses and Message-IDs; "": no mail leaves */
-    const char *mail_ca_file, *mail_hello;
+    const char *mail_ca_file, *mail_hello, *mail_networks;
     int64_t mail_in_flight, mail_threads, mail_per_account, mail_drain_ms;
     int64_t mail_connect_ms, mail_command_ms, mail_data_ms, mail_dot_ms, mail_begin_ms;
     int64_t mail_again_after_ms, mail_park_after_ms, mail_copies;

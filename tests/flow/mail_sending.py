@@ -24,20 +24,30 @@ def mail_responders(desk, count=1, **config):
 class Mailbox(Customer):
     """A thread between one customer and one mailbox of the tenant."""
 
-    def __init__(self, desk, url, secret="", tenant=0, from_name="Reception"):
+    def __init__(self, desk, url=None, secret="", tenant=0, from_name="Reception", box=None):
+        """`box`: the mailbox that `deskctl mailbox add` made (mailboxes.Box), instead of one of its own."""
         super().__init__(desk, tenant)
         mark = secrets.token_hex(4)
         self.sender, self.address = f"desk-{mark}@clinic.example", f"customer-{mark}@mail.example"
         self.channel, self.session = str(uuid.uuid4()), str(uuid.uuid4())
+        if box is None:
+            self._make_channel(url, secret, from_name)
+        else:
+            self.sender = box.address
+            self.channel = desk.value("SELECT id::text FROM channels WHERE kind = 'mail' AND address = %s"
+                                      " AND removed_at IS NULL", box.address)
+        desk.sql("INSERT INTO channel_sessions (tenant_id, id, conversation_id, channel_id, kind, remote_address)"
+                 " VALUES (%s::uuid, %s::uuid, %s::uuid, %s::uuid, 'mail', %s)", self.tenant, self.session,
+                 self.conversation, self.channel, self.address)
+
+    def _make_channel(self, url, secret, from_name):
+        desk = self.desk
         assistant = desk.value("SELECT id::text FROM assistants WHERE tenant_id = %s::uuid LIMIT 1", self.tenant)
         desk.sql("INSERT INTO channels (tenant_id, id, kind, address, account_sid, credentials, edge_keys,"
                  " assistant_id, published_version) VALUES (%s::uuid, %s::uuid, 'mail', %s, '', '', '[]',"
                  " %s::uuid, 1)", self.tenant, self.channel, self.sender, assistant)
         desk.sql("INSERT INTO mail_accounts (tenant_id, channel_id, url, secret, from_name) VALUES (%s::uuid,"
                  " %s::uuid, %s, %s, %s)", self.tenant, self.channel, url, secret, from_name)
-        desk.sql("INSERT INTO channel_sessions (tenant_id, id, conversation_id, channel_id, kind, remote_address)"
-                 " VALUES (%s::uuid, %s::uuid, %s::uuid, %s::uuid, 'mail', %s)", self.tenant, self.session,
-                 self.conversation, self.channel, self.address)
 
     def mail(self, body=None, wake=True, author="ai", epoch=0, subject="Re: opening hours",
              in_reply_to="m2@mail.example", references=("m1@mail.example", "d1@clinic.example")):

@@ -4,12 +4,13 @@ import imaplib
 import threading
 
 from harness.dovecot import Dovecot, mail
+from harness.oauth import Tokens
 from harness.smtp import Faults
 from mailing import pollers, published, server
 from operating import DIFFERENT, FAILED, NOT_FOUND, OK, USAGE, expect, good, run  # noqa: F401
 from procs import give_file, own_dir
 
-__all__ = ["Box", "Courier", "Dovecot", "Faults", "mail", "pollers", "published", "server"]
+__all__ = ["Box", "Courier", "Dovecot", "Faults", "TokenBox", "mail", "pollers", "published", "server"]
 
 
 class Courier(threading.Thread):
@@ -115,3 +116,32 @@ class Box:
         """No poller takes it up again; the next test shall not meet it."""
         self.desk.sql("UPDATE mailboxes SET removed_at = clock_timestamp() WHERE address = %s", self.address)
         self.faults.stop()
+
+
+class TokenBox(Box):
+    """A mailbox on a Dovecot of its own that knows the endpoint's tokens."""
+
+    def __init__(self, desk, **options):
+        user = f"box-{desk.new_nonce()}"
+        self.tokens = Tokens([user], **options)
+        folder = desk.folder.parent / f"{desk.folder.name}-{user}"
+        dovecot = Dovecot(folder, tokens=self.tokens.url).start()
+        self.sends_with = f"t-{desk.new_nonce()}"  # the one token that the SMTP stand-in takes
+        super().__init__(desk, dovecot, user=user, token=f"starttls;user:{user}:{self.sends_with}")
+        (self.folder / "refresh").write_text(self.tokens.refresh[user] + "\n")
+        (self.folder / "client").write_text(self.tokens.client_secret + "\n")
+        self.fields.update(password=None, smtp_password="file:password", oauth={
+            "token_url": self.tokens.url + "/token", "client_id": self.tokens.client_id,
+            "client_secret": "file:client", "refresh_token": "file:refresh"})
+
+    def bought(self):
+        return [entry["status"] for entry in self.tokens.ledger()]
+
+    def read(self, count, subject):
+        self.dovecot.deliver(self.user, mail(subject, "text"))
+        assert self.wait_events(count)[-1].value["subject"] == subject
+
+    def remove(self):
+        super().remove()
+        self.tokens.stop()
+        self.dovecot.stop()

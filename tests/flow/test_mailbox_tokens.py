@@ -2,40 +2,10 @@
 
 import itertools
 
-from harness.oauth import Tokens
-from mailboxes import Box, Courier, Dovecot, mail, pollers
+from mailboxes import Courier, TokenBox, mail, pollers
 from operating import FAILED, OK
 
 DEADLINE_S = 90
-
-
-class TokenBox(Box):
-    """A mailbox on a Dovecot of its own that knows the endpoint's tokens."""
-
-    def __init__(self, desk, **options):
-        user = f"box-{desk.new_nonce()}"
-        self.tokens = Tokens([user], **options)
-        folder = desk.folder.parent / f"{desk.folder.name}-{user}"
-        dovecot = Dovecot(folder, tokens=self.tokens.url).start()
-        self.sends_with = f"t-{desk.new_nonce()}"  # the one token that the SMTP stand-in takes
-        super().__init__(desk, dovecot, user=user, token=f"starttls;user:{user}:{self.sends_with}")
-        (self.folder / "refresh").write_text(self.tokens.refresh[user] + "\n")
-        (self.folder / "client").write_text(self.tokens.client_secret + "\n")
-        self.fields.update(password=None, smtp_password="file:password", oauth={
-            "token_url": self.tokens.url + "/token", "client_id": self.tokens.client_id,
-            "client_secret": "file:client", "refresh_token": "file:refresh"})
-
-    def bought(self):
-        return [entry["status"] for entry in self.tokens.ledger()]
-
-    def read(self, count, subject):
-        self.dovecot.deliver(self.user, mail(subject, "text"))
-        assert self.wait_events(count)[-1].value["subject"] == subject
-
-    def remove(self):
-        super().remove()
-        self.tokens.stop()
-        self.dovecot.stop()
 
 
 def start(desk, box):

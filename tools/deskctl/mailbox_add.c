@@ -53,15 +53,10 @@ struct adding {
 static const char *wrap(const struct adding *adding, const struct mailbox_admin_row *row,
                         const struct mail_login *login, const char *way, struct err *err)
 {
-    struct strbuf hex;
-    const char *text = NULL;
-    const char *context =
-        credential_mailbox_context(adding->desk->arena, &row->tenant, &row->id, way);
-    strbuf_init(&hex, 2 * MAIL_LOGIN_MAX);
-    if (mail_login_wrap(login, adding->key, context, &hex, err) == 0)
-        text = arena_strdup(adding->desk->arena, hex.data);
-    strbuf_fini(&hex);
-    return text;
+    struct arena *arena = adding->desk->arena;
+    return mail_login_wrap_text(arena, login, adding->key,
+                                credential_mailbox_context(arena, &row->tenant, &row->id, way),
+                                err);
 }
 
 /* The row of that address: the tenant's own, or a new one. */

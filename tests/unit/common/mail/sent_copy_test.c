@@ -171,6 +171,13 @@ static void test_refusals(void)
                                             {"LIST", "* LIST () \"/\" Sent\r\nTAG OK\r\n", 0},
                                             APPENDED("\"Sent\"", "TAG OK done\r\n* BYE\r\n"),
                                             {NULL, NULL, 0}};
+    static const struct peer_step own[] = {
+        HELLO,
+        CAN,
+        {"LOGIN \"ann\" \"pw\"", "TAG OK in\r\n", 0},
+        {"CAPABILITY", "* CAPABILITY IMAP4rev1 LITERAL+ X-GM-EXT-1\r\nTAG OK done\r\n", 0},
+        END};
+    scripted(own, "sent.own"); /* Gmail */
     scripted(none, "sent.folder");
     scripted(full, "sent.refused");
     scripted(gone, "imap.bye");

@@ -1,0 +1,158 @@
+/* The tokens of this loop's mailboxes, and whose they are. A claim brings the login as it is now,
+ * so that one which was mended counts with the next mail; a refresh token that the endpoint gives
+ * for the old one is kept in the database, under the version that it replaces: the mailpoller may
+ * be given one at the same time. */
+#include "mailbox_login.h"
+
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "counters.h"
+#include "mail/login.h"
+#include "service/log.h"
+#include "store/credential.h"
+#include "store/mailbox.h"
+
+#define UNIT_MS 10000
+
+struct mailbox_logins {
+    struct responder *responder;
+    struct oauth *oauth;
+    struct map *tenants; /* of mailboxes, by mailbox */
+};
+
+/* ---- new refresh tokens ---- */
+
+struct keeping {
+    struct arena *arena;
+    char id[UUID_TEXT_SIZE];
+};
+
+static void kept(void *arg, const struct pg_answer *answer)
+{
+    struct keeping *keeping = arg;
+    struct arena *arena = keeping->arena;
+    if (answer->err != NULL)
+        log_error("mailbox.token_not_kept", LOG_TEXT("mailbox", keeping->id), LOG_ERR(answer->err));
+    else
+        log_info("mailbox.token_renewed", LOG_TEXT("mailbox", keeping->id),
+                 LOG_BOOL("first", pg_rows(answer->results, 0) > 0));
+    arena_free(&arena);
+}
+
+static void on_rotated(void *arg, const struct uuid *owner, int64_t version,
+                       const struct oauth_grant *grant)
+{
+    struct mailbox_logins *logins = arg;
+    const struct responder *responder = logins->responder;
+    const struct uuid *tenant = map_get(logins->tenants, owner->bytes, sizeof owner->bytes);
+    const struct mail_login login = {.grant = *grant};
+    struct arena *arena = arena_new();
+    struct keeping *keeping = arena_alloc(arena, sizeof *keeping);
+    struct err err;
+    keeping->arena = arena;
+    uuid_format(owner, keeping->id);
+    const char *wrapped =
+        mail_login_wrap_text(arena, &login, responder->shared->credential_keys[0],
+                             credential_mailbox_context(arena, tenant, owner, "in"), &err);
+    if (wrapped == NULL) {
+        log_error("mailbox.token_not_kept", LOG_TEXT("mailbox", keeping->id), LOG_ERR(&err));
+        arena_free(&arena);
+        return;
+    }
+    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = kept, .arg = keeping};
+    mailbox_add_login(&unit, arena, tenant, owner, version, wrapped);
+    pg_submit(responder->pg, &unit);
+}
+
+/* ---- opening ---- */
+
+static int unwrap(struct mailbox_logins *logins, const struct uuid *tenant,
+                  const struct delivery_mail_login *login, struct mail_login **opened,
+                  struct err *err)
+{
+    const struct responder_shared *shared = logins->responder->shared;
+    if (login->way[0] == '\0')
+        return err_set(err, ERR_PERMANENT, "mail.login",
+                       "the mailbox has no login; add it with --replace");
+    struct arena *arena = arena_new();
+    int rc = mail_login_open((const struct secret *const *)shared->credential_keys,
+                             shared->credential_key_count,
+                             credential_mailbox_context(arena, tenant, &login->mailbox, login->way),
+                             login->hex, opened, err);
+    arena_free(&arena);
+    return rc;
+}
+
+static void remember(struct mailbox_logins *logins, const struct uuid *tenant,
+                     const struct uuid *mailbox)
+{
+    if (map_get(logins->tenants, mailbox->bytes, sizeof mailbox->bytes) != NULL)
+        return;
+    struct uuid *copy = xmalloc(sizeof *copy);
+    *copy = *tenant;
+    map_put(logins->tenants, mailbox->bytes, sizeof mailbox->bytes, copy);
+}
+
+int mailbox_login_open(struct mailbox_logins *logins, const struct uuid *tenant,
+                       const struct delivery_mail_login *login, oauth_done *done, void *arg,
+                       struct mailbox_key *key, struct err *err)
+{
+    struct mail_login *opened = NULL;
+    char id[UUID_TEXT_SIZE];
+    *key = (struct mailbox_key){0};
+    if (unwrap(logins, tenant, login, &opened, err) != 0) {
+        metric_add(counters.credentials_bad, 1);
+        log_error("mailbox.login_unreadable", LOG_TEXT("mailbox", uuid_format(&login->mailbox, id)),
+                  LOG_ERR(err));
+        return -1;
+    }
+    if (opened->password != NULL) {
+        key->password = opened->password;
+        opened->password = NULL;
+    } else {
+        remember(logins, tenant, &login->mailbox);
+        key->wait =
+            oauth_ask(logins->oauth, &login->mailbox, login->version, &opened->grant, done, arg);
+    }
+    mail_login_free(&opened);
+    return 0;
+}
+
+void mailbox_login_refused(struct mailbox_logins *logins, const struct uuid *mailbox)
+{
+    oauth_forget(logins->oauth, mailbox);
+}
+
+/* ---- life ---- */
+
+struct mailbox_logins *mailbox_logins_new(struct responder *responder)
+{
+    struct mailbox_logins *logins = xcalloc(1, sizeof *logins);
+    logins->responder = responder;
+    logins->tenants = map_new();
+    logins->oauth = oauth_new(&(struct oauth_options){.loop = responder->loop,
+                                                      .client = responder->http,
+                                                      .on_rotated = on_rotated,
+                                                      .arg = logins});
+    return logins;
+}
+
+static bool free_one(void *arg, const void *key, size_t key_length, void *value)
+{
+    (void)arg, (void)key, (void)key_length;
+    free(value);
+    return true;
+}
+
+void mailbox_logins_free(struct mailbox_logins **logins)
+{
+    if (*logins == NULL)
+        return;
+    oauth_free(&(*logins)->oauth);
+    map_each((*logins)->tenants, free_one, NULL);
+    map_free(&(*logins)->tenants);
+    free(*logins);
+    *logins = NULL;
+}

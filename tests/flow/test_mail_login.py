@@ -1,0 +1,219 @@
+"""Mail out through mailboxes that `deskctl mailbox add` made: the responder opens their wrapped logins, buys and
+renews tokens, and puts copies into folders of sent mails."""
+
+from mail_sending import Mailbox, mail_responders
+from mailboxes import Box, TokenBox, pollers
+from operating import OK
+
+NETWORKS = "127.0.0.0/8,::1/128"
+
+
+def start(desk, box, **config):
+    mail_responders(desk, mail_ca_file=str(box.ca_file), mail_networks=NETWORKS, **config)
+    return Mailbox(desk, box=box)
+
+
+def token_box(desk, **options):
+    """Its SMTP stand-in takes one token only: the endpoint is made to give that out."""
+    box = TokenBox(desk, **options)
+    box.fields.update(smtp_password=None, smtp=box.smtp("token"))
+    box.add()
+    return box
+
+
+def gives(*tokens, **more):
+    """The endpoint's next answers."""
+    return [{"status": 200, "body": {"access_token": token, "expires_in": 60, **more}} for token in tokens]
+
+
+def metric(desk, name):
+    return desk.service("responder-1").metrics().get(name, 0)
+
+
+# ---- passwords
+
+
+def test_a_wrapped_password_by_both_libraries(desk):
+    """libesmtp with STARTTLS, libcurl with TLS from the first byte; and SMTP's own password where it has one."""
+    box = Box(desk, tls="tls;%s", other="starttls;user:other:s3cret")
+    thread = None
+    for scheme, name, fields in (("smtp", "ok", {}), ("smtps", "tls", {}), ("smtp", "other", {
+            "smtp": f"smtp://other@localhost:{box.faults.ports['other']}", "smtp_password": "file:other"})):
+        (box.folder / "other").write_text("s3cret\n")
+        box.add(*(["--replace"] if thread else []), **{"smtp": box.smtp(name, scheme), **fields})
+        thread = thread or start(desk, box)
+        thread.wait_state(thread.mail(), "sent")
+        sent, = box.faults.mails(name)
+        assert sent.about["login"] == ["PLAIN", "other" if fields else box.user], sent.about
+    log = desk.log_of("responder-1").read_text()
+    assert box.password not in log and "s3cret" not in log and thread.address not in log
+    box.remove()
+
+
+def test_a_login_that_does_not_open_lets_the_mail_wait(desk):
+    box = Box(desk)
+    box.add()
+    thread = start(desk, box)
+    unreadable, alerts = (metric(desk, name) for name in (
+        "frontdesk_credentials_unreadable_total", "frontdesk_provider_alerts_total"))
+    desk.sql("UPDATE mail_credentials SET wrapped = '\\x00', version = version + 1 WHERE mailbox_id = %s::uuid",
+             str(box.column("id")))
+    delivery = thread.mail()
+    row = thread.wait_state(delivery, "deferred")
+    assert row["error_code"] == "smtp.credentials" and row["first_attempt_at"] is None, row
+    assert metric(desk, "frontdesk_credentials_unreadable_total") == unreadable + 1
+    assert metric(desk, "frontdesk_provider_alerts_total") == alerts + 1
+    assert "mailbox.login_unreadable" in [line["event"] for line in desk.log("responder-1")]
+    desk.sql("DELETE FROM mail_credentials WHERE mailbox_id = %s::uuid", str(box.column("id")))
+    thread.come_again(delivery)
+    desk.wait(lambda: metric(desk, "frontdesk_provider_alerts_total") == alerts + 2, 20, "the second try")
+    assert thread.wait_state(delivery, "deferred")["error_code"] == "smtp.credentials"
+    box.add("--replace")
+    thread.come_again(delivery)
+    thread.wait_state(delivery, "sent")
+    assert len(box.faults.mails("ok")) == 1
+    box.remove()
+
+
+# ---- tokens
+
+
+def test_a_token_is_bought_once_and_kept(desk):
+    box = token_box(desk)
+    thread = start(desk, box)
+    box.tokens.faults(*gives(box.sends_with))
+    for _ in range(2):
+        thread.wait_state(thread.mail(), "sent")
+    assert box.bought() == [200]
+    assert [sent.about["login"] for sent in box.faults.mails("token")] == [["XOAUTH2", box.user]] * 2
+    assert box.sends_with not in desk.log_of("responder-1").read_text()
+    box.remove()
+
+
+def test_a_token_that_is_refused_is_bought_anew_within_the_attempt(desk):
+    box = token_box(desk)
+    thread = start(desk, box)
+    box.tokens.faults(*gives("stale-1", box.sends_with))
+    delivery = thread.mail()
+    thread.wait_state(delivery, "sent")
+    assert box.bought() == [200, 200]
+    assert [attempt["outcome"] for attempt in thread.tries(delivery)] == ["accepted"]
+    box.remove()
+
+
+def test_an_account_that_is_refused_waits_for_a_person(desk):
+    box = token_box(desk)
+    thread = start(desk, box)
+    delivery = thread.mail()  # what the endpoint gives out is for Dovecot alone
+    row = thread.wait_state(delivery, "deferred")
+    assert row["error_code"].startswith(("535", "smtp.denied")), row
+    assert box.bought() == [200, 200]
+    box.tokens.revoke(box.user)
+    thread.come_again(delivery)
+    desk.wait(lambda: len(box.bought()) == 3, 20, "the third request")
+    desk.wait(lambda: thread.row(delivery)["error_code"] == "smtp.credentials", 20,
+              lambda: f"smtp.credentials: {thread.row(delivery)}")
+    assert thread.row(delivery)["state"] == "deferred"
+    box.remove()
+
+
+def test_an_endpoint_that_is_away_is_asked_again(desk):
+    box = token_box(desk)
+    thread = start(desk, box)
+    box.tokens.faults({"status": 503}, *gives(box.sends_with))
+    delivery = thread.mail()
+    assert thread.wait_state(delivery, "deferred")["error_code"] == "smtp.token"
+    thread.come_again(delivery)
+    thread.wait_state(delivery, "sent")
+    box.remove()
+
+
+def rotate(box, thread):
+    """The endpoint gives the responder a new refresh token, and takes the first no more."""
+    box.tokens.revoke(box.user)
+    box.tokens.faults(*gives(box.sends_with, refresh_token=box.tokens.grant(box.user)))
+    thread.wait_state(thread.mail(), "sent")
+    version = "(SELECT version FROM mail_credentials c WHERE c.mailbox_id = mailboxes.id AND c.way = 'in')"
+    thread.desk.wait(lambda: box.column(version) == 2, 20, "the second version")
+
+
+def test_a_new_refresh_token_is_kept(desk):
+    box = token_box(desk)
+    thread = start(desk, box)
+    rotate(box, thread)
+    desk.restart("responder-1")  # memory is gone
+    delivery = thread.mail()
+    assert thread.wait_state(delivery, "deferred")["error_code"] != "smtp.credentials"
+    assert set(box.bought()) == {200}
+    box.remove()
+
+
+RENEW = ("CREATE FUNCTION test_renew() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+         " UPDATE mail_credentials SET version = version + 1 WHERE mailbox_id = NEW.id AND way = 'in';"
+         " RETURN NULL; END $$",
+         "CREATE TRIGGER test_renew AFTER UPDATE OF fence ON mailboxes FOR EACH ROW"
+         " WHEN (NEW.fence <> OLD.fence) EXECUTE FUNCTION test_renew()")
+
+
+def test_a_grant_that_another_process_has_renewed_pauses_no_mailbox(desk):
+    """The mailpoller was given the old one a moment before, and it is void by that: it takes the new one."""
+    box = token_box(desk)
+    box.tokens.revoke(box.user)
+    for statement in RENEW:  # each time it has read it
+        desk.sql(statement)
+    pollers(desk, mail_ca_file=box.ca_file)
+    desk.wait(lambda: box.bought().count(400) >= 3, 20, "three refusals")
+    assert box.listed()["state"] != "paused"
+    desk.sql("DROP TRIGGER test_renew ON mailboxes")
+    desk.wait(lambda: box.listed()["state"] == "paused", 20, lambda: f"paused: {box.listed()}")
+    box.remove()
+
+
+# ---- copies
+
+
+def copies(box, folder="Gesendet"):
+    client = box.dovecot.connect(box.user)
+    try:
+        client.select(folder, readonly=True)
+        _, found = client.uid("SEARCH", "SEEN")
+        return [client.uid("FETCH", uid, "(BODY.PEEK[])")[1][0][1] for uid in found[0].split()]
+    finally:
+        client.logout()
+
+
+def test_a_copy_is_kept_once(desk):
+    """The bytes that were sent, seen, once though the second copy of the mail was the one that was heard of."""
+    box = Box(desk, deaf="starttls;%s;dot*1=drop")
+    box.add(sent_folder="auto", smtp=box.smtp("deaf"))
+    thread = start(desk, box)
+    thread.wait_state(thread.mail(), "sent", deadline_s=40)
+    kept, = desk.wait(lambda: copies(box), 20, "the copy")
+    first, second = box.faults.mails("deaf")
+    assert kept.replace(b"\r\n", b"\n") == second.raw.replace(b"\r\n", b"\n") and first.raw == second.raw
+    desk.settled(2, lambda: len(copies(box)))
+    assert len(copies(box)) == 1
+    assert metric(desk, 'frontdesk_sent_copies_total{outcome="kept"}') == 1
+    box.add("--replace", smtp=box.smtp("ok"))  # it wants none any more
+    thread.wait_state(thread.mail(), "sent")
+    desk.settled(2, lambda: len(copies(box)))
+    assert len(copies(box)) == 1
+    box.remove()
+
+
+def test_a_copy_that_fails_is_the_mail_s_no_concern(desk):
+    """No such folder; then no server at all."""
+    box = Box(desk)
+    box.add(sent_folder="Nowhere")
+    thread = start(desk, box)
+    failed = 'frontdesk_sent_copies_total{outcome="failed"}'
+    before = metric(desk, failed)
+    thread.wait_state(thread.mail(), "sent")
+    desk.wait(lambda: metric(desk, failed) == before + 1, 20, "the first failure")
+    box.deskctl(OK, "add", box.file(sent_folder="auto", imap=f"imaps://{box.user}@localhost:1"), "--replace")
+    thread.wait_state(thread.mail(), "sent")
+    desk.wait(lambda: metric(desk, failed) == before + 2, 20, "the second failure")
+    codes = [line["err"]["code"] for line in desk.log("responder-1") if line["event"] == "sent_copy.failed"]
+    assert codes[0] == "sent.folder" and len(codes) == 2, codes
+    assert len(box.faults.mails("ok")) == 2 and copies(box) == []
+    box.remove()
