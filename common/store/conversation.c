@@ -74,9 +74,18 @@ static const char expire_sql[] =
 
 /* What is spoken has no sender to wait for: its frames are refused once the call has heard of the
  * new epoch. */
-static const char leaving_sql[] =
-    "SELECT count(*) FROM deliveries WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
-    " AND author = 'ai' AND via <> 'stream' AND state = 'sending'";
+#define SENDING_SQL                                                                                \
+    "SELECT count(*) FROM deliveries d WHERE d.tenant_id = $1::uuid"                               \
+    " AND d.conversation_id = $2::uuid AND d.author = 'ai' AND d.via <> 'stream'"                  \
+    " AND d.state = 'sending'"
+
+/* A mail whose responder says so had begun before: its server may take minutes for it. */
+#define BEGUN_SQL                                                                                  \
+    "EXISTS (SELECT FROM delivery_mails w WHERE w.tenant_id = d.tenant_id"                         \
+    " AND w.delivery_id = d.id AND w.began_attempt = d.attempts)"
+
+static const char leaving_sql[] = SENDING_SQL " AND NOT " BEGUN_SQL;
+static const char begun_sql[] = SENDING_SQL " AND " BEGUN_SQL;
 
 static const char free_sql[] =
     "UPDATE conversations SET epoch = epoch + 1, held_by = NULL, held_at = NULL,"
@@ -305,7 +314,7 @@ int conversation_take_over(struct pg_session *session, const struct conversation
 }
 
 int conversation_is_yours(struct pg_session *session, const struct conversation_ref *ref,
-                          bool *yours, struct err *err)
+                          bool *yours, int64_t *begun, struct err *err)
 {
     struct texts texts;
     int64_t leaving = 0;
@@ -314,6 +323,7 @@ int conversation_is_yours(struct pg_session *session, const struct conversation_
         {mark_dead_sql, 2, NULL, NULL},
         {expire_sql, 2, NULL, NULL},
         {leaving_sql, 2, &leaving, NULL},
+        {begun_sql, 2, begun, NULL},
     };
     if (run(session, steps, COUNT(steps), &texts, err) != 0)
         return -1;

@@ -37,10 +37,11 @@ struct conversation_takeover {
 int conversation_take_over(struct pg_session *session, const struct conversation_ref *ref,
                            struct conversation_takeover *out, struct err *err);
 
-/* *yours is true when no AI reply can start to leave any more: each listed one is settled or its
- * worker's lease is over (that worker is then marked dead and the reply unknown). */
+/* *yours is true when no AI reply can start to leave any more: each listed one is settled, or its
+ * worker's lease is over (that worker is then marked dead and the reply unknown), or it is a mail
+ * that has begun to leave before (*begun counts them; store/delivery_taken.h). */
 int conversation_is_yours(struct pg_session *session, const struct conversation_ref *ref,
-                          bool *yours, struct err *err);
+                          bool *yours, int64_t *begun, struct err *err);
 
 #define CONVERSATION_TEXT_MAX 1600 /* characters of one message at Twilio */
 

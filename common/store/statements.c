@@ -12,6 +12,7 @@
 #include "store/delivery.h"
 #include "store/delivery_due.h"
 #include "store/delivery_mail.h"
+#include "store/delivery_taken.h"
 #include "store/directory.h"
 #include "store/escalation.h"
 #include "store/inbox.h"
@@ -33,18 +34,18 @@
 
 static const char *const of_directory[] = {directory_unpublished_sql, NULL};
 
-static const char *const *const lists[] = {worker_statements,       inbox_statements,
-                                           turn_statements,         adoption_statements,
-                                           round_statements,        escalation_statements,
-                                           booking_statements,      booking_look_statements,
-                                           knowledge_statements,    reception_record_statements,
-                                           recover_statements,      delivery_statements,
-                                           delivery_due_statements, job_statements,
-                                           rota_statements,         usage_statements,
-                                           calls_statements,        of_directory,
-                                           voice_statements,        delivery_mail_statements,
-                                           inbox_mail_statements,   mail_copy_statements,
-                                           voice_step_statements};
+static const char *const *const lists[] = {worker_statements,         inbox_statements,
+                                           turn_statements,           adoption_statements,
+                                           round_statements,          escalation_statements,
+                                           booking_statements,        booking_look_statements,
+                                           knowledge_statements,      reception_record_statements,
+                                           recover_statements,        delivery_statements,
+                                           delivery_due_statements,   job_statements,
+                                           rota_statements,           usage_statements,
+                                           calls_statements,          of_directory,
+                                           voice_statements,          delivery_mail_statements,
+                                           inbox_mail_statements,     mail_copy_statements,
+                                           delivery_taken_statements, voice_step_statements};
 
 static const char *flat[STATEMENTS_MAX + 1];
 static size_t flat_count;

@@ -3,3 +3,7 @@ GRANT SELECT ON mailboxes TO frontdesk_responder;
 -- A copy is tried once: this is set before it is.
 ALTER TABLE delivery_mails ADD COLUMN copied_at timestamptz;
 GRANT UPDATE (copied_at) ON delivery_mails TO frontdesk_responder;
+-- The attempt that had begun to leave when its responder heard that a person took the conversation over: who takes over
+-- does not wait for its end (docs/PROTOCOL.md, takeover).
+ALTER TABLE delivery_mails ADD COLUMN began_attempt integer;
+GRANT UPDATE (began_attempt) ON delivery_mails TO frontdesk_responder;

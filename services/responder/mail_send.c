@@ -18,8 +18,10 @@
 #include "send.h"
 #include "sent_copies.h"
 #include "service/log.h"
+#include "store/delivery_taken.h"
 
 #define HOLD_OFF_MS 300000 /* a person must mend something */
+#define UNIT_MS     5000
 
 static struct mail_signer signer_of(const struct responder *responder, const struct uuid *tenant)
 {
@@ -226,12 +228,12 @@ static bool may_send(void *arg)
 
 /* Whether the end of one that began had left nobody says: the same mail again, as after the
  * process's death. */
-static void give_up_one(struct flight *flight)
+static void give_up(struct flight *flight, const char *why)
 {
     const struct responder_settings *settings = &flight->responder->shared->settings;
     struct delivery_change change = {.event = DELIVERY_DEFER,
                                      .outcome = "not_sent",
-                                     .error_code = "smtp.drain",
+                                     .error_code = why,
                                      .next_in_ms = REST_GIVE_BACK_MS};
     if (flight->mail_transfer != NULL)
         mail_smtp_cancel(flight->responder->mail, flight->mail_transfer);
@@ -249,10 +251,36 @@ static void give_up_one(struct flight *flight)
     send_over(flight);
 }
 
+static void give_up_one(struct flight *flight)
+{
+    give_up(flight, "smtp.drain");
+}
+
 void mail_send_give_up(struct responder *responder)
 {
     if (responder->mail != NULL)
         flights_each_mail(responder->flights, give_up_one);
+}
+
+static void noted(void *arg, const struct pg_answer *answer)
+{
+    struct arena *arena = arg;
+    if (answer->err != NULL) /* the next look finds it again */
+        log_warn("mail.begin_not_noted", LOG_ERR(answer->err));
+    arena_free(&arena);
+}
+
+void mail_send_taken(struct flight *flight)
+{
+    if (flight->began) {
+        struct arena *arena = arena_new();
+        struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = noted, .arg = arena};
+        delivery_taken_add_began(&unit, arena,
+                                 &(struct delivery_taken){flight->ref, flight->attempt});
+        pg_submit(flight->responder->pg, &unit);
+    } else if (flight->mail_transfer != NULL || flight->token_wait != NULL) {
+        give_up(flight, "smtp.taken");
+    }
 }
 
 static void over_later(void *arg)

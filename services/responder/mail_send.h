@@ -18,6 +18,10 @@ int mail_send_compose(const struct flight *flight, struct strbuf *out, struct er
 /* Composes and sends it; the outcome goes to outcome.c. It has a place in its channel. */
 void mail_send_start(struct flight *flight);
 
+/* Its conversation was taken over while it was being sent: notes that it had begun to leave before,
+ * or sees to it that it does not begin any more. */
+void mail_send_taken(struct flight *flight);
+
 /* Drain: of mails whose servers do not answer the outcome is unknown from now on. */
 void mail_send_give_up(struct responder *responder);
 

@@ -12,9 +12,11 @@
 #include "flight.h"
 #include "gap_audit.h"
 #include "look_up.h"
+#include "mail_send.h"
 #include "send.h"
 #include "service/log.h"
 #include "store/delivery_due.h"
+#include "store/delivery_taken.h"
 
 #define UNIT_MS      5000
 #define LIMIT        500
@@ -25,6 +27,7 @@ struct poll {
     struct timer *timer;
     struct arena *arena;
     int audits; /* the place of their claim in the unit in flight; -1: none */
+    int taken;  /* the place of the mails that were taken over */
     bool in_flight;
 };
 
@@ -36,6 +39,17 @@ static void count(const struct pg_answer *answer, int64_t adopted)
     metric_add(counters.adopted, adopted);
     if (expired > 0 || parked > 0)
         log_warn("deliveries.overdue", LOG_INT("unknown", expired), LOG_INT("parked", parked));
+}
+
+/* A takeover waits for what may still begin to leave. */
+static void tell_taken(const struct poll *self, const struct pg_answer *answer)
+{
+    struct delivery_taken taken;
+    for (int row = 0; delivery_taken_read(answer, self->taken, row, &taken); row++) {
+        struct flight *flight = flights_find(self->responder->flights, &taken.ref.id);
+        if (flight != NULL && flight->attempt == taken.attempt)
+            mail_send_taken(flight);
+    }
 }
 
 static void done(void *arg, const struct pg_answer *answer)
@@ -55,6 +69,7 @@ static void done(void *arg, const struct pg_answer *answer)
     for (int row = 0; delivery_read_due(answer, row, &ref, &is_mail); row++)
         adopted += claims_add(claims_for(responder, is_mail), &ref, NULL);
     count(answer, adopted);
+    tell_taken(self, answer);
     /* while draining the rows are put back by the unit that retires the worker */
     for (int row = 0; !responder->draining && delivery_read_look_up(answer, row, &look_up); row++)
         look_up_start(responder, &look_up);
@@ -97,6 +112,8 @@ static void look(void *arg)
         .look_up_limit = claims_room(responder->claims, LOOK_UPS_MAX),
     };
     delivery_add_poll(&unit, self->arena, &poll);
+    delivery_taken_add(&unit, poll.worker);
+    self->taken = unit.count - 1;
     self->audits = bus_producer_ready(responder->producer)
                        ? gap_audits_add_claim(responder->audits, &unit, self->arena)
                        : -1;

@@ -9,6 +9,7 @@ from harness import smtp
 from harness.stops import KILL
 from delivering import Customer, now, quiet
 from mail_sending import Mailbox, mail_responders
+from operating import good
 from procs import free_port
 
 SHARE = True
@@ -18,7 +19,7 @@ SERVERS = {
     "nobody": "plain;rcpt=550 5.1.1 no such user", "grey": "plain;rcpt*1=450 4.2.0 greylisted",
     "deaf": "plain;dot*1=drop", "mute": "plain;dot=drop", "strip": f"starttls;strip;user:{USER}:s3cret",
     "spam": "plain;dot=554 5.7.1 spam", "crash": "plain", "deaf2": "plain;dot*1=drop", "hang": "plain;dot=hang",
-    "late": "plain;dot*1=hang",
+    "late": "plain;dot*1=hang", "silent": "plain;rcpt=hang",
 }
 
 
@@ -157,6 +158,30 @@ def test_takeover_stops_it(desk):
     desk.sql("UPDATE conversations SET epoch = 1, held_by = 'ops:test' WHERE id = %s::uuid", box.conversation)
     assert box.wait_state(box.mail(epoch=0), "suppressed")["reason"] == "epoch"
     assert settled_mails(desk, "ok", box, 1.0) == []
+
+
+PATIENT = {"mail_begin_ms": 120000, "mail_command_ms": 120000, "mail_dot_ms": 120000}  # as by default
+
+
+def test_a_takeover_does_not_wait_for_a_silent_server(desk):
+    """P4: of one that its server has not let begin nothing leaves any more; of one that has begun it is said."""
+    start(desk, **PATIENT)
+    box = mailbox(desk, "silent")
+    delivery = box.mail()
+    desk.wait(lambda: box.row(delivery)["state"] == "sending", 20, "the claim")
+    facts = good(desk, "takeover", box.conversation, "--json").json()
+    assert (facts["state"], facts["in_flight"], facts["begun"]) == ("yours", 1, 0), facts
+    assert box.wait_state(delivery, "suppressed")["reason"] == "epoch"
+    assert [attempt["error_code"] for attempt in box.tries(delivery)] == ["smtp.taken"]
+    assert mails_of(desk, "silent", box) == []
+
+    box = mailbox(desk, "hang")
+    delivery = box.mail()
+    desk.wait(lambda: mails_of(desk, "hang", box), 30, "the mail at its server")
+    said = good(desk, "takeover", box.conversation, "--json")
+    assert (said.json()["state"], said.json()["begun"]) == ("yours", 1), said.out
+    assert "may still arrive" in said.said and box.row(delivery)["state"] == "sending"
+    assert len(mails_of(desk, "hang", box)) == 1
 
 
 def test_refused_for_good(desk):

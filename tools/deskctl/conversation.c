@@ -151,13 +151,15 @@ static int take_over(struct desk *desk, const char *text, struct conversation_re
     return desk_commit(desk, err);
 }
 
-static int wait_yours(struct desk *desk, const struct conversation_ref *ref, struct err *err)
+static int wait_yours(struct desk *desk, const struct conversation_ref *ref, int64_t *begun,
+                      struct err *err)
 {
     int64_t until_ms = clock_mono_ms() + YOURS_WAIT_MS;
     for (bool yours = false;;) {
         struct pg_session *session = NULL;
         if (desk_begin(desk, &session, err) != 0 ||
-            conversation_is_yours(session, ref, &yours, err) != 0 || desk_commit(desk, err) != 0)
+            conversation_is_yours(session, ref, &yours, begun, err) != 0 ||
+            desk_commit(desk, err) != 0)
             return -1;
         if (yours)
             return 0;
@@ -205,6 +207,7 @@ static int run_takeover(struct desk *desk, const struct words *words)
     struct conversation_ref ref;
     struct conversation_takeover taken;
     struct err err;
+    int64_t begun = 0;
     if (take_over(desk, words->operands[0], &ref, &taken, &err) != 0) {
         desk_rollback(desk);
         return desk_fail(&err);
@@ -213,14 +216,19 @@ static int run_takeover(struct desk *desk, const struct words *words)
         desk_note("a call may hear the assistant for a second more: %s", err.message);
     desk_note("held; %" PRId64 " replies will not leave, %" PRId64 " may be leaving",
               taken.suppressed, taken.in_flight);
-    if (wait_yours(desk, &ref, &err) != 0) {
+    if (wait_yours(desk, &ref, &begun, &err) != 0) {
         desk_rollback(desk);
         return desk_fail(&err);
     }
     const struct desk_fact facts[] = {{"state", "yours", 0},
                                       {"suppressed", NULL, taken.suppressed},
-                                      {"in_flight", NULL, taken.in_flight}};
-    desk_note("yours: no reply of the assistant can leave any more");
+                                      {"in_flight", NULL, taken.in_flight},
+                                      {"begun", NULL, begun}};
+    desk_note("yours: no reply of the assistant can start to leave any more");
+    if (begun > 0)
+        desk_note("%" PRId64 " mail(s) had begun to leave before, and may still arrive: their "
+                  "server has not answered yet",
+                  begun);
     return desk_print_facts(desk, facts, sizeof facts / sizeof facts[0]);
 }
 
@@ -418,8 +426,9 @@ const struct command command_conversation[] = {
     {"conversation show", "ID", "the transcript with turns, tokens, deliveries and attempts", NULL,
      NULL, 1, 1, run_show},
     {"takeover", "CONVERSATION", "hold a conversation: the assistant says nothing more",
-     "Waits until no reply of the assistant can leave (at most the lease of a responder).", NULL, 1,
-     1, run_takeover},
+     "Waits until no reply of the assistant can start to leave (seconds), and tells of mails that "
+     "had begun to before.",
+     NULL, 1, 1, run_takeover},
     {"reply", "CONVERSATION TEXT", "answer a customer whose conversation you hold",
      "Leaves by the number or mailbox that the customer wrote to last, as one message.", NULL, 2, 2,
      run_reply},

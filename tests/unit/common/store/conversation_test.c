@@ -72,7 +72,7 @@ static void taken_over_answered_and_handed_back(void)
     struct conversation_takeover taken;
     struct conversation_reply reply = {
         .message = uuid_new(), .delivery = uuid_new(), .body = "Staff here"};
-    int64_t due = 0;
+    int64_t due = 0, begun = 0;
     bool yours = false;
     struct err err;
     run("UPDATE deliveries SET state = 'sending', worker = '" WORKER_B "';"
@@ -81,7 +81,7 @@ static void taken_over_answered_and_handed_back(void)
     GOOD(conversation_take_over(console, &ref, &taken, &err));
     finish();
     become(TENANT);
-    GOOD(conversation_is_yours(console, &ref, &yours, &err));
+    GOOD(conversation_is_yours(console, &ref, &yours, &begun, &err));
     finish();
     CU_ASSERT_TRUE(yours);
     become(TENANT);

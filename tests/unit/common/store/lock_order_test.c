@@ -150,7 +150,8 @@ static int take_over(struct pg_session *session, const struct conversation_ref *
 static int is_yours(struct pg_session *session, const struct conversation_ref *ref, struct err *err)
 {
     bool yours;
-    return conversation_is_yours(session, ref, &yours, err);
+    int64_t begun;
+    return conversation_is_yours(session, ref, &yours, &begun, err);
 }
 
 static int hand_back(struct pg_session *session, const struct conversation_ref *ref,
