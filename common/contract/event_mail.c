@@ -105,6 +105,9 @@ static const struct event_member file_members[] = {
     LINE("type", AT(type), true, 1, MAIL_EVENT_TYPE_MAX, "a media type of at most 127 bytes"),
     NUMBER("size_bytes", AT(size_bytes), true, 0, COUNT_MAX),
     {"stored", EVENT_BOOL, AT(stored), false, 0, 0, NULL, "true or false", 0, 0, NULL},
+    {"text", EVENT_TEXT, AT(text), false, 1, MAIL_EVENT_FILE_TEXT_MAX, is_text,
+     "a text of at most 16384 bytes", 0, 0, NULL},
+    {"text_cut", EVENT_BOOL, AT(text_cut), false, 0, 0, NULL, "true or false", 0, 0, NULL},
     {0},
 };
 #undef AT

@@ -24,6 +24,7 @@
 #define MAIL_EVENT_TEXT_MAX       (64 * 1024)  /* bytes of what is new */
 #define MAIL_EVENT_BODY_MAX       (256 * 1024) /* bytes of the whole text */
 #define MAIL_EVENT_FILES_MAX      50
+#define MAIL_EVENT_FILE_TEXT_MAX  (16 * 1024) /* bytes of what a file says; 32 kB of all */
 #define MAIL_EVENT_TYPE_MAX       127
 #define MAIL_EVENT_DIAGNOSTIC_MAX 500
 #define MAIL_EVENT_RECIPIENTS_MAX 20
@@ -38,7 +39,9 @@ struct mail_event_file {
     const char *name; /* "" if it has none */
     const char *type; /* "image/png" */
     int64_t size_bytes;
-    bool stored; /* false: it was too large, or of a mail that was too large */
+    bool stored;      /* false: it was too large, or of a mail that was too large */
+    const char *text; /* what it says, if it is text or a PDF of text; "" */
+    bool text_cut;
 };
 
 /* A mail came in. ce_id: mailbox:uid_validity:uid. ce_time: when the mailbox got it. Key:

@@ -55,6 +55,7 @@ struct mail_part {
     enum mail_part_kind kind;
     const char *name;       /* a file's name without path and tricks; "" if it has none */
     const char *type;       /* lower-case: "image/png" */
+    const char *charset;    /* as declared; "" */
     const char *content_id; /* without angles; "" */
     size_t size_bytes;      /* decoded */
 };

@@ -185,10 +185,12 @@ static void give(struct reading *r, struct mail_part *part, const char *bytes, s
 static void take_file(struct reading *r, GMimePart *object, bool related)
 {
     const char *bytes, *name = g_mime_part_get_filename(object);
+    const char *charset = g_mime_object_get_content_type_parameter(GMIME_OBJECT(object), "charset");
     size_t length;
     struct mail_part part = {
         .name = name == NULL ? "" : mail_file_name(r->arena, name),
         .type = type_of(r->arena, GMIME_OBJECT(object)),
+        .charset = mail_line(r->arena, charset == NULL ? "" : charset, TYPE_MAX),
         .content_id = content_id_of(r->arena, GMIME_OBJECT(object)),
     };
     part.kind = kind_of(&part, related);
@@ -315,6 +317,7 @@ static void take_message(struct reading *r, GMimeMessagePart *object, int depth)
         .kind = MAIL_PART_MESSAGE,
         .name = mail_file_name(r->arena, arena_printf(r->arena, "%s.eml", name)),
         .type = "message/rfc822",
+        .charset = "",
         .content_id = content_id_of(r->arena, GMIME_OBJECT(object)),
     };
     give(r, &part, bytes, length);

@@ -111,7 +111,8 @@ static bool begins_with(const char *text, const char *name)
 static bool is_tag(const char *text)
 {
     return begins_with(text, MARK_DESK) || begins_with(text, MARK_PASSAGE) ||
-           begins_with(text, MARK_SUMMARY) || begins_with(text, MARK_TALK);
+           begins_with(text, MARK_FILE) || begins_with(text, MARK_SUMMARY) ||
+           begins_with(text, MARK_TALK);
 }
 
 /* How much of it, as most texts are, needs no second look. */

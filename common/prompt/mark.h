@@ -9,6 +9,8 @@
 /* What the desk itself tells between the customer's words; a passage of the tenant's papers. */
 #define MARK_DESK    "desk"
 #define MARK_PASSAGE "passage"
+/* What a customer's attachment says. */
+#define MARK_FILE "attachment"
 /* What a model made of older messages; what a model is to make a summary of. */
 #define MARK_SUMMARY "summary"
 #define MARK_TALK    "conversation"

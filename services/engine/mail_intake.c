@@ -91,6 +91,10 @@ static const char *files_json(struct arena *arena, const struct mail_received *m
         json_add_text(&writer, "type", file->type);
         json_add_int(&writer, "size_bytes", file->size_bytes);
         json_add_bool(&writer, "stored", file->stored);
+        if (file->text[0] != '\0')
+            json_add_text(&writer, "text", file->text);
+        if (file->text_cut)
+            json_add_bool(&writer, "text_cut", true);
         json_close_object(&writer);
     }
     json_close_array(&writer);

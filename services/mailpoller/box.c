@@ -17,6 +17,7 @@
 
 static void log_out(struct box *box)
 {
+    box_stop_reading(box);
     timer_stop(box->timer);
     if (box->session != NULL)
         imap_session_logout(box->session);
@@ -31,27 +32,38 @@ static void pause_publishing(struct box *box)
 
 static void drop(struct box *box)
 {
+    box_stop_reading(box);
     box_hang_up(box);
     timer_stop(box->timer);
     box_release(box);
 }
 
 static void (*const acts[])(struct box *box) = {
-    [BOX_DO_SELECT] = box_select,       [BOX_DO_FIND_END] = box_find_end,
-    [BOX_DO_KEEP] = box_keep,           [BOX_DO_SEARCH] = box_search,
-    [BOX_DO_LOOK] = box_ask_looks,      [BOX_DO_BEGIN] = box_begin,
-    [BOX_DO_FETCH] = box_fetch,         [BOX_DO_STORE] = box_store,
-    [BOX_DO_PUBLISH] = box_publish,     [BOX_DO_PAUSE] = pause_publishing,
-    [BOX_DO_MOVE] = box_move,           [BOX_DO_SKIP] = box_skip,
-    [BOX_DO_WAIT] = box_wait,           [BOX_DO_LOG_OUT] = log_out,
-    [BOX_DO_GIVE_BACK] = box_give_back, [BOX_DO_DROP] = drop,
+    [BOX_DO_SELECT] = box_select,
+    [BOX_DO_FIND_END] = box_find_end,
+    [BOX_DO_KEEP] = box_keep,
+    [BOX_DO_SEARCH] = box_search,
+    [BOX_DO_LOOK] = box_ask_looks,
+    [BOX_DO_BEGIN] = box_begin,
+    [BOX_DO_FETCH] = box_fetch,
+    [BOX_DO_READ] = box_read,
+    [BOX_DO_STORE] = box_store,
+    [BOX_DO_PUBLISH] = box_publish,
+    [BOX_DO_PAUSE] = pause_publishing,
+    [BOX_DO_MOVE] = box_move,
+    [BOX_DO_SKIP] = box_skip,
+    [BOX_DO_WAIT] = box_wait,
+    [BOX_DO_LOG_OUT] = log_out,
+    [BOX_DO_GIVE_BACK] = box_give_back,
+    [BOX_DO_DROP] = drop,
 };
 
 /* A drain, and a session that is over, wait until the mail in hand is done: what was begun to be
  * published shall not be published again by another process if that can be helped. */
 static enum box_event substitute(const struct box *box, enum box_event event)
 {
-    bool in_hand = box->state == BOX_STORING || box->state == BOX_PUBLISHING;
+    bool in_hand =
+        box->state == BOX_READING || box->state == BOX_STORING || box->state == BOX_PUBLISHING;
     bool on_its_way = box->state == BOX_LEAVING || box->state == BOX_ENDING;
     if (in_hand || on_its_way || event >= BOX_ON_DRAIN)
         return event;

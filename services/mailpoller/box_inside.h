@@ -5,6 +5,7 @@
 
 #include "box.h"
 #include "box_table.h"
+#include "child.h"
 #include "mail/imap_session.h"
 #include "mail/oauth.h"
 #include "mail_event.h"
@@ -38,7 +39,10 @@ struct box {
 
     struct arena *mail_arena; /* of the mail in hand */
     struct mail_outcome outcome;
-    size_t stored; /* attachments kept */
+    struct child *child;   /* that reads one of its files */
+    size_t read_at;        /* the attachment that it reads, or the next one */
+    int64_t read_until_ms; /* 0: none was read yet */
+    size_t stored;         /* attachments kept */
     int64_t fetched_us, tries;
     bool in_part;
 
@@ -72,6 +76,11 @@ void box_search(struct box *box);
 void box_ask_looks(struct box *box);
 void box_fetch(struct box *box);
 void box_wait(struct box *box);
+
+/* ---- box_files.c: BOX_ON_NEXT or BOX_ON_READ follows ---- */
+
+void box_read(struct box *box);
+void box_stop_reading(struct box *box);
 
 /* ---- box_write.c: each writes, and BOX_ON_KEPT, BOX_ON_DATABASE or BOX_ON_NOT_HELD follows ----
  */

@@ -42,6 +42,7 @@ static void on_end(void *arg, const struct err *err)
     switch (box->state) {
     case BOX_KEEPING:
     case BOX_BEGINNING:
+    case BOX_READING:
     case BOX_STORING:
     case BOX_PUBLISHING:
     case BOX_MOVING:
@@ -245,7 +246,8 @@ static void fetched(struct box *box, const struct imap_answer *answer)
         return;
     }
     arena_reset(box->mail_arena);
-    box->stored = 0;
+    box->stored = box->read_at = 0;
+    box->read_until_ms = 0;
     mail_event_make(box->mail_arena,
                     &(struct mail_source){.prefix = shared->settings.kafka.topic_prefix,
                                           .mailbox = &box->mailbox,

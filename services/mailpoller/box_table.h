@@ -13,6 +13,7 @@ enum box_state {
     BOX_LOOKING,
     BOX_BEGINNING,
     BOX_FETCHING,
+    BOX_READING,
     BOX_STORING,
     BOX_PUBLISHING,
     BOX_MOVING,
@@ -32,11 +33,12 @@ enum box_event {
     BOX_ON_FOUND,     /* there are UIDs to look at */
     BOX_ON_NOTHING,   /* there are none (left) */
     BOX_ON_GAP,       /* there are none here, but perhaps above */
-    BOX_ON_NEXT,      /* there is a mail to begin */
+    BOX_ON_NEXT,      /* there is a mail to begin, or a file to read */
     BOX_ON_TOO_OFTEN, /* it was begun too often */
     BOX_ON_FETCHED,
     BOX_ON_VANISHED,
     BOX_ON_UNWANTED,
+    BOX_ON_READ,   /* what its files say is in the event */
     BOX_ON_STORED, /* all its attachments are kept */
     BOX_ON_PUBLISHED,
     BOX_ON_UNPUBLISHED,
@@ -56,6 +58,7 @@ enum box_act {
     BOX_DO_LOOK,
     BOX_DO_BEGIN,
     BOX_DO_FETCH,
+    BOX_DO_READ,
     BOX_DO_STORE,
     BOX_DO_PUBLISH,
     BOX_DO_PAUSE,

@@ -271,6 +271,7 @@ void box_give_back(struct box *box)
     struct pg_unit unit = unit_of(box);
     struct mailbox_hold hold = hold_of(box);
     struct mailbox_end end = {0};
+    box_stop_reading(box);
     box_hang_up(box);
     timer_stop(box->timer);
     if (!box->draining && box->err.code[0] != '\0') {

@@ -10,6 +10,7 @@
 struct counters {
     struct metric *published[COUNTERS_CLASSES]; /* by class */
     struct metric *reported, *skipped, *gone, *attachments, *attachment_bytes, *swept;
+    struct metric *files_read, *files_unread;
     struct metric *mailboxes, *connected, *sessions_failed, *logins_refused, *rescans;
     struct metric *database_failures, *publish_failures, *not_held, *workers_lost;
     struct metric *publish_seconds;

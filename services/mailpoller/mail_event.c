@@ -1,55 +1,23 @@
-/* From bytes to events. box.c calls it for each mail that was fetched. What a stranger wrote is cut
- * to the event's bounds here, so that its encoder and every reader can insist on them. */
+/* From bytes to events. box_session.c calls it for each mail that was fetched, and box_files.c when
+ * its files are read. */
 #include "mail_event.h"
 
 #include <string.h>
 
 #include "base/text.h"
 #include "crypto/crypto.h"
+#include "event_text.h"
 #include "mail/authres.h"
 #include "mail/body.h"
 #include "mail/parse.h"
 #include "mail/reply.h"
 #include "mail/report.h"
+#include "mail_files.h"
 
 /* Quotes and line ends take two bytes each in JSON. With these bounds an event has less than 512 kB
  * whatever is in it. */
 #define BODY_WRITTEN_MAX ((size_t)288 * 1024)
 #define TEXT_WRITTEN_MAX ((size_t)80 * 1024)
-#define MARK             "\n[...]"
-
-/* ---- texts within bounds ---- */
-
-/* A text of at most max_bytes and at most max_written bytes in JSON, with a mark where it was cut.
- */
-static const char *fit(struct arena *arena, const char *text, size_t max_bytes, size_t max_written,
-                       bool *cut)
-{
-    size_t length = strlen(text), written = 0, end = 0;
-    char *copy = arena_strndup(arena, text, length);
-    for (; end < length && end < max_bytes && written + 2 <= max_written; end++) {
-        unsigned char c = (unsigned char)copy[end];
-        if ((c < ' ' && c != '\n' && c != '\t') || c == 127)
-            copy[end] = ' ';
-        written += c == '\n' || c == '\t' || c == '"' || c == '\\' ? 2 : 1;
-    }
-    if (end == length)
-        return copy;
-    *cut = true;
-    end = text_utf8_prefix(copy, end - strlen(MARK) - 1);
-    return arena_printf(arena, "%.*s" MARK, (int)end, copy);
-}
-
-/* One line of at most max_bytes. */
-static const char *line(struct arena *arena, const char *text, size_t max_bytes)
-{
-    char *copy = arena_strndup(arena, text, text_utf8_prefix(text, max_bytes));
-    for (char *c = copy; *c != '\0'; c++)
-        if ((unsigned char)*c < ' ' || *c == 127)
-            *c = ' ';
-    return copy;
-}
-
 /* ---- who ---- */
 
 /* The first plain address of the list, lower-case, or NULL. */
@@ -64,8 +32,9 @@ static const char *first_plain(struct arena *arena, const struct mail_addresses 
 static void set_from(struct arena *arena, const struct mail *mail, struct mail_received *event)
 {
     event->from = first_plain(arena, &mail->from);
-    event->from_name =
-        mail->from.count > 0 ? line(arena, mail->from.items[0].name, MAIL_EVENT_NAME_MAX) : "";
+    event->from_name = mail->from.count > 0
+                           ? event_text_line(arena, mail->from.items[0].name, MAIL_EVENT_NAME_MAX)
+                           : "";
     if (event->from == NULL)
         event->from = first_plain(arena, &mail->reply_to);
     if (event->from == NULL)
@@ -101,7 +70,7 @@ static size_t set_ids(struct arena *arena, const struct mail_ids *ids,
         bool kept = ids->count <= MAIL_EVENT_IDS_MAX || i < half || i >= ids->count - half;
         *cut |= !kept;
         if (kept && ids->items[i][0] != '\0')
-            out[count++] = line(arena, ids->items[i], MAIL_EVENT_ID_MAX);
+            out[count++] = event_text_line(arena, ids->items[i], MAIL_EVENT_ID_MAX);
     }
     return count;
 }
@@ -166,78 +135,14 @@ static void set_text(struct arena *arena, const struct mail *mail, const struct 
 {
     struct mail_reply reply;
     mail_reply_read(arena, whole, mail->subject, &reply);
-    event->text = fit(arena, reply.text, MAIL_EVENT_TEXT_MAX, TEXT_WRITTEN_MAX, &event->cut);
+    event->text =
+        event_text_fit(arena, reply.text, MAIL_EVENT_TEXT_MAX, TEXT_WRITTEN_MAX, &event->cut);
     event->body = strcmp(reply.text, whole->text) == 0 && !event->cut
                       ? ""
-                      : fit(arena, whole->text, MAIL_EVENT_BODY_MAX, BODY_WRITTEN_MAX, &event->cut);
+                      : event_text_fit(arena, whole->text, MAIL_EVENT_BODY_MAX, BODY_WRITTEN_MAX,
+                                       &event->cut);
     event->shape = shape_name(reply.shape);
     event->cut |= whole->cut || mail->cut;
-}
-
-/* ---- attachments ---- */
-
-struct keeper {
-    struct arena *arena;
-    struct mail_outcome *out;
-    size_t bytes;
-};
-
-static const char *kind_name(enum mail_part_kind kind)
-{
-    static const char *const names[] = {
-        [MAIL_PART_FILE] = "file", [MAIL_PART_INLINE] = "inline", [MAIL_PART_CALENDAR] = "calendar",
-        [MAIL_PART_TNEF] = "tnef", [MAIL_PART_SEALED] = "sealed", [MAIL_PART_MESSAGE] = "message"};
-    return names[kind];
-}
-
-static const char *type_of(struct arena *arena, const struct mail_part *part)
-{
-    const char *type = line(arena, part->type, MAIL_EVENT_TYPE_MAX);
-    return type[0] != '\0' ? type : "application/octet-stream";
-}
-
-static void keep(void *arg, const struct mail_part *part, const void *bytes, size_t length)
-{
-    struct keeper *keeper = arg;
-    struct mail_outcome *out = keeper->out;
-    if (out->attachment_count == MAIL_EVENT_FILES_MAX || length > MAIL_BYTES_MAX - keeper->bytes)
-        return;
-    keeper->bytes += length;
-    out->attachments[out->attachment_count++] =
-        (struct attachment){.event_id = out->id,
-                            .number = part->number,
-                            .kind = kind_name(part->kind),
-                            .name = line(keeper->arena, part->name, MAIL_EVENT_NAME_MAX),
-                            .type = type_of(keeper->arena, part),
-                            .bytes = arena_strndup(keeper->arena, bytes, length),
-                            .length = length};
-}
-
-static bool is_kept(const struct mail_outcome *out, int number)
-{
-    for (size_t i = 0; i < out->attachment_count; i++)
-        if (out->attachments[i].number == number)
-            return true;
-    return false;
-}
-
-static void set_files(struct arena *arena, const struct mail *mail, const struct mail_outcome *out,
-                      struct mail_received *event)
-{
-    for (size_t i = 0; i < mail->part_count; i++) {
-        const struct mail_part *part = &mail->parts[i];
-        if (event->file_count == MAIL_EVENT_FILES_MAX) {
-            event->cut = true;
-            return;
-        }
-        event->files[event->file_count++] =
-            (struct mail_event_file){.number = part->number,
-                                     .kind = kind_name(part->kind),
-                                     .name = line(arena, part->name, MAIL_EVENT_NAME_MAX),
-                                     .type = type_of(arena, part),
-                                     .size_bytes = (int64_t)part->size_bytes,
-                                     .stored = is_kept(out, part->number)};
-    }
 }
 
 /* ---- reports ---- */
@@ -287,9 +192,9 @@ static bool make_reports(struct arena *arena, const struct mail_source *source,
             .action = mail_report_action_name(recipient->action),
             .fault = mail_fault_name(recipient->fault),
             .status = recipient->status,
-            .recipient = line(arena, recipient->address, MAIL_EVENT_ADDRESS_MAX),
-            .diagnostic = line(arena, recipient->diagnostic, MAIL_EVENT_DIAGNOSTIC_MAX),
-            .feedback = line(arena, report.feedback, 64)};
+            .recipient = event_text_line(arena, recipient->address, MAIL_EVENT_ADDRESS_MAX),
+            .diagnostic = event_text_line(arena, recipient->diagnostic, MAIL_EVENT_DIAGNOSTIC_MAX),
+            .feedback = event_text_line(arena, report.feedback, 64)};
         mail_reported_encode(arena, source->prefix, &event, &out->records[out->record_count++]);
     }
     out->reported = true;
@@ -329,10 +234,10 @@ static void make_received(struct arena *arena, const struct mail_source *source,
     set_text(arena, mail, whole, event);
     event->to_count = set_addresses(arena, &mail->to, event->to, &event->cut);
     event->cc_count = set_addresses(arena, &mail->cc, event->cc, &event->cut);
-    event->message_id = line(arena, mail->message_id, MAIL_EVENT_ID_MAX);
+    event->message_id = event_text_line(arena, mail->message_id, MAIL_EVENT_ID_MAX);
     event->in_reply_to_count = set_ids(arena, &mail->in_reply_to, event->in_reply_to, &event->cut);
     event->reference_count = set_ids(arena, &mail->references, event->references, &event->cut);
-    event->subject = line(arena, mail->subject, MAIL_EVENT_SUBJECT_MAX);
+    event->subject = event_text_line(arena, mail->subject, MAIL_EVENT_SUBJECT_MAX);
     event->sent_ms = mail->has_date ? mail->date_ms : 0;
     event->class = mail_class_name(out->class);
     event->rule = out->rule;
@@ -340,9 +245,8 @@ static void make_received(struct arena *arena, const struct mail_source *source,
     find_conversation(mail, signer, &event->conversation);
     find_delivery(mail, signer, &event->delivery);
     event->content_hash = content_hash(arena, mail, event->from, whole->text);
-    set_files(arena, mail, out, event);
-    mail_received_encode(arena, source->prefix, event, &out->records[0]);
-    out->record_count = 1;
+    out->event = event;
+    mail_files_list(arena, mail, out);
 }
 
 void mail_event_make(struct arena *arena, const struct mail_source *source,
@@ -356,8 +260,8 @@ void mail_event_make(struct arena *arena, const struct mail_source *source,
     struct mail_verdict verdict;
     *out = (struct mail_outcome){
         .id = mail_event_id(arena, &mailbox->id, mailbox->cursor.validity, source->uid)};
-    struct keeper keeper = {.arena = arena, .out = out};
-    const struct mail_sink sink = {keep, &keeper};
+    struct mail_keeper keeper = {.arena = arena, .out = out};
+    const struct mail_sink sink = {mail_files_keep, &keeper};
     if (mail_parse(arena, source->bytes, source->length, &sink, &mail, NULL) != 0) {
         out->skip = "unreadable";
         out->attachment_count = 0;
@@ -372,4 +276,24 @@ void mail_event_make(struct arena *arena, const struct mail_source *source,
         make_reports(arena, source, &mail, whole.text, &signer, out))
         return;
     make_received(arena, source, &mail, &whole, &signer, out);
+}
+
+/* Nobody answers the others: what they bring is for people. */
+size_t mail_event_to_read(const struct mail_outcome *out, size_t from)
+{
+    if (out->event == NULL || out->class != MAIL_CLASS_PERSON)
+        return out->attachment_count;
+    while (from < out->attachment_count && !out->texts[from].is_pdf)
+        from++;
+    return from;
+}
+
+void mail_event_seal(struct arena *arena, const char *prefix, struct mail_outcome *out)
+{
+    if (out->event == NULL)
+        return;
+    if (out->class == MAIL_CLASS_PERSON)
+        mail_files_tell(arena, out);
+    mail_received_encode(arena, prefix, out->event, &out->records[0]);
+    out->record_count = 1;
 }

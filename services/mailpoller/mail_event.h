@@ -27,22 +27,38 @@ struct mail_source {
     bool cut; /* the latter */
 };
 
+/* What an attachment says. */
+struct mail_file_text {
+    bool is_pdf;      /* a program can tell */
+    const char *text; /* NULL: none */
+    bool cut;
+};
+
 /* What is to be done with it. All in the arena. */
 struct mail_outcome {
     const char *id;   /* ce_id */
     const char *skip; /* mailbox_add_skip's reason; NULL: there are records */
     enum mail_class class;
     const char *rule;
-    bool reported;   /* records are reports on a mail of ours */
-    int64_t sent_ms; /* by the sender's clock; 0: not told */
+    bool reported;               /* records are reports on a mail of ours */
+    int64_t sent_ms;             /* by the sender's clock; 0: not told */
+    struct mail_received *event; /* of a customer's mail, not encoded yet; NULL: there is none */
     struct bus_record records[MAIL_EVENT_RECIPIENTS_MAX];
     size_t record_count;
     struct attachment attachments[MAIL_EVENT_FILES_MAX]; /* to be kept first */
+    struct mail_file_text texts[MAIL_EVENT_FILES_MAX];   /* of the same places */
     size_t attachment_count;
 };
 
-/* Reads, judges and encodes the mail. Never fails: what cannot be read is skipped. */
+/* Reads and judges the mail; reports are encoded. Never fails: what cannot be read is skipped. */
 void mail_event_make(struct arena *arena, const struct mail_source *source,
                      struct mail_outcome *out);
+
+/* The first attachment from `from` on whose text a program is to make, before the event is sealed:
+ * mail_files_read takes it. attachment_count: there is none. */
+size_t mail_event_to_read(const struct mail_outcome *out, size_t from);
+
+/* Encodes the event, if there is one. */
+void mail_event_seal(struct arena *arena, const char *prefix, struct mail_outcome *out);
 
 #endif

@@ -42,7 +42,8 @@ struct mailpoller {
     struct http_client *http; /* to token endpoints */
     struct oauth *oauth;
     struct boxes *boxes;
-    struct box *large; /* that has a large mail in hand: one at a time, for the memory's sake */
+    struct box *large;   /* that has a large mail in hand: one at a time, for the memory's sake */
+    struct box *reading; /* that has a file in a child: one at a time, too */
     struct timer *tick;
     char *last_id; /* of the unit that retires the worker */
     bool draining, retiring;

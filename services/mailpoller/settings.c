@@ -22,6 +22,9 @@ const struct config_spec mailpoller_config[] = {
         "CA bundle (PEM) that signed the mail servers' certificates; empty: the system's."),
     ROW("mail_networks", CONFIG_TEXT, mail_networks, "", 0, 0, 0,
         "Networks that mailboxes may be in besides public addresses, as 10.1.0.0/16,fd00::/8."),
+    ROW("pdf_program", CONFIG_TEXT, pdf_program, "/usr/bin/pdftotext", 0, 0, 0,
+        "Program that tells the text of attached PDFs (poppler-utils); it runs without network and "
+        "within bounds. Empty, or not there: a PDF is told to the model by its name."),
     ROW("loops", CONFIG_INT, loops, "1", 1, 64, 0, "Event loops, each a worker of its own."),
     ROW("database_connections", CONFIG_INT, database_connections, "4", 1, 16, 0,
         "Connections per loop, each with one unit in flight."),

@@ -12,6 +12,7 @@ struct mailpoller_settings {
     const char *credentials_key_files; /* open what deskctl wrapped; "": none */
     const char *mail_ca_file;          /* "": the system's bundle */
     const char *mail_networks;         /* besides public addresses */
+    const char *pdf_program;           /* "": PDFs are not read */
     int64_t loops, database_connections;
     int64_t worker_lease_ms, adopt_every_ms;
     int64_t max_mailboxes;

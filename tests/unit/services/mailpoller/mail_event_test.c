@@ -33,6 +33,8 @@ static void make_bytes(const char *bytes, size_t length)
                                           .bytes = bytes,
                                           .length = length},
                     &outcome);
+    if (outcome.skip == NULL)
+        mail_event_seal(arena, "desk.", &outcome);
 }
 
 static void make(const char *mail)
