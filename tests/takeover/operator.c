@@ -71,6 +71,7 @@ static int take_over(struct pg_session *session, const struct conversation_ref *
 {
     struct conversation_takeover taken;
     bool yours = false;
+    int64_t begun = 0;
     if (schema_begin_as_ops(session, err) != 0 ||
         conversation_take_over(session, ref, &taken, err) != 0 || commit(session, err) != 0)
         return -1;
@@ -78,7 +79,8 @@ static int take_over(struct pg_session *session, const struct conversation_ref *
         if (*asked > 0)
             poll(NULL, 0, AGAIN_MS);
         if (schema_begin_as_ops(session, err) != 0 ||
-            conversation_is_yours(session, ref, &yours, err) != 0 || commit(session, err) != 0)
+            conversation_is_yours(session, ref, &yours, &begun, err) != 0 ||
+            commit(session, err) != 0)
             return -1;
     }
     return 0;

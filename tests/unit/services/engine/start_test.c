@@ -40,7 +40,7 @@ static void a_call_in_line_has_a_conversation(void)
     struct inbox_claimed first;
     uint64_t ticket = 0;
     hold_pace(engine.sessions->start_pace); /* nothing is sent */
-    for (int i = 1; i <= 3; i++) { /* a tenant alone gets three of the four places */
+    for (int i = 1; i <= 3; i++) {          /* a tenant alone gets three of the four places */
         first = text(i, i);
         session_apply(find(&first), EVENT_DUE);
     }
