@@ -1,7 +1,7 @@
 """The stories of docs/PROTOCOL.md that need a call: each is what the first wording of a rule let happen."""
 
 from call_records import CALLS, Call
-from scripted import RAISE, REST, SUPPRESS, Held, engines
+from scripted import Operator, engines
 from test_voice_engine import ANSWER, prompt, stops
 
 SHARE = True
@@ -16,10 +16,8 @@ def test_v5b_a_takeover_whose_stop_was_never_published(desk):
     prompt(call, lambda nonce: stops(nonce, 10, 6000))
     call.pump(lambda: len(call.spoken) >= 2, 10, "two pieces")
     session = call.session()
-    with Held(desk) as console:
-        for statement in (RAISE, SUPPRESS, REST):
-            console.run(statement, call.customer.tenant_id, session["conversation_id"])
-        console.commit()
+    with Operator(desk) as console:  # publishes nothing
+        console.take_over(call.customer.tenant_id, session["conversation_id"])
     name = desk.value("SELECT process FROM workers WHERE id = %s::uuid", session["worker"]).split("/")[0]
     desk.wait(lambda: desk.services[name].metrics().get("frontdesk_turns_in_flight", 1) == 0, 10,
               "the turn to be dropped")
