@@ -34,7 +34,8 @@ static const char list_sql[] =
     "AND m.conversation_id = c.id ORDER BY m.position DESC LIMIT 1) l ON true "
     "LEFT JOIN channel_sessions s ON s.tenant_id = c.tenant_id AND s.id = l.session_id "
     "LEFT JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id "
-    "WHERE $1::text IS NULL OR t.name = $1::text "
+    "WHERE ($1::text IS NULL OR t.name = $1::text) AND NOT EXISTS (SELECT FROM contact_merges g "
+    "WHERE g.tenant_id = c.tenant_id AND g.gone_conversation = c.id AND g.split_at IS NULL) "
     "ORDER BY c.last_activity_at DESC, c.id LIMIT $2::bigint";
 
 static struct admin_conversation read_conversation(const struct pg_result *result,

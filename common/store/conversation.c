@@ -7,11 +7,19 @@
 #include "store/delivery_mail.h"
 #include "store/delivery_state.h"
 #include "store/escalation_admin.h"
+#include "store/merge.h"
 
 static const char raise_sql[] =
     "UPDATE conversations SET epoch = epoch + 1, held_by = $3::text, held_at = clock_timestamp()"
     " WHERE tenant_id = $1::uuid AND id = $2::uuid"
     " AND (held_by IS NULL OR held_by = $3::text) RETURNING epoch";
+
+/* Behind the raise: who waited for a merge's lock sees now that there is nothing here any more. */
+static const char merged_sql[] = "SELECT count(*) FROM contact_merges WHERE tenant_id = $1::uuid"
+                                 " AND gone_conversation = $2::uuid AND split_at IS NULL";
+
+static const char epoch_sql[] =
+    "SELECT epoch FROM conversations WHERE tenant_id = $1::uuid AND id = $2::uuid";
 
 static const char holder_sql[] =
     "SELECT held_by FROM conversations WHERE tenant_id = $1::uuid AND id = $2::uuid";
@@ -287,27 +295,55 @@ static int find_calls(struct pg_session *session, const struct texts *texts,
     return 0;
 }
 
+static int silence(struct pg_session *session, const struct texts *texts,
+                   struct conversation_takeover *taken, struct err *err)
+{
+    const struct step steps[] = {
+        {epoch_sql, 2, &taken->epoch, NULL},
+        {suppress_sql, 2, &taken->suppressed, NULL},
+        {rest_sql, 2, NULL, NULL},
+        {rest_turns_sql, 2, NULL, NULL},
+        {in_flight_sql, 2, &taken->in_flight, NULL},
+    };
+    if (run(session, steps, COUNT(steps), texts, err) != 0 ||
+        step_wishes(session, texts, asked_sql, ESCALATION_ACCEPT, err) != 0)
+        return -1;
+    return find_calls(session, texts, taken, err);
+}
+
+int conversation_silence(struct pg_session *session, const struct conversation_ref *ref,
+                         struct conversation_takeover *out, struct err *err)
+{
+    struct texts texts;
+    struct conversation_takeover taken = {0};
+    make_texts(ref, "", &texts);
+    if (silence(session, &texts, &taken, err) != 0)
+        return -1;
+    *out = taken;
+    return 0;
+}
+
 int conversation_take_over(struct pg_session *session, const struct conversation_ref *ref,
                            struct conversation_takeover *out, struct err *err)
 {
     struct texts texts;
     struct conversation_takeover taken = {0};
+    int64_t merged = 0;
     bool raised = false;
     make_texts(ref, "conversation.taken", &texts);
     const struct step steps[] = {
         {raise_sql, 3, &taken.epoch, &raised},
-        {suppress_sql, 2, &taken.suppressed, NULL},
-        {rest_sql, 2, NULL, NULL},
-        {rest_turns_sql, 2, NULL, NULL},
+        {merged_sql, 2, &merged, NULL},
         {audit_sql, 5, NULL, NULL},
-        {in_flight_sql, 2, &taken.in_flight, NULL},
     };
     if (run(session, steps, COUNT(steps), &texts, err) != 0)
         return -1;
     if (!raised)
         return refused(session, &texts, err);
-    if (step_wishes(session, &texts, asked_sql, ESCALATION_ACCEPT, err) != 0 ||
-        find_calls(session, &texts, &taken, err) != 0)
+    if (merged > 0)
+        return err_set(err, ERR_RETRY_NOW, "conversation.merged",
+                       "it has just become part of another conversation: try again");
+    if (silence(session, &texts, &taken, err) != 0)
         return -1;
     *out = taken;
     return 0;
@@ -317,8 +353,11 @@ int conversation_is_yours(struct pg_session *session, const struct conversation_
                           bool *yours, int64_t *begun, struct err *err)
 {
     struct texts texts;
+    struct conversation_ref whole = *ref;
     int64_t leaving = 0;
-    make_texts(ref, "", &texts);
+    if (merge_find_conversation(session, &ref->tenant, &whole.conversation, err) != 0)
+        return -1;
+    make_texts(&whole, "", &texts);
     const struct step steps[] = {
         {mark_dead_sql, 2, NULL, NULL},
         {expire_sql, 2, NULL, NULL},

@@ -33,13 +33,20 @@ struct conversation_takeover {
 
 /* Raises the epoch, names the holder, suppresses what has not left, counts what may be leaving, and
  * accepts the conversation's escalations in the holder's name: nobody else of a rota is told.
- * PERMANENT "conversation.missing", "conversation.held" (by somebody else). */
+ * PERMANENT "conversation.missing", "conversation.held" (by somebody else); RETRY_NOW
+ * "conversation.merged" when it has just become part of another one. */
 int conversation_take_over(struct pg_session *session, const struct conversation_ref *ref,
                            struct conversation_takeover *out, struct err *err);
 
+/* What a takeover does behind its raise, for a conversation that its holder has already and that
+ * has grown (store/merge.h). */
+int conversation_silence(struct pg_session *session, const struct conversation_ref *ref,
+                         struct conversation_takeover *out, struct err *err);
+
 /* *yours is true when no AI reply can start to leave any more: each listed one is settled, or its
  * worker's lease is over (that worker is then marked dead and the reply unknown), or it is a mail
- * that has begun to leave before (*begun counts them; store/delivery_taken.h). */
+ * that has begun to leave before (*begun counts them; store/delivery_taken.h). Asks of the
+ * conversation that it has become part of, if it has. */
 int conversation_is_yours(struct pg_session *session, const struct conversation_ref *ref,
                           bool *yours, int64_t *begun, struct err *err);
 

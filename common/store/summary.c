@@ -97,8 +97,11 @@ static const char claim_sql[] =
                    "'taken'"
                    " ELSE j.kind END FROM judged j";
 
-/* What was used counts where it was reserved, with the row of its call, and so once. The rows of
- * usage are locked like a commit's (store/turn.c): behind all that somebody else might wait for. */
+/* A claim that is gone, since a merge or a split has taken what was read apart (merge.c), or
+ * somebody else's by now: what came of it is not told, only counted. Locked: a merge deletes claims
+ * first; and before `over`, for what a statement has deleted itself it does not lock. What was used
+ * counts where it was reserved, with the row of its call, and so once. The rows of usage are locked
+ * like a commit's (store/turn.c): behind all that somebody else might wait for. */
 static const char write_sql[] =
     "WITH there AS (SELECT c.tenant_id FROM conversations c JOIN turns u"
     " ON u.tenant_id = c.tenant_id AND u.id = $3::uuid"
@@ -111,11 +114,15 @@ static const char write_sql[] =
     " nullif($13::integer, -1), nullif($14::integer, -1), nullif($15::text, ''),"
     " to_timestamp($16::bigint / 1000.0), nullif($17::bigint, -1) FROM there t"
     " ON CONFLICT DO NOTHING RETURNING tenant_id, id),"
+    " mine AS MATERIALIZED (SELECT k.tenant_id FROM summary_claims k WHERE k.tenant_id = $1::uuid"
+    " AND k.conversation_id = $19::uuid AND k.claim = $2::uuid FOR UPDATE),"
     " told AS (INSERT INTO summaries (tenant_id, id, conversation_id, up_to, body,"
     " assistant_version, call_id) SELECT c.tenant_id, $18::uuid, $19::uuid, $20::bigint, $21::text,"
-    " $22::integer, c.id FROM called c WHERE $21::text IS NOT NULL ON CONFLICT DO NOTHING),"
-    " over AS (DELETE FROM summary_claims k USING called c WHERE k.tenant_id = c.tenant_id"
-    " AND k.conversation_id = $19::uuid AND k.claim = c.id AND $21::text IS NOT NULL),"
+    " $22::integer, c.id FROM called c WHERE $21::text IS NOT NULL AND EXISTS (SELECT FROM mine)"
+    " ON CONFLICT DO NOTHING),"
+    " over AS (DELETE FROM summary_claims k USING called c, mine m WHERE k.tenant_id = c.tenant_id"
+    " AND m.tenant_id = c.tenant_id AND k.conversation_id = $19::uuid AND k.claim = c.id"
+    " AND $21::text IS NOT NULL),"
     " later AS (UPDATE summary_claims k SET reserved_day = NULL,"
     " until_at = now() + least(power(2, least(k.tries - 1, 6)), 60) * interval '1 min'"
     " FROM called c WHERE k.tenant_id = c.tenant_id AND k.conversation_id = $19::uuid"

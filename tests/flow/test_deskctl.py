@@ -117,6 +117,10 @@ def test_json_of_every_command_is_one_document(desk):
     desk.sql("UPDATE conversations SET closed_at = NULL WHERE id = %s", row["talk"])
     desk.sql("UPDATE escalations SET rota = 'parked' WHERE id = %s", row["wish"])
     name = desk.tenants[0]["name"]
+    pair = [desk.new_address(), desk.new_address()]
+    for address in pair:
+        add_history(desk, 1, address)
+    of = ["--tenant", name, "--yes"]
     version = desk.value("SELECT a.current_version::text FROM assistants a JOIN tenants t"
                          " ON t.id = a.tenant_id WHERE t.name = %s", name)
     seen = {}
@@ -138,6 +142,8 @@ def test_json_of_every_command_is_one_document(desk):
             (OK, ["escalation", "retry", row["wish"]]), (OK, ["escalation", "accept", row["wish"]]),
             (OK, ["escalation", "close", row["wish"]]), (OK, ["tenant", "history", name]),
             (OK, ["tenant", "rollback", name, version, "--yes"]),
+            (OK, ["contact", "suggestions"]), (OK, ["contact", "merge", *pair, *of]),
+            (OK, ["contact", "split", pair[1], *of]),
             (OK, ["usage"]), (OK, ["vendor", "list"]), (OK, ["vendor", "show", "openai"]),
             (OK, ["kb", "import", name, KNOWLEDGE / "dental.md"]), (OK, ["kb", "list", name]),
             (OK, ["kb", "show", name, "dental.md"]), (OK, ["kb", "search", name, "whitening"]),
@@ -160,6 +166,8 @@ def test_json_of_every_command_is_one_document(desk):
     assert seen["hold for a test"]["reason"] == "for a test"
     assert seen["release --yes --without-reconcile"]["state"] == "released"
     assert seen[f"takeover {row['talk']}"]["state"] == "yours"
+    assert seen[" ".join(["contact merge", *pair, *of])]["state"] == "merged"
+    assert seen[" ".join(["contact split", pair[1], *of])]["state"] == "split"
     assert seen[f"handback {row['talk']}"]["sessions_due"] == 0
     assert seen[f"escalation close {row['wish']}"]["state"] == "closed"
     assert seen[f"tenant rollback {name} {version} --yes"]["result"] == "unchanged"

@@ -1,20 +1,20 @@
 /* `deskctl conversation list|show`, `takeover`, `reply`, `handback`, `erase`. */
 #include <inttypes.h>
-#include <poll.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "command.h"
 #include "contract/event.h"
-#include "contract/voice.h"
 #include "crypto/crypto.h"
 #include "publish.h"
 #include "store/admin.h"
 #include "store/conversation.h"
 #include "store/erasure.h"
+#include "store/merge.h"
 #include "store/tenant.h"
 #include "transcript.h"
+#include "yours.h"
 #include "json/json.h"
 
 #define LIST_DEFAULT 50
@@ -102,12 +102,15 @@ static int run_show(struct desk *desk, const struct words *words)
 {
     struct pg_session *session = NULL;
     const char *json = NULL;
-    struct uuid id;
+    struct uuid id, tenant;
     struct err err;
+    bool found = false;
     if (!uuid_parse(words->operands[0], &id))
         return desk_usage("\"%.60s\" is no conversation id; `deskctl conversation list` shows them",
                           words->operands[0]);
     if (desk_begin(desk, &session, &err) != 0 ||
+        admin_find_conversation(session, &id, &tenant, &found, &err) != 0 ||
+        (found && merge_find_conversation(session, &tenant, &id, &err) != 0) ||
         admin_show_conversation(session, desk->arena, &id, &json, &err) != 0)
         return desk_fail(&err);
     desk_rollback(desk);
@@ -122,8 +125,7 @@ static int run_show(struct desk *desk, const struct words *words)
 
 /* ---- takeover ---- */
 
-#define WAKE_WAIT_MS  5000
-#define YOURS_WAIT_MS 15000 /* a lease is 4 s; longer means that something is wrong */
+#define WAKE_WAIT_MS 5000
 
 static int find_ref(struct desk *desk, struct pg_session *session, const char *text,
                     struct conversation_ref *ref, struct err *err)
@@ -138,7 +140,7 @@ static int find_ref(struct desk *desk, struct pg_session *session, const char *t
         return err_set(err, ERR_PERMANENT, "conversation.not_found", "there is no conversation %s",
                        text);
     ref->actor = desk_actor(desk);
-    return 0;
+    return merge_find_conversation(session, &ref->tenant, &ref->conversation, err);
 }
 
 static int take_over(struct desk *desk, const char *text, struct conversation_ref *ref,
@@ -151,57 +153,6 @@ static int take_over(struct desk *desk, const char *text, struct conversation_re
     return desk_commit(desk, err);
 }
 
-static int wait_yours(struct desk *desk, const struct conversation_ref *ref, int64_t *begun,
-                      struct err *err)
-{
-    int64_t until_ms = clock_mono_ms() + YOURS_WAIT_MS;
-    for (bool yours = false;;) {
-        struct pg_session *session = NULL;
-        if (desk_begin(desk, &session, err) != 0 ||
-            conversation_is_yours(session, ref, &yours, begun, err) != 0 ||
-            desk_commit(desk, err) != 0)
-            return -1;
-        if (yours)
-            return 0;
-        if (clock_mono_ms() > until_ms)
-            return err_set(err, ERR_RETRY_LATER, "conversation.in_flight",
-                           "the conversation is held, but a reply is still being sent; "
-                           "`deskctl conversation show` tells which");
-        poll(NULL, 0, 100);
-    }
-}
-
-/* The caller hears nothing more of the assistant. Without it the engine stops within a second,
- * since its renewal tells it. */
-static int stop_calls(struct desk *desk, const struct conversation_ref *ref,
-                      const struct conversation_takeover *taken, struct err *err)
-{
-    struct bus_producer *producer = NULL;
-    char tenant[UUID_TEXT_SIZE];
-    int rc = taken->call_count > 0 ? publish_open(desk, TOPIC_VOICE_STREAM, &producer, err) : 0;
-    for (size_t i = 0; rc == 0 && i < taken->call_count; i++) {
-        struct bus_record record;
-        const struct voice_frame stop = {.event = {.id = "",
-                                                   .source = "frontdesk/deskctl",
-                                                   .subject = "",
-                                                   .time_ms = clock_wall_ms(),
-                                                   .tenant = uuid_format(&ref->tenant, tenant),
-                                                   .traceparent = ""},
-                                         .call_sid = taken->calls[i].call_sid,
-                                         .epoch = taken->epoch,
-                                         .kind = VOICE_FRAME_STOP,
-                                         .text = "",
-                                         .lang = "",
-                                         .keys = "",
-                                         .handoff = ""};
-        voice_frame_encode(desk->arena, desk->settings.kafka.topic_prefix, &stop, &record);
-        record.partition = taken->calls[i].partition;
-        rc = bus_produce_wait(producer, &record, WAKE_WAIT_MS, err);
-    }
-    bus_producer_close(&producer, 0);
-    return rc;
-}
-
 static int run_takeover(struct desk *desk, const struct words *words)
 {
     struct conversation_ref ref;
@@ -212,11 +163,11 @@ static int run_takeover(struct desk *desk, const struct words *words)
         desk_rollback(desk);
         return desk_fail(&err);
     }
-    if (stop_calls(desk, &ref, &taken, &err) != 0)
+    if (yours_stop_calls(desk, &ref, &taken, &err) != 0)
         desk_note("a call may hear the assistant for a second more: %s", err.message);
     desk_note("held; %" PRId64 " replies will not leave, %" PRId64 " may be leaving",
               taken.suppressed, taken.in_flight);
-    if (wait_yours(desk, &ref, &begun, &err) != 0) {
+    if (yours_wait(desk, &ref, &begun, &err) != 0) {
         desk_rollback(desk);
         return desk_fail(&err);
     }

@@ -97,9 +97,19 @@ static bool write_it(const struct summary_made *made)
     return out.there;
 }
 
+/* By whoever has claimed it. */
 static bool write_made(const struct turn_started *turn, int64_t up_to, const char *body)
 {
     const struct summary_made made = made_of(turn, up_to, body);
+    char talk[UUID_TEXT_SIZE], claim[UUID_TEXT_SIZE];
+    run(arena_printf(arena,
+                     "INSERT INTO summary_claims (tenant_id, conversation_id, claim, tries,"
+                     " until_at, reserved_tokens, reserved_cost) VALUES ('%s', '%s', '%s', 1,"
+                     " clock_timestamp() + interval '1 min', 0, 0)"
+                     " ON CONFLICT (tenant_id, conversation_id) DO UPDATE"
+                     " SET claim = EXCLUDED.claim, tries = 1",
+                     TENANT, uuid_format(&turn->conversation, talk),
+                     uuid_format(&made.call.id, claim)));
     return write_it(&made);
 }
 
@@ -291,6 +301,21 @@ static void a_claim_lapses(void)
     end_test();
 }
 
+/* A merge or a split has deleted the claim: what was read is not what the conversation is now. It
+ * is paid all the same. Guard: write_sql, `mine`. */
+static void what_was_parted_meanwhile_is_not_told(void)
+{
+    begin_test();
+    struct turn_started turn = answer_text(1, 1, "I am Blue");
+    const struct summary_made made = made_of(&turn, 5, "Blue.");
+    CU_ASSERT_STRING_EQUAL(claim_it(&made, 0, -1), "");
+    run("DELETE FROM summary_claims");
+    CU_ASSERT_TRUE(write_it(&made));
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM summaries"), "0");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM llm_calls WHERE purpose = 'summary'"), "1");
+    end_test();
+}
+
 /* One that failed makes room. */
 static void few_of_a_tenant_at_once(void)
 {
@@ -430,6 +455,7 @@ int main(void)
     CU_add_test(suite, "not said, not answered", what_is_not_said_or_not_answered_is_not_told);
     CU_add_test(suite, "one makes it", one_makes_it);
     CU_add_test(suite, "a claim lapses", a_claim_lapses);
+    CU_add_test(suite, "parted meanwhile", what_was_parted_meanwhile_is_not_told);
     CU_add_test(suite, "few of a tenant", few_of_a_tenant_at_once);
     CU_add_test(suite, "back-off", failures_are_waited_out);
     CU_add_test(suite, "reserved and counted", a_summary_is_reserved_and_counted);
