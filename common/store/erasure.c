@@ -71,7 +71,8 @@ static const struct step {
      " DELETE FROM messages WHERE tenant_id = $1::uuid"
      " AND id IN (SELECT message_id FROM sent)",
      "ta"},
-    {"DELETE FROM jobs WHERE tenant_id = $1::uuid AND kind = '" JOB_ESCALATION "'"
+    {"DELETE FROM jobs WHERE tenant_id = $1::uuid AND kind IN ('" JOB_ESCALATION
+     "', '" JOB_RECORDING "')"
      " AND subject IN (SELECT w.id::text FROM " WISHES " AS w)",
      "ta"},
     {"DELETE FROM delivery_attempts WHERE tenant_id = $1::uuid AND delivery_id IN"
@@ -83,6 +84,7 @@ static const struct step {
      "ta"},
     {"DELETE FROM appointments WHERE tenant_id = $1::uuid AND contact_id IN " PERSON, "ta"},
     {"DELETE FROM receptions WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
+    {"DELETE FROM recordings WHERE tenant_id = $1::uuid AND id IN " WISHES, "ta"},
     {"DELETE FROM escalations WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
     {"DELETE FROM tool_calls WHERE tenant_id = $1::uuid AND turn_id IN " TURNS, "ta"},
     {"DELETE FROM turn_rounds WHERE tenant_id = $1::uuid AND turn_id IN " TURNS, "ta"},
@@ -90,7 +92,8 @@ static const struct step {
     {"DELETE FROM summaries WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
     {"DELETE FROM llm_calls WHERE tenant_id = $1::uuid AND turn_id IN " TURNS, "ta"},
     {"DELETE FROM turns WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
-    {"DELETE FROM attachments WHERE tenant_id = $1::uuid AND channel = 'mail' AND event_id IN"
+    {"DELETE FROM attachments WHERE tenant_id = $1::uuid AND channel IN ('mail', 'voice') AND "
+     "event_id IN"
      " (SELECT m.provider_id FROM messages m WHERE m.tenant_id = $1::uuid"
      " AND m.provider_id IS NOT NULL AND m.conversation_id IN " TALKS ")",
      "ta"},
@@ -112,7 +115,7 @@ static const struct step {
      " VALUES ($1::uuid, $2::text, $3::uuid, 'contact.erased', $4::text)",
      "tcih"},
 };
-enum { MESSAGES_STEP = 24 };
+enum { MESSAGES_STEP = 25 };
 
 struct texts {
     char tenant[UUID_TEXT_SIZE], hash[UUID_TEXT_SIZE], id[UUID_TEXT_SIZE], lock[24];

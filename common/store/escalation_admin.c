@@ -34,6 +34,10 @@ static const char show_sql[] =
     " 'accepted_by', e.accepted_by,"
     " 'accepted_at', to_char(e.accepted_at AT TIME ZONE 'UTC', f.iso), 'closed_by', e.closed_by,"
     " 'closed_at', to_char(e.closed_at AT TIME ZONE 'UTC', f.iso),"
+    " 'recording', CASE r.state WHEN 'kept' THEN 'kept, ' || r.duration_s || ' s, '"
+    " || r.size_bytes || ' bytes' WHEN 'waiting' THEN 'not fetched yet'"
+    " || coalesce(', tried ' || r.tries || ' times: ' || r.last_error, '')"
+    " ELSE replace(r.state, '_', ' ') || coalesce(': ' || r.last_error, '') END,"
     " 'next_at', to_char(j.due_at AT TIME ZONE 'UTC', f.iso), 'error', j.last_error,"
     " 'notices', coalesce((SELECT json_agg(json_build_object('name', n.name, 'sms', n.sms,"
     " 'round', n.round, 'state', n.state,"
@@ -45,7 +49,8 @@ static const char show_sql[] =
     " FROM escalations e JOIN tenants t ON t.id = e.tenant_id"
     " CROSS JOIN (VALUES (" ISO ")) AS f (iso)"
     " LEFT JOIN jobs j ON j.tenant_id = e.tenant_id AND j.kind = '" JOB_ESCALATION "'"
-    " AND j.subject = e.id::text WHERE e.id = $1::uuid";
+    " AND j.subject = e.id::text"
+    " LEFT JOIN recordings r ON r.tenant_id = e.tenant_id AND r.id = e.id WHERE e.id = $1::uuid";
 
 /* The rota's timer stands still: nobody else is told. */
 #define ROTA_OVER "rota = CASE rota WHEN 'none' THEN rota ELSE 'over' END"

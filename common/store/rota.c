@@ -28,11 +28,13 @@ static const char claim_sql[] =
     " WHERE j.tenant_id = due.tenant_id AND j.id = due.id"
     " RETURNING j.tenant_id, j.id, j.subject, j.tries";
 
-/* From the number that the customer wrote to, while it is ours; else from another one of the
- * tenant. Its assistant's newest version counts: a rota that was mended is told at once. */
+/* Without a turn (a recording) the customer is who is to be called back. From the number that the
+ * customer wrote to, while it is ours; else from another one of the tenant. Its assistant's newest
+ * version counts: a rota that was mended is told at once. */
 static const char read_sql[] =
     "SELECT e.tenant_id, j.id, e.id, e.state = 'open' AND e.rota = 'running', e.steps, e.reason,"
-    " e.summary, e.caller, s.remote_address, t.display_name, v.config->'escalation', ch.id,"
+    " e.summary, e.caller, coalesce(s.remote_address, e.call_back), t.display_name, "
+    "v.config->'escalation', ch.id,"
     " ch.address, to_char(now() AT TIME ZONE t.timezone, 'YYYY-MM-DD'),"
     " to_char(now() AT TIME ZONE t.timezone, 'HH24:MI'),"
     " lower(to_char(now() AT TIME ZONE t.timezone, 'dy')),"

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "store/columns.h"
+#include "store/job.h"
 
 #include <string.h>
 
@@ -255,11 +256,28 @@ static const char ask_sql[] =
     "SELECT coalesce(t.heard, ''), coalesce(t.heard_reason, '') FROM turns t"
     " WHERE t.tenant_id = $1::uuid AND t.id = $2::uuid AND t.heard_fence >= $3::bigint";
 
+/* A caller who was left to speak to a tape reached nobody: who has a rota is told, by the number's
+ * newest version. */
 static const char task_sql[] =
-    "INSERT INTO escalations (tenant_id, id, conversation_id, reason, summary, call_back)"
-    " SELECT s.tenant_id, $3::uuid, s.conversation_id, 'message', $4::text, $5::text"
-    " FROM channel_sessions s WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid"
-    " ON CONFLICT DO NOTHING";
+    "WITH place AS (SELECT s.tenant_id, s.conversation_id, s.channel_id,"
+    " coalesce(jsonb_array_length(v.config->'escalation'->'rota') > 0, false) AS calls"
+    " FROM channel_sessions s JOIN channels ch ON ch.tenant_id = s.tenant_id"
+    " AND ch.id = s.channel_id"
+    " LEFT JOIN assistants a ON a.tenant_id = ch.tenant_id AND a.id = ch.assistant_id"
+    " LEFT JOIN assistant_versions v ON v.tenant_id = a.tenant_id AND v.assistant_id = a.id"
+    " AND v.version = a.current_version WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid),"
+    " made AS (INSERT INTO escalations (tenant_id, id, conversation_id, reason, summary,"
+    " call_back, rota) SELECT tenant_id, $3::uuid, conversation_id, 'message', $4::text,"
+    " $5::text, CASE WHEN calls THEN 'running' ELSE 'none' END FROM place"
+    " ON CONFLICT DO NOTHING RETURNING tenant_id, id, rota),"
+    " kept AS (INSERT INTO recordings (tenant_id, id, channel_id, recording_sid, account_sid,"
+    " duration_s) SELECT m.tenant_id, m.id, p.channel_id, $6::text, $7::text, $8::bigint"
+    " FROM made m, place p)"
+    " INSERT INTO jobs (tenant_id, id, kind, subject, due_at)"
+    " SELECT tenant_id, gen_random_uuid(), '" JOB_RECORDING "', id::text, clock_timestamp()"
+    " FROM made UNION ALL"
+    " SELECT tenant_id, id, '" JOB_ESCALATION "', id::text, clock_timestamp() FROM made"
+    " WHERE rota = 'running' ON CONFLICT DO NOTHING";
 
 static const struct column place_columns[] = {
     {offsetof(struct voice_place, tenant), COLUMN_TEXT},
@@ -410,6 +428,9 @@ void voice_add_task(struct pg_unit *unit, struct arena *arena, const struct voic
     pg_param(statement, text_of(arena, &task->id));
     pg_param(statement, task->summary);
     pg_param(statement, task->call_back);
+    pg_param(statement, task->recording_sid);
+    pg_param(statement, task->account_sid);
+    pg_param(statement, number_of(arena, task->duration_s));
 }
 
 const char *const voice_statements[] = {

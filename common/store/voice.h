@@ -120,10 +120,14 @@ bool voice_read_resumed(const struct pg_answer *answer, int s, struct voice_resu
 struct voice_task {
     const char *tenant;
     struct uuid session, id; /* the task's, made of the recording's: opened once */
-    const char *summary, *call_back;
+    const char *summary;
+    const char *call_back; /* or NULL */
+    const char *recording_sid, *account_sid;
+    int64_t duration_s;
 };
 
-/* Adds it, behind the claim of its record; 1 statement. */
+/* Adds it, behind the claim of its record, with the job that fetches the recording; the rota is
+ * told, if there is one. 1 statement. */
 void voice_add_task(struct pg_unit *unit, struct arena *arena, const struct voice_task *task);
 
 /* Its frequent statements, NULL-terminated, for store/statements.h. */

@@ -43,6 +43,8 @@ struct item {
     const char *reason;         /* of what was heard; what became of a transfer */
     struct uuid dial;           /* that transfer's id */
     struct voice_spoken spoken; /* no turn: nothing is told of one */
+    const char *account_sid;    /* of a recording */
+    int64_t duration_s;
 };
 
 /* The slice that is in flight. */
@@ -202,9 +204,11 @@ static int read_recorded(struct intake *intake, const struct bus_record *record,
     if (voice_recorded_decode(intake->arena, record, &recorded, err) != 0)
         return -1;
     *item = item_from(ITEM_TASK, &recorded.call);
+    item->account_sid = recorded.call.account_sid;
+    item->duration_s = recorded.duration_s;
     *event = event_of(intake, &recorded.event, &recorded.call,
-                      arena_printf(intake->arena, "The caller left a spoken message (%lld s): %s",
-                                   (long long)recorded.duration_s, recorded.url));
+                      arena_printf(intake->arena, "The caller left a spoken message (%lld s).",
+                                   (long long)recorded.duration_s));
     return 0;
 }
 
@@ -407,6 +411,23 @@ static void fill_dialled(struct intake *intake, struct pg_unit *unit)
                              .tenant = event->tenant, .id = item->dial, .outcome = item->reason});
 }
 
+/* The recording's id is its record's; who withheld his number cannot be called back. */
+static void fill_task(struct intake *intake, struct pg_unit *unit)
+{
+    const struct inbox_event *event = &intake->events[intake->first];
+    const struct item *item = item_of(intake, event);
+    const bool has_number = strcmp(event->address, item->call_sid) != 0;
+    voice_add_task(unit, intake->claim_arena,
+                   &(struct voice_task){.tenant = event->tenant,
+                                        .session = event->session,
+                                        .id = event->message,
+                                        .summary = event->body,
+                                        .call_back = has_number ? event->address : NULL,
+                                        .recording_sid = event->provider_id,
+                                        .account_sid = item->account_sid,
+                                        .duration_s = item->duration_s});
+}
+
 static void fill(struct intake *intake, struct pg_unit *unit)
 {
     struct arena *arena = intake->claim_arena;
@@ -429,12 +450,7 @@ static void fill(struct intake *intake, struct pg_unit *unit)
     if (kind == ITEM_DIALLED)
         fill_dialled(intake, unit);
     if (kind == ITEM_TASK)
-        voice_add_task(unit, arena,
-                       &(struct voice_task){.tenant = event->tenant,
-                                            .session = event->session,
-                                            .id = event->message,
-                                            .summary = event->body,
-                                            .call_back = event->address});
+        fill_task(intake, unit);
     fill_answers(intake, unit);
 }
 

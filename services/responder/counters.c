@@ -23,6 +23,8 @@ void counters_init(void)
                           "Times that a number's list at the provider was looked through";
     static const char copies[] = "frontdesk_sent_copies_total",
                       copies_help[] = "Copies of sent mails for the mailbox's folder";
+    static const char recordings[] = "frontdesk_recordings_total",
+                      recordings_help[] = "Recordings that were asked for at the provider";
     const struct {
         struct metric **metric;
         struct metric *(*make)(const char *name, const char *labels, const char *help);
@@ -69,6 +71,9 @@ void counters_init(void)
         COUNTER(gap_audits_failed, audits, "outcome=\"failed\"", audits_help),
         COUNTER(gaps, "frontdesk_gaps_total", "",
                 "Texts that the provider had and the inbox had not: put into the inbound topic"),
+        COUNTER(recordings_kept, recordings, "outcome=\"kept\"", recordings_help),
+        COUNTER(recordings_missed, recordings, "outcome=\"missed\"", recordings_help),
+        COUNTER(recordings_given_up, recordings, "outcome=\"given_up\"", recordings_help),
         {&counters.in_flight, metric_gauge, "frontdesk_deliveries_in_flight", "",
          "Deliveries in hand"},
         {&counters.claim_seconds, metric_histogram, "frontdesk_claim_seconds", "",

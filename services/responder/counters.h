@@ -14,6 +14,7 @@ struct counters {
     struct metric *workers_lost, *credentials_bad;
     struct metric *copies, *copies_failed;
     struct metric *gap_audits, *gap_audits_failed, *gaps;
+    struct metric *recordings_kept, *recordings_missed, *recordings_given_up;
 };
 extern struct counters counters;
 

@@ -1,7 +1,7 @@
 /* The regular look into the database: marks lapsed responders dead, makes their sends unknown,
- * parks what waited too long, claims what is due and was not woken, and starts look-ups and gap
- * audits. It begins only after one lease of renewals, so that after an outage all renew before any
- * adopts. */
+ * parks what waited too long, claims what is due and was not woken, and starts look-ups, gap audits
+ * and the fetching of recordings. It begins only after one lease of renewals, so that after an
+ * outage all renew before any adopts. */
 #include "poll.h"
 
 #include <stdlib.h>
@@ -13,6 +13,7 @@
 #include "gap_audit.h"
 #include "look_up.h"
 #include "mail_send.h"
+#include "recordings.h"
 #include "send.h"
 #include "service/log.h"
 #include "store/delivery_due.h"
@@ -26,8 +27,8 @@ struct poll {
     struct responder *responder;
     struct timer *timer;
     struct arena *arena;
-    int audits; /* the place of their claim in the unit in flight; -1: none */
-    int taken;  /* the place of the mails that were taken over */
+    int audits, recordings; /* the places of their claims in the unit in flight; -1: none */
+    int taken;              /* the place of the mails that were taken over */
     bool in_flight;
 };
 
@@ -75,6 +76,8 @@ static void done(void *arg, const struct pg_answer *answer)
         look_up_start(responder, &look_up);
     if (!responder->draining && self->audits >= 0)
         gap_audits_claimed(responder->audits, answer, self->audits);
+    if (!responder->draining && self->recordings >= 0)
+        recordings_claimed(responder->recordings, answer, self->recordings);
     responder_step(responder);
 }
 
@@ -117,6 +120,7 @@ static void look(void *arg)
     self->audits = bus_producer_ready(responder->producer)
                        ? gap_audits_add_claim(responder->audits, &unit, self->arena)
                        : -1;
+    self->recordings = recordings_add_claim(responder->recordings, &unit, self->arena);
     self->in_flight = true;
     pg_submit(responder->pg, &unit);
 }

@@ -21,6 +21,7 @@
 #include "outcome.h"
 #include "poll.h"
 #include "receipts.h"
+#include "recordings.h"
 #include "send.h"
 #include "sent_copies.h"
 #include "service/log.h"
@@ -195,6 +196,8 @@ static void close_loop(void *state)
     responder->draining = responder->retiring = true;
     if (responder->audits != NULL)
         gap_audits_stop(responder->audits);
+    if (responder->recordings != NULL)
+        recordings_stop(responder->recordings);
     timer_free(&responder->tick);
     timer_free(&responder->mail_patience);
     pg_free(&responder->pg); /* units in flight end here, while what they refer to is there */
@@ -205,6 +208,7 @@ static void close_loop(void *state)
     wake_close(&responder->wake);
     wake_close(&responder->mail_wake);
     gap_audits_free(&responder->audits);
+    recordings_free(&responder->recordings);
     outcomes_free(&responder->outcomes);
     claims_free(&responder->claims);
     claims_free(&responder->mail_claims);
@@ -251,6 +255,7 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     responder->mail_claims = claims_new(responder, true);
     responder->outcomes = outcomes_new(responder);
     responder->audits = gap_audits_new(responder);
+    responder->recordings = recordings_new(responder);
     open_database(responder);
     if (open_mail(responder, err) != 0 || open_producer(responder, err) != 0 ||
         wake_open(responder, TOPIC_OUTBOUND_SMS, "responder.sms", &responder->wake, err) != 0 ||
@@ -302,6 +307,7 @@ static void drain_loop(void *state)
     if (responder->mail_patience != NULL)
         timer_start(responder->mail_patience, responder->shared->settings.mail_drain_ms, 0);
     gap_audits_stop(responder->audits);
+    recordings_stop(responder->recordings);
     send_give_up_waiting(responder, true);
     responder_step(responder);
 }
@@ -324,7 +330,8 @@ static void drain_step(struct responder *responder)
         outcomes_idle(responder->outcomes) && !claims_in_flight(responder->claims) &&
         !claims_in_flight(responder->mail_claims) && receipts_idle(responder->receipts) &&
         wake_idle(responder->wake) && wake_idle(responder->mail_wake) &&
-        gap_audits_count(responder->audits) == 0 && sent_copies_count(responder->copies) == 0)
+        gap_audits_count(responder->audits) == 0 && recordings_count(responder->recordings) == 0 &&
+        sent_copies_count(responder->copies) == 0)
         retire(responder);
 }
 

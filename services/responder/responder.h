@@ -24,6 +24,7 @@ struct wake;
 struct receipts;
 struct poll;
 struct gap_audits;
+struct recordings;
 struct mail_smtp;
 struct mailbox_logins;
 struct sent_copies;
@@ -60,6 +61,7 @@ struct responder {
     struct receipts *receipts;
     struct poll *poll;
     struct gap_audits *audits;
+    struct recordings *recordings;
     struct timer *tick;
     struct timer *mail_patience; /* of a drain: with servers that do not answer */
     uint64_t generation; /* rises with each worker id: what was claimed under another is not sent */

@@ -45,6 +45,13 @@ const struct config_spec responder_config[] = {
     ROW("gap_audit_every_ms", CONFIG_MS, gap_audit_every_ms, "15m", 0, 86400000, 0,
         "How often a number's inbound list at the provider is compared with the inbox, give or "
         "take a tenth; 0: never."),
+    ROW("recording_max_bytes", CONFIG_INT, recording_max_bytes, "16777216", 1000, 67108864, 0,
+        "A recording that is larger stays at the provider, and its task says so."),
+    ROW("recording_timeout_ms", CONFIG_MS, recording_timeout_ms, "2m", 100, 1800000, 0,
+        "Longest request for a recording's bytes."),
+    ROW("recording_tries", CONFIG_INT, recording_tries, "100", 1, 10000, 0,
+        "Times that a recording is asked for, at the end once an hour, before its task says that "
+        "it could not be fetched."),
     ROW("mail_token_key_file", CONFIG_TEXT, mail_token_key_files, "", 0, 0, 0,
         "Files with the keys that sign reply addresses and Message-IDs, comma-separated, the "
         "current "

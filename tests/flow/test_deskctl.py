@@ -1,5 +1,6 @@
 """deskctl against real servers: its command line, and what it does with conversations."""
 
+import base64
 import json
 import re
 import subprocess
@@ -123,6 +124,12 @@ def test_json_of_every_command_is_one_document(desk):
     of = ["--tenant", name, "--yes"]
     version = desk.value("SELECT a.current_version::text FROM assistants a JOIN tenants t"
                          " ON t.id = a.tenant_id WHERE t.name = %s", name)
+    desk.sql("INSERT INTO recordings (tenant_id, id, channel_id, recording_sid, account_sid, duration_s, state, size_bytes)"
+             " SELECT e.tenant_id, e.id, c.id, 'RE' || e.id, c.account_sid, 3, 'kept', 5 FROM escalations e JOIN channels c"
+             " ON c.tenant_id = e.tenant_id AND c.kind = 'sms' WHERE e.id = %s::uuid", row["wish"])
+    desk.sql("INSERT INTO attachments (tenant_id, channel, event_id, number, kind, name, content_type, size_bytes, content)"
+             " SELECT tenant_id, 'voice', recording_sid, 1, 'recording', 'a.mp3', 'audio/mpeg', 5, 'sound'::bytea"
+             " FROM recordings WHERE id = %s::uuid", row["wish"])
     seen = {}
     for code, words in [
             (OK, ["keys", "generate", "--dir", desk.folder / "json-keys"]),
@@ -139,6 +146,7 @@ def test_json_of_every_command_is_one_document(desk):
             (OK, ["takeover", row["talk"]]), (OK, ["reply", row["talk"], "hello", prefix]),
             (OK, ["handback", row["talk"]]), (OK, ["dead", "list"]), (OK, ["recover"]),
             (OK, ["appointment", "list", "--tenant", name]), (OK, ["escalation", "list"]), (OK, ["escalation", "show", row["wish"]]),
+            (OK, ["escalation", "recording", row["wish"]]),
             (OK, ["escalation", "retry", row["wish"]]), (OK, ["escalation", "accept", row["wish"]]),
             (OK, ["escalation", "close", row["wish"]]), (OK, ["tenant", "history", name]),
             (OK, ["tenant", "rollback", name, version, "--yes"]),
@@ -158,6 +166,7 @@ def test_json_of_every_command_is_one_document(desk):
     missing = [command for command in commands if not command.startswith("help ")
                and not any(f"{words} ".startswith(f"{command} ") for words in seen)]
     assert not missing, missing
+    assert base64.b64decode(seen[f"escalation recording {row['wish']}"]["content_base64"]) == b"sound"
     assert seen["db migrate"]["applied"] == 0 and seen["db migrate"]["schema"] >= 3
     assert seen["directory publish"]["channels"] >= len(desk.tenants)
     assert seen["quarantine release 0:999999"] == {

@@ -18,6 +18,7 @@
 #include "store/admin.h"
 #include "store/escalation_admin.h"
 #include "store/job.h"
+#include "store/recording.h"
 #include "store/schema.h"
 #include "store/tenant.h"
 #include "store/usage_admin.h"
@@ -367,6 +368,28 @@ static void check_left(struct doctor *doctor, const struct escalation_left *left
                         left->tenant));
 }
 
+/* What a caller said after the tone, and nobody can hear. */
+static void check_recordings(struct doctor *doctor)
+{
+    struct pg_session *session = NULL;
+    int64_t waiting = 0, given_up = 0;
+    struct err err;
+    int result = desk_begin(doctor->desk, &session, &err);
+    if (result == 0)
+        result = recording_count_left(session, &waiting, &given_up, &err);
+    desk_rollback(doctor->desk);
+    if (result != 0)
+        report(doctor, CHECK_FAIL, "recordings", err.message, "see the lines above");
+    else if (waiting + given_up > 0)
+        report(doctor, CHECK_WARN, "recordings",
+               arena_printf(doctor->desk->arena,
+                            "%" PRId64 " could not be fetched so far, %" PRId64 " were given up",
+                            waiting, given_up),
+               "`deskctl escalation list`; `deskctl escalation show` says why");
+    else
+        report(doctor, CHECK_OK, "recordings", "all that callers left were fetched", NULL);
+}
+
 static void check_escalations(struct doctor *doctor)
 {
     struct pg_session *session = NULL;
@@ -506,6 +529,7 @@ static int run(struct desk *desk, const struct words *words)
         check_mailboxes(&doctor);
         check_audits(&doctor);
         check_escalations(&doctor);
+        check_recordings(&doctor);
         check_budgets(&doctor);
     }
     check_kafka(&doctor);

@@ -1,9 +1,11 @@
-/* `deskctl escalation list|show|accept|close|retry`: what waits for a person. */
+/* `deskctl escalation list|show|recording|accept|close|retry`: what waits for a person. */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "command.h"
 #include "store/escalation_admin.h"
+#include "store/recording.h"
 #include "json/json.h"
 
 #define LIST_DEFAULT 100
@@ -102,6 +104,7 @@ static void add_whole(struct arena *arena, const struct json *whole, struct strb
                                            {"call_back", "call back"},
                                            {"promised", "promised"},
                                            {"transfer", "call put through"},
+                                           {"recording", "recording"},
                                            {"rota", "rota"},
                                            {"next_at", "next"},
                                            {"error", "failed"},
@@ -150,6 +153,53 @@ static int run_show(struct desk *desk, const struct words *words)
     desk_rollback(desk);
     int code = print_whole(desk, text, &err);
     return code >= 0 ? code : desk_fail(&err);
+}
+
+/* ---- recording ---- */
+
+/* Its bytes as they are, for a file or a player; in a document as base64. */
+static int print_recording(const struct desk *desk, const char *id, const char *bytes,
+                           size_t length)
+{
+    struct strbuf out, text;
+    struct json_writer writer;
+    strbuf_init(&out, 2 * length + 1024);
+    if (!desk->json) {
+        strbuf_add(&out, bytes, length);
+        return desk_print(&out);
+    }
+    strbuf_init(&text, 2 * length + 8);
+    text_add_base64(&text, bytes, length);
+    json_writer_init(&writer, &out);
+    json_open_object(&writer, NULL);
+    json_add_text(&writer, "id", id);
+    json_add_text(&writer, "content_type", RECORDING_TYPE);
+    json_add_int(&writer, "size_bytes", (int64_t)length);
+    json_add_text(&writer, "content_base64", text.data);
+    json_close_object(&writer);
+    strbuf_add_text(&out, "\n");
+    strbuf_fini(&text);
+    return desk_print(&out);
+}
+
+static int run_recording(struct desk *desk, const struct words *words)
+{
+    struct pg_session *session = NULL;
+    const char *bytes = NULL;
+    size_t length = 0;
+    struct uuid id;
+    struct err err;
+    if (!uuid_parse(words->operands[0], &id))
+        return no_id(words->operands[0]);
+    if (!desk->json && isatty(STDOUT_FILENO))
+        return desk_usage("sound is nothing for a terminal: write it to a file, > message.mp3");
+    if (desk_begin(desk, &session, &err) != 0 ||
+        recording_bytes(session, desk->arena, &id, &bytes, &length, &err) != 0) {
+        desk_rollback(desk);
+        return desk_fail(&err);
+    }
+    desk_rollback(desk);
+    return print_recording(desk, words->operands[0], bytes, length);
 }
 
 /* ---- accept, close, retry ---- */
@@ -210,6 +260,9 @@ const struct command command_escalation[] = {
      run_list},
     {"escalation show", "ID", "who of the rota was told, and what came of it", NULL, NULL, 1, 1,
      run_show},
+    {"escalation recording", "ID", "what the caller said, as an MP3 file on standard output",
+     "For a message that was left as a recording, once it is fetched (show says whether).", NULL, 1,
+     1, run_recording},
     {"escalation accept", "ID", "somebody works on it: nobody else needs to", NULL, step_options, 1,
      1, run_accept},
     {"escalation close", "ID", "it is settled", NULL, step_options, 1, 1, run_close},
