@@ -15,13 +15,12 @@
 #include "contract/twilio.h"
 #include "json/json.h"
 
-/* DateSent>=: days in GMT. */
-static void add_since(struct strbuf *url, int64_t since_ms)
+void twilio_page_add_day(struct strbuf *url, const char *name, int64_t since_ms)
 {
     struct tm day;
     time_t seconds = (time_t)(since_ms / 1000);
     gmtime_r(&seconds, &day);
-    strbuf_printf(url, "&DateSent%%3E=%04d-%02d-%02d", day.tm_year + 1900, day.tm_mon + 1,
+    strbuf_printf(url, "&%s%%3E=%04d-%02d-%02d", name, day.tm_year + 1900, day.tm_mon + 1,
                   day.tm_mday);
 }
 
@@ -37,7 +36,7 @@ const char *twilio_page_url(struct arena *arena, const struct twilio_page_query 
     }
     /* What is still queued has no date of sending: only what came in may be asked for by it. */
     if (query->side == TWILIO_PAGE_TO)
-        add_since(&url, query->since_ms);
+        twilio_page_add_day(&url, "DateSent", query->since_ms);
     const char *text = arena_strdup(arena, url.data);
     strbuf_fini(&url);
     return text;
@@ -107,19 +106,20 @@ static void read_message(struct arena *arena, const struct json *json,
         message->error = arena_strdup(arena, err.message);
 }
 
-static int read_next(struct arena *arena, const struct json *document, const char *account_sid,
-                     struct twilio_page *page, struct err *err)
+int twilio_page_next(struct arena *arena, const struct json *document, const char *account_sid,
+                     const char *resource, const char **path, struct err *err)
 {
     const char *next = json_member_text(document, "next_page_uri");
-    const char *own = arena_printf(arena, "/2010-04-01/Accounts/%s/Messages.json?", account_sid);
-    page->next = NULL;
+    const char *own =
+        arena_printf(arena, "/2010-04-01/Accounts/%s/%s.json?", account_sid, resource);
+    *path = NULL;
     if (next == NULL)
         return 0;
     if (strncmp(next, own, strlen(own)) != 0 || strlen(next) > 4096 ||
         next[strcspn(next, " \t\r\n#")] != '\0')
         return err_set(err, ERR_PERMANENT, "twilio.page",
-                       "the next page is said to be outside the account's messages");
-    page->next = arena_strdup(arena, next);
+                       "the next page is said to be outside the account's %s", resource);
+    *path = arena_strdup(arena, next);
     return 0;
 }
 
@@ -133,7 +133,7 @@ int twilio_page_read(struct arena *arena, const char *bytes, size_t length, cons
     const struct json *list = json_member(document, "messages");
     int result =
         list != NULL && json_type(list) == JSON_ARRAY
-            ? read_next(arena, document, account_sid, &read, err)
+            ? twilio_page_next(arena, document, account_sid, "Messages", &read.next, err)
             : err_set(err, ERR_PERMANENT, "twilio.page", "the provider's answer holds no messages");
     if (result == 0) {
         read.messages = arena_alloc(arena, (json_count(list) + 1) * sizeof *read.messages);

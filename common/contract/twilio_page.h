@@ -9,7 +9,9 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/strbuf.h"
 #include "contract/event.h"
+#include "json/json.h"
 
 struct twilio_message {
     const char *sid;
@@ -45,6 +47,14 @@ struct twilio_page_query {
     int64_t since_ms;
 };
 const char *twilio_page_url(struct arena *arena, const struct twilio_page_query *query);
+
+/* Adds the filter "since the day of": days are GMT's. For all of Twilio's lists. */
+void twilio_page_add_day(struct strbuf *url, const char *name, int64_t since_ms);
+
+/* The next page of a list of that resource ("Messages") as its document names it; *path NULL: none.
+ * PERMANENT "twilio.page" if it is outside the account. */
+int twilio_page_next(struct arena *arena, const struct json *document, const char *account_sid,
+                     const char *resource, const char **path, struct err *err);
 
 /* Reads a page. PERMANENT "twilio.page" if it is none, or if its next page is outside the account.
  */

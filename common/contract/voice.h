@@ -128,6 +128,7 @@ struct voice_ended {
     struct voice_call call;
     enum voice_end reason;
     int64_t duration_s;         /* -1: not told */
+    bool found;                 /* no ingress tells it: the provider's list of calls does */
     struct voice_spoken spoken; /* of the last turn, where this ingress knows; else no turn */
 };
 void voice_ended_encode(struct arena *arena, const char *prefix, const struct voice_ended *in,

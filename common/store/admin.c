@@ -410,10 +410,10 @@ int admin_list_jobs(struct pg_session *session, struct arena *arena, const char 
         .sql =
             "SELECT t.name, c.address, j.last_error, j.tries, "
             "greatest(0, extract(epoch FROM clock_timestamp() - "
-            "greatest(j.last_done_at, j.due_at)) * 1000)::bigint "
+            "greatest(j.last_done_at, j.due_at)) * 1000)::bigint, c.kind "
             "FROM jobs j JOIN channels c ON c.tenant_id = j.tenant_id AND c.id::text = j.subject "
             "JOIN tenants t ON t.id = j.tenant_id WHERE j.kind = $1::text "
-            "AND c.removed_at IS NULL ORDER BY 1, 2",
+            "AND c.removed_at IS NULL ORDER BY 1, 2, c.kind",
         .params = {kind},
         .param_count = 1};
     struct pg_result *result = NULL;
@@ -428,6 +428,7 @@ int admin_list_jobs(struct pg_session *session, struct arena *arena, const char 
             .error = text_or_null(result, arena, (int)i, 2),
             .tries = pg_int(result, 0, (int)i, 3),
             .overdue_ms = pg_int(result, 0, (int)i, 4),
+            .channel = text_or_null(result, arena, (int)i, 5),
         };
     pg_result_free(&result);
     *rows = list;

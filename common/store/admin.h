@@ -87,7 +87,7 @@ int admin_inbox_knows(struct pg_session *session, const struct uuid *tenant, con
 
 /* A channel's periodic job as doctor looks at it. */
 struct admin_job {
-    const char *tenant, *address;
+    const char *tenant, *address, *channel; /* channel: its kind */
     const char *error;  /* of its last run, NULL: it was good, or there was none */
     int64_t tries;      /* since the last good one */
     int64_t overdue_ms; /* since it was due and did not begin, or was last done; 0: on time */

@@ -24,6 +24,10 @@
  * its time; a reconcile of what went back must look as far, or the next audit finds more. */
 #define JOB_GAP_AUDIT_OVERLAP_MS 600000
 
+/* The same of a number for calls: a call is listed by its begin, and nothing tells of it before its
+ * end, which is 4 h later at most (Twilio's limit). */
+#define JOB_CALL_AUDIT_OVERLAP_MS 15000000
+
 #define JOB_ERROR_MAX 200
 
 struct job {

@@ -319,12 +319,9 @@ static int put_channel(struct pg_session *session, const struct tenant_channel *
     return 0;
 }
 
-/* The audit asks for texts: a number for calls has none of its own. */
 static int put_audit(struct pg_session *session, const struct tenant_channel *channel, bool revived,
                      struct err *err)
 {
-    if (strcmp(channel->kind, "sms") != 0)
-        return 0;
     return job_put(session, &channel->tenant, JOB_GAP_AUDIT, &channel->id, revived, err);
 }
 

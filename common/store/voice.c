@@ -7,6 +7,7 @@
 #include "store/columns.h"
 #include "store/job.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Characters a second that a voice speaks, where nobody measured it. */
@@ -256,28 +257,36 @@ static const char ask_sql[] =
     "SELECT coalesce(t.heard, ''), coalesce(t.heard_reason, '') FROM turns t"
     " WHERE t.tenant_id = $1::uuid AND t.id = $2::uuid AND t.heard_fence >= $3::bigint";
 
-/* A caller who was left to speak to a tape reached nobody: who has a rota is told, by the number's
- * newest version. */
-static const char task_sql[] =
-    "WITH place AS (SELECT s.tenant_id, s.conversation_id, s.channel_id,"
-    " coalesce(jsonb_array_length(v.config->'escalation'->'rota') > 0, false) AS calls"
-    " FROM channel_sessions s JOIN channels ch ON ch.tenant_id = s.tenant_id"
-    " AND ch.id = s.channel_id"
-    " LEFT JOIN assistants a ON a.tenant_id = ch.tenant_id AND a.id = ch.assistant_id"
-    " LEFT JOIN assistant_versions v ON v.tenant_id = a.tenant_id AND v.assistant_id = a.id"
-    " AND v.version = a.current_version WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid),"
-    " made AS (INSERT INTO escalations (tenant_id, id, conversation_id, reason, summary,"
-    " call_back, rota) SELECT tenant_id, $3::uuid, conversation_id, 'message', $4::text,"
-    " $5::text, CASE WHEN calls THEN 'running' ELSE 'none' END FROM place"
-    " ON CONFLICT DO NOTHING RETURNING tenant_id, id, rota),"
-    " kept AS (INSERT INTO recordings (tenant_id, id, channel_id, recording_sid, account_sid,"
-    " duration_s) SELECT m.tenant_id, m.id, p.channel_id, $6::text, $7::text, $8::bigint"
-    " FROM made m, place p)"
-    " INSERT INTO jobs (tenant_id, id, kind, subject, due_at)"
-    " SELECT tenant_id, gen_random_uuid(), '" JOB_RECORDING "', id::text, clock_timestamp()"
-    " FROM made UNION ALL"
-    " SELECT tenant_id, id, '" JOB_ESCALATION "', id::text, clock_timestamp() FROM made"
-    " WHERE rota = 'running' ON CONFLICT DO NOTHING";
+/* A caller who was left to speak to a tape, or to nobody, reached nobody: who has a rota is told,
+ * by the number's newest version. */
+#define MADE_SQL(which)                                                                            \
+    "WITH place AS (SELECT s.tenant_id, s.conversation_id, s.channel_id,"                          \
+    " coalesce(jsonb_array_length(v.config->'escalation'->'rota') > 0, false) AS calls"            \
+    " FROM channel_sessions s JOIN channels ch ON ch.tenant_id = s.tenant_id"                      \
+    " AND ch.id = s.channel_id"                                                                    \
+    " LEFT JOIN assistants a ON a.tenant_id = ch.tenant_id AND a.id = ch.assistant_id"             \
+    " LEFT JOIN assistant_versions v ON v.tenant_id = a.tenant_id AND v.assistant_id = a.id"       \
+    " AND v.version = a.current_version WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid" which    \
+    "), made AS (INSERT INTO escalations (tenant_id, id, conversation_id, reason, summary,"        \
+    " call_back, rota) SELECT tenant_id, $3::uuid, conversation_id, 'message', $4::text,"          \
+    " $5::text, CASE WHEN calls THEN 'running' ELSE 'none' END FROM place"                         \
+    " ON CONFLICT DO NOTHING RETURNING tenant_id, id, rota)"
+#define TIMER_SQL                                                                                  \
+    " SELECT tenant_id, id, '" JOB_ESCALATION "', id::text, clock_timestamp() FROM made"           \
+    " WHERE rota = 'running' ON CONFLICT DO NOTHING"
+
+static const char task_sql[] = MADE_SQL(
+    "") ", kept AS (INSERT INTO recordings (tenant_id, id, channel_id, recording_sid, account_sid,"
+        " duration_s) SELECT m.tenant_id, m.id, p.channel_id, $6::text, $7::text, $8::bigint"
+        " FROM made m, place p)"
+        " INSERT INTO jobs (tenant_id, id, kind, subject, due_at)"
+        " SELECT tenant_id, gen_random_uuid(), '" JOB_RECORDING "', id::text, clock_timestamp()"
+        " FROM made UNION ALL" TIMER_SQL;
+
+/* now() is when the transaction began: the claim in front of this has made the session. */
+static const char missed_sql[] =
+    MADE_SQL(" AND s.created_at >= now()") " INSERT INTO jobs (tenant_id, id, kind, subject, "
+                                           "due_at)" TIMER_SQL;
 
 static const struct column place_columns[] = {
     {offsetof(struct voice_place, tenant), COLUMN_TEXT},
@@ -420,14 +429,55 @@ bool voice_read_heard(const struct pg_answer *answer, const char **text, const c
     return true;
 }
 
-void voice_add_task(struct pg_unit *unit, struct arena *arena, const struct voice_task *task)
+/* What was found at the provider once has an inbox row, whatever became of its session. */
+static const char unknown_sql[] =
+    "SELECT i.sid FROM unnest($2::text[]) AS i (sid) WHERE NOT EXISTS (SELECT"
+    " FROM channel_sessions s WHERE s.tenant_id = $1::uuid AND s.call_sid = i.sid"
+    " AND s.ended_at IS NOT NULL) AND NOT EXISTS (SELECT FROM inbox_events e"
+    " WHERE e.tenant_id = $1::uuid AND e.channel = 'voice' AND e.provider_id = i.sid || ':ended')";
+
+void voice_add_unknown(struct pg_unit *unit, const char *tenant, const char *call_sids)
 {
-    struct pg_statement *statement = pg_add(unit, task_sql);
+    struct pg_statement *statement = pg_add(unit, unknown_sql);
+    pg_param(statement, tenant);
+    pg_param(statement, call_sids);
+}
+
+int voice_knows_end(struct pg_session *session, const struct uuid *tenant, const char *call_sid,
+                    bool *known, struct err *err)
+{
+    char text[UUID_TEXT_SIZE], one[64];
+    struct pg_result *result = NULL;
+    snprintf(one, sizeof one, "{%s}", call_sid); /* a sid: nothing in it that would be quoted */
+    const struct pg_statement statement = {
+        .sql = unknown_sql, .params = {uuid_format(tenant, text), one}, .param_count = 2};
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    *known = pg_rows(result, 0) == 0;
+    pg_result_free(&result);
+    return 0;
+}
+
+static struct pg_statement *add_task(struct pg_unit *unit, struct arena *arena, const char *sql,
+                                     const struct voice_task *task)
+{
+    struct pg_statement *statement = pg_add(unit, sql);
     pg_param(statement, task->tenant);
     pg_param(statement, text_of(arena, &task->session));
     pg_param(statement, text_of(arena, &task->id));
     pg_param(statement, task->summary);
     pg_param(statement, task->call_back);
+    return statement;
+}
+
+void voice_add_missed(struct pg_unit *unit, struct arena *arena, const struct voice_task *task)
+{
+    add_task(unit, arena, missed_sql, task);
+}
+
+void voice_add_task(struct pg_unit *unit, struct arena *arena, const struct voice_task *task)
+{
+    struct pg_statement *statement = add_task(unit, arena, task_sql, task);
     pg_param(statement, task->recording_sid);
     pg_param(statement, task->account_sid);
     pg_param(statement, number_of(arena, task->duration_s));

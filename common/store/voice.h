@@ -126,9 +126,23 @@ struct voice_task {
     int64_t duration_s;
 };
 
+/* Adds that people are told of a call of which nothing but its end has come, found at the provider:
+ * a task like any message, without a recording. Behind the claim of that end's record, which makes
+ * the call's session if nothing else has; 1 statement. Only tenant, session, id, summary and
+ * call_back of the task count. */
+void voice_add_missed(struct pg_unit *unit, struct arena *arena, const struct voice_task *task);
+
 /* Adds it, behind the claim of its record, with the job that fetches the recording; the rota is
  * told, if there is one. 1 statement. */
 void voice_add_task(struct pg_unit *unit, struct arena *arena, const struct voice_task *task);
+
+/* Adds the question which of these calls (array literal of call sids) are not known to be over: a
+ * row with the sid each. */
+void voice_add_unknown(struct pg_unit *unit, const char *tenant, const char *call_sids);
+
+/* Whether the call is known to be over. Blocking (deskctl). */
+int voice_knows_end(struct pg_session *session, const struct uuid *tenant, const char *call_sid,
+                    bool *known, struct err *err);
 
 /* Its frequent statements, NULL-terminated, for store/statements.h. */
 extern const char *const voice_statements[];

@@ -39,6 +39,9 @@ GRANT SELECT, INSERT ON attachments TO frontdesk_responder;
 -- What became of a recording is said in its task.
 GRANT SELECT (tenant_id, id, summary), UPDATE (summary) ON escalations TO frontdesk_responder;
 
+-- Calls that the provider lists are looked for by its id.
+CREATE INDEX channel_sessions_call_sid ON channel_sessions (tenant_id, call_sid) WHERE call_sid IS NOT NULL;
+
 -- Those whose address was kept so far. Their message has the task's id.
 WITH old AS (
     INSERT INTO recordings (tenant_id, id, channel_id, recording_sid, account_sid, duration_s)
@@ -52,4 +55,10 @@ WITH old AS (
 )
 INSERT INTO jobs (tenant_id, id, kind, subject, due_at)
 SELECT tenant_id, gen_random_uuid(), 'recording', id::text, clock_timestamp() FROM old
+ON CONFLICT DO NOTHING;
+
+-- Numbers for calls are audited as well.
+INSERT INTO jobs (tenant_id, id, kind, subject, due_at)
+SELECT tenant_id, gen_random_uuid(), 'gap_audit', id::text, clock_timestamp()
+  FROM channels WHERE kind = 'voice' AND removed_at IS NULL
 ON CONFLICT DO NOTHING;

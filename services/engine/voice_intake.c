@@ -33,6 +33,7 @@ struct item {
         ITEM_RESUMED, /* the call has another socket */
         ITEM_WAIT,    /* webhook mode: a request waits for the answer to a step */
         ITEM_TASK,
+        ITEM_FOUND, /* the call's end, which only the provider has told */
         ITEM_DIALLED,
         ITEM_HEARD,
         ITEM_ENDED
@@ -167,7 +168,7 @@ static int read_ended(struct intake *intake, const struct bus_record *record, st
     struct voice_ended ended;
     if (voice_ended_decode(intake->arena, record, &ended, err) != 0)
         return -1;
-    *item = item_from(ITEM_ENDED, &ended.call);
+    *item = item_from(ended.found ? ITEM_FOUND : ITEM_ENDED, &ended.call);
     item->reason = "close";
     item->spoken = ended.spoken;
     *event = event_of(intake, &ended.event, &ended.call, "");
@@ -411,21 +412,29 @@ static void fill_dialled(struct intake *intake, struct pg_unit *unit)
                              .tenant = event->tenant, .id = item->dial, .outcome = item->reason});
 }
 
-/* The recording's id is its record's; who withheld his number cannot be called back. */
+/* A recording, whose id is its record's; or a call of which only the provider knows. Who withheld
+ * his number cannot be called back. */
 static void fill_task(struct intake *intake, struct pg_unit *unit)
 {
+    struct arena *arena = intake->claim_arena;
     const struct inbox_event *event = &intake->events[intake->first];
     const struct item *item = item_of(intake, event);
     const bool has_number = strcmp(event->address, item->call_sid) != 0;
-    voice_add_task(unit, intake->claim_arena,
-                   &(struct voice_task){.tenant = event->tenant,
-                                        .session = event->session,
-                                        .id = event->message,
-                                        .summary = event->body,
-                                        .call_back = has_number ? event->address : NULL,
-                                        .recording_sid = event->provider_id,
-                                        .account_sid = item->account_sid,
-                                        .duration_s = item->duration_s});
+    struct voice_task task = {.tenant = event->tenant,
+                              .session = event->session,
+                              .id = event->message,
+                              .summary = event->body,
+                              .call_back = has_number ? event->address : NULL,
+                              .recording_sid = event->provider_id,
+                              .account_sid = item->account_sid,
+                              .duration_s = item->duration_s};
+    if (item->kind == ITEM_TASK) {
+        voice_add_task(unit, arena, &task);
+        return;
+    }
+    task.summary = "Somebody called while the desk could hear nothing, and left no message.";
+    fill_end(unit, arena, event);
+    voice_add_missed(unit, arena, &task);
 }
 
 static void fill(struct intake *intake, struct pg_unit *unit)
@@ -449,7 +458,7 @@ static void fill(struct intake *intake, struct pg_unit *unit)
         fill_return(intake, unit);
     if (kind == ITEM_DIALLED)
         fill_dialled(intake, unit);
-    if (kind == ITEM_TASK)
+    if (kind == ITEM_TASK || kind == ITEM_FOUND)
         fill_task(intake, unit);
     fill_answers(intake, unit);
 }
@@ -505,6 +514,8 @@ static void report_claims(struct intake *intake, const struct pg_answer *answer)
         STOP_POINT("engine.claimed", event->provider_id);
         if (item->kind == ITEM_RESUMED && claimed.fresh)
             voice_moved(sessions, &claimed.session, item->partition);
+        if (item->kind == ITEM_FOUND)
+            sessions_forget(sessions, &claimed.session);
         if (!claimed.mine ||
             !sessions_have_room(sessions, event->tenant, &claimed.session, SHARE_CALL))
             continue;

@@ -69,8 +69,10 @@ void counters_init(void)
         COUNTER(copies_failed, copies, "outcome=\"failed\"", copies_help),
         COUNTER(gap_audits, audits, "outcome=\"done\"", audits_help),
         COUNTER(gap_audits_failed, audits, "outcome=\"failed\"", audits_help),
-        COUNTER(gaps, "frontdesk_gaps_total", "",
-                "Texts that the provider had and the inbox had not: put into the inbound topic"),
+        COUNTER(
+            gaps, "frontdesk_gaps_total", "",
+            "Texts, calls and recordings that the provider had and the inbox had not: put into the "
+            "inbound topic"),
         COUNTER(recordings_kept, recordings, "outcome=\"kept\"", recordings_help),
         COUNTER(recordings_missed, recordings, "outcome=\"missed\"", recordings_help),
         COUNTER(recordings_given_up, recordings, "outcome=\"given_up\"", recordings_help),

@@ -1,60 +1,21 @@
-/* One audit: the channel's row, then page by page of the provider's list: which of its messages the
- * inbox does not know; then their media lists and records, oldest first (the list is newest first),
- * and at the end the job's row. A step that fails ends the run; the job is tried again after a
+/* One audit: the channel's row, then what gap_audit_texts.c or gap_audit_calls.c do with it, and at
+ * the end the job's row. A step that fails ends the run; the job is tried again after a
  * back-off, from the same time on. */
-#include "gap_audit.h"
+#include "gap_audit_inside.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
-#include "base/map.h"
 #include "base/mem.h"
 #include "channel.h"
-#include "contract/event.h"
-#include "contract/twilio_page.h"
 #include "counters.h"
 #include "rest.h"
 #include "service/log.h"
-#include "store/inbox.h"
-#include "store/job.h"
 
 #define AT_WORK_MAX   8
-#define PAGES_MAX     1000
-#define MISSING_MAX   5000               /* texts of one run; older ones are the next run's */
 #define ANSWER_MAX    ((size_t)16 << 20) /* a page of 1,000 messages */
-#define UNIT_MS       10000
 #define BEFORE_MAX_MS (90LL * 24 * 3600 * 1000)
 
-/* The messages of a page that the inbox does not know live in the page's arena. */
-struct page {
-    SLIST_ENTRY(page) link;
-    struct arena *arena;
-};
-
-struct gap_audit {
-    LIST_ENTRY(gap_audit) link;
-    struct gap_audits *all;
-    struct arena *arena;
-    SLIST_HEAD(, page) pages;
-    struct job job;
-    const char *base; /* of the provider's REST interface, without its last slash */
-    char tenant[UUID_TEXT_SIZE], worker[UUID_TEXT_SIZE], channel_text[UUID_TEXT_SIZE];
-    struct delivery_route route;
-    struct channel *channel; /* borrowed: its token */
-    int64_t since_ms;
-    struct http_transfer *transfer;
-    struct twilio_page page;    /* in hand */
-    const char *next_url;       /* of the page after it; NULL: none */
-    struct twilio_list missing; /* what the inbox does not know, of all pages */
-    bool page_kept;             /* some of it are messages of the page in hand */
-    size_t next, injected;
-    int page_count,
-        reports; /* records not yet acknowledged, and one for the step that sends them */
-    bool failed;
-    struct err err; /* why */
-    int64_t retry_after_ms;
-};
 LIST_HEAD(gap_audit_list, gap_audit);
 
 struct gap_audits {
@@ -64,8 +25,15 @@ struct gap_audits {
     bool stopping;
 };
 
-static void ask_page(struct gap_audit *audit, const char *url);
-static void inject_missing(struct gap_audit *audit);
+struct responder *gap_audit_responder(const struct gap_audit *audit)
+{
+    return audit->all->responder;
+}
+
+bool gap_audit_stopping(const struct gap_audit *audit)
+{
+    return audit->all->stopping;
+}
 
 /* ---- the end of a run ---- */
 
@@ -80,6 +48,7 @@ static void drop(struct gap_audit *audit)
         arena_free(&page->arena);
         free(page);
     }
+    map_free(&audit->unknown);
     arena_free(&audit->arena);
     free(audit);
 }
@@ -107,7 +76,7 @@ static void end(struct gap_audit *audit, const char *error, int64_t next_in_ms)
         let_go(audit);
         return;
     }
-    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = ended, .arg = audit};
+    struct pg_unit unit = {.deadline_ms = GAP_AUDIT_UNIT_MS, .done = ended, .arg = audit};
     job_add_end(&unit, audit->arena, &audit->job,
                 &(struct job_end){audit->worker, error, audit->job.now_ms, next_in_ms});
     pg_submit(responder->pg, &unit);
@@ -125,12 +94,12 @@ static void end_well(struct gap_audit *audit)
     metric_add(counters.gap_audits, 1);
     if (audit->injected > 0)
         log_warn("gap_audit.injected", LOG_TEXT("channel", audit->channel_text),
-                 LOG_INT("texts", (int64_t)audit->injected));
+                 LOG_INT("events", (int64_t)audit->injected));
     end(audit, NULL, next_ms(audit));
 }
 
 /* What a person must mend is tried at the usual interval, the rest with a back-off. */
-static void end_badly(struct gap_audit *audit)
+void gap_audit_end_badly(struct gap_audit *audit)
 {
     int64_t wait_ms = rest_back_off_ms((int)(audit->job.tries < 100 ? audit->job.tries : 100));
     if (wait_ms < audit->retry_after_ms)
@@ -145,7 +114,7 @@ static void end_badly(struct gap_audit *audit)
         wait_ms);
 }
 
-static void fail(struct gap_audit *audit, const struct err *err)
+void gap_audit_fail(struct gap_audit *audit, const struct err *err)
 {
     audit->failed = true;
     audit->err = *err;
@@ -153,8 +122,8 @@ static void fail(struct gap_audit *audit, const struct err *err)
 
 /* ---- requests ---- */
 
-static void ask(struct gap_audit *audit, const char *url,
-                void (*done)(void *arg, const struct http_result *result))
+void gap_audit_ask(struct gap_audit *audit, const char *url,
+                   void (*done)(void *arg, const struct http_result *result))
 {
     struct responder *responder = audit->all->responder;
     struct http_call call = {
@@ -170,8 +139,7 @@ static void ask(struct gap_audit *audit, const char *url,
     audit->transfer = http_start(responder->http, &call);
 }
 
-/* 0 when the answer is a 200; else why not. */
-static int check_answer(struct gap_audit *audit, const struct http_result *result, struct err *err)
+int gap_audit_check(struct gap_audit *audit, const struct http_result *result, struct err *err)
 {
     audit->retry_after_ms = http_retry_after_ms(result->retry_after);
     if (result->err != NULL)
@@ -180,17 +148,38 @@ static int check_answer(struct gap_audit *audit, const struct http_result *resul
         return 0;
     bool passes = result->status == 429 || result->status >= 500;
     return err_set(err, passes ? ERR_RETRY_LATER : ERR_PERMANENT, "gap_audit.status",
-                   "the provider's list of messages answered %d", result->status);
+                   "the provider's list answered %d", result->status);
+}
+
+int gap_audit_count_page(struct gap_audit *audit, struct err *err)
+{
+    if (++audit->page_count <= GAP_AUDIT_PAGES_MAX)
+        return 0;
+    return err_set(err, ERR_PERMANENT, "gap_audit.pages", "the list has more than %d pages",
+                   GAP_AUDIT_PAGES_MAX);
+}
+
+bool gap_audit_leaves(struct gap_audit *audit, const struct pg_answer *answer)
+{
+    if (audit->all->responder->retiring)
+        return true; /* the loop is closing: gap_audits_free has the audit */
+    if (answer->err == NULL)
+        return false;
+    gap_audit_fail(audit, answer->err);
+    gap_audit_end_badly(audit);
+    return true;
 }
 
 /* ---- sending what is missing ---- */
 
-static void report_landed(struct gap_audit *audit)
+void gap_audit_landed(struct gap_audit *audit)
 {
     if (--audit->reports > 0)
         return;
     if (audit->failed)
-        end_badly(audit);
+        gap_audit_end_badly(audit);
+    else if (audit->then != NULL && !audit->all->stopping)
+        audit->then(audit);
     else
         end_well(audit);
 }
@@ -199,189 +188,30 @@ static void landed(void *arg, const struct err *err)
 {
     struct gap_audit *audit = arg;
     if (err != NULL)
-        fail(audit, err);
+        gap_audit_fail(audit, err);
     else
         audit->injected++;
     metric_add(counters.gaps, err == NULL);
-    report_landed(audit);
+    gap_audit_landed(audit);
 }
 
-static void inject(struct gap_audit *audit, struct twilio_message *message)
+void gap_audit_produce(struct gap_audit *audit, const struct bus_record *record)
 {
-    struct responder *responder = audit->all->responder;
-    struct bus_record record;
     struct err err;
-    twilio_page_to_event(audit->arena, audit->tenant, audit->route.account_sid, message);
-    sms_received_encode(audit->arena, responder->shared->settings.kafka.topic_prefix, &message->sms,
-                        &record);
     audit->reports++;
-    if (bus_produce(responder->producer, &record, landed, audit, &err) != 0) {
+    if (bus_produce(audit->all->responder->producer, record, landed, audit, &err) != 0) {
         audit->reports--;
-        fail(audit, &err);
+        gap_audit_fail(audit, &err);
     }
-}
-
-static void media_done(void *arg, const struct http_result *result)
-{
-    struct gap_audit *audit = arg;
-    struct twilio_message *message = audit->missing.items[audit->next];
-    struct err err;
-    audit->transfer = NULL;
-    if (check_answer(audit, result, &err) != 0 ||
-        twilio_page_read_media(audit->arena, result->body, result->body_length, audit->base,
-                               &message->sms, &err) != 0) {
-        fail(audit, &err);
-    } else {
-        inject(audit, message);
-        audit->next++;
-    }
-    inject_missing(audit);
-}
-
-static void inject_missing(struct gap_audit *audit)
-{
-    while (!audit->failed && !audit->all->stopping && audit->next < audit->missing.count) {
-        struct twilio_message *message = audit->missing.items[audit->next];
-        if (message->media > 0 && *message->error == '\0') {
-            ask(audit,
-                twilio_page_media_url(audit->arena, audit->base, audit->route.account_sid,
-                                      message->sid),
-                media_done);
-            return;
-        }
-        if (*message->error == '\0')
-            inject(audit, message);
-        else
-            log_warn("gap_audit.unreadable", LOG_TEXT("sid", message->sid),
-                     LOG_TEXT("why", message->error));
-        audit->next++;
-    }
-    report_landed(audit);
-}
-
-/* Oldest first, as they would have come. */
-static void inject_all(struct gap_audit *audit)
-{
-    twilio_list_sort(&audit->missing);
-    audit->reports = 1; /* our own, until all are sent */
-    inject_missing(audit);
-}
-
-/* ---- pages ---- */
-
-static void page_over(struct gap_audit *audit)
-{
-    if (audit->next_url == NULL)
-        inject_all(audit);
-    else if (audit->missing.count < MISSING_MAX)
-        ask_page(audit, audit->next_url);
-    else {
-        struct err err;
-        err_set(&err, ERR_RETRY_LATER, "gap_audit.many", "more than %d texts are missing",
-                MISSING_MAX);
-        fail(audit, &err);
-        inject_all(audit);
-    }
-}
-
-static bool came_in(const struct gap_audit *audit, size_t i)
-{
-    return twilio_page_came_in(&audit->page.messages[i], audit->route.from,
-                               audit->route.account_sid, audit->since_ms);
-}
-
-static void keep_unknown(struct gap_audit *audit, const struct pg_answer *answer)
-{
-    struct map *unknown = map_new();
-    for (int row = 0; row < pg_rows(answer->results, 0); row++)
-        map_put_text(unknown, pg_text(answer->results, 0, row, 0), audit);
-    for (size_t i = 0; i < audit->page.count; i++)
-        if (came_in(audit, i) && map_get_text(unknown, audit->page.messages[i].sid) != NULL) {
-            twilio_list_add(audit->arena, &audit->missing, &audit->page.messages[i]);
-            audit->page_kept = true;
-        }
-    map_free(&unknown);
-}
-
-static void unknown_known(void *arg, const struct pg_answer *answer)
-{
-    struct gap_audit *audit = arg;
-    if (audit->all->responder->retiring)
-        return; /* the loop is closing: gap_audits_free has the audit */
-    if (answer->err != NULL) {
-        fail(audit, answer->err);
-        end_badly(audit);
-        return;
-    }
-    keep_unknown(audit, answer);
-    page_over(audit);
-}
-
-static void take_page(struct gap_audit *audit)
-{
-    struct arena *arena = SLIST_FIRST(&audit->pages)->arena;
-    struct pg_array sids;
-    audit->next_url = audit->page.next != NULL
-                          ? arena_printf(audit->arena, "%s%s", audit->base, audit->page.next)
-                          : NULL;
-    audit->page_kept = false;
-    pg_array_init(&sids);
-    for (size_t i = 0; i < audit->page.count; i++)
-        if (came_in(audit, i))
-            pg_array_add(&sids, audit->page.messages[i].sid);
-    if (sids.count == 0) {
-        page_over(audit);
-    } else {
-        struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = unknown_known, .arg = audit};
-        inbox_add_unknown(&unit, audit->tenant, "sms", pg_array_take(&sids, arena));
-        pg_submit(audit->all->responder->pg, &unit);
-    }
-    pg_array_fini(&sids);
-}
-
-/* The arena of the last page is used again when nothing of it is missing. */
-static struct arena *page_arena(struct gap_audit *audit)
-{
-    struct page *page = SLIST_FIRST(&audit->pages);
-    if (page == NULL || audit->page_kept) {
-        page = xcalloc(1, sizeof *page);
-        page->arena = arena_new();
-        SLIST_INSERT_HEAD(&audit->pages, page, link);
-    }
-    arena_reset(page->arena);
-    return page->arena;
-}
-
-static void page_done(void *arg, const struct http_result *result)
-{
-    struct gap_audit *audit = arg;
-    struct err err;
-    audit->transfer = NULL;
-    if (check_answer(audit, result, &err) != 0 ||
-        twilio_page_read(page_arena(audit), result->body, result->body_length,
-                         audit->route.account_sid, &audit->page, &err) != 0) {
-        fail(audit, &err);
-        end_badly(audit);
-    } else if (++audit->page_count > PAGES_MAX) {
-        err_set(&err, ERR_PERMANENT, "gap_audit.pages", "the list has more than %d pages",
-                PAGES_MAX);
-        fail(audit, &err);
-        end_badly(audit);
-    } else {
-        take_page(audit);
-    }
-}
-
-static void ask_page(struct gap_audit *audit, const char *url)
-{
-    ask(audit, url, page_done);
 }
 
 /* ---- the start of a run ---- */
 
 static int64_t window_start(const struct gap_audit *audit)
 {
-    const int64_t starts_ms[] = {audit->job.since_ms, audit->job.done_ms - JOB_GAP_AUDIT_OVERLAP_MS,
+    const int64_t overlap_ms =
+        audit->calls_end != NULL ? JOB_CALL_AUDIT_OVERLAP_MS : JOB_GAP_AUDIT_OVERLAP_MS;
+    const int64_t starts_ms[] = {audit->job.since_ms, audit->job.done_ms - overlap_ms,
                                  audit->job.now_ms - BEFORE_MAX_MS};
     int64_t latest_ms = starts_ms[0];
     for (size_t i = 1; i < sizeof starts_ms / sizeof starts_ms[0]; i++)
@@ -404,13 +234,8 @@ static void channel_known(void *arg, const struct pg_answer *answer)
     struct responder *responder = audit->all->responder;
     struct delivery_route route;
     struct err err;
-    if (responder->retiring)
-        return; /* the loop is closing: gap_audits_free has the audit */
-    if (answer->err != NULL) {
-        fail(audit, answer->err);
-        end_badly(audit);
+    if (gap_audit_leaves(audit, answer))
         return;
-    }
     if (!delivery_read_channel(answer, &route)) {
         end(audit, NULL, -1); /* removed: tenant apply makes the job due again */
         return;
@@ -418,16 +243,19 @@ static void channel_known(void *arg, const struct pg_answer *answer)
     audit->channel = channels_get(responder->channels, &audit->job.tenant, &route);
     if (audit->channel == NULL) {
         err_set(&err, ERR_PERMANENT, "channel.credentials", "no key opens the channel's token");
-        fail(audit, &err);
-        end_badly(audit);
+        gap_audit_fail(audit, &err);
+        gap_audit_end_badly(audit);
         return;
     }
     copy_route(audit, &route);
+    const bool calls = strcmp(pg_text(answer->results, 0, 0, 7), "voice") == 0;
+    if (calls)
+        audit->calls_end = &audit->calls;
     audit->since_ms = window_start(audit);
-    ask_page(audit, twilio_page_url(audit->arena,
-                                    &(struct twilio_page_query){
-                                        audit->base, audit->route.account_sid, audit->route.from,
-                                        TWILIO_PAGE_TO, audit->since_ms}));
+    if (calls)
+        gap_audit_calls(audit);
+    else
+        gap_audit_texts(audit);
 }
 
 static void start(struct gap_audits *audits, const struct job *job)
@@ -444,7 +272,7 @@ static void start(struct gap_audits *audits, const struct job *job)
     memcpy(audit->worker, worker_id(responder->worker), sizeof audit->worker);
     LIST_INSERT_HEAD(&audits->list, audit, link);
     audits->count++;
-    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = channel_known, .arg = audit};
+    struct pg_unit unit = {.deadline_ms = GAP_AUDIT_UNIT_MS, .done = channel_known, .arg = audit};
     delivery_add_channel(&unit, audit->arena, &job->tenant, &job->subject);
     pg_submit(responder->pg, &unit);
 }
@@ -509,7 +337,7 @@ void gap_audits_stop(struct gap_audits *audits)
         if (audit->reports <= 1)
             drop(audit);
         else
-            report_landed(audit); /* its own report; the others are still to come */
+            gap_audit_landed(audit); /* its own report; the others are still to come */
     }
 }
 

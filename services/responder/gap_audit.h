@@ -1,7 +1,7 @@
-/* The gap audit: asks the provider at intervals which texts came in to each number, and puts what
- * the inbox does not know into the inbound topic, because its webhook was lost on the way. One job
- * per channel (store/job.h). An event keeps its provider's id, so finding it twice, or finding what
- * is merely late, changes nothing. Loop thread. */
+/* The gap audit: asks the provider at intervals which texts, or calls, came in to each number, and
+ * puts what the inbox does not know into the inbound topic, because its webhook was lost on the
+ * way. One job per channel (store/job.h). An event keeps its provider's id, so finding it twice, or
+ * finding what is merely late, changes nothing. Loop thread. */
 #ifndef DESK_RESPONDER_GAP_AUDIT_H
 #define DESK_RESPONDER_GAP_AUDIT_H
 

@@ -5,52 +5,19 @@ import json
 import subprocess
 
 import yaml
-from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from call_records import CALLS, PARTITIONS, Call
-from delivering import QUICK, quiet
+from call_records import Call
+from delivering import quiet
 from harness import CHECKOUT
 from harness.deskctl import FAILED, good, run
 from harness.stops import KILL
 from operating import TENANTS
-from recorded import fetches, leave_message, rest
-from scripted import ENGINE
+from recorded import fetches, kept_bytes, leave_message, rest, row, up, wait_state
 from service import clean_environment
 from tenants import read_document
 
 SHARE = True
 DEADLINE_S = 90
-
-
-def up(desk, count=1, **config):
-    """An engine and so many responders."""
-    wanted = ("recordings", count, tuple(sorted(config.items())))
-    desk.faults("twilio") if desk.installation.twilio else None
-    if getattr(desk, "recording", None) == wanted and len(desk.services) == count + 1 \
-            and all(service.alive() for service in desk.services.values()):
-        return
-    desk.stop()
-    desk.prepare()
-    desk.scripted = desk.responding = None
-    desk.add("engine", 1, {"engine": {**ENGINE, **CALLS}})
-    for number in range(1, count + 1):
-        desk.add("responder", number, {"responder": {**QUICK, **config}})
-    for service in desk.services.values():
-        service.wait_ready()
-    desk.wait(lambda: leaders(desk), 30, "a leader for each partition of voice.stream")
-    desk.recording = wanted
-
-
-def leaders(desk):
-    """Whether a Call can begin to listen: a topic that was just made may have none yet."""
-    listener = Consumer({"bootstrap.servers": desk.servers.kafka.address, "group.id": "leaders"})
-    try:
-        return [listener.get_watermark_offsets(TopicPartition(desk.topic("voice.stream"), part), 5)
-                for part in range(PARTITIONS)]
-    except KafkaException:
-        return None
-    finally:
-        listener.close()
 
 
 def tell(desk, recording, call=None, **more):
@@ -59,28 +26,6 @@ def tell(desk, recording, call=None, **more):
     call.tell("recorded", recording["sid"], recording_sid=recording["sid"], url="https://api.twilio.com/x",
               duration_s=int(recording["duration"]), why="fallback", **more)
     return call
-
-
-def row(desk, recording):
-    """Its row with the task's, or None."""
-    rows = desk.sql("SELECT row_to_json(r)::jsonb || jsonb_build_object('summary', e.summary, 'rota', e.rota,"
-                    " 'reason', e.reason, 'call_back', e.call_back, 'due', j.due_at IS NOT NULL)"
-                    " FROM recordings r JOIN escalations e ON e.tenant_id = r.tenant_id AND e.id = r.id"
-                    " LEFT JOIN jobs j ON j.tenant_id = r.tenant_id AND j.kind = 'recording'"
-                    " AND j.subject = r.id::text WHERE r.recording_sid = %s", recording["sid"])
-    assert len(rows) <= 1, rows
-    return rows[0][0] if rows else None
-
-
-def wait_state(desk, recording, *states, deadline_s=30):
-    desk.wait(lambda: (row(desk, recording) or {}).get("state") in states, deadline_s,
-              lambda: f"the recording to be {states}: {row(desk, recording)}")
-    return row(desk, recording)
-
-
-def kept_bytes(desk, recording):
-    return [bytes(r[0]) for r in desk.sql("SELECT content FROM attachments WHERE channel = 'voice'"
-                                          " AND event_id = %s", recording["sid"])]
 
 
 def show(desk, task):

@@ -318,7 +318,9 @@ static void check_mailboxes(struct doctor *doctor)
 static void check_audit(struct doctor *doctor, const struct admin_job *job)
 {
     struct arena *arena = doctor->desk->arena;
-    const char *name = arena_printf(arena, "gap audit %s", job->address);
+    const bool texts = strcmp(job->channel, "sms") == 0;
+    const char *name = arena_printf(arena, "gap audit %s%s%s", texts ? "" : job->channel,
+                                    texts ? "" : " ", job->address);
     if (job->error != NULL)
         report(doctor, CHECK_FAIL, name,
                arena_printf(arena, "failed %" PRId64 " times: %s", job->tries, job->error),

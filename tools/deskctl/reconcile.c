@@ -1,9 +1,9 @@
-/* `deskctl reconcile`: asks Twilio which messages came in and injects those that no inbox row
- * knows, because a webhook was lost: all pages first, then the oldest first, because a customer's
- * texts are claimed in the order of the topic. While the installation is held (a database that went
- * back) it then waits until all of it is claimed, asks which messages left, and ends the events
- * that were answered before. The event has the MessageSid as its id, like a webhook's, so injecting
- * what arrives by itself after all changes nothing. */
+/* `deskctl reconcile`: asks Twilio which messages (and calls: reconcile_calls.c) came in and
+ * injects those that no inbox row knows, because a webhook was lost: all pages first, then the
+ * oldest first, because a customer's texts are claimed in the order of the topic. While the
+ * installation is held (a database that went back) it then waits until all of it is claimed, asks
+ * which messages left, and ends the events that were answered before. The event has the MessageSid
+ * as its id, like a webhook's, so injecting what arrives by itself after all changes nothing. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -16,6 +16,7 @@
 #include "fetch.h"
 #include "listing.h"
 #include "publish.h"
+#include "reconcile_calls.h"
 #include "store/admin.h"
 #include "store/hold.h"
 #include "store/job.h"
@@ -30,7 +31,7 @@
 struct reconcile {
     struct desk *desk;
     struct fetch *fetch;
-    struct bus_producer *producer; /* opened with the first message to inject */
+    struct bus_producer *producer, *calls; /* opened with the first message or call to inject */
     struct table *table;
     bool execute, whole; /* whole: every number of every tenant */
     int64_t now_ms, since_ms, wait_ms;
@@ -240,15 +241,41 @@ static int settle_number(struct reconcile *r, const struct number *number,
     return 0;
 }
 
+/* Of a number for calls: what came in alone, for nothing of a call is answered later. */
+static int settle_calls(struct reconcile *r, const struct number *number, struct err *err)
+{
+    struct reconcile_calls calls = {
+        .desk = r->desk,
+        .fetch = r->fetch,
+        .producer = &r->calls,
+        .table = r->table,
+        .base = r->base,
+        .channel = number->channel,
+        .token = number->token,
+        .since_ms = window_start(r, &number->window, &came_in) -
+                    (r->hold.released ? 0 : JOB_CALL_AUDIT_OVERLAP_MS),
+        .arrived_ms = number->window.arrived_ms,
+        .execute = r->execute,
+    };
+    int result = reconcile_calls(&calls, err);
+    r->seen += calls.seen;
+    r->missing += calls.missing;
+    r->failed += calls.failed;
+    r->foreign += calls.foreign;
+    return result;
+}
+
 static int reconcile_channel(struct reconcile *r, const struct tenant_channel *channel,
                              const struct direction *direction, struct err *err)
 {
     struct number number = {.channel = channel};
-    if (channel->removed)
+    const bool is_voice = strcmp(channel->kind, "voice") == 0;
+    if (channel->removed || (is_voice ? direction->outgoing : strcmp(channel->kind, "sms") != 0))
         return 0;
     int result = open_number(r, &number, err);
     if (result == 0)
-        result = settle_number(r, &number, direction, err);
+        result =
+            is_voice ? settle_calls(r, &number, err) : settle_number(r, &number, direction, err);
     secret_free(&number.token);
     return result;
 }
@@ -277,8 +304,7 @@ static void reconcile_tenants(struct reconcile *r, const struct tenant_row *rows
     struct err err;
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < rows[i].channel_count; j++)
-            if (strcmp(rows[i].channels[j].kind, "sms") == 0 &&
-                reconcile_channel(r, &rows[i].channels[j], direction, &err) != 0) {
+            if (reconcile_channel(r, &rows[i].channels[j], direction, &err) != 0) {
                 desk_rollback(r->desk);
                 desk_note("%s %s: %s (%s)", rows[i].name, rows[i].channels[j].address, err.message,
                           err.code);
@@ -370,8 +396,8 @@ static void note_settled(const struct reconcile *r, bool complete)
 static int finish(struct reconcile *r, bool complete)
 {
     int code = desk_print_table(r->desk, r->table, "nothing is missing");
-    desk_note("%zu inbound messages looked at, %zu %s, %zu problems", r->seen, r->missing,
-              r->execute ? "injected" : "missing", r->failed);
+    desk_note("%zu inbound messages, calls and recordings looked at, %zu %s, %zu problems", r->seen,
+              r->missing, r->execute ? "injected" : "missing", r->failed);
     if (r->foreign > 0)
         desk_note("%zu texts were left alone: they came before the number was the tenant's",
                   r->foreign);
@@ -431,6 +457,7 @@ static int run(struct desk *desk, const struct words *words)
     }
     fetch_free(&r.fetch);
     bus_producer_close(&r.producer, 0);
+    bus_producer_close(&r.calls, 0);
     return finish(&r, complete);
 }
 
@@ -443,9 +470,11 @@ static const struct option options[] = {
 };
 
 const struct command command_reconcile[] = {
-    {"reconcile", "", "find texts that the provider has and the inbox has not",
-     "Lists the inbound messages of each number at the provider. What no inbox row knows is put\n"
-     "into the inbound topic with its usual id; nothing is answered twice. Texts older than the\n"
+    {"reconcile", "",
+     "find texts, calls and recordings that the provider has and the inbox has not",
+     "Lists the inbound messages, calls and recordings of each number at the provider. What no\n"
+     "inbox row knows is put into the inbound topic with its usual id; nothing is answered twice,\n"
+     "and a call that reached nobody becomes a task for people. Texts older than the\n"
      "answer-by time (24 h) are stored and listed, not answered; what came before the number was\n"
      "the tenant's is left alone.\n\n"
      "While the installation is held (a database that was restored; docs/PROTOCOL.md, Restore) it\n"

@@ -12,6 +12,7 @@
 #include "stands/lib/ids.h"
 #include "stands/twilio/calls.h"
 #include "stands/twilio/events.h"
+#include "stands/twilio/list.h"
 #include "stands/twilio/progress.h"
 
 enum {
@@ -189,6 +190,12 @@ static void list(struct twilio *twilio, struct stand_call *request, const struct
     const struct twilio_request *parsed = request->parsed;
     const struct recordings *recordings = twilio->calls->recordings;
     const char *call_sid = call ? call->sid : stand_form_get(&parsed->form, "CallSid");
+    const char *since = stand_form_get(&parsed->form, "DateCreated>");
+    int64_t since_ms = INT64_MIN, until_ms;
+    if (since && list_parse_date(since, &since_ms, &until_ms) != 0) {
+        twilio_fail(request, 400, 20001, NULL);
+        return;
+    }
     struct stand_buf out;
     size_t found = 0;
     stand_buf_init(&out, ANSWER_MAX);
@@ -196,6 +203,7 @@ static void list(struct twilio *twilio, struct stand_call *request, const struct
     for (size_t i = recordings->count; i > 0 && found < 1000; i--) {
         const struct recording *recording = recordings->list[i - 1];
         if (recording->account != account || recording->deleted ||
+            (int64_t)recording->started_ms < since_ms ||
             (call_sid && strcmp(call_sid, recording->call_sid) != 0))
             continue;
         stand_buf_puts(&out, found++ ? "," : "");

@@ -1,0 +1,57 @@
+/* Twilio's lists of calls and of recordings as JSON, and the events that a lost webhook of theirs
+ * would have been: for deskctl reconcile and the responder's gap audit. No network. Any thread.
+ * Source: Twilio's "Call resource" and "Recordings resource". */
+#ifndef DESK_CONTRACT_TWILIO_CALLS_H
+#define DESK_CONTRACT_TWILIO_CALLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "bus/bus.h"
+
+enum twilio_calls_kind { TWILIO_CALLS, TWILIO_RECORDINGS };
+
+/* A call that came in and is over, or a message that was left in one. */
+struct twilio_listed {
+    enum twilio_calls_kind kind;
+    const char *sid, *call_sid; /* the same of a call */
+    const char *event_id;       /* of the event that tells of it */
+    int64_t began_ms, at_ms;    /* at_ms: the event's time; of a call its end */
+    const char *from, *to;      /* of a call */
+    const char *status;
+    int64_t duration_s;
+    const char *error; /* why it cannot be an event: "" if it can */
+    struct twilio_listed *next;
+};
+
+struct twilio_calls_page {
+    struct twilio_listed *first; /* in the order of the list: the newest first */
+    const char *next;            /* path of the next page, starting with "/", NULL at the end */
+};
+
+/* Address of the first page since the day of since_ms: calls to the number; recordings of the whole
+ * account, for Twilio knows no other filter. In the arena. */
+struct twilio_calls_query {
+    const char *base, *account_sid, *number;
+    enum twilio_calls_kind kind;
+    int64_t since_ms;
+};
+const char *twilio_calls_url(struct arena *arena, const struct twilio_calls_query *query);
+
+/* Reads a page: of calls those that came in to the number, were answered and are over; of
+ * recordings those that Record made and that can be fetched; what began before since_ms is left
+ * out. PERMANENT "twilio.page" if it is none, or if its next page is outside the account. */
+int twilio_calls_read(struct arena *arena, const char *bytes, size_t length,
+                      const struct twilio_calls_query *query, struct twilio_calls_page *page,
+                      struct err *err);
+
+/* What is published of it: `desk.voice.ended` (found) of a call; `desk.voice.recorded` of a
+ * recording of that call. Under the id that the webhook's event had. */
+void twilio_calls_encode(struct arena *arena, const char *prefix, const char *tenant,
+                         const char *account_sid, const struct twilio_listed *call,
+                         const struct twilio_listed *recording, struct bus_record *record);
+
+#endif

@@ -1,0 +1,174 @@
+/* The calls of a number: all pages of its calls, then of the account's recordings, of which those
+ * count that were left in one of these calls. What the inbox does not know is published, the
+ * recordings first, so that a call that left one is no missed call: the ends when all recordings
+ * are confirmed. Of each the oldest first. */
+#include "gap_audit_inside.h"
+
+#include <string.h>
+
+#include "service/log.h"
+#include "store/inbox.h"
+#include "store/voice.h"
+
+static void ask_page(struct gap_audit *audit, const char *url);
+
+static struct twilio_calls_query query_of(const struct gap_audit *audit)
+{
+    const bool recordings = audit->calls_end != NULL && audit->unknown != NULL;
+    return (struct twilio_calls_query){audit->base, audit->route.account_sid, audit->route.from,
+                                       recordings ? TWILIO_RECORDINGS : TWILIO_CALLS,
+                                       audit->since_ms};
+}
+
+/* ---- publishing ---- */
+
+static struct twilio_listed *turned(struct twilio_listed *list)
+{
+    struct twilio_listed *oldest = NULL, *next;
+    for (; list != NULL; list = next) {
+        next = list->next;
+        list->next = oldest;
+        oldest = list;
+    }
+    return oldest;
+}
+
+static void inject(struct gap_audit *audit, const struct twilio_listed *call,
+                   const struct twilio_listed *recording)
+{
+    const struct twilio_listed *told = recording != NULL ? recording : call;
+    struct bus_record record;
+    if (*told->error != '\0' || *call->error != '\0')
+        log_warn("gap_audit.unreadable", LOG_TEXT("sid", told->sid),
+                 LOG_TEXT("why", *told->error != '\0' ? told->error : call->error));
+    else if (!audit->failed && map_get_text(audit->unknown, told->event_id) != NULL) {
+        twilio_calls_encode(audit->arena,
+                            gap_audit_responder(audit)->shared->settings.kafka.topic_prefix,
+                            audit->tenant, audit->route.account_sid, call, recording, &record);
+        gap_audit_produce(audit, &record);
+    }
+}
+
+/* The list is the account's: those that were left in other calls are not this number's. */
+static void inject_recordings(struct gap_audit *audit)
+{
+    struct map *calls = map_new();
+    for (struct twilio_listed *call = audit->calls; call != NULL; call = call->next)
+        map_put_text(calls, call->sid, call);
+    for (struct twilio_listed *one = audit->recordings; one != NULL; one = one->next) {
+        const struct twilio_listed *call = map_get_text(calls, one->call_sid);
+        if (call != NULL)
+            inject(audit, call, one);
+    }
+    map_free(&calls);
+}
+
+static void inject_ends(struct gap_audit *audit)
+{
+    audit->reports = 1; /* our own, until all are sent */
+    audit->then = NULL;
+    for (struct twilio_listed *call = audit->calls; call != NULL; call = call->next)
+        inject(audit, call, NULL);
+    gap_audit_landed(audit);
+}
+
+/* An end must not be there when its call's recording got lost on the way. */
+static void inject_all(struct gap_audit *audit)
+{
+    audit->calls = turned(audit->calls);
+    audit->recordings = turned(audit->recordings);
+    audit->reports = 1;
+    audit->then = inject_ends;
+    inject_recordings(audit);
+    gap_audit_landed(audit);
+}
+
+/* ---- what is known ---- */
+
+static void unknown_known(void *arg, const struct pg_answer *answer)
+{
+    struct gap_audit *audit = arg;
+    if (gap_audit_leaves(audit, answer))
+        return;
+    for (int row = 0; row < pg_rows(answer->results, 0); row++)
+        map_put_text(audit->unknown,
+                     arena_printf(audit->arena, "%s:ended", pg_text(answer->results, 0, row, 0)),
+                     audit);
+    for (int row = 0; row < pg_rows(answer->results, 1); row++)
+        map_put_text(audit->unknown, pg_text(answer->results, 1, row, 0), audit);
+    inject_all(audit);
+}
+
+static const char *sids_of(struct gap_audit *audit, const struct twilio_listed *list,
+                           int64_t before_ms)
+{
+    struct pg_array sids;
+    pg_array_init(&sids);
+    for (; list != NULL; list = list->next)
+        if (*list->error == '\0' && list->at_ms <= before_ms)
+            pg_array_add(&sids, list->sid);
+    const char *literal = pg_array_take(&sids, audit->arena);
+    pg_array_fini(&sids);
+    return literal;
+}
+
+static void ask_unknown(struct gap_audit *audit)
+{
+    struct pg_unit unit = {.deadline_ms = GAP_AUDIT_UNIT_MS, .done = unknown_known, .arg = audit};
+    struct responder *responder = gap_audit_responder(audit);
+    const int64_t told_ms = audit->job.now_ms - responder->shared->settings.call_audit_after_ms;
+    voice_add_unknown(&unit, audit->tenant, sids_of(audit, audit->calls, told_ms));
+    inbox_add_unknown(&unit, audit->tenant, "voice", sids_of(audit, audit->recordings, INT64_MAX));
+    pg_submit(responder->pg, &unit);
+}
+
+/* ---- pages ---- */
+
+/* Without calls nothing was left in them. */
+static void list_over(struct gap_audit *audit)
+{
+    const bool was_calls = audit->unknown == NULL;
+    if (was_calls)
+        audit->unknown = map_new();
+    if (audit->calls == NULL || !was_calls) {
+        ask_unknown(audit);
+        return;
+    }
+    audit->calls_end = &audit->recordings;
+    const struct twilio_calls_query query = query_of(audit);
+    ask_page(audit, twilio_calls_url(audit->arena, &query));
+}
+
+static void page_done(void *arg, const struct http_result *result)
+{
+    struct gap_audit *audit = arg;
+    const struct twilio_calls_query query = query_of(audit);
+    struct twilio_calls_page page;
+    struct err err;
+    audit->transfer = NULL;
+    if (gap_audit_check(audit, result, &err) != 0 ||
+        twilio_calls_read(audit->arena, result->body, result->body_length, &query, &page, &err) !=
+            0 ||
+        gap_audit_count_page(audit, &err) != 0) {
+        gap_audit_fail(audit, &err);
+        gap_audit_end_badly(audit);
+        return;
+    }
+    for (*audit->calls_end = page.first; *audit->calls_end != NULL;)
+        audit->calls_end = &(*audit->calls_end)->next;
+    if (page.next != NULL)
+        ask_page(audit, arena_printf(audit->arena, "%s%s", audit->base, page.next));
+    else
+        list_over(audit);
+}
+
+static void ask_page(struct gap_audit *audit, const char *url)
+{
+    gap_audit_ask(audit, url, page_done);
+}
+
+void gap_audit_calls(struct gap_audit *audit)
+{
+    const struct twilio_calls_query query = query_of(audit);
+    ask_page(audit, twilio_calls_url(audit->arena, &query));
+}

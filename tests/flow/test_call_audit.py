@@ -1,0 +1,123 @@
+"""Calls and recordings that the provider has and the desk has not, because nothing could tell of them: the gap
+audit and `deskctl reconcile` find them, once, and people are told."""
+
+from call_records import Call
+from delivering import quiet
+from operating import DIFFERENT, OK, expect, good
+from recorded import audits, call_in, fetches, kept_bytes, tasks, up, wait_state
+
+SHARE = True
+DEADLINE_S = 90
+MISSED = "Somebody called while the desk could hear nothing, and left no message."
+
+
+def begin(desk, count=1):
+    up(desk, count, gap_audit_every_ms=3600000, call_audit_after_ms=0)
+    audits(desk)
+    audit_now(desk)
+    wait_audited(desk)  # the next one is an hour away, or when a test wants it
+
+
+def audit_job(desk):
+    """The job of tenant 0's number for calls; its process is that of the worker that has it, or None."""
+    return desk.value(
+        "SELECT row_to_json(x) FROM (SELECT j.*, (SELECT w.process FROM workers w WHERE w.id = j.worker) AS process"
+        " FROM jobs j JOIN channels c ON c.tenant_id = j.tenant_id AND c.id::text = j.subject"
+        " WHERE j.kind = 'gap_audit' AND c.kind = 'voice' AND c.address = %s) x",
+        desk.tenants[0]["numbers"]["sms"])
+
+
+def audit_now(desk):
+    desk.sql("UPDATE jobs SET due_at = clock_timestamp(), last_done_at = NULL, tries = 0 WHERE id = %s::uuid",
+             audit_job(desk)["id"])
+
+
+def wait_audited(desk):
+    desk.wait(lambda: audit_job(desk)["last_done_at"] and not audit_job(desk)["worker"], 20,
+              lambda: f"the audit to be over: {audit_job(desk)}")
+
+
+def ids(desk, call_sid):
+    return [record.headers["ce_id"].decode() for record in desk.kafka_records("inbound.voice")
+            if record.value and record.json()["call_sid"] == call_sid]
+
+
+def test_what_nobody_told_is_found_once(desk):
+    begin(desk)
+    talker, left, recording = call_in(desk, "please call me back")
+    silent, missed, _ = call_in(desk)
+    audit_now(desk)
+    known = wait_state(desk, {"sid": recording}, "kept")
+    assert known["call_back"] == talker and len(kept_bytes(desk, {"sid": recording})) == 1
+    desk.wait(lambda: tasks(desk, silent), 20, "the missed call")
+    assert tasks(desk, silent) == [(MISSED, False)]
+    wait_audited(desk)
+    desk.wait(lambda: desk.value("SELECT ended_at IS NOT NULL FROM channel_sessions WHERE call_sid = %s", left), 20,
+              "the end of the other call")
+    assert [has for _, has in tasks(desk, talker)] == [True], tasks(desk, talker)
+    assert ids(desk, left) == [recording, f"{left}:ended"] and ids(desk, missed) == [f"{missed}:ended"]
+    audit_now(desk)
+    wait_audited(desk)
+    assert len(ids(desk, left)) == 2 and len(ids(desk, missed)) == 1
+    assert len(fetches(desk, {"sid": recording})) == 1
+
+
+def test_an_end_that_was_lost_is_no_missed_call(desk):
+    """The desk has talked to the caller: only the call's end is told."""
+    begin(desk)
+    caller, sid, _ = call_in(desk)
+    call = Call(desk)
+    call.sid, call.customer.address = sid, caller
+    call.setup()
+    nonce = call.prompt()
+    call.pump(lambda: call.over and nonce in call.said, 20, "the answer")
+    assert call.session()["ended_at"] is None
+    audit_now(desk)
+    desk.wait(lambda: call.session()["ended_at"], 20, "the end of the call")
+    assert tasks(desk, caller) == []
+    call.close()
+
+
+def test_reconcile_finds_them(desk):
+    begin(desk)
+    talker, left, recording = call_in(desk, "please call me back")
+    silent, missed, _ = call_in(desk)
+    name = desk.tenants[0]["name"]
+    rows = expect(DIFFERENT, desk, "reconcile", "--tenant", name, "--json").json()
+    assert {row["sid"] for row in rows} >= {left, recording, missed}, rows
+    assert {row["outcome"] for row in rows} == {"missing"} and not tasks(desk, silent)
+    rows = good(desk, "reconcile", "--tenant", name, "--execute", "--json").json()
+    assert {row["outcome"] for row in rows} == {"injected"}, rows
+    wait_state(desk, {"sid": recording}, "kept")
+    desk.wait(lambda: tasks(desk, silent), 20, "the missed call")
+    desk.wait(lambda: expect_nothing(desk, name), 20, "all of it to be known")
+    assert tasks(desk, silent) == [(MISSED, False)] and len(tasks(desk, talker)) == 1
+
+
+def expect_nothing(desk, name):
+    return good(desk, "reconcile", "--tenant", name, "--execute", "--json").json() == []
+
+
+def test_of_a_dead_responder_is_followed(desk):
+    begin(desk, 2)
+    _, _, recording = call_in(desk, "please call me back")
+    desk.faults("twilio", {"method": "GET", "path": "Recordings.json", "count": 1, "action": {"type": "hang"}})
+    audit_now(desk)
+    holder = desk.wait(lambda: desk.fired("twilio")[0]["fired"] and audit_job(desk)["process"], 20,
+                       "a responder to have the job")
+    desk.kill(holder.split("/")[0])
+    wait_state(desk, {"sid": recording}, "kept", deadline_s=40)
+    desk.recording = None
+    desk.faults("twilio")
+    desk.revive(("responder",))
+
+
+def test_what_the_provider_refuses_is_tried_again(desk):
+    begin(desk)
+    _, _, recording = call_in(desk, "please call me back")
+    desk.faults("twilio", {"method": "GET", "path": "Calls.json", "count": 1, "action": {"type": "status", "status": 503}},
+                {"method": "GET", "path": "Recordings.json", "count": 1, "action": {"type": "cut"}})
+    audit_now(desk)
+    wait_state(desk, {"sid": recording}, "kept", deadline_s=40)
+    desk.faults("twilio")
+    assert len(quiet(desk, 1, lambda: kept_bytes(desk, {"sid": recording}))) == OK + 1

@@ -1,0 +1,164 @@
+/* Unit tests of Twilio's lists of calls and recordings: the addresses asked for, what counts,
+ * hostile pages, and the events that are made of them. */
+#include "contract/twilio_calls.h"
+
+#include <CUnit/Basic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "contract/voice.h"
+
+#define ACCOUNT   "AC00000000000000000000000000000101"
+#define CALL      "CA00000000000000000000000000000301"
+#define RECORDING "RE00000000000000000000000000000401"
+#define TENANT    "018f9c3e-2b7a-7c1d-9e4f-5a6b7c8d9e0f"
+#define SINCE_MS  1795424887000 /* 2026-11-23 09:08:07 UTC */
+#define DAY       "Mon, 23 Nov 2026 "
+
+static struct arena *arena;
+static const struct twilio_calls_query calls = {"https://api.twilio.com", ACCOUNT, "+15550002222",
+                                                TWILIO_CALLS, SINCE_MS};
+static const struct twilio_calls_query recordings = {"https://api.twilio.com", ACCOUNT,
+                                                     "+15550002222", TWILIO_RECORDINGS, SINCE_MS};
+
+static const char *call_json(const char *sid, const char *direction, const char *to,
+                             const char *status, const char *start)
+{
+    return arena_printf(arena,
+                        "{\"sid\":\"%s\",\"from\":\"+15550001111\",\"to\":\"%s\",\"status\":\"%s\","
+                        "\"direction\":\"%s\",\"duration\":\"34\",\"start_time\":\"" DAY
+                        "%s +0000\","
+                        "\"end_time\":\"" DAY "09:09:00 +0000\"}",
+                        sid, to, status, direction, start);
+}
+
+static struct twilio_listed *read_items(const struct twilio_calls_query *query, const char *items,
+                                        const char *next)
+{
+    struct twilio_calls_page page = {.first = NULL};
+    struct err err;
+    const char *text =
+        arena_printf(arena, "{\"%s\":[%s],\"next_page_uri\":%s}",
+                     query->kind == TWILIO_CALLS ? "calls" : "recordings", items, next);
+    CU_ASSERT_EQUAL_FATAL(twilio_calls_read(arena, text, strlen(text), query, &page, &err), 0);
+    return page.first;
+}
+
+static void test_urls(void)
+{
+    CU_ASSERT_STRING_EQUAL(twilio_calls_url(arena, &calls),
+                           "https://api.twilio.com/2010-04-01/Accounts/" ACCOUNT
+                           "/Calls.json?PageSize=1000&To=%2B15550002222&StartTime%3E=2026-11-23");
+    CU_ASSERT_STRING_EQUAL(twilio_calls_url(arena, &recordings),
+                           "https://api.twilio.com/2010-04-01/Accounts/" ACCOUNT
+                           "/Recordings.json?PageSize=1000&DateCreated%3E=2026-11-23");
+}
+
+/* Answered, over, to this number, and not from before. */
+static void test_which_calls_count(void)
+{
+    const char *ours = "+15550002222", *start = "09:08:30";
+    const struct twilio_listed *list =
+        read_items(&calls,
+                   arena_printf(arena, "%s,%s,%s,%s,%s,%s",
+                                call_json(CALL, "inbound", ours, "completed", start),
+                                call_json(CALL, "outbound-api", ours, "completed", start),
+                                call_json(CALL, "inbound", "+15550009999", "completed", start),
+                                call_json(CALL, "inbound", ours, "in-progress", start),
+                                call_json(CALL, "inbound", ours, "busy", start),
+                                call_json(CALL, "inbound", ours, "completed", "09:08:06")),
+                   "null");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(list);
+    CU_ASSERT_PTR_NULL(list->next);
+    CU_ASSERT_STRING_EQUAL(list->event_id, CALL ":ended");
+    CU_ASSERT_EQUAL(list->duration_s, 34);
+    CU_ASSERT_EQUAL(list->at_ms, SINCE_MS + 53000);
+    CU_ASSERT_STRING_EQUAL(list->error, "");
+}
+
+static void test_which_recordings_count(void)
+{
+    static const char row[] =
+        "{\"sid\":\"" RECORDING "\",\"call_sid\":\"" CALL "\",\"status\":\"%s\",\"source\":\"%s\","
+        "\"duration\":\"7\",\"start_time\":\"" DAY "09:08:30 +0000\"}";
+    char first[400], second[400], third[400];
+    snprintf(first, sizeof first, row, "completed", "DialVerb");
+    snprintf(second, sizeof second, row, "processing", "RecordVerb");
+    snprintf(third, sizeof third, row, "completed", "RecordVerb");
+    const struct twilio_listed *list =
+        read_items(&recordings, arena_printf(arena, "%s,%s,%s", first, second, third), "null");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(list);
+    CU_ASSERT_PTR_NULL(list->next);
+    CU_ASSERT_STRING_EQUAL(list->event_id, RECORDING);
+    CU_ASSERT_STRING_EQUAL(list->call_sid, CALL);
+}
+
+static void test_events(void)
+{
+    struct twilio_listed *call = read_items(
+        &calls, call_json(CALL, "inbound", "+15550002222", "completed", "09:08:30"), "null");
+    const struct twilio_listed recording = {.kind = TWILIO_RECORDINGS,
+                                            .sid = RECORDING,
+                                            .call_sid = CALL,
+                                            .event_id = RECORDING,
+                                            .at_ms = SINCE_MS,
+                                            .duration_s = 7};
+    struct bus_record record;
+    struct voice_ended ended;
+    struct voice_recorded recorded;
+    struct err err;
+    twilio_calls_encode(arena, "desk.", TENANT, ACCOUNT, call, NULL, &record);
+    CU_ASSERT_EQUAL_FATAL(voice_ended_decode(arena, &record, &ended, &err), 0);
+    CU_ASSERT_TRUE(ended.found);
+    CU_ASSERT_EQUAL(ended.reason, VOICE_COMPLETED);
+    CU_ASSERT_STRING_EQUAL(ended.event.id, CALL ":ended");
+    CU_ASSERT_STRING_EQUAL(ended.call.from, "+15550001111");
+    twilio_calls_encode(arena, "desk.", TENANT, ACCOUNT, call, &recording, &record);
+    CU_ASSERT_EQUAL_FATAL(voice_recorded_decode(arena, &record, &recorded, &err), 0);
+    CU_ASSERT_STRING_EQUAL(recorded.event.id, RECORDING);
+    CU_ASSERT_STRING_EQUAL(recorded.call.call_sid, CALL);
+    CU_ASSERT_EQUAL(recorded.duration_s, 7);
+}
+
+static void test_hostile(void)
+{
+    static const char *const pages[] = {
+        "",
+        "[]",
+        "{}",
+        "{\"calls\":{}}",
+        "{\"recordings\":[]}",
+        "{\"calls\":[],\"next_page_uri\":\"/2010-04-01/Accounts/AC2/Calls.json?Page=1\"}",
+        "{\"calls\":[],\"next_page_uri\":\"https://evil.example/Calls.json?Page=1\"}"};
+    struct twilio_calls_page page;
+    struct err err;
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+        CU_ASSERT_EQUAL(twilio_calls_read(arena, pages[i], strlen(pages[i]), &calls, &page, &err),
+                        -1);
+        CU_ASSERT_STRING_EQUAL(err.code, "twilio.page");
+    }
+    const struct twilio_listed *list =
+        read_items(&calls, call_json("CAx", "inbound", "+15550002222", "completed", "09:08:30"),
+                   "\"/2010-04-01/Accounts/" ACCOUNT "/Calls.json?Page=1\"");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(list);
+    CU_ASSERT_STRING_EQUAL(list->error, "its sid is none");
+    CU_ASSERT_PTR_NULL(read_items(&calls, "1,null,{},[]", "null"));
+}
+
+int main(void)
+{
+    arena = arena_new();
+    if (CU_initialize_registry() != CUE_SUCCESS)
+        return 1;
+    CU_pSuite suite = CU_add_suite("twilio_calls", NULL, NULL);
+    CU_add_test(suite, "urls", test_urls);
+    CU_add_test(suite, "which_calls_count", test_which_calls_count);
+    CU_add_test(suite, "which_recordings_count", test_which_recordings_count);
+    CU_add_test(suite, "events", test_events);
+    CU_add_test(suite, "hostile", test_hostile);
+    CU_basic_run_tests();
+    unsigned failures = CU_get_number_of_failures();
+    CU_cleanup_registry();
+    arena_free(&arena);
+    return failures == 0 ? 0 : 1;
+}
