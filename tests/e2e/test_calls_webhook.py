@@ -7,6 +7,7 @@ from callers import (ANSWER, BYE, FAST, HELLO, PHONE, Caller, answer_to, never_s
 from harness import oracle
 from harness.standstill import Standstill
 from operating import good, tenant_file
+from recorded import kept_bytes, rest, wait_state
 
 SHARE = True
 DEADLINE_S = 120
@@ -151,7 +152,7 @@ def test_model_down(desk):
 
 
 def test_all_engines_frozen(desk):
-    """A voice in time, a message that is taken, and a task when the engines are back."""
+    """A voice in time, a message that is taken, and when the engines are back a task, and the message fetched."""
     webhooks(desk)
     with Standstill() as still:
         call = Caller(desk, [HELLO, {"silence": 1000}, say("Is anybody there?"),
@@ -169,6 +170,10 @@ def test_all_engines_frozen(desk):
     assert PHONE["fallback"] in story.heard() and story.of("recording"), story.heard()
     desk.wait(lambda: tasks(desk, call), 30, lambda: f"a task; {call.rows()}")
     assert [reason for reason, _ in tasks(desk, call)] == ["message"], tasks(desk, call)
+    recording, = rest(desk, f"Calls/{call.sid}/Recordings.json")["recordings"]
+    assert wait_state(desk, recording, "kept")["call_back"] == call.caller
+    content, = kept_bytes(desk, recording)
+    assert content.startswith(b"RIFF"), content[:8]
     call.wait_ended()
 
 
