@@ -231,8 +231,8 @@ const char *inbox_number(struct arena *arena, int64_t value)
     return arena_printf(arena, "%lld", (long long)value);
 }
 
-static void add_codes(struct pg_unit *unit, struct arena *arena, const char *claim,
-                      const struct inbox_event *events, size_t count)
+size_t inbox_add_codes(struct pg_unit *unit, struct arena *arena, const char *claim,
+                       const struct inbox_event *events, size_t count, struct rota_code **out)
 {
     struct rota_code *codes = NULL; /* most claims have none */
     size_t used = 0;
@@ -242,10 +242,10 @@ static void add_codes(struct pg_unit *unit, struct arena *arena, const char *cla
         if (codes == NULL)
             codes = arena_alloc(arena, (count - i) * sizeof *codes);
         codes[used++] = (struct rota_code){.tenant = events[i].tenant,
+                                           .channel = events[i].channel,
                                            .provider_id = events[i].provider_id,
                                            .address = events[i].address,
                                            .code = events[i].code,
-                                           .session = events[i].session,
                                            .message = uuid_new(),
                                            .delivery = uuid_new(),
                                            .audit = uuid_new(),
@@ -253,6 +253,8 @@ static void add_codes(struct pg_unit *unit, struct arena *arena, const char *cla
     }
     if (used > 0)
         rota_add_replies(unit, arena, claim, codes, used);
+    *out = codes;
+    return used;
 }
 
 void inbox_add_claim(struct pg_unit *unit, struct arena *arena, const char *worker,
@@ -282,7 +284,8 @@ void inbox_add_claim(struct pg_unit *unit, struct arena *arena, const char *work
                                c.channel, NULL});
     inbox_add(unit, inbox_report_sql,
               (const char *[]){claim, c.tenant, c.provider_id, worker, c.channel, NULL});
-    add_codes(unit, arena, claim, events, count);
+    struct rota_code *codes;
+    inbox_add_codes(unit, arena, claim, events, count, &codes);
 }
 
 bool inbox_read_answer(const struct pg_answer *answer, int row, struct rota_answer *out)

@@ -27,7 +27,7 @@ enum inbox_consent {
 
 struct inbox_event {
     const char *tenant;      /* uuid text */
-    const char *channel;     /* "sms" or "voice" */
+    const char *channel;     /* "sms", "voice" or "mail" */
     const char *provider_id; /* MessageSid; of a call what its record is known by (VOICE.md) */
     const char *sender;      /* our number */
     const char *address;     /* the customer's */

@@ -154,6 +154,10 @@ extern const char inbox_report_sql[];
 /* Adds the statement with these parameters, the last one NULL; returns it, for more. */
 struct pg_statement *inbox_add(struct pg_unit *unit, const char *sql, const char *const *params);
 
+/* Adds, behind a claim, what its codes of a rota do (rota_reply.h); returns how many there are. */
+size_t inbox_add_codes(struct pg_unit *unit, struct arena *arena, const char *claim,
+                       const struct inbox_event *events, size_t count, struct rota_code **codes);
+
 /* A number as a parameter, in the arena. */
 const char *inbox_number(struct arena *arena, int64_t value);
 

@@ -4,7 +4,10 @@
 #include "store/inbox_mail.h"
 
 #include "store/columns.h"
+#include "store/delivery_mail.h"
 #include "store/inbox_inside.h"
+
+#define ANSWERS_STATEMENT 7 /* behind the claim's own, if it has codes */
 
 #define NIL "'00000000-0000-0000-0000-000000000000'::uuid"
 
@@ -74,6 +77,7 @@ static const char insert_sql[] =
     " WHEN event_time < clock_timestamp() - $14::bigint * interval '1 ms' THEN 'late'"
     " WHEN EXISTS (SELECT FROM channels o WHERE o.kind = 'mail' AND o.address = f.address"
     " AND o.removed_at IS NULL) THEN 'loop'"
+    " WHEN " ROTA_THREAD_SQL " THEN 'rota'"
     " WHEN $16::bigint > 0 AND " LOOP_SQL " THEN 'loop' END AS ends FROM found f),"
     " made AS (INSERT INTO inbox_events (tenant_id, channel, provider_id, session_id, message_id,"
     " address_hash, content_hash, state, reason, claim_id, event_time, settled_at, traceparent)"
@@ -170,6 +174,19 @@ static void add_mails(struct pg_unit *unit, struct arena *arena, const char *cla
     columns_add(statement, arena, mails, members, COLUMNS(members));
 }
 
+/* Each answer is a mail in the thread of the one that it answers. */
+static void add_answers(struct pg_unit *unit, struct arena *arena, const char *claim,
+                        const struct inbox_event *events, size_t count)
+{
+    struct rota_code *codes = NULL;
+    size_t used = inbox_add_codes(unit, arena, claim, events, count, &codes);
+    struct delivery_mail_of *made = arena_alloc(arena, (used + 1) * sizeof *made);
+    for (size_t i = 0; i < used; i++)
+        made[i] = (struct delivery_mail_of){codes[i].tenant, codes[i].delivery};
+    if (used > 0)
+        delivery_mail_add_made(unit, arena, made, used);
+}
+
 void inbox_mail_add_claim(struct pg_unit *unit, struct arena *arena, const char *worker,
                           const struct inbox_event *events, const struct inbox_mail *mails,
                           size_t count, const struct inbox_timing *timing)
@@ -195,6 +212,12 @@ void inbox_mail_add_claim(struct pg_unit *unit, struct arena *arena, const char 
     inbox_add(unit, report_sql,
               (const char *[]){claim, c.tenant, c.provider_id, worker, c.content_hash, NULL});
     add_mails(unit, arena, claim, &c, &rows);
+    add_answers(unit, arena, claim, events, count);
+}
+
+bool inbox_mail_read_answer(const struct pg_answer *answer, int row, struct rota_answer *out)
+{
+    return rota_read_answer(answer, ANSWERS_STATEMENT, row, out);
 }
 
 const char *const inbox_mail_statements[] = {

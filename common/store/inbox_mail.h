@@ -26,10 +26,16 @@ struct inbox_mail {
  * answers; its own. None of another sender's. `mails` is as long as `events`, in the same order.
  * timing->loop_replies are those to one address within loop_window_ms over all threads, and three
  * times as many within seven of these. Read with inbox_read_claim: a mail that is known by its
- * content counts as known. */
+ * content counts as known.
+ *
+ * A person's mail in the thread of a notice to the rota ends as 'rota'; one whose event has a code
+ * accepts, and is answered (store/rota_reply.h). */
 void inbox_mail_add_claim(struct pg_unit *unit, struct arena *arena, const char *worker,
                           const struct inbox_event *events, const struct inbox_mail *mails,
                           size_t count, const struct inbox_timing *timing);
+
+/* Reads row `row` of what people of a rota are answered, as inbox_read_answer. */
+bool inbox_mail_read_answer(const struct pg_answer *answer, int row, struct rota_answer *out);
 
 /* Its frequent statements, NULL-terminated, for store/statements.h. */
 extern const char *const inbox_mail_statements[];

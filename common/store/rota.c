@@ -28,9 +28,9 @@ static const char claim_sql[] =
     " WHERE j.tenant_id = due.tenant_id AND j.id = due.id"
     " RETURNING j.tenant_id, j.id, j.subject, j.tries";
 
-/* Without a turn (a recording) the customer is who is to be called back. From the number that the
- * customer wrote to, while it is ours; else from another one of the tenant. Its assistant's newest
- * version counts: a rota that was mended is told at once. */
+/* Without a turn (a recording) the customer is who is to be called back. From the number or mailbox
+ * that the customer wrote to, while it is ours; else from another one of the tenant. Its
+ * assistant's newest version counts: a rota that was mended is told at once. */
 static const char read_sql[] =
     "SELECT e.tenant_id, j.id, e.id, e.state = 'open' AND e.rota = 'running', e.steps, e.reason,"
     " e.summary, e.caller, coalesce(s.remote_address, e.call_back), t.display_name, "
@@ -39,8 +39,10 @@ static const char read_sql[] =
     " to_char(now() AT TIME ZONE t.timezone, 'HH24:MI'),"
     " lower(to_char(now() AT TIME ZONE t.timezone, 'dy')),"
     " (SELECT jsonb_agg(o.address) FROM jsonb_array_elements(v.config->'escalation'->'rota') AS r"
-    " JOIN consents o ON o.tenant_id = e.tenant_id AND o.sender = ch.address"
-    " AND o.address = r->>'sms' AND o.state = 'opted_out'), t.language, v.config->'reception'"
+    " JOIN consents o ON o.tenant_id = e.tenant_id AND o.state = 'opted_out'"
+    " AND ((o.sender = ch.address AND o.address = r->>'sms')"
+    " OR (o.sender = mb.address AND o.address = lower(r->>'mail')))), t.language,"
+    " v.config->'reception', mb.id, mb.address"
     " FROM unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, job_id)"
     " JOIN jobs j ON j.tenant_id = i.tenant_id AND j.id = i.job_id"
     " JOIN escalations e ON e.tenant_id = j.tenant_id AND e.id = j.subject::uuid"
@@ -50,7 +52,12 @@ static const char read_sql[] =
     " LEFT JOIN LATERAL (SELECT c.id, c.address, c.assistant_id FROM channels c"
     " WHERE c.tenant_id = e.tenant_id AND c.kind = 'sms' AND c.removed_at IS NULL"
     " ORDER BY (c.id = s.channel_id) IS TRUE DESC, c.created_at, c.id LIMIT 1) ch ON true"
-    " LEFT JOIN assistants a ON a.tenant_id = e.tenant_id AND a.id = ch.assistant_id"
+    " LEFT JOIN LATERAL (SELECT c.id, c.address, c.assistant_id FROM channels c"
+    " JOIN mail_accounts o ON o.tenant_id = c.tenant_id AND o.channel_id = c.id"
+    " WHERE c.tenant_id = e.tenant_id AND c.kind = 'mail' AND c.removed_at IS NULL"
+    " ORDER BY (c.id = s.channel_id) IS TRUE DESC, c.created_at, c.id LIMIT 1) mb ON true"
+    " LEFT JOIN assistants a ON a.tenant_id = e.tenant_id"
+    " AND a.id = coalesce(ch.assistant_id, mb.assistant_id)"
     " LEFT JOIN assistant_versions v ON v.tenant_id = a.tenant_id AND v.assistant_id = a.id"
     " AND v.version = a.current_version";
 
@@ -61,16 +68,16 @@ static const char lock_address_sql[] = "SELECT pg_advisory_xact_lock_shared($1::
 static const char person_sql[] =
     "WITH made AS (INSERT INTO contacts (tenant_id, id) SELECT $1::uuid, $2::uuid"
     " WHERE NOT EXISTS (SELECT FROM contact_addresses a WHERE a.tenant_id = $1::uuid"
-    " AND a.kind = 'phone' AND a.address = $3::text) ON CONFLICT DO NOTHING)"
+    " AND a.kind = $4::text AND a.address = $3::text) ON CONFLICT DO NOTHING)"
     " INSERT INTO contact_addresses (tenant_id, kind, address, contact_id)"
-    " VALUES ($1::uuid, 'phone', $3::text, $2::uuid) ON CONFLICT DO NOTHING";
+    " VALUES ($1::uuid, $4::text, $3::text, $2::uuid) ON CONFLICT DO NOTHING";
 
 /* Closed from the beginning: what the person writes as a customer never comes here, and no model
  * is told of it. */
 static const char conversation_sql[] =
     "INSERT INTO conversations (tenant_id, id, contact_id, closed_at)"
     " SELECT a.tenant_id, $2::uuid, a.contact_id, clock_timestamp() FROM contact_addresses a"
-    " WHERE a.tenant_id = $1::uuid AND a.kind = 'phone' AND a.address = $3::text"
+    " WHERE a.tenant_id = $1::uuid AND a.kind = $4::text AND a.address = $3::text"
     " ON CONFLICT DO NOTHING";
 
 static const char lock_escalation_sql[] =
@@ -88,15 +95,17 @@ static const char notice_sql[] =
     " AND NOT EXISTS (SELECT FROM escalation_notices n WHERE n.tenant_id = e.tenant_id"
     " AND n.sms = $13::text AND n.code = $14::text)),"
     " place AS (INSERT INTO channel_sessions (tenant_id, id, conversation_id, channel_id, kind,"
-    " remote_address, delivery_seq) SELECT d.tenant_id, $11::uuid, $8::uuid, $7::uuid, 'sms',"
+    " remote_address, delivery_seq) SELECT d.tenant_id, $11::uuid, $8::uuid, $7::uuid, $18::text,"
     " $13::text, 1 FROM due d),"
     " said AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author,"
     " body, event_time) SELECT d.tenant_id, $9::uuid, $8::uuid, $11::uuid, 'out', 'system',"
     " $15::text, clock_timestamp() FROM due d),"
     " sent AS (INSERT INTO deliveries (tenant_id, id, conversation_id, session_id, seq, message_id,"
     " author, via, epoch, state, answer_by) SELECT d.tenant_id, $10::uuid, $8::uuid, $11::uuid,"
-    " 1, $9::uuid, 'system', 'sms', d.epoch, 'pending',"
+    " 1, $9::uuid, 'system', $18::text, d.epoch, 'pending',"
     " clock_timestamp() + $17::bigint * interval '1 ms' FROM due d),"
+    " mailed AS (INSERT INTO delivery_mails (tenant_id, delivery_id, subject)"
+    " SELECT d.tenant_id, $10::uuid, $19::text FROM due d WHERE $18::text = 'mail'),"
     " passed AS (UPDATE escalation_notices n SET state = 'passed', ended_at = clock_timestamp()"
     " FROM due d WHERE n.tenant_id = d.tenant_id AND n.escalation_id = d.id AND n.state = 'open'),"
     " noted AS (INSERT INTO escalation_notices (tenant_id, id, escalation_id, delivery_id, name,"
@@ -260,6 +269,8 @@ bool rota_read_due(const struct pg_answer *answer, int row, struct rota_due *out
         .opted_out = pg_text(r, 0, row, 16),
         .language = pg_text(r, 0, row, 17),
         .reception = pg_text(r, 0, row, 18),
+        .mail_channel = pg_uuid(r, 0, row, 19),
+        .mailbox = pg_text(r, 0, row, 20),
     };
     return true;
 }
@@ -298,17 +309,33 @@ void rota_add_notice(struct pg_unit *unit, struct arena *arena, const struct rot
     const char *escalation = text_of(arena, &of->escalation);
     const char *conversation = text_of(arena, &notice->conversation);
     add(unit, lock_address_sql, (const char *[]){lock_key(arena, &notice->address_hash), NULL});
+    const char *kind = notice->by_mail ? "mail" : "phone";
     add(unit, person_sql,
-        (const char *[]){tenant, text_of(arena, &notice->contact), notice->sms, NULL});
-    add(unit, conversation_sql, (const char *[]){tenant, conversation, notice->sms, NULL});
+        (const char *[]){tenant, text_of(arena, &notice->contact), notice->address, kind, NULL});
+    add(unit, conversation_sql,
+        (const char *[]){tenant, conversation, notice->address, kind, NULL});
     add(unit, lock_escalation_sql, (const char *[]){tenant, escalation, NULL});
     add(unit, notice_sql,
-        (const char *[]){
-            tenant, escalation, text_of(arena, &of->job), of->worker, number(arena, of->steps),
-            number(arena, notice->steps_now), text_of(arena, &notice->channel), conversation,
-            text_of(arena, &notice->message), text_of(arena, &notice->delivery),
-            text_of(arena, &notice->notice), notice->name, notice->sms, notice->code, notice->body,
-            number(arena, notice->round), number(arena, notice->accept_ms), NULL});
+        (const char *[]){tenant,
+                         escalation,
+                         text_of(arena, &of->job),
+                         of->worker,
+                         number(arena, of->steps),
+                         number(arena, notice->steps_now),
+                         text_of(arena, &notice->channel),
+                         conversation,
+                         text_of(arena, &notice->message),
+                         text_of(arena, &notice->delivery),
+                         text_of(arena, &notice->notice),
+                         notice->name,
+                         notice->address,
+                         notice->code,
+                         notice->body,
+                         number(arena, notice->round),
+                         number(arena, notice->accept_ms),
+                         notice->by_mail ? "mail" : "sms",
+                         notice->by_mail ? notice->subject : "",
+                         NULL});
 }
 
 bool rota_read_done(const struct pg_answer *answer)

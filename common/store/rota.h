@@ -41,12 +41,14 @@ struct rota_due {
     const char *customer;                  /* the address that they write from; "" if not known */
     const char *business;                  /* display name */
     const char *policy;                    /* the version's `escalation`: JSON, "" if none */
-    struct uuid channel;                   /* that the notice leaves by; nil: there is none */
-    const char *number;                    /* its address */
+    struct uuid channel;                   /* that a text leaves by; nil: there is none */
+    const char *number;                    /* its address, "" */
+    struct uuid mail_channel;              /* that a mail leaves by; nil: there is none */
+    const char *mailbox;                   /* its address, "" */
     const char *day, *time, *weekday;      /* by the tenant's clock: 2026-12-01, 09:00, tue */
-    const char *opted_out;                 /* JSON array of numbers, "" if none */
-    const char *language;                  /* the tenant's tag */
-    const char *reception;                 /* the version's `reception`: JSON, "" if none */
+    const char *opted_out; /* JSON array of numbers and mail addresses, "" if none */
+    const char *language;  /* the tenant's tag */
+    const char *reception; /* the version's `reception`: JSON, "" if none */
 };
 
 /* Reads row `row` of statement 0; false when there is none. */
@@ -63,17 +65,19 @@ struct rota_step {
 struct rota_notice {
     struct rota_step of;
     struct uuid notice, message, delivery; /* fresh ids; the notice's is its session's too */
-    /* Keyed hashes: of the number as anybody's, and of the conversation that only notices use. */
+    /* Keyed hashes: of the address as anybody's, and of the conversation that only notices use. */
     struct uuid contact, address_hash, conversation;
     struct uuid channel;
-    const char *name, *sms, *code, *body;
+    const char *name, *address, *code, *body;
+    bool by_mail;         /* the address is a mail address; else a number */
+    const char *subject;  /* of a mail */
     int steps_now, round; /* steps with this one; the round that it belongs to, from 1 */
     int64_t accept_ms;    /* it may be accepted for so long, and leaves no later */
 };
 
 /* Adds the step that tells one of the rota: notice, message and delivery, the timer set to its
  * end. rota_read_done of the answer: false when nothing was written, because of what happened
- * meanwhile or since the number had this code before: rota_add_failed then. */
+ * meanwhile or since the address had this code before: rota_add_failed then. */
 void rota_add_notice(struct pg_unit *unit, struct arena *arena, const struct rota_notice *notice);
 bool rota_read_done(const struct pg_answer *answer);
 

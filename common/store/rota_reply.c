@@ -1,16 +1,25 @@
-/* The SQL of codes that are texted back: see rota_reply.h. The claim adds it (inbox.c). */
+/* The SQL of codes that are texted or mailed back: see rota_reply.h. The claims add it (inbox.c).
+ */
 #include "store/rota_reply.h"
 
 #include "store/columns.h"
 #include "store/delivery_state.h"
 #include "store/job.h"
 
+/* What a code `m` in session `e` is about: a text's of its number, a mail's of its thread. */
+#define NOTICE_SQL                                                                                 \
+    "SELECT a.* FROM escalation_notices a WHERE a.tenant_id = m.tenant_id"                         \
+    " AND m.channel = 'sms' AND a.sms = m.address AND a.code = m.code"                             \
+    " UNION ALL SELECT b.* FROM escalation_notices b WHERE b.tenant_id = m.tenant_id"              \
+    " AND m.channel = 'mail' AND b.id = e.session_id"
+
 /* Two people who accept at once, here or in another claim, are told one after the other. */
 static const char lock_sql[] =
     "SELECT 1 FROM escalations e WHERE (e.tenant_id, e.id) IN (SELECT n.tenant_id, n.escalation_id"
-    " FROM unnest($1::uuid[], $2::text[], $3::text[]) AS i (tenant_id, address, code)"
-    " JOIN escalation_notices n ON n.tenant_id = i.tenant_id AND n.sms = i.address"
-    " AND n.code = i.code) ORDER BY e.tenant_id, e.id FOR NO KEY UPDATE";
+    " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])"
+    " AS m (tenant_id, channel, provider_id, address, code) LEFT JOIN inbox_events e"
+    " ON e.tenant_id = m.tenant_id AND e.channel = m.channel AND e.provider_id = m.provider_id"
+    " JOIN LATERAL (" NOTICE_SQL ") n ON true) ORDER BY e.tenant_id, e.id FOR NO KEY UPDATE";
 
 /* What a code means, in this order. */
 #define KIND_SQL                                                                                   \
@@ -35,24 +44,27 @@ static const char lock_sql[] =
 
 static const char reply_sql[] =
     "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[],"
-    " $6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::bigint[]) AS t (tenant_id, provider_id,"
-    " address, code, session_id, message_id, delivery_id, audit_id, place)),"
-    " mine AS (SELECT i.*, e.event_time, s.conversation_id, c.epoch, (SELECT count(*)"
+    " $6::text[], $7::uuid[], $8::uuid[], $9::uuid[], $10::bigint[]) AS t (tenant_id, channel,"
+    " provider_id, address, code, message_id, delivery_id, audit_id, place)),"
+    " mine AS (SELECT i.*, e.session_id, e.event_time, s.conversation_id, c.epoch, (SELECT count(*)"
     " FROM inbox_events w WHERE w.tenant_id = i.tenant_id AND w.address_hash = e.address_hash"
     " AND w.reason = 'rota_wrong' AND w.claimed_at > clock_timestamp() - interval '1 h') AS wrong,"
     " row_number() OVER (PARTITION BY i.tenant_id, i.address ORDER BY i.place) AS nth"
-    " FROM input i JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = 'sms'"
+    " FROM input i JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = i.channel"
     " AND e.provider_id = i.provider_id AND e.claim_id = $1::uuid AND e.reason = 'rota'"
-    " JOIN channel_sessions s ON s.tenant_id = i.tenant_id AND s.id = i.session_id"
+    " JOIN channel_sessions s ON s.tenant_id = i.tenant_id AND s.id = e.session_id"
     " JOIN conversations c ON c.tenant_id = s.tenant_id AND c.id = s.conversation_id),"
-    " found AS (SELECT m.*, n.id AS notice_id, n.escalation_id, n.name, n.until_at,"
+    " found AS (SELECT m.*, n.code AS notice_code, n.id AS notice_id, n.escalation_id, n.name, "
+    "n.until_at,"
     " n.state AS notice_state, x.state AS escalation_state, x.accepted_by FROM mine m"
-    " LEFT JOIN escalation_notices n ON n.tenant_id = m.tenant_id AND n.sms = m.address"
-    " AND n.code = m.code LEFT JOIN escalations x ON x.tenant_id = n.tenant_id"
+    " CROSS JOIN LATERAL (SELECT m.session_id) AS e"
+    " LEFT JOIN LATERAL (" NOTICE_SQL
+    ") n ON true LEFT JOIN escalations x ON x.tenant_id = n.tenant_id"
     " AND x.id = n.escalation_id),"
     " kinds AS (SELECT f.*, " KIND_SQL " AS kind FROM found f),"
-    " judged AS (SELECT tenant_id, provider_id, session_id, conversation_id, epoch, event_time,"
-    " message_id, delivery_id, audit_id, place, code, notice_id, escalation_id, name, accepted_by,"
+    " judged AS (SELECT tenant_id, channel, provider_id, session_id, conversation_id, epoch,"
+    " event_time, message_id, delivery_id, audit_id, place,"
+    " coalesce(notice_code, code) AS code, notice_id, escalation_id, name, accepted_by,"
     " CASE WHEN kind = 'accept' AND row_number() OVER (PARTITION BY tenant_id, escalation_id, kind"
     " ORDER BY place) > 1 THEN 'taken' ELSE kind END AS kind FROM kinds),"
     " won AS (SELECT * FROM judged WHERE kind = 'accept'),"
@@ -77,7 +89,7 @@ static const char reply_sql[] =
     " w.audit_id, 'rota:' || w.name, 'escalation.accept', w.escalation_id::text FROM won w),"
     " wrong AS (UPDATE inbox_events e SET reason = 'rota_wrong' FROM judged j"
     " WHERE j.kind IN ('wrong', 'many', 'silent') AND e.tenant_id = j.tenant_id"
-    " AND e.channel = 'sms' AND e.provider_id = j.provider_id),"
+    " AND e.channel = j.channel AND e.provider_id = j.provider_id),"
     " places AS (UPDATE channel_sessions s SET delivery_seq = s.delivery_seq + k.count"
     " FROM (SELECT tenant_id, session_id, count(*) FROM judged WHERE kind <> 'silent'"
     " GROUP BY tenant_id, session_id) k WHERE s.tenant_id = k.tenant_id AND s.id = k.session_id"
@@ -89,7 +101,7 @@ static const char reply_sql[] =
     " INSERT INTO deliveries (tenant_id, id, conversation_id, session_id, seq, message_id, author,"
     " via, epoch, state, answer_by) SELECT j.tenant_id, j.delivery_id, j.conversation_id,"
     " j.session_id, p.before + row_number() OVER (PARTITION BY j.tenant_id, j.session_id"
-    " ORDER BY j.place), j.message_id, 'system', 'sms', j.epoch, 'pending',"
+    " ORDER BY j.place), j.message_id, 'system', j.channel, j.epoch, 'pending',"
     " j.event_time + interval '24 h' FROM judged j JOIN places p ON p.tenant_id = j.tenant_id"
     " AND p.id = j.session_id WHERE j.kind <> 'silent' RETURNING tenant_id, session_id, id";
 
@@ -98,18 +110,17 @@ void rota_add_replies(struct pg_unit *unit, struct arena *arena, const char *cla
 {
     static const struct column kinds[] = {
         {offsetof(struct rota_code, tenant), COLUMN_TEXT},
+        {offsetof(struct rota_code, channel), COLUMN_TEXT},
         {offsetof(struct rota_code, provider_id), COLUMN_TEXT},
         {offsetof(struct rota_code, address), COLUMN_TEXT},
         {offsetof(struct rota_code, code), COLUMN_TEXT},
-        {offsetof(struct rota_code, session), COLUMN_UUID},
         {offsetof(struct rota_code, message), COLUMN_UUID},
         {offsetof(struct rota_code, delivery), COLUMN_UUID},
         {offsetof(struct rota_code, audit), COLUMN_UUID},
         {offsetof(struct rota_code, place), COLUMN_INT},
     };
-    const struct column whose[] = {kinds[0], kinds[2], kinds[3]};
     const struct column_rows rows = {codes, sizeof *codes, count};
-    columns_add(pg_add(unit, lock_sql), arena, &rows, whose, COLUMNS(whose));
+    columns_add(pg_add(unit, lock_sql), arena, &rows, kinds, 5);
     struct pg_statement *statement = pg_add(unit, reply_sql);
     pg_param(statement, claim);
     columns_add(statement, arena, &rows, kinds, COLUMNS(kinds));

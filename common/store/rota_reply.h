@@ -1,5 +1,5 @@
-/* Codes that people of a rota text back (docs/PROTOCOL.md, escalations): what a claim does with
- * them, in its own transaction. Texts live until the unit is done. Loop thread. */
+/* Codes that people of a rota text or mail back (docs/PROTOCOL.md, escalations): what a claim does
+ * with them, in its own transaction. Texts live until the unit is done. Loop thread. */
 #ifndef DESK_STORE_ROTA_REPLY_H
 #define DESK_STORE_ROTA_REPLY_H
 
@@ -15,20 +15,25 @@
  * that hour count for nothing. The last is answered so, and then none. */
 #define ROTA_WRONG_MAX 5
 
-/* A text that is a code and nothing else. */
+/* A text that is a code and nothing else, or a mail that begins with one or with OK: it accepts
+ * what its thread is about. */
 struct rota_code {
-    const char *tenant, *provider_id, *address;
-    const char *code; /* in capitals */
-    struct uuid session;
+    const char *tenant, *channel, *provider_id, *address;
+    const char *code;                     /* in capitals */
     struct uuid message, delivery, audit; /* fresh ids */
     int64_t place;                        /* order of arrival */
 };
 
-/* What is true of an inbox row of a text from a number that was sent codes in the last days, and
- * whose whole text looks like one: for the claim's insert, whose input row is `j`. */
+/* What is true of an inbox row `j` of a text from a number that was sent codes in the last days,
+ * and whose whole text looks like one: for the claim's insert. */
 #define ROTA_SENDER_SQL                                                                            \
     "EXISTS (SELECT FROM escalation_notices r WHERE r.tenant_id = j.tenant_id"                     \
     " AND r.sms = j.address AND r.sent_at > clock_timestamp() - interval '7 days')"
+
+/* What is true of a mail's `f` whose thread is a notice's. */
+#define ROTA_THREAD_SQL                                                                            \
+    "EXISTS (SELECT FROM escalation_notices r WHERE r.tenant_id = f.tenant_id"                     \
+    " AND r.id = f.thread_id)"
 
 /* Adds the statements that act on the codes among the inbox rows that the claim `claim` ended as
  * 'rota': each accepts its escalation, or not, and is answered in its own session. A code that its

@@ -7,3 +7,6 @@ GRANT UPDATE (copied_at) ON delivery_mails TO frontdesk_responder;
 -- does not wait for its end (docs/PROTOCOL.md, takeover).
 ALTER TABLE delivery_mails ADD COLUMN began_attempt integer;
 GRANT UPDATE (began_attempt) ON delivery_mails TO frontdesk_responder;
+-- Of a rota's people who are told by mail (docs/PROTOCOL.md, escalations) `sms` is the mail address, and the notice's
+-- thread is a channel session of its own, as of texts.
+GRANT SELECT (tenant_id, channel_id) ON mail_accounts TO frontdesk_engine;

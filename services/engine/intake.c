@@ -14,6 +14,7 @@
 #include "rota_plan.h"
 #include "service/log.h"
 #include "session.h"
+#include "store/inbox_mail.h"
 #include "wake_up.h"
 #include "json/json.h"
 
@@ -175,15 +176,17 @@ static void batch_over(struct intake *intake)
     intake->paused = false;
 }
 
-/* What people of a rota are answered. */
-static void wake_answers(struct intake *intake, const struct pg_answer *answer)
+void intake_wake_answers(struct intake *intake, const struct pg_answer *answer, bool by_mail)
 {
+    bool (*const read)(const struct pg_answer *, int, struct rota_answer *) =
+        by_mail ? inbox_mail_read_answer : inbox_read_answer;
     struct rota_answer reply;
     char tenant[UUID_TEXT_SIZE];
-    for (int row = 0; inbox_read_answer(answer, row, &reply); row++)
+    for (int row = 0; read(answer, row, &reply); row++)
         wake_up_send(intake->engine, &(struct wake_up){.tenant = uuid_format(&reply.tenant, tenant),
                                                        .session = reply.session,
-                                                       .delivery = reply.delivery});
+                                                       .delivery = reply.delivery,
+                                                       .by_mail = by_mail});
 }
 
 void intake_report(struct intake *intake, const struct pg_answer *answer, enum share_kind kind,
@@ -214,7 +217,7 @@ static void report_texts(struct intake *intake, const struct pg_answer *answer)
 {
     intake_report(intake, answer, SHARE_TEXT,
                   &(struct intake_counters){counters.claimed, counters.duplicates});
-    wake_answers(intake, answer);
+    intake_wake_answers(intake, answer, false);
 }
 
 static size_t count_texts(const struct intake *intake)

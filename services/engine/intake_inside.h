@@ -57,6 +57,9 @@ struct intake_counters {
 void intake_report(struct intake *intake, const struct pg_answer *answer, enum share_kind kind,
                    const struct intake_counters *count);
 
+/* Wakes a responder for what people of a rota are answered. */
+void intake_wake_answers(struct intake *intake, const struct pg_answer *answer, bool by_mail);
+
 /* The keyed id of the parts. */
 struct uuid intake_ident(struct intake *intake, const char *const *parts, size_t count);
 

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "counters.h"
 #include "intake_inside.h"
+#include "rota_plan.h"
 #include "session.h"
 #include "store/inbox_mail.h"
 #include "json/json.h"
@@ -131,6 +132,11 @@ static int to_event(struct intake *intake, const struct mail_received *mail,
         .address_hash = intake_ident(intake, (const char *[]){"address", tenant, "mail", from}, 4),
         .conversation = uuid_new(),
     };
+    char code[ROTA_CODE_SIZE];
+    if (strcmp(mail->class, MAIL_EVENT_PERSON) == 0 && rota_plan_read_mail(mail->text, code)) {
+        out->consent = INBOX_CODE;
+        out->code = arena_strdup(intake->arena, code);
+    }
     if (!text_parse_hex(mail->content_hash, out->content_hash, sizeof out->content_hash))
         return err_set(err, ERR_PERMANENT, "event.member", "content_hash is not hexadecimal");
     return 0;
@@ -217,6 +223,7 @@ static void report(struct intake *intake, const struct pg_answer *answer)
 {
     intake_report(intake, answer, SHARE_MAIL,
                   &(struct intake_counters){counters.mail_claimed, counters.mail_duplicates});
+    intake_wake_answers(intake, answer, true);
 }
 
 const struct intake_lane intake_mail = {.topic = TOPIC_INBOUND_EMAIL,

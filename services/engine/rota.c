@@ -158,7 +158,8 @@ static void told(void *arg, const struct pg_answer *answer)
              LOG_INT("round", notice->round), LOG_INT("step", notice->steps_now));
     wake_up_send(self->engine, &(struct wake_up){.tenant = step->tenant,
                                                  .session = notice->notice,
-                                                 .delivery = notice->delivery});
+                                                 .delivery = notice->delivery,
+                                                 .by_mail = notice->by_mail});
     over(self);
 }
 
@@ -171,13 +172,13 @@ static struct uuid ident(const struct engine *engine, const char *const *parts, 
  * for notices alone. */
 static void fill_ids(const struct engine *engine, const char *tenant, struct rota_notice *out)
 {
-    const char *sms = out->sms;
+    const char *kind = out->by_mail ? "mail" : "phone", *address = out->address;
     out->notice = uuid_new();
     out->message = uuid_new();
     out->delivery = uuid_new();
-    out->contact = ident(engine, (const char *[]){"contact", tenant, "phone", sms}, 4);
-    out->address_hash = ident(engine, (const char *[]){"address", tenant, "phone", sms}, 4);
-    out->conversation = ident(engine, (const char *[]){"rota", tenant, "phone", sms}, 4);
+    out->contact = ident(engine, (const char *[]){"contact", tenant, kind, address}, 4);
+    out->address_hash = ident(engine, (const char *[]){"address", tenant, kind, address}, 4);
+    out->conversation = ident(engine, (const char *[]){"rota", tenant, kind, address}, 4);
 }
 
 static void tell(struct step *step, const struct rota_due *due, const struct rota_plan *plan)
@@ -188,9 +189,11 @@ static void tell(struct step *step, const struct rota_due *due, const struct rot
     rota_plan_code(code);
     step->notice = (struct rota_notice){
         .of = step->of,
-        .channel = due->channel,
+        .channel = plan->by_mail ? due->mail_channel : due->channel,
         .name = plan->name,
-        .sms = plan->sms,
+        .address = plan->address,
+        .by_mail = plan->by_mail,
+        .subject = rota_plan_subject(arena, due, code),
         .code = arena_strdup(arena, code),
         .body = rota_plan_text(arena, due, plan, code),
         .steps_now = plan->steps_now,
@@ -213,8 +216,8 @@ static void take_step(struct step *step, const struct rota_due *due)
                                   .job = due->job,
                                   .escalation = due->escalation,
                                   .steps = due->steps};
-    if (due->runs && uuid_is_nil(&due->channel)) {
-        fail(step, "the tenant has no number to text from");
+    if (due->runs && uuid_is_nil(&due->channel) && uuid_is_nil(&due->mail_channel)) {
+        fail(step, "the tenant has neither a number nor a mailbox to tell anybody from");
         return;
     }
     if (due->runs)

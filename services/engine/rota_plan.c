@@ -23,9 +23,9 @@
 static const char *const day_names[DAYS] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
 
 struct member {
-    const char *name, *sms;
+    const char *name, *address; /* address NULL: nobody can tell them */
+    bool by_mail;
     const struct json *hours; /* NULL: always */
-    bool opted_out;
 };
 
 struct policy {
@@ -52,8 +52,21 @@ static bool lists(const struct json *texts, const char *text)
     return false;
 }
 
-static void read_policy(const struct json *section, const struct json *opted_out,
-                        struct policy *out)
+/* A text is read sooner than a mail. */
+static void read_way(const struct json *entry, const struct rota_due *due,
+                     const struct json *opted_out, struct member *out)
+{
+    const char *sms = json_member_text(entry, "sms"), *mail = json_member_text(entry, "mail");
+    if (sms != NULL && due->number[0] != '\0' && !lists(opted_out, sms)) {
+        out->address = sms;
+    } else if (mail != NULL && due->mailbox[0] != '\0' && !lists(opted_out, mail)) {
+        out->address = mail;
+        out->by_mail = true;
+    }
+}
+
+static void read_policy(const struct json *section, const struct rota_due *due,
+                        const struct json *opted_out, struct policy *out)
 {
     int64_t minutes = 5, rounds = 2;
     json_member_int(section, "accept_within_min", 1, 60, &minutes);
@@ -61,10 +74,12 @@ static void read_policy(const struct json *section, const struct json *opted_out
     *out = (struct policy){.rounds = (int)rounds, .accept_ms = minutes * 60000};
     for (const struct json *m = json_first(json_member(section, "rota"));
          m != NULL && out->count < MEMBERS_MAX; m = json_next(m)) {
-        const char *name = json_member_text(m, "name"), *sms = json_member_text(m, "sms");
-        if (name != NULL && sms != NULL)
-            out->members[out->count++] =
-                (struct member){name, sms, json_member(m, "hours"), lists(opted_out, sms)};
+        const char *name = json_member_text(m, "name");
+        if (name == NULL)
+            continue;
+        struct member *member = &out->members[out->count++];
+        *member = (struct member){.name = name, .hours = json_member(m, "hours")};
+        read_way(m, due, opted_out, member);
     }
 }
 
@@ -88,7 +103,7 @@ static const char *edge(const struct json *span, bool end)
 /* Times are "HH:MM": they compare as texts. */
 static bool is_on_duty(const struct member *member, int day, const char *time)
 {
-    if (member->opted_out)
+    if (member->address == NULL)
         return false;
     if (member->hours == NULL)
         return true;
@@ -107,7 +122,7 @@ static const char *first_begin(const struct policy *policy, int day, const char 
     for (int i = 0; i < policy->count; i++) {
         const struct member *member = &policy->members[i];
         const struct json *spans = json_member(member->hours, day_names[day]);
-        for (const struct json *s = json_first(spans); s != NULL && !member->opted_out;
+        for (const struct json *s = json_first(spans); s != NULL && member->address != NULL;
              s = json_next(s)) {
             const char *begin = edge(s, false);
             if (strcmp(begin, after) > 0 && (first == NULL || strcmp(begin, first) < 0))
@@ -153,7 +168,8 @@ static void choose(struct arena *arena, const struct policy *policy, const struc
             continue;
         out->tells = true;
         out->name = arena_strdup(arena, member->name);
-        out->sms = arena_strdup(arena, member->sms);
+        out->address = arena_strdup(arena, member->address);
+        out->by_mail = member->by_mail;
         out->steps_now = step + 1;
         out->round = step / policy->count + 1;
         return;
@@ -166,7 +182,7 @@ void rota_plan_next(struct arena *arena, const struct rota_due *due, struct rota
 {
     struct json *section = parse(due->policy), *opted_out = parse(due->opted_out);
     struct policy policy;
-    read_policy(section, opted_out, &policy);
+    read_policy(section, due, opted_out, &policy);
     *out = (struct rota_plan){.pause = ROTA_NOBODY, .accept_ms = policy.accept_ms};
     choose(arena, &policy, due, out);
     json_free(&section);
@@ -222,6 +238,12 @@ const char *rota_plan_text(struct arena *arena, const struct rota_due *due,
     const char *text = reply_clean(arena, out.data);
     strbuf_fini(&out);
     return text;
+}
+
+const char *rota_plan_subject(struct arena *arena, const struct rota_due *due, const char *code)
+{
+    return reply_clean(arena,
+                       arena_printf(arena, "%s: %s (%s)", due->business, why(due->reason), code));
 }
 
 const char *rota_plan_nobody(struct arena *arena, const struct rota_due *due)
@@ -282,4 +304,21 @@ bool rota_plan_read_code(const char *text, char out[ROTA_CODE_SIZE])
     text += length;
     text += *text == '.' || *text == '!';
     return text[strspn(text, blank)] == '\0' && is_mixed(out);
+}
+
+bool rota_plan_read_mail(const char *text, char out[ROTA_CODE_SIZE])
+{
+    char line[32];
+    text += strspn(text, " \t\r\n");
+    size_t length = strcspn(text, "\r\n");
+    if (length >= sizeof line)
+        return false;
+    memcpy(line, text, length);
+    line[length] = '\0';
+    if (rota_plan_read_code(line, out))
+        return true;
+    if (strncasecmp(line, "ok", 2) != 0 || line[2 + strspn(line + 2, " \t.,!")] != '\0')
+        return false;
+    memcpy(out, "OK", 3);
+    return true;
 }

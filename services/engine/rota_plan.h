@@ -14,7 +14,8 @@
 struct rota_plan {
     bool tells;            /* false: `pause` */
     enum rota_pause pause; /* ROTA_AT or ROTA_NOBODY */
-    const char *name, *sms;
+    const char *name, *address;
+    bool by_mail;         /* the address is a mail address; else a number */
     int steps_now, round; /* with this one */
     int64_t accept_ms;
     int days; /* from today by the tenant's clock, for ROTA_AT */
@@ -22,13 +23,17 @@ struct rota_plan {
 };
 
 /* Decides the next step of an escalation. Places come round after round in the order of the rota;
- * whoever is not on duty, or has opted out of our texts, is passed over; when nobody is on duty it
- * waits for the first hours that begin. Texts are in the arena. */
+ * whoever is not on duty, or cannot be told (a text where the tenant has a number and they
+ * have not opted out, else a mail where it has a mailbox), is passed over; when nobody is on duty
+ * it waits for the first hours that begin. Texts are in the arena. */
 void rota_plan_next(struct arena *arena, const struct rota_due *due, struct rota_plan *out);
 
 /* The text of a notice: who needs what, cut short, and how to accept it. In the arena. */
 const char *rota_plan_text(struct arena *arena, const struct rota_due *due,
                            const struct rota_plan *plan, const char *code);
+
+/* The subject of a notice by mail. In the arena. */
+const char *rota_plan_subject(struct arena *arena, const struct rota_due *due, const char *code);
 
 /* What the customer is told when nobody of the rota has accepted: in the tenant's words. In the
  * arena. */
@@ -40,5 +45,9 @@ void rota_plan_code(char out[ROTA_CODE_SIZE]);
 /* True if the whole text looks like a code, with or without "OK" before it, in whatever case;
  * writes it in capitals. */
 bool rota_plan_read_code(const char *text, char out[ROTA_CODE_SIZE]);
+
+/* True if the first line of a mail that is not empty says yes: a code, as above, or OK alone, which
+ * is written as "OK". Signatures may follow. */
+bool rota_plan_read_mail(const char *text, char out[ROTA_CODE_SIZE]);
 
 #endif

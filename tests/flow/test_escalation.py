@@ -440,7 +440,7 @@ def test_a_rota_that_cannot_be_told_is_parked(desk):
         assert escalation(customer)["due_at"] is None and escalation(customer)["state"] == "open"
         row = next(row for row in good(desk, "escalation", "list", "--json").json() if row["id"] == wish)
         assert row["rota"] == "parked", row
-        assert "the tenant has no number to text from" in good(desk, "escalation", "show", wish).out
+        assert "the tenant has neither a number nor a mailbox" in good(desk, "escalation", "show", wish).out
         good(desk, "escalation", "retry", wish)  # the number is back
         assert [row[0] for row in wait_told(customer, 2)] == ["front desk"] * 2
         assert escalation(customer)["rota"] == "running"

@@ -32,13 +32,14 @@ static const struct field escalation_fields[] = {
 /* ---- the rota ---- */
 
 struct turn {
-    const char *name, *sms, *phone;
+    const char *name, *sms, *mail, *phone;
     const struct yaml_node *hours;
 };
 
 static const struct field turn_fields[] = {
     {"name", FIELD_TEXT, AT(turn, name), 1, 60, true, NULL},
-    {"sms", FIELD_E164, AT(turn, sms), 0, 0, true, NULL},
+    {"sms", FIELD_E164, AT(turn, sms), 0, 0, false, NULL},
+    {"mail", FIELD_NAME, AT(turn, mail), 0, 0, false, NULL},
     {"phone", FIELD_E164, AT(turn, phone), 0, 0, false, NULL},
     {"hours", FIELD_NODE, AT(turn, hours), 0, 0, false, NULL},
 };
@@ -55,6 +56,33 @@ static void check_number(struct section *section, const struct yaml_node *entry,
     }
 }
 
+/* As the claim writes whoever mails: in lower case. */
+static void check_mail(struct section *section, const struct yaml_node *entry, const char *mail)
+{
+    const char *at = strchr(mail, '@');
+    if (at == NULL || at == mail || at[1] == '\0' || strchr(at + 1, '@') != NULL)
+        problems_add(section->problems, yaml_get(entry, "mail")->line,
+                     "mail: \"%.60s\" is no address; write ines@clinic.example", mail);
+    else if (mail[strcspn(mail, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] != '\0')
+        problems_add(section->problems, yaml_get(entry, "mail")->line,
+                     "mail: write the address in lower case");
+}
+
+static void check_ways(struct section *section, const struct yaml_node *entry,
+                       const struct turn *turn)
+{
+    if (entry->kind == YAML_MAPPING && yaml_get(entry, "sms") == NULL &&
+        yaml_get(entry, "mail") == NULL)
+        problems_add(section->problems, entry->line,
+                     "an entry of the rota needs sms: or mail:; without them nobody can tell them");
+    if (turn->sms != NULL)
+        check_number(section, entry, "sms", turn->sms);
+    if (turn->phone != NULL)
+        check_number(section, entry, "phone", turn->phone);
+    if (turn->mail != NULL)
+        check_mail(section, entry, turn->mail);
+}
+
 static void write_rota(struct section *section, const struct yaml_node *rota)
 {
     json_open_array(section->writer, "rota");
@@ -63,10 +91,7 @@ static void write_rota(struct section *section, const struct yaml_node *rota)
         fields_read(section->problems, entry, "an entry of the rota", turn_fields,
                     COUNT(turn_fields), &turn);
         section_check_unique(section, rota, entry, "name", "name");
-        if (turn.sms != NULL)
-            check_number(section, entry, "sms", turn.sms);
-        if (turn.phone != NULL)
-            check_number(section, entry, "phone", turn.phone);
+        check_ways(section, entry, &turn);
         json_open_object(section->writer, NULL);
         section_write_fields(section, turn_fields, COUNT(turn_fields), &turn);
         if (turn.hours != NULL)

@@ -170,7 +170,7 @@ static inline struct rota_notice notice_to(const char *worker, const struct rota
                                 .conversation = number_id(11, who),
                                 .channel = due->channel,
                                 .name = who == STAFF ? "desk" : "boss",
-                                .sms = arena_printf(arena, "+1555900%d", who),
+                                .address = arena_printf(arena, "+1555900%d", who),
                                 .code = code,
                                 .body = "Somebody needs you.",
                                 .steps_now = due->steps + 1,

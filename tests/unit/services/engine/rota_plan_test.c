@@ -26,6 +26,7 @@ static struct rota_due due_at(const char *policy, int steps, const char *weekday
                              .business = "Dental",
                              .policy = policy,
                              .number = "+15550001",
+                             .mailbox = "",
                              .day = "2026-12-01",
                              .time = time,
                              .weekday = weekday,
@@ -138,6 +139,65 @@ static void who_opted_out_is_passed_over(void)
     arena_free(&arena);
 }
 
+#define INES "{\"name\":\"ines\",\"sms\":\"+15550100904\",\"mail\":\"ines@clinic.example\"}"
+#define TOM  "{\"name\":\"tom\",\"mail\":\"tom@clinic.example\"}"
+
+/* A text where one can reach them, else a mail, else the next one. */
+static void by_text_or_by_mail(void)
+{
+    static const struct {
+        const char *number, *mailbox, *opted_out, *want;
+    } cases[] = {
+        {"+15550001", "desk@clinic.example", "", "+15550100904"},
+        {"", "desk@clinic.example", "", "ines@clinic.example"},
+        {"+15550001", "desk@clinic.example", "[\"+15550100904\"]", "ines@clinic.example"},
+        {"+15550001", "desk@clinic.example", "[\"+15550100904\", \"ines@clinic.example\"]",
+         "tom@clinic.example"},
+        {"+15550001", "", "[\"+15550100904\"]", NULL},
+    };
+    arena = arena_new();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct rota_due due = due_at(ROTA(INES "," TOM), 0, "mon", "09:00");
+        struct rota_plan next;
+        due.number = cases[i].number;
+        due.mailbox = cases[i].mailbox;
+        due.opted_out = cases[i].opted_out;
+        rota_plan_next(arena, &due, &next);
+        CU_ASSERT_EQUAL_FATAL(next.tells, cases[i].want != NULL);
+        if (!next.tells)
+            continue;
+        CU_ASSERT_STRING_EQUAL(next.address, cases[i].want);
+        CU_ASSERT_EQUAL(next.by_mail, strchr(cases[i].want, '@') != NULL);
+        CU_ASSERT_STRING_EQUAL(rota_plan_subject(arena, &due, "7K3F"),
+                               "Dental: A customer asks for a person (7K3F)");
+    }
+    arena_free(&arena);
+}
+
+static void mails_that_say_yes(void)
+{
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        {"OK", "OK"},
+        {"\n ok.\n\n-- \nInes", "OK"},
+        {"OK 7k3f\r\nInes", "7K3F"},
+        {"7K3F", "7K3F"},
+        {"OK but who is it?", NULL},
+        {"okay", NULL},
+        {"", NULL},
+        {"I am on it\nOK", NULL},
+        {"OK                                            7K3F", NULL},
+    };
+    char code[ROTA_CODE_SIZE];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        bool read = rota_plan_read_mail(cases[i].text, code);
+        CU_ASSERT_EQUAL(read, cases[i].want != NULL);
+        if (read && cases[i].want != NULL)
+            CU_ASSERT_STRING_EQUAL(code, cases[i].want);
+    }
+}
+
 static void words_of_a_notice(void)
 {
     arena = arena_new();
@@ -196,6 +256,8 @@ int main(void)
     CU_pSuite suite = CU_add_suite("rota plan", NULL, NULL);
     CU_add_test(suite, "in order and in rounds", in_order_and_in_rounds);
     CU_add_test(suite, "by hours", by_hours);
+    CU_add_test(suite, "by text or by mail", by_text_or_by_mail);
+    CU_add_test(suite, "mails that say yes", mails_that_say_yes);
     CU_add_test(suite, "the same day next week", the_same_day_next_week);
     CU_add_test(suite, "the rest is off duty", the_rest_is_off_duty);
     CU_add_test(suite, "opted out", who_opted_out_is_passed_over);

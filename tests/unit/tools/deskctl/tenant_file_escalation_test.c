@@ -30,6 +30,10 @@ static const struct good_section good[] = {
     {"escalation: {on: [anger], transfer: {}}\n", "escalation",
      "{\"on\":[\"anger\"],\"transfer\":{\"mode\":\"warm\",\"ring_ms\":20000},"
      "\"accept_within_min\":5,\"rounds\":2}"},
+    {"escalation:\n  on: [anger]\n  rota:\n    - {name: ines, mail: ines@clinic.example}\n",
+     "escalation",
+     "{\"on\":[\"anger\"],\"rota\":[{\"name\":\"ines\",\"mail\":\"ines@clinic.example\"}],"
+     "\"accept_within_min\":5,\"rounds\":2}"},
     {"escalation: {on: [anger], rota: []}\n", "escalation",
      "{\"on\":[\"anger\"],\"rota\":[],\"accept_within_min\":5,\"rounds\":2}"},
 };
@@ -61,7 +65,12 @@ static const struct bad_section bad[] = {
     {HEAD "  accept_withn: 5m\n",
      "3: escalation has no \"accept_withn\"; did you mean accept_within?\n"},
     {ROTA "    - {sms: \"+15550100901\"}\n", "4: an entry of the rota needs name:; add it\n"},
-    {ROTA "    - {name: a}\n", "4: an entry of the rota needs sms:; add it\n"},
+    {ROTA "    - {name: a}\n",
+     "4: an entry of the rota needs sms: or mail:; without them nobody can tell them\n"},
+    {ROTA "    - {name: a, mail: ines}\n",
+     "4: mail: \"ines\" is no address; write ines@clinic.example\n"},
+    {ROTA "    - {name: a, mail: Ines@clinic.example}\n",
+     "4: mail: write the address in lower case\n"},
     {ROTA "    - {name: a, sms: 5550100901}\n",
      "4: sms: \"5550100901\" must be a number with + and country code, no spaces, like "
      "+15550100101\n"},
