@@ -3,12 +3,15 @@
 
 #include "store/delivery_inside.h"
 
+/* Each row by its key, one after the other (OFFSET 0): docs/adr/0004. */
 static const char taken_sql[] =
-    "SELECT d.tenant_id, d.id, d.attempts FROM deliveries d JOIN conversations c"
-    " ON c.tenant_id = d.tenant_id AND c.id = d.conversation_id AND c.epoch <> d.epoch"
-    " JOIN delivery_mails w ON w.tenant_id = d.tenant_id AND w.delivery_id = d.id"
-    " AND w.began_attempt IS DISTINCT FROM d.attempts"
-    " WHERE d.worker = $1::uuid AND d.via = 'mail' AND d.state = 'sending' AND d.author = 'ai'";
+    "SELECT d.tenant_id, d.id, d.attempts FROM deliveries d"
+    " CROSS JOIN LATERAL (SELECT x.epoch FROM conversations x"
+    " WHERE x.tenant_id = d.tenant_id AND x.id = d.conversation_id OFFSET 0) AS c"
+    " CROSS JOIN LATERAL (SELECT x.began_attempt FROM delivery_mails x"
+    " WHERE x.tenant_id = d.tenant_id AND x.delivery_id = d.id OFFSET 0) AS w"
+    " WHERE d.worker = $1::uuid AND d.via = 'mail' AND d.state = 'sending' AND d.author = 'ai'"
+    " AND c.epoch <> d.epoch AND w.began_attempt IS DISTINCT FROM d.attempts";
 
 static const char began_sql[] = "UPDATE delivery_mails SET began_attempt = $3::integer"
                                 " WHERE tenant_id = $1::uuid AND delivery_id = $2::uuid";
