@@ -43,7 +43,7 @@ struct imap_look {
     int64_t internal_ms; /* when it came, as the server says; 0: it does not */
 };
 
-/* What became of what was asked; borrowed until the callback returns. */
+/* What became of what was asked; borrowed until the callback returns or asks for something else. */
 struct imap_answer {
     enum imap_ask ask;
     bool ok;           /* false: the server refused */

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,17 +28,23 @@ struct imap_peer {
     char tag[64], line[8192];
     char problem[9000]; /* the first line that was not what was wanted */
     bool hold;          /* keeps the connection open at the end until the client closes it */
+    size_t sent, room;  /* bytes; it breaks off when `room` is used up */
 };
 
-static inline void peer_send(int fd, const char *bytes, size_t length)
+static inline void peer_send(struct imap_peer *peer, const char *bytes, size_t length)
 {
-    while (length > 0) {
-        ssize_t n = send(fd, bytes, length, MSG_NOSIGNAL);
+    size_t left = peer->room - peer->sent;
+    bool breaks_off = length >= left;
+    for (length = breaks_off ? left : length; length > 0;) {
+        ssize_t n = send(peer->fd, bytes, length, MSG_NOSIGNAL);
         if (n <= 0)
             return;
+        peer->sent += (size_t)n;
         bytes += n;
         length -= (size_t)n;
     }
+    if (breaks_off)
+        shutdown(peer->fd, SHUT_RDWR);
 }
 
 static inline bool peer_line(struct imap_peer *peer)
@@ -53,10 +60,10 @@ static inline bool peer_line(struct imap_peer *peer)
 static inline void peer_say(struct imap_peer *peer, const char *text)
 {
     for (const char *at; (at = strstr(text, "TAG")) != NULL; text = at + 3) {
-        peer_send(peer->fd, text, (size_t)(at - text));
-        peer_send(peer->fd, peer->tag, strlen(peer->tag));
+        peer_send(peer, text, (size_t)(at - text));
+        peer_send(peer, peer->tag, strlen(peer->tag));
     }
-    peer_send(peer->fd, text, strlen(text));
+    peer_send(peer, text, strlen(text));
 }
 
 static inline void *peer_run(void *arg)
@@ -75,7 +82,7 @@ static inline void *peer_run(void *arg)
             snprintf(peer->tag, sizeof peer->tag, "%.*s", (int)strcspn(peer->line, " "),
                      peer->line);
         if (step->raw_length > 0)
-            peer_send(peer->fd, step->says, step->raw_length);
+            peer_send(peer, step->says, step->raw_length);
         else if (step->says != NULL)
             peer_say(peer, step->says);
     }
@@ -85,13 +92,16 @@ static inline void *peer_run(void *arg)
     return NULL;
 }
 
-static inline void peer_start(struct imap_peer *peer, const struct peer_step *steps, bool hold)
+/* One that breaks off after so many bytes; `hold`: see there. */
+static inline void peer_start_short(struct imap_peer *peer, const struct peer_step *steps,
+                                    bool hold, size_t room)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     memset(peer, 0, sizeof *peer);
     peer->steps = steps;
     peer->hold = hold;
+    peer->room = room;
     peer->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (bind(peer->listener, (struct sockaddr *)&address, size) != 0 ||
         listen(peer->listener, 4) != 0 ||
@@ -99,6 +109,11 @@ static inline void peer_start(struct imap_peer *peer, const struct peer_step *st
         pthread_create(&peer->thread, NULL, peer_run, peer) != 0)
         abort();
     peer->port = ntohs(address.sin_port);
+}
+
+static inline void peer_start(struct imap_peer *peer, const struct peer_step *steps, bool hold)
+{
+    peer_start_short(peer, steps, hold, SIZE_MAX);
 }
 
 static inline void peer_stop(struct imap_peer *peer)

@@ -306,6 +306,55 @@ static void test_long_headers(void)
     arena_free(&arena);
 }
 
+/* As gateways and old programs send it: nothing of what is there is lost, nothing else is made up.
+ */
+static void test_broken_base64(void)
+{
+    static const char *const sent[] = {
+        "QUJDREVG",       "QUJD\nREVG\n", "Q U J D\tREVG", "QUJD*!$REVG\n",
+        "QUJDREVG\n====", "QUJD\xffREVG", "QUJDREVGQ",
+    };
+    for (size_t i = 0; i < sizeof sent / sizeof sent[0]; i++) {
+        struct arena *arena = arena_new();
+        struct taken taken = {0};
+        struct mail mail;
+        const char *bytes = arena_printf(arena,
+                                         "From: a@example.com\nContent-Type: image/png\n"
+                                         "Content-Transfer-Encoding: base64\n\n%s",
+                                         sent[i]);
+        mail_read(arena, bytes, strlen(bytes), &(struct mail_sink){take, &taken}, &mail);
+        CU_ASSERT_EQUAL_FATAL(taken.count, 1);
+        if (memcmp(taken.head[0], "ABCDEF", 6) != 0 || taken.bytes > 7)
+            fprintf(stderr, "\n%s gave %zu bytes: %.7s\n", sent[i], taken.bytes, taken.head[0]);
+        CU_ASSERT_EQUAL(memcmp(taken.head[0], "ABCDEF", 6), 0);
+        CU_ASSERT_TRUE(taken.bytes <= 7);
+        arena_free(&arena);
+    }
+}
+
+/* The largest mail that is read: one file of 25 MB. */
+static void test_largest(void)
+{
+    struct arena *arena = arena_new();
+    struct taken taken = {0};
+    struct mail mail;
+    struct strbuf b;
+    strbuf_init(&b, MAIL_BYTES_MAX);
+    strbuf_add_text(&b, "From: a@example.com\nContent-Type: image/png\n"
+                        "Content-Transfer-Encoding: base64\n\n");
+    while (MAIL_BYTES_MAX - b.length >= 77)
+        strbuf_add_text(&b, "QUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJD"
+                            "QUJDQUJD\n");
+    while (b.length < MAIL_BYTES_MAX)
+        strbuf_add_char(&b, '\n');
+    mail_read(arena, b.data, b.length, &(struct mail_sink){take, &taken}, &mail);
+    CU_ASSERT_EQUAL(taken.count, 1);
+    CU_ASSERT_TRUE(taken.bytes > (size_t)18 * 1024 * 1024 && taken.bytes % 57 == 0);
+    CU_ASSERT_FALSE(mail.cut);
+    strbuf_fini(&b);
+    arena_free(&arena);
+}
+
 static void test_size(void)
 {
     struct arena *arena = arena_new();
@@ -362,6 +411,8 @@ int main(void)
     CU_add_test(suite, "bombs are cut", test_bombs);
     CU_add_test(suite, "long headers", test_long_headers);
     CU_add_test(suite, "size", test_size);
+    CU_add_test(suite, "the largest", test_largest);
+    CU_add_test(suite, "broken base64", test_broken_base64);
     CU_add_test(suite, "damage", test_damage);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
