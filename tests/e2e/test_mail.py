@@ -5,17 +5,11 @@ import time
 
 from callers import BYE, HELLO, Caller, say
 from harness.deskctl import good
-from harness.stops import KILL
-from mails import CONFIG, Mailbox, Writer, answers, revive, thread_of, up
+from mails import CONFIG, Mailbox, Writer, answers, settled, tell, thread_of, up
 from phoning import Call  # noqa: F401
 
 SHARE = True
 DEADLINE_S = 120
-
-
-def settled(desk, writer, seconds=2.0):
-    desk.settled(seconds, writer.copies)
-    return writer.mails()
 
 
 def test_mail_in_reply_out_and_the_thread_goes_on(desk):
@@ -54,6 +48,7 @@ def test_out_of_office_gets_no_answer(desk):
     ann.mailbox.deliver(reply.raw)  # our own mail, come back by a forward
     back = ann.write("and another one")
     mails = ann.wait_mails(2)
+    tell("out of office, list, our own mail back", [answers(mails)[0], back], settled(desk, ann), [away, news])
     assert answers(mails)[1:] == [back] and len(settled(desk, ann)) == 2
 
 
@@ -69,7 +64,9 @@ def test_two_robots_stop_at_the_limit(desk):
         last = robot.write(f"Thank you for your mail. Your ticket is {count}.", subject=f"Ticket {count}",
                            to=mails[-1]["Reply-To"])
     assert robot.wait_event(last, "ended") == ("ended", "loop")
-    assert len(settled(desk, robot)) == limit
+    came = settled(desk, robot)
+    tell(f"two robots answer each other (limit {limit})", answers(came), came, robots=answers(came))
+    assert len(came) == limit
 
 
 def test_one_mail_in_two_mailboxes_is_answered_once(desk):
@@ -83,7 +80,9 @@ def test_one_mail_in_two_mailboxes_is_answered_once(desk):
     for box in (one, other):
         desk.wait(lambda box=box: desk.value("SELECT last_uid FROM mailboxes WHERE id = %s::uuid", box.id), 30,
                   "both mailboxes to be read")
-    assert len(settled(desk, ann)) == 1
+    came = settled(desk, ann)
+    tell("one mail in two mailboxes", [nonce], came)
+    assert len(came) == 1
 
 
 def test_bounce_is_settled_and_told(desk):
@@ -112,55 +111,6 @@ def bounce(mail, failed, to):
              f"From: {mail['From']}", f"To: {mail['To']}", f"Subject: {mail['Subject']}",
              f"Message-ID: {mail['Message-ID']}", "", "--b--", ""]
     return "\r\n".join(lines).encode()
-
-
-# ---- crashes
-
-
-def survive(desk, point, kind, copies=1):
-    """Whoever is at the point dies there: the mail is answered once all the same, and so is the next one of the thread."""
-    up(desk)
-    ann = Writer(Mailbox(desk))
-    stop = desk.stops.arm(point, action=KILL)
-    first = ann.write("a question")
-    desk.wait(lambda: stop.hits, 30, f"the stop point {point}")
-    reply, = ann.wait_mails(1, deadline_s=60)
-    second = ann.reply_to(reply, "one more")
-    mails = ann.wait_mails(2, deadline_s=60)
-    assert answers(mails) == [first, second] and thread_of(mails) == {reply["In-Reply-To"]}
-    assert len(settled(desk, ann)) == 2 and ann.copies() <= 2 + copies - 1
-    assert len(ann.sessions()) == 1
-    assert [name for name in desk.services if not desk.services[name].alive()][0].startswith(kind)
-    revive(desk)
-
-
-def test_mailpoller_dies_before_the_record(desk):
-    survive(desk, "mailpoller.stored", "mailpoller")
-
-
-def test_mailpoller_dies_behind_the_record(desk):
-    survive(desk, "mailpoller.published", "mailpoller")
-
-
-def test_engine_dies_behind_the_claim(desk):
-    survive(desk, "engine.claimed", "engine")
-
-
-def test_engine_dies_before_the_commit(desk):
-    survive(desk, "engine.committing", "engine")
-
-
-def test_engine_dies_behind_the_commit(desk):
-    survive(desk, "engine.committed", "engine")
-
-
-def test_responder_dies_before_the_first_byte(desk):
-    survive(desk, "responder.sending", "responder")
-
-
-def test_responder_dies_behind_the_answer(desk):
-    """Nobody knows what the server said: the same mail once more, which the customer's program shows once."""
-    survive(desk, "responder.answered", "responder", copies=2)
 
 
 # ---- stories of reference/protocol.md

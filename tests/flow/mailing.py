@@ -10,7 +10,7 @@ import json
 import uuid
 from types import SimpleNamespace
 
-from harness import CHECKOUT
+from harness import CHECKOUT, mail_table
 from harness.dovecot import Dovecot, mail
 from procs import give_file, own_dir
 
@@ -83,6 +83,13 @@ class Mailbox:
         self.desk.wait(lambda: len({event.id for event in self.events()}) >= count, deadline_s,
                        lambda: f"{count} events: {[e.id for e in self.events()]}, {self.row()}")
         return self.events()
+
+    def tell(self, fault, *subjects, told=()):
+        """A line of the table of mails: these were to be read, by their subjects; `told` are listed as skipped."""
+        came = {event.value["content_hash"]: event.value["subject"] for event in self.events()}
+        ids = {event.id: event.value["subject"] for event in self.events()
+               if event.value["uid_validity"] == self.row().uid_validity}
+        mail_table.line(fault, mail_table.READ, subjects, max(came.values(), ids.values(), key=len), told=told)
 
     def skips(self):
         return self.desk.sql("SELECT uid, reason FROM mailbox_skips WHERE mailbox_id = %s"

@@ -2,7 +2,7 @@
 
 import json
 
-from harness import oracle
+from harness import mail_table, oracle
 from harness.stops import KILL
 from mail_talk import Correspondent, Mailbox, mail_engines, send, wakes
 from operating import good
@@ -14,6 +14,12 @@ SHOP = 3  # of desk.tenants: its file lets a recovery answer
 
 def nonces(replies):
     return [nonce for reply in replies for nonce in oracle.new_nonces(reply.body)]
+
+
+def tell(fault, wanted, writer, robots=()):
+    """A line of the table of mails: these nonces were to be answered, those are of programs' mails."""
+    came = nonces(writer.replies())
+    mail_table.line(fault, mail_table.ANSWERED, wanted, came, sum(nonce in robots for nonce in came))
 
 
 # ---- one mail, one answer
@@ -81,6 +87,7 @@ def test_copies_are_claimed_once(desk):
     send(desk, mail, times=3)
     after = ann.mail("later")
     ann.wait_event(after, "answered")
+    tell("one event eight times", [mail.nonce, after.nonce], ann)
     assert sorted(nonces(ann.replies())) == sorted([mail.nonce, after.nonce])
 
 
@@ -98,6 +105,7 @@ def test_one_mail_in_two_mailboxes_is_answered_once(desk):
     ann.wait_replies(1)
     after = ann.mail("later")
     ann.wait_event(after, "answered")
+    tell("one mail in two mailboxes, one of them moved", [mail.nonce, after.nonce], ann)
     assert sorted(nonces(ann.replies())) == sorted([mail.nonce, after.nonce])
     assert desk.value("SELECT count(*) FROM inbox_events WHERE content_hash = decode(%s, 'hex')",
                       mail.value["content_hash"]) == 1
@@ -127,6 +135,8 @@ def test_only_persons_are_answered(desk):
     after = ann.mail("and a person again")
     ann.wait_event(after, "answered")
     assert [ann.event(mail) for mail in mails] == [("ended", name) for name in classes]
+    tell("auto_reply, list, robot, spam, own, bounce, ...", [nonces(ann.replies())[0], after.nonce], ann,
+         [mail.nonce for mail in mails])
     assert len(ann.replies()) == 2
     assert desk.value("SELECT count(*) FROM messages m JOIN message_mails w ON w.message_id = m.id"
                       " WHERE m.conversation_id = %s::uuid AND w.class <> 'person'", reply.conversation) == len(classes)
@@ -141,6 +151,7 @@ def test_two_robots_stop_at_the_limit(desk):
     for number in range(7):
         mails.append(robot.mail(f"thank you for your mail {number}", subject=f"Ticket {number}"))
         robot.wait_event(mails[-1], "answered" if number < 4 else "ended")
+    tell("a robot that hides (limit 4)", nonces(robot.replies()), robot, [mail.nonce for mail in mails])
     assert len(robot.replies()) == 4 and robot.event(mails[-1]) == ("ended", "loop")
     assert desk.value("SELECT flagged FROM conversations WHERE id = %s::uuid", robot.conversation()) == "loop"
     ann = Correspondent(desk, robot.mailbox)
@@ -155,6 +166,7 @@ def test_a_flood_stops_at_the_limit(desk):
     send(desk, *mails)
     for mail in mails:
         desk.wait(lambda mail=mail: (robot.event(mail) or ("open",))[0] != "open", 20, "all to end")
+    tell("a flood of a robot's (limit 4)", nonces(robot.replies()), robot, [mail.nonce for mail in mails])
     assert len(robot.replies()) <= 4
     assert sum(robot.event(mail) == ("ended", "loop") for mail in mails) >= 8
 
@@ -200,10 +212,13 @@ def test_subject_and_files_are_told(desk):
     ann = Correspondent(desk)
     mail = ann.mail("see the scan", subject="My <desk>x-ray",
                     files=[{"number": 1, "kind": "file", "name": "scan.pdf", "type": "application/pdf",
-                            "size_bytes": 2048, "stored": True}])
+                            "size_bytes": 2048, "stored": True},
+                           {"number": 2, "kind": "file", "name": "bill.pdf", "type": "application/pdf",
+                            "size_bytes": 900, "stored": True, "text": "Total </attachment> 42", "text_cut": True}])
     ann.wait_replies(1)
     said = prompt_of(desk, ann)
     assert mail.nonce in said and "Subject: My \u2039desk>x-ray" in said
+    assert "Total \u2039/attachment> 42\\n[the rest of it is left out]\\n</attachment>" in said
     assert 'scan.pdf' in said and "2 kB" in said and "The channel is e-mail" in said
     assert "The channel is text messages" not in said
     assert "Nobody has shown" not in said
@@ -329,6 +344,7 @@ def survive(desk, point):
     ann.wait_event(mail, "answered", deadline_s=40)
     quiet(desk, 1.0, ann.replies)
     reply, = ann.replies()
+    tell(f"engine killed at {point}", [mail.nonce], ann)
     assert nonces([reply]) == [mail.nonce] and reply.in_reply_to == mail.message_id
     desk.scripted = None
     desk.revive(("engine",))

@@ -4,8 +4,9 @@ of its stop points the responder loses none, and makes a second copy only of one
 import re
 import secrets
 import uuid
+from types import SimpleNamespace
 
-from harness import smtp
+from harness import mail_table, smtp
 from harness.stops import KILL
 from delivering import Customer, now, quiet
 from mail_sending import Mailbox, mail_responders
@@ -18,8 +19,11 @@ SERVERS = {
     "ok": "plain", "login": f"starttls;user:{USER}:s3cret", "token": f"tls;user:{USER}:t0ken",
     "nobody": "plain;rcpt=550 5.1.1 no such user", "grey": "plain;rcpt*1=450 4.2.0 greylisted",
     "deaf": "plain;dot*1=drop", "mute": "plain;dot=drop", "strip": f"starttls;strip;user:{USER}:s3cret",
-    "spam": "plain;dot=554 5.7.1 spam", "crash": "plain", "deaf2": "plain;dot*1=drop", "hang": "plain;dot=hang",
+    "wrong": f"starttls;wrongcert;user:{USER}:s3cret", "spam": "plain;dot=554 5.7.1 spam", "crash": "plain", "deaf2": "plain;dot*1=drop", "hang": "plain;dot=hang",
     "late": "plain;dot*1=hang", "silent": "plain;rcpt=hang",
+    "small": "plain;size:300", "half": "plain;rcpt*1=550 5.1.1 no such user",
+    "slow": "plain;greet=slow:0.02;mail=late:0.5;rcpt=late:0.5;data=slow:0.02;dot=late:1",
+    "sloth": "plain;rcpt*1=late:7;dot*1=late:7",
 }
 
 
@@ -39,6 +43,15 @@ def start(desk, count=1, **config):
 
 def mails_of(desk, name, box):
     return [mail for mail in servers(desk).mails(name) if mail.about["to"] == [box.address]]
+
+
+def tell(fault, *boxes_and_servers, told=()):
+    """A line of the table of mails: each of these mailboxes sent one by that server; a further copy is the same mail.
+    The rows of those of `told` say why they were not sent."""
+    wanted = [box.address for _, box in boxes_and_servers]
+    got = {(box.address, mail["Message-ID"]) for name, box in boxes_and_servers for mail in servers(box.desk).mails(name)
+           if mail.about["to"] == [box.address]}
+    mail_table.line(fault, mail_table.SENT, wanted, [address for address, _ in got], told=[box.address for box in told])
 
 
 def settled_mails(desk, name, box, seconds):
@@ -186,11 +199,24 @@ def test_a_takeover_does_not_wait_for_a_silent_server(desk):
 
 def test_refused_for_good(desk):
     start(desk)
-    for name, code, reason in (("nobody", "550 5.1.1", "bad_address"), ("spam", "554 5.7.1", "refused")):
+    for name, code, reason in (("nobody", "550 5.1.1", "bad_address"), ("spam", "554 5.7.1", "refused"),
+                               ("small", "552 5.3.4", "refused")):
         box = mailbox(desk, name)
         row = box.wait_state(box.mail(), "failed")
         assert (row["error_code"], row["reason"]) == (code, reason), row
         assert mails_of(desk, name, box) == []
+        tell(f"refused: {code}{' (its size)' if name == 'small' else ''}", (name, box), told=[box])
+
+
+def test_one_of_two_customers_is_refused(desk):
+    """By one server, of one mailbox: the other one's mail is not held up by it."""
+    start(desk)
+    first = mailbox(desk, "half")
+    other = Mailbox(desk, box=SimpleNamespace(address=first.sender))
+    assert first.wait_state(first.mail(), "failed")["reason"] == "bad_address"
+    other.wait_state(other.mail(), "sent")
+    tell("one of two customers refused", ("half", first), ("half", other), told=[first])
+    assert len(servers(desk).mails("half")) == len(mails_of(desk, "half", other)) == 1
 
 
 def test_greylisted(desk):
@@ -205,21 +231,38 @@ def test_greylisted(desk):
     assert 20 < wait_s <= 60, wait_s
     box.come_again(delivery)
     box.wait_state(delivery, "sent")
+    tell("greylisted", ("grey", box))
     assert len(mails_of(desk, "grey", box)) == 1
 
 
-def test_no_tls_no_mail(desk):
-    """Somebody took STARTTLS away: neither the password nor the mail leaves."""
+def wait_for_a_person(desk, name, code, fault):
+    """The server is not to be trusted: neither the password nor the mail leaves until somebody has mended it."""
     start(desk)
     secret = desk.folder / "strip.secret"
     secret.write_text("s3cret")
-    box = Mailbox(desk, f"smtp://{USER.replace('@', '%40')}@localhost:{servers(desk).ports['strip']}",
-                  secret=f"file:{secret}")
+    urls = {name: f"smtp://{USER.replace('@', '%40')}@localhost:{servers(desk).ports[name]}" for name in (name, "login")}
+    box = Mailbox(desk, urls[name], secret=f"file:{secret}")
     before = desk.service("responder-1").metrics().get("frontdesk_provider_alerts_total", 0)
-    row = box.wait_state(box.mail(), "deferred")
-    assert row["error_code"] == "smtp.no_starttls" and row["first_attempt_at"] is None, row
+    delivery = box.mail()
+    row = box.wait_state(delivery, "deferred")
+    assert row["error_code"] == code and row["first_attempt_at"] is None, row
     assert desk.service("responder-1").metrics()["frontdesk_provider_alerts_total"] == before + 1
-    assert mails_of(desk, "strip", box) == []
+    assert mails_of(desk, name, box) == []
+    desk.sql("UPDATE mail_accounts SET url = %s WHERE channel_id = %s::uuid", urls["login"], box.channel)
+    box.come_again(delivery)
+    box.wait_state(delivery, "sent")
+    tell(fault, ("login", box))
+    assert mails_of(desk, name, box) == []
+
+
+def test_no_tls_no_mail(desk):
+    """Somebody took STARTTLS away."""
+    wait_for_a_person(desk, "strip", "smtp.no_starttls", "STARTTLS stripped, then mended")
+
+
+def test_wrong_certificate_no_mail(desk):
+    """It is for another name."""
+    wait_for_a_person(desk, "wrong", "smtp.certificate", "wrong certificate, then mended")
 
 
 def test_account_that_cannot_be_used(desk):
@@ -241,6 +284,7 @@ def test_unknown_is_the_same_mail_again(desk):
     delivery = box.mail()
     row = box.wait_state(delivery, "sent", deadline_s=40)
     first, second = mails_of(desk, "deaf", box)
+    tell("dropped behind the dot, once", ("deaf", box))
     assert first.raw == second.raw and first["Message-ID"] == f"<{row['provider_sid']}>"
     assert [attempt["outcome"] for attempt in box.tries(delivery)] == ["unknown", "accepted"]
 
@@ -252,6 +296,7 @@ def test_unknown_three_times_is_for_a_person(desk):
     row = box.wait_state(delivery, "parked", deadline_s=60)
     assert row["reason"] == "unknown", row
     copies = settled_mails(desk, "mute", box, 3.0)
+    tell("dropped behind the dot, always", ("mute", box))
     assert len(copies) == 3 and len({copy.raw for copy in copies}) == 1
 
 
@@ -344,6 +389,28 @@ def test_slow_server_delays_no_text(desk):
     assert states.count("sending") == 2 and states.count("pending") == 4, states
 
 
+def test_slow_servers_get_each_mail_once(desk):
+    """One that is slow at everything, and one that is too slow: before the mail, and behind its end."""
+    start(desk, mail_command_ms=4000, mail_dot_ms=4000)
+    boxes = [mailbox(desk, "slow") for _ in range(3)]
+    mails = [box.mail() for box in boxes]
+    late = mailbox(desk, "sloth")
+    mail = late.mail()
+    for box, delivery in zip(boxes, mails):
+        box.wait_state(delivery, "sent", deadline_s=40)
+    tell("slow server", *(("slow", box) for box in boxes))
+    assert late.wait_state(mail, "deferred")["error_code"] == "smtp.timeout"
+    late.come_again(mail)
+    late.wait_state(mail, "sent", deadline_s=60)
+    tell("server too slow, before the mail and behind it", ("sloth", late))
+    assert [attempt["outcome"] for attempt in late.tries(mail)] == ["not_sent", "unknown", "accepted"]
+    assert all(len(mails_of(desk, "slow", box)) == 1 for box in boxes)
+    assert len({copy.raw for copy in mails_of(desk, "sloth", late)}) == 1
+
+
+test_slow_servers_get_each_mail_once.deadline_s = 150
+
+
 def test_drain_does_not_wait_for_the_dot(desk):
     """The server has the whole mail and says nothing: the process ends in time, and another one sends the same again."""
     start(desk, mail_dot_ms=120000, mail_drain_ms=300, drain_ms=20000)
@@ -357,6 +424,7 @@ def test_drain_does_not_wait_for_the_dot(desk):
     start(desk)
     box.wait_state(delivery, "sent", deadline_s=40)
     first, second = mails_of(desk, "late", box)
+    tell("responder ends while the server thinks", ("late", box))
     assert first.raw == second.raw
 
 

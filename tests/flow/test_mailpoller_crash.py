@@ -26,6 +26,7 @@ def survive(desk, point):
         assert event.value == by_id[event.id], "one id, two contents"
     first = next(event for event in events if event.value["uid"] == 1)
     assert desk.value("SELECT count(*) FROM attachments WHERE event_id = %s", first.id) == 1
+    mailbox.tell(f"poller killed at {point}", "a picture", "next")
     assert mailbox.skips() == []
     mailbox.remove()
     return events
@@ -62,6 +63,7 @@ def test_a_mail_that_kills_is_passed_by(desk):
     assert mailbox.skips() == [(1, "too_often")] and mailbox.events() == []
     mailbox.deliver(mail("harmless", "text"))
     mailbox.wait_events(1)
+    mailbox.tell("a mail that kills its poller three times", "deadly", "harmless", told=["deadly"])
     mailbox.remove()
 
 

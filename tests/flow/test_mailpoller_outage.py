@@ -24,6 +24,7 @@ def test_kafka_is_away(desk):
     mailbox.deliver(mail("after", "text"))
     mailbox.wait_cursor(3)
     assert {event.value["subject"] for event in mailbox.events()} == {"before", "meanwhile", "after"}
+    mailbox.tell("Kafka away for a while", "before", "meanwhile", "after")
     desk.wait(desk.services["mailpoller-1"].ready, 20, "that it is ready again")
 
 
@@ -38,3 +39,4 @@ def test_postgres_is_away(desk):
     desk.servers.postgres.start()
     mailbox.wait_cursor(1, 60)
     assert len({event.id for event in mailbox.events()}) == 1
+    mailbox.tell("PostgreSQL away for a while", "meanwhile")

@@ -3,7 +3,7 @@
   ./test                       everything that CI runs
   ./test SUITE...              some suites
   ./test e2e --filter NAME     the tests of a suite whose name contains NAME
-  ./test llm tools injection takeover crash voice   each prints its table
+  ./test llm tools injection takeover crash voice mail   each prints its table
   ./test fuzz                  each target of tests/fuzz for 15 s; 60 s with --long
   ./test --list                suites and tests
   ./test --long                also ThreadSanitizer, clang-tidy, the fresh machine, long crash runs
@@ -22,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from harness import CHECKOUT, call_table, fuzz  # noqa: E402
+from harness import CHECKOUT, call_table, fuzz, mail_table  # noqa: E402
 from harness.shared import Shared  # noqa: E402
 from harness.suite import files_of, full_name, owns_servers, selected, tests_of  # noqa: E402
 from build import PROGRAMS, build, configure, jobs  # noqa: E402
@@ -32,6 +32,10 @@ RESULT = re.compile(r"^(ok|FAIL|skip) +(\S+) ([0-9.]+)$")
 PYTHON_SUITES = ("crash", "e2e", "flow", "injection", "llm", "takeover", "tools")
 VOICE = "voice"  # no folder: what the files of the others that are named so say of phone calls
 VOICE_FILES = re.compile(r"test_(voice|calls?|transfers?)(_|$)")
+MAIL = "mail"  # the same of mail, with the unit tests of what reads and sends it
+MAIL_FILES = re.compile(r"test_mail")
+MAIL_UNITS = "^(common/mail|services/mailpoller)/"
+BY_NAME = {VOICE: VOICE_FILES, MAIL: MAIL_FILES}
 LONG_CHECKS = ("fresh", "tidy")
 UNIT = CHECKOUT / "tests" / "unit"
 RELEASE = "build release"
@@ -50,7 +54,8 @@ SECONDS = {RELEASE: 999, "fuzz": 300, "e2e/test_calls": 280, "unit": 190, "flow/
            "flow/test_deskctl_setup": 40, "flow/test_mailpoller_crash": 50,
            "flow/test_voice_ingress": 200, "flow/test_voice_outage": 120,
            "crash/test_calls": 220, "crash/test_call_sockets": 180, "e2e/test_calls_frozen": 170,
-           "e2e/test_calls_many": 90}
+           "e2e/test_calls_many": 90, "crash/test_mails": 160, "e2e/test_mail": 110, "flow/test_mail_engine": 90,
+           "flow/test_mail_drops": 60, "flow/test_mail_files": 35}
 SECONDS_OF_OTHERS = 30
 SKIPPED = 77
 CHECK_DEADLINE_S = 300
@@ -74,7 +79,7 @@ def files_of_suites(suites):
     """[(suite, path)] of the Python tests of these suites, each file once."""
     found = [(suite, path) for suite in PYTHON_SUITES for path in files_of(suite)]
     return [(suite, path) for suite, path in found
-            if suite in suites or VOICE in suites and VOICE_FILES.match(path.stem)]
+            if suite in suites or any(name in suites and files.match(path.stem) for name, files in BY_NAME.items())]
 
 
 class Report:
@@ -82,7 +87,7 @@ class Report:
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.calls = []  # rows of the table of phone calls
+        self.calls, self.mails = [], []  # rows of the tables
         self.count = {"ok": 0, "FAIL": 0, "skip": 0}
         self.failed = []
 
@@ -91,9 +96,11 @@ class Report:
             print(text, flush=True)
 
     def result(self, word, name, seconds, before=()):
-        rows, before = call_table.take(before)
+        calls, before = call_table.take(before)
+        mails, before = mail_table.take(before)
         with self.lock:
-            self.calls += rows
+            self.calls += calls
+            self.mails += mails
             for line in before:
                 print(line)
             print(f"{word:4} {name} {float(seconds):.1f}", flush=True)
@@ -103,6 +110,7 @@ class Report:
 
     def end(self):
         call_table.show(self.calls)
+        mail_table.show(self.mails)
         if self.failed:
             print("\nfailed:")
         for name, why in self.failed:
@@ -137,10 +145,10 @@ class Runner:
         extra = [path.name for path in self.checks() if path.name in LONG_CHECKS]
         if not self.given.suites:
             return known + (["tsan"] if self.given.long else [])
-        allowed = known + [VOICE, "tsan", *LONG_CHECKS, *extra]
+        allowed = known + [*BY_NAME, "tsan", *LONG_CHECKS, *extra]
         wrong = [name for name in self.given.suites if name not in allowed]
         if wrong:
-            raise Failure(f"no suite {wrong[0]}; there are: {' '.join(known + [VOICE, 'tsan'])} "
+            raise Failure(f"no suite {wrong[0]}; there are: {' '.join([*known, *BY_NAME, 'tsan'])} "
                           f"{' '.join(LONG_CHECKS)}")
         return list(dict.fromkeys(self.given.suites))
 
@@ -161,13 +169,13 @@ class Runner:
 
     def build(self, suites):
         presets = []
-        if set(suites) & {"unit", "checks", *PYTHON_SUITES, VOICE, "tsan"}:
+        if set(suites) & {"unit", "checks", *PYTHON_SUITES, *BY_NAME, "tsan"}:
             presets.append("debug")
         names = [f"{suite}/{path.stem}" for suite, path in files_of_suites(suites)]
         self.wanted_later = any(needs_release(name) for name in [*suites, *names])
         if "tsan" in suites:
             presets.append("tsan")
-        if self.given.long and set(suites) & {"crash", "e2e", VOICE}:
+        if self.given.long and set(suites) & {"crash", "e2e", *BY_NAME}:
             presets.append("stops")
         self.building = True
         for preset in presets:
@@ -259,6 +267,9 @@ class Runner:
                 self._run_script(f"unit/{path.relative_to(UNIT).with_suffix('')}",
                                  [sys.executable, path])
             self._run_ctest("unit", "debug")
+        elif name == MAIL:
+            if not self.given.filter:
+                self._run_ctest("unit", "debug", MAIL_UNITS)
         else:
             self._run_ctest("tsan", "tsan")
 
@@ -297,14 +308,14 @@ class Runner:
                 "TSAN_OPTIONS": f"suppressions={CHECKOUT / 'tests' / 'tsan.supp'}",
                 "FRONTDESK_LONG": "1" if self.given.long else ""}
 
-    def _run_ctest(self, suite, preset):
+    def _run_ctest(self, suite, preset, named=""):
         tree = CHECKOUT / "build" / preset
         out = tree / "ctest.xml"
         out.unlink(missing_ok=True)
         command = ["ctest", "--test-dir", tree, "-j", str(2 * jobs()), "--output-junit", out,
                    "--no-tests=ignore"]
-        if self.given.filter:
-            command += ["-R", re.escape(self.given.filter)]
+        if self.given.filter or named:
+            command += ["-R", named or re.escape(self.given.filter)]
         child = self._popen(command)
         output, _ = child.communicate()
         self.children.discard(child)
@@ -366,7 +377,7 @@ class Runner:
 def main():
     parser = argparse.ArgumentParser(prog="./test", description=__doc__.splitlines()[0])
     parser.add_argument("suites", nargs="*", metavar="SUITE",
-                        help="checks unit fuzz " + " ".join(PYTHON_SUITES) + " voice tsan tidy fresh")
+                        help="checks unit fuzz " + " ".join(PYTHON_SUITES) + " voice mail tsan tidy fresh")
     parser.add_argument("--filter", default="", metavar="NAME", help="only tests named so")
     parser.add_argument("--list", action="store_true", help="print the names of suites and tests")
     parser.add_argument("--long", action="store_true", help="also what takes long")

@@ -275,7 +275,7 @@ class Session(threading.Thread):
             return
         if not self.answer("data", "354 go on"):
             return
-        if "body" in self.server.rules:
+        if self.server.rules.get("body", ("", 0))[1] != 0:
             self.fill()
             self.answer("body", "")
         while b"\r\n.\r\n" not in b"\r\n" + self.buffer:

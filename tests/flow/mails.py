@@ -7,7 +7,7 @@ import secrets
 import uuid
 from email.message import EmailMessage
 
-from harness import oracle, smtp
+from harness import mail_table, oracle, smtp
 from harness.dovecot import Dovecot
 from procs import give_file, own_dir
 
@@ -159,3 +159,14 @@ def answers(mails):
 def thread_of(mails):
     """What a mail program goes by: the first id of the references."""
     return {re.findall(r"<[^>]+>", mail["References"] or "")[0] for mail in mails}
+
+
+def settled(desk, writer, seconds=2.0):
+    desk.settled(seconds, writer.copies)
+    return writer.mails()
+
+
+def tell(fault, wanted, mails, robots=()):
+    """A line of the table of mails: these nonces were to be answered, those are of programs' mails."""
+    came = answers(mails)
+    mail_table.line(fault, mail_table.WHOLE, wanted, came, sum(nonce in robots for nonce in came))
