@@ -406,14 +406,24 @@ class Desk:
                              "enable.auto.commit": False})
         try:
             full = self.topic(topic)
-            parts = consumer.list_topics(full, 10).topics[full].partitions
-            ends = {number: consumer.get_watermark_offsets(TopicPartition(full, number), 10)
-                    for number in parts}
+            ends = wait_for(lambda: self._ends(consumer, full), deadline_s, f"all leaders of {full}")
             left = {number: high for number, (low, high) in ends.items() if high > low}
             consumer.assign([TopicPartition(full, n, ends[n][0]) for n in left])
             return self._read_until(consumer, left, deadline_s)
         finally:
             consumer.close()
+
+    @staticmethod
+    def _ends(consumer, topic):
+        """{partition: (first, behind the last)}; None while a broker that has just come back leads not all of them."""
+        from confluent_kafka import KafkaError, KafkaException, TopicPartition
+        try:
+            return {number: consumer.get_watermark_offsets(TopicPartition(topic, number), 10)
+                    for number in consumer.list_topics(topic, 10).topics[topic].partitions}
+        except KafkaException as problem:
+            if problem.args[0].code() not in (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE):
+                raise
+            return None
 
     @staticmethod
     def _read_until(consumer, left, deadline_s):
