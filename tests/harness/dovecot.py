@@ -34,7 +34,7 @@ auth_mechanisms = {mechanisms}
 auth_failure_delay = 0
 imap_idle_notify_interval = 5 mins
 mail_max_userip_connections = 100
-{tokens}passdb {{
+{many}{tokens}passdb {{
   driver = passwd-file
   args = {folder}/users
 }}
@@ -71,6 +71,17 @@ TOKENS = """passdb {{
 }}
 """
 
+# Its login processes otherwise hold one connection each, and there are 100 of them.
+MANY = """default_client_limit = {clients}
+default_process_limit = {clients}
+service imap {{
+  process_limit = {clients}
+}}
+service imap-login {{
+  service_count = 0
+}}
+"""
+
 # It asks for each token, whether it still is good and whose it is.
 OAUTH2 = """introspection_url = {url}/introspect
 introspection_mode = post
@@ -82,14 +93,14 @@ active_value = true
 
 class Dovecot:
     """`mechanisms`: ways to log in that it offers, "plain login" or less. `tokens`: URL of the stand-in
-    whose access tokens it takes (harness/oauth.py), by XOAUTH2."""
+    whose access tokens it takes (harness/oauth.py), by XOAUTH2. `clients`: at once, if more than 100."""
 
-    def __init__(self, folder, mechanisms="plain login", tokens=None):
+    def __init__(self, folder, mechanisms="plain login", tokens=None, clients=0):
         self.user = server_user("dovecot")
         self.folder = own_dir(folder, self.user, 0o711)
         self.port, self.tls_port = free_port(), free_port()
         self.mechanisms = mechanisms + (" xoauth2" if tokens else "")
-        self.tokens = tokens
+        self.tokens, self.clients = tokens, clients
         self.users = {}
         self.config = self.folder / "dovecot.conf"
         # A socket's path has at most 107 bytes, and Dovecot makes folders below.
@@ -136,6 +147,7 @@ class Dovecot:
             give_file(self.config, CONFIG.format(
                 folder=self.folder, sockets=self.sockets.name, user=user, group=group, port=self.port,
                 tls_port=self.tls_port, mechanisms=self.mechanisms,
+                many=MANY.format(clients=self.clients) if self.clients else "",
                 tokens=TOKENS.format(folder=self.folder) if self.tokens else ""), self.user)
             if self.tokens:
                 give_file(self.folder / "oauth2.conf", OAUTH2.format(url=self.tokens), self.user)
