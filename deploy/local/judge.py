@@ -13,8 +13,8 @@ def words_of(entry):
 def author_of(message):
     """Who speaks: "model", "reception" (a turn without a model's answer), "operator" or "system"."""
     turn = message["turn"]
-    if not turn:
-        return message["author"]
+    if not turn:  # a text that a turn has sent beside its reply is the model's as well
+        return "model" if message["author"] == "ai" else message["author"]
     answered = turn["calls"] and turn["calls"][-1]["outcome"] == "answered"
     return "model" if turn["outcome"] == "reply" and answered else "reception"
 

@@ -177,7 +177,7 @@ class Run:
                 f"{os.environ['TWILIO_NUMBER']} and watch `deskctl conversation list`")
             return True
         stage = stories.Stage(stories.Scene(here.endpoints(), here.deskctl, here.tenant_files,
-                                            self.providers), say)
+                                            self.providers, here.services["engine-1"]), say)
         first = self.steps.step("a conversation",
                                 lambda: play(here.endpoints(), here.deskctl,
                                              here.model is not None, bool(self.providers), say))

@@ -1,29 +1,28 @@
-"""The phone call that ./run plays: somebody calls the business, asks, hears the answer while the model still
-writes it, cuts into the next one, and is answered by a desk that remembers what he asked first.
+"""A phone call that ./run plays: the Twilio stand-in is the telephone, and tells what its caller heard and when.
 
-The Twilio stand-in is the telephone; what its caller heard is checked sentence by sentence (judge_call), what
-is on record of it as for the other stories.
+What was heard is checked sentence by sentence; the stories that are told over the telephone are in
+phone_stories.py.
 """
 
 import json
 import re
-import secrets
 import urllib.request
 
 from procs import Deadline, wait_for
 from quotes import history_nonces, new_nonces
-from script import pauses, says
 from story import Story
 from talk import ledger
 
 RATE = 30  # characters a second: a voice that is in a hurry, for a demo that is short
 SILENCE_MS = 4500  # docs/PROMISES.md, P6
 CALL_DEADLINE_S = 90
+REPLY = {"wait_for": "reply"}
+BYE = {"hangup": True}
+COVERS = ("Sorry, let me go on.", "One moment, I am looking that up.")  # services/engine/voice_words.c
 
-HOURS = ("We are open from eight to five, Monday to Thursday. On Fridays we close at two. At weekends nobody "
-         "is here. Shall I look for a time?")
-PARKING = ("The parking lot is behind the building. From there you take the stairs to the first floor. Our "
-           "door is the second one on the left.")
+
+def utters(words, ms=900):
+    return {"say": words, "ms": ms}
 
 
 class Heard:
@@ -44,10 +43,13 @@ class Heard:
         return "".join(event["text"] for event in self.of("audible", place)).strip()
 
     def pieces(self, place):
-        """[(text, ms since the caller's words)] as they came to be spoken."""
+        """[(text, ms since the caller's words)] as they came to be spoken; in webhook mode as they were."""
         begin = self.said[place]["until"] if place >= 0 else 0
-        return [(event["text"].strip(), round(event["time"] - begin))
-                for event in self.of("token", place) if event["text"].strip()]
+        return [(event["text"].strip(), round(event.get("from", event["time"]) - begin))
+                for event in self.of("token", place) or self.of("audible", place) if event["text"].strip()]
+
+    def documents(self):
+        return [event.get("body", "") for event in self.summary["events"] if event["kind"] == "answer"]
 
 
 def sentences(text):
@@ -79,48 +81,89 @@ def cut_short(heard, kept, answer):
     return problems
 
 
-class PhoneCall(Story):
-    title = "a phone call: asked, answered while the model writes, cut into, remembered"
+def without(heard, asides):
+    """Less what covers a wait."""
+    for aside in asides:
+        heard = heard.replace(aside, " ")
+    return " ".join(heard.split())
+
+
+def gone_on(heard, answer):
+    """(what of the answer was heard twice, problems), of an answer whose speaker died in its midst: it is
+    said to its end, and again is at most what was begun of one sentence."""
+    def bare(text):
+        return "".join(text.split())
+    got, whole = bare(heard), bare(answer)
+    begins = [0, *(len(bare(answer[:mark.end()])) for mark in re.finditer(r"[.?!] ", answer))]
+    for at in range(len(whole) + 1):
+        if got[:at] != whole[:at]:
+            break
+        for begin in begins + [at]:
+            if begin <= at and got[at:] == whole[begin:]:
+                again = whole[begin:at] if got[at:] else ""
+                return again, [f"said twice in the call: {again}"] if re.search(r"[.?!]", again) else []
+    return "", told_in_full(heard, answer) or [f"not in order: {heard}"]
+
+
+class Phone(Story):
+    """A story that is told over the telephone."""
+
     by_script = True
 
     def lacks(self):
         return None if self.document.get("phone") else "phone"
 
     def play(self):
-        caller = self.talk()
-        marks = ["n-" + secrets.token_hex(4) for _ in range(3)]
-        self.script(pauses(marks[0], HOURS, 9, 1200), says(marks[1], PARKING, count=1))
         try:
-            heard = self.call(caller, marks)
+            self.play_call()
         except Deadline as problem:
             self.problems.append(str(problem))
-            return
-        self.show(caller, heard)
-        if len(heard.said) == len(marks):
-            self.judge(caller, heard, marks)
-        else:
-            self.problems.append(f"the caller said {len(heard.said)} things, and not {len(marks)}")
 
-    def call(self, caller, marks):
-        """Places the call and waits for its end."""
-        reply = {"wait_for": "reply"}
-        script = [reply, {"say": f"When are you open? ({marks[0]})", "ms": 900}, reply,
-                  {"say": f"And where do I park? ({marks[1]})", "ms": 900},
-                  {"interrupt": f"Wait, what did I ask first? ({marks[2]})", "after_words": 9, "ms": 900},
-                  reply, {"hangup": True}]
+    def play_call(self):
+        """What happens, and what is wrong with it."""
+        raise NotImplementedError
+
+    # The call
+
+    def place(self, caller, *script):
+        """Somebody calls; the call's sid."""
         public = self.scene.endpoints["public_url"]
         order = {"account_sid": self.tenant["account_sid"], "from": caller.address,
                  "to": self.tenant["numbers"]["voice"], "url": public + "/twilio/voice",
                  "status_callback": public + "/twilio/voice/status", "rate": RATE,
                  "fillers": self.document["phone"]["fillers"], "script": script}
-        request = urllib.request.Request(caller.twilio + "/_calls", json.dumps(order).encode(),
-                                         {"Content-Type": "application/json"})
+        return self.post("/_calls", order)["sid"]
+
+    def post(self, path, order):
+        request = urllib.request.Request(self.scene.endpoints["twilio_stand_url"] + path,
+                                         json.dumps(order).encode(), {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=10) as answer:
-            sid = json.loads(answer.read())["sid"]
+            return json.loads(answer.read())
+
+    def heard(self, sid):
+        """What has happened so far."""
+        return Heard(ledger(self.scene.endpoints["twilio_stand_url"], f"/_calls/{sid}"))
+
+    def until_over(self, sid):
+        wait_for(lambda: self.heard(sid).summary["over"], CALL_DEADLINE_S, "the end of the call", 0.1)
+        return self.heard(sid)
+
+    def call(self, caller, script, meanwhile=lambda _sid: None):
+        """A whole call, shown, in which something happens meanwhile; None if it broke off."""
         self.say(f"  {caller.address} calls {self.tenant['numbers']['voice']}")
-        wait_for(lambda: ledger(caller.twilio, f"/_calls/{sid}")["over"], CALL_DEADLINE_S,
-                 "the end of the call", 0.1)
-        return Heard(ledger(caller.twilio, f"/_calls/{sid}"))
+        sid = self.place(caller, *script)
+        meanwhile(sid)
+        heard = self.until_over(sid)
+        self.show(caller, heard)
+        wanted = sum("say" in step or "interrupt" in step for step in script)
+        if len(heard.said) != wanted:
+            self.problems.append(f"the caller said {len(heard.said)} things, and not {wanted}")
+            return None
+        if heard.words(-1) != self.document["phone"]["greeting"]:
+            self.problems.append(f"the caller was greeted with \"{heard.words(-1)}\"")
+        if heard.summary["silence_max_ms"] > SILENCE_MS:
+            self.problems.append(f"the caller heard nothing for {heard.summary['silence_max_ms']} ms")
+        return heard
 
     def show(self, caller, heard):
         """Who said what, with the time since the caller's words of each piece that was given to the voice."""
@@ -134,34 +177,31 @@ class PhoneCall(Story):
             words = heard.words(place)
             if words != " ".join(text for text, _ in heard.pieces(place)):
                 self.say(f"      heard of it: \"{words}\"")
+            self.show_beside(place, heard)
         self.say(f"      the longest silence of the desk: {heard.summary['silence_max_ms']:.0f} ms")
 
-    def judge(self, caller, heard, marks):
-        if heard.words(-1) != self.document["phone"]["greeting"]:
-            self.problems.append(f"the caller was greeted with \"{heard.words(-1)}\"")
-        self.blame(told_in_full(heard.words(0), HOURS))
-        last = heard.words(2)
-        if new_nonces(last) != [marks[2]] or history_nonces(last) != [marks[0]]:
-            self.problems.append(f"what was asked last was not answered with a memory: {last}")
-        if heard.summary["silence_max_ms"] > SILENCE_MS:
-            self.problems.append(f"the caller heard nothing for {heard.summary['silence_max_ms']} ms")
-        try:
-            shown = wait_for(lambda: self.settled(caller), 20, "the call's replies to be settled", 0.2)
-        except Deadline as problem:
-            self.problems.append(str(problem))
-            return
-        replies = [message for message in shown["messages"] if message["direction"] == "out"]
-        self.blame(cut_short(heard.words(1), replies[1].get("heard"), PARKING))
-        self.recorded(f"heard of the second reply: \"{replies[1].get('heard')}\"")
-        self.wanted.append((caller, "a phone call", 0, {
-            "said": "3 by the customer, 3 by the assistant", "channel": "voice", "model": "answered"}))
+    def show_beside(self, place, heard):
+        """What happened behind the caller's words of this place, but to him."""
 
-    def settled(self, caller):
-        """The transcript, once it is known of each of the three replies what became of it."""
-        if not caller.conversations():
-            return None
-        shown = caller.transcript()
-        replies = [message for message in shown["messages"] if message["direction"] == "out"]
-        known = all(delivery["state"] == "delivered" for message in replies
-                    for delivery in message["deliveries"])
-        return shown if len(replies) == 3 and known else None
+    # What is on record
+
+    def remembers(self, words, new, first):
+        """The desk's answer is to `new`, and knows what was asked first."""
+        if new_nonces(words) != [new] or history_nonces(words) != [first]:
+            self.problems.append(f"what was asked last was not answered with a memory: {words}")
+
+    def settled(self, caller, count):
+        """(the transcript, its spoken replies), once it is known of each of so many what became of it."""
+        def spoken():
+            shown = caller.transcript() if caller.conversations() else {"messages": []}
+            return shown, [message for message in shown["messages"]
+                           if message["direction"] == "out" and message["channel"] == "voice"]
+
+        def states(replies):
+            return [delivery["state"] for message in replies for delivery in message["deliveries"]]
+
+        def known():
+            shown, replies = spoken()
+            return (shown, replies) if states(replies) == ["delivered"] * count else None
+        return wait_for(known, 20, lambda: f"{count} spoken replies to be settled, which are "
+                        f"{', '.join(states(spoken()[1])) or 'none'}", 0.2)

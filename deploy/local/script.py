@@ -23,15 +23,17 @@ def pauses(mark, text, pieces, ms):
             "action": {"type": "stall", "text": text, "chunks": pieces, "ms": ms}}
 
 
-def calls(mark, tool, arguments):
-    """A request that holds the mark is answered with a call of the tool."""
-    return {"match": mark, "action": {"type": "tool_call", "name": tool,
-                                      "arguments": json.dumps(arguments)}}
+def calls(mark, tool, arguments, **more):
+    """A request that holds the mark is answered with a call of the tool; count=1: only the first."""
+    return {"match": mark, **more, "action": {"type": "tool_call", "name": tool,
+                                              "arguments": json.dumps(arguments)}}
 
 
-def stalls(mark):
-    """The answer to a request that holds the mark begins and does not go on."""
-    return {"match": mark, "action": {"type": "stall", "chunks": 3}}
+def stalls(mark, text=None, pieces=3, **more):
+    """The answer to a request that holds the mark begins with so many of 20 pieces and does not go on;
+    count=1: only the first."""
+    return {"match": mark, **more, "action": {"type": "stall", "chunks": pieces,
+                                              **({"text": text} if text else {})}}
 
 
 def result(text):

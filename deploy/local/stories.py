@@ -1,6 +1,6 @@
 """What ./run shows of a reception: an answer from the business's notes, one time that two customers want,
-a phone call (phone.py), a customer who wants a person, a provider that is killed while it answers, a business
-whose providers are all away, and what is on record of each afterwards.
+phone calls (phone_stories.py), a customer who wants a person, a provider that is killed while it answers, a
+business whose providers are all away, and what is on record of each afterwards.
 
 Each story prints what was texted, what came back with the time of each hop, and what the desk recorded,
 and checks it (judge.py). The stand-in models are told what to say (script.py); where a real model
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import judge
 from build import CHECKOUT
-from phone import PhoneCall
+from phone_stories import EngineKilled, NoModel, PhoneCall, PutThrough, Webhooks
 from procs import Deadline, own_dir, wait_for
 from quotes import history_nonces, new_nonces
 from script import Providers, calls, result, says, stalls
@@ -34,6 +34,7 @@ CROWN = "Crown, porcelain | from 1,150"  # a line of the notes, and of no tenant
 CROWN_REPLY = ("A porcelain crown starts at 1,150 dollars, with the examination included. You get a "
                "written estimate before we begin.")
 SERVICE = "Whitening"  # one chair can do it, so that two customers cannot have one time
+BY_PHONE = "Filling"  # two chairs can: whoever has the whitening leaves one of them free
 TAKEN_REPLY = "I am sorry, that time has just been taken. Which other time would suit you?"
 PERSON_REPLY = "This is the front desk. Please bring the estimate; I have put a note in your file."
 
@@ -365,15 +366,19 @@ def left_out(scene, story):
 
 
 class Stage:
-    """All stories. The longest one plays from the beginning on, beside whatever else is shown."""
+    """All stories. The outage of the garage plays from the beginning on, beside whatever else is shown until
+    the engine is killed."""
 
     def __init__(self, scene, say):
         self.scene = scene
         self.say = say
         notes = Notes(scene, CLINIC, say)
         self.outage = Outage(scene, GARAGE, say)
-        self.stories = [notes, Booking(scene, CLINIC, say), PhoneCall(scene, CLINIC, say),
-                        Person(scene, CLINIC, say), Failover(scene, CLINIC, say, notes), self.outage]
+        self.stories = [notes, Booking(scene, CLINIC, say), Person(scene, CLINIC, say),
+                        Failover(scene, CLINIC, say, notes), self.outage,
+                        PhoneCall(scene, CLINIC, say, BY_PHONE, free_time), PutThrough(scene, CLINIC, say),
+                        EngineKilled(scene, CLINIC, say), Webhooks(scene, CLINIC, say),
+                        NoModel(scene, CLINIC, say)]
         self.beside = None if left_out(scene, self.outage) else Beside(self.outage)
         if self.beside:
             self.beside.start()

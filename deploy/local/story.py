@@ -9,12 +9,15 @@ from tenants import read_document
 
 
 class Scene:
-    """Where the stories play. `providers`: {tenant: its Providers}, without those of real models."""
+    """Where the stories play. `providers`: {tenant: its Providers}, without those of real models;
+    `engine`: the one that runs (service.py), which a story may kill."""
 
-    def __init__(self, endpoints, deskctl, files, providers):
+    def __init__(self, endpoints, deskctl, files, providers, engine=None):
         self.endpoints = endpoints
         self.deskctl = deskctl
-        self.documents = {document["name"]: document for document in map(read_document, files)}
+        self.files = {read_document(path)["name"]: path for path in files}
+        self.documents = {name: read_document(path) for name, path in self.files.items()}
+        self.engine = engine
         self.tenants = {tenant["name"]: tenant for tenant in endpoints["tenants"]}
         self.providers = providers
 

@@ -3,7 +3,8 @@ words than were heard."""
 
 import unittest
 
-from phone import HOURS, PARKING, Heard, cut_short, told_in_full
+from phone import Heard, cut_short, gone_on, told_in_full, without
+from phone_stories import HOURS, PARKING
 
 
 class Sentences(unittest.TestCase):
@@ -28,6 +29,15 @@ class Sentences(unittest.TestCase):
         self.assertIn("the record keeps", cut_short(heard, PARKING, PARKING)[0])
         self.assertIn("the record keeps", cut_short(heard, None, PARKING)[0])
 
+    def test_what_went_on_when_its_speaker_had_died(self):
+        begun, rest = "We are open from eight to", "five, Monday to Thursday. "
+        end = HOURS[len(begun + " " + rest):]
+        self.assertEqual(gone_on(f"{begun} {rest}{end}", HOURS), ("", []))
+        self.assertEqual(gone_on(f"{begun} {HOURS}", HOURS), ("Weareopenfromeightto", []))
+        self.assertIn("said twice", gone_on(f"{begun} {rest}{HOURS}", HOURS)[1][0])
+        self.assertIn("lost", gone_on(f"{begun} {end}", HOURS)[1][0])
+        self.assertEqual(without("One. Two. Three.", ["Two."]), "One. Three.")
+
 
 class Events(unittest.TestCase):
     def test_words_belong_to_what_was_said_before(self):
@@ -40,6 +50,7 @@ class Events(unittest.TestCase):
             {"kind": "audible", "time": 90, "from": 70, "until": 90, "text": "Bye."}]})
         self.assertEqual([heard.words(place) for place in (-1, 0, 1)], ["Hello.", "At nine.", "Bye."])
         self.assertEqual(heard.pieces(0), [("At nine.", 5)])
+        self.assertEqual(heard.pieces(1), [("Bye.", 10)])  # as in webhook mode
 
 
 if __name__ == "__main__":
