@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import judge
 from build import CHECKOUT
+from phone import HURRY
 from phone_stories import EngineKilled, NoModel, PhoneCall, PutThrough, Webhooks
 from procs import Deadline, own_dir, wait_for
 from quotes import history_nonces, new_nonces
@@ -460,4 +461,4 @@ def give_chains(installation, files):
     def models_of(document):
         chain = providers.get(document["name"])
         return chain and stand_chain(*(stand.url for stand in chain.stands))
-    return with_models(files, models_of, own_dir(installation.folder / "tenants")), providers
+    return with_models(files, models_of, own_dir(installation.folder / "tenants"), HURRY), providers

@@ -95,15 +95,17 @@ def asks_stand_in(document):
                for entry in document["assistant"]["models"])
 
 
-def with_models(files, models_of, folder):
+def with_models(files, models_of, folder, speaking_rate=None):
     """Copies in the folder of those tenant files for which `models_of(document)` has a chain; the
-    others stay where they are."""
+    others stay where they are. speaking_rate: of the voice that the copies' callers hear."""
     copies = []
     for path in map(Path, files):
         document = read_document(path)
         models = models_of(document)
         if models:
             document["assistant"]["models"] = models
+            if speaking_rate and document.get("phone"):
+                document["phone"]["speaking_rate"] = speaking_rate
             path = folder / path.name
             path.write_text(yaml.safe_dump(document, sort_keys=False))
         copies.append(path)
