@@ -11,7 +11,7 @@
  *   max_ms 14400000      of a call
  *   end "at_once"        an `end` frame cuts what is spoken; "after_speech": it waits for it
  *   setup "once"         or "none": the relay's first frame is left out
- *   fillers []           texts that do not end our turn
+ *   fillers []           texts that do not end our turn, by themselves or at the end of others
  *   callbacks "normal"   mode of status callbacks (progress.h), with callbacks_ms
  *   recording_bytes      size of a recording; by default 44 and 8000 a second
  *   recording_delay_ms 0 until it can be fetched and its callback is sent

@@ -109,6 +109,7 @@ void ear_sound(struct call *call, double ms)
     added(call, now_ms, from_ms, pause);
 }
 
+/* Also one that is said into the middle of an answer, and closes what was begun of it. */
 static bool is_filler(const struct call *call)
 {
     struct stand_buf text;
@@ -118,7 +119,10 @@ static bool is_filler(const struct call *call)
     audible_cycle(&call->audible, &text);
     cJSON_ArrayForEach(item, call->fillers)
     {
-        if (cJSON_IsString(item) && text.data && strcmp(item->valuestring, text.data) == 0)
+        size_t len = cJSON_IsString(item) ? strlen(item->valuestring) : 0;
+        if (len && text.data && text.len >= len &&
+            strcmp(text.data + text.len - len, item->valuestring) == 0 &&
+            (text.len == len || text.data[text.len - len - 1] == ' '))
             found = true;
     }
     stand_buf_fini(&text);

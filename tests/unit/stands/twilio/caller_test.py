@@ -210,6 +210,24 @@ class CallerTest(unittest.TestCase):
         call = self.play(script)
         self.assertGreater(call["gap_max_ms"] + call["stalled_ms"], 350)
 
+    def test_a_filler_in_the_middle_of_an_answer_does_not_end_it(self):
+        self.desk.documents = {"/voice": RELAY, "/ended": ""}
+        later = []
+
+        def answer(socket):
+            socket.expect("prompt")
+            socket.say("We open at", last=False)
+            socket.say(" One moment.")
+            wait_for(lambda: time_over(later, 0.4), 10, "the filler to be over", 0.005)
+            socket.say("eight.")
+            socket.expect("prompt")
+        self.serve(lambda s: s.say("Hello."), answer)
+        call = self.play([{"wait_for": "reply"}, {"say": "Well?", "ms": 10}, {"wait_for": "reply"},
+                          {"say": "Thanks.", "ms": 10}, {"hangup": True}], fillers=["One moment."])
+        kinds = [event["kind"] for event in call["events"] if event["kind"] in ("said", "token")]
+        self.assertEqual(kinds, ["token", "said", "token", "token", "token", "said"])
+        self.assertEqual(call["gap_max_ms"], 0)
+
     def test_no_answer_at_all_is_silence_until_the_end(self):
         self.desk.documents = {"/voice": RELAY, "/ended": ""}
         self.serve(lambda s: s.say("Hello."))
