@@ -41,7 +41,7 @@ class Heard:
                 and begin <= event.get("from", event["time"]) < end]
 
     def words(self, place):
-        return "".join(event["text"] for event in self.of("audible", place)).strip()
+        return " ".join(event["text"].strip() for event in self.of("audible", place)).strip()
 
     def pieces(self, place):
         """[(text, ms since the caller's words)] as they came to be spoken; in webhook mode as they were."""

@@ -140,7 +140,7 @@ class PutThrough(Phone):
 
     @staticmethod
     def words_to(leg):
-        return "".join(event["text"] for event in leg.of("audible", -1)) if leg else ""
+        return leg.words(-1) if leg else ""
 
     def show_beside(self, place, heard):
         leg = self.child(heard)
@@ -256,7 +256,8 @@ class NoModel(Phone):
             self.blame(judge.all_away(reply, ("openai", "gemini")))
         self.blame(judge.task_taken(shown, self.CALLER, self.REASON, self.CALL_BACK))
         for one in shown["escalations"]:
-            self.recorded(f"task {one['id']} ({one['state']}): {one['summary']} From {one['caller']}, "
-                          f"reach: {one['call_back']}")
+            if one["reason"] == "message":
+                self.recorded(f"task {one['id']} ({one['state']}): {one['summary']} From {one['caller']}, "
+                              f"reach: {one['call_back']}")
         self.wanted.append((caller, "a message taken over the telephone", 0, {
             "said": "3 by the reception without a model", "channel": "voice", "escalated": "message, open"}))

@@ -240,12 +240,13 @@ class Person(Story):
         self.say(f"  to {notice['name']} of the rota, {notice['sms']}:")
         person = self.talk(notice["sms"])
         person.received = sum(entry["params"].get("To") == notice["sms"] for entry in self.before)
-        self.wanted.append((person, None, person.received + 2, None))
         entry = person.reply(by="system")
         code = re.search(r"Reply OK (\w{4}) within", judge.words_of(entry) if entry else "")
         if not code:
             self.problems.append("the notice has no code to reply with")
             return False
+        person.concerning = code.group(1)  # who is on call may be told of other customers
+        self.wanted.append((person, None, 2, None))
         person.text(f"OK {code.group(1)}", marked=False)
         answer = person.reply(by="system")
         if answer:
@@ -419,7 +420,7 @@ def show_records(scene, stories, say):
         say("  (stand-ins answered: a cost is what the vendor's price list says of the tokens)")
     for story in stories:
         for talk, about, count, wants in story.wanted:
-            problems += judge.told_once(talk.address, talk.sent(), count)
+            problems += judge.told_once(talk.address, talk.counted(), count)
             if not about:
                 continue
             answers = judge.record(talk.transcript())

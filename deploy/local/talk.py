@@ -98,6 +98,7 @@ class Talk:
         self.twilio = endpoints["twilio_stand_url"]
         self.address = address or f"+1555{secrets.randbelow(10**7):07d}"
         self.received = 0  # replies that were waited for
+        self.concerning = ""  # what messages to it have to hold to be counted
         self.entry = None  # the last of them at the stand-in; then the transcript, and its message
         self.shown = self.message = None
         self.problems = []
@@ -119,6 +120,10 @@ class Talk:
         number = self.tenant.get("numbers", {}).get("sms")
         return [entry for entry in sent_to(self.twilio, self.address)
                 if entry["params"].get("From", number) == number]
+
+    def counted(self):
+        """Those of them that hold what it is concerned with."""
+        return [entry for entry in self.sent() if self.concerning in entry["params"].get("Body", "")]
 
     def reply(self, by="model"):
         """Waits for the next reply and prints it with the time of each hop; None: it did not come."""
