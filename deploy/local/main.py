@@ -34,6 +34,7 @@ from pathlib import Path
 from procs import Failure, Deadline, give_file, own_dir, private_root, raise_file_limit
 from tenants import VENDOR_KEYS, vendors_with_keys
 
+SERVICES = ("ingress", "engine", "responder", "mailpoller")
 CHECKOUT = Path(__file__).resolve().parents[2]
 ENDPOINTS = CHECKOUT / ".run" / "endpoints.json"
 TWILIO_SETTINGS = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_NUMBER",
@@ -113,7 +114,7 @@ class Run:
         self.given = given
         self.steps = Steps()
         self.outside = outside_settings()
-        self.servers = self.installation = None
+        self.servers = self.installation = self.mail = None
         self.providers = {}
 
     def state(self):
@@ -145,7 +146,8 @@ class Run:
         here = self.installation = Installation(self.servers, folder / "desk", bin_dir, fixed_ports,
                                                 outside=self.outside)
         self.steps.step("keys, schema, topics, tenants", self.set_up)
-        self.steps.step("ingress, engine, responder behind nginx", self.start_services)
+        self.steps.step("Dovecot, an SMTP server, a mailbox", self.start_mail)
+        self.steps.step("ingress, engine, responder, mailpoller behind nginx", self.start_services)
         own_dir(ENDPOINTS.parent)
         give_file(ENDPOINTS, json.dumps(here.endpoints(), indent=2) + "\n")
         say(f"   addresses are in {ENDPOINTS.relative_to(CHECKOUT)}")
@@ -160,10 +162,15 @@ class Run:
         here.start_stands()
         here.prepare()
 
+    def start_mail(self):
+        from mail import MailServers
+        self.mail = MailServers(self.installation.folder.parent / "mail").start()
+        self.mail.add_mailbox(self.installation)
+
     def start_services(self):
         here = self.installation
         here.start_edge()
-        started = [here.add(kind) for kind in ("ingress", "engine", "responder")]
+        started = [here.add(kind, config=self.mail.config_of(kind, here.keys)) for kind in SERVICES]
         here.publish_directory()
         for service in started:
             service.wait_ready(60)
@@ -181,6 +188,7 @@ class Run:
         first = self.steps.step("a conversation",
                                 lambda: play(here.endpoints(), here.deskctl,
                                              here.model is not None, bool(self.providers), say))
+        stage.add_mail(self.mail)
         return stage.show(self.steps.step, first) and not first.problems
 
     def watch(self):
@@ -201,6 +209,8 @@ class Run:
         begin = time.monotonic()
         if self.installation:
             self.installation.stop()
+        if self.mail:
+            self.mail.stop()
         if self.servers:
             self.servers.stop()
         self.forget_endpoints()

@@ -1,6 +1,7 @@
 """What ./run shows of a reception: an answer from the business's notes, one time that two customers want,
-phone calls (phone_stories.py), a customer who wants a person, a provider that is killed while it answers, a
-business whose providers are all away, and what is on record of each afterwards.
+phone calls (phone_stories.py), a customer who wants a person, mails of somebody who phoned and texted
+(mail_story.py), a provider that is killed while it answers, a business whose providers are all away, and
+what is on record of each afterwards.
 
 Each story prints what was texted, what came back with the time of each hop, and what the desk recorded,
 and checks it (judge.py). The stand-in models are told what to say (script.py); where a real model
@@ -17,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import judge
 from build import CHECKOUT
+from mail_story import Mails
 from phone import HURRY
 from phone_stories import EngineKilled, NoModel, PhoneCall, PutThrough, Webhooks
 from procs import Deadline, own_dir, wait_for
@@ -384,6 +386,10 @@ class Stage:
         self.beside = None if left_out(scene, self.outage) else Beside(self.outage)
         if self.beside:
             self.beside.start()
+
+    def add_mail(self, servers):
+        """Played last: whoever waits for mails waits longer."""
+        self.stories.append(Mails(self.scene, CLINIC, self.say, servers))
 
     def show_one(self, story):
         why = left_out(self.scene, story)

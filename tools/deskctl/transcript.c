@@ -200,7 +200,7 @@ static void add_mail(const struct json *message, struct strbuf *out)
     }
     if (mail == NULL || json_member_text(mail, "class") == NULL)
         return;
-    strbuf_printf(out, "%*smail from a %s", INDENT, "", text_of(mail, "class"));
+    strbuf_printf(out, "%*smail of class %s", INDENT, "", text_of(mail, "class"));
     if (!json_member_bool(mail, "verified", false))
         strbuf_add_text(out, ", sender not verified");
     add_text(mail, "suggested", "answers to the address of conversation ", out);
