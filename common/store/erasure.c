@@ -100,13 +100,15 @@ static const struct step {
     {"DELETE FROM messages WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
     {"DELETE FROM channel_sessions WHERE tenant_id = $1::uuid AND conversation_id IN " TALKS, "ta"},
     {"DELETE FROM conversations WHERE tenant_id = $1::uuid AND contact_id IN " PERSON, "ta"},
-    /* With those who became part of the person, and the rows that say so. */
+    /* With those who became part of the person, and the rows that say so. An array, since nobody
+     * knows beforehand that they are few. */
     {"WITH RECURSIVE whole (id) AS (SELECT p.contact_id FROM " PERSON " AS p UNION"
      " SELECT m.gone_id FROM whole w JOIN contact_merges m ON m.tenant_id = $1::uuid"
      " AND m.kept_id = w.id AND m.split_at IS NULL),"
      " gone AS (DELETE FROM contact_addresses WHERE tenant_id = $1::uuid"
      " AND contact_id IN " PERSON ")"
-     " DELETE FROM contacts WHERE tenant_id = $1::uuid AND id IN (SELECT w.id FROM whole w)",
+     " DELETE FROM contacts WHERE tenant_id = $1::uuid"
+     " AND id = ANY (ARRAY(SELECT w.id FROM whole w))",
      "ta"},
     {"DELETE FROM consents WHERE tenant_id = $1::uuid AND address = $2::text"
      " AND state = 'opted_in'",
