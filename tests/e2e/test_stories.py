@@ -8,7 +8,9 @@ from stories import Scene, Stage, give_chains
 SHARE = True
 DEADLINE_S = 240
 
-CONFIG = {"engine": {"turn_deadline_ms": 30000}}  # a turn waits for a provider that is left alone
+# A turn waits for a provider that is left alone; a dead engine is followed when its part of the calls has
+# another reader, as in production.
+CONFIG = {"engine": {"turn_deadline_ms": 30000, "worker_lease_ms": 4000, "adopt_every_ms": 500}}
 
 
 class Shown:

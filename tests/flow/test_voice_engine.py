@@ -250,7 +250,9 @@ def test_recording_is_a_task(desk):
                     " ON s.tenant_id = e.tenant_id AND s.conversation_id = e.conversation_id"
                     " WHERE s.call_sid = %s", call.sid)
     assert len(rows) == 1 and rows[0][0] == "message" and rows[0][2] == call.customer.address, rows
-    assert "https://api.example.com/rec" in rows[0][1]
+    assert "http" not in rows[0][1], rows  # the responder fetches it (flow/recordings)
+    assert desk.sql("SELECT r.state, r.duration_s FROM recordings r WHERE r.recording_sid = %s",
+                    sid) == [("waiting", 12)]
     call.close()
 
 
