@@ -41,22 +41,21 @@ UNIT = CHECKOUT / "tests" / "unit"
 RELEASE = "build release"
 SLOTS = 6  # the tests wait more than they work: with four, two cores rest half of the time
 # About how long the longer files take on two cores: these start first, so that the end is even.
-SECONDS = {RELEASE: 999, "fuzz": 300, "e2e/test_calls": 340, "unit": 190, "flow/test_responder_receipts": 165,
-           "tools/test_http": 165, "flow/test_mailpoller": 150,
-           "crash/test_kills": 150, "e2e/test_twilio": 145, "flow/test_responder_crash": 130,
-           "flow/test_mail_out": 120, "flow/test_responder_provider": 110, "flow/test_ingress_outage": 100,
-           "tools/test_effects": 95, "e2e/test_sms_outage": 95, "crash/test_servers": 95,
-           "flow/test_deskctl_dead": 90, "flow/test_stories": 80, "flow/test_reception": 80,
-           "flow/test_engine_crash": 75, "llm/test_rates": 75, "e2e/test_sms_load": 70,
-           "flow/test_engine": 70, "flow/test_escalation": 70, "e2e/test_stories": 155,
-           "crash/test_states": 65, "flow/test_voice_engine": 60, "flow/test_responder": 60, "e2e/test_sms": 60,
-           "takeover/test_offsets": 50, "flow/test_budgets": 50, "flow/test_prompt": 45,
-           "flow/test_deskctl_setup": 40, "flow/test_mailpoller_crash": 50,
-           "flow/test_voice_ingress": 200, "flow/test_voice_outage": 120,
-           "crash/test_calls": 220, "crash/test_call_sockets": 180, "e2e/test_calls_frozen": 170,
-           "e2e/test_calls_many": 90, "crash/test_mails": 160, "e2e/test_mail": 110, "flow/test_mail_engine": 90,
-           "flow/test_mail_drops": 60, "flow/test_mail_files": 35, "flow/test_voice_webhook": 150, "flow/test_merge": 80, "flow/test_mail_login": 50,
-           "flow/test_recordings": 60, "e2e/test_calls_webhook": 100, "e2e/test_transfers": 120, "flow/test_voice_steps": 70}
+SECONDS = {RELEASE: 999, "e2e/test_calls": 340, "e2e/test_calls_webhook": 270, "e2e/test_transfers": 240,
+           "crash/test_calls": 220, "crash/test_call_sockets": 205, "flow/test_voice_ingress": 200, "unit": 190,
+           "e2e/test_calls_frozen": 170, "flow/test_responder_receipts": 165, "tools/test_http": 165,
+           "e2e/test_stories": 155, "flow/test_mailpoller": 150, "crash/test_kills": 150,
+           "flow/test_voice_webhook": 150, "e2e/test_twilio": 145, "flow/test_reception": 135,
+           "flow/test_responder_crash": 130, "flow/test_mail_out": 120, "flow/test_voice_outage": 120,
+           "flow/test_responder_provider": 110, "fuzz": 100, "flow/test_ingress_outage": 100,
+           "crash/test_mails": 100, "tools/test_effects": 95, "e2e/test_sms_outage": 95, "crash/test_servers": 95,
+           "crash/test_states": 95, "flow/test_mail_engine": 95, "flow/test_deskctl_dead": 90,
+           "e2e/test_calls_many": 90, "flow/test_stories": 80, "flow/test_merge": 80, "flow/test_engine_crash": 75,
+           "llm/test_rates": 75, "e2e/test_sms_load": 70, "flow/test_engine": 70, "flow/test_escalation": 70,
+           "flow/test_voice_steps": 70, "flow/test_voice_engine": 60, "flow/test_responder": 60, "e2e/test_sms": 60,
+           "e2e/test_mail": 60, "flow/test_mail_drops": 60, "flow/test_recordings": 60, "takeover/test_offsets": 50,
+           "flow/test_budgets": 50, "flow/test_mailpoller_crash": 50, "flow/test_mail_login": 50,
+           "flow/test_prompt": 45, "flow/test_deskctl_setup": 40, "flow/test_mail_files": 35}
 SECONDS_OF_OTHERS = 30
 SKIPPED = 77
 CHECK_DEADLINE_S = 300
