@@ -9,9 +9,8 @@
 #include "mail/login.h"
 #include "secret_of.h"
 #include "service/log.h"
+#include "service/mailbox_token.h"
 #include "store/credential.h"
-
-#define UNIT_MS 10000
 
 /* ---- tokens ---- */
 
@@ -94,52 +93,15 @@ bool box_login_is_refused(const struct err *err)
     return false;
 }
 
-/* ---- new refresh tokens ---- */
-
-struct keeping {
-    struct arena *arena;
-    char id[UUID_TEXT_SIZE];
-};
-
-static void kept(void *arg, const struct pg_answer *answer)
-{
-    struct keeping *keeping = arg;
-    struct arena *arena = keeping->arena;
-    if (answer->err != NULL)
-        log_error("mailbox.token_not_kept", LOG_TEXT("mailbox", keeping->id), LOG_ERR(answer->err));
-    else
-        log_info("mailbox.token_renewed", LOG_TEXT("mailbox", keeping->id),
-                 LOG_BOOL("first", pg_rows(answer->results, 0) > 0));
-    arena_free(&arena);
-}
-
-static const char *wrap(const struct box *box, struct arena *arena, const struct oauth_grant *grant,
-                        struct err *err)
-{
-    const struct mailbox *mailbox = &box->mailbox;
-    const struct mail_login login = {.grant = *grant};
-    return mail_login_wrap_text(
-        arena, &login, box->mailpoller->shared->credential_keys[0],
-        credential_mailbox_context(arena, &mailbox->tenant, &mailbox->id, "in"), err);
-}
-
 void box_login_rotated(void *arg, const struct uuid *owner, int64_t version,
                        const struct oauth_grant *grant)
 {
-    struct mailpoller *mailpoller = arg;
-    struct box *box = boxes_find(mailpoller->boxes, owner);
-    struct arena *arena = arena_new();
-    struct keeping *keeping = arena_alloc(arena, sizeof *keeping);
-    struct err err;
-    keeping->arena = arena;
-    uuid_format(owner, keeping->id);
-    const char *wrapped = box != NULL ? wrap(box, arena, grant, &err) : NULL;
-    if (wrapped == NULL) {
-        log_error("mailbox.token_not_kept", LOG_TEXT("mailbox", keeping->id));
-        arena_free(&arena);
-        return;
-    }
-    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = kept, .arg = keeping};
-    mailbox_add_login(&unit, arena, &box->mailbox.tenant, owner, version, wrapped);
-    pg_submit(mailpoller->pg, &unit);
+    const struct mailpoller *mailpoller = arg;
+    const struct box *box = boxes_find(mailpoller->boxes, owner);
+    char id[UUID_TEXT_SIZE];
+    if (box != NULL)
+        mailbox_token_keep(mailpoller->pg, mailpoller->shared->credential_keys[0],
+                           &box->mailbox.tenant, owner, version, grant);
+    else
+        log_error("mailbox.token_not_kept", LOG_TEXT("mailbox", uuid_format(owner, id)));
 }

@@ -11,10 +11,8 @@
 #include "counters.h"
 #include "mail/login.h"
 #include "service/log.h"
+#include "service/mailbox_token.h"
 #include "store/credential.h"
-#include "store/mailbox.h"
-
-#define UNIT_MS 10000
 
 struct mailbox_logins {
     struct responder *responder;
@@ -22,48 +20,14 @@ struct mailbox_logins {
     struct map *tenants; /* of mailboxes, by mailbox */
 };
 
-/* ---- new refresh tokens ---- */
-
-struct keeping {
-    struct arena *arena;
-    char id[UUID_TEXT_SIZE];
-};
-
-static void kept(void *arg, const struct pg_answer *answer)
-{
-    struct keeping *keeping = arg;
-    struct arena *arena = keeping->arena;
-    if (answer->err != NULL)
-        log_error("mailbox.token_not_kept", LOG_TEXT("mailbox", keeping->id), LOG_ERR(answer->err));
-    else
-        log_info("mailbox.token_renewed", LOG_TEXT("mailbox", keeping->id),
-                 LOG_BOOL("first", pg_rows(answer->results, 0) > 0));
-    arena_free(&arena);
-}
-
 static void on_rotated(void *arg, const struct uuid *owner, int64_t version,
                        const struct oauth_grant *grant)
 {
     struct mailbox_logins *logins = arg;
     const struct responder *responder = logins->responder;
-    const struct uuid *tenant = map_get(logins->tenants, owner->bytes, sizeof owner->bytes);
-    const struct mail_login login = {.grant = *grant};
-    struct arena *arena = arena_new();
-    struct keeping *keeping = arena_alloc(arena, sizeof *keeping);
-    struct err err;
-    keeping->arena = arena;
-    uuid_format(owner, keeping->id);
-    const char *wrapped =
-        mail_login_wrap_text(arena, &login, responder->shared->credential_keys[0],
-                             credential_mailbox_context(arena, tenant, owner, "in"), &err);
-    if (wrapped == NULL) {
-        log_error("mailbox.token_not_kept", LOG_TEXT("mailbox", keeping->id), LOG_ERR(&err));
-        arena_free(&arena);
-        return;
-    }
-    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = kept, .arg = keeping};
-    mailbox_add_login(&unit, arena, tenant, owner, version, wrapped);
-    pg_submit(responder->pg, &unit);
+    mailbox_token_keep(responder->pg, responder->shared->credential_keys[0],
+                       map_get(logins->tenants, owner->bytes, sizeof owner->bytes), owner, version,
+                       grant);
 }
 
 /* ---- opening ---- */
