@@ -182,6 +182,8 @@ void pg_conn_send(struct pg_conn *conn, struct pg_pending *pending)
     bool sent = true;
     for (int i = 0; i < pending->count && sent; i++)
         sent = send_statement(conn, &pending->sent[i]);
+    if (sent && pending->early != NULL)
+        sent = PQsendFlushRequest(conn->db) == 1; /* the results leave before the commit's fsync */
     sent = sent && PQpipelineSync(conn->db) == 1;
     int left = sent ? PQflush(conn->db) : -1;
     pending->next = NULL; /* it may come from a list */
@@ -284,10 +286,13 @@ static bool take_result(struct pg_conn *conn, PGresult *result, char why[PG_TEXT
         return false;
     }
     /* An error of the commit itself comes after the last statement's result. */
-    if (pending->got < pending->count)
-        pending->results[pending->got++].native = result;
-    else
+    if (pending->got == pending->count) {
         PQclear(result);
+        return true;
+    }
+    pending->results[pending->got++].native = result;
+    if (pending->got == pending->count && pending->err == NULL)
+        pg_pending_tell_early(pending);
     return true;
 }
 

@@ -54,6 +54,7 @@ struct pg_sent {
 
 struct pg_pending {
     struct pg_pending *next;
+    void (*early)(void *arg, const struct pg_answer *answer); /* or NULL */
     void (*done)(void *arg, const struct pg_answer *answer);
     void *arg;
     int64_t due_ms;            /* monotonic */
@@ -77,6 +78,9 @@ void pg_pending_fail(struct pg_pending *pending, const struct err *err);
 
 /* As if it had never been sent. */
 void pg_pending_reset(struct pg_pending *pending);
+
+/* Tells whoever asked for it that all statements are answered, which they are. */
+void pg_pending_tell_early(const struct pg_pending *pending);
 
 /* Calls back, with the error if there is one, and frees. */
 void pg_pending_finish(struct pg_pending *pending);

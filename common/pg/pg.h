@@ -76,6 +76,11 @@ struct pg_unit {
     int count;
     int64_t deadline_ms; /* from submit; past it while queued: RETRY_LATER "pg.deadline"; past it in
                             flight: the connection is dropped, "pg.lost". 0: 10,000 */
+    /* Called once the last statement is answered, before the unit is committed, with all results;
+       `done` follows in any case, perhaps with an error: nothing of it may have an effect that a
+       rollback would make wrong. Not called where a statement fails. NULL: the server tells all at
+       once. */
+    void (*early)(void *arg, const struct pg_answer *answer);
     void (*done)(void *arg, const struct pg_answer *answer);
     void *arg;
 };

@@ -36,6 +36,7 @@ struct pg_pending *pg_pending_new(const struct pg_unit *unit)
     struct pg_pending *pending =
         xcalloc(1, sizeof *pending + count * (sizeof *pending->sent + sizeof *pending->results) +
                        params * sizeof(const char *));
+    pending->early = unit->early;
     pending->done = unit->done;
     pending->arg = unit->arg;
     pending->count = unit->count;
@@ -68,6 +69,13 @@ void pg_pending_reset(struct pg_pending *pending)
     free(pending->err);
     pending->err = NULL;
     pending->got = 0;
+}
+
+void pg_pending_tell_early(const struct pg_pending *pending)
+{
+    if (pending->early != NULL)
+        pending->early(pending->arg,
+                       &(struct pg_answer){.results = pending->results, .count = pending->count});
 }
 
 void pg_pending_finish(struct pg_pending *pending)
