@@ -81,9 +81,19 @@ static bool is_confirmed(const rd_kafka_message_t *message)
     return message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset >= 0;
 }
 
+/* What a fatal error took is reported by bus_link_purge, once there is another handle: who produces
+ * it again at once would be refused by this one, and give it up. */
+static bool is_fatal(rd_kafka_t *rk, struct bus_producer *producer, struct bus_link *link)
+{
+    if (atomic_load(&producer->stop) ||
+        rd_kafka_fatal_error(rk, NULL, 0) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return false;
+    atomic_store(&link->client.fatal, true); /* who serves the link replaces it */
+    return true;
+}
+
 void bus_flight_landed(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
-    (void)rk;
     struct bus_link *link = opaque;
     struct bus_producer *producer = link->producer;
     struct bus_flight *flight = message->_private;
@@ -93,6 +103,8 @@ void bus_flight_landed(rd_kafka_t *rk, const rd_kafka_message_t *message, void *
         flight_finish(producer, flight, NULL);
         return;
     }
+    if (is_fatal(rk, producer, link))
+        return;
     struct err err;
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
         err_set(&err, ERR_RETRY_LATER, "bus.unconfirmed",

@@ -261,6 +261,47 @@ static void test_fatal_at_rest(void)
     test_fatal_error_is_survived(false);
 }
 
+static int given_up;
+
+/* As an owner does that keeps its records: once more, at once. */
+static void on_report_again(void *arg, const struct err *err)
+{
+    struct err why;
+    struct bus_record record = {.topic = "t.one", .partition = -1, .value = "v", .value_length = 1};
+    if (err == NULL)
+        seen.good++;
+    else if (err->class != ERR_RETRY_LATER ||
+             bus_produce(producer, &record, on_report_again, arg, &why) != 0)
+        given_up++;
+}
+
+static bool all_good(void *arg)
+{
+    (void)arg;
+    return seen.good + given_up >= seen.wanted;
+}
+
+/* A report comes when there is a handle again that takes the record. Guard: is_fatal in producer.c.
+ */
+static void test_fatal_error_takes_nothing(void)
+{
+    struct err err;
+    struct bus_record record = {.topic = "t.one", .partition = -1, .value = "v", .value_length = 1};
+    given_up = 0;
+    open_producer((struct bus_producer_options){0}, true);
+    CU_ASSERT_TRUE(mock_run(&mock, is_ready, NULL, 10000));
+    mock_down(&mock);
+    seen.wanted = 50;
+    for (int i = 0; i < seen.wanted; i++)
+        CU_ASSERT_EQUAL(bus_produce(producer, &record, on_report_again, NULL, &err), 0);
+    rd_kafka_test_fatal_error(producer->link->rk, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
+                              "made by the test");
+    mock_up(&mock);
+    CU_ASSERT_TRUE(mock_run(&mock, all_good, NULL, 15000));
+    CU_ASSERT_EQUAL(given_up, 0);
+    CU_ASSERT_EQUAL(seen.good, 50);
+}
+
 static void test_close_reports_what_is_in_flight(void)
 {
     open_producer((struct bus_producer_options){0}, true);
@@ -363,6 +404,7 @@ int main(void)
         {"full queue", test_full_queue},
         {"fatal error, in flight", test_fatal_with_records_in_flight},
         {"fatal error, at rest", test_fatal_at_rest},
+        {"fatal error, produced again", test_fatal_error_takes_nothing},
         {"close reports what is in flight", test_close_reports_what_is_in_flight},
         {"waiting threads", test_waiting_threads},
         {"waiting ends in time", test_waiting_ends_in_time},
