@@ -53,6 +53,11 @@ void crypto_trust_free(struct crypto_trust **trust)
     *trust = NULL;
 }
 
+void crypto_trust_give(const struct crypto_trust *trust, struct ssl_ctx_st *context)
+{
+    SSL_CTX_set1_cert_store(context, trust->store);
+}
+
 static int on_verify(int good, X509_STORE_CTX *chain)
 {
     const SSL *ssl = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());

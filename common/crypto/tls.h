@@ -1,5 +1,6 @@
-/* TLS for a library that takes an OpenSSL context and checks too little by itself (libesmtp: no
- * SNI, TLS 1.0, the canonical name instead of the one we asked for). */
+/* TLS for libraries that take an OpenSSL context: one reading of the certificates for all of them,
+ * and for one that checks too little by itself (libesmtp: no SNI, TLS 1.0, the canonical name
+ * instead of the one we asked for) a context that does. */
 #ifndef DESK_CRYPTO_TLS_H
 #define DESK_CRYPTO_TLS_H
 
@@ -13,8 +14,12 @@ struct crypto_tls;
  * PERMANENT "crypto.trust" when it cannot be read. Any thread; may be used by many at once. */
 int crypto_trust_open(const char *ca_file, struct crypto_trust **trust, struct err *err);
 
-/* Frees; sets to NULL; accepts NULL. */
+/* Frees; sets to NULL; accepts NULL. Contexts that were given it keep it. */
 void crypto_trust_free(struct crypto_trust **trust);
+
+/* Lets a context that somebody else made, and that checks by itself, check against it instead of
+ * what it has read. */
+void crypto_trust_give(const struct crypto_trust *trust, struct ssl_ctx_st *context);
 
 /* A context for one session with `host` (copied): TLS 1.2 and no newer (libesmtp takes
  * the wait behind a ticket of TLS 1.3 for a failure), its name in SNI, and no handshake without a

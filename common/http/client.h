@@ -98,4 +98,8 @@ void http_cancel(struct http_client *client, struct http_transfer *transfer);
 /* Retry-After (seconds or HTTP date) as milliseconds from now; 0 if NULL, unreadable or past. */
 int64_t http_retry_after_ms(const char *value);
 
+/* The bundle that certificates are checked against: what SSL_CERT_FILE (OpenSSL's own variable)
+ * names, else the system's. Lives for ever. Any thread. */
+const char *http_ca_file(void);
+
 #endif

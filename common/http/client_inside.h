@@ -167,10 +167,6 @@ void http_easy_error(int curl, struct err *err);
 /* Initialises curl once for the process. Any thread. */
 void http_curl_init(void);
 
-/* The bundle that certificates are checked against: what SSL_CERT_FILE (OpenSSL's own variable)
- * names, else the system's. Lives for ever. */
-const char *http_ca_file(void);
-
 /* Sets the transfer's timer to its next limit, unless it runs earlier already: then it looks again.
  */
 void http_transfer_arm(struct http_transfer *transfer);

@@ -242,6 +242,30 @@ static void url_of(const struct stream_options *options, char out[URL_MAX])
              options->port);
 }
 
+static CURLcode on_context(CURL *easy, void *context, void *arg)
+{
+    (void)easy;
+    const struct stream *stream = arg;
+    crypto_trust_give(stream->options.trust, context);
+    return CURLE_OK;
+}
+
+static void set_tls(CURL *easy, struct stream *stream, const char *ca_file)
+{
+    http_must(curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L));
+    http_must(curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2));
+    http_must(curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L)); /* nobody resumes one */
+    http_must(curl_easy_setopt(easy, CURLOPT_CAPATH, NULL));            /* see client_easy.c */
+    http_must(
+        curl_easy_setopt(easy, CURLOPT_CAINFO, stream->options.trust == NULL ? ca_file : NULL));
+    if (stream->options.trust != NULL) {
+        http_must(curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context));
+        http_must(curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, stream));
+    }
+    if (stream->options.security == STREAM_STARTTLS_IMAP)
+        http_must(curl_easy_setopt(easy, CURLOPT_USE_SSL, (long)CURLUSESSL_ALL));
+}
+
 static CURL *easy_new(struct stream *stream, const char *url, const char *ca_file)
 {
     const struct stream_options *options = &stream->options;
@@ -253,12 +277,9 @@ static CURL *easy_new(struct stream *stream, const char *url, const char *ca_fil
     http_must(curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L));
     http_must(curl_easy_setopt(easy, CURLOPT_PROXY, ""));
     http_must(curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"));
-    http_must(curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L));
-    http_must(curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2));
-    http_must(curl_easy_setopt(easy, CURLOPT_CAPATH, NULL)); /* see client_easy.c */
-    http_must(curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file));
-    if (options->security == STREAM_STARTTLS_IMAP)
-        http_must(curl_easy_setopt(easy, CURLOPT_USE_SSL, (long)CURLUSESSL_ALL));
+    set_tls(easy, stream, ca_file);
+    /* Only STARTTLS reads into it, short lines; it stays for the stream's life. */
+    http_must(curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, HTTP_RECEIVE_BUFFER_BYTES));
     http_must(curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L));
     http_must(curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L));
     http_must(curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_ms));

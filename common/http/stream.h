@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "crypto/tls.h"
 #include "http/address.h"
 #include "loop/loop.h"
 
@@ -37,6 +38,9 @@ struct stream_options {
     enum stream_security security;
     const char *ca_file; /* PEM bundle that signs the server's certificate; NULL: the system's;
                             copied */
+    /* What was read of such a bundle instead, borrowed: many streams share it, as 1 MB of
+     * certificates each would be most of what they cost. NULL: ca_file is read. */
+    const struct crypto_trust *trust;
     /* True: only public addresses, and what `exceptions` lists (http/address.h), are connected to.
      * The list is borrowed for the stream's life; NULL: none. */
     bool public_only;

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "http/client.h"
 #include "unit/common/http/peer_rig.h"
 
 static int start_peer(void)
@@ -176,6 +177,42 @@ static void test_checks_against_the_system(void)
     finish(&seen);
 }
 
+/* What was read once counts instead of a file, for names too. */
+static void test_checks_against_what_is_shared(void)
+{
+    static const struct {
+        const char *host;
+        enum stream_security security;
+        bool ours;
+        const char *code;
+    } cases[] = {{"localhost", STREAM_TLS, true, ""},
+                 {"localhost", STREAM_STARTTLS_IMAP, true, ""},
+                 {"127.0.0.1", STREAM_TLS, true, "stream.tls"},
+                 {"localhost", STREAM_TLS, false, "stream.tls"},
+                 {"localhost", STREAM_STARTTLS_IMAP, false, "stream.tls"}};
+    struct crypto_trust *ours, *others;
+    struct err err;
+    CU_ASSERT_EQUAL_FATAL(crypto_trust_open(peer_says("ca"), &ours, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(crypto_trust_open(http_ca_file(), &others, &err), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct seen seen;
+        struct stream_options options =
+            options_for(&seen, cases[i].security == STREAM_TLS ? "tls" : "starttls");
+        options.host = cases[i].host;
+        options.security = cases[i].security;
+        options.trust = cases[i].ours ? ours : others;
+        seen.wanted = 1;
+        seen.stream = stream_open(&options);
+        stream_send(seen.stream, "x", 1); /* comes back */
+        run();
+        CU_ASSERT_EQUAL(seen.opened, cases[i].code[0] == '\0');
+        CU_ASSERT_STRING_EQUAL(seen.code, cases[i].code);
+        finish(&seen);
+    }
+    crypto_trust_free(&ours);
+    crypto_trust_free(&others);
+}
+
 static void test_goes_to_allowed_addresses_only(void)
 {
     struct seen seen;
@@ -259,6 +296,7 @@ int main(void)
     CU_add_test(suite, "tells the end last", test_tells_the_end_last);
     CU_add_test(suite, "refuses", test_refuses);
     CU_add_test(suite, "checks against the system's bundle", test_checks_against_the_system);
+    CU_add_test(suite, "checks against what is shared", test_checks_against_what_is_shared);
     CU_add_test(suite, "goes to allowed addresses only", test_goes_to_allowed_addresses_only);
     CU_add_test(suite, "gives up on the deaf", test_gives_up_on_the_deaf);
     CU_add_test(suite, "closes from inside", test_closes_from_inside);
