@@ -401,6 +401,7 @@ void http_server_free(struct http_server **server)
     if (freed == NULL)
         return;
     *server = NULL;
+    http_watch_end_waiting(freed);
     mg_stop(freed->context);
     pthread_mutex_lock(&freed->mutex);
     freed->stopping = true;

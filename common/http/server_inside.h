@@ -139,4 +139,9 @@ void http_server_count(struct http_server *server, int change);
  * signalled. */
 void http_watch_run(void *arg);
 
+/* Ends reading on all sockets of the server, the listening one too: a thread of CivetWeb waits 2 s
+ * for a connection or a request (SOCKET_TIMEOUT_QUANTUM) before it looks whether the server stops.
+ * For right before mg_stop. */
+void http_watch_end_waiting(struct http_server *server);
+
 #endif

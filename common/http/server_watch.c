@@ -140,12 +140,9 @@ static void end_if_late(struct watch_state *state, int fd)
     close(copy);
 }
 
-static void sweep(struct watch_state *state)
+static void each_descriptor(void (*look)(struct watch_state *state, int fd),
+                            struct watch_state *state)
 {
-    state->round++;
-    state->now_ms = clock_mono_ms();
-    if (collect(state) == 0 && !state->full)
-        return;
     DIR *folder = opendir("/proc/self/fd");
     if (folder == NULL)
         return;
@@ -153,9 +150,39 @@ static void sweep(struct watch_state *state)
         char *end = NULL;
         long fd = strtol(entry->d_name, &end, 10);
         if (end != entry->d_name && *end == '\0')
-            end_if_late(state, (int)fd);
+            look(state, (int)fd);
     }
     closedir(folder);
+}
+
+static void sweep(struct watch_state *state)
+{
+    state->round++;
+    state->now_ms = clock_mono_ms();
+    if (collect(state) > 0 || state->full)
+        each_descriptor(end_if_late, state);
+}
+
+/* ---- the end ---- */
+
+/* By a copy, which stays the same socket whatever becomes of the descriptor. */
+static void end_waiting(struct watch_state *state, int fd)
+{
+    struct sockaddr_in own = {0};
+    socklen_t size = sizeof own;
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0)
+        return;
+    if (getsockname(copy, (struct sockaddr *)&own, &size) == 0 && own.sin_family == AF_INET &&
+        ntohs(own.sin_port) == state->server->port)
+        shutdown(copy, SHUT_RD);
+    close(copy);
+}
+
+void http_watch_end_waiting(struct http_server *server)
+{
+    struct watch_state state = {.server = server};
+    each_descriptor(end_waiting, &state);
 }
 
 /* ---- the thread ---- */
