@@ -13,7 +13,7 @@ import tempfile
 import time
 from email.message import EmailMessage
 
-from procs import Child, free_port, give_file, own_dir, port_open, run_tool, server_user
+from procs import Child, free_port, give_file, own_dir, port_open, run_tool, server_user, wait_for
 
 CONFIG = """base_dir = {sockets}
 state_dir = {folder}/state
@@ -174,11 +174,16 @@ class Dovecot:
         name = name or f"box{secrets.token_hex(4)}"
         self.users[name] = secrets.token_hex(12)
         self._write_users()
+        if self.child.alive():
+            wait_for(lambda: self._lets_in(name), 20, "Dovecot, which looks at its users once a second")
         return name, self.users[name]
 
-    def set_password(self, name, password):
-        self.users[name] = password
-        self._write_users()
+    def _lets_in(self, name):
+        try:
+            self.connect(name).logout()
+        except imaplib.IMAP4.error:
+            return False
+        return True
 
     def connect(self, name):
         """A client of another make (imaplib), logged in."""

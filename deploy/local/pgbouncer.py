@@ -60,8 +60,9 @@ class PgBouncer:
             return False
 
     def _write_users(self):
-        # Plain passwords: a SCRAM login at the server cannot be made from a SCRAM secret.
-        lines = [f'"{role}" "{self.postgres.password}"\n' for role in sorted(self.roles)]
+        # The server's own secrets: a client's login gives what a login at the server takes, and no more is
+        # computed. Of plain passwords PgBouncer makes new secrets, of 4096 iterations, at each login.
+        lines = [f'"{role}" "{self.postgres.secret}"\n' for role in sorted(self.roles)]
         give_file(self.userlist, "".join(lines), self.user)
 
     def add_role(self, role):
@@ -72,6 +73,13 @@ class PgBouncer:
 
     def url(self, database, role):
         return self.postgres.url(database, role, port=self.port)
+
+    def freeze(self):
+        """Services are cut off from PostgreSQL, and see no error; until thaw()."""
+        self.child.freeze()
+
+    def thaw(self):
+        self.child.thaw()
 
     def stop(self):
         return self.child.stop()

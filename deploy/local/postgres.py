@@ -4,6 +4,9 @@ As root it runs as user postgres. Durable by default: fsync may be switched off 
 never kills it.
 """
 
+import base64
+import hashlib
+import hmac
 import os
 import secrets
 import select
@@ -30,8 +33,19 @@ password_encryption = 'scram-sha-256'
 log_min_messages = warning
 log_line_prefix = '%m [%p] %a %d '
 jit = off
-autovacuum_naptime = 20s
+autovacuum_naptime = {naptime}
 """
+
+
+def scram_secret(password):
+    """What PostgreSQL keeps of a password (RFC 5802, section 3), with one iteration instead of 4096: those make a
+    person's password slow to guess. Ours is 128 random bits, and each connection of each process pays for them."""
+    salt = hashlib.sha256(password.encode()).digest()[:16]
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, 1)
+    client, server = (hmac.digest(salted, word, "sha256") for word in (b"Client Key", b"Server Key"))
+    salt, stored, server = (base64.b64encode(part).decode()
+                            for part in (salt, hashlib.sha256(client).digest(), server))
+    return f"SCRAM-SHA-256$1:{salt}${stored}:{server}"
 
 
 class Postgres:
@@ -51,6 +65,10 @@ class Postgres:
     def password(self):
         return self.password_file.read_text().strip()
 
+    @property
+    def secret(self):
+        return scram_secret(self.password)
+
     def url(self, database="postgres", role="postgres", password=None, port=None):
         return (f"postgresql://{role}:{password or self.password}@127.0.0.1:{port or self.port}"
                 f"/{database}")
@@ -59,9 +77,12 @@ class Postgres:
         if not (self.data / "PG_VERSION").exists():
             self._init()
         give_file(self.data / "frontdesk.conf",
-                  SETTINGS.format(port=self.port, fsync="on" if self.durable else "off"), self.user)
+                  SETTINGS.format(port=self.port, fsync="on" if self.durable else "off",
+                                  naptime="20s" if self.durable else "5min"), self.user)
         self.child.start()
         self.child.wait_ready(self._answers, 60, HINT)
+        if self.sql("SELECT rolpassword FROM pg_authid WHERE rolname = 'postgres'") != [(self.secret,)]:
+            self.sql("ALTER ROLE postgres PASSWORD %s", (self.secret,))
         return self
 
     def _init(self):
@@ -156,9 +177,15 @@ class Postgres:
         if not self.sql("SELECT 1 FROM pg_database WHERE datname = %s", (name,)):
             self.sql(f'CREATE DATABASE "{name}" TEMPLATE "{template or "template1"}"')
 
+    def drop_database(self, name):
+        """With whoever is connected; one that is left over costs a worker of autovacuum now and then."""
+        for connection in self._idle.pop(name, []):
+            connection.close()
+        self.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
     def give_password(self, role):
         """Lets a role that a migration made log in; returns its password (one for all roles)."""
         if not self.sql("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)):
             raise Failure(f"the migrations made no database role {role}")
-        self.sql(f'ALTER ROLE "{role}" LOGIN PASSWORD %s', (self.password,))
+        self.sql(f'ALTER ROLE "{role}" LOGIN PASSWORD %s', (self.secret,))
         return self.password

@@ -36,16 +36,22 @@ def raise_file_limit():
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+LONGEST_INTERVAL_S = 0.2
+
+
 def wait_for(condition, deadline_s, what, interval_s=0.02):
-    """Polls condition() until it is true and returns its value; Deadline after deadline_s."""
-    end = time.monotonic() + deadline_s
+    """Polls condition() until it is true and returns its value; Deadline after deadline_s. The longer it
+    has been waited for the more seldom it is looked at: a look costs what is waited for time, too."""
+    begin = time.monotonic()
+    end = begin + deadline_s
     while True:
         value = condition()
         if value:
             return value
-        if time.monotonic() >= end:
+        now = time.monotonic()
+        if now >= end:
             raise Deadline(f"not within {deadline_s} s: {what() if callable(what) else what}")
-        time.sleep(interval_s)
+        time.sleep(max(interval_s, min((now - begin) / 20, LONGEST_INTERVAL_S)))
 
 
 def tail(path, lines=15):
@@ -235,7 +241,7 @@ class Child:
         """kill -9, and waits until it is gone. Returns whether it was alive."""
         was_alive = self.alive()
         self.signal(signal.SIGKILL)
-        self._reap(10)
+        self.ended(10)
         return was_alive
 
     def stop(self, deadline_s=10):
@@ -244,11 +250,12 @@ class Child:
             return None
         self.thaw()
         self.signal(self.stop_signal)
-        if not self._reap(deadline_s):
+        if not self.ended(deadline_s):
             self.kill()
         return self.process.returncode
 
-    def _reap(self, deadline_s):
+    def ended(self, deadline_s):
+        """Waits so long for it to end of itself; returns whether it did."""
         if self.process is None:
             return True
         try:

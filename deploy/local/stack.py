@@ -4,9 +4,13 @@ Servers are PostgreSQL, PgBouncer and Kafka; several installations (database, to
 stand-ins, services) can share them: ./run has one of each, every file of tests an installation.
 """
 
+import fcntl
 import json
 import os
+import re
+import signal
 import threading
+import time
 
 from build import CHECKOUT
 from kafka import Kafka, Runtime
@@ -26,6 +30,7 @@ ROLES = {"engine": "frontdesk_engine", "responder": "frontdesk_responder",
          "mailpoller": "frontdesk_mailpoller", "deskctl": "frontdesk_ops",
          "console": "frontdesk_console"}
 SERVICES = ("ingress", "engine", "responder")
+DRAIN_S = 4
 
 
 def fixed_ports(what):
@@ -79,12 +84,13 @@ class Servers:
 
 class Installation:
     """One Frontdesk on some servers. `ports` gives a port for a name, `direct` by-passes PgBouncer,
+    `partitions` is the most that a topic gets of those of schema/topics.yaml,
     `outside` holds what replaces a stand-in: twilio_base_url, model_base_url, public_url; and vendors,
     whose models then stand in the tenant files instead of the one that is there, or own_server: the
     model's address is no vendor's."""
 
     def __init__(self, servers, folder, bin_dir, ports, database="frontdesk", prefix="desk.",
-                 direct=False, outside=None):
+                 direct=False, outside=None, partitions=None):
         self.servers = servers
         self.folder = own_dir(folder)
         self.bin = bin_dir
@@ -94,6 +100,7 @@ class Installation:
         self.direct = direct
         self.outside = outside or {}
         self.keys = self.folder / "keys"
+        self.schema = CHECKOUT / "schema" if partitions is None else self._schema_of_few(partitions)
         self.public_port = ports("public")
         self.stand_ports = {name: ports(name) for name in ("twilio", "model")
                             if f"{name}_base_url" not in self.outside}
@@ -104,6 +111,17 @@ class Installation:
         self.tenant_files = []
         self.secrets = {}
         self.vendors_dir = None  # other vendors than those of deploy/vendors
+
+    def _schema_of_few(self, partitions):
+        """The schema with fewer partitions: each costs the broker, and whoever reads it, all the time."""
+        schema = own_dir(self.folder / "schema")
+        for path in (CHECKOUT / "schema").iterdir():
+            if path.name != "topics.yaml" and not (schema / path.name).exists():
+                (schema / path.name).symlink_to(path)
+        text = (CHECKOUT / "schema" / "topics.yaml").read_text()
+        (schema / "topics.yaml").write_text(re.sub(
+            r"partitions: (\d+)$", lambda found: f"partitions: {min(int(found[1]), partitions)}", text, flags=re.M))
+        return schema
 
     # Addresses and configuration
 
@@ -158,7 +176,7 @@ class Installation:
                       edge_secret_key_file=self.keys / "edge.secret",
                       credentials_key_file=self.keys / "credentials.key",
                       id_key_file=self.keys / "id.key", public_url=self.public_url,
-                      twilio_base_url=self.twilio_url, schema_dir=CHECKOUT / "schema")
+                      twilio_base_url=self.twilio_url, schema_dir=self.schema)
         if self.vendors_dir:
             config["vendors_dir"] = self.vendors_dir
         own = {f"FRONTDESK_{key.upper()}": str(value) for key, value in config.items()}
@@ -243,8 +261,15 @@ class Installation:
             for role in ROLES.values():
                 self.servers.postgres.give_password(role)
                 self.servers.pgbouncer.add_role(role)
-        self.deskctl("topics", "apply")
+        self._make_topics()
         self.deskctl("tenant", "apply", *self.tenant_files, "--yes")
+
+    def _make_topics(self):
+        """One installation after the other: a broker that makes those of many at once keeps each waiting
+        for longer than deskctl does."""
+        with open(self.servers.folder / "topics.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.deskctl("topics", "apply")
 
     def publish_directory(self):
         self.deskctl("directory", "publish")
@@ -261,11 +286,16 @@ class Installation:
         return service.start()
 
     def stop_services(self):
-        """SIGTERM to all at once, then waits: they drain side by side."""
-        import signal
+        """SIGTERM to all at once, then waits: they drain side by side. A second one, which ends a service
+        where it is, comes to members of a group only after DRAIN_S: whoever leaves his group lets the next
+        ones in at once, and not when his session is over. Ingress is in none; it has as long as they take."""
         for service in self.services.values():
             service.thaw()
             service.child.signal(signal.SIGTERM)
+        end = time.monotonic() + DRAIN_S
+        for name, service in self.services.items():
+            if not name.startswith("ingress"):
+                service.child.ended(max(0, end - time.monotonic()))
         codes = {name: service.stop() for name, service in self.services.items()}
         self.services.clear()
         return codes

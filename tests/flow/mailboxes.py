@@ -1,6 +1,5 @@
 """What the tests of `deskctl mailbox` share: a mailbox's file, its servers, and a courier between them."""
 
-import imaplib
 import threading
 
 from harness.dovecot import Dovecot, mail
@@ -46,7 +45,6 @@ class Box:
         desk.prepare()
         self.dovecot = dovecot or server(desk)
         self.user, self.password = self.dovecot.add_user(user)
-        desk.wait(self.is_let_in, 20, "Dovecot, which looks at its users once a second")
         self.address = f"{self.user}@clinic.example"
         self.tenant = desk.tenants[tenant]["name"]
         self.folder = own_dir(desk.folder / f"box-{self.user}")
@@ -59,13 +57,6 @@ class Box:
         self.fields = {"tenant": self.tenant, "address": self.address, "name": "Reception",
                        "imap": f"imaps://{self.user}@localhost:{self.dovecot.tls_port}",
                        "smtp": self.smtp("ok"), "password": "file:password"}
-
-    def is_let_in(self):
-        try:
-            self.dovecot.connect(self.user).logout()
-        except imaplib.IMAP4.error:
-            return False
-        return True
 
     def smtp(self, name, scheme="smtp"):
         return f"{scheme}://{self.user}@localhost:{self.faults.ports[name]}"

@@ -7,6 +7,7 @@ file may say about itself, as module variables:
   DEADLINE_S = 60      for each of its tests
   DIRECT = False       services talk to PostgreSQL directly, not through PgBouncer
   OWN_SERVERS = False  it kills Kafka or PostgreSQL: it gets its own
+  PARTITIONS = 6       what a topic has at most: each costs the broker and its readers time
   SHARE = False        its tests share the services that the first one starts
 """
 

@@ -24,7 +24,7 @@ from procs import Failure, own_dir, private_root, raise_file_limit  # noqa: E402
 from stack import Servers, free_ports, state_root  # noqa: E402
 
 DEFAULTS = {"BUILD": "debug", "DEADLINE_S": 60, "DIRECT": False, "OWN_SERVERS": False,
-            "SHARE": False}
+            "PARTITIONS": 6, "SHARE": False}
 
 
 class TestDeadline(BaseException):

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,7 +30,7 @@
     "max_connections = 40\ndeadlock_timeout = 100ms\n"
 
 struct test_server {
-    char dir[64];
+    char dir[72];
     char url[192];
     pid_t pid; /* of the postmaster; 0: not running */
 };
@@ -145,28 +146,60 @@ static inline void test_server_end(struct test_server *server)
     server->dir[0] = '\0';
 }
 
-/* initdb and launch. False: see what it printed. */
-static inline bool test_server_start(struct test_server *server)
+/* In the folder for what tests write, where ./test removes what belongs to nobody any more. */
+static inline bool test_server_dir(struct test_server *server)
 {
-    char data[96];
-    *server = (struct test_server){.dir = "/var/tmp/desk-test-pg-XXXXXX"};
-    if (mkdtemp(server->dir) == NULL)
+    const char *state = getenv("FRONTDESK_STATE");
+    *server = (struct test_server){.pid = 0};
+    for (int n = 0; n < 100; n++) {
+        snprintf(server->dir, sizeof server->dir, "%s/test-pg%d-%d",
+                 state != NULL ? state : "/var/tmp", n, (int)getpid());
+        if (mkdir(server->dir, 0700) == 0)
+            return true;
+        if (errno != EEXIST)
+            break;
+    }
+    printf("    no folder %s: %s\n", server->dir, strerror(errno));
+    server->dir[0] = '\0';
+    return false;
+}
+
+/* The cluster that ./test has made for all programs, or one of our own. */
+static inline bool test_server_fill(struct test_server *server, const char *cluster)
+{
+    char data[96], ready[256];
+    const char *clusters = getenv("FRONTDESK_TEST_CLUSTERS");
+    snprintf(data, sizeof data, "%s/data", server->dir);
+    snprintf(ready, sizeof ready, "%s/%s", clusters != NULL ? clusters : "", cluster);
+    /* clang-format off */
+    const char *const copy[] = {"cp", "-r", ready, data, NULL};
+    const char *const make[] = {
+        TEST_PG_BIN "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
+        "--locale=C.UTF-8", "-N", NULL};
+    /* clang-format on */
+    return test_server_reap(test_server_spawn(server, clusters != NULL ? copy : make));
+}
+
+/* Starts with a copy of that cluster of FRONTDESK_TEST_CLUSTERS (tests/harness/clusters.py), or,
+ * without that, with an empty one. False: see what it printed. */
+static inline bool test_server_start_from(struct test_server *server, const char *cluster)
+{
+    if (!test_server_dir(server))
         return false;
     const struct passwd *owner = getpwnam("postgres");
     if (geteuid() == 0 && (owner == NULL || chown(server->dir, owner->pw_uid, owner->pw_gid) != 0))
         return false;
     snprintf(server->url, sizeof server->url, "host=%s user=postgres dbname=postgres", server->dir);
-    snprintf(data, sizeof data, "%s/data", server->dir);
-    /* clang-format off */
-    const char *const argv[] = {
-        TEST_PG_BIN "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
-        "--locale=C.UTF-8", "-N", NULL};
-    /* clang-format on */
-    if (test_server_reap(test_server_spawn(server, argv)) &&
-        test_server_config(server, TEST_PG_SETTINGS) && test_server_launch(server))
+    if (test_server_fill(server, cluster) && test_server_config(server, TEST_PG_SETTINGS) &&
+        test_server_launch(server))
         return true;
     printf("    PostgreSQL did not start; its log is in %s\n", server->dir);
     return false;
+}
+
+static inline bool test_server_start(struct test_server *server)
+{
+    return test_server_start_from(server, "empty");
 }
 
 #endif

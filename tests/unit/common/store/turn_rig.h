@@ -9,11 +9,12 @@
 #include "store/inbox.h"
 #include "store/turn.h"
 
-#define TENANT   "00000000-0000-7000-8000-000000000001"
-#define WORKER_A "00000000-0000-7000-8000-00000000000a"
-#define WORKER_B "00000000-0000-7000-8000-00000000000b"
-#define DEADLINE 30000
-#define ROWS_MAX 8
+#define PATIENCE_MS 120000 /* hundreds wait for four connections, on a busy machine too */
+#define TENANT      "00000000-0000-7000-8000-000000000001"
+#define WORKER_A    "00000000-0000-7000-8000-00000000000a"
+#define WORKER_B    "00000000-0000-7000-8000-00000000000b"
+#define DEADLINE    30000
+#define ROWS_MAX    8
 
 static struct arena *arena;
 
@@ -211,7 +212,7 @@ static inline struct turn_commit commit_of(const struct inbox_claimed *claimed,
 static inline void submit_commit(const char *worker, const struct turn_commit *commit,
                                  struct commits *out)
 {
-    struct pg_unit unit = {.done = on_committed, .arg = out};
+    struct pg_unit unit = {.done = on_committed, .arg = out, .deadline_ms = PATIENCE_MS};
     turn_add_commit(&unit, arena, worker, commit, 1);
     rig_waiting++;
     pg_submit(rig_pg, &unit);

@@ -100,7 +100,7 @@ static inline struct usage_wish wish(int n, int64_t tokens, int64_t limit)
 static inline void submit_wishes(const char *worker, const struct usage_wish *wishes, size_t count,
                                  struct reserves *out)
 {
-    struct pg_unit unit = {.done = on_reserved, .arg = out};
+    struct pg_unit unit = {.done = on_reserved, .arg = out, .deadline_ms = PATIENCE_MS};
     out->count = 0;
     usage_add_reserve(&unit, arena, worker, wishes, count);
     rig_waiting++;
