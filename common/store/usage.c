@@ -16,8 +16,12 @@ static const char lock_sql[] =
     " coalesce(sum(r.cost) FILTER (WHERE r.day = f.day), 0) AS day_2,"                             \
     " coalesce(sum(r.segments) FILTER (WHERE r.day = f.day), 0) AS day_3,"                         \
     " coalesce(sum(r.tokens), 0) AS month_1, coalesce(sum(r.cost), 0) AS month_2,"                 \
-    " coalesce(sum(r.segments), 0) AS month_3 FROM " USAGE_HELD_SQL("f.tenant_id",                 \
-                                                                    "f.month") " AS r"
+    " coalesce(sum(r.segments), 0) AS month_3,"                                                    \
+    " coalesce(sum(r.tokens) FILTER (WHERE r.is_gone AND r.day = f.day), 0) AS gone_d1,"           \
+    " coalesce(sum(r.cost) FILTER (WHERE r.is_gone AND r.day = f.day), 0) AS gone_d2,"             \
+    " coalesce(sum(r.tokens) FILTER (WHERE r.is_gone), 0) AS gone_m1,"                             \
+    " coalesce(sum(r.cost) FILTER (WHERE r.is_gone), 0) AS gone_m2 FROM " USAGE_HELD_SQL(          \
+        "f.tenant_id", "f.month") " AS r"
 
 /* What of the turn's own reservation is in HELD_SQL. */
 #define OWN_SQL                                                                                    \
@@ -30,42 +34,52 @@ static const char lock_sql[] =
 /* A turn may start while a budget is not used up, so that the last one may go beyond it by what it
  * reserves. One that has enough keeps it; one that needs more (a newer text, a longer prompt) is
  * judged like any other, without its own. Amounts of turns before it in the unit count whether they
- * got theirs or not: who was refused found a budget used up, and so does everybody behind. All
- * parts judge by now(), the unit's begin. Nobody is waited for: whoever has locked a turn's row
- * ends it or begins it anew, so its reservation here is lost, and no circle of locks can come of
- * it. */
+ * got theirs or not: who was refused found a budget used up, and so does everybody behind. One
+ * that must wait for more keeps of its own only what it has used: two that held theirs and waited
+ * for each other would wait until their deadlines. What those have used (gone) is as spent as what
+ * is counted, for none of them gives it back. All parts judge by now(), the unit's begin.
+ * Nobody is waited for: whoever has locked a turn's row ends it or begins it anew, so its
+ * reservation here is lost, and no circle of locks can come of it. */
 static const char reserve_sql[] =
     "WITH input AS (SELECT u.n, u.tenant_id, u.turn_id, u.fence, u.tokens, u.cost, u.segments,"
     " nullif(u.day_tokens, -1) AS day_tokens, nullif(u.day_cost, -1) AS day_cost,"
     " nullif(u.day_segments, -1) AS day_segments, nullif(u.month_tokens, -1) AS month_tokens,"
-    " nullif(u.month_cost, -1) AS month_cost, nullif(u.month_segments, -1) AS month_segments"
+    " nullif(u.month_cost, -1) AS month_cost, nullif(u.month_segments, -1) AS month_segments,"
+    " u.used_tokens, u.used_cost"
     " FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],"
-    " $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])"
+    " $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],"
+    " $14::bigint[], $15::bigint[])"
     " WITH ORDINALITY AS u (tenant_id, turn_id, fence, tokens, cost, segments, day_tokens,"
-    " day_cost, day_segments, month_tokens, month_cost, month_segments, n)),"
+    " day_cost, day_segments, month_tokens, month_cost, month_segments, used_tokens, used_cost,"
+    " n)),"
     " today AS (SELECT z.id AS tenant_id, (now() AT TIME ZONE z.timezone)::date AS day,"
     " date_trunc('month', now() AT TIME ZONE z.timezone)::date AS month"
     " FROM (SELECT DISTINCT i.tenant_id FROM input i) AS k JOIN tenants z ON z.id = k.tenant_id),"
     " used AS (SELECT f.tenant_id, f.day, f.month, coalesce(d.tokens, 0) AS d1,"
     " coalesce(d.cost, 0) AS d2, coalesce(d.segments, 0) AS d3, coalesce(m.tokens, 0) AS m1,"
     " coalesce(m.cost, 0) AS m2, coalesce(m.segments, 0) AS m3, h.day_1, h.day_2, h.day_3,"
-    " h.month_1, h.month_2, h.month_3 FROM today f"
+    " h.month_1, h.month_2, h.month_3, h.gone_d1, h.gone_d2, h.gone_m1, h.gone_m2 FROM today f"
     " LEFT JOIN usage d ON d.tenant_id = f.tenant_id AND d.period = 'day' AND d.since = f.day"
     " LEFT JOIN usage m ON m.tenant_id = f.tenant_id AND m.period = 'month' AND m.since = f.month"
     " CROSS JOIN LATERAL (" HELD_SQL ") AS h),"
     " seen AS (SELECT i.n, i.turn_id, i.fence, greatest(i.tokens, o.tokens) AS tokens,"
     " greatest(i.cost, o.cost) AS cost, greatest(i.segments, o.segments) AS segments,"
-    " i.day_tokens, i.day_cost, i.day_segments, i.month_tokens, i.month_cost, i.month_segments, "
-    "u.*,"
+    " i.day_tokens, i.day_cost, i.day_segments, i.month_tokens, i.month_cost, i.month_segments,"
+    " least(i.used_tokens, o.tokens) AS used_tokens, least(i.used_cost, o.cost) AS used_cost, u.*,"
     " o.day IS NOT NULL AND i.tokens <= o.tokens AND i.cost <= o.cost AND i.segments <= o.segments"
     " AS kept, (o.day = u.day)::integer AS own_day, (o.day >= u.month)::integer AS own_month,"
-    " o.tokens AS o1, o.cost AS o2, o.segments AS o3 FROM input i"
+    " o.tokens AS o1, o.cost AS o2, o.segments AS o3, (o.segments > 0)::integer AS holds FROM "
+    "input i"
     " JOIN turns t ON t.tenant_id = i.tenant_id AND t.id = i.turn_id AND t.fence = i.fence"
     " AND t.worker = $1::uuid AND t.state = 'running' JOIN used u ON u.tenant_id = i.tenant_id"
     " LEFT JOIN LATERAL (" OWN_SQL ") AS o ON true),"
     " changes AS (SELECT s.*, coalesce(o1 * own_day, 0) AS od1, coalesce(o2 * own_day, 0) AS od2,"
     " coalesce(o3 * own_day, 0) AS od3, coalesce(o1 * own_month, 0) AS om1,"
-    " coalesce(o2 * own_month, 0) AS om2, coalesce(o3 * own_month, 0) AS om3 FROM seen s),"
+    " coalesce(o2 * own_month, 0) AS om2, coalesce(o3 * own_month, 0) AS om3,"
+    " coalesce(used_tokens * own_day * holds, 0) AS ud1,"
+    " coalesce(used_cost * own_day * holds, 0) AS ud2,"
+    " coalesce(used_tokens * own_month * holds, 0) AS um1,"
+    " coalesce(used_cost * own_month * holds, 0) AS um2 FROM seen s),"
     " summed AS (SELECT s.*,"
     " coalesce(sum(tokens - od1) FILTER (WHERE NOT kept) OVER before, 0) - od1 + day_1 AS bd1,"
     " coalesce(sum(cost - od2) FILTER (WHERE NOT kept) OVER before, 0) - od2 + day_2 AS bd2,"
@@ -76,10 +90,12 @@ static const char reserve_sql[] =
     " FROM changes s WINDOW before AS (PARTITION BY s.tenant_id ORDER BY s.n"
     " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)),"
     " judged AS (SELECT s.n, s.tenant_id, s.turn_id, s.fence, s.tokens, s.cost, s.segments,"
-    " s.kept, s.day, s.month,"
+    " s.kept, s.day, s.month, s.used_tokens, s.used_cost,"
+    " s.o1 > s.used_tokens OR s.o2 > s.used_cost OR s.o3 > 0 AS holds_more,"
     " CASE WHEN s.kept THEN 'reserved'"
-    " WHEN d1 >= day_tokens OR d2 >= day_cost OR d3 >= day_segments OR m1 >= month_tokens"
-    " OR m2 >= month_cost OR m3 >= month_segments THEN 'spent'"
+    " WHEN d1 + gone_d1 + ud1 >= day_tokens OR d2 + gone_d2 + ud2 >= day_cost"
+    " OR d3 >= day_segments OR m1 + gone_m1 + um1 >= month_tokens"
+    " OR m2 + gone_m2 + um2 >= month_cost OR m3 >= month_segments THEN 'spent'"
     " WHEN d1 + bd1 >= day_tokens OR d2 + bd2 >= day_cost OR d3 + bd3 >= day_segments"
     " OR m1 + bm1 >= month_tokens OR m2 + bm2 >= month_cost OR m3 + bm3 >= month_segments"
     " THEN 'full' ELSE 'reserved' END AS kind,"
@@ -90,10 +106,14 @@ static const char reserve_sql[] =
     " FROM summed s),"
     " locked AS (SELECT j.* FROM judged j JOIN turns t ON t.tenant_id = j.tenant_id"
     " AND t.id = j.turn_id AND t.fence = j.fence AND t.worker = $1::uuid AND t.state = 'running'"
-    " WHERE j.kind = 'reserved' AND NOT j.kept FOR NO KEY UPDATE OF t SKIP LOCKED),"
+    " WHERE (j.kind = 'reserved' AND NOT j.kept) OR (j.kind = 'full' AND j.holds_more)"
+    " FOR NO KEY UPDATE OF t SKIP LOCKED),"
     " taken AS (UPDATE turns t SET reserved_day = l.day, reserved_tokens = l.tokens,"
     " reserved_cost = l.cost, reserved_segments = l.segments FROM locked l"
-    " WHERE t.tenant_id = l.tenant_id AND t.id = l.turn_id)"
+    " WHERE l.kind = 'reserved' AND t.tenant_id = l.tenant_id AND t.id = l.turn_id),"
+    " given_back AS (UPDATE turns t SET reserved_tokens = l.used_tokens,"
+    " reserved_cost = l.used_cost, reserved_segments = 0 FROM locked l"
+    " WHERE l.kind = 'full' AND t.tenant_id = l.tenant_id AND t.id = l.turn_id)"
     " SELECT i.n, CASE WHEN j.kind <> 'reserved' OR j.kept OR EXISTS (SELECT FROM locked l"
     " WHERE l.n = j.n) THEN j.kind ELSE 'lost' END, j.day_per_cent, j.month_per_cent, j.day::text,"
     " j.month::text FROM input i LEFT JOIN judged j ON j.n = i.n ORDER BY i.n";
@@ -116,6 +136,8 @@ void usage_add_reserve(struct pg_unit *unit, struct arena *arena, const char *wo
         {offsetof(struct usage_wish, limits.month.tokens), COLUMN_INT},
         {offsetof(struct usage_wish, limits.month.cost), COLUMN_INT},
         {offsetof(struct usage_wish, limits.month.segments), COLUMN_INT},
+        {offsetof(struct usage_wish, used.tokens), COLUMN_INT},
+        {offsetof(struct usage_wish, used.cost), COLUMN_INT},
     };
     const struct column_rows rows = {wishes, sizeof *wishes, count};
     columns_add(pg_add(unit, lock_sql), arena, &rows, columns, 1);

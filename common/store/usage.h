@@ -26,20 +26,21 @@ struct usage_wish {
     const char *tenant;
     struct uuid turn;
     int64_t fence;             /* of the turn's start */
-    struct usage_amounts most; /* that the turn may use, 0 or more each */
+    struct usage_amounts most; /* that the turn may use, 0 or more each, segments 1 or more */
+    struct usage_amounts used; /* of that already, by tokens and cost */
     struct usage_limits limits;
 };
 
 /* Adds to an empty unit the reservations of `count` (1-500) turns of `worker`: each is judged after
- * those before it. A turn that has as much keeps it; one that needs more is judged anew. Rows:
- * usage_read_reserved. */
+ * those before it. A turn that has as much keeps it; one that needs more is judged anew, and while
+ * it must wait only what it has used stays reserved. Rows: usage_read_reserved. */
 void usage_add_reserve(struct pg_unit *unit, struct arena *arena, const char *worker,
                        const struct usage_wish *wishes, size_t count);
 
 enum usage_kind {
     USAGE_RESERVED, /* the turn may go on */
     USAGE_FULL,     /* what is left is reserved by other turns: come again */
-    USAGE_SPENT,    /* a budget is spent */
+    USAGE_SPENT,    /* a budget is spent, with what waiting turns have used */
     USAGE_LOST,     /* the turn is not running under that worker and fence any more, or is being
                        ended or started at this moment */
 };

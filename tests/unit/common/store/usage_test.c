@@ -88,6 +88,56 @@ static void tenants_have_budgets_of_their_own(void)
     end_test();
 }
 
+static enum usage_kind reserve_more(int n, int64_t tokens, int64_t used)
+{
+    struct usage_wish one = wish(n, tokens, 1000);
+    one.used = (struct usage_amounts){used, used * 10, 0};
+    return reserve(WORKER_A, &one, 1).kinds[0];
+}
+
+/* Three turns that hold theirs need more than is left beside the others': what one of them waits
+ * with must not keep the others waiting. Guard: given_back in reserve_sql. */
+static void who_waits_for_more_keeps_what_it_used(void)
+{
+    begin_usage();
+    for (int n = 1; n <= 3; n++)
+        CU_ASSERT_EQUAL(reserve_one(n, 400, 1000), USAGE_RESERVED);
+    run("INSERT INTO usage (tenant_id, period, since, tokens) SELECT '" TENANT
+        "', p, date_trunc(p, now() AT TIME ZONE 'Europe/Berlin')::date, 300"
+        " FROM unnest(ARRAY['day', 'month']) AS p");
+    CU_ASSERT_EQUAL(reserve_more(1, 600, 100), USAGE_FULL);
+    CU_ASSERT_STRING_EQUAL(reserved(), "3 900");
+    CU_ASSERT_EQUAL(reserve_more(2, 600, 100), USAGE_RESERVED);
+    CU_ASSERT_EQUAL(reserve_more(3, 600, 5000), USAGE_FULL); /* no more than it had */
+    CU_ASSERT_STRING_EQUAL(reserved(), "3 1100");
+    CU_ASSERT_STRING_EQUAL(value("SELECT string_agg(reserved_tokens || ' ' || reserved_cost || ' '"
+                                 " || reserved_segments, ', ' ORDER BY id) FROM turns"
+                                 " WHERE reserved_day IS NOT NULL"),
+                           "100 1000 0, 600 6000 3, 400 4000 0");
+    CU_ASSERT_EQUAL(commit_one(2, 150), TURN_COMMITTED);
+    CU_ASSERT_EQUAL(reserve_more(1, 600, 100), USAGE_RESERVED);
+    CU_ASSERT_STRING_EQUAL(reserved(), "2 1000");
+    end_test();
+}
+
+/* Three turns that wait, and used together with what is counted the whole budget: nobody gives any
+ * of it back, so none of them may wait for it. Guard: gone in reserve_sql. */
+static void what_waiting_turns_used_is_spent(void)
+{
+    begin_usage();
+    for (int n = 1; n <= 3; n++)
+        CU_ASSERT_EQUAL(reserve_one(n, 400, 1000), USAGE_RESERVED);
+    run("INSERT INTO usage (tenant_id, period, since, tokens) SELECT '" TENANT
+        "', p, date_trunc(p, now() AT TIME ZONE 'Europe/Berlin')::date, 500"
+        " FROM unnest(ARRAY['day', 'month']) AS p");
+    CU_ASSERT_EQUAL(reserve_more(1, 600, 260), USAGE_FULL); /* what the others hold may come back */
+    CU_ASSERT_EQUAL(reserve_more(2, 600, 260), USAGE_SPENT); /* 1020 are gone */
+    CU_ASSERT_EQUAL(reserve_more(3, 600, 260), USAGE_SPENT);
+    CU_ASSERT_EQUAL(commit_one(2, 260), TURN_COMMITTED);
+    CU_ASSERT_EQUAL(reserve_more(1, 600, 260), USAGE_SPENT);
+    end_test();
+}
+
 /* ---- the ways a turn can end ---- */
 
 static void a_commit_is_counted_once(void)
@@ -198,8 +248,8 @@ static void a_recompute_reserves_what_it_needs_more(void)
     CU_ASSERT_EQUAL(reserve_one(1, 1100, 1000), USAGE_RESERVED);
     CU_ASSERT_STRING_EQUAL(reserved(), "2 1700");
     CU_ASSERT_EQUAL(reserve_one(2, 700, 1000),
-                    USAGE_FULL); /* the other one's is the whole budget */
-    CU_ASSERT_STRING_EQUAL(reserved(), "2 1700");
+                    USAGE_FULL);                  /* the other one's is the whole budget */
+    CU_ASSERT_STRING_EQUAL(reserved(), "2 1100"); /* it has used nothing yet */
     CU_ASSERT_EQUAL(commit_one(1, 100), TURN_COMMITTED);
     CU_ASSERT_EQUAL(reserve_one(2, 700, 1000), USAGE_RESERVED);
     CU_ASSERT_STRING_EQUAL(reserved(), "1 700");
@@ -482,6 +532,8 @@ int main(void)
     CU_add_test(suite, "a takeover", a_takeover_frees_what_was_reserved);
     CU_add_test(suite, "nothing open", a_turn_without_open_texts_lets_go);
     CU_add_test(suite, "an adoption", an_adopted_turn_keeps_its_reservation);
+    CU_add_test(suite, "who waits for more", who_waits_for_more_keeps_what_it_used);
+    CU_add_test(suite, "what waiting turns used", what_waiting_turns_used_is_spent);
     CU_add_test(suite, "a recompute", a_recompute_reserves_what_it_needs_more);
     CU_add_test(suite, "recomputes of one unit", recomputes_of_one_unit);
     CU_add_test(suite, "a locked turn", a_locked_turn_is_not_waited_for);
