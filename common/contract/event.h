@@ -65,19 +65,20 @@ int sms_received_decode(struct arena *arena, const struct bus_record *record,
 struct delivery_requested {
     struct event event;
     struct uuid delivery, session;
-    bool by_mail; /* to be encoded for outbound.email; decoding leaves it false */
+    bool by_mail,
+        by_call; /* to be encoded for outbound.email or .voice; decoding leaves them false */
 };
 void delivery_requested_encode(struct arena *arena, const char *prefix,
                                const struct delivery_requested *in, struct bus_record *record);
 int delivery_requested_decode(struct arena *arena, const struct bus_record *record,
                               struct delivery_requested *out, struct err *err);
 
-/* A provider's word on a delivery. ce_id = MessageSid + ":" + status. Key: tenant:delivery. */
+/* A provider's word on a delivery. ce_id = provider's sid + ":" + status. Key: tenant:delivery. */
 struct delivery_receipt {
     struct event event;
     struct uuid delivery;
     int attempt;              /* >= 1, from our own StatusCallback URL */
-    const char *provider_sid; /* MessageSid */
+    const char *provider_sid; /* MessageSid, or CallSid */
     const char *status;       /* Twilio's word */
     const char *error_code;   /* digits or "" */
 };

@@ -89,6 +89,7 @@ int event_members_decode(const struct event_member *members, struct arena *arena
 
 /* Rules of texts. */
 bool event_is_message_sid(const char *text);   /* SM or MM and 32 hex, or a uuid */
+bool event_is_sent_sid(const char *text);      /* such a one, or CA and 32 hex */
 bool event_is_account_sid(const char *text);   /* AC and 32 hex, or a uuid */
 bool event_is_service_sid(const char *text);   /* MG and 32 hex, or a uuid */
 bool event_is_call_sid(const char *text);      /* CA and 32 hex, or a uuid */

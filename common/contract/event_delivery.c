@@ -37,11 +37,15 @@ static const struct event_member requested_members[] = {
     }
 static const struct event_codec requested_codec = REQUESTED_CODEC(TOPIC_OUTBOUND_SMS);
 static const struct event_codec requested_mail_codec = REQUESTED_CODEC(TOPIC_OUTBOUND_EMAIL);
+static const struct event_codec requested_call_codec = REQUESTED_CODEC(TOPIC_OUTBOUND_VOICE);
 
 void delivery_requested_encode(struct arena *arena, const char *prefix,
                                const struct delivery_requested *in, struct bus_record *record)
 {
-    event_encode(in->by_mail ? &requested_mail_codec : &requested_codec, arena, prefix, in, record);
+    event_encode(in->by_mail   ? &requested_mail_codec
+                 : in->by_call ? &requested_call_codec
+                               : &requested_codec,
+                 arena, prefix, in, record);
 }
 
 int delivery_requested_decode(struct arena *arena, const struct bus_record *record,
@@ -69,8 +73,8 @@ static const struct event_member receipt_members[] = {
     {"delivery", EVENT_ID, AT(delivery), true, 0, 0, NULL, "a uuid", 0, 0, NULL},
     {"attempt", EVENT_INT, AT(attempt), true, 1, 1000000, NULL, "a number from 1 to 1000000", 0, 0,
      NULL},
-    {"provider_sid", EVENT_TEXT, AT(provider_sid), true, 34, 36, event_is_message_sid,
-     "SM or MM and 32 hexadecimal digits, or a uuid", 0, 0, NULL},
+    {"provider_sid", EVENT_TEXT, AT(provider_sid), true, 34, 36, event_is_sent_sid,
+     "SM, MM or CA and 32 hexadecimal digits, or a uuid", 0, 0, NULL},
     {"status", EVENT_TEXT, AT(status), true, 1, 32, event_is_word,
      "a lower-case word of at most 32 bytes", 0, 0, NULL},
     {"error_code", EVENT_TEXT, AT(error_code), false, 1, 10, event_is_digits, "at most 10 digits",

@@ -28,6 +28,11 @@ bool event_is_message_sid(const char *text)
     return is_sid(text, "SM") || is_sid(text, "MM");
 }
 
+bool event_is_sent_sid(const char *text)
+{
+    return event_is_message_sid(text) || is_sid(text, "CA");
+}
+
 bool event_is_account_sid(const char *text)
 {
     return is_sid(text, "AC");

@@ -9,6 +9,7 @@ _Static_assert(offsetof(struct voice_prompt, call) == CALL_AT &&
                    offsetof(struct voice_heard, call) == CALL_AT &&
                    offsetof(struct voice_ended, call) == CALL_AT &&
                    offsetof(struct voice_dialled, call) == CALL_AT &&
+                   offsetof(struct voice_answered, call) == CALL_AT &&
                    offsetof(struct voice_recorded, call) == CALL_AT,
                "the call follows the envelope in every event of it");
 

@@ -32,7 +32,8 @@ enum {
     STEP = 32,
     TURN = 64,
     SEQ = 128,
-    ASIDE = 256
+    ASIDE = 256,
+    PROMPT = 512
 };
 
 /* Indexed by enum voice_frame_kind. `all` must be there, at least one of `any` (0: no such rule),
@@ -41,15 +42,17 @@ static const struct {
     unsigned all, any, may;
     const char *what;
 } kinds[] = {
-    [VOICE_FRAME_OPEN] = {TURN, 0, 0,
+    [VOICE_FRAME_OPEN] = {TURN, 0, PROMPT,
                           "an open frame names a turn, is its fence's first (seq 0), "
                           "and carries nothing else"},
     [VOICE_FRAME_TEXT] =
-        {TURN, TEXT | LAST, LANG | SEQ | ASIDE,
+        {TURN, TEXT | LAST, LANG | SEQ | ASIDE | PROMPT,
          "a text frame names a turn, has text or is the last, and may have a lang"},
-    [VOICE_FRAME_LANGUAGE] = {TURN | LANG, 0, SEQ, "a language frame names a turn and has a lang"},
-    [VOICE_FRAME_KEYS] = {TURN | KEYS, 0, SEQ, "a keys frame names a turn and has keys"},
-    [VOICE_FRAME_END] = {TURN | HANDOFF, 0, SEQ, "an end frame names a turn and has a handoff"},
+    [VOICE_FRAME_LANGUAGE] = {TURN | LANG, 0, SEQ | PROMPT,
+                              "a language frame names a turn and has a lang"},
+    [VOICE_FRAME_KEYS] = {TURN | KEYS, 0, SEQ | PROMPT, "a keys frame names a turn and has keys"},
+    [VOICE_FRAME_END] = {TURN | HANDOFF, 0, SEQ | PROMPT,
+                         "an end frame names a turn and has a handoff"},
     [VOICE_FRAME_STOP] = {0, 0, 0, "a stop frame has an epoch and names no turn"},
     [VOICE_FRAME_STEP] = {TURN | STEP, TEXT | HANDOFF, LANG | SEQ,
                           "a step frame names a turn and a step, and has text or a handoff"},
@@ -60,8 +63,8 @@ static unsigned carried_by(const struct voice_frame *frame)
     return (frame->text[0] != '\0' ? TEXT : 0) | (frame->last ? LAST : 0) |
            (frame->aside ? ASIDE : 0) | (frame->lang[0] != '\0' ? LANG : 0) |
            (frame->keys[0] != '\0' ? KEYS : 0) | (frame->handoff[0] != '\0' ? HANDOFF : 0) |
-           (frame->step > 0 ? STEP : 0) | (uuid_is_nil(&frame->turn) ? 0 : TURN) |
-           (frame->seq > 0 ? SEQ : 0);
+           (frame->step > 0 ? STEP : 0) | (frame->prompt > 0 ? PROMPT : 0) |
+           (uuid_is_nil(&frame->turn) ? 0 : TURN) | (frame->seq > 0 ? SEQ : 0);
 }
 
 static const char *frame_check(const void *event)
@@ -122,6 +125,8 @@ static const struct event_member members[] = {
                "a JSON object in at most 4096 bytes of text"),
     VOICE_NUMBER("step", EVENT_INT64, AT(step), false, 0, VOICE_STEP_MAX,
                  "a number from 0 to 1000000"),
+    VOICE_NUMBER("prompt", EVENT_INT64, AT(prompt), false, 0, VOICE_NUMBER_MAX,
+                 "a number from 0 to 1000000000"),
     {0},
 };
 

@@ -1,11 +1,12 @@
-/* desk.voice.dialled and .recorded: what became of a transfer, and a message that the caller left.
- * Written by ingress, read by the engine. */
+/* desk.voice.dialled, .answered, .recorded and .transcribed: what became of a transfer, who took a
+ * call that we placed, a message that the caller left, and what was understood of it. Written by
+ * ingress, read by the engine. */
 #include "contract/event_voice.h"
 
 /* ---- dialled ---- */
 
-static const char *const dial_names[] = {"accepted", "refused", "no_answer", "busy",
-                                         "failed",   "hung_up", NULL};
+const char *const voice_dial_names[] = {"accepted", "refused", "no_answer", "busy",
+                                        "failed",   "hung_up", NULL};
 
 static const char *dialled_id(struct arena *arena, const void *event)
 {
@@ -19,7 +20,7 @@ static const char *dialled_id(struct arena *arena, const void *event)
 static const struct event_member dialled_members[] = {
     VOICE_CALL_ROWS(struct voice_dialled),
     VOICE_ID("dial", AT(dial), true),
-    VOICE_ENUM("outcome", AT(outcome), true, dial_names,
+    VOICE_ENUM("outcome", AT(outcome), true, voice_dial_names,
                "accepted, refused, no_answer, busy, failed or hung_up"),
     VOICE_NUMBER("duration_s", EVENT_INT64, AT(duration_s), true, 0, VOICE_SECONDS_MAX,
                  "a number from 0 to 604800"),
@@ -42,6 +43,43 @@ int voice_dialled_decode(struct arena *arena, const struct bus_record *record,
     return event_decode(&dialled_codec, arena, record, out, err);
 }
 
+/* ---- answered ---- */
+
+const char *const voice_answer_names[] = {"human", "machine", "accepted", "refused", NULL};
+
+/* A call is taken once, and a key of it counts once. */
+static const char *answered_id(struct arena *arena, const void *event)
+{
+    const struct voice_answered *answered = event;
+    return arena_printf(arena, "%s:answered:%s", answered->call.call_sid,
+                        voice_answer_names[answered->outcome]);
+}
+
+#define AT(m) offsetof(struct voice_answered, m)
+static const struct event_member answered_members[] = {
+    VOICE_CALL_ROWS(struct voice_answered),
+    VOICE_ID("delivery", AT(delivery), true),
+    VOICE_ENUM("outcome", AT(outcome), true, voice_answer_names,
+               "human, machine, accepted or refused"),
+    {0},
+};
+#undef AT
+
+static const struct event_codec answered_codec =
+    VOICE_CODEC(EVENT_VOICE_ANSWERED, struct voice_answered, answered_members, answered_id, NULL);
+
+void voice_answered_encode(struct arena *arena, const char *prefix, const struct voice_answered *in,
+                           struct bus_record *record)
+{
+    event_encode(&answered_codec, arena, prefix, in, record);
+}
+
+int voice_answered_decode(struct arena *arena, const struct bus_record *record,
+                          struct voice_answered *out, struct err *err)
+{
+    return event_decode(&answered_codec, arena, record, out, err);
+}
+
 /* ---- recorded ---- */
 
 static const char *const why_names[] = {"fallback", "closed", "asked", "transfer", NULL};
@@ -62,6 +100,7 @@ static const struct event_member recorded_members[] = {
     VOICE_NUMBER("duration_s", EVENT_INT64, AT(duration_s), true, 0, VOICE_SECONDS_MAX,
                  "a number from 0 to 604800"),
     VOICE_ENUM("why", AT(why), true, why_names, "fallback, closed, asked or transfer"),
+    VOICE_BOOL("transcript_follows", AT(transcript_follows)),
     {0},
 };
 #undef AT
@@ -79,4 +118,43 @@ int voice_recorded_decode(struct arena *arena, const struct bus_record *record,
                           struct voice_recorded *out, struct err *err)
 {
     return event_decode(&recorded_codec, arena, record, out, err);
+}
+
+/* ---- transcribed ---- */
+
+const char *voice_transcript_id(struct arena *arena, const char *recording_sid)
+{
+    return arena_printf(arena, "%s:transcript", recording_sid);
+}
+
+static const char *transcribed_id(struct arena *arena, const void *event)
+{
+    const struct voice_transcribed *transcribed = event;
+    return voice_transcript_id(arena, transcribed->recording_sid);
+}
+
+#define AT(m) offsetof(struct voice_transcribed, m)
+static const struct event_member transcribed_members[] = {
+    VOICE_CALL_ROWS(struct voice_transcribed),
+    VOICE_TEXT("recording_sid", AT(recording_sid), true, 34, 36, event_is_recording_sid,
+               "RE and 32 hexadecimal digits, or a uuid"),
+    VOICE_TEXT("text", AT(text), false, 1, VOICE_TRANSCRIPT_MAX, NULL,
+               "a text of at most 4096 bytes"),
+    {0},
+};
+#undef AT
+
+static const struct event_codec transcribed_codec = VOICE_CODEC(
+    EVENT_VOICE_TRANSCRIBED, struct voice_transcribed, transcribed_members, transcribed_id, NULL);
+
+void voice_transcribed_encode(struct arena *arena, const char *prefix,
+                              const struct voice_transcribed *in, struct bus_record *record)
+{
+    event_encode(&transcribed_codec, arena, prefix, in, record);
+}
+
+int voice_transcribed_decode(struct arena *arena, const struct bus_record *record,
+                             struct voice_transcribed *out, struct err *err)
+{
+    return event_decode(&transcribed_codec, arena, record, out, err);
 }

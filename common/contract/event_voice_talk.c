@@ -62,8 +62,8 @@ int voice_prompt_decode(struct arena *arena, const struct bus_record *record,
 
 /* ---- heard ---- */
 
-static const char *const reason_names[] = {"last",  "interrupt", "stall",    "open",
-                                           "close", "stop",      "fallback", NULL};
+const char *const voice_reason_names[] = {"last",  "interrupt", "stall",    "open",
+                                          "close", "stop",      "fallback", NULL};
 
 static const char *heard_id(struct arena *arena, const void *event)
 {
@@ -71,7 +71,7 @@ static const char *heard_id(struct arena *arena, const void *event)
     char turn[UUID_TEXT_SIZE];
     return arena_printf(arena, "%s:%s:%" PRId64 ":%s:%" PRId64, heard->call.call_sid,
                         uuid_format(&heard->spoken.turn, turn), heard->spoken.fence,
-                        reason_names[heard->reason], heard->spoken.seq);
+                        voice_reason_names[heard->reason], heard->spoken.seq);
 }
 
 static const char *heard_check(const void *event)
@@ -85,7 +85,7 @@ static const char *heard_check(const void *event)
 #define AT(m) offsetof(struct voice_heard, m)
 static const struct event_member heard_members[] = {
     VOICE_CALL_ROWS(struct voice_heard),
-    VOICE_ENUM("reason", AT(reason), true, reason_names,
+    VOICE_ENUM("reason", AT(reason), true, voice_reason_names,
                "last, interrupt, stall, open, close, stop or fallback"),
     VOICE_ID("turn", AT(spoken.turn), true),
     VOICE_NUMBER("fence", EVENT_INT64, AT(spoken.fence), true, 1, VOICE_COUNT_MAX,

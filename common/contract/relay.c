@@ -253,17 +253,6 @@ static bool is_text(const char *text, size_t bytes_max)
     return length <= bytes_max && text_is_utf8(text, length);
 }
 
-static bool is_url(const char *text)
-{
-    bool http = strncmp(text, "https://", 8) == 0 || strncmp(text, "http://", 7) == 0;
-    if (!http || strlen(text) > RELAY_URL_MAX)
-        return false;
-    for (; *text != '\0'; text++)
-        if (*text <= ' ' || *text > '~')
-            return false;
-    return true;
-}
-
 static void add_flag(struct json_writer *writer, const char *name, enum relay_flag flag)
 {
     if (flag != RELAY_UNSET)
@@ -305,24 +294,6 @@ int relay_write_text(const struct relay_text *text, struct strbuf *out, struct e
         json_add_text(&writer, "lang", text->lang);
     add_flag(&writer, "interruptible", text->interruptible);
     add_flag(&writer, "preemptible", text->preemptible);
-    return close_frame(&writer, start, full, err);
-}
-
-int relay_write_play(const struct relay_play *play, struct strbuf *out, struct err *err)
-{
-    struct json_writer writer;
-    size_t start = out->length;
-    bool full = out->overflow;
-    if (!is_url(play->source))
-        return wrong(err, "the source is no http or https URL");
-    if (play->loop < 0 || play->loop > 1000)
-        return wrong(err, "it is played 1 to 1000 times");
-    open_frame(&writer, out, "play");
-    json_add_text(&writer, "source", play->source);
-    if (play->loop > 0)
-        json_add_int(&writer, "loop", play->loop);
-    add_flag(&writer, "preemptible", play->preemptible);
-    add_flag(&writer, "interruptible", play->interruptible);
     return close_frame(&writer, start, full, err);
 }
 

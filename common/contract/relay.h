@@ -21,7 +21,6 @@
 #define RELAY_LANGUAGE_MAX 35          /* bytes of a language tag (RFC 5646, 4.4.1) */
 #define RELAY_TOKEN_MAX    8192        /* bytes of one token of ours */
 #define RELAY_DIGITS_MAX   64
-#define RELAY_URL_MAX      2048
 #define RELAY_HANDOFF_MAX  4096 /* bytes: it comes back in a form of at most 64 kB */
 
 enum relay_kind {
@@ -107,14 +106,6 @@ struct relay_text {
     enum relay_flag interruptible, preemptible;
 };
 int relay_write_text(const struct relay_text *text, struct strbuf *out, struct err *err);
-
-/* A sound file, played `loop` times; 0: left to Twilio, which plays it once. */
-struct relay_play {
-    const char *source; /* http or https */
-    int loop;           /* 0-1000 */
-    enum relay_flag interruptible, preemptible;
-};
-int relay_write_play(const struct relay_play *play, struct strbuf *out, struct err *err);
 
 /* Keys for whoever listens: 1 to RELAY_DIGITS_MAX of 0-9 * # and w (waits 0.5 s). */
 int relay_write_digits(const char *digits, struct strbuf *out, struct err *err);

@@ -7,11 +7,17 @@
 #include <string.h>
 
 static const char *const names[TOPIC_COUNT] = {
-    [TOPIC_INBOUND_VOICE] = "inbound.voice",   [TOPIC_INBOUND_SMS] = "inbound.sms",
-    [TOPIC_INBOUND_EMAIL] = "inbound.email",   [TOPIC_OUTBOUND_SMS] = "outbound.sms",
-    [TOPIC_OUTBOUND_EMAIL] = "outbound.email", [TOPIC_RECEIPTS] = "receipts",
-    [TOPIC_VOICE_STREAM] = "voice.stream",     [TOPIC_DIRECTORY] = "directory",
-    [TOPIC_QUARANTINE] = "quarantine",         [TOPIC_DLQ] = "dlq",
+    [TOPIC_INBOUND_VOICE] = "inbound.voice",
+    [TOPIC_INBOUND_SMS] = "inbound.sms",
+    [TOPIC_INBOUND_EMAIL] = "inbound.email",
+    [TOPIC_OUTBOUND_SMS] = "outbound.sms",
+    [TOPIC_OUTBOUND_VOICE] = "outbound.voice",
+    [TOPIC_OUTBOUND_EMAIL] = "outbound.email",
+    [TOPIC_RECEIPTS] = "receipts",
+    [TOPIC_VOICE_STREAM] = "voice.stream",
+    [TOPIC_DIRECTORY] = "directory",
+    [TOPIC_QUARANTINE] = "quarantine",
+    [TOPIC_DLQ] = "dlq",
 };
 
 const char *topic_name(struct arena *arena, const char *prefix, enum topic topic)

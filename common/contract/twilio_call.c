@@ -319,6 +319,32 @@ int twilio_call_read_recording(const struct form *form, struct twilio_call_recor
     return 0;
 }
 
+int twilio_call_read_transcript(struct arena *arena, const struct form *form,
+                                struct twilio_call_transcript *out, struct err *err)
+{
+    static const struct field fields[] = {
+        FIELD(twilio_call_transcript, "CallSid", call_sid, NEED_VALUE, 34, is_call_sid,
+              "webhook.call_sid", "CA and 32 hexadecimal digits"),
+        FIELD(twilio_call_transcript, "AccountSid", account_sid, NEED_VALUE, 36,
+              event_is_account_sid, "webhook.account_sid",
+              "AC and 32 hexadecimal digits, or a uuid"),
+        FIELD(twilio_call_transcript, "RecordingSid", recording_sid, NEED_VALUE, 34,
+              is_recording_sid, "webhook.recording_sid", "RE and 32 hexadecimal digits"),
+        FIELD(twilio_call_transcript, "TranscriptionText", text, INFORMS, SIZE_MAX, NULL, NULL,
+              NULL),
+    };
+    struct twilio_call_transcript transcript;
+    if (TAKE_ALL(form, fields, &transcript, err) != 0)
+        return -1;
+    const char *status = form_get(form, "TranscriptionStatus");
+    if (status == NULL || strcmp(status, "completed") != 0)
+        transcript.text = "";
+    if (transcript.text[0] != '\0')
+        transcript.text = beginning(arena, form, "TranscriptionText", TWILIO_CALL_TRANSCRIPT_MAX);
+    *out = transcript;
+    return 0;
+}
+
 /* ---- status callbacks ---- */
 
 void twilio_call_read_progress(const struct form *form, struct twilio_call_progress *out)

@@ -17,12 +17,13 @@
 #include "base/err.h"
 #include "base/form.h"
 
-#define TWILIO_CALL_ADDRESS_MAX 256  /* bytes of From, To, CallerName */
-#define TWILIO_CALL_SPEECH_MAX  4096 /* bytes of SpeechResult; the rest is cut off */
-#define TWILIO_CALL_KEYS_MAX    64   /* of Digits */
-#define TWILIO_CALL_HANDOFF_MAX 4096 /* bytes of HandoffData */
-#define TWILIO_CALL_PROBLEM_MAX 1024 /* bytes of ErrorMessage; the rest is cut off */
-#define TWILIO_CALL_URL_MAX     2048
+#define TWILIO_CALL_ADDRESS_MAX    256  /* bytes of From, To, CallerName */
+#define TWILIO_CALL_SPEECH_MAX     4096 /* bytes of SpeechResult; the rest is cut off */
+#define TWILIO_CALL_KEYS_MAX       64   /* of Digits */
+#define TWILIO_CALL_HANDOFF_MAX    4096 /* bytes of HandoffData */
+#define TWILIO_CALL_PROBLEM_MAX    1024 /* bytes of ErrorMessage; the rest is cut off */
+#define TWILIO_CALL_URL_MAX        2048
+#define TWILIO_CALL_TRANSCRIPT_MAX 4096
 
 /* Whose number a call comes from. All but a NUMBER are a contact of their own per call. */
 enum twilio_caller {
@@ -113,6 +114,17 @@ struct twilio_call_recording {
  * last three at least), Digits and RecordingDuration. */
 int twilio_call_read_recording(const struct form *form, struct twilio_call_recording *out,
                                struct err *err);
+
+/* What Twilio understood of a recording (Record's transcribeCallback). */
+struct twilio_call_transcript {
+    const char *call_sid, *account_sid, *recording_sid;
+    const char *text; /* at most TWILIO_CALL_TRANSCRIPT_MAX bytes; "": nothing was understood */
+};
+
+/* Reads CallSid, AccountSid, RecordingSid (these decide), TranscriptionStatus and
+ * TranscriptionText, whose beginning counts if the status is "completed". */
+int twilio_call_read_transcript(struct arena *arena, const struct form *form,
+                                struct twilio_call_transcript *out, struct err *err);
 
 /* What a status callback of a call adds. */
 struct twilio_call_progress {

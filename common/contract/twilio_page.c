@@ -215,8 +215,16 @@ void twilio_list_add(struct arena *arena, struct twilio_list *list, struct twili
         list->items = items;
         list->room = room;
     }
-    message->listed = list->count;
+    message->listed = list->added++;
     list->items[list->count++] = message;
+}
+
+void twilio_list_drop_newest(struct twilio_list *list, size_t count)
+{
+    const size_t dropped = count < list->count ? count : list->count;
+    list->count -= dropped;
+    for (size_t i = 0; i < list->count; i++)
+        list->items[i] = list->items[i + dropped];
 }
 
 /* Twilio shows whole seconds: within one, what is listed last came first. */
@@ -244,6 +252,7 @@ void twilio_page_to_event(struct arena *arena, const char *tenant, const char *a
         .subject = message->sid,
         .time_ms = message->at_ms,
         .tenant = tenant,
+        .replay = true,
         .traceparent = event_traceparent(arena, NULL),
     };
 }

@@ -87,16 +87,22 @@ bool twilio_page_is_older(const struct twilio_page *page, int64_t since_ms);
 struct twilio_list {
     struct twilio_message **items;
     size_t count, room;
+    size_t added; /* ever */
 };
 
 /* Adds a borrowed message. Call in the order of the provider's list. */
 void twilio_list_add(struct arena *arena, struct twilio_list *list, struct twilio_message *message);
 
+/* Drops so many that were added first, as many as there are at most: the provider lists the newest
+ * first. Not of one that is sorted. */
+void twilio_list_drop_newest(struct twilio_list *list, size_t count);
+
 /* Puts the oldest first. */
 void twilio_list_sort(struct twilio_list *list);
 
 /* Gives the message the same envelope that its webhook would have had (the MessageSid is the
- * event's id), so that whatever arrives twice is one event. `tenant` is borrowed. */
+ * event's id), so that whatever arrives twice is one event; and says that it is a replay: newer
+ * ones may have come before it. `tenant` is borrowed. */
 void twilio_page_to_event(struct arena *arena, const char *tenant, const char *account_sid,
                           struct twilio_message *message);
 

@@ -27,14 +27,25 @@ static bool is_error_code(const char *text)
     return length <= 10 && strspn(text, "0123456789") == length;
 }
 
+enum { SID, STATUS, ACCOUNT, PARAMETERS };
+
+/* A text tells other names than a call. */
 static const struct {
     const char *name, *code;
     bool (*check)(const char *text);
-} parameters[] = {
-    {"MessageSid", "webhook.message_sid", event_is_message_sid},
-    {"MessageStatus", "webhook.message_status", is_status},
-    {"AccountSid", "webhook.account_sid", event_is_account_sid},
+} parameters[][PARAMETERS] = {
+    {{"MessageSid", "webhook.message_sid", event_is_message_sid},
+     {"MessageStatus", "webhook.message_status", is_status},
+     {"AccountSid", "webhook.account_sid", event_is_account_sid}},
+    {{"CallSid", "webhook.call_sid", event_is_call_sid},
+     {"CallStatus", "webhook.call_status", is_status},
+     {"AccountSid", "webhook.account_sid", event_is_account_sid}},
 };
+
+bool twilio_status_is_call(const struct twilio_status *status)
+{
+    return form_count(&status->form, "CallSid") > 0 && form_count(&status->form, "MessageSid") == 0;
+}
 
 bool twilio_status_tenant(const struct twilio_status *status, struct uuid *tenant)
 {
@@ -57,19 +68,20 @@ int twilio_status_read(struct arena *arena, const struct twilio_status *status,
     const struct form *form = &status->form;
     struct uuid delivery;
     int64_t attempt = 0;
+    const int kind = twilio_status_is_call(status);
     if (!uuid_parse(single(&status->query, "delivery"), &delivery))
         return bad(err, "webhook.delivery", "delivery");
     if (!text_parse_int(single(&status->query, "attempt"), 1, ATTEMPT_MAX, &attempt))
         return bad(err, "webhook.attempt", "attempt");
-    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0]; i++)
-        if (!parameters[i].check(single(form, parameters[i].name)))
-            return bad(err, parameters[i].code, parameters[i].name);
+    for (size_t i = 0; i < PARAMETERS; i++)
+        if (!parameters[kind][i].check(single(form, parameters[kind][i].name)))
+            return bad(err, parameters[kind][i].code, parameters[kind][i].name);
     if (form_count(form, "ErrorCode") > 1 || !is_error_code(single(form, "ErrorCode")))
         return bad(err, "webhook.error_code", "ErrorCode");
     out->delivery = delivery;
     out->attempt = (int)attempt;
-    out->provider_sid = single(form, "MessageSid");
-    out->status = single(form, "MessageStatus");
+    out->provider_sid = single(form, parameters[kind][SID].name);
+    out->status = single(form, parameters[kind][STATUS].name);
     out->error_code = single(form, "ErrorCode");
     out->event.traceparent = event_traceparent(arena, single(&status->query, "traceparent"));
     out->event.source = arena_printf(arena, "twilio/%s", twilio_status_account(status));

@@ -23,6 +23,9 @@ bool twilio_status_tenant(const struct twilio_status *status, struct uuid *tenan
 /* The account that the form names, "" if none or several. Borrowed from the form. */
 const char *twilio_status_account(const struct twilio_status *status);
 
+/* True if it is about a call that we placed: then sid and status are the call's. */
+bool twilio_status_is_call(const struct twilio_status *status);
+
 /* Fills delivery, attempt, provider_sid, status, error_code and the event's source, subject and
  * trace (that of the query, else a new one) of *out; texts are borrowed from the form or in the
  * arena. Words that are new to us are passed through. PERMANENT "webhook.<parameter>" with what is

@@ -51,8 +51,6 @@ static void add_end_of_empty(struct twiml *twiml)
 
 enum verb {
     VERB_SAY,
-    VERB_PAUSE,
-    VERB_PLAY,
     VERB_GATHER,
     VERB_REDIRECT,
     VERB_HANGUP,
@@ -69,8 +67,6 @@ static const struct {
     bool alone;
 } verbs[] = {
     [VERB_SAY] = {"Say", true, false, false},
-    [VERB_PAUSE] = {"Pause", true, false, false},
-    [VERB_PLAY] = {"Play", true, false, false},
     [VERB_GATHER] = {"Gather", false, false, false},
     [VERB_REDIRECT] = {"Redirect", false, true, false},
     [VERB_HANGUP] = {"Hangup", false, true, false},
@@ -143,12 +139,6 @@ int twiml_finish(struct twiml *twiml, struct err *err)
     return err_set(err, ERR_BUG, twiml->bug.code, "TwiML was not written: %s", twiml->bug.message);
 }
 
-bool twiml_fits_inline(const struct twiml *twiml)
-{
-    return twiml->finished && !twiml->failed &&
-           twiml_characters(twiml->out.data) <= TWIML_INLINE_MAX;
-}
-
 /* ---- simple verbs ---- */
 
 void twiml_say(struct twiml *twiml, const struct twiml_voice *voice, const char *text)
@@ -166,34 +156,14 @@ void twiml_say(struct twiml *twiml, const struct twiml_voice *voice, const char 
     pop(twiml, "Say");
 }
 
-void twiml_pause(struct twiml *twiml, int seconds)
-{
-    if (!begin_verb(twiml, VERB_PAUSE))
-        return;
-    if (seconds < 1 || seconds > 300)
-        twiml_fail(twiml, "twiml.attribute", "it is not 1 to 300 s", "length");
-    strbuf_printf(&twiml->out, " length=\"%d\"", seconds);
-    add_end_of_empty(twiml);
-}
-
-static void add_url_verb(struct twiml *twiml, enum verb verb, const char *url)
-{
-    if (!begin_verb(twiml, verb))
-        return;
-    if (!twiml_is_url(url, "https://", "http://"))
-        twiml_fail(twiml, "twiml.attribute", "it is no http or https URL", verbs[verb].name);
-    else
-        add_content(twiml, verbs[verb].name, url);
-}
-
-void twiml_play(struct twiml *twiml, const char *url)
-{
-    add_url_verb(twiml, VERB_PLAY, url);
-}
-
 void twiml_redirect(struct twiml *twiml, const char *url)
 {
-    add_url_verb(twiml, VERB_REDIRECT, url);
+    if (!begin_verb(twiml, VERB_REDIRECT))
+        return;
+    if (!twiml_is_url(url, "https://", "http://"))
+        twiml_fail(twiml, "twiml.attribute", "it is no http or https URL", "Redirect");
+    else
+        add_content(twiml, "Redirect", url);
 }
 
 void twiml_hangup(struct twiml *twiml)
@@ -359,6 +329,7 @@ void twiml_record(struct twiml *twiml, const struct twiml_record *record)
         {"recordingStatusCallbackEvent", TWIML_LIST,
          FIELD(twiml_record, recording_status_callback_event), .words = recording_events},
         {"transcribe", TWIML_FLAG, FIELD(twiml_record, transcribe)},
+        {"transcribeCallback", TWIML_URL, FIELD(twiml_record, transcribe_callback)},
     };
     if (!begin_verb(twiml, VERB_RECORD))
         return;

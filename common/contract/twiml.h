@@ -28,7 +28,6 @@
 #include "base/strbuf.h"
 
 #define TWIML_BYTES_MAX       (64 * 1024) /* Twilio refuses more (11750) */
-#define TWIML_INLINE_MAX      4000        /* characters of the REST parameter Twiml (32018) */
 #define TWIML_SAY_MAX         3000        /* characters of one spoken text: Polly's limit (13521) */
 #define TWIML_SAY_ENCODED_MAX 4500        /* of the same text, percent-encoded (13521) */
 #define TWIML_URL_MAX         2048
@@ -67,10 +66,6 @@ void twiml_fini(struct twiml *twiml);
  * action is not asked for an empty result: the call would end in mid-word. */
 int twiml_finish(struct twiml *twiml, struct err *err);
 
-/* True if a finished document is short enough for REST's Twiml. Characters are UTF-16 units, the
- * larger of the ways to count. */
-bool twiml_fits_inline(const struct twiml *twiml);
-
 /* ---- verbs ---- */
 
 struct twiml_voice {
@@ -82,12 +77,6 @@ struct twiml_voice {
  * last sentence that fits, else at a word, else between characters. A text without a visible sign
  * writes nothing. `voice` may be NULL. */
 void twiml_say(struct twiml *twiml, const struct twiml_voice *voice, const char *text);
-
-/* Silence of 1 to 300 s. */
-void twiml_pause(struct twiml *twiml, int seconds);
-
-/* Plays a sound file. */
-void twiml_play(struct twiml *twiml, const char *url);
 
 /* Goes on with the document at `url` (POST). Nothing may follow. */
 void twiml_redirect(struct twiml *twiml, const char *url);
@@ -184,6 +173,7 @@ struct twiml_record {
     const char *recording_status_callback;
     const char *recording_status_callback_event; /* of in-progress, completed, absent */
     enum twiml_flag transcribe;                  /* unset is off */
+    const char *transcribe_callback;
 };
 
 /* Records a message. What follows runs only when nobody said anything. */

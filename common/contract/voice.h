@@ -13,31 +13,35 @@
 
 #include "contract/event.h"
 
-#define EVENT_VOICE_SETUP    "desk.voice.setup.v1"
-#define EVENT_VOICE_PROMPT   "desk.voice.prompt.v1"
-#define EVENT_VOICE_HEARD    "desk.voice.heard.v1"
-#define EVENT_VOICE_ENDED    "desk.voice.ended.v1"
-#define EVENT_VOICE_DIALLED  "desk.voice.dialled.v1"
-#define EVENT_VOICE_RECORDED "desk.voice.recorded.v1"
-#define EVENT_VOICE_FRAME    "desk.voice.frame.v1"
+#define EVENT_VOICE_SETUP       "desk.voice.setup.v1"
+#define EVENT_VOICE_PROMPT      "desk.voice.prompt.v1"
+#define EVENT_VOICE_HEARD       "desk.voice.heard.v1"
+#define EVENT_VOICE_ENDED       "desk.voice.ended.v1"
+#define EVENT_VOICE_DIALLED     "desk.voice.dialled.v1"
+#define EVENT_VOICE_ANSWERED    "desk.voice.answered.v1"
+#define EVENT_VOICE_RECORDED    "desk.voice.recorded.v1"
+#define EVENT_VOICE_TRANSCRIBED "desk.voice.transcribed.v1"
+#define EVENT_VOICE_FRAME       "desk.voice.frame.v1"
 
-#define VOICE_PROMPT_MAX    4096  /* bytes of one utterance of the caller */
-#define VOICE_PIECE_MAX     2048  /* bytes of one frame's text */
-#define VOICE_HEARD_MAX     16384 /* bytes of what was heard of a turn */
-#define VOICE_HANDOFF_MAX   4096  /* bytes of JSON */
-#define VOICE_KEYS_MAX      64    /* digits */
-#define VOICE_ADDRESS_MAX   320   /* bytes of a caller's or forwarder's address */
-#define VOICE_NAME_MAX      255   /* bytes of a caller's name */
-#define VOICE_LANG_MAX      35    /* bytes of a language tag */
-#define VOICE_URL_MAX       2048  /* bytes of a recording's URL */
-#define VOICE_STEP_MAX      1000000
-#define VOICE_WAIT_MAX      100 /* times that one step is waited for */
-#define VOICE_SEQ_MAX       1000000
-#define VOICE_NUMBER_MAX    1000000000 /* frames of one relay session */
-#define VOICE_PARTITION_MAX 999
-#define VOICE_SECONDS_MAX   604800           /* of a call, a talk, a recording: a week */
-#define VOICE_SPOKEN_MS_MAX 604800000LL      /* the same */
-#define VOICE_COUNT_MAX     9007199254740991 /* epoch, fence, turn_number: what JSON carries */
+#define VOICE_PROMPT_MAX     4096  /* bytes of one utterance of the caller */
+#define VOICE_PIECE_MAX      2048  /* bytes of one frame's text */
+#define VOICE_HEARD_MAX      16384 /* bytes of what was heard of a turn */
+#define VOICE_HANDOFF_MAX    4096  /* bytes of JSON */
+#define VOICE_KEYS_MAX       64    /* digits */
+#define VOICE_ADDRESS_MAX    320   /* bytes of a caller's or forwarder's address */
+#define VOICE_NAME_MAX       255   /* bytes of a caller's name */
+#define VOICE_LANG_MAX       35    /* bytes of a language tag */
+#define VOICE_TRANSCRIPT_MAX 4096  /* bytes of what was understood of a message */
+#define VOICE_URL_MAX        2048  /* bytes of a recording's URL */
+#define VOICE_STEP_MAX       1000000
+#define VOICE_FRAME_LATE_MS  5000 /* a frame that no broker has by then never leaves */
+#define VOICE_WAIT_MAX       100  /* times that one step is waited for */
+#define VOICE_SEQ_MAX        1000000
+#define VOICE_NUMBER_MAX     1000000000 /* frames of one relay session */
+#define VOICE_PARTITION_MAX  999
+#define VOICE_SECONDS_MAX    604800           /* of a call, a talk, a recording: a week */
+#define VOICE_SPOKEN_MS_MAX  604800000LL      /* the same */
+#define VOICE_COUNT_MAX      9007199254740991 /* epoch, fence, turn_number: what JSON carries */
 
 /* Which call; a part of every event on desk.inbound.voice. */
 struct voice_call {
@@ -59,6 +63,7 @@ enum voice_reason {
     VOICE_STOP,
     VOICE_FALLBACK,
 };
+extern const char *const voice_reason_names[]; /* by that number */
 
 /* How far a turn was spoken. */
 struct voice_spoken {
@@ -145,6 +150,8 @@ enum voice_dial {
     VOICE_DIAL_HUNG_UP
 };
 
+extern const char *const voice_dial_names[]; /* by that number */
+
 /* A transfer that we asked for came to its end. */
 struct voice_dialled {
     struct event event;
@@ -157,6 +164,26 @@ void voice_dialled_encode(struct arena *arena, const char *prefix, const struct 
                           struct bus_record *record);
 int voice_dialled_decode(struct arena *arena, const struct bus_record *record,
                          struct voice_dialled *out, struct err *err);
+
+enum voice_answer {
+    VOICE_ANSWER_HUMAN,    /* somebody took it */
+    VOICE_ANSWER_MACHINE,  /* an answering machine or a fax did */
+    VOICE_ANSWER_ACCEPTED, /* whoever was asked takes what it is about */
+    VOICE_ANSWER_REFUSED   /* and does not */
+};
+extern const char *const voice_answer_names[]; /* by that number */
+
+/* A call that we placed was taken. */
+struct voice_answered {
+    struct event event;
+    struct voice_call call;
+    struct uuid delivery; /* that the call is */
+    enum voice_answer outcome;
+};
+void voice_answered_encode(struct arena *arena, const char *prefix, const struct voice_answered *in,
+                           struct bus_record *record);
+int voice_answered_decode(struct arena *arena, const struct bus_record *record,
+                          struct voice_answered *out, struct err *err);
 
 enum voice_record_why {
     VOICE_RECORD_FALLBACK,
@@ -173,11 +200,28 @@ struct voice_recorded {
     const char *url;           /* as the provider gave it */
     int64_t duration_s;
     enum voice_record_why why;
+    bool transcript_follows; /* the provider was asked to write it down, and tells of it */
 };
 void voice_recorded_encode(struct arena *arena, const char *prefix, const struct voice_recorded *in,
                            struct bus_record *record);
 int voice_recorded_decode(struct arena *arena, const struct bus_record *record,
                           struct voice_recorded *out, struct err *err);
+
+/* What the provider understood of a message, or that it understood nothing. It may come before the
+ * event of its recording. */
+struct voice_transcribed {
+    struct event event;
+    struct voice_call call;
+    const char *recording_sid; /* RE... */
+    const char *text;          /* "" of none */
+};
+void voice_transcribed_encode(struct arena *arena, const char *prefix,
+                              const struct voice_transcribed *in, struct bus_record *record);
+int voice_transcribed_decode(struct arena *arena, const struct bus_record *record,
+                             struct voice_transcribed *out, struct err *err);
+
+/* The ce_id of a recording's transcript, in the arena. */
+const char *voice_transcript_id(struct arena *arena, const char *recording_sid);
 
 enum voice_frame_kind {
     VOICE_FRAME_OPEN,
@@ -206,6 +250,7 @@ struct voice_frame {
     const char *keys;    /* KEYS: 0-9 * # w */
     const char *handoff; /* END; STEP: "" if none. JSON object: what the action is to do */
     int64_t step;        /* STEP: which one it answers, from 1 */
+    int64_t prompt; /* all but STOP and STEP: the newest one that the turn answers; 0: not told */
 };
 void voice_frame_encode(struct arena *arena, const char *prefix, const struct voice_frame *in,
                         struct bus_record *record);

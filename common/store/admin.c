@@ -81,7 +81,9 @@ int admin_list_conversations(struct pg_session *session, struct arena *arena, co
     "jsonb_build_object('id', d.id, 'seq', d.seq, 'via', d.via, 'author', d.author, "              \
     "'state', d.state, 'reason', d.reason, 'mail', (SELECT jsonb_build_object('subject', "         \
     "w.subject, 'id', w.message_id, 'in_reply_to', w.in_reply_to) FROM delivery_mails w WHERE "    \
-    "w.tenant_id = d.tenant_id AND w.delivery_id = d.id), 'attempts_made', d.attempts, "           \
+    "w.tenant_id = d.tenant_id AND w.delivery_id = d.id), 'call', (SELECT jsonb_build_object("     \
+    "'purpose', q.purpose, 'answered_by', q.answered_by) FROM delivery_calls q WHERE "             \
+    "q.tenant_id = d.tenant_id AND q.delivery_id = d.id), 'attempts_made', d.attempts, "           \
     "'segments', "                                                                                 \
     "d.segments, 'encoding', d.encoding, 'provider_sid', d.provider_sid, 'provider_status', "      \
     "d.provider_status, 'error_code', d.error_code, 'created_at', to_char(d.created_at, " ISO      \

@@ -4,7 +4,9 @@
 #include "store/turn_inside.h"
 
 /* A text is no part of the turn's reply: its rows name no turn, its delivery has the tool call's
- * id. The rows of usage are locked behind all others, by key, as in a commit. */
+ * id. Its session stays where it is if that conversation is open: the call's may have been closed
+ * meanwhile, and the person's next one may be held. The rows of usage are locked behind all others,
+ * by key, as in a commit. */
 static const char text_sql[] =
     "WITH begun AS (SELECT k.tenant_id, k.id, t.session_id AS call_id, t.conversation_id, c.epoch"
     " FROM tool_calls k JOIN turns t ON t.tenant_id = k.tenant_id AND t.id = k.turn_id"
@@ -27,7 +29,9 @@ static const char text_sql[] =
     "kind,"
     " remote_address, delivery_seq) SELECT tenant_id, $3::uuid, conversation_id, channel_id, 'sms',"
     " $6::text, 1 FROM g ON CONFLICT (tenant_id, id) DO UPDATE"
-    " SET conversation_id = EXCLUDED.conversation_id, delivery_seq = s.delivery_seq + 1"
+    " SET conversation_id = coalesce((SELECT c.id FROM conversations c"
+    " WHERE c.tenant_id = s.tenant_id AND c.id = s.conversation_id AND c.closed_at IS NULL),"
+    " EXCLUDED.conversation_id), delivery_seq = s.delivery_seq + 1"
     " RETURNING s.delivery_seq),"
     " said AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author,"
     " body, event_time) SELECT tenant_id, $4::uuid, conversation_id, $3::uuid, 'out', 'ai',"

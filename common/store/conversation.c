@@ -7,12 +7,17 @@
 #include "store/delivery_mail.h"
 #include "store/delivery_state.h"
 #include "store/escalation_admin.h"
+#include "store/gather.h"
 #include "store/merge.h"
 
+/* Above the epochs of the person's other conversations, too: what moves from these (gather.h) is
+ * refused, and a call's ingress has seen no higher one. */
 static const char raise_sql[] =
-    "UPDATE conversations SET epoch = epoch + 1, held_by = $3::text, held_at = clock_timestamp()"
-    " WHERE tenant_id = $1::uuid AND id = $2::uuid"
-    " AND (held_by IS NULL OR held_by = $3::text) RETURNING epoch";
+    "UPDATE conversations c SET epoch = 1 + (SELECT max(o.epoch) FROM conversations o"
+    " WHERE o.tenant_id = c.tenant_id AND o.contact_id = c.contact_id),"
+    " held_by = $3::text, held_at = clock_timestamp()"
+    " WHERE c.tenant_id = $1::uuid AND c.id = $2::uuid"
+    " AND (c.held_by IS NULL OR c.held_by = $3::text) RETURNING c.epoch";
 
 /* Behind the raise: who waited for a merge's lock sees now that there is nothing here any more. */
 static const char merged_sql[] = "SELECT count(*) FROM contact_merges WHERE tenant_id = $1::uuid"
@@ -100,15 +105,52 @@ static const char free_sql[] =
     " last_activity_at = clock_timestamp()"
     " WHERE tenant_id = $1::uuid AND id = $2::uuid AND held_by IS NOT NULL RETURNING epoch";
 
+/* Replies that a takeover kept from leaving and that no person has answered since: of delivery d,
+ * its message m and an event e of its turn. */
+#define UNANSWERED_SQL                                                                             \
+    " d.tenant_id = $1::uuid AND d.conversation_id = $2::uuid AND d.state = 'suppressed'"          \
+    " AND d.reason IN ('takeover', 'epoch') AND e.tenant_id = d.tenant_id"                         \
+    " AND e.turn_id = d.turn_id AND e.state IN ('answered', 'failed')"                             \
+    " AND NOT EXISTS (SELECT FROM messages o WHERE o.tenant_id = d.tenant_id"                      \
+    " AND o.conversation_id = d.conversation_id AND o.author = 'operator'"                         \
+    " AND o.position > m.position)"
+
+/* A tool of such a reply's turn changed something, or may have: a new turn would have it done once
+ * more. The reply is sent after all, as a message of its own, since a delivery's state never goes
+ * back. */
+static const char say_again_sql[] =
+    "WITH back AS MATERIALIZED (SELECT d.*, gen_random_uuid() AS new_id,"
+    " gen_random_uuid() AS new_message, m.subject, m.body,"
+    " row_number() OVER (PARTITION BY d.session_id ORDER BY d.seq) AS n"
+    " FROM deliveries d JOIN messages m ON m.tenant_id = d.tenant_id AND m.id = d.message_id"
+    " WHERE d.id IN (SELECT d.id FROM deliveries d JOIN messages m ON m.tenant_id = d.tenant_id"
+    " AND m.id = d.message_id JOIN inbox_events e ON" UNANSWERED_SQL
+    ") AND d.tenant_id = $1::uuid AND EXISTS (SELECT FROM tool_calls k"
+    " WHERE k.tenant_id = d.tenant_id AND k.turn_id = d.turn_id AND k.started_at IS NOT NULL)),"
+    " place AS (UPDATE channel_sessions s SET delivery_seq = s.delivery_seq + b.count"
+    " FROM (SELECT session_id, count(*) AS count FROM back GROUP BY session_id) AS b"
+    " WHERE s.tenant_id = $1::uuid AND s.id = b.session_id"
+    " RETURNING s.id, s.delivery_seq - b.count AS before),"
+    " said AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author,"
+    " subject, body, turn_id, event_time) SELECT tenant_id, new_message, conversation_id,"
+    " session_id, 'out', 'ai', subject, body, turn_id, clock_timestamp() FROM back ORDER BY seq),"
+    " due AS (INSERT INTO deliveries (tenant_id, id, conversation_id, session_id, seq, message_id,"
+    " turn_id, author, via, epoch, state, answer_by, traceparent) SELECT b.tenant_id, b.new_id,"
+    " b.conversation_id, b.session_id, p.before + b.n, b.new_message, b.turn_id, 'ai', b.via,"
+    " c.epoch, 'pending', b.answer_by, b.traceparent FROM back b JOIN place p ON"
+    " p.id = b.session_id JOIN conversations c ON c.tenant_id = b.tenant_id"
+    " AND c.id = b.conversation_id),"
+    " thread AS (INSERT INTO delivery_mails (tenant_id, delivery_id, subject, in_reply_to,"
+    " reference_ids) SELECT b.tenant_id, b.new_id, w.subject, w.in_reply_to, w.reference_ids"
+    " FROM back b JOIN delivery_mails w ON w.tenant_id = b.tenant_id AND w.delivery_id = b.id)"
+    " UPDATE deliveries d SET reason = 'said_again' FROM back b"
+    " WHERE d.tenant_id = b.tenant_id AND d.id = b.id";
+
+/* Behind that: the others are made anew. */
 static const char reopen_sql[] =
     "UPDATE inbox_events e SET state = 'open', reason = NULL, turn_id = NULL, settled_at = NULL"
     " FROM deliveries d JOIN messages m ON m.tenant_id = d.tenant_id AND m.id = d.message_id"
-    " WHERE d.tenant_id = $1::uuid AND d.conversation_id = $2::uuid AND d.state = 'suppressed'"
-    " AND d.reason IN ('takeover', 'epoch') AND e.tenant_id = d.tenant_id"
-    " AND e.turn_id = d.turn_id AND e.state IN ('answered', 'failed')"
-    " AND NOT EXISTS (SELECT FROM messages o WHERE o.tenant_id = d.tenant_id"
-    " AND o.conversation_id = d.conversation_id AND o.author = 'operator'"
-    " AND o.position > m.position)";
+    " WHERE" UNANSWERED_SQL;
 
 /* What may have left, or comes back from the provider only later, keeps its event: the reply itself
  * is allowed again. Else its next claim, or the one after a look-up that finds nothing, would
@@ -295,8 +337,8 @@ static int find_calls(struct pg_session *session, const struct texts *texts,
     return 0;
 }
 
-static int silence(struct pg_session *session, const struct texts *texts,
-                   struct conversation_takeover *taken, struct err *err)
+static int silence(struct pg_session *session, const struct conversation_ref *ref,
+                   const struct texts *texts, struct conversation_takeover *taken, struct err *err)
 {
     const struct step steps[] = {
         {epoch_sql, 2, &taken->epoch, NULL},
@@ -305,7 +347,8 @@ static int silence(struct pg_session *session, const struct texts *texts,
         {rest_turns_sql, 2, NULL, NULL},
         {in_flight_sql, 2, &taken->in_flight, NULL},
     };
-    if (run(session, steps, COUNT(steps), texts, err) != 0 ||
+    if (gather_run(session, &ref->tenant, &ref->conversation, err) != 0 ||
+        run(session, steps, COUNT(steps), texts, err) != 0 ||
         step_wishes(session, texts, asked_sql, ESCALATION_ACCEPT, err) != 0)
         return -1;
     return find_calls(session, texts, taken, err);
@@ -317,7 +360,7 @@ int conversation_silence(struct pg_session *session, const struct conversation_r
     struct texts texts;
     struct conversation_takeover taken = {0};
     make_texts(ref, "", &texts);
-    if (silence(session, &texts, &taken, err) != 0)
+    if (silence(session, ref, &texts, &taken, err) != 0)
         return -1;
     *out = taken;
     return 0;
@@ -336,14 +379,15 @@ int conversation_take_over(struct pg_session *session, const struct conversation
         {merged_sql, 2, &merged, NULL},
         {audit_sql, 5, NULL, NULL},
     };
-    if (run(session, steps, COUNT(steps), &texts, err) != 0)
+    if (gather_lock(session, &ref->tenant, &ref->conversation, err) != 0 ||
+        run(session, steps, COUNT(steps), &texts, err) != 0)
         return -1;
     if (!raised)
         return refused(session, &texts, err);
     if (merged > 0)
         return err_set(err, ERR_RETRY_NOW, "conversation.merged",
                        "it has just become part of another conversation: try again");
-    if (silence(session, &texts, &taken, err) != 0)
+    if (silence(session, ref, &texts, &taken, err) != 0)
         return -1;
     *out = taken;
     return 0;
@@ -378,10 +422,11 @@ int conversation_hand_back(struct pg_session *session, const struct conversation
     bool freed = false, found = false;
     make_texts(ref, "conversation.handed_back", &texts);
     const struct step steps[] = {
-        {holder_sql, 2, NULL, &found},        {free_sql, 2, NULL, &freed},
-        {restamp_sql, 2, NULL, NULL},         {answered_sql, 2, NULL, NULL},
-        {reopen_sql, 2, NULL, NULL},          {rearm_sql, 2, &armed, NULL},
-        {forget_question_sql, 2, NULL, NULL}, {audit_sql, 5, NULL, NULL},
+        {holder_sql, 2, NULL, &found},  {free_sql, 2, NULL, &freed},
+        {restamp_sql, 2, NULL, NULL},   {answered_sql, 2, NULL, NULL},
+        {say_again_sql, 2, NULL, NULL}, {reopen_sql, 2, NULL, NULL},
+        {rearm_sql, 2, &armed, NULL},   {forget_question_sql, 2, NULL, NULL},
+        {audit_sql, 5, NULL, NULL},
     };
     if (run(session, steps, COUNT(steps), &texts, err) != 0)
         return -1;

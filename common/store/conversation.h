@@ -31,10 +31,11 @@ struct conversation_takeover {
     int64_t in_flight;  /* AI replies that a responder is just sending or asks about */
 };
 
-/* Raises the epoch, names the holder, suppresses what has not left, counts what may be leaving, and
- * accepts the conversation's escalations in the holder's name: nobody else of a rota is told.
- * PERMANENT "conversation.missing", "conversation.held" (by somebody else); RETRY_NOW
- * "conversation.merged" when it has just become part of another one. */
+/* Raises the epoch, names the holder, takes in what the person's earlier conversations have left
+ * (gather.h), suppresses what has not left, counts what may be leaving, and accepts the
+ * conversation's escalations in the holder's name: nobody else of a rota is told. PERMANENT
+ * "conversation.missing", "conversation.held" (by somebody else); RETRY_NOW "conversation.merged"
+ * when it has just become part of another one. */
 int conversation_take_over(struct pg_session *session, const struct conversation_ref *ref,
                            struct conversation_takeover *out, struct err *err);
 
@@ -69,9 +70,9 @@ int conversation_reply(struct pg_session *session, const struct conversation_ref
                        struct conversation_reply *reply, struct err *err);
 
 /* Raises the epoch, frees the conversation, re-opens events whose reply was suppressed and that no
- * person answered, makes every session with open events due (*due gets how many), and closes the
- * escalations that are accepted, by whomever, and no messages. PERMANENT "conversation.missing",
- * "conversation.not_held". */
+ * person answered (a reply whose turn has changed something is sent again instead), makes every
+ * session with open events due (*due gets how many), and closes the escalations that are accepted,
+ * by whomever, and no messages. PERMANENT "conversation.missing", "conversation.not_held". */
 int conversation_hand_back(struct pg_session *session, const struct conversation_ref *ref,
                            int64_t *due, struct err *err);
 

@@ -3,6 +3,7 @@
  * all others take source and target from the table in delivery_state.c. */
 #include "store/delivery.h"
 
+#include "store/delivery_call.h"
 #include "store/delivery_inside.h"
 
 #include <string.h>
@@ -20,7 +21,7 @@ static const char claim_sql[] =
     "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY"
     " AS t (tenant_id, id, n)),"
     " seen AS (SELECT i.n, d.tenant_id, d.id, d.session_id, d.message_id, d.attempts, d.via,"
-    " d.traceparent, CASE"
+    " d.traceparent, ch.account_sid, k.purpose, k.ring_s, k.leave, k.opens_at, CASE"
     " WHEN NOT d.state = ANY ('" DELIVERY_WAITING "')"
     " OR (d.state = 'deferred' AND d.next_at > clock_timestamp()) THEN 'not_due'"
     " WHEN (SELECT released_for IS DISTINCT FROM database_identity() FROM installation)"
@@ -30,7 +31,8 @@ static const char claim_sql[] =
     " WHEN d.author = 'system' AND EXISTS (SELECT FROM escalation_notices w"
     " WHERE w.tenant_id = d.tenant_id AND w.delivery_id = d.id AND w.state = 'ended')"
     " THEN 'accepted'"
-    " WHEN o.state = 'opted_out' THEN 'opt_out'"
+    " WHEN o.state = 'opted_out' OR k.opted_out THEN 'opt_out'"
+    " WHEN k.blocked THEN 'blocked' WHEN k.closed THEN 'closed'"
     " WHEN d.answer_by <= clock_timestamp() THEN 'late'"
     " WHEN EXISTS (SELECT FROM deliveries e WHERE e.tenant_id = d.tenant_id"
     " AND e.session_id = d.session_id AND e.seq < d.seq AND e.state = ANY ('" DELIVERY_UNSETTLED
@@ -38,13 +40,15 @@ static const char claim_sql[] =
     " THEN 'not_in_order'"
     " WHEN d.first_attempt_at < clock_timestamp() - CASE WHEN d.via = 'mail' THEN $7::bigint"
     " ELSE $5::bigint END * interval '1 ms' THEN 'waiting'"
+    " WHEN k.opens_at > clock_timestamp() THEN 'hours'"
     " ELSE 'claimed' END AS kind"
     " FROM input i JOIN deliveries d ON d.tenant_id = i.tenant_id AND d.id = i.id"
     " JOIN conversations c ON c.tenant_id = d.tenant_id AND c.id = d.conversation_id"
     " JOIN channel_sessions s ON s.tenant_id = d.tenant_id AND s.id = d.session_id"
     " JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
     " LEFT JOIN consents o ON o.tenant_id = d.tenant_id AND o.sender = ch.address"
-    " AND o.address = s.remote_address),"
+    " AND o.address = s.remote_address"
+    " LEFT JOIN LATERAL (" DELIVERY_CALL_SQL ") k ON true),"
     " taken AS (UPDATE deliveries d SET state = 'sending', reason = NULL, worker = $1::uuid,"
     " attempts = d.attempts + 1,"
     " first_attempt_at = coalesce(d.first_attempt_at, clock_timestamp()),"
@@ -54,12 +58,16 @@ static const char claim_sql[] =
     " over AS (UPDATE deliveries d SET reason = v.kind, worker = NULL,"
     " state = CASE WHEN v.kind = 'waiting' THEN 'parked' ELSE 'suppressed' END,"
     " settled_at = clock_timestamp()"
-    " FROM seen v WHERE v.kind IN ('channel', 'epoch', 'accepted', 'opt_out', 'late', 'waiting')"
+    " FROM seen v WHERE v.kind IN ('channel', 'epoch', 'accepted', 'opt_out', 'blocked', 'closed',"
+    " 'late', 'waiting')"
     " AND d.tenant_id = v.tenant_id AND d.id = v.id),"
-    " tried AS (INSERT INTO delivery_attempts (tenant_id, delivery_id, number, worker)"
-    " SELECT tenant_id, id, attempts + 1, $1::uuid FROM seen WHERE kind = 'claimed')"
+    " later AS (UPDATE deliveries d SET state = 'deferred', reason = 'hours', worker = NULL,"
+    " next_at = v.opens_at, first_attempt_at = NULL FROM seen v WHERE v.kind = 'hours'"
+    " AND d.tenant_id = v.tenant_id AND d.id = v.id),"
+    " tried AS (INSERT INTO delivery_attempts (tenant_id, delivery_id, number, worker, account_sid)"
+    " SELECT tenant_id, id, attempts + 1, $1::uuid, account_sid FROM seen WHERE kind = 'claimed')"
     " SELECT v.tenant_id, v.id, v.kind, v.attempts + 1, m.body, v.traceparent, " DELIVERY_ROUTE_SQL
-    " FROM seen v"
+    ", coalesce(v.purpose, ''), coalesce(v.ring_s, 0), coalesce(v.leave, '') FROM seen v"
     " JOIN channel_sessions s ON s.tenant_id = v.tenant_id AND s.id = v.session_id"
     " JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
     " CROSS JOIN LATERAL (SELECT x.body FROM messages x WHERE x.tenant_id = v.tenant_id"
@@ -80,8 +88,10 @@ static const char next_sql[] =
 /* How far the provider's own word has come: an earlier word never replaces a later one. */
 #define RANK_SQL(word)                                                                             \
     "CASE " word " WHEN 'accepted' THEN 0 WHEN 'scheduled' THEN 0 WHEN 'queued' THEN 1"            \
-    " WHEN 'sending' THEN 2 WHEN 'sent' THEN 3 WHEN 'delivered' THEN 4 WHEN 'undelivered' THEN 4"  \
-    " WHEN 'failed' THEN 4 WHEN 'canceled' THEN 4 WHEN 'bounced' THEN 4 WHEN 'read' THEN 5"        \
+    " WHEN 'initiated' THEN 2 WHEN 'ringing' THEN 3 WHEN 'in-progress' THEN 4"                     \
+    " WHEN 'completed' THEN 5 WHEN 'busy' THEN 5 WHEN 'no-answer' THEN 5"                          \
+    " WHEN 'sending' THEN 2 WHEN 'sent' THEN 3 WHEN 'delivered' THEN 5 WHEN 'undelivered' THEN 5"  \
+    " WHEN 'failed' THEN 5 WHEN 'canceled' THEN 5 WHEN 'bounced' THEN 5 WHEN 'read' THEN 6"        \
     " ELSE -1 END"
 
 #define LATER_WORD_SQL                                                                             \
@@ -320,6 +330,11 @@ void delivery_add_change(struct pg_unit *unit, struct arena *arena,
         pg_param(statement, literals[i]);
     add_next(unit, literals);
     add_opt_outs(unit, arena, changes, count);
+    bool has_calls = false;
+    for (size_t i = 0; i < count; i++)
+        has_calls |= changes[i].of_call;
+    if (has_calls)
+        delivery_call_add_over(unit, literals);
 }
 
 void delivery_add_channel(struct pg_unit *unit, struct arena *arena, const struct uuid *tenant,
@@ -352,6 +367,7 @@ struct delivery_route delivery_read_route(const struct pg_answer *answer, int st
         .credentials_hex = pg_text(r, statement, row, first + 5),
         .credentials_version = pg_int(r, statement, row, first + 6),
         .is_mail = strcmp(pg_text(r, statement, row, first + 7), "mail") == 0,
+        .is_call = strcmp(pg_text(r, statement, row, first + 7), "voice") == 0,
     };
 }
 
@@ -367,10 +383,9 @@ static const struct {
     const char *word;
     enum delivery_claim_kind kind;
 } claim_kinds[] = {
-    {"claimed", DELIVERY_CLAIMED},
-    {"not_due", DELIVERY_NOT_DUE},
-    {"not_released", DELIVERY_NOT_RELEASED},
-    {"not_in_order", DELIVERY_NOT_IN_ORDER},
+    {"claimed", DELIVERY_CLAIMED},           {"not_due", DELIVERY_NOT_DUE},
+    {"not_released", DELIVERY_NOT_RELEASED}, {"not_in_order", DELIVERY_NOT_IN_ORDER},
+    {"hours", DELIVERY_OUT_OF_HOURS},
 };
 
 bool delivery_read_claimed(const struct pg_answer *answer, int row, struct delivery_claimed *out)
@@ -384,7 +399,10 @@ bool delivery_read_claimed(const struct pg_answer *answer, int row, struct deliv
                                      .attempt = (int)pg_int(r, statement, row, 3),
                                      .body = pg_text(r, statement, row, 4),
                                      .traceparent = pg_text(r, statement, row, 5),
-                                     .route = delivery_read_route(answer, statement, row, 6)};
+                                     .route = delivery_read_route(answer, statement, row, 6),
+                                     .call = {.purpose = pg_text(r, statement, row, 14),
+                                              .ring_s = (int)pg_int(r, statement, row, 15),
+                                              .leave = pg_text(r, statement, row, 16)}};
     delivery_read_ref(answer, statement, row, &out->ref);
     for (size_t i = 0; i < sizeof claim_kinds / sizeof *claim_kinds; i++)
         if (strcmp(out->reason, claim_kinds[i].word) == 0)

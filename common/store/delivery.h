@@ -37,6 +37,7 @@ enum delivery_claim_kind {
     DELIVERY_CLAIMED,      /* ours to send: the attempt is recorded */
     DELIVERY_NOT_DUE,      /* in another state, or its back-off is not over */
     DELIVERY_NOT_RELEASED, /* the installation is held: left as it is */
+    DELIVERY_OUT_OF_HOURS, /* a call: put off to the next calling hours */
     DELIVERY_NOT_IN_ORDER, /* an earlier one of the session is not settled: left as it is */
     DELIVERY_REFUSED,      /* suppressed or parked by this claim, for `reason` */
 };
@@ -47,16 +48,26 @@ struct delivery_route {
     const char *from, *to, *account_sid, *service_sid; /* service_sid "" if none */
     const char *credentials_hex;                       /* the wrapped token */
     int64_t credentials_version;
+    bool is_call; /* of a number for calls */
     bool is_mail; /* account_sid, service_sid and credentials are empty: store/delivery_mail.h */
+};
+
+/* What a call is besides its words; borrowed from the answer. */
+struct delivery_call {
+    const char
+        *purpose; /* "rota": a person of the business is asked; "back": a customer; "": none */
+    int ring_s;
+    const char *leave; /* for an answering machine; "": nothing */
 };
 
 struct delivery_claimed {
     struct delivery_ref ref;
     enum delivery_claim_kind kind;
-    const char *reason; /* of a refusal: epoch, opt_out, late, channel, waiting */
+    const char *reason; /* of a refusal: epoch, opt_out, late, channel, waiting, blocked, closed */
     int attempt;
     const char *body, *traceparent;
     struct delivery_route route;
+    struct delivery_call call;
 };
 
 /* Reads row `row` of a claim's answer; false when there is none. Ids without a row have no
@@ -76,6 +87,7 @@ struct delivery_change {
     int64_t next_in_ms;  /* due again; -1: as it was */
     const char *outcome; /* of the attempt: accepted, refused, deferred, unknown, not_sent */
     int http_status;     /* 0: none */
+    bool of_call;        /* of a call: what waits for its end goes on */
     bool opted_out;      /* the provider says that the customer opted out: recorded as consent */
 };
 

@@ -75,9 +75,11 @@ static const char look_up_sql[] =
     " RETURNING d.tenant_id, d.id, d.session_id, d.message_id, d.attempts, d.worker)"
     " SELECT t.tenant_id, t.id, t.attempts, (extract(epoch FROM a.started_at) * 1000)::bigint,"
     " u.count, (extract(epoch FROM coalesce(u.since, a.started_at)) * 1000)::bigint,"
-    " t.worker::text, m.body, " DELIVERY_ROUTE_SQL " FROM taken t"
-    " CROSS JOIN LATERAL (SELECT count(*), min(o.started_at) AS since FROM delivery_attempts o"
-    " WHERE o.tenant_id = t.tenant_id AND o.delivery_id = t.id"
+    " t.worker::text, m.body, u.accounts <> ARRAY[ch.account_sid], " DELIVERY_ROUTE_SQL
+    " FROM taken t"
+    " CROSS JOIN LATERAL (SELECT count(*), min(o.started_at) AS since,"
+    " array_agg(DISTINCT o.account_sid) FILTER (WHERE o.account_sid IS NOT NULL) AS accounts"
+    " FROM delivery_attempts o WHERE o.tenant_id = t.tenant_id AND o.delivery_id = t.id"
     " AND coalesce(o.outcome, 'unknown') = 'unknown') u"
     " JOIN delivery_attempts a ON a.tenant_id = t.tenant_id AND a.delivery_id = t.id"
     " AND a.number = t.attempts"
@@ -224,7 +226,8 @@ bool delivery_read_look_up(const struct pg_answer *answer, int row, struct deliv
                                      .since_ms = pg_int(r, statement, row, 5),
                                      .worker = pg_text(r, statement, row, 6),
                                      .body = pg_text(r, statement, row, 7),
-                                     .route = delivery_read_route(answer, statement, row, 8)};
+                                     .moved = pg_bool(r, statement, row, 8),
+                                     .route = delivery_read_route(answer, statement, row, 9)};
     delivery_read_ref(answer, statement, row, &out->ref);
     return true;
 }

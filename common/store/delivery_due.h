@@ -43,6 +43,7 @@ struct delivery_look_up {
     int64_t since_ms;   /* when the first of those was recorded */
     const char *worker; /* that took it: the poll's */
     const char *body;
+    bool moved; /* one of those asked another account than the route's */
     struct delivery_route route;
 };
 /* Reads an unknown delivery that is due for a look-up; false when there is no such row. */

@@ -15,6 +15,8 @@ static const struct rule {
 } rules[DELIVERY_EVENTS] = {
     [DELIVERY_CLAIM] = {"claim", DELIVERY_WAITING, "sending",
                         "due, allowed and first in line: the attempt is recorded, then sent"},
+    [DELIVERY_WAIT] = {"wait", DELIVERY_WAITING, "deferred",
+                       "a call outside the calling hours: due when they begin"},
     [DELIVERY_REFUSE] =
         {"refuse", DELIVERY_WAITING, "suppressed",
          "old epoch, opt-out, answer-by time or a removed channel: it never leaves"},

@@ -18,6 +18,7 @@
 
 enum delivery_event {
     DELIVERY_CLAIM,     /* a responder takes it */
+    DELIVERY_WAIT,      /* a call outside the hours in which that may be */
     DELIVERY_REFUSE,    /* a claim is not allowed: opt-out, too late, channel gone, old epoch */
     DELIVERY_TAKE_OVER, /* a person takes the conversation */
     DELIVERY_RECONCILE, /* after a restore: the provider has sent an answer already */

@@ -18,12 +18,16 @@ const char inbox_lock_addresses_sql[] =
 
 /* The inbox row decides what is new; an event that ends at once never arms a session. A loop is a
  * text from one of our own numbers, and a session in which the last so many replies were all ours
- * and all recent: another machine answers, and a person is told (flagged). */
+ * and all recent: another machine answers, and a person is told (flagged). Nothing was written
+ * later than now: whoever took it in has a wrong clock. */
 static const char insert_sql[] =
-    "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[],"
+    "WITH input AS (SELECT t.tenant_id, t.provider_id, t.sender, t.address, t.session_id,"
+    " t.contact_id, t.message_id, t.address_hash, t.content_hash,"
+    " least(t.at, clock_timestamp()) AS event_time, t.word, t.traceparent, t.place, t.channel"
+    " FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[],"
     " $6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::bytea[], $11::timestamptz[],"
     " $12::text[], $13::text[], $15::bigint[], $18::text[]) AS t (tenant_id, provider_id, sender,"
-    " address, session_id, contact_id, message_id, address_hash, content_hash, event_time, word,"
+    " address, session_id, contact_id, message_id, address_hash, content_hash, at, word,"
     " traceparent, place, channel)),"
     /* The words of this batch that are new: mostly none, so that each text asks an empty list. */
     " words AS MATERIALIZED (SELECT w.tenant_id, w.sender, w.address, w.place, CASE w.word"
@@ -169,6 +173,11 @@ static void make_place(struct strbuf *out, const struct inbox_event *event)
     strbuf_printf(out, "%lld", (long long)event->place);
 }
 
+static void make_replay(struct strbuf *out, const struct inbox_event *event)
+{
+    strbuf_add_char(out, event->replay ? 't' : 'f');
+}
+
 static void make_time(struct strbuf *out, const struct inbox_event *event)
 {
     char text[CLOCK_RFC3339_SIZE];
@@ -215,6 +224,7 @@ struct inbox_columns inbox_make_columns(struct arena *arena, const struct inbox_
         .content_hash = made_column(arena, events, count, make_content_hash),
         .lock = made_column(arena, events, count, make_lock),
         .place = made_column(arena, events, count, make_place),
+        .replay = made_column(arena, events, count, make_replay),
     };
 }
 
@@ -281,7 +291,7 @@ void inbox_add_claim(struct pg_unit *unit, struct arena *arena, const char *work
     inbox_add(unit, arm_sql,
               (const char *[]){claim, c.tenant, c.provider_id, c.sender, c.address, c.body, c.media,
                                c.session, c.conversation, c.word, worker, burst, burst_max, c.place,
-                               c.channel, NULL});
+                               c.channel, c.replay, NULL});
     inbox_add(unit, inbox_report_sql,
               (const char *[]){claim, c.tenant, c.provider_id, worker, c.channel, NULL});
     struct rota_code *codes;

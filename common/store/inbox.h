@@ -35,8 +35,9 @@ struct inbox_event {
     const char *media_json; /* JSON array or NULL */
     int64_t event_time_ms;
     enum inbox_consent consent;
-    const char *code;                                    /* in capitals, of INBOX_CODE; else NULL */
-    int64_t place;                                       /* order of arrival within the batch */
+    const char *code; /* in capitals, of INBOX_CODE; else NULL */
+    bool replay;      /* not in the order in which it was written: its words count by their time */
+    int64_t place;    /* order of arrival within the batch */
     const char *traceparent;                             /* or "" */
     struct uuid session, contact, message, address_hash; /* keyed hashes (crypto_ident) */
     struct uuid conversation; /* a fresh id, used if the contact has no open conversation */

@@ -46,19 +46,22 @@
     " FROM locked l WHERE c.tenant_id = l.tenant_id AND c.id = l.id"
 
 /* Everything else, with contact and conversation locked. A start word is recorded although it opts
- * nobody in again: the provider may just be telling us of an opt-out that is older. A conversation
+ * nobody in again: the provider may just be telling us of an opt-out that is older. Of words that
+ * come as they were written the last one counts, also where the customer's word before it has a
+ * later time (a clock was wrong), a stop word whoever's was before it; a replayed one counts by its
+ * time alone. A conversation
  * that a person holds keeps its events open but arms no session: hand-back does. A redelivered
  * event that is still open re-arms its session and names us. What insert_sql took is finished also
  * if its channel has been removed since: the reply is suppressed at its claim, and the text can be
  * read. The session is the inbox row's: insert_sql may know a better one than the event.
  * `sender`: our address, of an input `k`; `types`, `names` and `values`: further columns of a
- * message, in the input from $16 on. */
+ * message, in the input from $17 on. */
 #define INBOX_ARM_SQL(kind, sender, types, names, values)                                          \
     "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[],"          \
     " $6::text[], $7::jsonb[], $8::uuid[], $9::uuid[], $10::text[], $14::bigint[], "               \
-    "$15::text[]" types ")"                                                                        \
+    "$15::text[], $16::boolean[]" types ")"                                                        \
     " WITH ORDINALITY AS t (tenant_id, provider_id, sender, address, body, media, made_session,"   \
-    " conversation_id, word, place, channel" names ", n)),"                                        \
+    " conversation_id, word, place, channel, replay" names ", n)),"                                \
     " known AS MATERIALIZED (SELECT i.*, e.state, e.reason, e.message_id, e.event_time,"           \
     " e.session_id, e.claim_id = $1::uuid AS fresh FROM input i"                                   \
     " JOIN inbox_events e ON e.tenant_id = i.tenant_id AND e.channel = i.channel"                  \
@@ -120,10 +123,15 @@
     " FROM again a WHERE s.tenant_id = a.tenant_id AND s.id = a.id),"                              \
     " consent AS (INSERT INTO consents AS c (tenant_id, sender, address, state, source, "          \
     "changed_at)"                                                                                  \
-    " SELECT DISTINCT ON (tenant_id, sender, address) tenant_id, sender, address,"                 \
-    " CASE word WHEN 'stop' THEN 'opted_out' ELSE 'opted_in' END,"                                 \
-    " 'customer', event_time FROM mine WHERE word IN ('stop', 'start')"                            \
-    " ORDER BY tenant_id, sender, address, event_time DESC, place DESC"                            \
+    " SELECT DISTINCT ON (m.tenant_id, m.sender, m.address) m.tenant_id, m.sender, m.address,"     \
+    " CASE m.word WHEN 'stop' THEN 'opted_out' ELSE 'opted_in' END, 'customer',"                   \
+    " CASE WHEN m.replay THEN m.event_time ELSE greatest(m.event_time,"                            \
+    " (SELECT max(o.changed_at) FROM consents o WHERE o.tenant_id = m.tenant_id"                   \
+    " AND o.sender = m.sender AND o.address = m.address"                                           \
+    " AND (m.word = 'stop' OR o.source = 'customer'))) END"                                        \
+    " FROM mine m WHERE m.word IN ('stop', 'start')"                                               \
+    " ORDER BY m.tenant_id, m.sender, m.address, CASE WHEN bool_or(m.replay) OVER"                 \
+    " (PARTITION BY m.tenant_id, m.sender, m.address) THEN m.event_time END DESC, m.place DESC"    \
     " ON CONFLICT (tenant_id, sender, address) DO UPDATE SET state = EXCLUDED.state,"              \
     " source = EXCLUDED.source, changed_at = EXCLUDED.changed_at"                                  \
     " WHERE c.changed_at <= EXCLUDED.changed_at)"                                                  \
@@ -138,7 +146,7 @@
 struct inbox_columns {
     const char *tenant, *provider_id, *sender, *address, *body, *media, *word, *traceparent;
     const char *session, *contact, *message, *address_hash, *conversation, *content_hash, *time;
-    const char *lock, *place, *channel;
+    const char *lock, *place, *channel, *replay;
 };
 
 /* Makes them in the arena. */

@@ -13,7 +13,7 @@
 
 /* The thread that a mail `i` goes on, of this sender and of a mailbox that is still ours: what it
  * answers says it better than the token, which names the conversation alone, but a token of another
- * conversation is stronger. */
+ * conversation is stronger. Threads are looked up one by one: a sender may have very many. */
 #define THREAD_SQL                                                                                 \
     "SELECT s.id FROM (SELECT d.session_id, CASE WHEN d.conversation_id = i.talk_id THEN 0"        \
     " ELSE 2 END AS rank, 0::bigint AS position FROM deliveries d"                                 \
@@ -23,28 +23,31 @@
     " UNION ALL SELECT m.session_id, 3, m.position FROM message_mails w"                           \
     " JOIN messages m ON m.tenant_id = w.tenant_id AND m.id = w.message_id"                        \
     " WHERE w.tenant_id = i.tenant_id AND w.mail_id <> '' AND w.mail_id = ANY (i.known_ids)) AS t" \
-    " JOIN channel_sessions s ON s.tenant_id = i.tenant_id AND s.id = t.session_id"                \
-    " AND s.kind = 'mail' AND s.remote_address = i.address"                                        \
+    " CROSS JOIN LATERAL (SELECT x.tenant_id, x.id, x.channel_id FROM channel_sessions x"          \
+    " WHERE x.tenant_id = i.tenant_id AND x.id = t.session_id AND x.kind = 'mail'"                 \
+    " AND x.remote_address = i.address OFFSET 0) AS s"                                             \
     " JOIN channels o ON o.tenant_id = s.tenant_id AND o.id = s.channel_id"                        \
     " AND o.removed_at IS NULL ORDER BY t.rank, t.position DESC LIMIT 1"
 
 /* Whether answering a mail `f` would go round in a circle: so many answers, given or on their way,
  * to its sender of late, over all threads, with no person between. A robot that begins a thread
- * with each mail is none the less one. */
+ * with each mail is none the less one: most of his threads have no answer, and are not read. */
 #define LOOP_SQL                                                                                   \
-    "(SELECT n.day + n.waiting + f.before >= $16::bigint"                                          \
-    " OR n.week + n.waiting + f.before >= 3 * $16::bigint"                                         \
-    " FROM (SELECT coalesce(sum(a.day), 0) AS day, coalesce(sum(a.week), 0) AS week,"              \
-    " count(*) FILTER (WHERE a.waits) AS waiting FROM channel_sessions s"                          \
+    "(SELECT n.day + w.waiting + f.before >= $16::bigint"                                          \
+    " OR n.week + w.waiting + f.before >= 3 * $16::bigint"                                         \
+    " FROM (SELECT coalesce(sum(a.day), 0) AS day, coalesce(sum(a.week), 0) AS week"               \
+    " FROM channel_sessions s"                                                                     \
     " CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE d.created_at > clock_timestamp()"          \
-    " - $17::bigint * interval '1 ms') AS day, count(*) AS week,"                                  \
-    " EXISTS (SELECT FROM inbox_events o WHERE o.tenant_id = s.tenant_id"                          \
-    " AND o.session_id = s.id AND o.state = 'open' OFFSET 0) AS waits FROM deliveries d"           \
+    " - $17::bigint * interval '1 ms') AS day, count(*) AS week FROM deliveries d"                 \
     " WHERE d.tenant_id = s.tenant_id AND d.session_id = s.id AND d.author = 'ai'"                 \
     " AND d.created_at > clock_timestamp() - 7 * $17::bigint * interval '1 ms'"                    \
     " AND NOT EXISTS (SELECT FROM deliveries p WHERE p.tenant_id = d.tenant_id"                    \
     " AND p.session_id = d.session_id AND p.seq > d.seq AND p.author = 'operator')) AS a"          \
-    " WHERE s.tenant_id = f.tenant_id AND s.kind = 'mail' AND s.remote_address = f.address) AS n)"
+    " WHERE s.tenant_id = f.tenant_id AND s.kind = 'mail' AND s.remote_address = f.address"        \
+    " AND s.delivery_seq > 0) AS n,"                                                               \
+    " (SELECT count(DISTINCT o.session_id) AS waiting FROM inbox_events o"                         \
+    " WHERE o.tenant_id = f.tenant_id AND o.address_hash = f.address_hash"                         \
+    " AND o.state = 'open') AS w)"
 
 /* What is known, by its place in a mailbox or by its content, needs no second look; who loses a
  * race for either ends at the unique index. `before`: mails of the same sender in this batch, which
@@ -103,7 +106,7 @@ static const char arm_sql[] = INBOX_ARM_SQL("mail",
                                             "(SELECT b.address FROM mailboxes b"
                                             " WHERE b.tenant_id = k.tenant_id"
                                             " AND b.id = k.sender::uuid)",
-                                            ", $16::text[]", ", subject", ", m.subject");
+                                            ", $17::text[]", ", subject", ", m.subject");
 
 /* As inbox_report_sql, but a mail that another mailbox has brought is known by its content. */
 static const char report_sql[] =
@@ -202,12 +205,13 @@ void inbox_mail_add_claim(struct pg_unit *unit, struct arena *arena, const char 
     inbox_add(unit, touch_conversations_sql,
               (const char *[]){claim, c.tenant, c.provider_id,
                                inbox_number(arena, timing->quiet_ms), c.address, c.channel, NULL});
-    struct pg_statement *arm = inbox_add(
-        unit, arm_sql,
-        (const char *[]){claim, c.tenant, c.provider_id, c.sender, c.address, c.body, c.media,
-                         c.session, c.conversation, c.word, worker,
-                         inbox_number(arena, timing->burst_ms),
-                         inbox_number(arena, timing->burst_max_ms), c.place, c.channel, NULL});
+    struct pg_statement *arm =
+        inbox_add(unit, arm_sql,
+                  (const char *[]){claim, c.tenant, c.provider_id, c.sender, c.address, c.body,
+                                   c.media, c.session, c.conversation, c.word, worker,
+                                   inbox_number(arena, timing->burst_ms),
+                                   inbox_number(arena, timing->burst_max_ms), c.place, c.channel,
+                                   c.replay, NULL});
     columns_add(arm, arena, &rows, subjects, COLUMNS(subjects));
     inbox_add(unit, report_sql,
               (const char *[]){claim, c.tenant, c.provider_id, worker, c.content_hash, NULL});

@@ -17,8 +17,9 @@
 #define JOB_GAP_AUDIT  "gap_audit"  /* a channel's id */
 #define JOB_ESCALATION "escalation" /* the escalation whose rota is to be told (store/rota.h) */
 #define JOB_RECORDING                                                                              \
-    "recording"                 /* the task whose recording is to be fetched (store/recording.h) */
-#define JOB_RECOVERY "recovery" /* the tenant's own id (store/recover.h) */
+    "recording" /* the task whose recording is to be fetched (store/recording.h) */
+#define JOB_CALL_BACK "call_back" /* the task that a customer is to be called back about */
+#define JOB_RECOVERY  "recovery"  /* the tenant's own id (store/recover.h) */
 
 /* A gap audit looks so far behind the last good one, because Twilio lists a message a little after
  * its time; a reconcile of what went back must look as far, or the next audit finds more. */

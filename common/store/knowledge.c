@@ -68,7 +68,8 @@ static const char fillers[] =
     "something anything "
     "hallo bitte danke gerne gern grüsse grüße möchte würde könnte könnten können wissen sagen "
     "brauche guten "
-    "hola gracias favor bonjour merci salut ciao grazie";
+    "hola gracias favor bonjour merci salut ciao grazie "
+    "um umm uhm uh er erm hm hmm äh ähm euh"; /* as telephones write them down */
 
 #define WORDS_MAX "24" /* of a question: the first ones */
 

@@ -129,11 +129,9 @@ int merge_lock(struct pg_session *session, struct arena *arena, const int64_t *k
     return rc;
 }
 
-/* All of gone's, in each of which a turn may know the contact; of kept's the open one, if both have
- * one. */
-#define WHICH_SQL                                                                                  \
-    "c.tenant_id = $1::uuid AND (c.contact_id = $3::uuid OR (c.contact_id = $2::uuid"              \
-    " AND c.closed_at IS NULL))"
+/* All of both: in each of gone's a turn may know the contact, and where one is held, what is still
+ * to come in any of them is the holder's (gather.h). */
+#define WHICH_SQL "c.tenant_id = $1::uuid AND c.contact_id = ANY (ARRAY[$2::uuid, $3::uuid])"
 #define TALKS_SQL "(SELECT c.id FROM conversations c WHERE " WHICH_SQL ")"
 
 static const struct merge_step locks[] = {
@@ -151,16 +149,18 @@ static const struct merge_step locks[] = {
 
 static const char open_sql[] =
     "SELECT a.id, b.id, a.held_by, b.held_by,"
-    " greatest(coalesce(a.epoch, 0), coalesce(b.epoch, 0)) + 1"
+    " (SELECT coalesce(max(o.epoch), 0) + 1 FROM conversations o WHERE o.tenant_id = $1::uuid"
+    " AND o.contact_id = ANY (ARRAY[$2::uuid, $3::uuid]))"
     " FROM (VALUES (1)) AS one LEFT JOIN conversations a ON a.tenant_id = $1::uuid"
     " AND a.contact_id = $2::uuid AND a.closed_at IS NULL"
     " LEFT JOIN conversations b ON b.tenant_id = $1::uuid AND b.contact_id = $3::uuid"
     " AND b.closed_at IS NULL";
 
-/* Kept's open one is touched only if gone has one, too: else nothing changes in it. */
+/* Kept's open one is touched only if gone has one, too, or it is held: else nothing changes in it.
+ */
 #define TOUCHED_SQL                                                                                \
     "c.tenant_id = $1::uuid AND (c.contact_id = $3::uuid OR (c.contact_id = $2::uuid"              \
-    " AND c.closed_at IS NULL AND $4::uuid IS NOT NULL))"
+    " AND c.closed_at IS NULL AND ($4::uuid IS NOT NULL OR $6::boolean)))"
 #define RAISED_SQL "CASE WHEN c.closed_at IS NULL THEN $5::bigint ELSE c.epoch + 1 END"
 
 static const char note_sql[] =
@@ -186,9 +186,9 @@ static const struct merge_step raises[] = {
     {"UPDATE deliveries d SET epoch = " RAISED_SQL " FROM conversations c WHERE " TOUCHED_SQL
      " AND d.tenant_id = c.tenant_id AND d.conversation_id = c.id AND d.epoch = c.epoch"
      " AND d.state = ANY ('" DELIVERY_UNSETTLED "')"
-     " AND (c.closed_at IS NOT NULL OR NOT $6::boolean)",
+     " AND NOT $6::boolean",
      "tkgbeh"},
-    {"UPDATE conversations c SET epoch = " RAISED_SQL " WHERE " TOUCHED_SQL, "tkgbe"},
+    {"UPDATE conversations c SET epoch = " RAISED_SQL " WHERE " TOUCHED_SQL, "tkgbeh"},
 };
 
 static const struct merge_step join[] = {
@@ -301,9 +301,7 @@ static int silence(struct pg_session *session, const struct talks *talks, struct
                    struct err *err)
 {
     const struct conversation_ref ref = {merge->tenant, merge->conversation, talks->holder};
-    return merge->joined && talks->holder != NULL
-               ? conversation_silence(session, &ref, &merge->silent, err)
-               : 0;
+    return talks->holder != NULL ? conversation_silence(session, &ref, &merge->silent, err) : 0;
 }
 
 int merge_run(struct pg_session *session, struct arena *arena, struct merge *merge, struct err *err)

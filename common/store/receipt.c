@@ -11,10 +11,23 @@ static const struct {
     const char *status;
     enum delivery_event event;
 } words[] = {
-    {"accepted", DELIVERY_SEEN}, {"scheduled", DELIVERY_SEEN},   {"queued", DELIVERY_SEEN},
-    {"sending", DELIVERY_SEEN},  {"sent", DELIVERY_SEEN},        {"delivered", DELIVERY_ARRIVED},
-    {"read", DELIVERY_ARRIVED},  {"undelivered", DELIVERY_LOST}, {"failed", DELIVERY_LOST},
+    {"accepted", DELIVERY_SEEN},
+    {"scheduled", DELIVERY_SEEN},
+    {"queued", DELIVERY_SEEN},
+    {"sending", DELIVERY_SEEN},
+    {"sent", DELIVERY_SEEN},
+    {"delivered", DELIVERY_ARRIVED},
+    {"read", DELIVERY_ARRIVED},
+    {"undelivered", DELIVERY_LOST},
+    {"failed", DELIVERY_LOST},
     {"canceled", DELIVERY_LOST},
+    /* of calls; the others are as above */
+    {"initiated", DELIVERY_SEEN},
+    {"ringing", DELIVERY_SEEN},
+    {"in-progress", DELIVERY_SEEN},
+    {"completed", DELIVERY_ARRIVED},
+    {"busy", DELIVERY_LOST},
+    {"no-answer", DELIVERY_LOST},
 };
 
 bool receipt_event(const char *status, enum delivery_event *event)
@@ -71,6 +84,7 @@ static struct delivery_change change_of(const struct receipt *receipt)
         .next_in_ms = -1,
         /* of an attempt whose outcome nobody learnt */
         .outcome = is_no ? "refused" : "accepted",
+        .of_call = receipt->sid != NULL && strncmp(receipt->sid, "CA", 2) == 0,
         .opted_out = receipt->complaint,
     };
 }

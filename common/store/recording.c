@@ -10,7 +10,8 @@
 static const char read_sql[] =
     "SELECT ch.id, ch.address, '', ch.account_sid, coalesce(ch.messaging_service_sid, ''),"
     " encode(ch.credentials, 'hex'), ch.credentials_version, ch.kind, r.recording_sid,"
-    " r.account_sid FROM recordings r JOIN channels ch ON ch.tenant_id = r.tenant_id"
+    " r.account_sid, (extract(epoch FROM clock_timestamp() - r.created_at) * 1000)::bigint,"
+    " coalesce(r.last_error, '') FROM recordings r JOIN channels ch ON ch.tenant_id = r.tenant_id"
     " AND ch.id = r.channel_id WHERE r.tenant_id = $1::uuid AND r.id = $2::uuid"
     " AND r.state = 'waiting'";
 
@@ -87,6 +88,8 @@ bool recording_read(const struct pg_answer *answer, struct recording_due *out)
         return false;
     out->sid = pg_text(r, 0, 0, 8);
     out->account_sid = pg_text(r, 0, 0, 9);
+    out->age_ms = pg_int(r, 0, 0, 10);
+    out->last_error = pg_text(r, 0, 0, 11);
     return true;
 }
 

@@ -23,6 +23,8 @@ struct recording_due {
     struct delivery_route route;   /* of the number that was called: its account and token; borrowed
                                       from the answer */
     const char *sid, *account_sid; /* borrowed from the answer */
+    int64_t age_ms;                /* since when we know of it */
+    const char *last_error;        /* of the try before, as its miss told; "" if none; borrowed */
 };
 
 /* Adds the question which recording the job is about; 1 statement. */

@@ -1,6 +1,8 @@
 /* The SQL of the rota's steps: see rota.h. The engine's rota.c calls it. */
 #include "store/rota.h"
 
+#include "store/delivery_mail.h"
+
 #include <string.h>
 
 /* Fair by tenant: everybody's oldest first, then everybody's second, as sessions are adopted
@@ -41,8 +43,9 @@ static const char read_sql[] =
     " (SELECT jsonb_agg(o.address) FROM jsonb_array_elements(v.config->'escalation'->'rota') AS r"
     " JOIN consents o ON o.tenant_id = e.tenant_id AND o.state = 'opted_out'"
     " AND ((o.sender = ch.address AND o.address = r->>'sms')"
+    " OR (o.sender = vc.address AND o.address = r->>'call')"
     " OR (o.sender = mb.address AND o.address = lower(r->>'mail')))), t.language,"
-    " v.config->'reception', mb.id, mb.address"
+    " v.config->'reception', mb.id, mb.address, vc.id"
     " FROM unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, job_id)"
     " JOIN jobs j ON j.tenant_id = i.tenant_id AND j.id = i.job_id"
     " JOIN escalations e ON e.tenant_id = j.tenant_id AND e.id = j.subject::uuid"
@@ -56,8 +59,11 @@ static const char read_sql[] =
     " JOIN mail_accounts o ON o.tenant_id = c.tenant_id AND o.channel_id = c.id"
     " WHERE c.tenant_id = e.tenant_id AND c.kind = 'mail' AND c.removed_at IS NULL"
     " ORDER BY (c.id = s.channel_id) IS TRUE DESC, c.created_at, c.id LIMIT 1) mb ON true"
+    " LEFT JOIN LATERAL (SELECT c.id, c.address, c.assistant_id FROM channels c"
+    " WHERE c.tenant_id = e.tenant_id AND c.kind = 'voice' AND c.removed_at IS NULL"
+    " ORDER BY (c.id = s.channel_id) IS TRUE DESC, c.created_at, c.id LIMIT 1) vc ON true"
     " LEFT JOIN assistants a ON a.tenant_id = e.tenant_id"
-    " AND a.id = coalesce(ch.assistant_id, mb.assistant_id)"
+    " AND a.id = coalesce(ch.assistant_id, mb.assistant_id, vc.assistant_id)"
     " LEFT JOIN assistant_versions v ON v.tenant_id = a.tenant_id AND v.assistant_id = a.id"
     " AND v.version = a.current_version";
 
@@ -95,8 +101,9 @@ static const char notice_sql[] =
     " AND NOT EXISTS (SELECT FROM escalation_notices n WHERE n.tenant_id = e.tenant_id"
     " AND n.sms = $13::text AND n.code = $14::text)),"
     " place AS (INSERT INTO channel_sessions (tenant_id, id, conversation_id, channel_id, kind,"
-    " remote_address, delivery_seq) SELECT d.tenant_id, $11::uuid, $8::uuid, $7::uuid, $18::text,"
-    " $13::text, 1 FROM due d),"
+    " remote_address, delivery_seq, ended_at) SELECT d.tenant_id, $11::uuid, $8::uuid, $7::uuid,"
+    " CASE $18::text WHEN 'call' THEN 'voice' ELSE $18::text END, $13::text, 1,"
+    " CASE $18::text WHEN 'call' THEN clock_timestamp() END FROM due d),"
     " said AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author,"
     " body, event_time) SELECT d.tenant_id, $9::uuid, $8::uuid, $11::uuid, 'out', 'system',"
     " $15::text, clock_timestamp() FROM due d),"
@@ -104,6 +111,10 @@ static const char notice_sql[] =
     " author, via, epoch, state, answer_by) SELECT d.tenant_id, $10::uuid, $8::uuid, $11::uuid,"
     " 1, $9::uuid, 'system', $18::text, d.epoch, 'pending',"
     " clock_timestamp() + $17::bigint * interval '1 ms' FROM due d),"
+    " called AS (INSERT INTO delivery_calls (tenant_id, delivery_id, escalation_id, purpose, "
+    "ring_s)"
+    " SELECT d.tenant_id, $10::uuid, d.id, 'rota', $20::integer FROM due d WHERE $18::text = "
+    "'call'),"
     " mailed AS (INSERT INTO delivery_mails (tenant_id, delivery_id, subject)"
     " SELECT d.tenant_id, $10::uuid, $19::text FROM due d WHERE $18::text = 'mail'),"
     " passed AS (UPDATE escalation_notices n SET state = 'passed', ended_at = clock_timestamp()"
@@ -141,12 +152,12 @@ static const char lock_session_sql[] =
 /* In front of rest_sql, by the same locks. The ids are the escalation's: it is said once, however
  * often the rota is asked again. */
 static const char nobody_sql[] =
-    "WITH due AS (SELECT e.tenant_id, e.id, s.id AS session_id, s.conversation_id, c.epoch"
+    "WITH due AS (SELECT e.tenant_id, e.id, s.id AS session_id, s.kind, s.conversation_id, c.epoch"
     " FROM escalations e JOIN jobs j ON j.tenant_id = e.tenant_id AND j.id = $3::uuid"
     " AND j.worker = $4::uuid"
     " JOIN turns u ON u.tenant_id = e.tenant_id AND u.id = e.turn_id"
     " JOIN channel_sessions s ON s.tenant_id = u.tenant_id AND s.id = u.session_id"
-    " AND s.kind = 'sms'"
+    " AND s.kind IN ('sms', 'mail')"
     " JOIN channels ch ON ch.tenant_id = s.tenant_id AND ch.id = s.channel_id"
     " AND ch.removed_at IS NULL"
     " JOIN conversations c ON c.tenant_id = s.tenant_id AND c.id = s.conversation_id"
@@ -156,7 +167,7 @@ static const char nobody_sql[] =
     " WHERE e.tenant_id = $1::uuid AND e.id = $2::uuid AND e.state = 'open'"
     " AND e.rota = 'running' AND e.steps = $5::integer AND e.promised <> '' AND NOT " SPEAKS_SQL
     " AND EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = u.tenant_id AND d.turn_id = u.id"
-    " AND d.via = 'sms' AND d.state NOT IN ('suppressed', 'failed', 'bounced'))"
+    " AND d.via = s.kind AND d.state NOT IN ('suppressed', 'failed', 'bounced'))"
     " AND NOT EXISTS (SELECT FROM consents n WHERE n.tenant_id = s.tenant_id"
     " AND n.sender = ch.address AND n.address = s.remote_address AND n.state = 'opted_out')),"
     " said AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author,"
@@ -167,9 +178,10 @@ static const char nobody_sql[] =
     " AND s.id = d.session_id RETURNING s.tenant_id, s.id, s.delivery_seq)"
     " INSERT INTO deliveries (tenant_id, id, conversation_id, session_id, seq, message_id, author,"
     " via, epoch, state, answer_by) SELECT d.tenant_id, d.id, d.conversation_id, d.session_id,"
-    " p.delivery_seq, d.id, 'system', 'sms', d.epoch, 'pending', clock_timestamp() + interval '1 h'"
+    " p.delivery_seq, d.id, 'system', d.kind, d.epoch, 'pending', clock_timestamp()"
+    " + CASE d.kind WHEN 'mail' THEN interval '4 h' ELSE interval '1 h' END"
     " FROM due d JOIN place p ON p.tenant_id = d.tenant_id AND p.id = d.session_id"
-    " RETURNING session_id";
+    " RETURNING session_id, via = 'mail'";
 
 /* A day's time by the tenant's clock, in the future. What was told and not accepted has passed. */
 static const char rest_sql[] =
@@ -271,6 +283,7 @@ bool rota_read_due(const struct pg_answer *answer, int row, struct rota_due *out
         .reception = pg_text(r, 0, row, 18),
         .mail_channel = pg_uuid(r, 0, row, 19),
         .mailbox = pg_text(r, 0, row, 20),
+        .call_channel = pg_uuid(r, 0, row, 21),
     };
     return true;
 }
@@ -333,8 +346,11 @@ void rota_add_notice(struct pg_unit *unit, struct arena *arena, const struct rot
                          notice->body,
                          number(arena, notice->round),
                          number(arena, notice->accept_ms),
-                         notice->by_mail ? "mail" : "sms",
+                         notice->by_mail   ? "mail"
+                         : notice->by_call ? "call"
+                                           : "sms",
                          notice->by_mail ? notice->subject : "",
+                         number(arena, notice->ring_s),
                          NULL});
 }
 
@@ -347,10 +363,12 @@ static void add_nobody(struct pg_unit *unit, struct arena *arena, const struct r
                        const char *tenant, const char *escalation)
 {
     const struct rota_step *of = &rest->of;
+    const struct delivery_mail_of said = {.tenant = tenant, .delivery = of->escalation};
     add(unit, lock_session_sql, (const char *[]){tenant, escalation, NULL});
     add(unit, nobody_sql,
         (const char *[]){tenant, escalation, text_of(arena, &of->job), of->worker,
                          number(arena, of->steps), rest->tell, NULL});
+    delivery_mail_add_made(unit, arena, &said, 1);
 }
 
 void rota_add_rest(struct pg_unit *unit, struct arena *arena, const struct rota_rest *rest)
@@ -381,10 +399,12 @@ void rota_add_rest(struct pg_unit *unit, struct arena *arena, const struct rota_
 void rota_read_rested(const struct pg_answer *answer, struct rota_rested *out)
 {
     const struct pg_result *r = answer->results;
-    const int last = answer->count - 1, said = last - 1;
+    const int last = answer->count - 1, said = last - 2; /* its place in a thread is between */
     *out = (struct rota_rested){.nobody = pg_rows(r, last) > 0 && pg_bool(r, last, 0, 0)};
-    if (out->nobody && answer->count > 2 && pg_rows(r, said) > 0)
+    if (out->nobody && answer->count > 2 && pg_rows(r, said) > 0) {
         out->session = pg_uuid(r, said, 0, 0);
+        out->by_mail = pg_bool(r, said, 0, 1);
+    }
 }
 
 void rota_add_failed(struct pg_unit *unit, struct arena *arena, const struct rota_failed *failed)

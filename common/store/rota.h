@@ -45,6 +45,7 @@ struct rota_due {
     const char *number;                    /* its address, "" */
     struct uuid mail_channel;              /* that a mail leaves by; nil: there is none */
     const char *mailbox;                   /* its address, "" */
+    struct uuid call_channel;              /* that is called from; nil: there is none */
     const char *day, *time, *weekday;      /* by the tenant's clock: 2026-12-01, 09:00, tue */
     const char *opted_out; /* JSON array of numbers and mail addresses, "" if none */
     const char *language;  /* the tenant's tag */
@@ -70,6 +71,8 @@ struct rota_notice {
     struct uuid channel;
     const char *name, *address, *code, *body;
     bool by_mail;         /* the address is a mail address; else a number */
+    bool by_call;         /* that number is called */
+    int ring_s;           /* so long; of a call */
     const char *subject;  /* of a mail */
     int steps_now, round; /* steps with this one; the round that it belongs to, from 1 */
     int64_t accept_ms;    /* it may be accepted for so long, and leaves no later */
@@ -98,15 +101,17 @@ struct rota_rest {
  * turn that opened it still works, ROTA_NOBODY waits for its end.
  *
  * With ROTA_NOBODY the customer is told, once for an escalation, if its turn told them that people
- * are asked, in a text: not on a call, not who has opted out, not while a person holds the
- * conversation. The message and its delivery have the escalation's id; it is suppressed if somebody
- * accepts or closes the escalation before it leaves (escalation_admin_step). */
+ * are asked, in a text or mail: not on a call, not who has opted out, not while a person holds the
+ * conversation. A mail goes on with the thread. The message and its delivery have the escalation's
+ * id; it is suppressed if somebody accepts or closes the escalation before it leaves
+ * (escalation_admin_step). */
 void rota_add_rest(struct pg_unit *unit, struct arena *arena, const struct rota_rest *rest);
 
 struct rota_rested {
     bool nobody;         /* the rota is over with it */
     struct uuid session; /* in which the customer is told, by the delivery of the escalation's id;
                           * nil: they are not */
+    bool by_mail;        /* by a mail, not by a text */
 };
 
 /* What came of it, from an answer without an error. */

@@ -10,6 +10,7 @@
 #include "store/booking_look.h"
 #include "store/calls.h"
 #include "store/delivery.h"
+#include "store/delivery_call.h"
 #include "store/delivery_due.h"
 #include "store/delivery_mail.h"
 #include "store/delivery_taken.h"
@@ -45,7 +46,8 @@ static const char *const *const lists[] = {worker_statements,         inbox_stat
                                            calls_statements,          of_directory,
                                            voice_statements,          delivery_mail_statements,
                                            inbox_mail_statements,     mail_copy_statements,
-                                           delivery_taken_statements, voice_step_statements};
+                                           delivery_taken_statements, voice_step_statements,
+                                           delivery_call_statements};
 
 static const char *flat[STATEMENTS_MAX + 1];
 static size_t flat_count;

@@ -140,6 +140,7 @@ struct turn_commit {
     const char *error_code;        /* or NULL */
     const char *body;              /* the reply; "": the turn says nothing, its events end */
     int64_t segments;              /* that it takes as a text message */
+    int64_t sockets;               /* of a call that came since the start, and are known of */
     bool by_mail;                  /* the reply is a mail (store/delivery_mail.h) */
     struct uuid message, delivery; /* fresh ids */
     int64_t answer_within_ms;
@@ -166,6 +167,7 @@ enum turn_commit_kind {
     TURN_REFUSED_NEWER,  /* an event came after the prompt: recompute */
     TURN_REFUSED_EPOCH,  /* a person took or gave back: the session was given back */
     TURN_REFUSED_LOST,   /* another worker or fence has the session */
+    TURN_REFUSED_MOVED,  /* the call has another socket: what was not heard is to be said there */
 };
 
 struct turn_committed {

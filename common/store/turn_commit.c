@@ -12,6 +12,12 @@
 /* The ingress has said what became of the words before their commit came. */
 #define HEARD_IS_FINAL "t.heard_reason IN ('last', 'interrupt', 'close', 'stop', 'fallback')"
 
+/* The call has another socket that the turn's engine did not know of, and not all was heard. */
+#define HAS_MOVED                                                                                  \
+    "t.sockets > i.sockets AND s.step = 0 AND s.ended_at IS NULL"                                  \
+    " AND (t.heard_fence < i.fence"                                                                \
+    " OR coalesce(t.heard_reason, '') NOT IN ('last', 'interrupt', 'stop', 'fallback'))"
+
 /* What the turn used is counted where it was reserved, else in the current day and month, exactly
  * once: a call by the unit that stores its row (the statement before), however the commit is
  * judged. The rows of usage are locked behind all others (hence the look at `flag` and `closed`),
@@ -20,10 +26,12 @@ const char turn_commit_sql[] =
     "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[],"
     " $6::bigint[], $7::bigint[], $8::bigint[], $9::boolean[], $10::text[], $11::text[],"
     " $12::text[], $13::text[], $14::text[], $15::text[], $16::uuid[], $17::uuid[], $18::bigint[],"
-    " $19::text[], $20::boolean[], $21::text[], $22::text[], $23::bigint[]) WITH ORDINALITY AS t "
+    " $19::text[], $20::boolean[], $21::text[], $22::text[], $23::bigint[], $24::integer[]) WITH "
+    "ORDINALITY AS t "
     "(tenant_id, session_id, conversation_id,"
     " turn_id, fence, epoch, claimed, final, events, event_state, turn_state, outcome, error_code,"
-    " body, message_id, delivery_id, answer_ms, traceparent, ends, passages, prompt, segments, n)),"
+    " body, message_id, delivery_id, answer_ms, traceparent, ends, passages, prompt, segments, "
+    "sockets, n)),"
     " judged AS (SELECT i.*, s.due_at, s.delivery_seq, c.held_by, t.reserved_day,"
     " s.kind = 'voice' AS spoken, s.kind = 'mail' AS mailed, CASE WHEN " HEARD_IS_FINAL
     " THEN coalesce(t.heard, '') END"
@@ -32,7 +40,8 @@ const char turn_commit_sql[] =
     " WHEN t.state <> 'running' THEN 'already'"
     " WHEN s.conversation_id <> i.conversation_id OR c.epoch <> i.epoch OR c.held_by IS NOT NULL"
     " THEN 'epoch'"
-    " WHEN s.claimed <> i.claimed AND NOT i.final THEN 'newer' ELSE 'ok' END AS kind,"
+    " WHEN s.claimed <> i.claimed AND NOT i.final THEN 'newer' WHEN " HAS_MOVED
+    " THEN 'moved' ELSE 'ok' END AS kind,"
     " i.events::text[] AS answered"
     " FROM input i JOIN channel_sessions s ON s.tenant_id = i.tenant_id AND s.id = i.session_id"
     " JOIN conversations c ON c.tenant_id = i.tenant_id AND c.id = s.conversation_id"
@@ -211,6 +220,7 @@ void turn_add_commit(struct pg_unit *unit, struct arena *arena, const char *work
         {offsetof(struct turn_commit, passages), COLUMN_TEXT},
         {offsetof(struct turn_commit, prompt), COLUMN_TEXT},
         {offsetof(struct turn_commit, segments), COLUMN_INT},
+        {offsetof(struct turn_commit, sockets), COLUMN_INT},
     };
     const struct column_rows rows = {commits, sizeof *commits, count};
     turn_add_locks(unit, arena, &rows, kinds);
@@ -226,7 +236,7 @@ void turn_add_commit(struct pg_unit *unit, struct arena *arena, const char *work
 
 bool turn_read_committed(const struct pg_answer *answer, int row, struct turn_committed *out)
 {
-    static const char *const words[] = {"ok", "more", "newer", "epoch", "lost", NULL};
+    static const char *const words[] = {"ok", "more", "newer", "epoch", "lost", "moved", NULL};
     const struct pg_result *r = answer->results;
     const int s = COMMIT_STATEMENT;
     if (row >= pg_rows(r, s))

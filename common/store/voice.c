@@ -4,6 +4,8 @@
 #include "store/voice.h"
 
 #include "base/clock.h"
+#include "base/text.h"
+#include "store/call_back.h"
 #include "store/columns.h"
 #include "store/job.h"
 
@@ -11,7 +13,8 @@
 #include <string.h>
 
 /* Characters a second that a voice speaks, where nobody measured it. */
-#define SPEAKING_RATE "15"
+#define SPEAKING_RATE       "15"
+#define TRANSCRIPT_SAID_MAX 1000 /* bytes of it that the task says; the rest is in its row */
 
 static const char places_sql[] =
     "UPDATE channel_sessions s SET call_sid = i.call_sid, stream_partition = i.partition::integer,"
@@ -62,26 +65,43 @@ static const char lock_sessions_sql[] =
  * told: the call's end has settled it. */
 #define STILL_LISTENS "(s.step = 0 OR s.ended_at IS NULL)"
 
-/* `anew`: nothing was heard of a turn that runs; `again`: of a reply that is committed. A turn that
- * the caller cut off stays cut off, whatever fence asks later. */
+/* A tool of the turn changed something, or may have. A transfer is the ingress's, at the turn's
+ * end, and the next turn decides it anew. */
+#define CHANGED                                                                                    \
+    "EXISTS (SELECT FROM tool_calls k WHERE k.tenant_id = t.tenant_id AND k.turn_id = t.id"        \
+    " AND k.started_at IS NOT NULL AND k.name <> 'transfer_call')"
+
+/* `anew`: nothing was heard of a turn that runs; `again`: of a reply that is committed. Where tools
+ * have changed something, the committed turn itself runs anew, with its rounds: a new one would do
+ * it all once more. If that is not possible, because the session is at another turn already, the
+ * events stay answered. A turn that the caller cut off stays cut off, whatever fence asks later. */
 static const char word_sql[] =
     "WITH turn AS MATERIALIZED (SELECT t.tenant_id, t.id, t.state, t.session_id, s.conversation_id,"
-    " s.turn_number, s.claimed, c.held_by IS NULL AND s.ended_at IS NULL AS goes_on,"
+    " s.turn_number, s.claimed, c.held_by IS NULL AND s.ended_at IS NULL AND (t.state = 'running'"
+    " OR NOT k.changed OR (t.state = 'finished' AND s.turn_id IS NULL)) AS goes_on, k.changed,"
     " " WORDS " AS words, CASE WHEN " IS_NEW " THEN t.heard ELSE t.heard_before END AS before,"
     " $8::text = 'interrupt' AND " WORDS " = '' AS unheard"
     " FROM turns t JOIN channel_sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id"
     " JOIN conversations c ON c.tenant_id = s.tenant_id AND c.id = s.conversation_id"
+    " CROSS JOIN LATERAL (SELECT " CHANGED " AS changed) AS k"
     " WHERE t.tenant_id = $2::uuid AND t.id = $4::uuid AND t.session_id = $3::uuid AND " COUNTS
-    " AND " STILL_LISTENS "), judged AS (SELECT x.*, x.unheard AND x.state = 'running' AS anew,"
+    " AND " STILL_LISTENS "), judged AS (SELECT x.*, x.unheard AND (x.state = 'running'"
+    " OR (x.changed AND x.goes_on)) AS anew,"
     " x.unheard AND x.state <> 'running' AS again FROM turn x),"
     " told AS (UPDATE turns t SET heard_fence = $5::bigint, heard_seq = $6::bigint,"
     " heard = x.words, heard_before = x.before, heard_at = clock_timestamp(),"
     " heard_reason = CASE WHEN x.anew THEN 'anew' WHEN $8::text = 'open'"
     " AND t.heard_reason = 'interrupt' THEN t.heard_reason ELSE $8::text END,"
-    " number = CASE WHEN x.anew THEN x.turn_number + 1 ELSE t.number END"
+    " number = CASE WHEN x.anew THEN x.turn_number + 1 ELSE t.number END,"
+    " state = CASE WHEN x.anew THEN 'running' ELSE t.state END,"
+    " worker = CASE WHEN x.anew AND x.again THEN NULL ELSE t.worker END,"
+    " outcome = CASE WHEN x.anew THEN NULL ELSE t.outcome END,"
+    " finished_at = CASE WHEN x.anew THEN NULL ELSE t.finished_at END"
     " FROM judged x WHERE t.tenant_id = x.tenant_id AND t.id = x.id),"
+    /* What runs anew has no reply yet. */
     " said AS (UPDATE deliveries d SET reason = CASE WHEN x.words = '' THEN 'unheard' END,"
     " state = CASE WHEN x.words = '' THEN 'suppressed' ELSE 'delivered' END,"
+    " turn_id = CASE WHEN NOT x.anew THEN d.turn_id END,"
     " settled_at = clock_timestamp() FROM judged x WHERE x.state <> 'running'"
     " AND $8::text <> 'stall' AND d.tenant_id = x.tenant_id AND d.session_id = x.session_id"
     " AND d.turn_id = x.id AND d.via = 'stream' RETURNING d.tenant_id, d.message_id, x.words),"
@@ -92,6 +112,7 @@ static const char word_sql[] =
     " AND e.tenant_id = x.tenant_id AND e.turn_id = x.id AND e.state = 'answered'),"
     " armed AS (UPDATE channel_sessions s SET fence = s.fence + x.anew::integer,"
     " turn_number = s.turn_number + x.anew::integer, claimed = s.claimed + 1,"
+    " turn_id = CASE WHEN x.anew AND x.again THEN x.id ELSE s.turn_id END,"
     " worker = $1::uuid, due_at = clock_timestamp() + interval '3 s',"
     " burst_at = clock_timestamp() FROM judged x WHERE x.unheard AND x.goes_on"
     " AND s.tenant_id = x.tenant_id AND s.id = x.session_id)"
@@ -220,9 +241,15 @@ static const char silent_sql[] =
     "least(100000, greatest(0, (extract(epoch FROM $5::timestamptz - d.created_at) - 1)"           \
     " * " SPEAKING_RATE "))::integer"
 
-/* Only with the record that says so, and not when that comes again. Whoever has the call's turn in
- * hand goes on by himself. A reply that the end of the socket cut off goes on under its own number;
- * else a word of ours is a turn that no row tells of. */
+/* Only with the record that says so, and not when that comes again. */
+#define IS_FRESH                                                                                   \
+    "EXISTS (SELECT FROM inbox_events e WHERE e.tenant_id = s.tenant_id"                           \
+    " AND e.channel = 'voice' AND e.provider_id = $3::text"                                        \
+    " AND e.xmin = pg_current_xact_id_if_assigned()::xid)"
+
+/* Whoever has the call's turn in hand goes on by himself: if its commit is on its way already, that
+ * is refused. A reply that the end of the socket cut off goes on under its own number; else a word
+ * of ours is a turn that no row tells of. */
 static const char resume_sql[] =
     "WITH call AS MATERIALIZED (SELECT s.tenant_id, s.id, s.fence, s.turn_number, s.call_sid,"
     " s.stream_partition, c.epoch, z.language, t.id AS turn_id, h.heard,"
@@ -240,9 +267,10 @@ static const char resume_sql[] =
     " WHEN " TOLD_BY_NOBODY " THEN " ESTIMATE " END AS heard) AS h"
     " WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid AND s.ended_at IS NULL"
     " AND s.due_at IS NULL AND c.held_by IS NULL AND t.state IS DISTINCT FROM 'running'"
-    " AND EXISTS (SELECT FROM inbox_events e WHERE e.tenant_id = s.tenant_id"
-    " AND e.channel = 'voice' AND e.provider_id = $3::text"
-    " AND e.xmin = pg_current_xact_id_if_assigned()::xid)),"
+    " AND " IS_FRESH "),"
+    " moved AS (UPDATE turns t SET sockets = t.sockets + 1 FROM channel_sessions s"
+    " WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid AND t.tenant_id = s.tenant_id"
+    " AND t.id = s.turn_id AND t.state = 'running' AND " IS_FRESH "),"
     " raised AS (UPDATE channel_sessions s SET fence = s.fence + 1,"
     " turn_number = s.turn_number + (NOT l.half)::integer FROM call l"
     " WHERE s.tenant_id = l.tenant_id AND s.id = l.id),"
@@ -271,8 +299,8 @@ static const char ask_sql[] =
     " call_back, rota) SELECT tenant_id, $3::uuid, conversation_id, 'message', $4::text,"          \
     " $5::text, CASE WHEN calls THEN 'running' ELSE 'none' END FROM place"                         \
     " ON CONFLICT DO NOTHING RETURNING tenant_id, id, rota)"
-#define TIMER_SQL                                                                                  \
-    " SELECT tenant_id, id, '" JOB_ESCALATION "', id::text, clock_timestamp() FROM made"           \
+#define TIMER_SQL(due)                                                                             \
+    " SELECT tenant_id, id, '" JOB_ESCALATION "', id::text, " due " FROM made"                     \
     " WHERE rota = 'running' ON CONFLICT DO NOTHING"
 
 static const char task_sql[] = MADE_SQL(
@@ -281,12 +309,29 @@ static const char task_sql[] = MADE_SQL(
         " FROM made m, place p)"
         " INSERT INTO jobs (tenant_id, id, kind, subject, due_at)"
         " SELECT tenant_id, gen_random_uuid(), '" JOB_RECORDING "', id::text, clock_timestamp()"
-        " FROM made UNION ALL" TIMER_SQL;
+        " FROM made UNION ALL" TIMER_SQL("clock_timestamp() + $9::bigint * interval '1 ms'");
+
+/* In front of recording and job, as erasure does. */
+static const char lock_task_sql[] =
+    "SELECT 1 FROM escalations WHERE tenant_id = $1::uuid AND id = $2::uuid FOR NO KEY UPDATE";
+
+/* A rota that has told nobody yet waits for this. */
+static const char transcript_sql[] =
+    "WITH got AS (UPDATE recordings r SET transcript = $3::text,"
+    " transcript_state = CASE WHEN $3::text = '' THEN 'failed' ELSE 'completed' END"
+    " WHERE r.tenant_id = $1::uuid AND r.id = $2::uuid AND r.transcript_state IS NULL"
+    " RETURNING r.tenant_id, r.id),"
+    " said AS (UPDATE escalations e SET summary = e.summary || ' It says: ' || $4::text FROM got g"
+    " WHERE $4::text <> '' AND e.tenant_id = g.tenant_id AND e.id = g.id)"
+    " UPDATE jobs j SET due_at = clock_timestamp() FROM got g JOIN escalations e"
+    " ON e.tenant_id = g.tenant_id AND e.id = g.id WHERE e.steps = 0"
+    " AND j.tenant_id = g.tenant_id AND j.kind = '" JOB_ESCALATION "' AND j.subject = g.id::text"
+    " AND j.due_at > clock_timestamp()";
 
 /* now() is when the transaction began: the claim in front of this has made the session. */
 static const char missed_sql[] =
     MADE_SQL(" AND s.created_at >= now()") " INSERT INTO jobs (tenant_id, id, kind, subject, "
-                                           "due_at)" TIMER_SQL;
+                                           "due_at)" TIMER_SQL("clock_timestamp()");
 
 static const struct column place_columns[] = {
     {offsetof(struct voice_place, tenant), COLUMN_TEXT},
@@ -481,6 +526,22 @@ void voice_add_task(struct pg_unit *unit, struct arena *arena, const struct voic
     pg_param(statement, task->recording_sid);
     pg_param(statement, task->account_sid);
     pg_param(statement, number_of(arena, task->duration_s));
+    pg_param(statement, number_of(arena, task->tell_in_ms));
+    call_back_add_auto(unit, arena, task->tenant, &task->id);
+}
+
+void voice_add_transcript(struct pg_unit *unit, struct arena *arena, const struct voice_task *task,
+                          const char *text)
+{
+    const char *id = text_of(arena, &task->id);
+    struct pg_statement *lock = pg_add(unit, lock_task_sql);
+    pg_param(lock, task->tenant);
+    pg_param(lock, id);
+    struct pg_statement *statement = pg_add(unit, transcript_sql);
+    pg_param(statement, task->tenant);
+    pg_param(statement, id);
+    pg_param(statement, text);
+    pg_param(statement, arena_strndup(arena, text, text_utf8_prefix(text, TRANSCRIPT_SAID_MAX)));
 }
 
 const char *const voice_statements[] = {

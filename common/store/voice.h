@@ -124,6 +124,7 @@ struct voice_task {
     const char *call_back; /* or NULL */
     const char *recording_sid, *account_sid;
     int64_t duration_s;
+    int64_t tell_in_ms; /* the rota is told so much later; 0: at once */
 };
 
 /* Adds that people are told of a call of which nothing but its end has come, found at the provider:
@@ -135,6 +136,12 @@ void voice_add_missed(struct pg_unit *unit, struct arena *arena, const struct vo
 /* Adds it, behind the claim of its record, with the job that fetches the recording; the rota is
  * told, if there is one. 1 statement. */
 void voice_add_task(struct pg_unit *unit, struct arena *arena, const struct voice_task *task);
+
+/* Adds what was understood of the task's recording ("": nothing), behind voice_add_task: kept with
+ * it once and said in the task, and the rota is told now if it waited for it. 2 statements. Only
+ * tenant and id of the task count. */
+void voice_add_transcript(struct pg_unit *unit, struct arena *arena, const struct voice_task *task,
+                          const char *text);
 
 /* Adds the question which of these calls (array literal of call sids) are not known to be over: a
  * row with the sid each. */

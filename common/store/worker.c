@@ -41,6 +41,11 @@ static const char mark_dead_sql[] =
     " AND m.lease_until > clock_timestamp() + $3::bigint * interval '0.5 ms')"
     " ORDER BY id FOR UPDATE SKIP LOCKED)";
 
+static const char leases_sql[] =
+    "SELECT coalesce(ceil(extract(epoch FROM max(w.lease_until) - clock_timestamp()) * 1000),"
+    " 0)::bigint FROM (SELECT x.lease_until FROM workers x WHERE x.kind = $1::text AND NOT x.dead"
+    " ORDER BY x.id FOR SHARE) AS w";
+
 /* Dead rather than gone: whatever still names it is then adopted. */
 static const char retire_sql[] = "UPDATE workers SET dead = true WHERE id = $1::uuid";
 
@@ -177,6 +182,18 @@ const char *worker_id(const struct worker *worker)
 int64_t worker_lease_left_ms(const struct worker *worker)
 {
     return worker->id[0] == '\0' ? 0 : worker->lease_end_ms - clock_lease_ms();
+}
+
+int worker_leases_left(struct pg_session *session, const char *kind, int64_t *left_ms,
+                       struct err *err)
+{
+    const struct pg_statement statement = {.sql = leases_sql, .params = {kind}, .param_count = 1};
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    *left_ms = pg_int(result, 0, 0, 0);
+    pg_result_free(&result);
+    return 0;
 }
 
 bool worker_may_adopt(const struct worker *worker)

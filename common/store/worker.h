@@ -53,6 +53,12 @@ int64_t worker_lease_left_ms(const struct worker *worker);
  * before any adopts. */
 bool worker_may_adopt(const struct worker *worker);
 
+/* Until when, in ms from now, some worker of the kind has the lease that it has now. Later each has
+ * renewed, and been told what was committed before this call, or may not act any more. Waits for
+ * renewals under way. Blocking, in a transaction of the caller. */
+int worker_leases_left(struct pg_session *session, const char *kind, int64_t *left_ms,
+                       struct err *err);
+
 /* Adds the statement that marks workers of the kind dead whose lease lapsed: first statement of
  * every unit that looks for work of the dead (worker_may_adopt). It marks nobody unless the worker
  * `id` itself has half of its lease of lease_ms left by then. Texts are borrowed until the unit is

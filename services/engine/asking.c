@@ -7,6 +7,7 @@
 #include "counters.h"
 #include "recovery.h"
 #include "service/log.h"
+#include "session.h"
 
 struct asking_model asking_model(struct arena *arena, const char *tenant, const char *assistant,
                                  int version, int index, const struct assistant_model *model)
@@ -92,11 +93,12 @@ static void tell_breaker(struct engine *engine, const struct asking_model *which
 void asking_ended(struct engine *engine, const struct asking_model *which, struct asking_hold *hold,
                   const struct llm_result *result)
 {
-    const bool known = result->tokens_in >= 0 && result->tokens_out >= 0;
+    const int64_t in = calls_believed(result->tokens_in);
+    const int64_t out = calls_believed(result->tokens_out);
     tell_breaker(engine, which, hold->is_probe, result->err);
     hold->is_probe = false;
     /* what was taken for the call was a guess */
-    rate_settle(engine->rates, &hold->rate, known ? result->tokens_in + result->tokens_out : -1);
+    rate_settle(engine->rates, &hold->rate, in >= 0 && out >= 0 ? in + out : -1);
     crowd_give_back(engine->crowds, &hold->crowd);
 }
 

@@ -1,14 +1,15 @@
 /* Questions to the database before the model is asked. A turn's go out at once while few units are
  * on their way; under load, when a round trip costs more than the questions, the turns that wait
  * share one. think.c calls it. */
-#include "briefing.h"
+#include "briefing_inside.h"
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "counters.h"
 #include "mail_turn.h"
+#include "question.h"
 #include "reception.h"
 #include "service/log.h"
-#include "session.h"
 #include "store/assistant.h"
 #include "store/booking_look.h"
 #include "store/knowledge.h"
@@ -18,29 +19,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define UNIT_MS         3000
-#define UNITS_IN_FLIGHT 3
-#define QUESTIONS_MAX   3 /* statements of a turn */
-#define TURNS_MAX       (PG_STATEMENTS_MAX / QUESTIONS_MAX)
-#define TEXT_MAX        (32 * 1024)
-#define PASSAGES_MAX    (256 * 1024)
-#define QUESTION_MAX    6400
-
-/* A turn's part of a unit. */
-struct asked {
-    struct uuid session_id;
-    uint64_t ticket;
-    const char *timezone;
-    int clock, coming, passages; /* statements; -1: not asked */
-};
-
-/* The unit on its way; it outlives sessions that are dropped meanwhile. */
-struct reading {
-    struct sessions *sessions;
-    struct arena *arena;
-    size_t count;
-    struct asked turns[TURNS_MAX];
-};
+#define TEXT_MAX     (32 * 1024)
+#define PASSAGES_MAX (256 * 1024)
 
 bool briefing_is_needed(const struct assistant *assistant)
 {
@@ -52,43 +32,6 @@ bool briefing_says(const struct briefing *briefing, const struct assistant *assi
                    enum workflow_closed mode)
 {
     return briefing->timed && briefing->open == 0 && assistant->workflow.closed_mode == mode;
-}
-
-/* ---- the question: what the customer wrote last, in a row ---- */
-
-/* What stands behind it may be automatic texts: a recovery asks the same again. A text that came
- * while a reply was being made belongs to it, as do all that are open. */
-
-static const char *question_of(struct arena *arena, const char *context)
-{
-    struct json *items = NULL;
-    struct strbuf text;
-    struct err err;
-    bool answered = false, holds_open = false;
-    if (json_parse(context, strlen(context), &items, &err) != 0)
-        return "";
-    strbuf_init(&text, QUESTION_MAX);
-    for (const struct json *i = json_first(items); i != NULL; i = json_next(i)) {
-        const char *author = json_member_text(i, "author"), *said = json_member_text(i, "text");
-        const char *subject = json_member_text(i, "subject");
-        if (author == NULL || said == NULL)
-            continue;
-        if (strcmp(author, "contact") != 0) {
-            answered = answered || !holds_open;
-            continue;
-        }
-        if (answered)
-            strbuf_clear(&text);
-        answered = false;
-        holds_open = holds_open || json_member_bool(i, "open", false);
-        if (subject != NULL)
-            strbuf_printf(&text, "%s\n", subject);
-        strbuf_printf(&text, "%s\n", said);
-    }
-    const char *question = arena_strndup(arena, text.data, text.length);
-    strbuf_fini(&text);
-    json_free(&items);
-    return question;
 }
 
 /* ---- the answer ---- */
@@ -104,7 +47,7 @@ static const char *weekday_name(const char *key)
 }
 
 /* Returns workflow_is_open. */
-static int add_clock(const struct workflow *workflow, const struct asked *asked,
+static int add_clock(const struct workflow *workflow, const struct briefing_asked *asked,
                      const struct pg_answer *answer, struct strbuf *out)
 {
     const char *local = pg_text(answer->results, asked->clock, 0, 0);
@@ -122,7 +65,7 @@ static int add_clock(const struct workflow *workflow, const struct asked *asked,
     return open;
 }
 
-static void add_coming(const struct asked *asked, const struct pg_answer *answer,
+static void add_coming(const struct briefing_asked *asked, const struct pg_answer *answer,
                        struct strbuf *out)
 {
     struct booking_appointment coming;
@@ -141,28 +84,28 @@ static void add_coming(const struct asked *asked, const struct pg_answer *answer
 }
 
 /* The best passage that may be quoted as it is; NULL if there is none. In the arena. */
-static const char *quotable(struct arena *arena, const struct asked *asked,
-                            const struct pg_answer *answer)
+static const char *quotable(struct arena *arena, int statement, const struct pg_answer *answer)
 {
     struct knowledge_found found;
-    for (int row = 0; asked->passages >= 0 &&
-                      knowledge_read_found(answer->results, asked->passages, row, &found);
-         row++)
+    for (int row = 0;
+         statement >= 0 && knowledge_read_found(answer->results, statement, row, &found); row++)
         if (reception_may_quote(found.kind == CHUNK_FAQ, found.heading, found.rank))
             return arena_strdup(arena, found.text);
     return NULL;
 }
 
-static void add_passages(const struct asked *asked, const struct pg_answer *answer,
-                         struct strbuf *out)
+/* What a search found, as JSON in the arena; NULL: nothing. */
+static const char *passages_of(struct arena *arena, int statement, const struct pg_answer *answer)
 {
     struct knowledge_found found;
     struct json_writer w;
-    if (asked->passages < 0)
-        return;
-    json_writer_init(&w, out);
+    struct strbuf out;
+    if (statement < 0)
+        return NULL;
+    strbuf_init(&out, PASSAGES_MAX);
+    json_writer_init(&w, &out);
     json_open_array(&w, NULL);
-    for (int row = 0; knowledge_read_found(answer->results, asked->passages, row, &found); row++) {
+    for (int row = 0; knowledge_read_found(answer->results, statement, row, &found); row++) {
         json_open_object(&w, NULL);
         json_add_text(&w, "document", found.document);
         json_add_text(&w, "heading", found.heading);
@@ -170,25 +113,36 @@ static void add_passages(const struct asked *asked, const struct pg_answer *answ
         json_close_object(&w);
     }
     json_close_array(&w);
+    const char *list =
+        out.length > 2 && !out.overflow ? arena_strndup(arena, out.data, out.length) : NULL;
+    strbuf_fini(&out);
+    return list;
 }
 
-static void keep(struct session *session, const struct assistant *assistant,
-                 const struct asked *asked, const struct pg_answer *answer)
+/* A letter's questions are asked for only if all of it together found nothing that answers. */
+static void keep_passages(struct arena *arena, const struct briefing_asked *asked,
+                          const struct pg_answer *answer, struct briefing *briefing)
 {
-    struct strbuf text, passages;
-    struct briefing *briefing = &session->briefing;
+    briefing->passages = briefing->quoted = passages_of(arena, asked->passages, answer);
+    briefing->answer = quotable(arena, asked->passages, answer);
+    if (briefing->answer != NULL || asked->letter < 0)
+        return;
+    briefing->answer = quotable(arena, asked->letter, answer);
+    briefing->quoted = passages_of(arena, asked->letter, answer);
+}
+
+void briefing_keep(struct briefing *briefing, struct arena *arena,
+                   const struct assistant *assistant, const struct briefing_asked *asked,
+                   const struct pg_answer *answer)
+{
+    struct strbuf text;
     strbuf_init(&text, TEXT_MAX);
-    strbuf_init(&passages, PASSAGES_MAX);
     briefing->open = add_clock(&assistant->workflow, asked, answer, &text);
     add_coming(asked, answer, &text);
-    add_passages(asked, answer, &passages);
+    keep_passages(arena, asked, answer, briefing);
     briefing->ready = briefing->timed = true;
-    briefing->answer = quotable(session->arena, asked, answer);
-    briefing->text = arena_strndup(session->arena, text.data, text.length);
-    if (passages.length > 2 && !passages.overflow)
-        briefing->passages = arena_strndup(session->arena, passages.data, passages.length);
+    briefing->text = arena_strndup(arena, text.data, text.length);
     strbuf_fini(&text);
-    strbuf_fini(&passages);
 }
 
 /* Better without it than no answer; what was known of the clock stands. */
@@ -199,8 +153,7 @@ static void do_without(struct briefing *briefing)
     briefing->ready = briefing->timed = true;
 }
 
-/* Whether the turn still waits for that question. */
-static bool waits(const struct session *session, uint64_t ticket)
+bool briefing_waits(const struct session *session, uint64_t ticket)
 {
     return session->ticket == ticket &&
            (session->state == TURN_THINKING || session->state == TURN_ACTING ||
@@ -228,12 +181,12 @@ static void was_not_read(struct session *session, const struct err *err, bool sh
     think_briefed(session);
 }
 
-static void tell_turn(const struct reading *reading, const struct asked *asked,
+static void tell_turn(const struct briefing_unit *reading, const struct briefing_asked *asked,
                       const struct pg_answer *answer)
 {
     struct session *session =
         map_get(reading->sessions->by_id, asked->session_id.bytes, sizeof asked->session_id.bytes);
-    if (session == NULL || !waits(session, asked->ticket))
+    if (session == NULL || !briefing_waits(session, asked->ticket))
         return;
     const struct assistant *assistant = think_assistant(session);
     session->ticket = 0;
@@ -243,15 +196,13 @@ static void tell_turn(const struct reading *reading, const struct asked *asked,
     }
     session->alone = false;
     if (assistant != NULL)
-        keep(session, assistant, asked, answer);
+        briefing_keep(&session->briefing, session->arena, assistant, asked, answer);
     think_briefed(session);
 }
 
-static void flush(struct sessions *sessions);
-
 static void was_read(void *arg, const struct pg_answer *answer)
 {
-    struct reading *reading = arg;
+    struct briefing_unit *reading = arg;
     struct sessions *sessions = reading->sessions;
     sessions->briefings_in_flight--;
     if (answer->err != NULL)
@@ -259,15 +210,28 @@ static void was_read(void *arg, const struct pg_answer *answer)
                  LOG_INT("turns", (int64_t)reading->count), LOG_ERR(answer->err));
     for (size_t i = 0; i < reading->count; i++)
         tell_turn(reading, &reading->turns[i], answer);
-    arena_free(&reading->arena);
-    free(reading);
-    flush(sessions);
+    briefing_unit_free(reading);
+    briefing_flush(sessions);
 }
 
 /* ---- asking ---- */
 
+struct briefing_unit *briefing_unit_new(struct sessions *sessions)
+{
+    struct briefing_unit *reading = xcalloc(1, sizeof *reading);
+    reading->sessions = sessions;
+    reading->arena = arena_new();
+    return reading;
+}
+
+void briefing_unit_free(struct briefing_unit *reading)
+{
+    arena_free(&reading->arena);
+    free(reading);
+}
+
 /* The statement that tells the time there: one for all turns of a zone. */
-static int clock_of(const struct reading *reading, const char *timezone, struct pg_unit *unit)
+static int clock_of(const struct briefing_unit *reading, const char *timezone, struct pg_unit *unit)
 {
     for (size_t i = 0; i < reading->count; i++)
         if (strcmp(reading->turns[i].timezone, timezone) == 0)
@@ -276,71 +240,103 @@ static int clock_of(const struct reading *reading, const char *timezone, struct 
     return unit->count - 1;
 }
 
-static void add_turn(struct reading *reading, const struct session *session,
-                     const struct assistant *assistant, struct pg_unit *unit)
+static void add_searches(struct briefing_unit *reading, const struct briefing_wish *wish,
+                         const char *tenant, struct briefing_asked *asked, struct pg_unit *unit)
 {
-    const struct workflow *workflow = &assistant->workflow;
-    struct asked *asked = &reading->turns[reading->count];
-    const char *tenant = arena_strdup(reading->arena, session->tenant);
-    *asked = (struct asked){.session_id = session->id,
-                            .ticket = session->ticket,
-                            .timezone = workflow->timezone,
-                            .clock = clock_of(reading, workflow->timezone, unit),
-                            .coming = -1,
-                            .passages = -1};
+    int limit = wish->assistant->workflow.passages;
+    if (limit <= 0 || wish->search == NULL)
+        return;
+    knowledge_add_search(unit, reading->arena, tenant, arena_strdup(reading->arena, wish->search),
+                         limit);
+    asked->passages = unit->count - 1;
+    if (wish->letter[0] == '\0')
+        return;
+    knowledge_add_search(unit, reading->arena, tenant, arena_strdup(reading->arena, wish->letter),
+                         limit);
+    asked->letter = unit->count - 1;
+}
+
+void briefing_unit_add(struct briefing_unit *reading, struct pg_unit *unit,
+                       const struct briefing_wish *wish)
+{
+    const struct workflow *workflow = &wish->assistant->workflow;
+    struct briefing_asked *asked = &reading->turns[reading->count];
+    const char *tenant = arena_strdup(reading->arena, wish->tenant);
+    const char *timezone = arena_strdup(reading->arena, workflow->timezone);
+    *asked = (struct briefing_asked){.session_id = wish->session,
+                                     .ticket = wish->ticket,
+                                     .timezone = timezone,
+                                     .clock = clock_of(reading, timezone, unit),
+                                     .coming = -1,
+                                     .passages = -1,
+                                     .letter = -1};
     reading->count++;
-    if (workflow->service_count > 0 && !mail_turn_is_stranger(session)) {
-        booking_look_add_coming(unit, reading->arena, tenant, &session->turn.contact,
-                                workflow->timezone);
+    if (workflow->service_count > 0 && wish->is_known) {
+        booking_look_add_coming(unit, reading->arena, tenant, &wish->contact, timezone);
         asked->coming = unit->count - 1;
     }
-    if (workflow->passages > 0 && session->turn.has_knowledge) {
-        knowledge_add_search(unit, reading->arena, tenant,
-                             question_of(reading->arena, session->turn.context),
-                             workflow->passages);
-        asked->passages = unit->count - 1;
-    }
+    add_searches(reading, wish, tenant, asked, unit);
+}
+
+static void add_turn(struct briefing_unit *reading, const struct session *session,
+                     const struct assistant *assistant, struct pg_unit *unit)
+{
+    const struct turn_started *turn = &session->turn;
+    briefing_unit_add(
+        reading, unit,
+        &(struct briefing_wish){
+            .tenant = session->tenant,
+            .session = session->id,
+            .contact = turn->contact,
+            .ticket = session->ticket,
+            .is_known = !mail_turn_is_stranger(session),
+            .search = turn->has_knowledge ? question_of(reading->arena, turn->context) : NULL,
+            .letter = turn->is_mail ? question_asked(reading->arena, turn->context) : "",
+            .assistant = assistant});
 }
 
 static void send_unit(struct sessions *sessions)
 {
-    struct reading *reading = xcalloc(1, sizeof *reading);
-    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = was_read, .arg = reading};
+    struct briefing_unit *reading = briefing_unit_new(sessions);
+    struct pg_unit unit = {.deadline_ms = BRIEFING_UNIT_MS, .done = was_read, .arg = reading};
     struct session *session;
     bool closed = false;
-    reading->sessions = sessions;
-    reading->arena = arena_new();
-    while (!closed && reading->count < TURNS_MAX &&
+    while (!closed && reading->count < BRIEFING_TURNS_MAX &&
+           unit.count + BRIEFING_QUESTIONS_MAX <= PG_STATEMENTS_MAX &&
            (session = TAILQ_FIRST(&sessions->briefings)) != NULL) {
         if (session->alone && reading->count > 0)
             break;
         closed = session->alone;
         session_unlist(session);
         const struct assistant *assistant =
-            waits(session, session->ticket) ? think_assistant(session) : NULL;
+            briefing_waits(session, session->ticket) ? think_assistant(session) : NULL;
         if (assistant != NULL)
             add_turn(reading, session, assistant, &unit);
         else
             session->ticket = 0; /* nobody waits any more, or think_assistant_ready comes */
     }
     if (reading->count == 0) {
-        arena_free(&reading->arena);
-        free(reading);
+        briefing_unit_free(reading);
         return;
     }
     sessions->briefings_in_flight++;
     pg_submit(sessions->engine->pg, &unit);
 }
 
-static void flush(struct sessions *sessions)
+void briefing_flush(struct sessions *sessions)
 {
-    while (!TAILQ_EMPTY(&sessions->briefings) && sessions->briefings_in_flight < UNITS_IN_FLIGHT)
+    while (!TAILQ_EMPTY(&sessions->briefings) &&
+           sessions->briefings_in_flight < BRIEFING_UNITS_IN_FLIGHT)
         send_unit(sessions);
 }
 
 void briefing_read(struct session *session)
 {
     session->ticket = ++session->engine->sessions->next_ticket;
+    if (briefing_comes(session))
+        return;
+    if (session->voice != NULL)
+        metric_add(counters.briefed_behind, 1);
     enqueue(session);
-    flush(session->engine->sessions);
+    briefing_flush(session->engine->sessions);
 }

@@ -10,6 +10,7 @@
 #include "base/strbuf.h"
 
 struct session;
+struct sessions;
 
 struct briefing {
     bool ready;
@@ -18,6 +19,7 @@ struct briefing {
     const char *text;     /* lines for the prompt, in the turn's arena; NULL: none */
     const char *passages; /* JSON array of what was found; NULL: none */
     const char *answer;   /* the passage that may be quoted without a model; NULL: none */
+    const char *quoted;   /* as `passages`, of the search that found `answer` */
 };
 
 /* Whether the assistant's prompts need one. */
@@ -31,5 +33,28 @@ bool briefing_says(const struct briefing *briefing, const struct assistant *assi
 /* Reads it for the session's turn, which thinks or acts and whose assistant is in memory;
  * think_briefed follows, never from inside. */
 void briefing_read(struct session *session);
+
+/* ---- ahead of a call's turn: briefing_ahead.c ---- */
+
+/* What its start is expected to find. Texts are borrowed for the call. */
+struct briefing_guess {
+    struct uuid session, contact;
+    const char *words; /* the caller's, of the claim */
+    const char *assistant;
+    int version;
+    bool has_knowledge;
+};
+
+/* Reads the briefings of sessions that are starting, as far as units may be on their way; whoever
+ * got none reads it behind the start as all others do. */
+void briefing_ask_ahead(struct sessions *sessions, const struct briefing_guess *guesses,
+                        size_t count);
+
+/* Whether what was read ahead is there and is that of the turn as it was started: then the session
+ * has it. */
+bool briefing_take_ahead(struct session *session);
+
+/* Forgets what was read ahead, if anything. */
+void briefing_drop_ahead(struct session *session);
 
 #endif

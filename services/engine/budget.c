@@ -16,7 +16,7 @@
 
 #define LIMIT_MAX         1000000000000000 /* of the tenant file, in billionths of a dollar: 1e14 */
 #define ANSWER_TOKENS_MAX 4096             /* of a model without max_tokens of its own */
-#define ROUND_TOKENS      4096             /* results of a round's tools; longer ones only count */
+#define ROUND_TOKENS      4096             /* results of a round's tools; think.c: longer ones */
 /* UCS-2, and surrogate pairs, which no segment splits: the shortest that a long text has. */
 #define SEGMENTS_WORST ((REPLY_UNITS_MAX + 65) / 66)
 
@@ -59,6 +59,16 @@ struct usage_amounts budget_of_call(const struct assistant_model *model, int64_t
                                           out * (model->price_out > 0 ? model->price_out : 0)};
 }
 
+static int longest_answer(const struct assistant_model *model)
+{
+    return model->max_tokens > 0 ? model->max_tokens : ANSWER_TOKENS_MAX;
+}
+
+int budget_answer_tokens(const struct assistant *assistant, const struct assistant_model *model)
+{
+    return budget_is_set(&assistant->budget) ? longest_answer(model) : model->max_tokens;
+}
+
 static void keep_dearer(struct usage_amounts *most, const struct usage_amounts *other)
 {
     most->tokens = other->tokens > most->tokens ? other->tokens : most->tokens;
@@ -73,7 +83,7 @@ struct usage_amounts budget_worst(const struct assistant *assistant, int64_t pro
         assistant->call_tools.count > 0 ? ROUNDS_MAX - (int64_t)rounds->count + 1 : 1;
     for (size_t i = 0; i < assistant->model_count; i++) {
         const struct assistant_model *model = &assistant->models[i];
-        const int64_t answer = model->max_tokens > 0 ? model->max_tokens : ANSWER_TOKENS_MAX;
+        const int64_t answer = longest_answer(model);
         /* each prompt holds the rounds before it */
         const int64_t in =
             calls * prompt_tokens + (answer + ROUND_TOKENS) * (calls * (calls - 1) / 2);

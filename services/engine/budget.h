@@ -25,11 +25,15 @@ struct assistant_model;
 struct usage_amounts budget_of_call(const struct assistant_model *model, int64_t in, int64_t out);
 
 /* What a turn may use at most from a prompt of so many tokens on, tools included: as many rounds as
- * it has room for, each with an answer of the greatest length, by the dearest model of the chain;
- * and the longest reply. Where each model is raced (race.h), also the prompts of those that lose,
- * of whose answers nothing counts. Pure. */
+ * it has room for, each with an answer of the greatest length and results of some length, by the
+ * dearest model of the chain; and the longest reply. Where each model is raced (race.h), also the
+ * prompts of those that lose, of whose answers nothing counts. Pure. */
 struct usage_amounts budget_worst(const struct assistant *assistant, int64_t prompt_tokens,
                                   const struct rounds *rounds, bool raced);
+
+/* The length that an answer of that model is asked to keep to: its own, else, of a tenant with a
+ * budget, what the worst case holds of it; 0: none. Pure. */
+int budget_answer_tokens(const struct assistant *assistant, const struct assistant_model *model);
 
 struct session;
 

@@ -127,7 +127,7 @@ static void count_call(const struct llm_result *result)
         metric_observe_us(counters.first_token_seconds, result->first_token_us);
 }
 
-static int64_t believed(int64_t tokens)
+int64_t calls_believed(int64_t tokens)
 {
     return tokens > TOKENS_MAX ? -1 : tokens;
 }
@@ -150,9 +150,9 @@ static bool may_be_billed(const struct llm_result *result)
 static void count_tokens(const struct llm_result *result, int64_t prompt_tokens,
                          struct turn_llm_call *call)
 {
-    call->tokens_in = believed(result->tokens_in);
-    call->tokens_out = believed(result->tokens_out);
-    call->tokens_cached = believed(result->tokens_cached);
+    call->tokens_in = calls_believed(result->tokens_in);
+    call->tokens_out = calls_believed(result->tokens_out);
+    call->tokens_cached = calls_believed(result->tokens_cached);
     if (!may_be_billed(result))
         return;
     if (call->tokens_in < 0)
@@ -171,7 +171,7 @@ static void fill_call(struct arena *arena, const struct assistant_model *model,
         return;
     call->provider = arena_strdup(arena, model->provider);
     call->model = arena_strdup(arena, result->model[0] != '\0' ? result->model : model->model);
-    call->cost = cost_of(model, call, believed(result->tokens_written));
+    call->cost = cost_of(model, call, calls_believed(result->tokens_written));
 }
 
 /* And how it ended. */

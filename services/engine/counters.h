@@ -5,6 +5,7 @@
 #include "service/metrics.h"
 
 struct counters {
+    struct metric *briefed_ahead, *briefed_behind;
     struct metric *claimed, *duplicates, *dead_letters, *claim_failures, *claim_seconds;
     struct metric *replies, *closed, *fallbacks, *degraded, *budget_spent, *recomputes, *refused,
         *adopted;

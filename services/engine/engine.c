@@ -2,10 +2,12 @@
 #include "engine.h"
 
 #include "adopt.h"
+#include "answering.h"
 #include "assistants.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "breaker.h"
+#include "call_back.h"
 #include "contract/topics.h"
 #include "counters.h"
 #include "crowd.h"
@@ -58,7 +60,8 @@ static int read_networks(struct err *err)
 
 static int start(struct service *service, bool check_only, struct err *err)
 {
-    if (read_keys(err) != 0 || read_networks(err) != 0)
+    if (settings_check(&shared.settings, err) != 0 || read_keys(err) != 0 ||
+        read_networks(err) != 0)
         return -1;
     if (check_only)
         return 0;
@@ -144,8 +147,10 @@ static int open_producer(struct engine *engine, struct err *err)
     struct arena *names = arena_new();
     const char *topics[] = {topic_name(names, prefix, TOPIC_OUTBOUND_SMS),
                             topic_name(names, prefix, TOPIC_OUTBOUND_EMAIL),
+                            topic_name(names, prefix, TOPIC_OUTBOUND_VOICE),
                             topic_name(names, prefix, TOPIC_DIRECTORY),
-                            topic_name(names, prefix, TOPIC_DLQ), NULL};
+                            topic_name(names, prefix, TOPIC_DLQ),
+                            NULL};
     struct bus_producer_options options = {.loop = engine->loop, .topics = topics};
     service_bus_options(&settings->kafka, &settings->common, "engine", &options.client);
     int rc = bus_producer_open(&options, &engine->producer, err);
@@ -197,9 +202,11 @@ static void close_loop(void *state)
     summaries_free(&engine->summaries);
     leftovers_free(&engine->leftovers);
     rota_free(&engine->rota);
+    call_backs_free(&engine->call_backs);
     unfinished_free(&engine->unfinished);
     recovery_free(&engine->recovery);
     assistants_free(&engine->assistants);
+    answering_free(&engine->answering);
     breakers_free(&engine->breakers);
     rates_free(&engine->rates);
     crowds_free(&engine->crowds);
@@ -263,6 +270,7 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     engine->sessions = sessions_new(engine);
     engine->leftovers = leftovers_new(engine);
     engine->assistants = assistants_new(engine);
+    engine->answering = answering_new();
     engine->breakers = breakers_new();
     const int64_t parts = shared.settings.loops * shared.settings.rate_engines;
     engine->rates = rates_new(parts);
@@ -284,6 +292,7 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     }
     engine->adopt = adopt_new(engine);
     engine->rota = rota_new(engine);
+    engine->call_backs = call_backs_new(engine);
     if (service_loop_index(self) == 0) {
         engine->relay = relay_new(engine);
         engine->unfinished = unfinished_new(engine);
@@ -322,6 +331,7 @@ void engine_drain_step(struct engine *engine)
         statements_in_flight(engine->sessions) || summaries_in_flight(engine->summaries) ||
         !intakes_idle(engine) || (engine->adopt != NULL && adopt_in_flight(engine->adopt)) ||
         (engine->rota != NULL && !rota_idle(engine->rota)) ||
+        (engine->call_backs != NULL && !call_backs_idle(engine->call_backs)) ||
         (engine->relay != NULL && !relay_idle(engine->relay)))
         return;
     sessions_drop_all(engine->sessions); /* a turn that waits may have model calls to be stored */

@@ -19,6 +19,7 @@
 struct sessions;
 struct intake;
 struct assistants;
+struct answering;
 struct breakers;
 struct rates;
 struct crowds;
@@ -30,6 +31,7 @@ struct relay;
 struct summaries;
 struct leftovers;
 struct rota;
+struct call_backs;
 struct unfinished;
 struct recovery;
 
@@ -59,6 +61,7 @@ struct engine {
     struct intake *intake, *voice_intake, *mail_intake; /* a lane each */
     int64_t opened_ms;
     struct assistants *assistants;
+    struct answering *answering;
     struct breakers *breakers;
     struct rates *rates;
     struct crowds *crowds;
@@ -71,6 +74,7 @@ struct engine {
     struct summaries *summaries;
     struct leftovers *leftovers;
     struct rota *rota;
+    struct call_backs *call_backs;
     struct unfinished *unfinished;
     struct recovery *recovery;
     struct timer *tick;

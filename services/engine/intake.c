@@ -14,6 +14,7 @@
 #include "rota_plan.h"
 #include "service/log.h"
 #include "session.h"
+#include "slow.h"
 #include "store/inbox_mail.h"
 #include "wake_up.h"
 #include "json/json.h"
@@ -79,6 +80,7 @@ static void to_event(struct intake *intake, const struct sms_received *sms, stru
         .body = sms->body,
         .media_json = media_json(intake->arena, sms),
         .event_time_ms = sms->event.time_ms,
+        .replay = sms->event.replay,
         .consent = consent_word(sms->body, sms->opt_out_type),
         .traceparent = sms->event.traceparent,
         .session =
@@ -246,22 +248,58 @@ const struct intake_lane intake_sms = {.topic = TOPIC_INBOUND_SMS,
 
 /* ---- every lane ---- */
 
+static bool is_same_address(const struct inbox_event *a, const struct inbox_event *b)
+{
+    return strcmp(a->tenant, b->tenant) == 0 && strcmp(a->address, b->address) == 0;
+}
+
+/* The event that took too long, and those of its address behind it, in their order, wait until all
+ * others have been claimed. */
+static void move_behind(struct intake *intake)
+{
+    struct inbox_event *left = &intake->events[intake->first];
+    const size_t count = intake->event_count - intake->first;
+    struct inbox_event *behind = arena_alloc(intake->arena, count * sizeof *behind);
+    size_t kept = 0, moved = 0;
+    behind[moved++] = left[0];
+    for (size_t i = 1; i < count; i++)
+        if (is_same_address(&left[i], &behind[0]))
+            behind[moved++] = left[i];
+        else
+            left[kept++] = left[i];
+    memcpy(&left[kept], behind, moved * sizeof *behind);
+}
+
+/* It is a dead letter. What follows of an address whose data take too long is tried once. */
+static void give_up_first(struct intake *intake, const struct err *err, bool slow)
+{
+    const struct inbox_event *event = &intake->events[intake->first++];
+    const bool goes_on = slow && intake->first < intake->event_count &&
+                         is_same_address(event, &intake->events[intake->first]);
+    if (!goes_on)
+        intake->failures = 0;
+    intake_dead_letter(intake, (size_t)event->place, slow ? "claim.slow" : err->code);
+    claim_next(intake);
+}
+
 /* A batch that one event spoils is tried again singly; a single event that PostgreSQL will never
  * take is a dead letter, at once if its own data are the reason. */
 static void claim_failed(struct intake *intake, const struct err *err)
 {
+    const bool slow = slow_is_own(intake->engine, err, intake->sent_us, CLAIM_MS);
     metric_add(counters.claim_failures, 1);
-    log_warn("claim.failed", LOG_INT("events", (int64_t)intake->claim_count), LOG_ERR(err));
-    bool passes = err_is_retryable(err);
+    log_warn("claim.failed", LOG_INT("events", (int64_t)intake->claim_count),
+             LOG_BOOL("slow", slow), LOG_ERR(err));
+    bool passes = err_is_retryable(err) && !slow;
     bool hopeless = err->class == ERR_PERMANENT || intake->failures >= BUG_TRIES_MAX;
     if (!passes && intake->claim_count == 1 && hopeless) {
-        intake->failures = 0;
-        intake_dead_letter(intake, origin(intake, intake->first), err->code);
-        intake->first++;
-        claim_next(intake);
+        give_up_first(intake, err, slow);
         return;
     }
-    if (!passes || (err->class == ERR_RETRY_NOW && intake->failures >= 2))
+    if (slow && intake->singly)
+        move_behind(intake);
+    if (slow ? intake->failures >= 1
+             : !passes || (err->class == ERR_RETRY_NOW && intake->failures >= 2))
         go_singly(intake);
     intake->failures++;
     bool away = err->class == ERR_RETRY_LATER || err->class == ERR_BUG;
@@ -286,6 +324,8 @@ static void claim_done(void *arg, const struct pg_answer *answer)
     metric_observe_us(counters.claim_seconds, clock_mono_us() - intake->sent_us);
     intake->lane->report(intake, answer);
     intake->first += intake->claim_count;
+    if (intake->singly)
+        intake->failures = 0;
     claim_next(intake);
 }
 
@@ -308,6 +348,8 @@ static void claim_next(struct intake *intake)
     intake->sent_us = clock_mono_us();
     STOP_POINT("engine.claiming", intake->events[intake->first].provider_id);
     pg_submit(engine->pg, &unit);
+    if (intake->lane->sent != NULL)
+        intake->lane->sent(intake);
 }
 
 static size_t batch_max(const struct intake *intake)

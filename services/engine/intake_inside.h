@@ -23,6 +23,8 @@ struct intake_lane {
     size_t (*count)(const struct intake *intake);
     /* Adds the statements of the slice in flight. */
     void (*fill)(struct intake *intake, struct pg_unit *unit);
+    /* They are on their way; NULL: nothing is to be done meanwhile. */
+    void (*sent)(struct intake *intake);
     /* Its unit is committed. */
     void (*report)(struct intake *intake, const struct pg_answer *answer);
     /* Its unit was not; NULL: nothing is to be undone. */

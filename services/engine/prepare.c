@@ -61,6 +61,7 @@ static struct turn_commit commit_of(struct session *session, const char *outcome
         .epoch = turn->epoch,
         .claimed = turn->claimed,
         .final = failed || session_is_final(session),
+        .sockets = voice_sockets(session),
         .events = turn->events,
         .event_state = body[0] == '\0' ? "ended"
                        : failed        ? "failed"

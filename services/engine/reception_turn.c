@@ -198,7 +198,7 @@ void reception_turn_reply(struct session *session, const struct assistant *assis
                                           .answer = session->briefing.answer};
     reception_step(session->arena, &kept.notes, &input, &step);
     out->body = step.body;
-    out->passages = step.quotes ? session->briefing.passages : NULL;
+    out->passages = step.quotes ? session->briefing.quoted : NULL;
     out->record = record_of(session, &kept, &step, unread.position);
 }
 

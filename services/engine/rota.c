@@ -106,7 +106,8 @@ static void note_nobody(struct step *step, const struct rota_rested *rested)
     if (told)
         wake_up_send(step->rota->engine, &(struct wake_up){.tenant = step->tenant,
                                                            .session = rested->session,
-                                                           .delivery = step->of.escalation});
+                                                           .delivery = step->of.escalation,
+                                                           .by_mail = rested->by_mail});
 }
 
 static void rested(void *arg, const struct pg_answer *answer)
@@ -159,7 +160,8 @@ static void told(void *arg, const struct pg_answer *answer)
     wake_up_send(self->engine, &(struct wake_up){.tenant = step->tenant,
                                                  .session = notice->notice,
                                                  .delivery = notice->delivery,
-                                                 .by_mail = notice->by_mail});
+                                                 .by_mail = notice->by_mail,
+                                                 .by_call = notice->by_call});
     over(self);
 }
 
@@ -189,13 +191,18 @@ static void tell(struct step *step, const struct rota_due *due, const struct rot
     rota_plan_code(code);
     step->notice = (struct rota_notice){
         .of = step->of,
-        .channel = plan->by_mail ? due->mail_channel : due->channel,
+        .channel = plan->by_mail   ? due->mail_channel
+                   : plan->by_call ? due->call_channel
+                                   : due->channel,
         .name = plan->name,
         .address = plan->address,
         .by_mail = plan->by_mail,
+        .by_call = plan->by_call,
+        .ring_s = plan->ring_s,
         .subject = rota_plan_subject(arena, due, code),
         .code = arena_strdup(arena, code),
-        .body = rota_plan_text(arena, due, plan, code),
+        .body =
+            plan->by_call ? rota_plan_spoken(arena, due) : rota_plan_text(arena, due, plan, code),
         .steps_now = plan->steps_now,
         .round = plan->round,
         .accept_ms = plan->accept_ms,
@@ -216,7 +223,8 @@ static void take_step(struct step *step, const struct rota_due *due)
                                   .job = due->job,
                                   .escalation = due->escalation,
                                   .steps = due->steps};
-    if (due->runs && uuid_is_nil(&due->channel) && uuid_is_nil(&due->mail_channel)) {
+    if (due->runs && uuid_is_nil(&due->channel) && uuid_is_nil(&due->mail_channel) &&
+        uuid_is_nil(&due->call_channel)) {
         fail(step, "the tenant has neither a number nor a mailbox to tell anybody from");
         return;
     }

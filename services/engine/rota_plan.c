@@ -6,6 +6,7 @@
 #include "crypto/crypto.h"
 #include "prompt/wording.h"
 #include "reply.h"
+#include "rota_words.h"
 #include "json/json.h"
 
 #include <string.h>
@@ -15,6 +16,7 @@
 #define ROUNDS_MAX  5
 #define DAYS        7
 #define TEXT_MAX    4096
+#define RING_MS     20000 /* as long as a transfer rings where the file says nothing */
 
 /* What the summary and the caller may take of a text. */
 #define SUMMARY_BYTES 160
@@ -24,13 +26,13 @@ static const char *const day_names[DAYS] = {"mon", "tue", "wed", "thu", "fri", "
 
 struct member {
     const char *name, *address; /* address NULL: nobody can tell them */
-    bool by_mail;
+    bool by_mail, by_call;
     const struct json *hours; /* NULL: always */
 };
 
 struct policy {
     struct member members[MEMBERS_MAX];
-    int count, rounds;
+    int count, rounds, ring_s;
     int64_t accept_ms;
 };
 
@@ -52,12 +54,16 @@ static bool lists(const struct json *texts, const char *text)
     return false;
 }
 
-/* A text is read sooner than a mail. */
+/* A call is heard sooner than a text is read, and that sooner than a mail. */
 static void read_way(const struct json *entry, const struct rota_due *due,
                      const struct json *opted_out, struct member *out)
 {
     const char *sms = json_member_text(entry, "sms"), *mail = json_member_text(entry, "mail");
-    if (sms != NULL && due->number[0] != '\0' && !lists(opted_out, sms)) {
+    const char *call = json_member_text(entry, "call");
+    if (call != NULL && !uuid_is_nil(&due->call_channel) && !lists(opted_out, call)) {
+        out->address = call;
+        out->by_call = true;
+    } else if (sms != NULL && due->number[0] != '\0' && !lists(opted_out, sms)) {
         out->address = sms;
     } else if (mail != NULL && due->mailbox[0] != '\0' && !lists(opted_out, mail)) {
         out->address = mail;
@@ -68,10 +74,12 @@ static void read_way(const struct json *entry, const struct rota_due *due,
 static void read_policy(const struct json *section, const struct rota_due *due,
                         const struct json *opted_out, struct policy *out)
 {
-    int64_t minutes = 5, rounds = 2;
+    int64_t minutes = 5, rounds = 2, ring_ms = RING_MS;
     json_member_int(section, "accept_within_min", 1, 60, &minutes);
     json_member_int(section, "rounds", 1, ROUNDS_MAX, &rounds);
-    *out = (struct policy){.rounds = (int)rounds, .accept_ms = minutes * 60000};
+    json_member_int(json_member(section, "transfer"), "ring_ms", 5000, 60000, &ring_ms);
+    *out = (struct policy){
+        .rounds = (int)rounds, .ring_s = (int)(ring_ms / 1000), .accept_ms = minutes * 60000};
     for (const struct json *m = json_first(json_member(section, "rota"));
          m != NULL && out->count < MEMBERS_MAX; m = json_next(m)) {
         const char *name = json_member_text(m, "name");
@@ -170,6 +178,8 @@ static void choose(struct arena *arena, const struct policy *policy, const struc
         out->name = arena_strdup(arena, member->name);
         out->address = arena_strdup(arena, member->address);
         out->by_mail = member->by_mail;
+        out->by_call = member->by_call;
+        out->ring_s = policy->ring_s;
         out->steps_now = step + 1;
         out->round = step / policy->count + 1;
         return;
@@ -193,20 +203,7 @@ void rota_plan_next(struct arena *arena, const struct rota_due *due, struct rota
 
 static const char *why(const char *reason)
 {
-    static const struct {
-        const char *reason, *words;
-    } rows[] = {
-        {"customer_asks", "A customer asks for a person"},
-        {"policy_word", "A customer used one of your words"},
-        {"repeated_failure", "A customer got no answer twice"},
-        {"low_grounding", "A question cannot be answered"},
-        {"anger", "A customer is upset"},
-        {"provider_outage", "No model answers"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (strcmp(rows[i].reason, reason) == 0)
-            return rows[i].words;
-    return "A customer needs a person";
+    return rota_words_reason(rota_words_of("en"), reason);
 }
 
 /* On one line, and cut between characters. */
@@ -235,6 +232,37 @@ const char *rota_plan_text(struct arena *arena, const struct rota_due *due,
     add_cut(&out, due->summary, SUMMARY_BYTES);
     strbuf_printf(&out, "\nReply OK %s within %d min to take it.", code,
                   (int)(plan->accept_ms / 60000));
+    const char *text = reply_clean(arena, out.data);
+    strbuf_fini(&out);
+    return text;
+}
+
+/* One by one: a voice would read a number of eleven digits as one of billions. */
+static void add_digits(struct strbuf *out, const char *number)
+{
+    for (; *number != '\0'; number++)
+        if (*number >= '0' && *number <= '9')
+            strbuf_printf(out, " %c", *number);
+}
+
+const char *rota_plan_spoken(struct arena *arena, const struct rota_due *due)
+{
+    const struct rota_words *words = rota_words_of(due->language);
+    struct strbuf out;
+    strbuf_init(&out, TEXT_MAX);
+    strbuf_printf(&out, "%s: %s.", due->business, rota_words_reason(words, due->reason));
+    if (due->caller[0] != '\0') {
+        strbuf_add_char(&out, ' ');
+        add_cut(&out, due->caller, CALLER_BYTES);
+        strbuf_add_char(&out, ',');
+    }
+    if (due->customer[0] == '+') {
+        add_digits(&out, due->customer);
+        strbuf_add_char(&out, '.');
+    }
+    strbuf_add_char(&out, ' ');
+    add_cut(&out, due->summary, SUMMARY_BYTES);
+    strbuf_printf(&out, " %s", words->press);
     const char *text = reply_clean(arena, out.data);
     strbuf_fini(&out);
     return text;

@@ -15,7 +15,9 @@ struct rota_plan {
     bool tells;            /* false: `pause` */
     enum rota_pause pause; /* ROTA_AT or ROTA_NOBODY */
     const char *name, *address;
-    bool by_mail;         /* the address is a mail address; else a number */
+    bool by_mail; /* the address is a mail address; else a number */
+    bool by_call; /* that is called */
+    int ring_s;
     int steps_now, round; /* with this one */
     int64_t accept_ms;
     int days; /* from today by the tenant's clock, for ROTA_AT */
@@ -23,14 +25,18 @@ struct rota_plan {
 };
 
 /* Decides the next step of an escalation. Places come round after round in the order of the rota;
- * whoever is not on duty, or cannot be told (a text where the tenant has a number and they
- * have not opted out, else a mail where it has a mailbox), is passed over; when nobody is on duty
- * it waits for the first hours that begin. Texts are in the arena. */
+ * whoever is not on duty, or cannot be told (a call where they have a number for it and the tenant
+ * one to call from, else a text, else a mail, and nothing where they have opted out), is passed
+ * over; when nobody is on duty it waits for the first hours that begin. Texts are in the arena. */
 void rota_plan_next(struct arena *arena, const struct rota_due *due, struct rota_plan *out);
 
 /* The text of a notice: who needs what, cut short, and how to accept it. In the arena. */
 const char *rota_plan_text(struct arena *arena, const struct rota_due *due,
                            const struct rota_plan *plan, const char *code);
+
+/* What somebody who is called hears: the same in the tenant's language, and which key does what. In
+ * the arena. */
+const char *rota_plan_spoken(struct arena *arena, const struct rota_due *due);
 
 /* The subject of a notice by mail. In the arena. */
 const char *rota_plan_subject(struct arena *arena, const struct rota_due *due, const char *code);

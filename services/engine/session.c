@@ -67,6 +67,8 @@ static void end_turn(struct session *session)
     memset(&session->turn, 0, sizeof session->turn);
     memset(&session->rounds, 0, sizeof session->rounds);
     memset(&session->briefing, 0, sizeof session->briefing);
+    briefing_drop_ahead(session);
+    session->with_claim = false;
     memset(&session->measured, 0, sizeof session->measured);
     session->asked.prompt_record = session->asked.prompt_passages = NULL;
     session->asked.left_out = 0;
@@ -91,7 +93,7 @@ static void on_deadline(void *arg)
         session_apply(session, EVENT_DEADLINE);
 }
 
-static struct session *session_new(struct sessions *all, const char *tenant, const struct uuid *id)
+struct session *session_new(struct sessions *all, const char *tenant, const struct uuid *id)
 {
     struct session *session = xcalloc(1, sizeof *session);
     session->engine = all->engine;
@@ -231,17 +233,35 @@ static void act_restart(struct session *session)
     act_wait(session);
 }
 
+/* A turn whose start is not committed has no row that could be found: session_call.c. */
 static void act_store(struct session *session)
 {
+    if (session->with_claim)
+        return;
     session->list = LIST_ROUNDS;
     TAILQ_INSERT_TAIL(&session->engine->sessions->rounds, session, link);
 }
 
+/* Nor is a turn over whose words may still be lost with this process (voice_landed), or are. */
 static void act_commit_again(struct session *session)
 {
     session_unlist(session); /* a round may have stood in line */
+    if (session->with_claim || voice_waits(session))
+        return;
+    if (voice_repeats(session)) {
+        session_apply(session, EVENT_REDIAL);
+        return;
+    }
     session->list = LIST_COMMITS;
     TAILQ_INSERT_TAIL(&session->engine->sessions->commits, session, link);
+}
+
+void session_line_up(struct session *session)
+{
+    if (session->state == TURN_STORING)
+        act_store(session);
+    else if (session->state == TURN_COMMITTING && session->commit.outcome != NULL)
+        act_commit_again(session);
 }
 
 static void commit(struct session *session, const char *outcome, const char *text)
@@ -553,40 +573,4 @@ void sessions_mark(struct sessions *sessions, const struct uuid *id, enum share_
     struct session *session = map_get(sessions->by_id, id->bytes, sizeof id->bytes);
     if (session != NULL && session->entry.share == NULL)
         session->entry.kind = kind;
-}
-
-bool sessions_begin_call(struct sessions *sessions, const char *tenant, const struct uuid *id,
-                         uint64_t *ticket)
-{
-    struct session *session = map_get(sessions->by_id, id->bytes, sizeof id->bytes);
-    if (session == NULL && shares_have_room(sessions->shares, tenant, SHARE_CALL))
-        session = session_new(sessions, tenant, id);
-    if (session == NULL || session->state != TURN_WAITING)
-        return false;
-    timer_stop(session->timer);
-    session->entry.kind = SHARE_CALL;
-    session->with_claim = true;
-    session_apply(session, EVENT_DUE);
-    const bool begins = session->with_claim = session->state == TURN_STARTING;
-    /* A start would find no row yet: the answer of its claim puts it in line. */
-    if (!begins && uuid_is_nil(&session->conversation))
-        session_apply(session, EVENT_NOT_OURS);
-    if (!begins)
-        return false; /* in line for a place: it starts by itself */
-    *ticket = session->ticket = ++sessions->next_ticket;
-    return true;
-}
-
-void sessions_call_begun(struct sessions *sessions, const struct uuid *id, uint64_t ticket,
-                         const struct turn_started *started)
-{
-    struct session *session = map_get(sessions->by_id, id->bytes, sizeof id->bytes);
-    if (session == NULL || session->ticket != ticket)
-        return;
-    session->ticket = 0;
-    session->with_claim = false;
-    if (started != NULL)
-        statements_started(session, started);
-    else
-        session_apply(session, EVENT_NOT_OURS);
 }

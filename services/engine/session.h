@@ -46,7 +46,8 @@ struct session {
     int64_t due_in_ms; /* for ACTION_WAIT */
     uint64_t ticket;   /* of the statement in flight; 0: none */
     bool recompute, has_place, has_suspect_place;
-    bool with_claim; /* its start is a part of the claim's unit (voice_intake.c) */
+    bool with_claim; /* its start is a part of the claim's unit (voice_intake.c), which is not
+                        committed: nothing of the turn may be heard or stored */
     bool alone; /* a batch with it failed for good, or on a lock: it goes out singly until it passes
                  */
     int db_failures;
@@ -58,11 +59,13 @@ struct session {
     struct arena *arena;
     struct rounds rounds;
     struct briefing briefing;
-    bool reserved;              /* of the tenant's budget, since the last start */
-    bool full;                  /* it waits for what others have reserved */
-    bool failed;                /* the last model did not answer, or was left alone for that */
-    struct usage_amounts most;  /* for LIST_RESERVES: the turn's worst case, */
-    struct usage_limits limits; /* and what the tenant allows */
+    struct briefing_ahead *ahead; /* from STARTING on: asked for before the start; NULL: none */
+    bool reserved;                /* of the tenant's budget, since the last start */
+    bool full;                    /* it waits for what others have reserved */
+    bool failed;                  /* the last model did not answer, or was left alone for that */
+    struct usage_amounts most;    /* for LIST_RESERVES: the turn's worst case, */
+    size_t most_rounds;           /* as it was with so many rounds, */
+    struct usage_limits limits;   /* and what the tenant allows */
     struct measured {
         int64_t *tokens; /* of a call of each model of the chain, -1: not measured; or NULL, */
         size_t rounds;   /* as the turn was with so many */
@@ -119,7 +122,12 @@ void sessions_forget(struct sessions *sessions, const struct uuid *id);
  * no mark. */
 void sessions_mark(struct sessions *sessions, const struct uuid *id, enum share_kind kind);
 
-/* How that unit's start was answered; NULL: not at all. */
+/* How that unit's start was judged, before the unit is committed; only of a turn that runs. The
+ * model is asked; what it says is held back until sessions_call_begun. */
+void sessions_call_judged(struct sessions *sessions, const struct uuid *id, uint64_t ticket,
+                          const struct turn_started *started);
+
+/* How that unit's start was answered; NULL: not at all, the unit is not committed. */
 void sessions_call_begun(struct sessions *sessions, const struct uuid *id, uint64_t ticket,
                          const struct turn_started *started);
 
@@ -162,6 +170,13 @@ void sessions_list(struct sessions *sessions, struct arena *arena, struct sessio
 
 /* Their ids alone, likewise. */
 const char *sessions_ids(struct sessions *sessions, struct arena *arena);
+
+/* Returns a new session in memory, which the collection owns. */
+struct session *session_new(struct sessions *all, const char *tenant, const struct uuid *id);
+
+/* Its round or commit, which waited for the start to be committed, or for the turn's frames, stands
+ * in line. */
+void session_line_up(struct session *session);
 
 /* Applies the event by the table; ignored when the table has no rule. The session may be freed. */
 void session_apply(struct session *session, enum turn_event event);
@@ -241,6 +256,10 @@ void calls_describe_cut(struct arena *arena, const struct assistant_model *model
                         const struct llm_result *so_far, int64_t prompt_tokens,
                         struct turn_llm_call *call);
 
+/* What a provider says it counted, or -1, which is also what it did not say: beyond a bound nothing
+ * is believed, so that no sum overflows. */
+int64_t calls_believed(int64_t tokens);
+
 /* What a token costs that the provider's cache keeps for later calls; -1: not known. */
 int64_t calls_price_written(const struct assistant_model *model);
 
@@ -258,6 +277,9 @@ int64_t think_time_left_ms(const struct session *session);
 /* Asks the model; the outcome comes as EVENT_ANSWER, _TOOLS, _MODEL_AWAY, _NO_MODEL, and for
  * tenants with budgets as EVENT_SPENT, _FULL, _NOT_OURS. */
 void think_start(struct session *session);
+
+/* The turn's start is committed: what could not be asked before is asked. */
+void think_start_stands(struct session *session);
 
 /* The assistant version that the session waited for is there; NULL: it cannot be had. */
 void think_assistant_ready(struct session *session, const struct assistant *assistant);

@@ -90,8 +90,32 @@ const struct config_spec engine_config[] = {
         "ingress that hears nothing for 12 s speaks itself."),
     ROW("voice_heard_wait_ms", CONFIG_MS, voice_heard_wait_ms, "4s", 0, 30000, 0,
         "Who goes on with a turn that another engine began to speak waits at most so long for what "
-        "the caller heard of it: until the group has given the dead engine's records away."),
+        "the caller heard of it: until the group has given the dead engine's records away. With "
+        "three quarters of worker_lease_ms at least voice_session_timeout_ms and "
+        "voice_heartbeat_ms."),
     ROW("voice_filler_ms", CONFIG_MS, voice_filler_ms, "1500ms", 100, 60000, 0,
         "A tool that takes longer is covered by a word to the caller."),
+    ROW("transcript_wait_ms", CONFIG_MS, transcript_wait_ms, "60s", 0, 600000, 0,
+        "People are told of a spoken message at the latest so long after it, with what the "
+        "provider wrote down of it if that has come."),
 };
 const size_t engine_config_count = sizeof engine_config / sizeof engine_config[0];
+
+/* A dead engine's lease is over a renewal after its death at the soonest, and its records are
+ * somebody else's when the group has missed its heartbeats and told the others: only then can the
+ * row say what the caller heard. */
+int settings_check(const struct engine_settings *settings, struct err *err)
+{
+    const int64_t lease_ms = settings->worker_lease_ms - settings->worker_lease_ms / 4;
+    const int64_t gone_ms = settings->voice_session_timeout_ms + settings->voice_heartbeat_ms;
+    if (lease_ms + settings->voice_heard_wait_ms >= gone_ms)
+        return 0;
+    return err_set(err, ERR_PERMANENT, "config.invalid",
+                   "voice_heard_wait_ms must be at least %lld: with three quarters of "
+                   "worker_lease_ms (%lld) no less than voice_session_timeout_ms (%lld) and "
+                   "voice_heartbeat_ms (%lld), else who goes on with a dead engine's reply says "
+                   "again what the caller has heard",
+                   (long long)(gone_ms - lease_ms), (long long)settings->worker_lease_ms,
+                   (long long)settings->voice_session_timeout_ms,
+                   (long long)settings->voice_heartbeat_ms);
+}

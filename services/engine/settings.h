@@ -2,6 +2,7 @@
 #ifndef DESK_ENGINE_SETTINGS_H
 #define DESK_ENGINE_SETTINGS_H
 
+#include "base/err.h"
 #include "service/config.h"
 
 struct engine_settings {
@@ -26,10 +27,15 @@ struct engine_settings {
     int64_t session_timeout_ms, heartbeat_ms;
     int64_t voice_session_timeout_ms, voice_heartbeat_ms;
     int64_t voice_deadline_ms, voice_heard_wait_ms, voice_filler_ms;
+    int64_t transcript_wait_ms;
 };
 
 /* The table behind --help and docs/CONFIGURATION.md, and its length. */
 extern const struct config_spec engine_config[];
 extern const size_t engine_config_count;
+
+/* What the values must be to one another. PERMANENT "config.invalid"; the message names the
+ * setting and what it must be. */
+int settings_check(const struct engine_settings *settings, struct err *err);
 
 #endif

@@ -12,6 +12,7 @@
 #include "copies.h"
 #include "counters.h"
 #include "service/log.h"
+#include "slow.h"
 #include "store/give_up.h"
 #include "summary.h"
 #include "voice.h"
@@ -31,6 +32,7 @@ struct batch_item {
 struct batch {
     struct sessions *sessions;
     struct arena *arena;
+    int64_t sent_us;
     size_t count;
     struct batch_item items[BATCH_MAX];
 };
@@ -40,6 +42,7 @@ static struct batch *batch_new(struct sessions *sessions)
     struct batch *batch = xmalloc(sizeof *batch);
     batch->sessions = sessions;
     batch->arena = arena_new();
+    batch->sent_us = clock_mono_us();
     batch->count = 0;
     return batch;
 }
@@ -56,8 +59,9 @@ static void batch_add(struct batch *batch, struct session *session)
     batch->items[batch->count++] = (struct batch_item){session->id, session->ticket};
 }
 
-/* One that was in a batch that failed for good, or that somebody's lock held up, goes out alone: it
- * does not spoil others again. Who gives up stands in the line of starts and has a unit of its own.
+/* One that was in a batch that failed for good or was too slow, or that somebody's lock held up,
+ * goes out alone: it does not spoil others again. Who gives up stands in the line of starts and has
+ * a unit of its own.
  */
 static bool fits(const struct batch *batch, const struct session *next, bool *closed)
 {
@@ -82,14 +86,22 @@ static struct session *batch_session(const struct batch *batch, size_t index)
     return session;
 }
 
+/* Whether the same unit may pass later: not one that takes too long by itself. */
+static bool err_passes(const struct batch *batch, const struct err *err)
+{
+    return err_is_retryable(err) &&
+           !slow_is_own(batch->sessions->engine, err, batch->sent_us, UNIT_MS);
+}
+
 /* One that was alone is itself to blame: at once for its data; after some tries in a row, between
  * which nothing else went wrong, for an error that nobody thought of, and for a start, of which
  * nothing can be left out, so that its customer gets nothing. */
-static bool is_unfit(const struct batch *batch, struct session *session, const struct err *err)
+static bool is_unfit(const struct batch *batch, struct session *session, const struct err *err,
+                     bool passes)
 {
-    if (err_is_retryable(err))
+    if (passes)
         session->bugs = 0;
-    if (batch->count > 1 || err_is_retryable(err) || session->state == TURN_GIVING_UP)
+    if (batch->count > 1 || passes || session->state == TURN_GIVING_UP)
         return false;
     bool is_data = err->class == ERR_PERMANENT && session->state != TURN_STARTING;
     return is_data || ++session->bugs >= BUG_TRIES_MAX;
@@ -125,16 +137,17 @@ static void batch_failed(struct batch *batch, const struct err *err, const char 
 {
     log_warn("statement.failed", LOG_TEXT("what", what), LOG_INT("turns", (int64_t)batch->count),
              LOG_ERR(err));
-    bool alone = !err_is_retryable(err) || strcmp(err->code, PG_LOCKED) == 0;
+    const bool passes = err_passes(batch, err);
+    bool alone = !passes || strcmp(err->code, PG_LOCKED) == 0;
     for (size_t i = 0; i < batch->count; i++) {
         struct session *session = batch_session(batch, i);
         if (session == NULL)
             continue;
         session->alone = alone;
-        session_apply(session, !is_unfit(batch, session, err)      ? EVENT_DB_AWAY
-                               : session->state == TURN_STARTING   ? unfit_start(session, err)
-                               : session->state == TURN_COMMITTING ? unfit_commit(session, err)
-                                                                   : EVENT_UNFIT);
+        session_apply(session, !is_unfit(batch, session, err, passes) ? EVENT_DB_AWAY
+                               : session->state == TURN_STARTING      ? unfit_start(session, err)
+                               : session->state == TURN_COMMITTING    ? unfit_commit(session, err)
+                                                                      : EVENT_UNFIT);
     }
 }
 
@@ -323,7 +336,7 @@ static void reserves_failed(struct batch *batch, const struct err *err)
 {
     log_warn("statement.failed", LOG_TEXT("what", "reserve"),
              LOG_INT("turns", (int64_t)batch->count), LOG_ERR(err));
-    bool alone = !err_is_retryable(err) || strcmp(err->code, PG_LOCKED) == 0;
+    bool alone = !err_passes(batch, err) || strcmp(err->code, PG_LOCKED) == 0;
     for (size_t i = 0; i < batch->count; i++) {
         struct session *session = batch_session(batch, i);
         if (session == NULL)
@@ -368,6 +381,7 @@ static void send_reserves(struct sessions *sessions)
                                 .turn = session->turn.turn,
                                 .fence = session->turn.fence,
                                 .most = session->most,
+                                .used = calls_used(session),
                                 .limits = session->limits};
         batch_add(batch, session);
     }
@@ -458,7 +472,7 @@ static void committed_one(struct session *session, const struct turn_committed *
     static const enum turn_event events[] = {
         [TURN_COMMITTED] = EVENT_COMMITTED,   [TURN_COMMITTED_MORE] = EVENT_MORE,
         [TURN_REFUSED_NEWER] = EVENT_NEWER,   [TURN_REFUSED_EPOCH] = EVENT_EPOCH,
-        [TURN_REFUSED_LOST] = EVENT_NOT_OURS,
+        [TURN_REFUSED_LOST] = EVENT_NOT_OURS, [TURN_REFUSED_MOVED] = EVENT_REDIAL,
     };
     enum turn_event event = events[committed->kind];
     char id[UUID_TEXT_SIZE], turn[UUID_TEXT_SIZE];

@@ -301,9 +301,27 @@ static struct usage_amounts worst_case(struct session *session, const struct ass
 
 static void reserve(struct session *session, const struct assistant *assistant)
 {
+    if (session->with_claim)
+        return; /* the turn has no row yet that could keep it: think_start_stands */
     if (session->most.segments == 0) /* once a run: who waits for a full budget asks often */
         session->most = worst_case(session, assistant);
+    session->most_rounds = session->rounds.count;
     budget_reserve(session, assistant);
+}
+
+/* The results of a round may be longer than what was reserved for them, and each prompt from here
+ * on holds them: looked at once a round. */
+static bool is_reserved(struct session *session, const struct assistant *assistant)
+{
+    if (!session->reserved || session->most_rounds == session->rounds.count)
+        return session->reserved;
+    const struct usage_amounts worst = worst_case(session, assistant);
+    session->most_rounds = session->rounds.count;
+    if (worst.tokens <= session->most.tokens && worst.cost <= session->most.cost)
+        return true;
+    session->most = worst;
+    session->reserved = false;
+    return false;
 }
 
 /* The request leaves now: what the turn waited for it. */
@@ -335,6 +353,7 @@ int think_send(struct session *session, const struct assistant *assistant,
     request.tools = tools->items;
     request.tool_count = tools->count;
     request.no_more_tools = !rounds_have_room(&session->rounds);
+    request.max_tokens = budget_answer_tokens(assistant, model);
     request.answer_max_bytes = ANSWER_BYTES_MAX;
     session->asked.call = llm_start(session->engine->llm, &request, callbacks);
     return 0;
@@ -399,7 +418,9 @@ void think_assistant_ready(struct session *session, const struct assistant *assi
             session_apply(session, EVENT_NO_MODEL);
         return;
     }
-    if (session->state != TURN_THINKING || session->asked.call != NULL)
+    /* Who begins as its start is judged waits for the assistant twice: the second time nothing more
+     * is asked. */
+    if (session->state != TURN_THINKING || session->asked.call != NULL || session->ticket != 0)
         return;
     if (assistant == NULL)
         session_apply(session, EVENT_NO_MODEL);
@@ -407,17 +428,24 @@ void think_assistant_ready(struct session *session, const struct assistant *assi
         return; /* it asks how far the turn was heard, or the turn is over */
     else if (voice_end_says(session, assistant))
         return; /* the turn has ended with words of ours */
-    else if (briefing_is_needed(assistant) && !session->briefing.ready)
+    else if (briefing_is_needed(assistant) && !session->briefing.ready &&
+             !briefing_take_ahead(session))
         briefing_read(session); /* what the reception may quote comes with it */
     else if (briefing_says(&session->briefing, assistant, WORKFLOW_CLOSED_TEXT) &&
              session->rounds.count == 0) /* what a tool has begun is told by the model */
         session_apply(session, EVENT_CLOSED);
     else if (assistant->model_count == 0)
         session_apply(session, EVENT_NO_MODEL);
-    else if (!session->reserved && budget_is_set(&assistant->budget))
+    else if (budget_is_set(&assistant->budget) && !is_reserved(session, assistant))
         reserve(session, assistant);
     else
         ask(session, assistant);
+}
+
+void think_start_stands(struct session *session)
+{
+    if (session->state == TURN_THINKING && session->asked.call == NULL && session->ticket == 0)
+        think_start(session);
 }
 
 /* Many may wait for the same budget: they come back one after another. */

@@ -173,6 +173,8 @@ static const struct turn_rule rules[] = {
      "a person took over or handed back: the reply is discarded, the session given back"},
     {TURN_COMMITTING, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP,
      "another worker has the session: the reply is discarded"},
+    {TURN_COMMITTING, EVENT_REDIAL, TURN_WAITING, ACTION_RESTART,
+     "another socket before the commit, or a frame was lost: the turn goes on from what was heard"},
     {TURN_COMMITTING, EVENT_WORDING, TURN_COMMITTING, ACTION_DEGRADE,
      "the tenant's wording is known: the degraded reply is committed"},
     {TURN_COMMITTING, EVENT_DB_AWAY, TURN_COMMITTING, ACTION_BACK_OFF,

@@ -18,7 +18,6 @@
 #include "voice_end.h"
 #include "voice_rules.h"
 #include "voice_step.h"
-#include "voice_stream.h"
 #include "voice_words.h"
 
 #include <stdio.h>
@@ -32,31 +31,7 @@
 #define CHARS_PER_S  15   /* that a voice speaks, about */
 #define GONE_MS      1000 /* from the death of an ingress to the next socket, at least */
 
-/* ---- frames ---- */
-
-static void send_frame(struct voice *voice, struct voice_frame frame)
-{
-    const struct session *session = voice->session;
-    if (voice->step > 0) {
-        if (frame.kind == VOICE_FRAME_END)
-            voice->handoff = frame.handoff;
-        return;
-    }
-    frame.event.tenant = session->tenant;
-    frame.event.traceparent = "";
-    frame.call_sid = voice->call_sid;
-    frame.turn = session->turn.turn;
-    frame.turn_number = voice->number;
-    frame.epoch = session->turn.epoch;
-    frame.fence = session->turn.fence;
-    frame.seq = voice->seq++;
-    voice->sent_ms = clock_mono_ms();
-    frame.text = frame.text != NULL ? frame.text : "";
-    frame.handoff = frame.handoff != NULL ? frame.handoff : "";
-    frame.lang = frame.lang != NULL ? frame.lang : "";
-    frame.keys = "";
-    voice_stream_send(session->engine, voice->partition, &frame);
-}
+/* ---- words ---- */
 
 static void send_words(struct voice *voice, const char *text, bool aside)
 {
@@ -64,7 +39,8 @@ static void send_words(struct voice *voice, const char *text, bool aside)
     if (voice->sounds_ms < now_ms)
         voice->sounds_ms = now_ms;
     voice->sounds_ms += (int64_t)strlen(text) * 1000 / CHARS_PER_S;
-    send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_TEXT, .text = text, .aside = aside});
+    voice_send_frame(voice,
+                     (struct voice_frame){.kind = VOICE_FRAME_TEXT, .text = text, .aside = aside});
 }
 
 static void say_aside(struct voice *voice, const char *text)
@@ -138,7 +114,8 @@ static void speak_language(struct voice *voice)
     if (lang == NULL || strcmp(lang, voice->lang) == 0)
         return;
     snprintf(voice->lang, sizeof voice->lang, "%s", lang);
-    send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_LANGUAGE, .lang = voice->lang});
+    voice_send_frame(voice,
+                     (struct voice_frame){.kind = VOICE_FRAME_LANGUAGE, .lang = voice->lang});
 }
 
 static void begin_answer(struct voice *voice)
@@ -223,9 +200,9 @@ void voice_asked(struct session *session)
 static void send_end(struct voice *voice, const char *handoff)
 {
     if (handoff != NULL)
-        send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_END, .handoff = handoff});
+        voice_send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_END, .handoff = handoff});
     else if (voice->said.length > 0)
-        send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_TEXT, .last = true});
+        voice_send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_TEXT, .last = true});
 }
 
 const char *voice_concluded(struct session *session, const char *body, bool is_spoken)
@@ -395,6 +372,7 @@ static struct voice *voice_new(struct session *session)
     voice->session = session;
     voice->poll = timer_new(session->engine->loop, on_poll, voice);
     voice->filler = timer_new(session->engine->loop, on_filler, voice);
+    STAILQ_INIT(&voice->unsent);
     strbuf_init(&voice->said, SPEAK_TEXT_MAX);
     strbuf_init(&voice->held, 2 * SPEAK_TEXT_MAX);
     voice->heard = xstrdup("");
@@ -422,14 +400,16 @@ void voice_started(struct session *session)
     snprintf(voice->call_sid, sizeof voice->call_sid, "%s", turn->call_sid);
     voice->partition = turn->stream_partition;
     voice->number = turn->number;
+    voice->sockets = 0;
     voice->step = voice_step_of(turn->events, turn->call_sid);
     keep_heard(voice, turn->heard);
     if (turn->again && strcmp(turn->heard_reason, "interrupt") == 0)
         take_over_cut(session);
+    voice->prompt = voice_prompt_of(turn->events, turn->call_sid);
     voice->asks = turn->again && !voice->is_cut && !session->recompute && voice->step == 0 &&
                   strcmp(turn->heard_reason, "anew") != 0;
     if (voice->asks)
-        send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_OPEN});
+        voice_send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_OPEN});
 }
 
 void voice_stop(struct session *session)
@@ -437,6 +417,7 @@ void voice_stop(struct session *session)
     struct voice *voice = session->voice;
     if (voice == NULL)
         return;
+    STAILQ_INIT(&voice->unsent);
     timer_stop(voice->poll);
     timer_stop(voice->filler);
     speak_free(&voice->speak);
@@ -444,9 +425,9 @@ void voice_stop(struct session *session)
     strbuf_clear(&voice->held);
     free(voice->skip);
     voice->skip = NULL;
-    voice->seq = 0;
+    voice->seq = voice->in_flight = 0;
     voice->asks = voice->is_asking = voice->is_cut = voice->is_over = false;
-    voice->is_moved = voice->is_withheld = voice->gap = voice->broke_off = false;
+    voice->is_moved = voice->is_lost = voice->is_withheld = voice->gap = voice->broke_off = false;
     voice->bridged = 0;
     voice->handoff = NULL;
 }
@@ -519,6 +500,19 @@ void voice_heard(struct sessions *sessions, const struct uuid *session,
     }
 }
 
+bool voice_is_stopped(struct sessions *sessions, const struct uuid *session, int64_t epoch)
+{
+    const struct voice *voice = voice_of(sessions, session);
+    return voice != NULL && voice->session->turn.epoch <= epoch;
+}
+
+/* Its last word has left, and the commit is on its way: the row tells how it goes on. A commit that
+ * comes behind the new socket is refused. */
+static bool is_told(const struct voice *voice)
+{
+    return voice->is_over && !voice_waits(voice->session);
+}
+
 /* How much of what was said has sounded at that time, back to the end of a word. */
 static size_t sounded(const struct voice *voice, int64_t at_ms)
 {
@@ -538,7 +532,7 @@ bool voice_reckon(struct sessions *sessions, const struct uuid *session, struct 
                   struct voice_spoken *out)
 {
     struct voice *voice = voice_of(sessions, session);
-    if (voice == NULL || voice->is_cut || voice->is_over || voice->said.length == 0)
+    if (voice == NULL || voice->is_cut || is_told(voice) || voice->said.length == 0)
         return false;
     const struct turn_started *turn = &voice->session->turn;
     *out = (struct voice_spoken){
@@ -557,6 +551,11 @@ static bool is_at_work(const struct session *session)
            session->state == TURN_STORING || session->state == TURN_ACTING;
 }
 
+int64_t voice_sockets(const struct session *session)
+{
+    return session->voice != NULL ? session->voice->sockets : 0;
+}
+
 /* A caller who had no word yet of the turn at work has waited since before his socket broke, and
  * the clock of his new ingress begins anew. */
 void voice_moved(struct sessions *sessions, const struct uuid *session, int partition)
@@ -566,7 +565,9 @@ void voice_moved(struct sessions *sessions, const struct uuid *session, int part
         return;
     voice->partition = partition;
     voice->lang[0] = '\0';
-    voice->is_moved = voice->seq > 0 && !voice->is_over;
+    voice->is_moved = voice->seq > 0 && !is_told(voice);
+    if (voice->seq == 0)
+        voice->sockets++;
     if (voice->is_moved)
         session_apply(voice->session, EVENT_REDIAL);
     else if (voice->seq == 0 && is_at_work(voice->session))

@@ -17,6 +17,22 @@ struct voice_spoken;
  * and session->recompute still says whether this engine began the turn anew. */
 void voice_started(struct session *session);
 
+/* The start is committed: the frames that waited for that leave. */
+void voice_start_stands(struct session *session);
+
+/* True while a broker may yet take a frame of the turn: an engine that died with it, behind the
+ * commit, would leave words that nobody says. Each frame is taken or lost within
+ * VOICE_FRAME_LATE_MS. */
+bool voice_waits(const struct session *session);
+
+/* It is known what became of a frame of the session's turn under that fence. The last one of a turn
+ * that is all said lets its commit go. `sessions` may be NULL: none is there any more. */
+void voice_landed(struct sessions *sessions, const struct uuid *id, int64_t fence, bool is_lost);
+
+/* True, once a turn, when a frame of a model's answer that is all said was lost and there is time
+ * to go on from what was heard. */
+bool voice_repeats(struct session *session);
+
 /* The turn in memory ends, however; and the session goes. */
 void voice_stop(struct session *session);
 void voice_free(struct session *session);
@@ -74,11 +90,18 @@ struct voice_spoken;
 void voice_heard(struct sessions *sessions, const struct uuid *session,
                  const struct voice_spoken *spoken, const char *reason, const char *text);
 
+/* Whether the turn at work here is one that somebody took over: of the epoch in which the last turn
+ * spoke that its ingress has heard of, or an older one. What began behind the hand-back is not. */
+bool voice_is_stopped(struct sessions *sessions, const struct uuid *session, int64_t epoch);
+
 /* What has sounded of the turn that is being spoken here, judged by the time, for an ingress that
  * is gone: *out as it would have told it at the end of its socket, texts in the arena. False when
  * nothing of a turn has left as frames, or the ingress has had the last word of it. */
 bool voice_reckon(struct sessions *sessions, const struct uuid *session, struct arena *arena,
                   struct voice_spoken *out);
+
+/* How many sockets came since the turn's start that it goes on over without a new one. */
+int64_t voice_sockets(const struct session *session);
 
 /* The call has another socket, whose ingress reads that partition. */
 void voice_moved(struct sessions *sessions, const struct uuid *session, int partition);

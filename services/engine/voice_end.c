@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#define BRIEFING_MAX 1024
+#define BRIEFING_MAX 2400 /* a name of 100 characters, a summary of 400, our own words */
 
 /* The last call of that tool which went well, in rounds from `claimed` on; NULL: none. */
 static const struct rounds_call *done_by(const struct session *session, const struct tool *tool,
@@ -52,7 +52,8 @@ static const struct phone_person *person_of(const struct assistant *assistant,
     return person;
 }
 
-/* What the person hears before he takes the call. */
+/* What the person hears before he takes the call. The summary stands last: ingress cuts off what a
+ * URL has no room for. */
 static const char *briefing_of(struct session *session, const struct assistant *assistant,
                                const struct rounds_call *call)
 {
@@ -64,10 +65,10 @@ static const char *briefing_of(struct session *session, const struct assistant *
     const char *place = strstr(words->call_for, "%s");
     strbuf_printf(&text, "%.*s%s%s ", (int)(place - words->call_for), words->call_for,
                   assistant->profile.business, place + 2);
-    if (json_parse(call->arguments, strlen(call->arguments), &arguments, NULL) == 0)
-        strbuf_printf(&text, "%s ", json_member_text(arguments, "summary"));
-    json_free(&arguments);
     strbuf_add_text(&text, words->press);
+    if (json_parse(call->arguments, strlen(call->arguments), &arguments, NULL) == 0)
+        strbuf_printf(&text, " %s", json_member_text(arguments, "summary"));
+    json_free(&arguments);
     const char *briefing = arena_strndup(session->arena, text.data, text.length);
     strbuf_fini(&text);
     return briefing;

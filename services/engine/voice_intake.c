@@ -2,20 +2,20 @@
  * caller says is claimed as a text is, and its turn starts in the same unit. How far a turn was
  * heard, and the end of a call, are units of their own between the claims, since they change what
  * the next one finds. What happened to a call otherwise is a note in its conversation. */
-#include "contract/voice.h"
+#include "voice_record.h"
 
+#include "answering.h"
 #include "base/mem.h"
 #include "base/stop.h"
-#include "base/strbuf.h"
 #include "counters.h"
-#include "crypto/crypto.h"
-#include "intake_inside.h"
 #include "service/log.h"
 #include "session.h"
 #include "store/transfer.h"
 #include "store/turn.h"
 #include "store/voice.h"
 #include "voice.h"
+#include "voice_answered.h"
+#include "voice_message.h"
 #include "voice_resume.h"
 #include "voice_step.h"
 
@@ -25,28 +25,7 @@
 /* What a caller said so long ago is not answered any more: he has heard something else since. */
 #define LATE_MS 600000
 
-/* A record, by its place in the batch. */
-struct item {
-    enum item_kind {
-        ITEM_NOTE,
-        ITEM_PROMPT,
-        ITEM_RESUMED, /* the call has another socket */
-        ITEM_WAIT,    /* webhook mode: a request waits for the answer to a step */
-        ITEM_TASK,
-        ITEM_FOUND, /* the call's end, which only the provider has told */
-        ITEM_DIALLED,
-        ITEM_HEARD,
-        ITEM_ENDED
-    } kind;
-    const char *call_sid;
-    int partition;
-    int64_t step, wait;         /* webhook mode: of the request that told it; else 0 */
-    const char *reason;         /* of what was heard; what became of a transfer */
-    struct uuid dial;           /* that transfer's id */
-    struct voice_spoken spoken; /* no turn: nothing is told of one */
-    const char *account_sid;    /* of a recording */
-    int64_t duration_s;
-};
+#define AHEAD_MAX 8 /* turns of a unit for which more is asked beside it */
 
 /* The slice that is in flight. */
 struct slice {
@@ -55,190 +34,31 @@ struct slice {
     size_t place_count;         /* so many */
     struct voice_step *steps;   /* of those in webhook mode */
     size_t step_count;
-    struct turn_start *starts; /* of calls whose turn starts with their claim */
+    struct turn_start *starts;       /* of calls whose turn starts with their claim */
+    const struct inbox_event **said; /* by which */
     uint64_t *tickets;
     size_t count, start_count;
     int start_statement, answers_statement; /* of the unit */
 };
 
-static struct item *item_of(const struct intake *intake, const struct inbox_event *event)
+static struct voice_record *record_of(const struct intake *intake, const struct inbox_event *event)
 {
-    struct item *items = intake->batch;
-    return &items[event->place];
+    struct voice_record *records = intake->batch;
+    return &records[event->place];
 }
 
 /* ---- records ---- */
 
-static void hash_text(const char *from, const char *to, const char *text, uint8_t out[32])
-{
-    struct strbuf all;
-    strbuf_init(&all, 64 * 1024);
-    strbuf_printf(&all, "%s\n%s\n%s", from, to, text);
-    crypto_sha256(all.data, all.length, out);
-    strbuf_fini(&all);
-}
-
-/* `body` is "" where nothing is said. */
-static struct inbox_event event_of(struct intake *intake, const struct event *event,
-                                   const struct voice_call *call, const char *body)
-{
-    const char *tenant = event->tenant, *address = voice_contact(call);
-    struct inbox_event out = {
-        .tenant = tenant,
-        .channel = "voice",
-        .provider_id = event->id,
-        .sender = call->to,
-        .address = address,
-        .body = body,
-        .event_time_ms = event->time_ms,
-        .consent = INBOX_NOTE,
-        .traceparent = event->traceparent,
-        .session =
-            intake_ident(intake, (const char *[]){"session", tenant, "voice", call->call_sid}, 4),
-        .contact = intake_ident(intake, (const char *[]){"contact", tenant, "phone", address}, 4),
-        .message = intake_ident(intake, (const char *[]){"message", tenant, "voice", event->id}, 4),
-        .address_hash =
-            intake_ident(intake, (const char *[]){"address", tenant, "phone", address}, 4),
-        .conversation = uuid_new(),
-    };
-    hash_text(address, call->to, body, out.content_hash);
-    return out;
-}
-
-static struct item item_from(enum item_kind kind, const struct voice_call *call)
-{
-    return (struct item){
-        .kind = kind, .call_sid = call->call_sid, .partition = call->stream_partition};
-}
-
-static int read_setup(struct intake *intake, const struct bus_record *record, struct item *item,
-                      struct inbox_event *event, struct err *err)
-{
-    struct voice_setup setup;
-    if (voice_setup_decode(intake->arena, record, &setup, err) != 0)
-        return -1;
-    *item = item_from(!setup.resumed    ? ITEM_NOTE
-                      : setup.step == 0 ? ITEM_RESUMED
-                                        : ITEM_WAIT,
-                      &setup.call);
-    item->reason = "close";
-    item->spoken = setup.spoken;
-    item->step = setup.step;
-    item->wait = setup.wait;
-    *event = event_of(intake, &setup.event, &setup.call, "");
-    return 0;
-}
-
-static int read_prompt(struct intake *intake, const struct bus_record *record, struct item *item,
-                       struct inbox_event *event, struct err *err)
-{
-    struct voice_prompt prompt;
-    if (voice_prompt_decode(intake->arena, record, &prompt, err) != 0)
-        return -1;
-    *item = item_from(ITEM_PROMPT, &prompt.call);
-    item->step = prompt.call.relay_session[0] == '\0' ? prompt.number : 0;
-    *event = event_of(intake, &prompt.event, &prompt.call,
-                      prompt.keys[0] == '\0'
-                          ? prompt.text
-                          : arena_printf(intake->arena, "[keys pressed: %s]", prompt.keys));
-    event->consent = INBOX_NO_WORD;
-    return 0;
-}
-
-static int read_heard(struct intake *intake, const struct bus_record *record, struct item *item,
-                      struct inbox_event *event, struct err *err)
-{
-    static const char *const words[] = {
-        [VOICE_LAST] = "last",        [VOICE_INTERRUPT] = "interrupt", [VOICE_STALL] = "stall",
-        [VOICE_OPEN] = "open",        [VOICE_CLOSE] = "close",         [VOICE_STOP] = "stop",
-        [VOICE_FALLBACK] = "fallback"};
-    struct voice_heard heard;
-    if (voice_heard_decode(intake->arena, record, &heard, err) != 0)
-        return -1;
-    *item = item_from(ITEM_HEARD, &heard.call);
-    item->reason = words[heard.reason];
-    item->spoken = heard.spoken;
-    *event = event_of(intake, &heard.event, &heard.call, "");
-    return 0;
-}
-
-static int read_ended(struct intake *intake, const struct bus_record *record, struct item *item,
-                      struct inbox_event *event, struct err *err)
-{
-    struct voice_ended ended;
-    if (voice_ended_decode(intake->arena, record, &ended, err) != 0)
-        return -1;
-    *item = item_from(ended.found ? ITEM_FOUND : ITEM_ENDED, &ended.call);
-    item->reason = "close";
-    item->spoken = ended.spoken;
-    *event = event_of(intake, &ended.event, &ended.call, "");
-    return 0;
-}
-
-static int read_dialled(struct intake *intake, const struct bus_record *record, struct item *item,
-                        struct inbox_event *event, struct err *err)
-{
-    static const char *const words[] = {
-        [VOICE_ACCEPTED] = "a person took the call", [VOICE_REFUSED] = "the person declined",
-        [VOICE_DIAL_NO_ANSWER] = "nobody answered",  [VOICE_DIAL_BUSY] = "the line was busy",
-        [VOICE_DIAL_FAILED] = "it failed",           [VOICE_DIAL_HUNG_UP] = "the caller hung up"};
-    static const char *const outcomes[] = {
-        [VOICE_ACCEPTED] = "accepted",        [VOICE_REFUSED] = "refused",
-        [VOICE_DIAL_NO_ANSWER] = "no_answer", [VOICE_DIAL_BUSY] = "busy",
-        [VOICE_DIAL_FAILED] = "failed",       [VOICE_DIAL_HUNG_UP] = "hung_up"};
-    struct voice_dialled dialled;
-    if (voice_dialled_decode(intake->arena, record, &dialled, err) != 0)
-        return -1;
-    *item = item_from(ITEM_DIALLED, &dialled.call);
-    item->dial = dialled.dial;
-    item->reason = outcomes[dialled.outcome];
-    *event = event_of(intake, &dialled.event, &dialled.call,
-                      arena_printf(intake->arena, "Transfer of the call: %s (%lld s).",
-                                   words[dialled.outcome], (long long)dialled.duration_s));
-    return 0;
-}
-
-static int read_recorded(struct intake *intake, const struct bus_record *record, struct item *item,
-                         struct inbox_event *event, struct err *err)
-{
-    struct voice_recorded recorded;
-    if (voice_recorded_decode(intake->arena, record, &recorded, err) != 0)
-        return -1;
-    *item = item_from(ITEM_TASK, &recorded.call);
-    item->account_sid = recorded.call.account_sid;
-    item->duration_s = recorded.duration_s;
-    *event = event_of(intake, &recorded.event, &recorded.call,
-                      arena_printf(intake->arena, "The caller left a spoken message (%lld s).",
-                                   (long long)recorded.duration_s));
-    return 0;
-}
-
-static int read_record(struct intake *intake, const struct bus_record *record, struct item *item,
-                       struct inbox_event *event, struct err *err)
-{
-    static const struct {
-        const char *type;
-        int (*read)(struct intake *intake, const struct bus_record *record, struct item *item,
-                    struct inbox_event *event, struct err *err);
-    } types[] = {{EVENT_VOICE_SETUP, read_setup},     {EVENT_VOICE_PROMPT, read_prompt},
-                 {EVENT_VOICE_HEARD, read_heard},     {EVENT_VOICE_ENDED, read_ended},
-                 {EVENT_VOICE_DIALLED, read_dialled}, {EVENT_VOICE_RECORDED, read_recorded}};
-    const char *type = bus_header_text(record, intake->arena, "ce_type");
-    for (size_t i = 0; type != NULL && i < sizeof types / sizeof types[0]; i++)
-        if (strcmp(type, types[i].type) == 0)
-            return types[i].read(intake, record, item, event, err);
-    return err_set(err, ERR_PERMANENT, "event.type", "no event of a call that is known here");
-}
-
 static void decode(struct intake *intake)
 {
     struct map *seen = map_new();
-    struct item *items = arena_alloc(intake->arena, (intake->record_count + 1) * sizeof *items);
-    intake->batch = items;
+    struct voice_record *records =
+        arena_alloc(intake->arena, (intake->record_count + 1) * sizeof *records);
+    intake->batch = records;
     for (size_t i = 0; i < intake->record_count; i++) {
         struct inbox_event event;
         struct err err;
-        if (read_record(intake, &intake->records[i], &items[i], &event, &err) == 0)
+        if (voice_record_read(intake, &intake->records[i], &records[i], &event, &err) == 0)
             intake_add(intake, seen, &event, i);
         else
             intake_dead_letter(intake, i, err.code);
@@ -250,7 +70,7 @@ static void decode(struct intake *intake)
 
 static bool is_claim(const struct intake *intake, size_t event)
 {
-    return item_of(intake, &intake->events[event])->kind <= ITEM_PROMPT;
+    return record_of(intake, &intake->events[event])->kind <= ITEM_PROMPT;
 }
 
 static size_t count(const struct intake *intake)
@@ -267,17 +87,19 @@ static void begin_turns(struct intake *intake, struct slice *slice)
     for (size_t i = 0; i < slice->count; i++) {
         const struct inbox_event *event = &slice->events[i];
         uint64_t ticket;
-        if (item_of(intake, event)->kind != ITEM_PROMPT ||
+        if (record_of(intake, event)->kind != ITEM_PROMPT ||
             !sessions_begin_call(intake->engine->sessions, event->tenant, &event->session, &ticket))
             continue;
         slice->tickets[slice->start_count] = ticket;
+        slice->said[slice->start_count] = event;
         slice->starts[slice->start_count++] = (struct turn_start){
             .tenant = event->tenant, .session = event->session, .turn = uuid_new()};
     }
 }
 
 /* In the order of arrival: the newest place counts. */
-static void add_place(struct slice *slice, const struct inbox_event *event, const struct item *item)
+static void add_place(struct slice *slice, const struct inbox_event *event,
+                      const struct voice_record *item)
 {
     const struct voice_place place = {.tenant = event->tenant,
                                       .session = event->session,
@@ -305,13 +127,14 @@ static struct slice *make_slice(struct intake *intake)
                             .places = arena_alloc(arena, n * sizeof *slice->places),
                             .steps = arena_alloc(arena, n * sizeof *slice->steps),
                             .starts = arena_alloc(arena, n * sizeof *slice->starts),
+                            .said = arena_alloc(arena, n * sizeof *slice->said),
                             .tickets = arena_alloc(arena, n * sizeof *slice->tickets),
                             .count = n};
     memcpy(slice->events, &intake->events[intake->first], n * sizeof *slice->events);
     qsort(slice->events, n, sizeof *slice->events, intake_by_identity);
     for (size_t i = 0; i < n; i++)
         add_place(slice, &intake->events[intake->first + i],
-                  item_of(intake, &intake->events[intake->first + i]));
+                  record_of(intake, &intake->events[intake->first + i]));
     return slice;
 }
 
@@ -349,7 +172,7 @@ static void fill_answers(struct intake *intake, struct pg_unit *unit)
 static void fill_word(struct intake *intake, struct pg_unit *unit, const char *worker)
 {
     const struct inbox_event *event = &intake->events[intake->first];
-    const struct item *item = item_of(intake, event);
+    const struct voice_record *item = record_of(intake, event);
     const struct voice_word word = {.tenant = event->tenant,
                                     .session = event->session,
                                     .turn = item->spoken.turn,
@@ -365,7 +188,7 @@ static void fill_return(struct intake *intake, struct pg_unit *unit)
 {
     struct arena *arena = intake->claim_arena;
     const struct inbox_event *event = &intake->events[intake->first];
-    const struct item *item = item_of(intake, event);
+    const struct voice_record *item = record_of(intake, event);
     const char *prompt =
         item->step > 0 ? arena_printf(arena, "%s:%lld", item->call_sid, (long long)item->step) : "";
     transfer_add_return(unit, arena,
@@ -380,7 +203,7 @@ static void fill_return(struct intake *intake, struct pg_unit *unit)
 static void fill_resume(struct intake *intake, struct pg_unit *unit, const char *worker)
 {
     const struct inbox_event *event = &intake->events[intake->first];
-    struct item *item = item_of(intake, event);
+    struct voice_record *item = record_of(intake, event);
     const bool is_told = !uuid_is_nil(&item->spoken.turn);
     if (is_told ||
         voice_reckon(intake->engine->sessions, &event->session, intake->claim_arena, &item->spoken))
@@ -406,35 +229,42 @@ static void fill_end(struct pg_unit *unit, struct arena *arena, const struct inb
 static void fill_dialled(struct intake *intake, struct pg_unit *unit)
 {
     const struct inbox_event *event = &intake->events[intake->first];
-    const struct item *item = item_of(intake, event);
+    const struct voice_record *item = record_of(intake, event);
     transfer_add_outcome(unit, intake->claim_arena,
                          &(struct transfer_outcome){
                              .tenant = event->tenant, .id = item->dial, .outcome = item->reason});
 }
 
-/* A recording, whose id is its record's; or a call of which only the provider knows. Who withheld
- * his number cannot be called back. */
+/* What the caller left is a task, whose id is made of its recording's, by whichever event; a call
+ * of which only the provider knows is one as well. */
 static void fill_task(struct intake *intake, struct pg_unit *unit)
 {
-    struct arena *arena = intake->claim_arena;
     const struct inbox_event *event = &intake->events[intake->first];
-    const struct item *item = item_of(intake, event);
-    const bool has_number = strcmp(event->address, item->call_sid) != 0;
-    struct voice_task task = {.tenant = event->tenant,
-                              .session = event->session,
-                              .id = event->message,
-                              .summary = event->body,
-                              .call_back = has_number ? event->address : NULL,
-                              .recording_sid = event->provider_id,
-                              .account_sid = item->account_sid,
-                              .duration_s = item->duration_s};
-    if (item->kind == ITEM_TASK) {
-        voice_add_task(unit, arena, &task);
-        return;
+    struct voice_record *item = record_of(intake, event);
+    const char *sid = item->message.recording_sid;
+    item->message.call_sid = item->call_sid;
+    item->message.task = event->message;
+    if (item->kind == ITEM_TRANSCRIPT)
+        item->message.task =
+            intake_ident(intake, (const char *[]){"message", event->tenant, "voice", sid}, 4);
+    if (item->kind == ITEM_FOUND)
+        fill_end(unit, intake->claim_arena, event);
+    voice_message_add(unit, intake->claim_arena, event, &item->message);
+}
+
+/* The start is judged, and the unit is all but committed: the model may be asked, nothing may be
+ * said. A turn that somebody else began asks first what was said, so it waits. */
+static void judged(void *arg, const struct pg_answer *answer)
+{
+    struct intake *intake = arg;
+    const struct slice *slice = intake->slice;
+    struct turn_started started;
+    for (int row = 0; turn_read_started_at(answer, slice->start_statement, row, &started); row++) {
+        if (started.index >= slice->start_count || started.kind != TURN_START_RUN || started.again)
+            continue;
+        sessions_call_judged(intake->engine->sessions, &slice->starts[started.index].session,
+                             slice->tickets[started.index], &started);
     }
-    task.summary = "Somebody called while the desk could hear nothing, and left no message.";
-    fill_end(unit, arena, event);
-    voice_add_missed(unit, arena, &task);
 }
 
 static void fill(struct intake *intake, struct pg_unit *unit)
@@ -442,14 +272,16 @@ static void fill(struct intake *intake, struct pg_unit *unit)
     struct arena *arena = intake->claim_arena;
     const char *worker = arena_strdup(arena, worker_id(intake->engine->worker));
     const struct inbox_event *event = &intake->events[intake->first];
-    const enum item_kind kind = item_of(intake, event)->kind;
+    const enum item_kind kind = record_of(intake, event)->kind;
     intake->slice = NULL;
-    if (kind == ITEM_HEARD || kind == ITEM_ENDED) {
+    if (kind == ITEM_ANSWERED)
+        call_answer_add(unit, arena, &record_of(intake, event)->answered);
+    else if (kind >= ITEM_HEARD)
         fill_word(intake, unit, worker);
-        if (kind == ITEM_ENDED)
-            fill_end(unit, arena, event);
+    if (kind == ITEM_ENDED)
+        fill_end(unit, arena, event);
+    if (kind >= ITEM_HEARD)
         return;
-    }
     intake->slice = make_slice(intake);
     fill_claims(intake, unit, worker);
     if (kind == ITEM_RESUMED)
@@ -458,9 +290,36 @@ static void fill(struct intake *intake, struct pg_unit *unit)
         fill_return(intake, unit);
     if (kind == ITEM_DIALLED)
         fill_dialled(intake, unit);
-    if (kind == ITEM_TASK || kind == ITEM_FOUND)
+    if (kind == ITEM_TASK || kind == ITEM_TRANSCRIPT || kind == ITEM_FOUND)
         fill_task(intake, unit);
     fill_answers(intake, unit);
+    const struct slice *slice = intake->slice;
+    if (intake->failures == 0 && slice->start_count > 0 &&
+        slice->start_statement == unit->count - 1)
+        unit->early = judged; /* not again where its commit fails: a model is paid for each time */
+}
+
+/* What is known of the numbers that were called. A unit that is tried singly has failed once. */
+static void sent(struct intake *intake)
+{
+    const struct slice *slice = intake->slice;
+    struct briefing_guess guesses[AHEAD_MAX];
+    size_t count = 0;
+    if (slice == NULL || intake->singly)
+        return;
+    for (size_t i = 0; i < slice->start_count && count < AHEAD_MAX; i++) {
+        const struct inbox_event *said = slice->said[i];
+        const struct answering_version *known =
+            answering_look(intake->engine->answering, said->tenant, said->sender);
+        if (known != NULL)
+            guesses[count++] = (struct briefing_guess){.session = said->session,
+                                                       .contact = said->contact,
+                                                       .words = said->body,
+                                                       .assistant = known->assistant,
+                                                       .version = known->version,
+                                                       .has_knowledge = known->has_knowledge};
+    }
+    briefing_ask_ahead(intake->engine->sessions, guesses, count);
 }
 
 /* ---- its answer ---- */
@@ -474,7 +333,10 @@ static void report_turns(struct intake *intake, const struct pg_answer *answer)
     for (int row = 0; turn_read_started_at(answer, slice->start_statement, row, &started); row++) {
         if (started.index >= slice->start_count)
             continue;
+        const struct inbox_event *said = slice->said[started.index];
         found[started.index] = true;
+        if (started.kind == TURN_START_RUN)
+            answering_note(intake->engine->answering, said->tenant, said->sender, &started);
         sessions_call_begun(sessions, &slice->starts[started.index].session,
                             slice->tickets[started.index], &started);
     }
@@ -508,7 +370,7 @@ static void report_claims(struct intake *intake, const struct pg_answer *answer)
         if (claimed.index >= slice->count)
             continue;
         const struct inbox_event *event = &slice->events[claimed.index];
-        const struct item *item = item_of(intake, event);
+        const struct voice_record *item = record_of(intake, event);
         found[claimed.index] = true;
         metric_add(claimed.fresh ? counters.voice_claimed : counters.voice_duplicates, 1);
         STOP_POINT("engine.claimed", event->provider_id);
@@ -529,7 +391,7 @@ static void report_claims(struct intake *intake, const struct pg_answer *answer)
     report_turns(intake, answer);
     report_steps(intake, answer);
     struct voice_resumed resumed;
-    if (item_of(intake, &slice->events[0])->kind == ITEM_RESUMED &&
+    if (record_of(intake, &slice->events[0])->kind == ITEM_RESUMED &&
         voice_read_resumed(answer, answer->count - 1, &resumed))
         voice_resume(intake->engine, slice->events[0].tenant, &resumed);
 }
@@ -537,14 +399,15 @@ static void report_claims(struct intake *intake, const struct pg_answer *answer)
 static void report_word(struct intake *intake, const struct pg_answer *answer)
 {
     const struct inbox_event *event = &intake->events[intake->first];
-    const struct item *item = item_of(intake, event);
+    const struct voice_record *item = record_of(intake, event);
     struct sessions *sessions = intake->engine->sessions;
     struct voice_told told;
     voice_read_told(answer, 0, &told);
     log_debug("voice.heard", LOG_TEXT("reason", item->reason), LOG_INT("fence", item->spoken.fence),
               LOG_INT("seq", item->spoken.seq), LOG_INT("told", told.kind));
     if (item->kind == ITEM_ENDED || told.kind == VOICE_TOLD_ANEW ||
-        strcmp(item->reason, "stop") == 0)
+        (strcmp(item->reason, "stop") == 0 &&
+         voice_is_stopped(sessions, &event->session, item->spoken.epoch)))
         sessions_forget(sessions, &event->session);
     if (item->kind == ITEM_ENDED)
         return;
@@ -560,8 +423,12 @@ static void report_word(struct intake *intake, const struct pg_answer *answer)
 
 static void report(struct intake *intake, const struct pg_answer *answer)
 {
+    const struct voice_record *record = record_of(intake, &intake->events[intake->first]);
     if (intake->slice != NULL)
         report_claims(intake, answer);
+    else if (record->kind == ITEM_ANSWERED)
+        voice_answered_tell(intake->engine, &record->answered, record->call_sid, record->partition,
+                            answer);
     else
         report_word(intake, answer);
 }
@@ -579,5 +446,6 @@ const struct intake_lane intake_voice = {.topic = TOPIC_INBOUND_VOICE,
                                          .decode = decode,
                                          .count = count,
                                          .fill = fill,
+                                         .sent = sent,
                                          .report = report,
                                          .undo = undo};

@@ -9,22 +9,47 @@
 
 #include <string.h>
 
-int64_t voice_step_of(const char *events, const char *call_sid)
+/* Of `<call_sid>:<number>`, or of `<call_sid>:<relay_session>:<number>`; 0: the id is another's. */
+static int64_t number_of(const char *id, const char *call_sid, bool in_session)
+{
+    const size_t length = strlen(call_sid);
+    int64_t number = 0;
+    if (strncmp(id, call_sid, length) != 0 || id[length] != ':')
+        return 0;
+    const char *behind = id + length + 1, *colon = strchr(behind, ':');
+    if ((colon != NULL) != in_session)
+        return 0;
+    behind = in_session ? colon + 1 : behind;
+    return text_parse_int(behind, 1, in_session ? VOICE_NUMBER_MAX : VOICE_STEP_MAX, &number)
+               ? number
+               : 0;
+}
+
+static int64_t newest_of(const char *events, const char *call_sid, bool in_session)
 {
     struct arena *arena = arena_new();
-    const size_t length = strlen(call_sid);
     const char **ids;
     size_t count = 0;
-    int64_t step, newest = 0;
+    int64_t newest = 0;
     struct err err;
     if (pg_array_decode(arena, events, &ids, &count, &err) != 0)
         count = 0;
-    for (size_t i = 0; i < count; i++)
-        if (strncmp(ids[i], call_sid, length) == 0 && ids[i][length] == ':' &&
-            text_parse_int(ids[i] + length + 1, 1, VOICE_STEP_MAX, &step) && step > newest)
-            newest = step;
+    for (size_t i = 0; i < count; i++) {
+        const int64_t number = number_of(ids[i], call_sid, in_session);
+        newest = number > newest ? number : newest;
+    }
     arena_free(&arena);
     return newest;
+}
+
+int64_t voice_step_of(const char *events, const char *call_sid)
+{
+    return newest_of(events, call_sid, false);
+}
+
+int64_t voice_prompt_of(const char *events, const char *call_sid)
+{
+    return newest_of(events, call_sid, true);
 }
 
 void voice_step_answer(struct engine *engine, const struct voice_step *step,

@@ -1,5 +1,5 @@
-/* Calls in webhook mode: which step a turn answers, and the frame that carries the answer
- * (docs/VOICE.md, webhook mode). Loop thread. */
+/* What of a call a turn answers: its prompt, or in webhook mode the step, and the frame that
+ * carries the answer to a step (docs/VOICE.md, webhook mode). Loop thread. */
 #ifndef DESK_ENGINE_VOICE_STEP_H
 #define DESK_ENGINE_VOICE_STEP_H
 
@@ -11,6 +11,10 @@
 /* The newest step among the events (text[] literal of provider ids) of that call; 0: none of them
  * is one, the call is in streaming mode. */
 int64_t voice_step_of(const char *events, const char *call_sid);
+
+/* The highest number of a prompt of streaming mode among them, whichever relay session it is of; 0:
+ * there is none. */
+int64_t voice_prompt_of(const char *events, const char *call_sid);
 
 /* Sends what the step was answered to the ingress of that request. */
 void voice_step_answer(struct engine *engine, const struct voice_step *step,

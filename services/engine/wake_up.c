@@ -23,6 +23,7 @@ void wake_up_send(struct engine *engine, const struct wake_up *wake_up)
         .delivery = wake_up->delivery,
         .session = wake_up->session,
         .by_mail = wake_up->by_mail,
+        .by_call = wake_up->by_call,
     };
     delivery_requested_encode(arena, engine->shared->settings.kafka.topic_prefix, &event, &record);
     if (bus_produce(engine->producer, &record, NULL, NULL, &err) != 0)

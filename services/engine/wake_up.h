@@ -9,7 +9,7 @@ struct wake_up {
     const char *tenant;
     struct uuid session, delivery;
     const char *traceparent; /* NULL: none */
-    bool by_mail;
+    bool by_mail, by_call;
 };
 
 /* Publishes it; one that is lost is found by its row. Loop thread. */

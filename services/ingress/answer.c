@@ -155,7 +155,9 @@ void answer_relay(const struct answer *answer, bool resumed, int failures)
         .action =
             answer_url(answer->webhook, "relay-ended", answer->channel->tenant, failures, NULL),
         .url = relay_url(answer, resumed),
-        .welcome_greeting = resumed ? NULL : words_greeting(arena, voice),
+        .welcome_greeting = resumed                    ? NULL
+                            : answer->greeting != NULL ? answer->greeting
+                                                       : words_greeting(arena, voice),
         .welcome_greeting_interruptible = interruptible[voice->interruptible],
         .language = first.code,
         .tts_provider = first.tts_provider,
@@ -180,22 +182,35 @@ void answer_relay(const struct answer *answer, bool resumed, int failures)
 
 /* ---- a message ---- */
 
+/* Twilio understands US English only. */
+static bool is_written_down(const struct directory_voice *voice)
+{
+    return voice->transcribe && strcasecmp(voice->language.code, "en-US") == 0;
+}
+
 /* Record's action goes on when something was said, the words behind it when nothing was. */
 void answer_message(const struct answer *answer, enum voice_record_why why, const char *words)
 {
     struct webhook *webhook = answer->webhook;
     const struct channel *channel = answer->channel;
-    const char *const numbers[] = {"from", answer->person, "to", channel->address, NULL};
+    const bool written = is_written_down(channel->voice);
+    const char *const numbers[] = {
+        "from", answer->person, "to", channel->address, written ? "transcript" : NULL, "1", NULL};
     struct twiml_voice voice = voice_of(webhook->request->arena, channel);
     struct twiml_record record = {
         .action = answer_url(webhook, "recorded", channel->tenant, (int)why, NULL),
         .timeout_s = MESSAGE_QUIET_S,
         .finish_on_key = "#",
-        .max_length_s = ANSWER_MESSAGE_S,
+        .max_length_s = written ? ANSWER_WRITTEN_S : ANSWER_MESSAGE_S,
         .play_beep = TWIML_YES,
         .recording_status_callback =
             answer_url(webhook, "recording", channel->tenant, (int)why, numbers),
         .recording_status_callback_event = "completed absent"};
+    if (written) {
+        record.transcribe = TWIML_YES;
+        record.transcribe_callback =
+            answer_url(webhook, "transcript", channel->tenant, (int)why, numbers);
+    }
     struct twiml twiml;
     twiml_init(&twiml);
     if (words != NULL)
@@ -268,6 +283,36 @@ void answer_whisper(struct webhook *webhook, const struct channel *channel, cons
     twiml_say(&twiml, &voice, briefing);
     twiml_end_gather(&twiml);
     twiml_hangup(&twiml);
+    answer_finish(webhook, &twiml);
+}
+
+/* ---- a key ---- */
+
+void answer_ask(const struct answer *answer, const char *action, const char *words)
+{
+    struct webhook *webhook = answer->webhook;
+    struct twiml_voice voice = voice_of(webhook->request->arena, answer->channel);
+    struct twiml_gather gather = {
+        .input = "dtmf", .action = action, .num_digits = 1, .timeout_s = WHISPER_S};
+    struct twiml twiml;
+    twiml_init(&twiml);
+    for (int times = 0; times < 2; times++) {
+        twiml_begin_gather(&twiml, &gather);
+        twiml_say(&twiml, &voice, words);
+        twiml_end_gather(&twiml);
+    }
+    twiml_hangup(&twiml);
+    answer_finish(webhook, &twiml);
+}
+
+void answer_wait(const struct answer *answer, const char *url, const char *words)
+{
+    struct webhook *webhook = answer->webhook;
+    struct twiml_voice voice = voice_of(webhook->request->arena, answer->channel);
+    struct twiml twiml;
+    twiml_init(&twiml);
+    twiml_say(&twiml, &voice, words);
+    twiml_redirect(&twiml, url);
     answer_finish(webhook, &twiml);
 }
 

@@ -10,6 +10,7 @@
 
 #define ANSWER_TOKEN_S      60 /* in which Twilio opens the socket */
 #define ANSWER_MESSAGE_S    180
+#define ANSWER_WRITTEN_S    120  /* of a message that Twilio writes down: no longer ones */
 #define ANSWER_BRIEFING_MAX 1200 /* bytes of the briefing in the whisper's URL, percent-encoded */
 
 /* The call that is answered. */
@@ -17,8 +18,9 @@ struct answer {
     struct webhook *webhook;
     const struct channel *channel; /* of our number, with a voice part */
     const char *call_sid;
-    const char *person; /* the other end's number, or ""; it goes into the recording's URL */
-    int step;           /* of webhook mode, that is answered; 0: a call in streaming mode */
+    const char *person;   /* the other end's number, or ""; it goes into the recording's URL */
+    const char *greeting; /* of this call; NULL: the number's own */
+    int step;             /* of webhook mode, that is answered; 0: a call in streaming mode */
 };
 
 /* A relay socket. `resumed`: not the call's first, nobody greets; `failures`: sessions that failed
@@ -41,6 +43,12 @@ void answer_reject(struct webhook *webhook);
 /* What the person who is rung up hears, and is asked for a key. `channel` may be NULL. */
 void answer_whisper(struct webhook *webhook, const struct channel *channel, const char *tenant,
                     const char *briefing);
+
+/* Says the words and asks for one key, twice; `action` gets it. Without one the call ends. */
+void answer_ask(const struct answer *answer, const char *action, const char *words);
+
+/* Says the words and asks that URL again. */
+void answer_wait(const struct answer *answer, const char *url, const char *words);
 
 /* Nothing: the call goes on, or is over anyway. */
 void answer_nothing(struct webhook *webhook);

@@ -160,10 +160,13 @@ static void do_pass_on(struct call *call, const struct call_input *in)
     call->owed = true;
 }
 
+/* The last key was pressed a while ago: since then he hears nothing. */
 static void do_ask(struct call *call, const struct call_input *in)
 {
     do_pass_on(call, in);
     start_clock(call, in);
+    if (in->keys != NULL)
+        call->quiet_ms = call->keys_ms;
 }
 
 static void do_owe(struct call *call, const struct call_input *in)
@@ -277,18 +280,17 @@ static void do_move(struct call *call, const struct call_input *in)
     do_hand_off(call, in);
 }
 
-/* What was not heard by now is not heard any more. Who comes back after `end`, or from the middle
- * of an answer, is owed a word. */
+/* What was not heard by now is not heard any more. Who comes back after `end`, from the middle of
+ * an answer, or of the fallback, is owed a word. */
 static void do_lose(struct call *call, const struct call_input *in)
 {
     struct call_turn *turn = &call->turn;
-    call->owed =
-        call->state != CALL_OVER && (call->owed || call->state == CALL_ASKED ||
-                                     call->state == CALL_LEAVING || call->state == CALL_PARTED);
+    call->owed = call->owed || call->state == CALL_ASKED || call->state == CALL_LEAVING ||
+                 call->state == CALL_OVER || call->state == CALL_PARTED;
     if (call_unsettled(call, in->now_ms)) {
         size_t length = speech_heard(&call->speech, in->now_ms);
         turn->finished = turn->finished && length == call->speech.text.length;
-        call->owed = call->owed || (!turn->finished && call->state != CALL_OVER);
+        call->owed = call->owed || !turn->finished;
         call_tell(call, VOICE_CLOSE, length, in->acts);
         speech_cut(&call->speech, in->now_ms, length);
     }

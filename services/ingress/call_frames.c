@@ -156,8 +156,13 @@ static void begin_turn(struct call *call, const struct voice_frame *frame,
         .id = frame->turn, .number = frame->turn_number, .fence = turn->fence, .missing_ms = -1};
 }
 
-/* A higher fence: its engine has the turn, whatever becomes of the frame. What the caller said
- * before is in its prompt. */
+/* What the caller has said so far is in the turn's prompt. Who does not tell answers all of it. */
+static bool answers_all(const struct call *call, const struct voice_frame *frame)
+{
+    return frame->prompt == 0 || frame->prompt >= call->number;
+}
+
+/* A higher fence: its engine has the turn, whatever becomes of the frame. */
 static enum call_verdict begin_fence(struct call *call, const struct voice_frame *frame,
                                      const struct call_input *in)
 {
@@ -175,7 +180,7 @@ static enum call_verdict begin_fence(struct call *call, const struct voice_frame
     turn->next = 0;
     turn->said_seq = -1;
     turn->shut = is_silent(call);
-    if (!turn->interrupted && !turn->shut)
+    if (!turn->interrupted && !turn->shut && answers_all(call, frame))
         call->owed = false;
     if (turn->shut)
         call_tell(call, call->state == CALL_OVER ? VOICE_FALLBACK : VOICE_CLOSE,

@@ -288,7 +288,8 @@ static struct live *begin(struct calls *calls, const struct calls_socket *socket
         .forwarded_from = setup->forwarded_from,
         .caller_name = arena_strndup(calls->arena, setup->caller_name,
                                      text_utf8_prefix(setup->caller_name, VOICE_NAME_MAX)),
-        .words = words_make(live->arena, live->channel->voice, !outbound, calls->begun++)};
+        .words =
+            words_make(live->arena, live->channel->voice, !socket->token->resumed, calls->begun++)};
     live->call = call_new(&options, clock_mono_ms());
     map_put_text(calls->live, live->sid, live);
     metric_set(counters.calls, (int64_t)map_count(calls->live));
@@ -378,6 +379,12 @@ static const char *encode_news(struct calls *calls, struct news *news, struct bu
     case NEWS_RECORDED:
         voice_recorded_encode(news->arena, prefix, &news->recorded, record);
         return news->recorded.call.call_sid;
+    case NEWS_TRANSCRIBED:
+        voice_transcribed_encode(news->arena, prefix, &news->transcribed, record);
+        return news->transcribed.call.call_sid;
+    case NEWS_ANSWERED:
+        voice_answered_encode(news->arena, prefix, &news->answered, record);
+        return news->answered.call.call_sid;
     case NEWS_SETUP:
         voice_setup_encode(news->arena, prefix, &news->setup, record);
         return news->setup.call.call_sid;
@@ -516,11 +523,6 @@ void calls_drain(struct calls *calls, void (*gone)(void *arg), void *arg)
     map_each(calls->live, drain_one, NULL);
     timer_start(calls->leave_timer, left_ms > 0 ? left_ms : 0, 0);
     timer_start(calls->gone_timer, 0, 0);
-}
-
-size_t calls_count(const struct calls *calls)
-{
-    return map_count(calls->live);
 }
 
 bool calls_are_mute(const struct calls *calls)

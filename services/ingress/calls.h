@@ -58,8 +58,7 @@ void calls_hear(struct calls *calls, struct news *news);
  * when there is none left. */
 void calls_drain(struct calls *calls, void (*gone)(void *arg), void *arg);
 
-/* How many are held; whether Kafka is known to be away. */
-size_t calls_count(const struct calls *calls);
+/* Whether Kafka is known to be away. */
 bool calls_are_mute(const struct calls *calls);
 
 #endif

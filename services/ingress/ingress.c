@@ -44,6 +44,7 @@ struct edge {
 
 #define FLUSH_MAX_MS 1000
 #define TICK_MS      1000
+#define TICK_SOON_MS 100 /* until it is ready */
 
 /* That long texts wait for calls at start: usually both can be answered a second after it. */
 #define CALLS_WAIT_MS 10000
@@ -165,6 +166,7 @@ static void on_tick(void *arg)
     if (edge->lines != NULL)
         lines_count(edge->lines);
     settle(edge, mute);
+    timer_start(edge->tick, edge->settled ? TICK_MS : TICK_SOON_MS, 0);
 }
 
 static void loop_stop_all(void *state)
@@ -204,7 +206,7 @@ static int loop_start(struct service_loop *self, void **state, struct err *err)
         return -1;
     }
     edge->tick = timer_new(loop, on_tick, edge);
-    timer_start(edge->tick, 0, TICK_MS);
+    timer_start(edge->tick, 0, 0);
     ingress.calls = edge->calls;
     news_listen(&ingress, loop);
     *state = edge;

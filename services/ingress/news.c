@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards ingress->loop */
+STAILQ_HEAD(news_list, news);
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards ingress->loop and: */
+static struct news_list under_way = STAILQ_HEAD_INITIALIZER(under_way);
 
 struct news *news_new(struct ingress *ingress, enum news_kind kind)
 {
@@ -111,12 +114,21 @@ struct event news_head(struct news *news, const char *id, const char *account_si
                           .traceparent = event_traceparent(news->arena, NULL)};
 }
 
+/* All that is on its way; a loop that stops may not come to run what was posted to it. */
 static void arrive(void *arg)
 {
-    struct news *news = arg;
-    if (news->ingress->calls != NULL)
-        calls_hear(news->ingress->calls, news);
-    news_free(&news);
+    (void)arg;
+    struct news_list come = STAILQ_HEAD_INITIALIZER(come);
+    pthread_mutex_lock(&mutex);
+    STAILQ_CONCAT(&come, &under_way);
+    pthread_mutex_unlock(&mutex);
+    struct news *news;
+    while ((news = STAILQ_FIRST(&come)) != NULL) {
+        STAILQ_REMOVE_HEAD(&come, link);
+        if (news->ingress->calls != NULL)
+            calls_hear(news->ingress->calls, news);
+        news_free(&news);
+    }
 }
 
 bool news_send(struct news **news)
@@ -125,8 +137,10 @@ bool news_send(struct news **news)
     *news = NULL;
     pthread_mutex_lock(&mutex);
     bool open = sent->ingress->loop != NULL;
-    if (open)
-        loop_post(sent->ingress->loop, arrive, sent);
+    if (open) {
+        STAILQ_INSERT_TAIL(&under_way, sent, link);
+        loop_post(sent->ingress->loop, arrive, NULL);
+    }
     pthread_mutex_unlock(&mutex);
     if (!open)
         news_free(&sent);
@@ -148,4 +162,5 @@ void news_listen(struct ingress *ingress, struct loop *loop)
 void news_deafen(struct ingress *ingress)
 {
     set_loop(ingress, NULL);
+    arrive(NULL);
 }

@@ -8,10 +8,14 @@
 #include "contract/voice.h"
 #include "ingress.h"
 
+#include <sys/queue.h>
+
 enum news_kind {
     NEWS_ENDED,
     NEWS_DIALLED,
     NEWS_RECORDED,
+    NEWS_TRANSCRIBED,
+    NEWS_ANSWERED, /* a call that we placed */
     /* Of webhook mode, which nobody holds. */
     NEWS_SETUP,
     NEWS_PROMPT,
@@ -25,11 +29,14 @@ struct news {
     struct ingress *ingress;
     struct arena *arena;
     enum news_kind kind;
-    struct news_wait *wait; /* somebody waits for its fate; NULL: nobody. news_settle takes it */
+    STAILQ_ENTRY(news) link; /* of those that are on their way */
+    struct news_wait *wait;  /* somebody waits for its fate; NULL: nobody. news_settle takes it */
     union {
         struct voice_ended ended;
         struct voice_dialled dialled;
         struct voice_recorded recorded;
+        struct voice_transcribed transcribed;
+        struct voice_answered answered;
         struct voice_setup setup;
         struct voice_prompt prompt;
         struct voice_heard heard;
@@ -57,7 +64,8 @@ bool news_deliver(struct news **news, int64_t deadline_ms);
 /* Tells who waits, if anybody does, what became of it; sets *wait to NULL. Loop thread. */
 void news_settle(struct news_wait **wait, bool written);
 
-/* Opens the way to the loop, whose thread calls this, and ends it: nothing comes after that. */
+/* Opens the way to the loop, whose thread calls this, and ends it: what is on its way
+ * comes now, and nothing after that. */
 void news_listen(struct ingress *ingress, struct loop *loop);
 void news_deafen(struct ingress *ingress);
 

@@ -36,8 +36,9 @@ const struct config_spec ingress_config[] = {
     ROW("step_concurrency", CONFIG_INT, step_concurrency, "60", 1, 512, 0,
         "Callers in webhook mode whose requests wait for an engine at once; more are put off with "
         "a filler. Never more than half of concurrency: texts need room."),
-    ROW("step_wait_ms", CONFIG_MS, step_wait_ms, "4s", 100, 10000, 0,
-        "Longest wait of such a request, then a filler. The proxy must wait for longer."),
+    ROW("step_wait_ms", CONFIG_MS, step_wait_ms, "4s", 100, 4000, 0,
+        "Longest wait of such a request, in which the caller hears nothing; then a filler. The "
+        "proxy must wait for longer."),
     ROW("request_deadline_ms", CONFIG_MS, request_deadline_ms, "10s", 1000, 60000, 0,
         "Longest time for a request to arrive in full."),
     ROW("produce_deadline_ms", CONFIG_MS, produce_deadline_ms, "4s", 100, 12000, 0,

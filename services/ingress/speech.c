@@ -56,6 +56,23 @@ static void sound(struct speech *speech, int64_t now_ms, int64_t sound_ms, int64
     speech->fast_ms += fast_ms;
 }
 
+/* Signs that are a syllable or a word each, by their first byte: Chinese, Japanese, Korean. */
+static bool is_syllable(char byte)
+{
+    return (unsigned char)byte >= 0xe3 && (unsigned char)byte <= 0xed;
+}
+
+/* That it may have sounded by then: the rate may be wrong, or the voice. */
+static int64_t fastest_ms(const char *text, int64_t sound_ms)
+{
+    int64_t letters = 0, by_rate_ms = sound_ms * 100 / SPEECH_FAST_PCT;
+    for (const char *p = text; *p != '\0'; p++)
+        if (((unsigned char)*p & 0xc0) != 0x80)
+            letters += is_syllable(*p) ? SPEECH_SYLLABLE : 1;
+    int64_t by_letters_ms = letters * 1000 / SPEECH_FAST_PER_S;
+    return by_rate_ms < by_letters_ms ? by_rate_ms : by_letters_ms;
+}
+
 void speech_sound(struct speech *speech, int64_t now_ms, int64_t sound_ms)
 {
     sound(speech, now_ms, sound_ms, sound_ms);
@@ -64,7 +81,7 @@ void speech_sound(struct speech *speech, int64_t now_ms, int64_t sound_ms)
 void speech_aside(struct speech *speech, int64_t now_ms, const char *text)
 {
     int64_t sound_ms = duration_ms(speech, text, strlen(text));
-    sound(speech, now_ms, sound_ms, sound_ms * 100 / SPEECH_FAST_PCT);
+    sound(speech, now_ms, sound_ms, fastest_ms(text, sound_ms));
 }
 
 void speech_add(struct speech *speech, int64_t now_ms, const char *text)

@@ -9,8 +9,10 @@
 
 #include "base/strbuf.h"
 
-#define SPEECH_RUNS_MAX 8
-#define SPEECH_FAST_PCT 135 /* of the speaking rate: no voice is expected to be faster */
+#define SPEECH_RUNS_MAX   8
+#define SPEECH_FAST_PCT   135 /* of the speaking rate: no voice is expected to be faster; */
+#define SPEECH_FAST_PER_S 20  /* letters a second that may sound whatever the rate is; */
+#define SPEECH_SYLLABLE   3   /* of them for a sign that is a syllable */
 
 /* Words that sound without a pause between them. */
 struct speech_run {

@@ -304,8 +304,9 @@ void step_turn_begin(const struct answer *answer, const struct twilio_call *call
     if (!read_lost(answer, &lost)) {
         tell_begun(answer, call, outbound);
         step_answer_gather(answer, 1, &told,
-                           outbound ? NULL
-                                    : words_greeting(answer->webhook->request->arena, voice));
+                           answer->greeting != NULL ? answer->greeting
+                           : outbound               ? NULL
+                                      : words_greeting(answer->webhook->request->arena, voice));
     } else if (strcmp(lost.kind, "step") == 0 && lost.step > 0) {
         step_answer_wait(answer, lost.step, 1, &told);
     } else {

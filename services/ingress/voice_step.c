@@ -10,6 +10,7 @@
 #include "news.h"
 #include "service/log.h"
 #include "step_turn.h"
+#include "voice_placed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -225,27 +226,39 @@ static void on_recorded(struct step *step)
         answer_hangup(step->webhook, step->channel, step->channel->voice->goodbye);
 }
 
+/* What the callbacks about a message have in their URL: they tell of no call but its sid. False
+ * when that is not ours; then it is answered. */
+static bool message_call(struct step *step, const char *call_sid, const char *account_sid,
+                         struct twilio_call *call)
+{
+    *call = (struct twilio_call){.call_sid = call_sid,
+                                 .account_sid = account_sid,
+                                 .from = query_text(step, "from"),
+                                 .to = query_text(step, "to"),
+                                 .direction = ""};
+    if (text_is_e164(call->to) && strlen(call->from) <= VOICE_ADDRESS_MAX &&
+        step->path.step <= VOICE_RECORD_TRANSFER)
+        return true;
+    webhook_refuse(step->webhook, 400, "webhook.recording");
+    return false;
+}
+
 /* The recording can be fetched, or there is none. */
 static void on_recording(struct step *step)
 {
     struct webhook *webhook = step->webhook;
     struct twilio_call_recording recording;
+    struct twilio_call call;
     struct err err;
-    const char *to = query_text(step, "to"), *from = query_text(step, "from");
     webhook->response->status = 204;
-    if (twilio_call_read_recording(&webhook->form, &recording, &err) != 0 || !text_is_e164(to) ||
-        strlen(from) > VOICE_ADDRESS_MAX || step->path.step > VOICE_RECORD_TRANSFER) {
+    if (twilio_call_read_recording(&webhook->form, &recording, &err) != 0) {
         webhook_refuse(webhook, 400, "webhook.recording");
         return;
     }
-    if (strcmp(recording.status, "completed") != 0 || recording.sid[0] == '\0' ||
+    if (!message_call(step, recording.call_sid, recording.account_sid, &call) ||
+        strcmp(recording.status, "completed") != 0 || recording.sid[0] == '\0' ||
         recording.url[0] == '\0')
         return;
-    struct twilio_call call = {.call_sid = recording.call_sid,
-                               .account_sid = recording.account_sid,
-                               .from = from,
-                               .to = to,
-                               .direction = ""};
     struct news *news = news_new(webhook->ingress, NEWS_RECORDED);
     struct voice_recorded *recorded = &news->recorded;
     recorded->event = news_head(news, recording.sid, recording.account_sid, step->tenant);
@@ -255,7 +268,32 @@ static void on_recording(struct step *step)
                            : recording.duration_s > VOICE_SECONDS_MAX ? VOICE_SECONDS_MAX
                                                                       : recording.duration_s;
     recorded->why = (enum voice_record_why)step->path.step;
+    recorded->transcript_follows = strcmp(query_text(step, "transcript"), "1") == 0;
     voice_call_of(news->arena, webhook->ingress, &call, &recorded->call);
+    voice_deliver(webhook, &news);
+}
+
+/* What was understood of it, or nothing. */
+static void on_transcript(struct step *step)
+{
+    struct webhook *webhook = step->webhook;
+    struct twilio_call_transcript transcript;
+    struct twilio_call call;
+    struct err err;
+    webhook->response->status = 204;
+    if (twilio_call_read_transcript(arena_of(step), &webhook->form, &transcript, &err) != 0) {
+        webhook_refuse(webhook, 400, "webhook.transcript");
+        return;
+    }
+    if (!message_call(step, transcript.call_sid, transcript.account_sid, &call))
+        return;
+    struct news *news = news_new(webhook->ingress, NEWS_TRANSCRIBED);
+    struct voice_transcribed *transcribed = &news->transcribed;
+    transcribed->event = news_head(news, voice_transcript_id(news->arena, transcript.recording_sid),
+                                   transcript.account_sid, step->tenant);
+    transcribed->recording_sid = arena_strdup(news->arena, transcript.recording_sid);
+    transcribed->text = arena_strdup(news->arena, transcript.text);
+    voice_call_of(news->arena, webhook->ingress, &call, &transcribed->call);
     voice_deliver(webhook, &news);
 }
 
@@ -265,9 +303,10 @@ static const struct {
     const char *kind;
     void (*handle)(struct step *step);
 } kinds[] = {
-    {"relay-ended", on_relay_ended}, {"dialled", on_dialled},   {"whisper", on_whisper},
-    {"accept", on_accept},           {"recorded", on_recorded}, {"recording", on_recording},
-    {"step", step_turn_said},        {"wait", step_turn_wait},
+    {"relay-ended", on_relay_ended}, {"dialled", on_dialled},       {"whisper", on_whisper},
+    {"accept", on_accept},           {"recorded", on_recorded},     {"recording", on_recording},
+    {"transcript", on_transcript},   {"step", step_turn_said},      {"wait", step_turn_wait},
+    {"back", voice_placed_back},     {"asked", voice_placed_asked}, {"key", voice_placed_key},
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
 

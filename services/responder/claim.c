@@ -18,6 +18,7 @@
 #include "wake.h"
 
 #define UNIT_MS 10000
+#define WAKES   3
 
 struct item {
     struct delivery_ref ref;
@@ -68,12 +69,13 @@ void claims_free(struct claims **claims)
 static void forget(struct claims *self, size_t count, bool claimed)
 {
     struct responder *responder = self->responder;
-    size_t woken = 0, woken_mails = 0;
+    struct wake *const wakes[] = {responder->wake, responder->mail_wake, responder->call_wake};
+    size_t woken[WAKES] = {0};
     for (size_t i = 0; i < count; i++) {
         const struct uuid *id = &self->items[i].ref.id;
         map_remove(self->known, id->bytes, sizeof id->bytes);
-        woken += self->items[i].wake != NULL && self->items[i].wake == responder->wake;
-        woken_mails += self->items[i].wake != NULL && self->items[i].wake == responder->mail_wake;
+        for (size_t k = 0; k < WAKES; k++)
+            woken[k] += self->items[i].wake != NULL && self->items[i].wake == wakes[k];
     }
     self->count -= count;
     self->singly -= count < self->singly ? count : self->singly;
@@ -81,8 +83,8 @@ static void forget(struct claims *self, size_t count, bool claimed)
         memmove(self->items, self->items + count, self->count * sizeof *self->items);
     self->sent = 0;
     void (*tell)(struct wake *, size_t) = claimed ? wake_claimed : wake_dropped;
-    tell(responder->wake, woken);
-    tell(responder->mail_wake, woken_mails);
+    for (size_t k = 0; k < WAKES; k++)
+        tell(wakes[k], woken[k]);
 }
 
 /* ---- the answer ---- */
@@ -99,6 +101,9 @@ static void take(struct claims *self, const struct delivery_claimed *claimed,
     flight->claimed_ms = self->submitted_ms;
     flight->generation = self->generation;
     flight->traceparent = arena_strdup(flight->arena, claimed->traceparent);
+    flight->call.purpose = arena_strdup(flight->arena, claimed->call.purpose);
+    flight->call.ring_s = claimed->call.ring_s;
+    flight->call.leave = arena_strdup(flight->arena, claimed->call.leave);
     flight->mail = mail_send_copy(flight->arena, mail);
     flight->channel = channels_get(responder->channels, &claimed->ref.tenant, &claimed->route);
     metric_add(counters.claimed, 1);
@@ -209,7 +214,7 @@ static void go_on(void *arg)
     const char *worker = arena_strdup(self->arena, worker_id(responder->worker));
     delivery_add_claim(&unit, self->arena, worker,
                        &(struct delivery_timing){
-                           settings_lookup_after_ms(settings), settings->park_after_ms,
+                           settings_lost_after_ms(settings), settings->park_after_ms,
                            settings_mail_lost_after_ms(settings), settings->mail_park_after_ms},
                        refs, self->sent);
     delivery_mail_add(&unit, self->arena, worker, refs,

@@ -22,6 +22,7 @@ struct flight {
     char id[UUID_TEXT_SIZE];
     int attempt;
     const char *body, *traceparent;
+    struct delivery_call call; /* where the route is a call's */
     struct delivery_route route;
     struct channel *channel; /* borrowed; NULL when its credentials cannot be read */
     uint64_t generation;

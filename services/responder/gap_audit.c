@@ -37,17 +37,21 @@ bool gap_audit_stopping(const struct gap_audit *audit)
 
 /* ---- the end of a run ---- */
 
+void gap_audit_drop_page(struct gap_audit *audit)
+{
+    struct page *page = TAILQ_FIRST(&audit->pages);
+    TAILQ_REMOVE(&audit->pages, page, link);
+    arena_free(&page->arena);
+    free(page);
+}
+
 static void drop(struct gap_audit *audit)
 {
     struct gap_audits *all = audit->all;
     LIST_REMOVE(audit, link);
     all->count--;
-    while (!SLIST_EMPTY(&audit->pages)) {
-        struct page *page = SLIST_FIRST(&audit->pages);
-        SLIST_REMOVE_HEAD(&audit->pages, link);
-        arena_free(&page->arena);
-        free(page);
-    }
+    while (!TAILQ_EMPTY(&audit->pages))
+        gap_audit_drop_page(audit);
     map_free(&audit->unknown);
     arena_free(&audit->arena);
     free(audit);
@@ -264,7 +268,7 @@ static void start(struct gap_audits *audits, const struct job *job)
     struct responder *responder = audits->responder;
     audit->all = audits;
     audit->arena = arena_new();
-    SLIST_INIT(&audit->pages);
+    TAILQ_INIT(&audit->pages);
     audit->job = *job;
     audit->base = rest_base(audit->arena, responder->shared->settings.twilio_base_url);
     uuid_format(&job->tenant, audit->tenant);

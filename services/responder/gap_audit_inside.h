@@ -19,15 +19,16 @@
 
 /* The messages of a page that the inbox does not know live in the page's arena. */
 struct page {
-    SLIST_ENTRY(page) link;
+    TAILQ_ENTRY(page) link;
     struct arena *arena;
+    size_t kept; /* of its messages */
 };
 
 struct gap_audit {
     LIST_ENTRY(gap_audit) link;
     struct gap_audits *all;
     struct arena *arena;
-    SLIST_HEAD(, page) pages;
+    TAILQ_HEAD(audit_pages, page) pages; /* as they came: the newest messages first */
     struct job job;
     const char *base; /* of the provider's REST interface, without its last slash */
     char tenant[UUID_TEXT_SIZE], worker[UUID_TEXT_SIZE], channel_text[UUID_TEXT_SIZE];
@@ -41,7 +42,7 @@ struct gap_audit {
     struct twilio_listed *calls, *recordings; /* of a number for calls, all pages */
     struct twilio_listed **calls_end;         /* of the list in hand */
     struct map *unknown;                      /* event ids that are to be injected */
-    bool page_kept;                           /* some of it are messages of the page in hand */
+    bool left_newest;                         /* more are missing than one run may hold */
     size_t next, injected;
     int page_count,
         reports; /* records not yet acknowledged, and one for the step that sends them */
@@ -59,6 +60,9 @@ bool gap_audit_stopping(const struct gap_audit *audit);
 void gap_audit_ask(struct gap_audit *audit, const char *url,
                    void (*done)(void *arg, const struct http_result *result));
 int gap_audit_check(struct gap_audit *audit, const struct http_result *result, struct err *err);
+
+/* Frees the page that came first, and its messages. */
+void gap_audit_drop_page(struct gap_audit *audit);
 
 /* Counts one more page. PERMANENT "gap_audit.pages" when there are too many. */
 int gap_audit_count_page(struct gap_audit *audit, struct err *err);

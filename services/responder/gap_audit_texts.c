@@ -10,7 +10,7 @@
 #include "service/log.h"
 #include "store/inbox.h"
 
-#define MISSING_MAX 5000 /* texts of one run; older ones are the next run's */
+#define MISSING_MAX 5000 /* texts of one run; the newest beyond them are the next run's */
 
 static void ask_page(struct gap_audit *audit, const char *url);
 static void inject_missing(struct gap_audit *audit);
@@ -60,6 +60,12 @@ static void inject_missing(struct gap_audit *audit)
                      LOG_TEXT("why", message->error));
         audit->next++;
     }
+    if (!audit->failed && audit->left_newest) {
+        struct err err;
+        err_set(&err, ERR_RETRY_LATER, "gap_audit.many", "more than %d texts are missing",
+                MISSING_MAX);
+        gap_audit_fail(audit, &err); /* so that the next run begins where this one did */
+    }
     gap_audit_landed(audit);
 }
 
@@ -73,19 +79,26 @@ static void inject_all(struct gap_audit *audit)
 
 /* ---- pages ---- */
 
+/* A conversation has the order of its texts: of too many, whole pages of the newest are left. */
+static void leave_newest(struct gap_audit *audit)
+{
+    struct page *page = TAILQ_FIRST(&audit->pages);
+    while (page != TAILQ_LAST(&audit->pages, audit_pages) &&
+           audit->missing.count - page->kept >= MISSING_MAX) {
+        twilio_list_drop_newest(&audit->missing, page->kept);
+        gap_audit_drop_page(audit);
+        audit->left_newest = true;
+        page = TAILQ_FIRST(&audit->pages);
+    }
+}
+
 static void page_over(struct gap_audit *audit)
 {
-    if (audit->next_url == NULL)
-        inject_all(audit);
-    else if (audit->missing.count < MISSING_MAX)
+    leave_newest(audit);
+    if (audit->next_url != NULL)
         ask_page(audit, audit->next_url);
-    else {
-        struct err err;
-        err_set(&err, ERR_RETRY_LATER, "gap_audit.many", "more than %d texts are missing",
-                MISSING_MAX);
-        gap_audit_fail(audit, &err);
+    else
         inject_all(audit);
-    }
 }
 
 static bool came_in(const struct gap_audit *audit, size_t i)
@@ -102,7 +115,7 @@ static void keep_unknown(struct gap_audit *audit, const struct pg_answer *answer
     for (size_t i = 0; i < audit->page.count; i++)
         if (came_in(audit, i) && map_get_text(unknown, audit->page.messages[i].sid) != NULL) {
             twilio_list_add(audit->arena, &audit->missing, &audit->page.messages[i]);
-            audit->page_kept = true;
+            TAILQ_LAST(&audit->pages, audit_pages)->kept++;
         }
     map_free(&unknown);
 }
@@ -118,12 +131,11 @@ static void unknown_known(void *arg, const struct pg_answer *answer)
 
 static void take_page(struct gap_audit *audit)
 {
-    struct arena *arena = SLIST_FIRST(&audit->pages)->arena;
+    struct arena *arena = TAILQ_LAST(&audit->pages, audit_pages)->arena;
     struct pg_array sids;
     audit->next_url = audit->page.next != NULL
                           ? arena_printf(audit->arena, "%s%s", audit->base, audit->page.next)
                           : NULL;
-    audit->page_kept = false;
     pg_array_init(&sids);
     for (size_t i = 0; i < audit->page.count; i++)
         if (came_in(audit, i))
@@ -142,11 +154,11 @@ static void take_page(struct gap_audit *audit)
 /* The arena of the last page is used again when nothing of it is missing. */
 static struct arena *page_arena(struct gap_audit *audit)
 {
-    struct page *page = SLIST_FIRST(&audit->pages);
-    if (page == NULL || audit->page_kept) {
+    struct page *page = TAILQ_LAST(&audit->pages, audit_pages);
+    if (page == NULL || page->kept > 0) {
         page = xcalloc(1, sizeof *page);
         page->arena = arena_new();
-        SLIST_INSERT_HEAD(&audit->pages, page, link);
+        TAILQ_INSERT_TAIL(&audit->pages, page, link);
     }
     arena_reset(page->arena);
     return page->arena;

@@ -1,9 +1,10 @@
-/* The look-up: lists the messages to the number since the first attempt whose outcome nobody knows
- * (an earlier look-up may have come before its message was listed), takes the oldest with our text
- * that no other delivery owns, and settles by it. Twilio has no idempotency key, so this is what
- * stands between a lost answer and a second copy: "not found" is said only of a list without any
- * message that may be ours. A mail server cannot be asked: once a mail has been unknown for so long
- * that its copy has arrived if it ever will, it counts as not found, a few times. */
+/* The look-up: lists the messages (or calls, which have no text) to the number since the first
+ * attempt whose outcome nobody knows (an earlier look-up may have come before its message was
+ * listed), takes the oldest with our text that no other delivery owns, and settles by it. Twilio
+ * has no idempotency key, so this is what stands between a lost answer and a second copy: "not
+ * found" is said only of a list without any message that may be ours. A mail server cannot be
+ * asked: once a mail has been unknown for so long that its copy has arrived if it ever will, it
+ * counts as not found, a few times. */
 #include "look_up.h"
 
 #include <string.h>
@@ -86,8 +87,9 @@ static void settle_found(struct flight *flight, const struct rest_found *found)
     outcomes_add(flight);
 }
 
-/* Nobody's message that went our way with another text: it may be ours, redacted. A receipt may
- * still tell; after that a person decides. */
+/* Nobody's message that went our way with another text: it may be ours, redacted. Or the account
+ * that was asked to send is another one than the number has now. A receipt may still tell; after
+ * that a person decides. */
 static void settle_unclear(struct flight *flight)
 {
     log_warn("look_up.unclear", LOG_TEXT("delivery", flight->id),
@@ -204,12 +206,15 @@ void look_up_start(struct responder *responder, const struct delivery_look_up *l
                              .to = flight->route.to,
                              .service_sid = flight->route.service_sid,
                              .body = flight->body,
+                             .is_call = flight->route.is_call,
                              .since_ms = look_up->since_ms - CLOCKS_MS,
                              .until_ms = look_up->attempt_ms + settings->request_timeout_ms +
                                          settings_lookup_after_ms(settings) + CLOCKS_MS};
     flight->channel = channels_get(responder->channels, &look_up->ref.tenant, &look_up->route);
     STOP_POINT("responder.looking", flight->id);
-    if (flight->channel == NULL)
+    if (look_up->moved)
+        settle_unclear(flight); /* this account's list would say nothing of it */
+    else if (flight->channel == NULL)
         again(flight, CREDENTIALS_MS);
     else
         ask(flight, rest_list_url(flight->arena, settings->twilio_base_url,

@@ -158,6 +158,7 @@ void outcomes_add(struct flight *flight)
     struct outcomes *self = flight->responder->outcomes;
     flight->change.ref = flight->ref;
     flight->change.attempt = flight->attempt;
+    flight->change.of_call = flight->route.is_call;
     put_behind(self, flight);
     go_on(self);
 }

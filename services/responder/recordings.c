@@ -1,6 +1,7 @@
 /* One recording: its row, its bytes, the outcome. Bytes that are not there are asked about once
  * more: only what the provider says of the recording itself tells whether they are still to come.
- * What may pass is tried again, longer apart each time, for days. */
+ * That it does not know of it counts when it says so twice in a row, hours after we do: its parts
+ * may not agree before that. What may pass is tried again, longer apart each time, for days. */
 #include "recordings.h"
 
 #include <stdlib.h>
@@ -23,7 +24,8 @@
 #define UNIT_MS       30000
 #define AGAIN_MS      1000 /* doubling */
 #define AGAIN_MAX_MS  3600000
-#define GONE_AT_TRIES 3 /* the provider's parts may not agree at once that it is there */
+#define GONE_AFTER_MS 21600000
+#define UNKNOWN       "recording.unknown" /* the code of a miss, by which the next try knows it */
 
 struct fetching {
     LIST_ENTRY(fetching) link;
@@ -32,6 +34,7 @@ struct fetching {
     struct job job;
     char worker[UUID_TEXT_SIZE], task[UUID_TEXT_SIZE];
     const char *url, *user; /* without the ending; of the account */
+    bool may_be_gone;       /* if the provider does not know of it this time as well */
     const struct channel *channel;
     struct http_transfer *transfer;
 };
@@ -146,13 +149,16 @@ static void ask(struct fetching *one, const char *ending, size_t answer_max,
     one->transfer = http_start(responder->http, &call);
 }
 
+static bool is_unknown(const struct http_result *result)
+{
+    return result->status == 404 || result->status == 410;
+}
+
 static bool will_never_come(const struct http_result *result)
 {
     static const char *const over[] = {"absent", "deleted", "failed"};
     struct json *document = NULL;
     bool found = false;
-    if (result->status == 404 || result->status == 410)
-        return true;
     if (result->status != 200 ||
         json_parse(result->body, result->body_length, &document, NULL) != 0)
         return false;
@@ -173,13 +179,16 @@ static void told_of(void *arg, const struct http_result *result)
         try_again(one, result);
         return;
     }
-    if (!will_never_come(result) || one->job.tries < GONE_AT_TRIES) {
-        err_set(&err, ERR_RETRY_LATER, "recording.not_there", "the provider has no file of it yet");
-        miss(one, &err, NULL, NULL, 0);
+    if (will_never_come(result) || (is_unknown(result) && one->may_be_gone)) {
+        err_set(&err, ERR_PERMANENT, "recording.gone", "the provider has it no longer");
+        miss(one, &err, "gone", "The telephone provider no longer has the recording.", 0);
         return;
     }
-    err_set(&err, ERR_PERMANENT, "recording.gone", "the provider has it no longer");
-    miss(one, &err, "gone", "The telephone provider no longer has the recording.", 0);
+    if (is_unknown(result))
+        err_set(&err, ERR_RETRY_LATER, UNKNOWN, "the provider does not know of it");
+    else
+        err_set(&err, ERR_RETRY_LATER, "recording.not_there", "the provider has no file of it yet");
+    miss(one, &err, NULL, NULL, 0);
 }
 
 static void bytes_there(void *arg, const struct http_result *result)
@@ -189,7 +198,7 @@ static void bytes_there(void *arg, const struct http_result *result)
     if (result->err != NULL && strcmp(result->err->code, "http.too_large") == 0)
         miss(one, result->err, "too_large",
              "The recording is too large to be kept here: it is at the telephone provider.", 0);
-    else if (result->err == NULL && (result->status == 404 || result->status == 410))
+    else if (result->err == NULL && is_unknown(result))
         ask(one, ".json", ANSWER_MAX, told_of);
     else if (result->err == NULL && result->status == 200 && result->body_length > 0)
         keep(one, result->body, result->body_length);
@@ -222,6 +231,8 @@ static void known(void *arg, const struct pg_answer *answer)
         miss(one, &err, NULL, NULL, 0);
         return;
     }
+    one->may_be_gone =
+        due.age_ms >= GONE_AFTER_MS && strncmp(due.last_error, UNKNOWN ":", sizeof UNKNOWN) == 0;
     one->user = arena_strdup(one->arena, due.route.account_sid);
     one->url = arena_printf(one->arena, "%s/2010-04-01/Accounts/%s/Recordings/%s",
                             rest_base(one->arena, responder->shared->settings.twilio_base_url),

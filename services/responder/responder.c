@@ -207,6 +207,7 @@ static void close_loop(void *state)
     receipts_close(&responder->receipts);
     wake_close(&responder->wake);
     wake_close(&responder->mail_wake);
+    wake_close(&responder->call_wake);
     gap_audits_free(&responder->audits);
     recordings_free(&responder->recordings);
     outcomes_free(&responder->outcomes);
@@ -260,6 +261,8 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     if (open_mail(responder, err) != 0 || open_producer(responder, err) != 0 ||
         wake_open(responder, TOPIC_OUTBOUND_SMS, "responder.sms", &responder->wake, err) != 0 ||
         wake_open(responder, TOPIC_OUTBOUND_EMAIL, "responder.email", &responder->mail_wake, err) !=
+            0 ||
+        wake_open(responder, TOPIC_OUTBOUND_VOICE, "responder.voice", &responder->call_wake, err) !=
             0 ||
         receipts_open(responder, &responder->receipts, err) != 0) {
         close_loop(responder);
@@ -330,8 +333,8 @@ static void drain_step(struct responder *responder)
         outcomes_idle(responder->outcomes) && !claims_in_flight(responder->claims) &&
         !claims_in_flight(responder->mail_claims) && receipts_idle(responder->receipts) &&
         wake_idle(responder->wake) && wake_idle(responder->mail_wake) &&
-        gap_audits_count(responder->audits) == 0 && recordings_count(responder->recordings) == 0 &&
-        sent_copies_count(responder->copies) == 0)
+        wake_idle(responder->call_wake) && gap_audits_count(responder->audits) == 0 &&
+        recordings_count(responder->recordings) == 0 && sent_copies_count(responder->copies) == 0)
         retire(responder);
 }
 
@@ -347,6 +350,7 @@ void responder_step(struct responder *responder)
     claims_wake(responder->mail_claims);
     wake_look(responder->wake);
     wake_look(responder->mail_wake);
+    wake_look(responder->call_wake);
     receipts_look(responder->receipts);
 }
 

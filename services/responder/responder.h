@@ -57,7 +57,7 @@ struct responder {
     struct claims *claims, *mail_claims;
     struct outcomes *outcomes;
     struct channels *channels;
-    struct wake *wake, *mail_wake;
+    struct wake *wake, *mail_wake, *call_wake;
     struct receipts *receipts;
     struct poll *poll;
     struct gap_audits *audits;

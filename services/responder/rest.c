@@ -1,6 +1,6 @@
-/* Requests to and answers from Twilio's Messages resource. send.c and look_up.c move the bytes. The
- * rule for answers: a 4xx and a failed connect created nothing; no answer after the first byte, a
- * 5xx, and a 2xx that cannot be read may have created the message. */
+/* Requests to and answers from Twilio's Messages and Calls resources. send.c and look_up.c move the
+ * bytes. The rule for answers: a 4xx and a failed connect created nothing; no answer after the
+ * first byte, a 5xx, and a 2xx that cannot be read may have created the message. */
 #include "rest.h"
 
 #include <stdio.h>
@@ -15,6 +15,7 @@
 
 #define BACK_OFF_MAX_MS 60000
 #define PAGE_SIZE       "1000"
+#define CLOCKS_OFF_MS   86400000 /* the most that somebody leaves a clock wrong by */
 
 /* ---- requests ---- */
 
@@ -31,20 +32,31 @@ const char *rest_base(struct arena *arena, const char *base_url)
     return arena_strndup(arena, base_url, without_slash(base_url));
 }
 
-const char *rest_messages_url(struct arena *arena, const char *base_url, const char *account_sid)
+static const char *resource_url(struct arena *arena, const char *base_url, const char *account_sid,
+                                const char *resource)
 {
     struct strbuf url;
     strbuf_init(&url, 4096);
     strbuf_add(&url, base_url, without_slash(base_url));
     strbuf_add_text(&url, "/2010-04-01/Accounts/");
     text_add_percent(&url, account_sid);
-    strbuf_add_text(&url, "/Messages.json");
+    strbuf_printf(&url, "/%s.json", resource);
     const char *text = arena_strdup(arena, url.data);
     strbuf_fini(&url);
     return text;
 }
 
-static void add_pair(struct strbuf *form, const char *name, const char *value)
+const char *rest_messages_url(struct arena *arena, const char *base_url, const char *account_sid)
+{
+    return resource_url(arena, base_url, account_sid, "Messages");
+}
+
+const char *rest_calls_url(struct arena *arena, const char *base_url, const char *account_sid)
+{
+    return resource_url(arena, base_url, account_sid, "Calls");
+}
+
+void rest_add_pair(struct strbuf *form, const char *name, const char *value)
 {
     if (form->length > 0)
         strbuf_add_char(form, '&');
@@ -57,7 +69,7 @@ static void add_pair(struct strbuf *form, const char *name, const char *value)
  * webhooks-connection-overrides). It is never sent to us and not signed. */
 #define REPEAT "#rc=5&rp=all"
 
-static const char *callback_url(struct arena *arena, const struct rest_create *create)
+const char *rest_callback_url(struct arena *arena, const struct rest_create *create)
 {
     char tenant[UUID_TEXT_SIZE], delivery[UUID_TEXT_SIZE];
     const char *url = arena_printf(arena, "%.*s/twilio/status?tenant=%s&delivery=%s&attempt=%d",
@@ -74,13 +86,13 @@ const char *rest_create_form(struct arena *arena, const struct rest_create *crea
     const struct delivery_route *route = create->route;
     struct strbuf form;
     strbuf_init(&form, (size_t)256 * 1024);
-    add_pair(&form, "To", route->to);
+    rest_add_pair(&form, "To", route->to);
     if (route->service_sid[0] != '\0')
-        add_pair(&form, "MessagingServiceSid", route->service_sid);
+        rest_add_pair(&form, "MessagingServiceSid", route->service_sid);
     else
-        add_pair(&form, "From", route->from);
-    add_pair(&form, "Body", create->body);
-    add_pair(&form, "StatusCallback", callback_url(arena, create));
+        rest_add_pair(&form, "From", route->from);
+    rest_add_pair(&form, "Body", create->body);
+    rest_add_pair(&form, "StatusCallback", rest_callback_url(arena, create));
     const char *text = arena_strdup(arena, form.data);
     strbuf_fini(&form);
     return text;
@@ -91,10 +103,13 @@ const char *rest_list_url(struct arena *arena, const char *base_url, const char 
 {
     struct strbuf query;
     strbuf_init(&query, 1024);
-    add_pair(&query, "To", wanted->to);
-    add_pair(&query, "PageSize", PAGE_SIZE);
+    rest_add_pair(&query, "To", wanted->to);
+    rest_add_pair(&query, "PageSize", PAGE_SIZE);
     const char *url =
-        arena_printf(arena, "%s?%s", rest_messages_url(arena, base_url, account_sid), query.data);
+        arena_printf(arena, "%s?%s",
+                     wanted->is_call ? rest_calls_url(arena, base_url, account_sid)
+                                     : rest_messages_url(arena, base_url, account_sid),
+                     query.data);
     strbuf_fini(&query);
     return url;
 }
@@ -231,8 +246,15 @@ static bool is_masked(const struct json *message, const char *name, const char *
 
 enum kinship { STRANGER, PERHAPS_OURS, OURS };
 
+/* Before this, nothing may be ours: the times that are wanted are of our database's clock, and it
+ * may be wrong. */
+static int64_t oldest_ms(const struct rest_wanted *wanted)
+{
+    return wanted->since_ms - CLOCKS_OFF_MS;
+}
+
 /* `tenant apply` may have given the channel a service, or taken it, since the attempt. The
- * provider's clock writes whole seconds. */
+ * provider's clock writes whole seconds. Our text at another time is ours if a clock is wrong. */
 static enum kinship judge_message(const struct json *message, const struct rest_wanted *wanted,
                                   int64_t created_ms)
 {
@@ -242,13 +264,19 @@ static enum kinship judge_message(const struct json *message, const struct rest_
     bool by_service = service != NULL && service[0] != '\0';
     bool our_service = by_service && strcmp(service, wanted->service_sid) == 0;
     bool to = text_is(message, "to", wanted->to);
+    bool in_time = created_ms >= wanted->since_ms && created_ms <= wanted->until_ms;
+    bool our_text = is_our_text(message, wanted->body);
     if (direction == NULL || strncmp(direction, "outbound", 8) != 0 ||
-        created_ms < wanted->since_ms || created_ms > wanted->until_ms)
+        created_ms < oldest_ms(wanted) || created_ms > wanted->until_ms + CLOCKS_OFF_MS)
         return STRANGER;
-    if (to && (by_number || our_service) && is_our_text(message, wanted->body))
+    if (wanted->is_call)
+        return !to || !by_number || strcmp(direction, "outbound-api") != 0 ? STRANGER
+               : in_time                                                   ? OURS
+                                                                           : PERHAPS_OURS;
+    if (in_time && to && (by_number || our_service) && our_text)
         return OURS;
-    if ((to || is_masked(message, "to", wanted->to)) && (by_number || by_service) &&
-        strcmp(direction, "outbound-api") == 0)
+    if ((in_time || our_text) && (to || is_masked(message, "to", wanted->to)) &&
+        (by_number || by_service) && strcmp(direction, "outbound-api") == 0)
         return PERHAPS_OURS;
     return STRANGER;
 }
@@ -275,7 +303,7 @@ static void keep(struct rest_page *page, const struct rest_found *found)
     page->count++;
 }
 
-/* Returns whether the message is older than what is wanted. */
+/* Returns whether the message is older than what may be ours. */
 static bool look_at(struct arena *arena, const struct json *message,
                     const struct rest_wanted *wanted, struct rest_page *page)
 {
@@ -294,7 +322,7 @@ static bool look_at(struct arena *arena, const struct json *message,
         snprintf(found.sid, sizeof found.sid, "%s", sid);
         keep(page, &found);
     }
-    return created_ms < wanted->since_ms;
+    return created_ms < oldest_ms(wanted);
 }
 
 int rest_read_page(struct arena *arena, const struct http_result *result, const char *base_url,
@@ -305,11 +333,12 @@ int rest_read_page(struct arena *arena, const struct http_result *result, const 
     page->next_url = NULL;
     if (result->err == NULL && result->status == 200 &&
         json_parse(result->body, result->body_length, &document, err) == 0)
-        list = json_member(document, "messages");
+        list = json_member(document, wanted->is_call ? "calls" : "messages");
     if (list == NULL || json_type(list) != JSON_ARRAY) {
         json_free(&document);
-        return err_set(err, ERR_RETRY_LATER, "twilio.list", "no list of messages (HTTP %d, %s)",
-                       result->status, result->err != NULL ? result->err->code : "unreadable");
+        return err_set(err, ERR_RETRY_LATER, "twilio.list",
+                       "no list of what was sent (HTTP %d, %s)", result->status,
+                       result->err != NULL ? result->err->code : "unreadable");
     }
     size_t seen = 0, older = 0;
     for (const struct json *m = json_first(list); m != NULL; m = json_next(m), seen++)

@@ -1,6 +1,6 @@
-/* Twilio's Messages resource: building requests and judging answers, without sending anything.
- * Source: Twilio's API reference (Message resource, list filters and paging) and its OpenAPI
- * description. Any thread. */
+/* Twilio's Messages and Calls resources: building requests and judging answers, without sending
+ * anything. Source: Twilio's API reference (Message resource, list filters and paging) and its
+ * OpenAPI description. Any thread. */
 #ifndef DESK_RESPONDER_REST_H
 #define DESK_RESPONDER_REST_H
 
@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/strbuf.h"
 #include "http/client.h"
 #include "store/delivery.h"
 
@@ -24,14 +25,27 @@ const char *rest_messages_url(struct arena *arena, const char *base_url, const c
 /* The provider's base URL without its last slash, in the arena. */
 const char *rest_base(struct arena *arena, const char *base_url);
 
+/* The same of its calls. */
+const char *rest_calls_url(struct arena *arena, const char *base_url, const char *account_sid);
+
 /* What one attempt sends; texts are borrowed. */
 struct rest_create {
     const char *public_url; /* ours: status callbacks come back there */
     const struct delivery_route *route;
     const struct delivery_ref *ref;
     int attempt;
-    const char *body, *traceparent; /* traceparent "": none */
+    const char *body, *traceparent;   /* traceparent "": none */
+    const struct delivery_call *call; /* of a call; else NULL */
 };
+
+/* The form that places a call: To, From, Timeout, MachineDetection, the Url that is asked when it
+ * was taken, which carries the words, and a StatusCallback as below for each step of the call. In
+ * the arena. Words that do not fit into a URL are cut. */
+const char *rest_create_call_form(struct arena *arena, const struct rest_create *create);
+
+/* For rest_call.c: a form's pair, and the StatusCallback. */
+void rest_add_pair(struct strbuf *form, const char *name, const char *value);
+const char *rest_callback_url(struct arena *arena, const struct rest_create *create);
 
 /* The form that creates the message: To, From or MessagingServiceSid, Body, and a StatusCallback
  * that names tenant, delivery, attempt and trace. In the arena. */
@@ -56,6 +70,7 @@ int64_t rest_back_off_ms(int attempt);
 struct rest_wanted {
     const char *from, *to, *service_sid; /* the channel's of now; service_sid "" if none */
     const char *body;
+    bool is_call;               /* calls carry no text: address, sender and time are all there is */
     int64_t since_ms, until_ms; /* date_created, by the provider's clock */
 };
 
@@ -66,7 +81,8 @@ const char *rest_list_url(struct arena *arena, const char *base_url, const char 
 
 /* A message that is ours by address, sender and text; or one that may be: to the same address
  * (whose last four digits Twilio's Message Redaction may have masked), from the channel's number or
- * any service, with another text (which redaction empties or replaces). */
+ * any service, with another text (which redaction empties or replaces), or with ours, created at
+ * another time, by up to a day (our database's clock may be wrong). */
 struct rest_found {
     char sid[REST_SID_MAX];
     bool ours;

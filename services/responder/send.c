@@ -87,7 +87,8 @@ static void on_done(void *arg, const struct http_result *result)
     flight->change = verdict.change;
     if (flight->change.event == DELIVERY_NO_ANSWER)
         flight->change.next_in_ms = settings_lookup_after_ms(&flight->responder->shared->settings);
-    add_segments(flight);
+    if (!flight->route.is_call)
+        add_segments(flight);
     metric_add(send_counter(&flight->change), 1);
     metric_observe_us(counters.request_seconds, result->total_us);
     if (verdict.alert) {
@@ -103,19 +104,22 @@ static void on_done(void *arg, const struct http_result *result)
     send_over(flight);
 }
 
-static void post_text(struct flight *flight)
+static void post_form(struct flight *flight)
 {
     static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded",
                                           "Accept: application/json", NULL};
     const struct responder *responder = flight->responder;
     const struct responder_settings *settings = &responder->shared->settings;
-    const char *form = rest_create_form(
-        flight->arena, &(struct rest_create){settings->public_url, &flight->route, &flight->ref,
-                                             flight->attempt, flight->body, flight->traceparent});
+    const struct rest_create create = {settings->public_url, &flight->route, &flight->ref,
+                                       flight->attempt,      flight->body,   flight->traceparent,
+                                       &flight->call};
+    const bool is_call = flight->route.is_call;
+    const char *form = is_call ? rest_create_call_form(flight->arena, &create)
+                               : rest_create_form(flight->arena, &create);
     struct http_call call = {
         .method = "POST",
-        .url =
-            rest_messages_url(flight->arena, settings->twilio_base_url, flight->route.account_sid),
+        .url = (is_call ? rest_calls_url : rest_messages_url)(
+            flight->arena, settings->twilio_base_url, flight->route.account_sid),
         .headers = headers,
         .user = flight->route.account_sid,
         .password = flight->channel->token,
@@ -135,7 +139,7 @@ static void post(struct flight *flight)
     if (flight->mail != NULL)
         mail_send_start(flight);
     else
-        post_text(flight);
+        post_form(flight);
 }
 
 void send_start(struct flight *flight)

@@ -28,7 +28,8 @@ const struct config_spec responder_config[] = {
         "How often due deliveries without a live owner are looked for."),
     ROW("lookup_after_ms", CONFIG_MS, lookup_after_ms, "0", 0, 3600000, 0,
         "An unknown send is looked up so long after its request ended, or after its claim if its "
-        "worker died; 0: the lease and 120 s, which is what the provider needs to list a "
+        "worker died (then not before its request must be over: worker_lease_ms and "
+        "request_timeout_ms); 0: the lease and 120 s, which is what the provider needs to list a "
         "message."),
     ROW("park_after_ms", CONFIG_MS, park_after_ms, "10m", 1000, 86400000, 0,
         "A delivery not settled so long after its first attempt waits for a person."),
@@ -102,6 +103,13 @@ int64_t settings_lookup_after_ms(const struct responder_settings *settings)
 {
     return settings->lookup_after_ms > 0 ? settings->lookup_after_ms
                                          : settings->worker_lease_ms + 120000;
+}
+
+int64_t settings_lost_after_ms(const struct responder_settings *settings)
+{
+    const int64_t ended_ms = settings->worker_lease_ms + settings->request_timeout_ms;
+    const int64_t after_ms = settings_lookup_after_ms(settings);
+    return after_ms > ended_ms ? after_ms : ended_ms;
 }
 
 int64_t settings_mail_lost_after_ms(const struct responder_settings *settings)

@@ -30,9 +30,12 @@ struct responder_settings {
 extern const struct config_spec responder_config[];
 extern const size_t responder_config_count;
 
-/* When an unknown send is looked up: from the end of its request, or from its claim if its worker
- * died. */
+/* When an unknown send is looked up, from the end of its request. */
 int64_t settings_lookup_after_ms(const struct responder_settings *settings);
+
+/* The same from its claim, of one whose worker died: it may have begun to leave a lease later and
+ * be answered as late as a request may be. */
+int64_t settings_lost_after_ms(const struct responder_settings *settings);
 
 /* The same of a mail, which has no look-up: when it is sent again, counted from its claim if its
  * worker died. By then the last byte of it had left, or could not any more, mail_again_after_ms

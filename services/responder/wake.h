@@ -1,5 +1,5 @@
-/* Wake-ups: a consumer of desk.outbound.sms or .email. A record names a delivery, the row decides.
- * Loop thread. */
+/* Wake-ups: a consumer of desk.outbound.sms, .email or .voice. A record names a delivery, the row
+ * decides. Loop thread. */
 #ifndef DESK_RESPONDER_WAKE_H
 #define DESK_RESPONDER_WAKE_H
 

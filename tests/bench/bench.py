@@ -37,7 +37,7 @@ class BenchDesk(Desk):
     replaces settings of their model."""
 
     def __init__(self, servers, folder, name, tenant_count=TENANTS, model=None, kinds=("sms",)):
-        super().__init__(servers, folder, name, {**DEFAULTS, "BUILD": "release"})
+        super().__init__(servers, folder, name, {**DEFAULTS, "BUILD": "release", "PARTITIONS": None})
         self.tenant_count = tenant_count
         self.model_settings = model or {}
         self.kinds = kinds

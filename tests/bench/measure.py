@@ -138,6 +138,8 @@ def write_tenants(folder, pattern, count, model=None, kinds=("sms",)):
     base["channels"] = [dict(channel, number=own["number"], account_sid=own["account_sid"],
                              auth_token=f"env:{own['token']}")
                         for channel in base["channels"] if channel["kind"] in kinds]
+    if "voice" not in kinds:
+        base.pop("calls", None)  # there is no number to call from
     text = yaml.safe_dump(base, sort_keys=False)
     files = []
     for number in range(1, count + 1):

@@ -47,6 +47,7 @@ struct turn {
     int64_t asked_us, token_us, frame_us, over_us;
     int64_t cut_us, last_us;         /* the interrupt; the last frame behind it */
     int frames, after;               /* of words: all; behind the answer to the interrupt's ping */
+    int fillers;                     /* said because the answer was slow to begin */
     bool hushed, cancelled, is_over; /* cancelled: the desk let go of the model's answer */
     struct stand_exchange *x;        /* the model's answer while it is written */
     int chunk;
@@ -97,10 +98,11 @@ static void print_turn(const struct caller *caller, const struct turn *turn)
     printf("{\"sid\": \"%s\", \"mark\": \"n-v%s%04x%06x\", \"sent\": %" PRId64
            ", \"asked\": %" PRId64 ", \"token\": %" PRId64 ", \"frame\": %" PRId64
            ", \"over\": %" PRId64 ", \"cut\": %" PRId64 ", \"last\": %" PRId64
-           ", \"frames\": %d, \"after\": %d, \"cancelled\": %s}\n",
+           ", \"frames\": %d, \"after\": %d, \"fillers\": %d, \"cancelled\": %s}\n",
            caller->sid, run, (unsigned)caller->index, (unsigned)turn->number, turn->sent_us,
            turn->asked_us, turn->token_us, turn->frame_us, turn->over_us, turn->cut_us,
-           turn->last_us, turn->frames, turn->after, turn->cancelled ? "true" : "false");
+           turn->last_us, turn->frames, turn->after, turn->fillers,
+           turn->cancelled ? "true" : "false");
 }
 
 static void end_command(void)
@@ -292,6 +294,13 @@ static void say(struct caller *caller, struct turn *turn, int64_t due_us)
     stand_buf_fini(&frame);
 }
 
+/* What ingress says over an answer that is slow to begin; the words of the businesses' files. */
+static bool is_filler(const struct turn *turn, const char *token)
+{
+    return turn->heard.len == 0 &&
+           (strcmp(token, "One moment, please.") == 0 || strcmp(token, "I am still looking.") == 0);
+}
+
 /* The words of one frame. */
 static void take_words(struct caller *caller, struct turn *turn, const char *token, bool last)
 {
@@ -328,8 +337,11 @@ static void on_message(void *user, bool is_text, const char *data, size_t len)
     if (!cJSON_IsString(type) || strcmp(type->valuestring, "text") != 0 || !cJSON_IsString(token) ||
         !caller->turn || (caller->turn->is_over && !caller->turn->hushed))
         fail(caller, why);
-    take_words(caller, caller->turn, token->valuestring,
-               cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "last")));
+    if (is_filler(caller->turn, token->valuestring))
+        caller->turn->fillers++;
+    else
+        take_words(caller, caller->turn, token->valuestring,
+                   cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "last")));
     cJSON_Delete(json);
 }
 

@@ -28,9 +28,11 @@ def texts_beside(desk):
     load = desk.load(rate=TEXTS_A_SECOND, addresses=30, tries=40, pause_max_s=2).start(seconds=900)
     try:
         yield
-    finally:
+    except BaseException:  # what went wrong is told, not what became of the texts
         load.stop()
-        texts = load.join(120).texts
+        raise
+    load.stop()
+    texts = load.join(120).texts
     desk.wait_answers(texts, 60)
     verdict = desk.judge(texts)
     print(f"  texts: {verdict}")
@@ -73,7 +75,8 @@ class Talk:
         """Lets him go: a caller who says nothing for long is asked whether he is there."""
         self.desk.wait(lambda: self.is_heard() or self.call.now()["over"], 60,
                        lambda: f"an answer to {self.nonces}: {self.call.rows()} {self.call.story().heard()}")
-        self.call.also({"silence": 1500}, BYE)
+        if not self.call.now()["over"]:  # else what is judged says why
+            self.call.also({"silence": 1500}, BYE)
 
     def judge(self, struck, most=0, given_up=False, may_fail=False):
         """Of the last reply each sentence was heard, in order, and at most so many again. given_up: what he

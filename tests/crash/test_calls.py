@@ -24,7 +24,7 @@ SLOW = {"count": 1, "action": {"type": "delay", "ms": 8000}}
 # A lease is short enough for three engines to die one behind the other before the ingress gives up.
 ENGINE = {"worker_lease_ms": 2000, "adopt_every_ms": 100, "turn_deadline_ms": 20000,
           "adopter_deadline_ms": 10000, "voice_deadline_ms": 6000,
-          "voice_session_timeout_ms": 3000, "voice_heartbeat_ms": 300}
+          "voice_session_timeout_ms": 3000, "voice_heartbeat_ms": 300, "voice_heard_wait_ms": 4000}
 
 
 def plain(scene, session):

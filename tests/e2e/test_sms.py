@@ -174,7 +174,10 @@ def test_segments_are_counted(desk):
         desk.faults("model", {"match": nonce, "action": {"type": "reply", "text": text}})
         accepted(desk, customer, f"hello {nonce}")
         desk.wait_replies(customer, 2)
-        row = wait_state(desk, customer, "sent", "delivered")
+        wait_state(desk, customer, "sent", "delivered")
+        # Its report may have come before the answer to the request.
+        desk.wait(lambda: delivery(desk, customer)["encoding"], 15, "the answer to be written")
+        row = delivery(desk, customer)
         assert (row["encoding"], row["segments"]) == (encoding, segments), (text[:5], row)
 
 

@@ -11,7 +11,7 @@ from itertools import groupby
 
 # A request has more time than a busy machine stands still: one that times out is looked up, whatever its
 # answer would have been.
-QUICK = {"worker_lease_ms": 1500, "adopt_every_ms": 100, "lookup_after_ms": 2500,
+QUICK = {"worker_lease_ms": 1500, "adopt_every_ms": 300, "lookup_after_ms": 2500,
          "request_timeout_ms": 4000, "session_timeout_ms": 6000, "heartbeat_ms": 300,
          "gap_audit_every_ms": 0}
 REFUSED_MOST = 2  # by the gate, of one delivery
@@ -53,6 +53,8 @@ def responders(desk, count=1, **config):
 
 class Customer:
     """A conversation with one session, and replies in it."""
+
+    LANE = "outbound.sms"
 
     def __init__(self, desk, tenant=0):
         note_states(desk)
@@ -98,7 +100,7 @@ class Customer:
                    "ce_type": "desk.delivery.requested.v1", "ce_time": now(),
                    "content-type": "application/json", "tenant": self.tenant}
         for _ in range(times):
-            self.desk.produce("outbound.sms", f"{self.tenant}:{self.session}",
+            self.desk.produce(self.LANE, f"{self.tenant}:{self.session}",
                               value or {"delivery": delivery, "session": self.session}, headers)
 
     def receipt(self, delivery, status, attempt=None, sid=None, error=None):

@@ -9,9 +9,12 @@ import json
 import secrets
 import threading
 import time
+import urllib.error
 import uuid
 from datetime import datetime, timezone
 from types import SimpleNamespace
+
+from procs import Failure
 
 GREETING = "Bright Smiles, good morning."
 FILLERS = ["One moment, please.", "I am still looking."]
@@ -182,7 +185,12 @@ class Call:
         return self.desk._call("twilio", f"/_calls/{self.sid}")
 
     def also(self, *script):
-        self.desk._call("twilio", f"/_calls/{self.sid}", {"script": list(script)})
+        try:
+            self.desk._call("twilio", f"/_calls/{self.sid}", {"script": list(script)})
+        except urllib.error.HTTPError as problem:  # it is over, most likely: how, says what happened
+            raise Failure(f"no more of a script is taken: {problem.read().decode()}"
+                          f"{[self.now()[name] for name in ('script', 'ended_by', 'silence_max_ms')]}"
+                          f" {self.story().heard()}") from None
 
     def over(self, deadline_s=40):
         self.desk.wait(lambda: self.now()["over"], deadline_s, lambda: f"the call to be over: {self.now()}")

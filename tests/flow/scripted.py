@@ -24,7 +24,7 @@ from service import clean_environment
 # machine stands still, else the wording without a model is right; too little to wait for a breaker that
 # its own failures have opened.
 ENGINE = {"burst_ms": 300, "burst_max_ms": 1200, "turn_deadline_ms": 5000,
-          "adopter_deadline_ms": 5000, "worker_lease_ms": 2000, "adopt_every_ms": 100}
+          "adopter_deadline_ms": 5000, "worker_lease_ms": 2000, "adopt_every_ms": 300}
 
 
 def engines(desk, count=1, **config):
@@ -97,11 +97,11 @@ class Customer:
     def replies(self):
         """[(body, outcome, delivery state)] in order."""
         return self.desk.sql(
-            "SELECT m.body, t.outcome, d.state FROM deliveries d"
+            "SELECT m.body, t.outcome, d.state FROM (SELECT d.* FROM channel_sessions s JOIN deliveries d"
+            " ON d.tenant_id = s.tenant_id AND d.session_id = s.id WHERE s.tenant_id = %s::uuid"
+            " AND s.remote_address = %s OFFSET 0) AS d"
             " JOIN messages m ON m.tenant_id = d.tenant_id AND m.id = d.message_id"
-            " LEFT JOIN turns t ON t.tenant_id = d.tenant_id AND t.id = d.turn_id"
-            " JOIN channel_sessions s ON s.tenant_id = d.tenant_id AND s.id = d.session_id"
-            " WHERE d.tenant_id = %s::uuid AND s.remote_address = %s ORDER BY d.seq",
+            " LEFT JOIN turns t ON t.tenant_id = d.tenant_id AND t.id = d.turn_id ORDER BY d.seq",
             self.tenant_id, self.address)
 
     def wait_replies(self, count, deadline_s=15):

@@ -110,6 +110,11 @@ def mailbox_file(desk, tenant):
         f"password: file:{password.name}\n"))
 
 
+def script_file(desk, tenant):
+    return give_file(desk.folder / "call.yaml", (
+        f"tenant: {tenant}\nfrom: \"{desk.new_address()}\"\nscript:\n  - wait_for: reply\n  - hangup: true\n"))
+
+
 def test_json_of_every_command_is_one_document(desk):
     desk.prepare()
     fine = good_environment(desk)
@@ -147,11 +152,12 @@ def test_json_of_every_command_is_one_document(desk):
             (OK, ["handback", row["talk"]]), (OK, ["dead", "list"]), (OK, ["recover"]),
             (OK, ["appointment", "list", "--tenant", name]), (OK, ["escalation", "list"]), (OK, ["escalation", "show", row["wish"]]),
             (OK, ["escalation", "recording", row["wish"]]),
-            (OK, ["escalation", "retry", row["wish"]]), (OK, ["escalation", "accept", row["wish"]]),
+            (OK, ["escalation", "call", row["wish"]]), (OK, ["escalation", "retry", row["wish"]]), (OK, ["escalation", "accept", row["wish"]]),
             (OK, ["escalation", "close", row["wish"]]), (OK, ["tenant", "history", name]),
             (OK, ["tenant", "rollback", name, version, "--yes"]),
             (OK, ["contact", "suggestions"]), (OK, ["contact", "merge", *pair, *of]),
             (OK, ["contact", "split", pair[1], *of]),
+            (OK, ["contact", "zone", pair[0], "Asia/Tokyo", "--tenant", name]),
             (OK, ["usage"]), (OK, ["vendor", "list"]), (OK, ["vendor", "show", "openai"]),
             (OK, ["kb", "import", name, KNOWLEDGE / "dental.md"]), (OK, ["kb", "list", name]),
             (OK, ["kb", "show", name, "dental.md"]), (OK, ["kb", "search", name, "whitening"]),
@@ -160,6 +166,7 @@ def test_json_of_every_command_is_one_document(desk):
             (NOT_FOUND, ["quarantine", "release", "0:999999"]), (OK, ["reconcile"]),
             (OK, ["hold", "for a test"]), (OK, ["release", "--yes", "--without-reconcile"]),
             (OK, ["erase", "--tenant", name, "--address", desk.new_address(), "--yes"]),
+            (FAILED, ["call", "--script", script_file(desk, name)]),  # no ingress takes it
             (OK, ["doctor", prefix, f"--public_url={fine['FRONTDESK_PUBLIC_URL']}"])]:
         seen[" ".join(map(str, words))] = expect(code, desk, *words, "--json").json()
     commands = re.findall(r"^  ([a-z]+(?: [a-z]+)?)   +\S", good(desk, "help").out, re.M)
@@ -167,6 +174,8 @@ def test_json_of_every_command_is_one_document(desk):
                and not any(f"{words} ".startswith(f"{command} ") for words in seen)]
     assert not missing, missing
     assert base64.b64decode(seen[f"escalation recording {row['wish']}"]["content_base64"]) == b"sound"
+    told = next(rows for words, rows in seen.items() if words.startswith("call "))
+    assert told and {row["who"] for row in told} >= {"error"}, told
     assert seen["db migrate"]["applied"] == 0 and seen["db migrate"]["schema"] >= 3
     assert seen["directory publish"]["channels"] >= len(desk.tenants)
     assert seen["quarantine release 0:999999"] == {

@@ -128,7 +128,7 @@ def test_failed_migration_leaves_nothing(desk):
 def test_topics_drift_is_found_and_mended(desk):
     desk.prepare()
     good(desk, "topics", "diff")
-    text = (CHECKOUT / "schema" / "topics.yaml").read_text()
+    text = (desk.installation.schema / "topics.yaml").read_text()
     other = desk.folder / "topics.yaml"
     other.write_text(text.replace("partitions: 3\n", "partitions: 5\n", 1)
                      .replace("segment.ms: 86400000", "segment.ms: 86000000", 1))

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -120,6 +121,17 @@ def test_bad_tenant_file_changes_nothing(desk):
     assert f"{bad}:{hot}: temperature" in done.said and "from 0.00 to 2.00" in done.said
     assert "America/Nowhere" in done.said and "nothing was changed" in done.said
     assert desk.sql("SELECT count(*) FROM assistant_versions") == before
+
+
+def test_businesses_of_the_benchmarks_are_taken(desk):
+    """They are made of the dental clinic's file, which grows: with the channels that a suite measures."""
+    desk.prepare()
+    sys.path.append(str(CHECKOUT / "tests" / "bench"))
+    from measure import own_of, write_tenants
+    desk.installation.secrets[own_of(1)["token"]] = "a-token"
+    for number, kinds in enumerate((("sms",), ("sms", "voice"))):
+        file, = write_tenants(desk.folder / f"bench-{number}", TENANTS / "dental.yaml", 1, None, kinds)
+        assert answer_on_terminal(desk, b"n\n", "tenant", "apply", file) == DIFFERENT, kinds
 
 
 def test_number_of_another_tenant_is_refused(desk):

@@ -275,3 +275,16 @@ def test_nothing_secret_is_logged(desk):
     for secret in (desk.installation.secrets["OPENAI_API_KEY"], desk.tenants[0]["auth_token"],
                    "canary-zebra", customer.address):
         assert secret not in text, f"{secret} is in a log"
+
+
+def test_settings_that_would_say_a_reply_twice(desk):
+    """An engine does not start that would go on with a dead one's spoken reply before anybody can know what
+    was heard of it; the words say what to set."""
+    engines(desk)
+    check = desk.services["engine-1"].check_config
+    assert check() == (0, "configuration ok\n")
+    given = {"worker_lease_ms": 2000, "voice_session_timeout_ms": 6000, "voice_heartbeat_ms": 500}
+    code, text = check(**given, voice_heard_wait_ms=4999)
+    assert code == 2 and "voice_heard_wait_ms must be at least 5000" in text, (code, text)
+    assert check(**given, voice_heard_wait_ms=5000)[0] == 0
+    assert check(worker_lease_ms=4000, voice_heard_wait_ms=4000)[0] == 0, "what production runs with"

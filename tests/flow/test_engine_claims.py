@@ -139,6 +139,31 @@ def test_too_large_for_a_dead_letter(desk):
     assert oracle.new_nonces(body) == [good.nonce]
 
 
+def test_what_takes_too_long_is_in_nobodys_way(desk):
+    """Claims that the database always cuts off for one sender's data, while it answers all others: what came with
+    them is claimed, and they are dead letters. Guard: slow_is_own in claim_failed; without it the lane stands."""
+    engines(desk)
+    slow, other = Customer(desk), Customer(desk)
+    desk.sql("CREATE FUNCTION test_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+             " RAISE EXCEPTION USING ERRCODE = '57014', MESSAGE = 'too slow'; END $$")
+    desk.sql("CREATE TRIGGER test_slow BEFORE INSERT ON messages FOR EACH ROW"
+             " WHEN (NEW.body LIKE '%treacle%') EXECUTE FUNCTION test_slow()")
+    try:
+        first, second, behind, fine = slow.make("treacle"), slow.make("treacle too"), slow.make("hello"), other.make()
+        say(desk, first, second, behind, fine)
+        desk.wait(lambda: any(line.get("slow") for line in desk.log("engine-1")), 15, "a claim to be cut off")
+        later = other.text()
+        other.wait_event(later, "answered")
+        told = [nonce for body, _, _ in other.replies() for nonce in oracle.new_nonces(body)]
+        assert sorted(told) == sorted([fine.nonce, later.nonce]), told
+        assert {dead(desk, said, None) for said in (first, second)} == {"claim.slow"}
+        (body, _, _), = slow.wait_replies(1)
+        assert oracle.new_nonces(body) == [behind.nonce]
+    finally:
+        desk.sql("DROP TRIGGER test_slow ON messages")
+        desk.sql("DROP FUNCTION test_slow")
+
+
 def test_offsets_follow_the_claims(desk):
     """When all is quiet the group's offsets are the ends of the partitions that have records."""
     from confluent_kafka import Consumer, TopicPartition
@@ -150,7 +175,7 @@ def test_offsets_follow_the_claims(desk):
                          "group.id": desk.topic("engine.sms"), "enable.auto.commit": False})
     try:
         topic = desk.topic("inbound.sms")
-        parts = [TopicPartition(topic, n) for n in range(24)]
+        parts = [TopicPartition(topic, n) for n in consumer.list_topics(topic, 10).topics[topic].partitions]
 
         def behind():
             return [p for p in consumer.committed(parts, 10)

@@ -4,8 +4,11 @@ import contextlib
 import json
 import secrets
 
-from mail_talk import Correspondent, Mailbox, mail_engines, wakes
-from test_escalation import GARAGE, WISH, answers, ask_for_a_person, business, escalation, notices, wait_told
+from mail_talk import Correspondent, Mailbox, mail_engines, send, wakes
+from operating import good
+from scripted import quiet
+from test_escalation import (GARAGE, NOBODY, WISH, answers, ask_for_a_person, business, escalation, nobody_accepts, notices,
+                             of_nobody, wait_told)
 
 SHARE = True
 DEADLINE_S = 90
@@ -98,6 +101,80 @@ def test_a_text_is_first(desk):
         assert [reply.via for reply in person(desk, box, both).replies()] == ["mail"]
 
 
+def ask_by_mail(desk, who):
+    """He mails, and the model calls `escalate`; returns the mail and the reply that promised people."""
+    made = who.make("a person, please")
+    desk.faults("model", {"match": made.nonce, "count": 1, "action": {
+        "type": "tool_call", "name": "escalate", "arguments": json.dumps(WISH)}})
+    before = len(who.replies())
+    send(desk, made)
+    return made, who.sent(who.wait_replies(before + 1)[-1])
+
+
+@contextlib.contextmanager
+def writing(desk, **escalation_fields):
+    """Somebody who mails a business whose only person is told by mail."""
+    box = mailbox(desk)
+    with business(desk, [member("ines")], run=mail_engines, **escalation_fields):
+        try:
+            yield Correspondent(desk, box)
+        finally:
+            desk.sql("UPDATE channels SET removed_at = clock_timestamp() WHERE id = %s::uuid", box.channel)
+
+
+def test_who_mailed_is_told_that_nobody_accepted(desk):
+    """In the thread, once, whoever asks the rota again; an answer to it goes on with the thread, and the model knows.
+    Guards: nobody_sql and delivery_mail_add_made of store/rota.c, .by_mail of services/engine/rota.c."""
+    with writing(desk) as ann:
+        mail, promise = ask_by_mail(desk, ann)
+        nobody_accepts(ann)
+        told = ann.wait_replies(2)[1]
+        assert (told.body, told.via, told.state, told.session) == (NOBODY, "mail", "pending", promise.session), told
+        assert (told.subject, told.in_reply_to) == ("Opening hours", mail.message_id), told
+        assert told.delivery == escalation(ann)["id"] and 3.9 * 3600 < told.answer_by_s <= 4 * 3600
+        assert desk.wait(lambda: wakes(desk, told.delivery)["outbound.email"], 15, "the wake-up") == 1
+        assert wakes(desk, told.delivery)["outbound.sms"] == 0
+        ann.sent(told)
+        good(desk, "escalation", "retry", told.delivery)
+        nobody_accepts(ann, 2)
+        assert len(of_nobody(ann)) == 1
+        more = ann.answer(told, "thank you")
+        ann.wait_event(more, "answered")
+        assert ann.session_of(more) == promise.session
+        prompt = good(desk, "prompt", "show", ann.conversation(), "--json").json()
+        assert any(NOBODY in said["text"] and said["role"] == "assistant" for said in prompt["messages"]), prompt
+
+
+def test_who_mailed_is_told_nothing_that_is_not_true(desk):
+    """Not who was promised nobody, who has opted out, or whose promise came back; not while a person holds the
+    conversation, and not any more once somebody accepts."""
+    def opted_out(ann, _):
+        desk.sql("INSERT INTO consents (tenant_id, sender, address, state, source, changed_at) VALUES (%s::uuid, %s, %s,"
+                 " 'opted_out', 'customer', clock_timestamp())", ann.tenant_id, ann.mailbox.address, ann.address)
+
+    def bounced(_, promise):
+        desk.sql("UPDATE deliveries SET state = 'bounced' WHERE id = %s::uuid", promise.delivery)
+
+    def held(ann, _):
+        desk.sql("UPDATE conversations SET held_by = 'ops:test', held_at = clock_timestamp() WHERE id = %s::uuid",
+                 ann.conversation())
+
+    for fields, change in (({"tell": None}, None), ({}, opted_out), ({}, bounced), ({}, held)):
+        with writing(desk, **fields) as ann:
+            _, promise = ask_by_mail(desk, ann)
+            wait_told(ann, 1)
+            if change:
+                change(ann, promise)
+            nobody_accepts(ann)
+            assert not of_nobody(ann), change
+    with writing(desk) as ann:
+        ask_by_mail(desk, ann)
+        nobody_accepts(ann)
+        good(desk, "escalation", "accept", escalation(ann)["id"], "--as", "owner")
+        quiet(desk, 0.5, lambda: of_nobody(ann))
+        assert of_nobody(ann) == [(NOBODY, "suppressed")], of_nobody(ann)
+
+
 def test_a_business_without_a_number(desk):
     """Its customers write mails, and its people are told by mail."""
     ines = member("ines", sms=desk.new_address())
@@ -107,10 +184,7 @@ def test_a_business_without_a_number(desk):
                  " AND removed_at IS NULL", box.tenant_id)
         try:
             ann = Correspondent(desk, box)
-            made = ann.make("a person, please")
-            desk.faults("model", {"match": made.nonce, "count": 1, "action": {
-                "type": "tool_call", "name": "escalate", "arguments": json.dumps(WISH)}})
-            desk.produce("inbound.email", made.key, json.dumps(made.value), list(made.headers.items()))
+            ask_by_mail(desk, ann)
             wait_told(ann, 1)
             who = person(desk, box, ines)
             notice = who.sent(who.replies()[0])

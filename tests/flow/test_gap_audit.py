@@ -118,3 +118,23 @@ def test_injects_oldest_first(desk):
     came = [record.headers["ce_id"].decode() for record in desk.kafka_records("inbound.sms")
             if record.headers["ce_id"].decode() in sids]
     assert came[:5] == sids, came
+
+
+def test_of_too_many_the_newest_wait(desk):
+    """More texts are missing than one run may hold, six pages and one: the conversations begin with the oldest, and
+    the job stays where it was. Guard: leave_newest."""
+    responders(desk, gap_audit_every_ms=3600000)
+    customer = desk.new_address()
+    sids = [desk.inbound(customer, f"text {n}", deliver=False)["sid"] for n in range(6001)]
+    before = audit_job(desk)["since"]
+    audit_now(desk)
+    desk.wait(lambda: audit_job(desk)["last_error"] and not audit_job(desk)["worker"], 120, "the end of the run")
+    job = audit_job(desk)
+    assert job["last_error"].startswith("gap_audit.many") and job["last_done_at"] is None, job
+    assert job["since"] == before, job
+    came = [record.headers["ce_id"].decode() for record in desk.kafka_records("inbound.sms")]
+    mine = list(dict.fromkeys(sid for sid in came if sid in set(sids)))
+    assert mine == sids[:5001], (len(mine), mine[:3], mine[-3:])
+
+
+test_of_too_many_the_newest_wait.deadline_s = 240

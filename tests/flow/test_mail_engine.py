@@ -1,14 +1,16 @@
 """Mails through the engine: records of inbound.email in, replies as rows and wake-ups on outbound.email out."""
 
+import contextlib
 import json
 
-from harness import mail_table, oracle
+from harness import CHECKOUT, mail_table, oracle
 from harness.stops import KILL
 from mail_talk import Correspondent, Mailbox, mail_engines, send, wakes
 from operating import good
 from scripted import Customer, fallback_of, hand_back, letters, quiet, wait_gone
 
 SHARE = True
+THREADS = 30000
 SHOP = 3  # of desk.tenants: its file lets a recovery answer
 
 
@@ -60,6 +62,22 @@ def test_follow_ups_stay_in_the_thread(desk):
     last = ann.wait_replies(6)[-1]
     assert ann.session_of(other) != reply.session and last.conversation == reply.conversation
     assert last.subject == "Prices" and last.in_reply_to == other.message_id
+
+
+def test_sender_with_many_threads_holds_up_nobody(desk):
+    """A robot, taken for a person, that begins a thread with each mail has tens of thousands that were never
+    answered: others of its lane are answered meanwhile."""
+    mail_engines(desk, mail_loop_replies=4)
+    robot, ann = Correspondent(desk), Correspondent(desk, Mailbox(desk, 1))
+    robot.mail()
+    robot.wait_replies(1)
+    desk.sql("INSERT INTO channel_sessions (tenant_id, id, conversation_id, channel_id, kind, remote_address)"
+             " SELECT tenant_id, gen_random_uuid(), conversation_id, channel_id, kind, remote_address"
+             " FROM channel_sessions, generate_series(1, %s) WHERE tenant_id = %s::uuid AND remote_address = %s",
+             THREADS, robot.tenant_id, robot.address)
+    send(desk, *[robot.make() for _ in range(32)])
+    mail = ann.mail()
+    assert nonces(ann.wait_replies(1)) == [mail.nonce]
 
 
 def test_nobody_writes_into_anothers_thread(desk):
@@ -250,6 +268,43 @@ def test_without_a_model_the_wording_is_the_reply(desk):
     reply, = ann.wait_replies(1, deadline_s=30)
     assert reply.outcome == "fallback" and reply.via == "mail" and reply.in_reply_to == mail.message_id
     assert reply.body.startswith(fallback_of(desk, ann.mailbox).split("\n")[0][:20])
+    desk.faults("model")
+
+
+@contextlib.contextmanager
+def knowing(desk, tenant):
+    """The tenant's answers to what people ask, in its knowledge for so long."""
+    good(desk, "kb", "import", tenant, CHECKOUT / "deploy" / "knowledge" / "dental-faq.md", "--faq")
+    try:
+        yield
+    finally:
+        good(desk, "kb", "remove", tenant, "dental-faq.md", "--yes")
+
+
+def test_notes_answer_a_letter_without_a_model(desk):
+    """As people write letters, and with the question as the subject. What is no question of the notes is taken as a
+    message; the passages are the turn's. Guard: keep_passages of briefing.c searches for a letter's questions alone."""
+    mail_engines(desk)
+    desk.faults("model", {"action": {"type": "status", "status": 400}})  # no breaker opens
+    box = Mailbox(desk)
+    letter = "Good morning,\n\n{}\n\nMany thanks in advance and kind regards\nAnn Example"
+    ask, late = "How much is whitening?", "My last visit was in spring and I forgot to ask. How much is whitening?"
+    with knowing(desk, box.known["name"]):
+        for subject, words in (("Prices", ask), ("A question", letter.format(ask)), ("Visit", letter.format(late)),
+                               (ask, "See above.")):
+            ann = Correspondent(desk, box)
+            mail = ann.mail(subject=subject, text=words)
+            reply, = ann.wait_replies(1, deadline_s=30)
+            assert reply.outcome == "fallback" and reply.in_reply_to == mail.message_id
+            assert "350 dollars for one session" in reply.body and "automatic answer" in reply.body, (words, reply.body)
+            assert "take a message" in reply.body, reply.body
+            passages = desk.value("SELECT t.passages FROM turns t JOIN deliveries d ON d.turn_id = t.id"
+                                  " WHERE d.id = %s::uuid", reply.delivery)
+            assert any("How much is whitening?" in passage["heading"] for passage in passages), passages
+        for words in (letter.format("Could you look at the retainer that my dog ate?"), letter.format("See you soon!")):
+            bob = Correspondent(desk, box)
+            bob.mail(subject="Retainer", text=words)
+            assert "automatic answer" not in bob.wait_replies(1, deadline_s=30)[0].body
     desk.faults("model")
 
 

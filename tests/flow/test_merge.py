@@ -3,6 +3,7 @@ are at work: nothing is answered twice, nobody is lost, the order of each sessio
 
 import threading
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 from harness import oracle
@@ -161,23 +162,51 @@ def test_v5e_takeover_that_waits_for_the_merge(desk):
     good(desk, "handback", old)
 
 
-def test_v5e_claim_at_the_same_moment(desk):
-    """A claim that began before the merge puts its text into the conversation that goes.
-    Guard: store/merge.c lock_addresses_sql against store/inbox.c inbox_lock_addresses_sql."""
-    ann, bob = two(desk)
-    said = bob.make()
+def claim_meets_merge(desk, said, ann, bob, locked, *params):
+    """The claim of bob's text waits for a row, with all else done, and a merge comes."""
     with Held(desk) as slow:
-        slow.run("SELECT 1 FROM channel_sessions WHERE id = %s::uuid FOR UPDATE", bob.session()["id"])
+        slow.run(locked, *params)
         say(desk, said)
-        slow.wait_blocks("engine", what="the claim to wait for the session")
+        slow.wait_blocks("engine", what="the claim to wait")
         joining = background(merge, ann, bob)
         desk.wait(lambda: not joining.running() or desk.value(
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database ="
-            " (SELECT oid FROM pg_database WHERE datname = current_database())"), 10, "the merge's move")
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = 'frontdesk_ops' AND wait_event_type = 'Lock'"
+            " AND datname = current_database()"), 10, "the merge's move")
         slow.commit()
     joining()
+
+
+def test_v5e_claim_at_the_same_moment(desk):
+    """A claim that began before the merge puts its text into the conversation that goes.
+    Guards: the locks of store/merge.c against those of store/inbox.c; here the session's alone would do."""
+    ann, bob = two(desk)
+    said = bob.make()
+    claim_meets_merge(desk, said, ann, bob, "SELECT 1 FROM channel_sessions WHERE id = %s::uuid FOR UPDATE",
+                      bob.session()["id"])
     assert oracle.new_nonces(wait_sent(desk, bob, 2)[1]) == [said.nonce]
     assert is_one(ann, bob) and any(said.nonce in body for body in whole_thread(ann))
+
+
+def test_v5e_claim_that_opens_a_conversation(desk):
+    """Somebody whose conversation was over writes to another number: what the claim opens nobody else sees yet, so that
+    the merge would leave it to the contact that goes. Guards: of store/merge.c lock_addresses_sql, and behind it
+    MERGE_LOCK_CONTACTS_SQL; without both of them the text is nobody's."""
+    ann, bob = two(desk)
+    desk.sql("UPDATE conversations SET closed_at = clock_timestamp() WHERE id = %s::uuid", bob.conversation())
+    channel, number = str(uuid.uuid4()), desk.new_address()
+    desk.sql("INSERT INTO channels (tenant_id, id, kind, address, account_sid, credentials, edge_keys, assistant_id,"
+             " published_version) SELECT tenant_id, %s::uuid, kind, %s, account_sid, credentials, edge_keys, assistant_id, 1"
+             " FROM channels WHERE tenant_id = %s::uuid AND kind = 'sms' AND removed_at IS NULL LIMIT 1", channel, number,
+             bob.tenant_id)
+    try:
+        said = bob.make(to=number)
+        claim_meets_merge(desk, said, ann, bob, "SELECT 1 FROM channels WHERE id = %s::uuid FOR UPDATE", channel)
+        desk.wait(lambda: bob.event(said) == ("answered", None), 20, lambda: bob.event(said))
+        talk = desk.value("SELECT conversation_id::text FROM channel_sessions WHERE channel_id = %s::uuid", channel)
+        assert talk == ann.conversation() and any(said.nonce in body for body in whole_thread(ann))
+        assert contact_of(ann) == contact_of(bob)
+    finally:
+        desk.sql("UPDATE channels SET removed_at = clock_timestamp() WHERE id = %s::uuid", channel)
 
 
 def test_v5e_merges_that_cross(desk):

@@ -41,6 +41,7 @@ def test_v5f_a_call_of_a_higher_epoch(desk):
     call.wait_over()
     call.wait_settled(1)
     take_over(desk, bob)
+    call.pump(lambda: call.epoch == 1, 15, "the stop")  # which an ingress tells of as it comes
     hand_back(desk, bob)
     prompt(call, plain)
     call.pump(lambda: call.turn_number == 2 and call.over, 15, "the second answer")
@@ -52,6 +53,26 @@ def test_v5f_a_call_of_a_higher_epoch(desk):
     assert oracle.new_nonces(call.said) == [said] and call.epoch == 3 == epoch_of(ann), call.frames
     assert call.session()["conversation_id"] == ann.conversation() and not call.dropped
     call.wait_settled(3)
+    call.close()
+
+
+def test_stop_that_is_told_behind_the_next_words(desk):
+    """A take-over and a hand-back within the way of one frame: the caller's next words are here before it is told what
+    was heard at the take-over. The turn that answers them is nobody else's. Guard: voice_is_stopped."""
+    engines(desk, **CALLS)
+    call = Call(desk)
+    prompt(call, plain)
+    call.wait_over()
+    call.wait_settled(1)
+    take_over(desk, call.customer)
+    hand_back(desk, call.customer)
+    prompt(call, lambda nonce: {"match": nonce, "count": 1, "action": {"type": "delay", "ms": 1500}})
+    desk.wait(lambda: len(call.turns()) == 2, 10, "the second turn")
+    call.pump(lambda: call.turn_number == 2 and call.over, 15, "the second answer")
+    assert [frame["kind"] for frame in call.frames].count("stop") == 1 and not call.asides, call.frames
+    call.wait_settled(2)
+    assert [turn["fence"] - call.turns()[0]["fence"] for turn in call.turns()] == [0, 1], call.turns()
+    desk.faults("model")
     call.close()
 
 

@@ -37,6 +37,20 @@ def due_now(desk):
     desk.sql("UPDATE jobs SET due_at = clock_timestamp() WHERE kind = 'recording' AND due_at IS NOT NULL")
 
 
+def older(desk, recording):
+    """As if we had known of it for seven hours."""
+    desk.sql("UPDATE recordings SET created_at = created_at - interval '7 hours' WHERE recording_sid = %s",
+             recording["sid"])
+
+
+def wait_tries(desk, recording, count):
+    """So many, or none is left."""
+    def tried():
+        known = row(desk, recording) or {"tries": 0, "state": ""}
+        return known["tries"] >= count or known["state"] not in ("", "waiting")
+    desk.wait(tried, 40, lambda: f"{count} tries: {row(desk, recording)}")
+
+
 def test_a_message_is_fetched_once(desk):
     up(desk)
     recording = leave_message(desk)
@@ -115,11 +129,44 @@ def test_gone_at_the_provider(desk):
     gone = leave_message(desk)
     rest(desk, f"Recordings/{gone['sid']}.json", method="DELETE")
     calls = [tell(desk, late), tell(desk, gone)]
+    failed = leave_message(desk, recording_status="failed")
+    calls.append(tell(desk, failed))
+    known = wait_state(desk, failed, "gone")
+    assert known["tries"] == 1, known
+    wait_tries(desk, gone, 4)
+    older(desk, gone)
+    due_now(desk)
     known = wait_state(desk, gone, "gone")
-    assert known["summary"].count("no longer has the recording") == 1 and known["tries"] == 3, known
+    assert known["summary"].count("no longer has the recording") == 1, known
     assert "gone" in show(desk, known["id"])
     known = wait_state(desk, late, "kept", deadline_s=60)
     assert known["tries"] > 1 and "no longer" not in known["summary"], known
+    for call in calls:
+        call.close()
+
+
+def test_nothing_is_gone_at_once(desk):
+    """The provider's parts may not agree for a while that it is there: however often it says that it knows
+    of no such recording, and whatever went wrong before."""
+    up(desk)
+    unknown, failing, old = (leave_message(desk) for _ in range(3))
+    desk.faults("twilio", {"path": unknown["sid"], "action": {"type": "status", "status": 404}},
+                {"path": failing["sid"], "count": 2, "action": {"type": "status", "status": 503}},
+                {"path": failing["sid"], "count": 2, "action": {"type": "status", "status": 404}},
+                {"path": old["sid"], "count": 3, "action": {"type": "status", "status": 503}},
+                {"path": old["sid"], "count": 2, "action": {"type": "status", "status": 404}})
+    calls = [tell(desk, recording) for recording in (unknown, failing, old)]
+    wait_tries(desk, old, 1)
+    older(desk, old)  # once is not enough, however late
+    wait_state(desk, failing, "kept", "gone")
+    wait_state(desk, old, "kept", "gone", deadline_s=40)
+    wait_tries(desk, unknown, 4)
+    desk.faults("twilio")
+    due_now(desk)
+    wait_state(desk, unknown, "kept", "gone")
+    for recording in (unknown, failing, old):
+        known = row(desk, recording)
+        assert known["state"] == "kept" and "no longer" not in known["summary"], known
     for call in calls:
         call.close()
 

@@ -39,6 +39,25 @@ def test_dies_before_the_first_byte(desk):
     assert survive(desk, "responder.sending")["attempts"] == 2
 
 
+def test_dies_with_a_request_on_its_way(desk):
+    """It is looked up when its request must be over, which may leave at the end of the lease, and not as
+    soon as one that was seen to end."""
+    responders(desk, 2, lookup_after_ms=1600)
+    customer = Customer(desk)
+    stop = desk.stops.arm("responder.answered", action=KILL)
+    delivery = customer.reply()
+    desk.wait(lambda: stop.hits, 15, "the stop point")
+    customer.wait_state(delivery, "unknown", deadline_s=20)
+    waits_s = desk.value("SELECT extract(epoch FROM d.next_at - a.started_at)::float FROM deliveries d"
+                         " JOIN delivery_attempts a ON a.tenant_id = d.tenant_id AND a.delivery_id = d.id"
+                         " WHERE d.id = %s::uuid", delivery)
+    assert 5.4 < waits_s < 5.6, waits_s  # QUICK: a lease of 1500 ms and a request of 4000 ms
+    assert customer.wait_state(delivery, "sent", "delivered", deadline_s=30)["attempts"] == 1
+    assert len(customer.sent()) == 1
+    desk.responding = None
+    desk.revive(("responder",))
+
+
 def test_dies_after_the_answer(desk):
     assert survive(desk, "responder.answered")["attempts"] == 1
 

@@ -1,8 +1,9 @@
 """The engine answers calls: records of inbound.voice in, frames of voice.stream out, the test is the ingress."""
 
 from call_records import CALLS, Call
-from harness import oracle
-from scripted import Customer, engines, fallback_of, refused
+from harness import CHECKOUT, oracle
+from operating import good
+from scripted import Customer, Held, engines, fallback_of, refused
 
 SHARE = True
 DEADLINE_S = 90
@@ -65,6 +66,7 @@ def test_second_prompt_knows_the_first(desk):
     said = call.wait_over()
     assert oracle.new_nonces(said) == [second] and oracle.history_nonces(said) == [first], said
     assert [turn["number"] for turn in call.turns()] == [1, 2]
+    assert {(frame["turn_number"], frame["prompt"]) for frame in call.frames} == {(1, 1), (2, 2)}, call.frames
     call.wait_settled(2)
     call.close()
 
@@ -138,6 +140,7 @@ def test_prompt_before_the_first_word(desk):
     second = call.prompt("one more thing")
     said = call.wait_over()
     assert oracle.new_nonces(said) == [first, second], said
+    assert {frame["prompt"] for frame in call.frames} == {2}, call.frames
     assert len(call.wait_settled(1)) == 1 and len(call.turns()) == 1
     desk.faults("model")
     call.close()
@@ -162,6 +165,30 @@ def test_killed_in_the_middle_of_speech(desk):
     assert not call.dropped
     desk.faults("model")
     desk.revive()
+    call.close()
+
+
+def test_notes_answer_a_caller_without_a_model(desk):
+    """What is spoken is the note, as an automatic answer, and a message is offered; what they do not answer is taken."""
+    engines(desk, **CALLS)
+    call = Call(desk)
+    name = call.customer.known["name"]
+    good(desk, "kb", "import", name, CHECKOUT / "deploy" / "knowledge" / "dental-faq.md", "--faq")
+    try:
+        desk.faults("model", {"action": {"type": "status", "status": 400}})  # no breaker opens
+        call.say("Hello, um, how much is whitening?")
+        said = call.wait_over()
+        assert "350 dollars for one session" in said and "automatic answer" in said, said
+        assert said.startswith(fallback_of(desk, call.customer)[:30]) and "take a message" in said, said
+        (_, heard, outcome, state, _), = call.wait_settled(1)
+        assert (heard, outcome, state) == (said, "fallback", "delivered")
+        call.over = False
+        call.say("My dog ate the retainer.")
+        said = call.wait_over()
+        assert "automatic answer" not in said and "?" in said, said
+    finally:
+        good(desk, "kb", "remove", name, "dental-faq.md", "--yes")
+        desk.faults("model")
     call.close()
 
 
@@ -305,6 +332,32 @@ def test_another_socket_before_the_first_word(desk):
     assert call.asides and not call.spoken, call.frames
     assert oracle.new_nonces(call.wait_over()) == [nonce], call.frames
     assert len(call.wait_settled(1)) == 1 and call.turns()[0]["fence"] == 1, call.turns()
+    assert call.events() == [("answered", None)]
+    desk.faults("model")
+    call.close()
+
+
+def test_another_socket_while_the_commit_is_on_its_way(desk):
+    """The claim of the setup finds the turn running, and its words had all left when it was told of: the commit behind
+    that claim is refused, and the rest is said into the new socket. Guard: HAS_MOVED in turn_commit.c."""
+    engines(desk, **CALLS)
+    call = Call(desk)
+    call.answers = False
+    prompt(call, lambda nonce: stops(nonce, 12, 1000))
+    call.pump(lambda: "weekdays." in call.said, 10, "two sentences")
+    with Held(desk) as held:
+        held.run("SELECT FROM channel_sessions WHERE call_sid = %s FOR NO KEY UPDATE", call.sid)
+        desk.faults("model", {"match": "cut off in the middle", "action": {"type": "reply", "text": ANSWER}})
+        call.comes_back()
+        desk.wait(lambda: held.blocks("engine"), 10, "the claim to wait")
+        call.over = True  # the former socket's frames are nobody's
+        call.pump(lambda: call.frames[-1].get("last"), 10, "the last frame")
+        desk.wait(lambda: desk.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                                     " AND usename = 'frontdesk_engine'") == 2, 10, "the commit to wait")
+        call.over, call.answers = False, True
+    assert call.wait_over() == ANSWER, call.frames
+    (body, heard, outcome, state, _), = call.wait_settled(1)
+    assert (body, heard, outcome, state) == (ANSWER, ANSWER, "reply", "delivered")
     assert call.events() == [("answered", None)]
     desk.faults("model")
     call.close()

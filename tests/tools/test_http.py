@@ -346,6 +346,25 @@ def test_takeover_while_the_tool_works(desk):
     desk.scripted = None
 
 
+def test_takeover_behind_a_change(desk):
+    """The tool has worked and its reply has not left when somebody takes over, and hands back without a word,
+    twice: the reply is sent as it stands, once, and the tool does nothing more. Guard: store/conversation.c
+    say_again_sql."""
+    with shop(desk) as customer:
+        said = ask(desk, customer, "order_cancel", NUMBER)
+        answered(customer, said, 1)
+        for count in (2, 3):
+            take_over(desk, customer)
+            hand_back(desk, customer)
+            customer.wait_replies(count)
+        desk.settled(2, lambda: (len(customer.replies()), len(requests(desk))), 15)
+        replies = customer.replies()
+        assert {(body, outcome) for body, outcome, _ in replies} == {replies[0][:2]}, replies
+        assert [state for _, _, state in replies] == ["suppressed", "suppressed", "pending"], replies
+        assert done(desk) == [call_id(customer)] and len(customer.turns()) == 1
+        assert customer.event(said) == ("answered", None)
+
+
 def test_newer_text_drops_a_question(desk):
     """The customer is not kept waiting for an answer that nobody wants any more. Guard:
     ACTION_GIVE_WAY."""
@@ -438,3 +457,46 @@ def test_one_tenants_slow_tool_delays_no_other(desk):
         answered(second, texts[1], 1)
         told = [calls(c)[0][3]["error"] for c in (customer, second)]
         assert all("busy" in words or "in time" in words for words in told), told
+
+
+def test_long_results_stay_within_a_budget(desk):
+    """Ten turns at once with a budget of ten reservations, each with two rounds of sixteen results of 16 kB: a turn
+    reserves what its next prompt needs before it asks, or ends as one whose budget is spent. Guards: is_reserved in
+    think.c; without it the budget is exceeded by more than all that was reserved. given_back in usage.c; without it
+    all but one hold theirs and wait for more until their deadlines, of which there is none within this test."""
+    vendor = Vendor(free_port())
+    many = [OPEN, chunk(openai(calls=[("order_status", NUMBER)] * 16)), END]
+
+    def apply(tokens):
+        document = yaml.safe_load((desk.folder / "garage.yaml").read_text())
+        document["assistant"]["models"] = [{"dialect": "openai", "base_url": vendor.url("/v1"), "model": "wire-1",
+                                            "key": "env:OPENAI_API_KEY"}]
+        document["budgets"] = {"day": {"tokens": tokens}}
+        (desk.folder / "garage.yaml").write_text(yaml.safe_dump(document))
+        good(desk, "tenant", "apply", desk.folder / "garage.yaml", "--yes")
+
+    def begin(customer, *rounds):
+        said = customer.make()
+        vendor.play(said.nonce, *rounds, [OPEN, chunk(openai([f"You wrote {said.nonce}."])), END])
+        return said
+
+    long = {"turn_deadline_ms": 600000, "worker_lease_ms": 4000, "tool_calls_per_tenant": 32}
+    with shop(desk, config=long) as plain:
+        desk.faults("tool", {"action": {"type": "reply", "text": json.dumps({"state": "x" * 15900})}})
+        apply(10 ** 9)
+        say(desk, begin(plain))
+        plain.wait_replies(1)
+        one = plain.turns()[0]["reserved_tokens"]
+        apply(10 * one)
+        desk.sql("DELETE FROM usage WHERE tenant_id = %s::uuid", plain.tenant_id)
+        customers = [Customer(desk, GARAGE) for _ in range(10)]
+        say(desk, *[begin(customer, many, many) for customer in customers])
+        outcomes = [customer.wait_replies(1, 120)[0][1] for customer in customers]
+        assert set(outcomes) <= {"reply", "budget_spent"} and "reply" in outcomes, outcomes
+        most = max(customer.turns()[0]["reserved_tokens"] or 0 for customer in customers)
+        spent = desk.value("SELECT tokens FROM usage WHERE tenant_id = %s::uuid AND period = 'day'", plain.tenant_id)
+        assert most > one and spent < 10 * one + most, (outcomes, one, most, spent)
+    vendor.close()
+
+
+test_long_results_stay_within_a_budget.deadline_s = 150

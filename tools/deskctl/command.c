@@ -15,6 +15,7 @@ static const struct command *const groups[] = {
     command_mailbox, command_kb,          command_directory,  command_conversation, command_contact,
     command_prompt,  command_appointment, command_escalation, command_usage,        command_dead,
     command_recover, command_quarantine,  command_reconcile,  command_hold,         command_doctor,
+    command_call,
 };
 
 const char *words_option(const struct words *words, const char *name)

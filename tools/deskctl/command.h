@@ -41,7 +41,7 @@ extern const struct command command_keys[], command_db[], command_topics[], comm
     command_tenant[], command_mailbox[], command_kb[], command_directory[], command_conversation[],
     command_contact[], command_prompt[], command_appointment[], command_escalation[],
     command_usage[], command_dead[], command_recover[], command_quarantine[], command_reconcile[],
-    command_hold[], command_doctor[];
+    command_hold[], command_doctor[], command_call[];
 
 /* The value of an option of this command, or NULL; "" for a flag that was given. */
 const char *words_option(const struct words *words, const char *name);

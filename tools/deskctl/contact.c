@@ -1,6 +1,5 @@
-/* `deskctl contact suggestions|merge|split`: contacts that are one person (docs/PROTOCOL.md,
- * merge).
- */
+/* `deskctl contact suggestions|merge|split|zone`: contacts that are one person (docs/PROTOCOL.md,
+ * merge), and by which clock they are called. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "base/text.h"
 #include "command.h"
 #include "crypto/crypto.h"
+#include "store/contact_zone.h"
 #include "store/merge.h"
 #include "yours.h"
 
@@ -206,11 +206,12 @@ static int settle_merge(struct desk *desk, const struct merge *merge, int64_t *b
                         struct err *err)
 {
     const struct conversation_ref ref = {merge->tenant, merge->conversation, merge->actor};
-    if (!merge->joined || !merge->is_held)
+    if (!merge->is_held)
         return 0;
-    if (yours_stop_calls(desk, &ref, &merge->silent, err) != 0)
-        desk_note("a call may hear the assistant for a second more: %s", err->message);
-    return yours_wait(desk, &ref, begun, err);
+    const bool are_told = yours_stop_calls(desk, &ref, &merge->silent, err) == 0;
+    if (!are_told)
+        desk_note("a call may hear the assistant for some seconds more: %s", err->message);
+    return yours_wait(desk, &ref, are_told, begun, err);
 }
 
 static int run_merge(struct desk *desk, const struct words *words)
@@ -302,6 +303,27 @@ static int run_split(struct desk *desk, const struct words *words)
     return desk_print_facts(desk, facts, sizeof facts / sizeof facts[0]);
 }
 
+/* ---- zone ---- */
+
+static int run_zone(struct desk *desk, const struct words *words)
+{
+    struct pg_session *session = NULL;
+    struct err err;
+    const char *tenant = words_option(words, "tenant");
+    const char *zone = words->count > 1 ? words->operands[1] : "";
+    if (tenant == NULL)
+        return desk_usage("a number needs --tenant NAME");
+    if (desk_begin(desk, &session, &err) != 0 ||
+        contact_zone_set(session, tenant, words->operands[0], zone, &err) != 0 ||
+        desk_commit(desk, &err) != 0) {
+        desk_rollback(desk);
+        return desk_fail(&err);
+    }
+    const struct desk_fact facts[] = {{"zone", zone, 0}};
+    desk_note("called by the clock of %s", zone[0] != '\0' ? zone : "the business");
+    return desk_print_facts(desk, facts, sizeof facts / sizeof facts[0]);
+}
+
 static const struct option list_options[] = {
     {"tenant", "NAME", "only of this tenant"},
     {"limit", "N", "at most so many, 1-1000 (default 50)"},
@@ -310,6 +332,11 @@ static const struct option list_options[] = {
 static const struct option pair_options[] = {
     {"tenant", "NAME", "whose customers they are; addresses need it, ids do not"},
     {"yes", NULL, "do not ask"},
+    {NULL, NULL, NULL},
+};
+
+static const struct option zone_options[] = {
+    {"tenant", "NAME", "whose customer it is"},
     {NULL, NULL, NULL},
 };
 
@@ -326,5 +353,7 @@ const struct command command_contact[] = {
     {"contact split", "OTHER", "undo a merge: what was said with the other's addresses goes back",
      "OTHER is the id or an address of the one that joined. The latest merge of it is undone.",
      pair_options, 1, 1, run_split},
+    {"contact zone", "NUMBER [ZONE]", "by which clock somebody is called back",
+     "A zone like America/New_York; none: the business's.", zone_options, 1, 2, run_zone},
     {.words = NULL},
 };

@@ -163,11 +163,12 @@ static int run_takeover(struct desk *desk, const struct words *words)
         desk_rollback(desk);
         return desk_fail(&err);
     }
-    if (yours_stop_calls(desk, &ref, &taken, &err) != 0)
-        desk_note("a call may hear the assistant for a second more: %s", err.message);
+    const bool are_told = yours_stop_calls(desk, &ref, &taken, &err) == 0;
+    if (!are_told)
+        desk_note("a call may hear the assistant for some seconds more: %s", err.message);
     desk_note("held; %" PRId64 " replies will not leave, %" PRId64 " may be leaving",
               taken.suppressed, taken.in_flight);
-    if (yours_wait(desk, &ref, &begun, &err) != 0) {
+    if (yours_wait(desk, &ref, are_told, &begun, &err) != 0) {
         desk_rollback(desk);
         return desk_fail(&err);
     }

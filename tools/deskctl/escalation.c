@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "command.h"
+#include "store/call_back.h"
 #include "store/escalation_admin.h"
 #include "store/recording.h"
 #include "json/json.h"
@@ -105,6 +106,10 @@ static void add_whole(struct arena *arena, const struct json *whole, struct strb
                                            {"promised", "promised"},
                                            {"transfer", "call put through"},
                                            {"recording", "recording"},
+                                           {"transcript", "written down"},
+                                           {"call_ordered", "call ordered"},
+                                           {"called", "called back"},
+                                           {"call_error", "not called"},
                                            {"rota", "rota"},
                                            {"next_at", "next"},
                                            {"error", "failed"},
@@ -202,22 +207,32 @@ static int run_recording(struct desk *desk, const struct words *words)
     return print_recording(desk, words->operands[0], bytes, length);
 }
 
-/* ---- accept, close, retry ---- */
+/* ---- accept, close, call, retry ---- */
 
-/* `--as` names who works it off when that is not who sits at the keyboard. */
+/* `--as` names who works it off when that is not who sits at the keyboard. 0, or the code of a
+ * usage that was wrong. */
+static int read_step(struct desk *desk, const struct words *words, struct uuid *id,
+                     const char **actor)
+{
+    const char *as = words_option(words, "as");
+    if (!uuid_parse(words->operands[0], id))
+        return no_id(words->operands[0]);
+    if (as != NULL && (as[0] == '\0' || strlen(as) > ACTOR_MAX || !text_is_utf8(as, strlen(as))))
+        return desk_usage("--as must be a name of at most %d bytes", ACTOR_MAX);
+    *actor = as != NULL ? as : desk_actor(desk);
+    return 0;
+}
+
 static int step(struct desk *desk, const struct words *words, enum escalation_step which,
                 const char *state)
 {
     struct pg_session *session = NULL;
+    const char *actor = NULL;
     struct uuid id;
     struct err err;
-    const char *actor = words_option(words, "as");
-    if (!uuid_parse(words->operands[0], &id))
-        return no_id(words->operands[0]);
-    if (actor != NULL &&
-        (actor[0] == '\0' || strlen(actor) > ACTOR_MAX || !text_is_utf8(actor, strlen(actor))))
-        return desk_usage("--as must be a name of at most %d bytes", ACTOR_MAX);
-    actor = actor != NULL ? actor : desk_actor(desk);
+    int code = read_step(desk, words, &id, &actor);
+    if (code != 0)
+        return code;
     if (desk_begin(desk, &session, &err) != 0 ||
         escalation_admin_step(session, &id, actor, which, &err) != 0 ||
         desk_commit(desk, &err) != 0) {
@@ -244,6 +259,27 @@ static int run_retry(struct desk *desk, const struct words *words)
     return step(desk, words, ESCALATION_RETRY, "asked again");
 }
 
+static int run_call(struct desk *desk, const struct words *words)
+{
+    struct pg_session *session = NULL;
+    struct uuid id;
+    struct err err;
+    const char *actor = NULL;
+    int code = read_step(desk, words, &id, &actor);
+    if (code != 0)
+        return code;
+    if (desk_begin(desk, &session, &err) != 0 || call_back_order(session, &id, actor, &err) != 0 ||
+        desk_commit(desk, &err) != 0) {
+        desk_rollback(desk);
+        return desk_fail(&err);
+    }
+    const struct desk_fact facts[] = {{"state", "ordered", 0}, {"by", actor, 0}};
+    desk_note("ordered by %s: placed within the calling hours; `deskctl escalation show` says what "
+              "came of it",
+              actor);
+    return desk_print_facts(desk, facts, sizeof facts / sizeof facts[0]);
+}
+
 static const struct option list_options[] = {
     {"tenant", "NAME", "only of this tenant"},
     {"all", NULL, "also those that are closed"},
@@ -266,6 +302,11 @@ const struct command command_escalation[] = {
     {"escalation accept", "ID", "somebody works on it: nobody else needs to", NULL, step_options, 1,
      1, run_accept},
     {"escalation close", "ID", "it is settled", NULL, step_options, 1, 1, run_close},
+    {"escalation call", "ID", "call the customer back about it, within the calling hours",
+     "The assistant speaks to whoever answers; a machine hears that you called. The task stays "
+     "with "
+     "people.",
+     step_options, 1, 1, run_call},
     {"escalation retry", "ID", "ask its rota again, from the first person on",
      "For one that is parked (show says why: mend that first), or that nobody has accepted.",
      step_options, 1, 1, run_retry},

@@ -1,9 +1,11 @@
-/* GETs may be repeated freely, so this one does. reconcile.c calls it. */
+/* GETs may be repeated freely, so this one does; a POST is sent once. reconcile.c and call.c call
+ * it. */
 #include "fetch.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "http/client.h"
@@ -70,7 +72,7 @@ static void on_done(void *arg, const struct http_result *result)
     loop_stop(fetch->loop);
 }
 
-static void pause_for(struct fetch *fetch, int64_t ms)
+void fetch_pause(struct fetch *fetch, int64_t ms)
 {
     timer_start(fetch->timer, ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS, 0);
     loop_run(fetch->loop);
@@ -118,11 +120,42 @@ int fetch_get(struct fetch *fetch, struct arena *arena, const char *url, const c
         loop_run(fetch->loop);
         if (!try_again(fetch) || tries == TRIES)
             break;
-        pause_for(fetch, fetch->retry_after_ms > 0 ? fetch->retry_after_ms
-                                                   : FIRST_WAIT << (2 * (tries - 1)));
+        fetch_pause(fetch, fetch->retry_after_ms > 0 ? fetch->retry_after_ms
+                                                     : FIRST_WAIT << (2 * (tries - 1)));
     }
     if (judge(fetch, err) != 0)
         return -1;
+    *body = fetch->body;
+    *length = fetch->length;
+    return 0;
+}
+
+int fetch_post(struct fetch *fetch, struct arena *arena, const char *url, const char *json,
+               const char **body, size_t *length, struct err *err)
+{
+    static const char *const headers[] = {"Content-Type: application/json", NULL};
+    const struct http_call call = {
+        .method = "POST",
+        .url = url,
+        .headers = headers,
+        .body = json,
+        .body_length = strlen(json),
+        .answer_max_bytes = FETCH_BYTES_MAX,
+        .total_ms = FETCH_MS,
+        .on_done = on_done,
+        .arg = fetch,
+    };
+    char code[ERR_CODE_MAX];
+    fetch->arena = arena;
+    http_start(fetch->client, &call);
+    loop_run(fetch->loop);
+    if (fetch->failed)
+        return err_set(err, fetch->why.class, fetch->why.code, "%s", fetch->why.message);
+    if (fetch->status != 200) {
+        snprintf(code, sizeof code, "fetch.%d", fetch->status);
+        return err_set(err, ERR_PERMANENT, code, "%s answered %d: %.300s", url, fetch->status,
+                       fetch->body);
+    }
     *body = fetch->body;
     *length = fetch->length;
     return 0;

@@ -1,8 +1,9 @@
-/* Blocking GETs for a command: the loop's HTTP client, run until each is done. One thread. */
+/* Blocking requests for a command: the loop's HTTP client, run until each is done. One thread. */
 #ifndef DESKCTL_FETCH_H
 #define DESKCTL_FETCH_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -23,5 +24,14 @@ void fetch_free(struct fetch **fetch);
  * and so on for other answers, RETRY_LATER when all tries failed. */
 int fetch_get(struct fetch *fetch, struct arena *arena, const char *url, const char *user,
               const struct secret *password, const char **body, size_t *length, struct err *err);
+
+/* Posts JSON, once: whoever repeats it must know that it may have been done. A 200's body goes into
+ * the arena. PERMANENT "fetch.400" and so on for other answers, with the beginning of what they
+ * say, or the client's error. */
+int fetch_post(struct fetch *fetch, struct arena *arena, const char *url, const char *json,
+               const char **body, size_t *length, struct err *err);
+
+/* Waits, at most 30 s. */
+void fetch_pause(struct fetch *fetch, int64_t ms);
 
 #endif

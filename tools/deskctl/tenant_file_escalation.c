@@ -32,12 +32,13 @@ static const struct field escalation_fields[] = {
 /* ---- the rota ---- */
 
 struct turn {
-    const char *name, *sms, *mail, *phone;
+    const char *name, *call, *sms, *mail, *phone;
     const struct yaml_node *hours;
 };
 
 static const struct field turn_fields[] = {
     {"name", FIELD_TEXT, AT(turn, name), 1, 60, true, NULL},
+    {"call", FIELD_E164, AT(turn, call), 0, 0, false, NULL},
     {"sms", FIELD_E164, AT(turn, sms), 0, 0, false, NULL},
     {"mail", FIELD_NAME, AT(turn, mail), 0, 0, false, NULL},
     {"phone", FIELD_E164, AT(turn, phone), 0, 0, false, NULL},
@@ -68,13 +69,29 @@ static void check_mail(struct section *section, const struct yaml_node *entry, c
                      "mail: write the address in lower case");
 }
 
+/* Without a number for calls there is none to call from. */
+static void check_call(struct section *section, const struct yaml_node *entry, const char *number)
+{
+    bool has_voice = false;
+    for (size_t i = 0; i < section->file->channel_count; i++)
+        has_voice |= section->file->channels[i].is_voice;
+    if (!has_voice)
+        problems_add(section->problems, yaml_get(entry, "call")->line,
+                     "call: there is no channel of kind voice to call from; add one");
+    check_number(section, entry, "call", number);
+}
+
 static void check_ways(struct section *section, const struct yaml_node *entry,
                        const struct turn *turn)
 {
     if (entry->kind == YAML_MAPPING && yaml_get(entry, "sms") == NULL &&
-        yaml_get(entry, "mail") == NULL)
-        problems_add(section->problems, entry->line,
-                     "an entry of the rota needs sms: or mail:; without them nobody can tell them");
+        yaml_get(entry, "mail") == NULL && yaml_get(entry, "call") == NULL)
+        problems_add(
+            section->problems, entry->line,
+            "an entry of the rota needs call:, sms: or mail:; without them nobody can tell "
+            "them");
+    if (turn->call != NULL)
+        check_call(section, entry, turn->call);
     if (turn->sms != NULL)
         check_number(section, entry, "sms", turn->sms);
     if (turn->phone != NULL)

@@ -31,6 +31,7 @@ struct phone {
     const char *consent_line, *greeting, *fallback, *record_prompt, *still_there, *goodbye;
     const char *transfer_caller_id;
     int64_t silence_ms, speaking_rate;
+    bool transcribe;
 };
 
 static const struct field phone_fields[] = {
@@ -57,6 +58,7 @@ static const struct field phone_fields[] = {
     {"blocked", FIELD_LIST, AT(phone, blocked), 0, DIRECTORY_BLOCKED_MAX, false, NULL},
     {"silence", FIELD_MS, AT(phone, silence_ms), 1000, 600000, false, NULL},
     {"speaking_rate", FIELD_INT, AT(phone, speaking_rate), 5, 40, false, NULL},
+    {"transcribe", FIELD_BOOL, AT(phone, transcribe), 0, 0, false, NULL},
     {"transfer_caller_id", FIELD_E164, AT(phone, transfer_caller_id), 0, 0, false, NULL},
 };
 
@@ -172,6 +174,12 @@ void section_read_phone(struct section *section, const struct yaml_node *node)
     if (phone.voice != NULL && phone.tts_provider == NULL)
         problems_add(section->problems, node->line,
                      "voice: needs tts_provider; say whose voice %.60s is", phone.voice);
+    if (phone.transcribe && strcasecmp(phone.language, "en-US") != 0)
+        problems_note(
+            section->problems, node->line,
+            "transcribe: messages in %.40s are not written down; Twilio understands en-US "
+            "only",
+            phone.language);
     json_open_object(section->writer, NULL);
     const bool webhook = strcmp(phone.mode, modes[0]) != 0;
     if (webhook && phone.not_understood == NULL)
@@ -187,5 +195,7 @@ void section_read_phone(struct section *section, const struct yaml_node *node)
     write_blocked(section, phone.blocked);
     json_add_int(section->writer, "silence_ms", phone.silence_ms);
     json_add_int(section->writer, "speaking_rate", phone.speaking_rate * 10);
+    if (phone.transcribe)
+        json_add_bool(section->writer, "transcribe", true);
     json_close_object(section->writer);
 }

@@ -29,6 +29,7 @@ const struct tenant_section tenant_sections[] = {
     {"knowledge", FIELD_MAPPING, 0, section_read_knowledge, NULL},
     {"recover", FIELD_MAPPING, 0, section_read_recover, NULL},
     {"phone", FIELD_MAPPING, 0, section_read_phone, NULL},
+    {"calls", FIELD_MAPPING, 0, section_read_calls, NULL},
     {"reception", FIELD_MAPPING, 0, section_read_reception, NULL},
 };
 

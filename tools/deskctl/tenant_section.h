@@ -10,7 +10,7 @@
 #include "fields.h"
 #include "json/json.h"
 
-#define TENANT_SECTIONS 18
+#define TENANT_SECTIONS 19
 
 struct tenant_file;
 
@@ -87,7 +87,7 @@ section_read_fn section_read_greeting, section_read_languages, section_read_hour
     section_read_holidays, section_read_after_hours, section_read_resources, section_read_intake,
     section_read_services, section_read_booking, section_read_intents, section_read_escalation,
     section_read_tools, section_read_http_tools, section_read_budgets, section_read_knowledge,
-    section_read_recover, section_read_phone, section_read_reception;
+    section_read_recover, section_read_phone, section_read_calls, section_read_reception;
 
 /* Says so if the desk has no words of its own in the file's language, and which the section
  * `reception` lacks. */

@@ -136,6 +136,16 @@ static void add_attempt(const struct json *attempt, struct strbuf *out)
     strbuf_add_char(out, '\n');
 }
 
+/* Whom a call reached, or how it ended. */
+static void add_reached(const struct json *delivery, struct strbuf *out)
+{
+    const char *by = json_member_text(json_member(delivery, "call"), "answered_by");
+    if (by == NULL)
+        add_text(delivery, "provider_status", "call ", out);
+    else
+        strbuf_printf(out, ", call, a %s answered", strcmp(by, "human") == 0 ? "person" : by);
+}
+
 void transcript_add_delivery(const struct json *delivery, struct strbuf *out)
 {
     if (delivery == NULL)
@@ -144,6 +154,8 @@ void transcript_add_delivery(const struct json *delivery, struct strbuf *out)
     add_text(delivery, "reason", "", out);
     if (strcmp(text_of(delivery, "via"), "mail") == 0)
         add_text(json_member(delivery, "mail"), "subject", "mail on ", out);
+    if (strcmp(text_of(delivery, "via"), "call") == 0)
+        add_reached(delivery, out);
     add_text(delivery, "provider_sid", "", out);
     add_text(delivery, "error_code", "error ", out);
     add_number(delivery, "segments", "segments ", "", out);

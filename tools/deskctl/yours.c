@@ -6,13 +6,30 @@
 #include "base/clock.h"
 #include "contract/voice.h"
 #include "publish.h"
+#include "store/worker.h"
 
 #define WAKE_WAIT_MS  5000
 #define YOURS_WAIT_MS 15000 /* a lease is 4 s; longer means that something is wrong */
 
-int yours_wait(struct desk *desk, const struct conversation_ref *ref, int64_t *begun,
+/* A frame that was produced at the end of a lease may be late. */
+static int wait_for_engines(struct desk *desk, struct err *err)
+{
+    struct pg_session *session = NULL;
+    int64_t left_ms = 0;
+    if (desk_begin(desk, &session, err) != 0 ||
+        worker_leases_left(session, "engine", &left_ms, err) != 0 || desk_commit(desk, err) != 0)
+        return -1;
+    const int64_t until_ms = clock_mono_ms() + left_ms + VOICE_FRAME_LATE_MS;
+    for (int64_t now_ms; (now_ms = clock_mono_ms()) < until_ms;)
+        poll(NULL, 0, (int)(until_ms - now_ms));
+    return 0;
+}
+
+int yours_wait(struct desk *desk, const struct conversation_ref *ref, bool are_told, int64_t *begun,
                struct err *err)
 {
+    if (!are_told && wait_for_engines(desk, err) != 0)
+        return -1;
     int64_t until_ms = clock_mono_ms() + YOURS_WAIT_MS;
     for (bool yours = false;;) {
         struct pg_session *session = NULL;
@@ -35,8 +52,10 @@ int yours_stop_calls(struct desk *desk, const struct conversation_ref *ref,
 {
     struct bus_producer *producer = NULL;
     char tenant[UUID_TEXT_SIZE];
-    int rc = taken->call_count > 0 ? publish_open(desk, TOPIC_VOICE_STREAM, &producer, err) : 0;
-    for (size_t i = 0; rc == 0 && i < taken->call_count; i++) {
+    int rc = 0;
+    if (taken->call_count > 0 && publish_open(desk, TOPIC_VOICE_STREAM, &producer, err) != 0)
+        return -1;
+    for (size_t i = 0; i < taken->call_count; i++) {
         struct bus_record record;
         const struct voice_frame stop = {.event = {.id = "",
                                                    .source = "frontdesk/deskctl",
@@ -53,7 +72,8 @@ int yours_stop_calls(struct desk *desk, const struct conversation_ref *ref,
                                          .handoff = ""};
         voice_frame_encode(desk->arena, desk->settings.kafka.topic_prefix, &stop, &record);
         record.partition = taken->calls[i].partition;
-        rc = bus_produce_wait(producer, &record, WAKE_WAIT_MS, err);
+        if (bus_produce_wait(producer, &record, WAKE_WAIT_MS, err) != 0)
+            rc = -1; /* the others are told all the same */
     }
     bus_producer_close(&producer, 0);
     return rc;

@@ -47,10 +47,11 @@ struct call_settings {
     double rate;  /* characters a second that are spoken */
     double speed; /* Twilio's own waits are divided by this */
     double tts_ms, endpoint_ms, play_ms, ring_ms, max_ms;
-    double callbacks_ms, recording_bytes, recording_delay_ms;
+    double callbacks_ms, recording_bytes, recording_delay_ms, transcription_delay_ms;
     bool end_after_speech, no_setup;
     const char *callbacks;        /* mode of status callbacks; static or NULL */
     const char *recording_status; /* static or NULL: completed */
+    const char *transcription;    /* likewise */
     const char *amd;              /* AnsweredBy; static or NULL */
 };
 

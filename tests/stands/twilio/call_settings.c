@@ -21,6 +21,7 @@ static const struct number {
     {"callbacks_ms", offsetof(struct call_settings, callbacks_ms), 0, 0},
     {"recording_bytes", offsetof(struct call_settings, recording_bytes), 0, 0},
     {"recording_delay_ms", offsetof(struct call_settings, recording_delay_ms), 0, 0},
+    {"transcription_delay_ms", offsetof(struct call_settings, transcription_delay_ms), 0, 0},
 };
 
 enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
@@ -33,9 +34,10 @@ static const struct choice {
     {"end", {"at_once", "after_speech"}},
     {"setup", {"once", "none"}},
     {"recording_status", {"completed", "absent", "failed"}},
+    {"transcription", {"completed", "failed", "none"}},
 };
 
-enum { CHOICE_END, CHOICE_SETUP, CHOICE_RECORDING, CHOICES };
+enum { CHOICE_END, CHOICE_SETUP, CHOICE_RECORDING, CHOICE_TRANSCRIPTION, CHOICES };
 
 static double *place_of(struct call_settings *settings, const struct number *number)
 {
@@ -114,6 +116,8 @@ void call_settings_read(struct call *call, cJSON *json)
         settings->no_setup = strcmp(chosen[CHOICE_SETUP], "none") == 0;
     if (chosen[CHOICE_RECORDING])
         settings->recording_status = chosen[CHOICE_RECORDING];
+    if (chosen[CHOICE_TRANSCRIPTION])
+        settings->transcription = chosen[CHOICE_TRANSCRIPTION];
     item = cJSON_GetObjectItemCaseSensitive(json, "callbacks");
     if (item)
         settings->callbacks = progress_mode(item->valuestring);

@@ -16,6 +16,8 @@
  *   recording_bytes      size of a recording; by default 44 and 8000 a second
  *   recording_delay_ms 0 until it can be fetched and its callback is sent
  *   recording_status     "completed", "absent" or "failed"
+ *   transcription        "completed": what was said, "failed", or "none": it is never told
+ *   transcription_delay_ms 0 from the recording's end until its callback is sent
  *   params {}            further parameters of every request, or other values of them
  *   auth_token           signs everything of this call, instead of the account's
  */

@@ -23,13 +23,17 @@ double calls_now(struct calls *calls)
         clock_gettime(CLOCK_REALTIME, &now);
         offset_ms = (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6 - monotonic_ms;
     }
-    stalls_tick(&calls->stalls, offset_ms + monotonic_ms);
+    if (uv_is_active((uv_handle_t *)&calls->ticker))
+        stalls_tick(&calls->stalls, offset_ms + monotonic_ms);
     return offset_ms + monotonic_ms;
 }
 
 static void on_tick(uv_timer_t *timer)
 {
-    calls_now(timer->data);
+    struct calls *calls = timer->data;
+    calls_now(calls);
+    if (calls->live == 0)
+        uv_timer_stop(timer);
 }
 
 struct calls *calls_new(uv_loop_t *loop)
@@ -42,7 +46,6 @@ struct calls *calls_new(uv_loop_t *loop)
     calls->queue = outbound_queue_new(loop);
     uv_timer_init(loop, &calls->ticker);
     calls->ticker.data = calls;
-    uv_timer_start(&calls->ticker, on_tick, STALLS_PERIOD_MS, STALLS_PERIOD_MS);
     return calls;
 }
 
@@ -71,6 +74,10 @@ int calls_add(struct calls *calls, struct call *call)
     calls->list[calls->count++] = call;
     if (++calls->live > calls->live_max)
         calls->live_max = calls->live;
+    if (!uv_is_active((uv_handle_t *)&calls->ticker)) {
+        calls->stalls.last_ms = 0;
+        uv_timer_start(&calls->ticker, on_tick, STALLS_PERIOD_MS, STALLS_PERIOD_MS);
+    }
     return 0;
 }
 

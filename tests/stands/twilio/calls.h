@@ -25,7 +25,8 @@ struct calls {
     size_t live, live_max; /* calls that are not over */
 };
 
-/* The store of a stand-in on its loop; its ticker runs at once. Owned; lives as long as it. */
+/* The store of a stand-in on its loop; its ticker runs while a call lives. Owned; lives as long as
+ * it. */
 struct calls *calls_new(uv_loop_t *loop);
 
 /* Adds a leg. Returns 0, or -1 when the store is full. */
@@ -37,7 +38,8 @@ struct call *calls_find(const struct calls *calls, const char *sid);
 /* Ends and forgets all calls. */
 void calls_reset(struct calls *calls);
 
-/* Milliseconds: the epoch's at the start, monotonic since. A look at it is a tick of the stalls. */
+/* Milliseconds: the epoch's at the start, monotonic since. While a call lives a look at it is
+ * a tick of the stalls. */
 double calls_now(struct calls *calls);
 
 #endif

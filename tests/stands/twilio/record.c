@@ -14,18 +14,22 @@
 #include "stands/twilio/fetch.h"
 #include "stands/twilio/recordings.h"
 
-enum { BEEP_MS = 400 };
+enum { BEEP_MS = 400, WORDS_MAX = 64 * 1024 };
 
 struct record {
     bool runs, said;
     double started_ms, last_ms; /* last_ms: the end of what was said last */
     double timeout_ms, length_ms;
     const char *finish; /* borrowed */
+    struct stand_buf words;
 };
 
 static void let_go(struct call *call)
 {
-    free(call->verb_data);
+    struct record *record = call->verb_data;
+    if (record)
+        stand_buf_fini(&record->words);
+    free(record);
     call->verb_data = NULL;
 }
 
@@ -51,11 +55,20 @@ static const struct recording *leave(struct call *call, const struct record *rec
         .events = twiml_attribute(element, "recordingStatusCallbackEvent"),
         .started_ms = record->started_ms,
         .seconds = said ? (seconds < 1 ? 1 : (double)(long)(seconds + 0.5)) : 0,
-        .empty = !said || !record->runs};
+        .empty = !said || !record->runs,
+        .transcribe_callback = twiml_flag(element, "transcribe", false)
+                                   ? twiml_attribute(element, "transcribeCallback")
+                                   : NULL,
+        .words = record->words.data ? record->words.data : ""};
     char *callback = draft.callback ? fetch_resolve(call->document_url, draft.callback) : NULL;
     draft.callback = callback;
+    char *transcribe = draft.transcribe_callback
+                           ? fetch_resolve(call->document_url, draft.transcribe_callback)
+                           : NULL;
+    draft.transcribe_callback = transcribe;
     const struct recording *recording = recordings_add(call, &draft);
     free(callback);
+    free(transcribe);
     return recording;
 }
 
@@ -125,6 +138,7 @@ static void record_start(struct call *call, const struct twiml_element *element)
     const char *key = twiml_attribute(element, "finishOnKey");
     bool transcribes = twiml_flag(element, "transcribe", false);
     call->verb_data = record;
+    stand_buf_init(&record->words, WORDS_MAX);
     record->finish = key ? key : "1234567890*#";
     record->timeout_ms = (double)twiml_number(element, "timeout", 5) * 1000;
     record->length_ms = (double)twiml_number(element, "maxLength", transcribes ? 120 : 3600) * 1000;
@@ -156,6 +170,8 @@ static void record_speech(struct call *call, const struct speech *speech)
 {
     struct record *record = call->verb_data;
     record->said = true;
+    stand_buf_puts(&record->words, record->words.len ? " " : "");
+    stand_buf_puts(&record->words, speech->text);
     record->last_ms = speech->until_ms;
     wait_on(call);
 }

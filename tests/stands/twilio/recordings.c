@@ -18,6 +18,8 @@
 enum {
     HEAD_BYTES = 44,
     BYTES_A_SECOND = 8000,
+    TRANSCRIBED_S_MIN = 2,
+    TRANSCRIBED_S_MAX = 120,
     MEDIA_BYTES_MAX = 64 * 1024 * 1024,
     ANSWER_MAX = 4 * 1024 * 1024
 };
@@ -101,6 +103,35 @@ static void tell(struct call *call, const struct recording *recording, const cha
     progress_send(call, callback, &form, wait_ms);
 }
 
+/* Of 2 to 120 s; what is shorter or longer is never told. */
+static void tell_transcript(struct call *call, const struct recording *recording,
+                            const struct recording_draft *draft)
+{
+    const char *how = call->settings.transcription;
+    char url[RECORDING_URL_MAX], sid[35];
+    struct stand_form form;
+    if (!draft->transcribe_callback || draft->empty || recording->seconds < TRANSCRIBED_S_MIN ||
+        recording->seconds > TRANSCRIBED_S_MAX || (how && strcmp(how, "none") == 0))
+        return;
+    bool failed = how && strcmp(how, "failed") == 0;
+    recording_url(call->twilio, recording, url);
+    stand_sid(sid, "TR");
+    stand_form_borrow(&form);
+    stand_form_add(&form, "AccountSid", call->account->sid);
+    stand_form_add(&form, "ApiVersion", "2010-04-01");
+    stand_form_add(&form, "CallSid", call->sid);
+    stand_form_add(&form, "CallStatus", call_status(call));
+    stand_form_add(&form, "Direction", call->direction);
+    stand_form_add(&form, "From", call->from);
+    stand_form_add(&form, "To", call->to);
+    stand_form_add(&form, "RecordingSid", recording->sid);
+    stand_form_add(&form, "RecordingUrl", url);
+    stand_form_add(&form, "TranscriptionSid", sid);
+    stand_form_add(&form, "TranscriptionStatus", failed ? "failed" : "completed");
+    stand_form_add(&form, "TranscriptionText", failed ? "" : draft->words);
+    progress_send(call, draft->transcribe_callback, &form, call->settings.transcription_delay_ms);
+}
+
 static void finish(struct call *call, struct recording *recording,
                    const struct recording_draft *draft)
 {
@@ -123,6 +154,7 @@ static void finish(struct call *call, struct recording *recording,
     event_end(&event);
     tell(call, recording, draft->callback, draft->events, recording->status,
          settings->recording_delay_ms);
+    tell_transcript(call, recording, draft);
 }
 
 struct recording *recordings_add(struct call *call, const struct recording_draft *draft)

@@ -28,7 +28,8 @@ struct recording_draft {
     const char *source; /* static */
     const char *callback, *events;
     double started_ms, seconds;
-    bool empty; /* nothing was said */
+    bool empty;                              /* nothing was said */
+    const char *transcribe_callback, *words; /* of Record: what was said; NULL: not written down */
 };
 
 /* An empty store. Owned. */

@@ -145,7 +145,9 @@ static void test_random_damage(void)
                  {good_heard, decode_heard},
                  {good_ended, decode_ended},
                  {good_dialled, decode_dialled},
+                 {good_answered, decode_answered},
                  {good_recorded, decode_recorded},
+                 {good_transcribed, decode_transcribed},
                  {good_frame, decode_frame}};
     int refused = 0;
     seed = 2463534242U;

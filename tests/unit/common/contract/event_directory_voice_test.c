@@ -93,6 +93,7 @@ static void test_settings(void)
         {"no goodbye", "event.member", "goodbye", GONE},
         {"record text", "event.member", "record", "\"yes\""},
         {"not recorded", NULL, "record", GONE},
+        {"written down", NULL, "transcribe", "true"},
         {"nobody blocked", NULL, "blocked", GONE},
         {"blocked a word", "event.member", "blocked", "[\"anonymous\"]"},
         {"blocked an object", "event.member", "blocked", "[{\"number\":\"+15550003333\"}]"},

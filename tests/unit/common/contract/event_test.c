@@ -35,7 +35,9 @@ union any {
     struct voice_heard heard;
     struct voice_ended ended;
     struct voice_dialled dialled;
+    struct voice_answered answered;
     struct voice_recorded recorded;
+    struct voice_transcribed transcribed;
     struct voice_frame frame;
     struct mail_received mail;
     struct mail_reported report;
@@ -63,7 +65,9 @@ ADAPT(voice_prompt, prompt)
 ADAPT(voice_heard, heard)
 ADAPT(voice_ended, ended)
 ADAPT(voice_dialled, dialled)
+ADAPT(voice_answered, answered)
 ADAPT(voice_recorded, recorded)
+ADAPT(voice_transcribed, transcribed)
 ADAPT(voice_frame, frame)
 ADAPT(mail_received, mail)
 ADAPT(mail_reported, report)
@@ -85,7 +89,9 @@ static const struct type {
     {EVENT_VOICE_HEARD, decode_heard, encode_heard},
     {EVENT_VOICE_ENDED, decode_ended, encode_ended},
     {EVENT_VOICE_DIALLED, decode_dialled, encode_dialled},
+    {EVENT_VOICE_ANSWERED, decode_answered, encode_answered},
     {EVENT_VOICE_RECORDED, decode_recorded, encode_recorded},
+    {EVENT_VOICE_TRANSCRIBED, decode_transcribed, encode_transcribed},
     {EVENT_VOICE_FRAME, decode_frame, encode_frame},
     {EVENT_MAIL_RECEIVED, decode_mail, encode_mail},
     {EVENT_MAIL_REPORTED, decode_report, encode_report},

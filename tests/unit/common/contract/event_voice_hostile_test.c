@@ -174,6 +174,14 @@ static const struct damage dialled_cases[] = {
     MEMBER("duration negative", "event.member", "duration_s", "-1"),
 };
 
+static const struct damage answered_cases[] = {
+    HEADER("major 2", "event.major", "ce_type", "desk.voice.answered.v2"),
+    HEADER("id of another outcome", "event.id", "ce_id", CA ":answered:human"),
+    MEMBER("no delivery", "event.member", "delivery", GONE),
+    MEMBER("no outcome", "event.member", "outcome", GONE),
+    MEMBER("outcome unknown", "event.member", "outcome", "\"busy\""),
+};
+
 static const struct damage recorded_cases[] = {
     HEADER("major 2", "event.major", "ce_type", "desk.voice.recorded.v2"),
     HEADER("id of the call", "event.id", "ce_id", CA),
@@ -188,6 +196,20 @@ static const struct damage recorded_cases[] = {
     MEMBER("no reason", "event.member", "why", GONE),
     MEMBER("reason unknown", "event.member", "why", "\"voicemail\""),
     MEMBER("another reason", NULL, "why", "\"asked\""),
+    MEMBER("a transcript follows", NULL, "transcript_follows", "true"),
+    MEMBER("transcript of another type", "event.member", "transcript_follows", "1"),
+};
+
+static const struct damage transcribed_cases[] = {
+    HEADER("major 2", "event.major", "ce_type", "desk.voice.transcribed.v2"),
+    HEADER("id of the recording", "event.id", "ce_id", RE),
+    MEMBER("another recording", "event.id", "recording_sid",
+           "\"RE00000000000000000000000000000502\""),
+    MEMBER("sid of a call", "event.member", "recording_sid", "\"" CA "\""),
+    MEMBER("no recording", "event.member", "recording_sid", GONE),
+    MEMBER("nothing understood", NULL, "text", GONE),
+    MEMBER("text empty", NULL, "text", "\"\""),
+    MEMBER("text of another type", "event.member", "text", "7"),
 };
 
 static const struct damage frame_cases[] = {
@@ -231,6 +253,9 @@ static const struct damage frame_cases[] = {
     MEMBER("handoff an array", "event.member", "handoff", "\"[]\""),
     MEMBER("step in a text", "event.member", "step", "1"),
     MEMBER("a text as step", "event.member", "kind", "\"step\""),
+    MEMBER("a prompt", NULL, "prompt", "7"),
+    MEMBER("prompt negative", "event.member", "prompt", "-1"),
+    MEMBER("prompt huge", "event.member", "prompt", "1000000001"),
     VALUE("no members", "event.member", "{}"),
 };
 
@@ -241,7 +266,9 @@ static void test_calls(void)
     TRY_ALL(call_cases, good_heard, decode_heard);
     TRY_ALL(call_cases, good_ended, decode_ended);
     TRY_ALL(call_cases, good_dialled, decode_dialled);
+    TRY_ALL(call_cases, good_answered, decode_answered);
     TRY_ALL(call_cases, good_recorded, decode_recorded);
+    TRY_ALL(call_cases, good_transcribed, decode_transcribed);
 }
 
 static void test_setup(void)
@@ -270,9 +297,19 @@ static void test_dialled(void)
     TRY_ALL(dialled_cases, good_dialled, decode_dialled);
 }
 
+static void test_answered(void)
+{
+    TRY_ALL(answered_cases, good_answered, decode_answered);
+}
+
 static void test_recorded(void)
 {
     TRY_ALL(recorded_cases, good_recorded, decode_recorded);
+}
+
+static void test_transcribed(void)
+{
+    TRY_ALL(transcribed_cases, good_transcribed, decode_transcribed);
 }
 
 static void test_frame(void)
@@ -312,6 +349,7 @@ static void test_largest_texts(void)
         {"text", VOICE_HEARD_MAX, good_heard, decode_heard},
         {"heard", VOICE_HEARD_MAX, good_ended, decode_ended},
         {"url", VOICE_URL_MAX, good_recorded, decode_recorded},
+        {"text", VOICE_TRANSCRIPT_MAX, good_transcribed, decode_transcribed},
         {"text", VOICE_PIECE_MAX, good_frame, decode_frame},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -331,7 +369,9 @@ int main(void)
     CU_add_test(suite, "voice.heard", test_heard);
     CU_add_test(suite, "voice.ended", test_ended);
     CU_add_test(suite, "voice.dialled", test_dialled);
+    CU_add_test(suite, "voice.answered", test_answered);
     CU_add_test(suite, "voice.recorded", test_recorded);
+    CU_add_test(suite, "voice.transcribed", test_transcribed);
     CU_add_test(suite, "voice.frame", test_frame);
     CU_add_test(suite, "the largest texts", test_largest_texts);
     CU_basic_set_mode(CU_BRM_VERBOSE);

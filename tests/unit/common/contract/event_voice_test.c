@@ -81,8 +81,12 @@ static void test_ids(void)
     expect_id(&record, CA ":ended");
     good_dialled(&record);
     expect_id(&record, CA ":dialled:" DIAL);
+    good_answered(&record);
+    expect_id(&record, CA ":answered:accepted");
     good_recorded(&record);
     expect_id(&record, RE);
+    good_transcribed(&record);
+    expect_id(&record, RE ":transcript");
     good_frame(&record);
     expect_id(&record, TURN ":3:4");
     frame.kind = VOICE_FRAME_STOP;
@@ -157,6 +161,12 @@ static void test_kinds_of_frames(void)
         {"step with a handoff only", true, FRAME(VOICE_FRAME_STEP, .step = 4, .handoff = object)},
         {"step with nothing", false, FRAME(VOICE_FRAME_STEP, .step = 4)},
         {"step without number", false, FRAME(VOICE_FRAME_STEP, .text = "Hello")},
+        {"text that tells its prompt", true, FRAME(VOICE_FRAME_TEXT, .last = true, .prompt = 2)},
+        {"open that tells its prompt", true, FRAME(VOICE_FRAME_OPEN, .prompt = 2)},
+        {"end that tells its prompt", true,
+         FRAME(VOICE_FRAME_END, .handoff = object, .prompt = VOICE_NUMBER_MAX)},
+        {"step that tells its prompt", false,
+         FRAME(VOICE_FRAME_STEP, .step = 4, .text = "Hello", .prompt = 2)},
         {"step that is last", false,
          FRAME(VOICE_FRAME_STEP, .step = 4, .text = "Hello", .last = true)},
     };
@@ -170,6 +180,7 @@ static void test_kinds_of_frames(void)
         frame.keys = cases[i].frame.keys;
         frame.handoff = cases[i].frame.handoff;
         frame.step = cases[i].frame.step;
+        frame.prompt = cases[i].frame.prompt;
         try_frame(cases[i].title, cases[i].good, &frame);
         frame.turn = (struct uuid){{0}};
         try_frame("without a turn", false, &frame);
@@ -197,6 +208,9 @@ static void test_stop_names_no_turn(void)
     frame = good;
     frame.seq = 1;
     try_frame("stop with a seq", false, &frame);
+    frame = good;
+    frame.prompt = 1;
+    try_frame("stop with a prompt", false, &frame);
     frame = good;
     frame.text = "Hello";
     try_frame("stop with text", false, &frame);
@@ -412,6 +426,7 @@ static void test_members_of_outcomes(void)
     union any any;
     struct err err;
     struct voice_dialled dialled;
+    struct voice_answered answered;
     struct voice_recorded recorded;
     arena = arena_new();
     DECODE(dialled, dialled);
@@ -420,6 +435,11 @@ static void test_members_of_outcomes(void)
     CU_ASSERT_EQUAL(dialled.outcome, VOICE_REFUSED);
     CU_ASSERT_EQUAL(dialled.duration_s, 0);
     check_member(&record, "outcome", "\"refused\"");
+    DECODE(answered, answered);
+    check_call(&answered.call);
+    CU_ASSERT(uuid_equal(&answered.delivery, &dial));
+    CU_ASSERT_EQUAL(answered.outcome, VOICE_ANSWER_ACCEPTED);
+    check_member(&record, "outcome", "\"accepted\"");
     DECODE(recorded, recorded);
     check_call(&recorded.call);
     CU_ASSERT_STRING_EQUAL(recorded.recording_sid, RE);
@@ -427,6 +447,12 @@ static void test_members_of_outcomes(void)
     CU_ASSERT_EQUAL(recorded.duration_s, 12);
     CU_ASSERT_EQUAL(recorded.why, VOICE_RECORD_CLOSED);
     check_member(&record, "why", "\"closed\"");
+    CU_ASSERT_FALSE(recorded.transcript_follows);
+    struct voice_transcribed transcribed;
+    DECODE(transcribed, transcribed);
+    check_call(&transcribed.call);
+    CU_ASSERT_STRING_EQUAL(transcribed.recording_sid, RE);
+    CU_ASSERT_STRING_EQUAL(transcribed.text, "My crown came off, please call me.");
     arena_free(&arena);
 }
 
@@ -447,7 +473,7 @@ static void test_members_of_a_frame(void)
     CU_ASSERT_STRING_EQUAL(frame.lang, "en-US");
     CU_ASSERT_STRING_EQUAL(frame.keys, "");
     CU_ASSERT_STRING_EQUAL(frame.handoff, "");
-    CU_ASSERT(!frame.last && frame.step == 0);
+    CU_ASSERT(!frame.last && frame.step == 0 && frame.prompt == 0);
     CU_ASSERT_STRING_EQUAL(frame.event.tenant, TENANT);
     check_member(&record, "turn_number", "2");
     check_member(&record, "epoch", "1");

@@ -31,7 +31,9 @@ union any {
     struct voice_heard heard;
     struct voice_ended ended;
     struct voice_dialled dialled;
+    struct voice_answered answered;
     struct voice_recorded recorded;
+    struct voice_transcribed transcribed;
     struct voice_frame frame;
 };
 
@@ -142,7 +144,9 @@ ADAPT(voice_prompt, prompt)
 ADAPT(voice_heard, heard)
 ADAPT(voice_ended, ended)
 ADAPT(voice_dialled, dialled)
+ADAPT(voice_answered, answered)
 ADAPT(voice_recorded, recorded)
+ADAPT(voice_transcribed, transcribed)
 ADAPT(voice_frame, frame)
 
 typedef int decode_fn(const struct bus_record *record, union any *out, struct err *err);

@@ -109,6 +109,16 @@ static inline struct voice_dialled a_dial(void)
     };
 }
 
+static inline struct voice_answered an_answer(void)
+{
+    return (struct voice_answered){
+        .event = CALL_ENVELOPE,
+        .call = relay_call(),
+        .delivery = id(DIAL),
+        .outcome = VOICE_ANSWER_ACCEPTED,
+    };
+}
+
 static inline struct voice_recorded a_recording(void)
 {
     return (struct voice_recorded){
@@ -118,6 +128,16 @@ static inline struct voice_recorded a_recording(void)
         .url = "https://api.twilio.com/2010-04-01/Accounts/" AC "/Recordings/" RE,
         .duration_s = 12,
         .why = VOICE_RECORD_CLOSED,
+    };
+}
+
+static inline struct voice_transcribed a_transcript(void)
+{
+    return (struct voice_transcribed){
+        .event = CALL_ENVELOPE,
+        .call = relay_call(),
+        .recording_sid = RE,
+        .text = "My crown came off, please call me.",
     };
 }
 
@@ -200,7 +220,9 @@ GOOD(prompt, prompt, a_prompt)
 GOOD(heard, heard, a_heard)
 GOOD(ended, ended, an_end)
 GOOD(dialled, dialled, a_dial)
+GOOD(answered, answered, an_answer)
 GOOD(recorded, recorded, a_recording)
+GOOD(transcribed, transcribed, a_transcript)
 GOOD(frame, frame, a_frame)
 
 #endif

@@ -49,16 +49,6 @@ static void test_written(void)
            "{\"type\":\"text\",\"token\":\"a \\\"b\\\" \\\\ <c>\\n\\u0001\x7f\xc3\xa9"
            "\xf0\x9f\x91\x8b\",\"last\":true,\"lang\":\"de-DE\",\"interruptible\":false,"
            "\"preemptible\":true}");
-    WRITES(relay_write_play(&(struct relay_play){.source = "https://desk.example.com/a.mp3"}, &out,
-                            &err),
-           "{\"type\":\"play\",\"source\":\"https://desk.example.com/a.mp3\"}");
-    WRITES(relay_write_play(&(struct relay_play){.source = "https://desk.example.com/a.mp3",
-                                                 .loop = 3,
-                                                 .interruptible = RELAY_YES,
-                                                 .preemptible = RELAY_NO},
-                            &out, &err),
-           "{\"type\":\"play\",\"source\":\"https://desk.example.com/a.mp3\",\"loop\":3,"
-           "\"preemptible\":false,\"interruptible\":true}");
     WRITES(relay_write_digits("12w#*0", &out, &err),
            "{\"type\":\"sendDigits\",\"digits\":\"12w#*0\"}");
     WRITES(relay_write_language("de-DE", NULL, &out, &err),
@@ -94,11 +84,6 @@ static void test_not_written(void)
     REFUSES(relay_write_text(&(struct relay_text){.token = "a", .lang = "de DE"}, &out, &err));
     REFUSES(relay_write_text(
         &(struct relay_text){.token = repeated("", "x", RELAY_TOKEN_MAX + 1, "")}, &out, &err));
-    REFUSES(relay_write_play(&(struct relay_play){.source = "file:///etc/passwd"}, &out, &err));
-    REFUSES(relay_write_play(&(struct relay_play){.source = "https://a/b c"}, &out, &err));
-    REFUSES(
-        relay_write_play(&(struct relay_play){.source = "https://a", .loop = 1001}, &out, &err));
-    REFUSES(relay_write_play(&(struct relay_play){.source = "https://a", .loop = -1}, &out, &err));
     REFUSES(relay_write_digits("", &out, &err));
     REFUSES(relay_write_digits("12A", &out, &err));
     REFUSES(relay_write_digits(repeated("", "1", RELAY_DIGITS_MAX + 1, ""), &out, &err));

@@ -9,6 +9,7 @@ static void test_names(void)
         [TOPIC_INBOUND_VOICE] = "desk.inbound.voice",
         [TOPIC_INBOUND_SMS] = "desk.inbound.sms",
         [TOPIC_INBOUND_EMAIL] = "desk.inbound.email",
+        [TOPIC_OUTBOUND_VOICE] = "desk.outbound.voice",
         [TOPIC_OUTBOUND_EMAIL] = "desk.outbound.email",
         [TOPIC_OUTBOUND_SMS] = "desk.outbound.sms",
         [TOPIC_RECEIPTS] = "desk.receipts",

@@ -384,6 +384,41 @@ static void test_recording(void)
     }
 }
 
+static void test_transcript(void)
+{
+#define OF_RECORDING WHO "&RecordingSid=" RE
+    static const struct {
+        const char *form, *text; /* NULL: refused */
+        const char *code;
+    } cases[] = {
+        {OF_RECORDING "&TranscriptionStatus=completed&TranscriptionText=Call+me", "Call me", NULL},
+        {OF_RECORDING "&TranscriptionStatus=failed&TranscriptionText=Call+me", "", NULL},
+        {OF_RECORDING "&TranscriptionText=Call+me", "", NULL},
+        {OF_RECORDING "&TranscriptionStatus=completed", "", NULL},
+        {OF_RECORDING "&TranscriptionStatus=completed&TranscriptionText=%ff", "", NULL},
+        {OF_RECORDING "&TranscriptionStatus=completed&TranscriptionText=a&TranscriptionText=b", "",
+         NULL},
+        {OF_RECORDING, "", NULL},
+        {WHO "&TranscriptionStatus=completed", NULL, "webhook.recording_sid"},
+        {WHO "&RecordingSid=RE1", NULL, "webhook.recording_sid"},
+        {"AccountSid=" AC "&RecordingSid=" RE, NULL, "webhook.call_sid"},
+        {"CallSid=" CA "&RecordingSid=" RE, NULL, "webhook.account_sid"},
+    };
+    struct twilio_call_transcript transcript;
+    struct err err;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct form form = form_of(cases[i].form);
+        int result = twilio_call_read_transcript(arena, &form, &transcript, &err);
+        CU_ASSERT_EQUAL_FATAL(result, cases[i].text != NULL ? 0 : -1);
+        if (cases[i].text == NULL) {
+            CU_ASSERT_STRING_EQUAL(err.code, cases[i].code);
+        } else {
+            CU_ASSERT_STRING_EQUAL(transcript.text, cases[i].text);
+            CU_ASSERT_STRING_EQUAL(transcript.recording_sid, RE);
+        }
+    }
+}
+
 static void test_progress(void)
 {
     static const struct {
@@ -509,6 +544,7 @@ int main(void)
     CU_add_test(suite, "relayed", test_relayed);
     CU_add_test(suite, "dialled", test_dialled);
     CU_add_test(suite, "recording", test_recording);
+    CU_add_test(suite, "transcripts", test_transcript);
     CU_add_test(suite, "progress", test_progress);
     CU_add_test(suite, "damage", test_damage);
     CU_basic_set_mode(CU_BRM_VERBOSE);

@@ -103,6 +103,25 @@ static void test_oldest_first(void)
         CU_ASSERT_PTR_EQUAL(list.items[i], &messages[COUNT - 1 - i]);
 }
 
+/* Too many: those that were listed first are the newest; what is added behind them is older still.
+ * Guard: `added`; by their number among what is left two of one second would change places. */
+static void test_newest_dropped(void)
+{
+    struct twilio_message messages[5] = {{.at_ms = 0}};
+    struct twilio_list list = {.count = 0};
+    for (int i = 0; i < 3; i++)
+        twilio_list_add(arena, &list, &messages[i]);
+    twilio_list_drop_newest(&list, 2);
+    for (int i = 3; i < 5; i++)
+        twilio_list_add(arena, &list, &messages[i]);
+    twilio_list_sort(&list);
+    CU_ASSERT_EQUAL_FATAL(list.count, 3);
+    for (int i = 0; i < 3; i++)
+        CU_ASSERT_PTR_EQUAL(list.items[i], &messages[4 - i]);
+    twilio_list_drop_newest(&list, 9);
+    CU_ASSERT_EQUAL(list.count, 0);
+}
+
 static void test_good(void)
 {
     struct twilio_page page;
@@ -232,6 +251,7 @@ int main(void)
     CU_add_test(suite, "went out", test_went_out);
     CU_add_test(suite, "oldest first", test_oldest_first);
     CU_add_test(suite, "good", test_good);
+    CU_add_test(suite, "the newest dropped", test_newest_dropped);
     CU_add_test(suite, "last page", test_last_page);
     CU_add_test(suite, "refused pages", test_refused_pages);
     CU_add_test(suite, "bad messages", test_bad_messages);

@@ -44,6 +44,23 @@ static void test_good(void)
     CU_ASSERT_EQUAL(receipt.event.time_ms, 7);
 }
 
+#define CALL "CA00000000000000000000000000000001"
+
+static void test_call(void)
+{
+    struct twilio_status status;
+    struct delivery_receipt receipt = {.event = {.time_ms = 7}};
+    struct err err;
+    parse(QUERY, "CallSid=" CALL "&CallStatus=no-answer&AccountSid=" ACCOUNT, &status);
+    CU_ASSERT_TRUE(twilio_status_is_call(&status));
+    CU_ASSERT_EQUAL_FATAL(twilio_status_read(arena, &status, &receipt, &err), 0);
+    CU_ASSERT_STRING_EQUAL(receipt.provider_sid, CALL);
+    CU_ASSERT_STRING_EQUAL(receipt.status, "no-answer");
+    CU_ASSERT_STRING_EQUAL(receipt.error_code, "");
+    parse(QUERY, FORM, &status);
+    CU_ASSERT_FALSE(twilio_status_is_call(&status));
+}
+
 static void test_refused(void)
 {
     static const struct {
@@ -55,6 +72,8 @@ static void test_refused(void)
         {"tenant=" TENANT "&delivery=" DELIVERY "&attempt=0", FORM, "webhook.attempt"},
         {"tenant=" TENANT "&delivery=" DELIVERY "&attempt=1000001", FORM, "webhook.attempt"},
         {QUERY, FORM "&MessageSid=" SID, "webhook.message_sid"},
+        {QUERY, "CallSid=SM1&CallStatus=busy&AccountSid=" ACCOUNT, "webhook.call_sid"},
+        {QUERY, "CallSid=" CALL "&AccountSid=" ACCOUNT, "webhook.call_status"},
         {QUERY, "MessageSid=SM1&MessageStatus=sent&AccountSid=" ACCOUNT, "webhook.message_sid"},
         {QUERY, "MessageSid=" SID "&MessageStatus=Sent&AccountSid=" ACCOUNT,
          "webhook.message_status"},
@@ -109,6 +128,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("twilio_status", NULL, NULL);
     CU_add_test(suite, "good", test_good);
+    CU_add_test(suite, "call", test_call);
     CU_add_test(suite, "refused", test_refused);
     CU_add_test(suite, "public url", test_public_url);
     arena = arena_new();

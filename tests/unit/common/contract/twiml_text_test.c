@@ -179,41 +179,12 @@ static void test_size(void)
     struct err err;
     CU_ASSERT_EQUAL(write_texts(&twiml, fits, &err), 0);
     CU_ASSERT_EQUAL(twiml.out.length, frame + fits * each);
-    CU_ASSERT_FALSE(twiml_fits_inline(&twiml));
     twiml_fini(&twiml);
     CU_ASSERT_EQUAL(write_texts(&twiml, fits + 1, &err), -1);
     CU_ASSERT_STRING_EQUAL(err.code, "twiml.size");
     CU_ASSERT_EQUAL(err.class, ERR_BUG);
     CU_ASSERT_STRING_EQUAL(twiml.out.data, "");
     twiml_fini(&twiml);
-}
-
-/* 4,000 characters, not bytes: é is one, 👋 counts as two. */
-static void test_inline(void)
-{
-    static const struct {
-        const char *unit;
-        size_t units;
-    } cases[] = {{"a", 1}, {"\xc3\xa9", 1}, {"\xf0\x9f\x91\x8b", 2}};
-    size_t frame = strlen(HEAD "</Response>"), element = strlen("<Say></Say>");
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        for (size_t over = 0; over < 2; over++) {
-            struct twiml twiml;
-            struct err err;
-            size_t left = TWIML_INLINE_MAX - frame + over;
-            twiml_init(&twiml);
-            while (left > 0) {
-                size_t units = left > 2 * element + 200 ? 200 : left - element;
-                strbuf_clear(&text);
-                repeat(&text, "b", units % cases[i].units);
-                repeat(&text, cases[i].unit, units / cases[i].units);
-                twiml_say(&twiml, NULL, text.data);
-                left -= units + element;
-            }
-            CU_ASSERT_EQUAL_FATAL(twiml_finish(&twiml, &err), 0);
-            CU_ASSERT_EQUAL(twiml_fits_inline(&twiml), over == 0);
-            twiml_fini(&twiml);
-        }
 }
 
 /* ---- whatever text ---- */
@@ -312,7 +283,6 @@ int main(void)
     CU_add_test(suite, "greeting", test_greeting);
     CU_add_test(suite, "hints", test_hints);
     CU_add_test(suite, "size", test_size);
-    CU_add_test(suite, "inline", test_inline);
     CU_add_test(suite, "round trip", test_round_trip);
     CU_add_test(suite, "random bytes", test_random_bytes);
     CU_basic_set_mode(CU_BRM_VERBOSE);

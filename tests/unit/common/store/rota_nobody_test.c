@@ -45,6 +45,38 @@ static void the_customer_is_told_once(void)
     end_test();
 }
 
+/* Who was promised people by mail is told so by mail, behind the thread's newest; and only if that
+ * mail may have left. */
+static void by_mail(void)
+{
+    static const char *const thread[] = {
+        "UPDATE channel_sessions SET kind = 'mail' WHERE id = (SELECT session_id FROM turns)",
+        "UPDATE deliveries SET via = 'mail' WHERE author = 'ai'",
+        "UPDATE messages SET subject = 'Lawyers' WHERE direction = 'in'",
+        "INSERT INTO message_mails (tenant_id, message_id, class, mail_id, verified)"
+        " SELECT tenant_id, id, 'person', 'm1@customer.example', true FROM messages"
+        " WHERE direction = 'in'",
+    };
+    for (int bounced = 0; bounced < 2; bounced++) {
+        begin_rota();
+        struct rota_rest rest = asked_in_vain();
+        for (size_t i = 0; i < sizeof thread / sizeof thread[0]; i++)
+            run(thread[i]);
+        if (bounced)
+            run("UPDATE deliveries SET state = 'bounced', settled_at = clock_timestamp()"
+                " WHERE author = 'ai'");
+        struct rota_rested came = write_rest(&rest);
+        CU_ASSERT_TRUE(came.nobody);
+        CU_ASSERT_EQUAL(uuid_is_nil(&came.session), bounced);
+        CU_ASSERT_EQUAL(came.by_mail, !bounced);
+        CU_ASSERT_STRING_EQUAL(of_nobody(), bounced ? "" : "system mail pending true " NOBODY);
+        CU_ASSERT_STRING_EQUAL(
+            value("SELECT string_agg(subject || ' ' || in_reply_to, ', ') FROM delivery_mails"),
+            bounced ? "" : "Lawyers m1@customer.example");
+        end_test();
+    }
+}
+
 /* What stands in its way; the rota is over all the same. */
 static void the_customer_is_told_nothing(void)
 {
@@ -98,6 +130,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("rota, nobody accepts", open_server, rig_end_server);
     CU_add_test(suite, "the customer is told once", the_customer_is_told_once);
+    CU_add_test(suite, "by mail", by_mail);
     CU_add_test(suite, "the customer is told nothing", the_customer_is_told_nothing);
     CU_add_test(suite, "the turn speaks first", the_turn_speaks_first);
     CU_basic_run_tests();

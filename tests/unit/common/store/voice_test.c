@@ -209,6 +209,8 @@ static void a_call_ends_once(void)
     run(voice_sql);
     struct inbox_claimed claimed;
     speak_one(&claimed);
+    /* however slow the machine is: nothing of it has sounded when the call ends */
+    run("UPDATE deliveries SET created_at = clock_timestamp() + interval '1 minute'");
     claimed = say(2);
     const struct turn_started turn = start(WORKER_A, &claimed);
     CU_ASSERT_EQUAL(hear(&turn, turn.fence, 1, "close", "It is"), VOICE_TOLD_RUNNING);
@@ -258,10 +260,13 @@ static void on_resumed(void *arg, const struct pg_answer *answer)
     rig_count_down();
 }
 
-/* The setup number `n` of the call, so long after now. */
+/* The setup number `n` of the call, so long after its turn was answered. */
 static struct resumed resume(int n, bool is_told, int64_t later_ms)
 {
     struct resumed resumed = {.heard = ""};
+    const int64_t answered_ms = strtoll(
+        value("SELECT (extract(epoch FROM max(created_at)) * 1000)::bigint FROM deliveries"), NULL,
+        10);
     struct inbox_event event = text_of(1, n, "");
     event.channel = "voice";
     event.provider_id = arena_printf(arena, "CA1:VX%d:0", n);
@@ -274,7 +279,7 @@ static struct resumed resume(int n, bool is_told, int64_t later_ms)
                      &(struct voice_resume){.tenant = TENANT,
                                             .record = event.provider_id,
                                             .session = event.session,
-                                            .at_ms = clock_wall_ms() + later_ms,
+                                            .at_ms = answered_ms + later_ms,
                                             .is_told = is_told});
     rig_waiting++;
     pg_submit(rig_pg, &unit);
@@ -296,7 +301,7 @@ static void nobody_tells_how_far_it_sounded(void)
     const struct resumed late = resume(3, false, 60000);
     CU_ASSERT_TRUE(late.found && !late.half);
     run("UPDATE channel_sessions SET turn_number = 1");
-    const struct resumed soon = resume(4, false, 1500); /* a second, and some 8 characters */
+    const struct resumed soon = resume(4, false, 1600); /* a second, and some 9 characters */
     CU_ASSERT_TRUE(soon.found && soon.half);
     CU_ASSERT_STRING_EQUAL(soon.heard, "See you");
     CU_ASSERT_STRING_EQUAL(value("SELECT heard || ' ' || heard_reason FROM turns"),
@@ -305,6 +310,53 @@ static void nobody_tells_how_far_it_sounded(void)
     CU_ASSERT_EQUAL(hear(&turn, 4, 2, "last", "at 3."), VOICE_TOLD_SETTLED);
     CU_ASSERT_STRING_EQUAL(value(REPLY), "stream|delivered|See you at 3.|See you at 3.");
     end_test();
+}
+
+/* A turn that runs when the setup is claimed, and whose engine does not know of it: what it has
+ * said went into the socket before. Guard: HAS_MOVED in turn_commit.c. */
+static void a_commit_behind_another_socket_is_refused(void)
+{
+    begin_test();
+    run(voice_sql);
+    struct inbox_claimed claimed = say(1);
+    const struct turn_started turn = start(WORKER_A, &claimed);
+    struct turn_commit reply = commit_of(&claimed, &turn);
+    CU_ASSERT_FALSE(resume(2, false, 0).found);
+    CU_ASSERT_FALSE(resume(2, false, 0).found); /* the same setup again */
+    CU_ASSERT_STRING_EQUAL(value("SELECT sockets::text FROM turns"), "1");
+    CU_ASSERT_EQUAL(commit(WORKER_A, &reply).kind, TURN_REFUSED_MOVED);
+    hear(&turn, 1, 3, "last", "See you at 3.");
+    reply.sockets = 1;
+    CU_ASSERT_EQUAL(commit(WORKER_A, &reply).kind, TURN_COMMITTED);
+    end_test();
+}
+
+static void a_commit_behind_another_socket_may_be_heard(void)
+{
+    static const struct {
+        const char *reason;
+        enum turn_commit_kind kind;
+    } heard[] = {
+        {"open", TURN_REFUSED_MOVED}, {"close", TURN_REFUSED_MOVED}, {"last", TURN_COMMITTED}};
+    for (size_t i = 0; i < sizeof heard / sizeof heard[0]; i++) {
+        begin_test();
+        run(voice_sql);
+        struct inbox_claimed claimed = say(1);
+        const struct turn_started turn = start(WORKER_A, &claimed);
+        struct turn_commit reply = commit_of(&claimed, &turn);
+        resume(2, false, 0);
+        hear(&turn, 1, 3, heard[i].reason, "See you at 3.");
+        CU_ASSERT_EQUAL(commit(WORKER_A, &reply).kind, heard[i].kind);
+        const struct turn_started again = start(WORKER_A, &claimed);
+        if (heard[i].kind == TURN_COMMITTED) {
+            CU_ASSERT_EQUAL(again.kind, TURN_START_NOTHING);
+        } else {
+            CU_ASSERT_EQUAL(again.kind, TURN_START_RUN);
+            reply = commit_of(&claimed, &again);
+            CU_ASSERT_EQUAL(commit(WORKER_A, &reply).kind, TURN_COMMITTED);
+        }
+        end_test();
+    }
 }
 
 int main(void)
@@ -319,6 +371,8 @@ int main(void)
     CU_add_test(suite, "a takeover", a_takeover_keeps_what_was_heard);
     CU_add_test(suite, "the end", a_call_ends_once);
     CU_add_test(suite, "an ingress that is gone", nobody_tells_how_far_it_sounded);
+    CU_add_test(suite, "a commit, another socket", a_commit_behind_another_socket_is_refused);
+    CU_add_test(suite, "and was heard", a_commit_behind_another_socket_may_be_heard);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }

@@ -80,6 +80,21 @@ static void rounds_with_tools(void)
     CU_ASSERT_EQUAL(budget_worst(&assistant, 120, &rounds, false).tokens, 3 * (120 + 4) + 3 * 4100);
 }
 
+/* What the worst case counts on is what the model is told. */
+static void the_longest_answer_is_asked_for(void)
+{
+    struct assistant assistant = {.models = {{.max_tokens = 300}, {.max_tokens = 0}},
+                                  .model_count = 2,
+                                  .budget = read_text("{\"budgets\":{\"day\":{\"tokens\":5}}}")};
+    const struct rounds rounds = {.count = 0};
+    CU_ASSERT_EQUAL(budget_answer_tokens(&assistant, &assistant.models[0]), 300);
+    const int longest = budget_answer_tokens(&assistant, &assistant.models[1]);
+    CU_ASSERT(longest > 0);
+    CU_ASSERT_EQUAL(budget_worst(&assistant, 100, &rounds, false).tokens, 100 + longest);
+    assistant.budget = read_text("{}");
+    CU_ASSERT_EQUAL(budget_answer_tokens(&assistant, &assistant.models[1]), 0);
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -88,6 +103,7 @@ int main(void)
     CU_add_test(suite, "one call without tools", one_call_without_tools);
     CU_add_test(suite, "a race", a_race_reads_the_prompt_twice);
     CU_add_test(suite, "rounds with tools", rounds_with_tools);
+    CU_add_test(suite, "the longest answer", the_longest_answer_is_asked_for);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }

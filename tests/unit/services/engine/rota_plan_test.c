@@ -174,6 +174,40 @@ static void by_text_or_by_mail(void)
     arena_free(&arena);
 }
 
+/* A call where the business has a number to call from, whatever else there is. */
+static void by_call(void)
+{
+    arena = arena_new();
+    struct rota_due due = due_at(ROTA("{\"name\":\"ines\",\"call\":\"+15550100907\","
+                                      "\"sms\":\"+15550100904\"}"),
+                                 0, "mon", "09:00");
+    struct rota_plan next;
+    rota_plan_next(arena, &due, &next);
+    CU_ASSERT(next.tells && !next.by_call && strcmp(next.address, "+15550100904") == 0);
+    due.call_channel = uuid_new();
+    rota_plan_next(arena, &due, &next);
+    CU_ASSERT(next.tells && next.by_call && !next.by_mail);
+    CU_ASSERT_STRING_EQUAL(next.address, "+15550100907");
+    CU_ASSERT_EQUAL(next.ring_s, 20);
+    due.opted_out = "[\"+15550100907\"]";
+    rota_plan_next(arena, &due, &next);
+    CU_ASSERT(next.tells && !next.by_call);
+    due.customer = "+15550199";
+    due.caller = "Ann";
+    due.summary = "Wants\nsomebody.";
+    due.language = "en-US";
+    CU_ASSERT_STRING_EQUAL(rota_plan_spoken(arena, &due),
+                           "Dental: A customer asks for a person. Ann, 1 5 5 5 0 1 9 9. Wants "
+                           "somebody. Press 1 to take it, or 2 if you cannot.");
+    due.language = "de";
+    due.customer = due.caller = "";
+    CU_ASSERT_STRING_EQUAL(rota_plan_spoken(arena, &due),
+                           "Dental: Ein Kunde möchte mit einem Menschen sprechen. Wants somebody. "
+                           "Drücken Sie die 1, um es zu übernehmen, oder die 2, wenn Sie nicht "
+                           "können.");
+    arena_free(&arena);
+}
+
 static void mails_that_say_yes(void)
 {
     static const struct {
@@ -257,6 +291,7 @@ int main(void)
     CU_add_test(suite, "in order and in rounds", in_order_and_in_rounds);
     CU_add_test(suite, "by hours", by_hours);
     CU_add_test(suite, "by text or by mail", by_text_or_by_mail);
+    CU_add_test(suite, "by call", by_call);
     CU_add_test(suite, "mails that say yes", mails_that_say_yes);
     CU_add_test(suite, "the same day next week", the_same_day_next_week);
     CU_add_test(suite, "the rest is off duty", the_rest_is_off_duty);

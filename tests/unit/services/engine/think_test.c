@@ -356,6 +356,64 @@ static void who_stops_waits_no_more(void)
     end_crowded(&bench, places);
 }
 
+/* ---- rounds ---- */
+
+/* A round of the turn whose tools have answered with so many bytes each. */
+static void add_round(struct session *session, size_t calls, size_t bytes)
+{
+    struct rounds_round *round = arena_alloc(arena, sizeof *round);
+    *round = (struct rounds_round){.number = ++session->rounds.last_number, .said = ""};
+    char *result = arena_alloc(arena, bytes + 1);
+    memset(result, 'a', bytes);
+    result[bytes] = '\0';
+    for (; round->call_count < calls; round->call_count++)
+        round->calls[round->call_count] = (struct rounds_call){.provider_id = "c",
+                                                               .name = "look",
+                                                               .arguments = "{}",
+                                                               .done = true,
+                                                               .outcome = "ok",
+                                                               .result = result};
+    session->rounds.items[session->rounds.count++] = round;
+}
+
+/* The turn has what it asked for, and goes on. */
+static bool reserves_again(struct bench *bench)
+{
+    struct session *session = &bench->session;
+    if (session->list == LIST_RESERVES)
+        session_unlist(session);
+    session->reserved = true;
+    session->state = TURN_THINKING;
+    think_assistant_ready(session, &bench->assistant);
+    return session->list == LIST_RESERVES;
+}
+
+/* Results as long as tools may have them are in each prompt that follows; those that the worst case
+ * counted on are asked about no more. Guard: is_reserved; without it a turn uses several times its
+ * reservation, and ten at once exceed a budget by ten times that. */
+static void long_results_are_reserved_before_they_are_read(void)
+{
+    struct crowd_place places[2];
+    struct bench bench;
+    begin_crowded(&bench, places);
+    bench.assistant.budget = (struct usage_limits){{1000, -1, -1}, {-1, -1, -1}};
+    bench.assistant.call_tools =
+        (struct assistant_tools){.items = {{"look", "", "{}"}}, .count = 1};
+    think_assistant_ready(&bench.session, &bench.assistant);
+    CU_ASSERT_EQUAL_FATAL(bench.session.list, LIST_RESERVES);
+    const struct usage_amounts first = bench.session.most;
+    add_round(&bench.session, 1, 1000);
+    CU_ASSERT_FALSE(reserves_again(&bench));
+    add_round(&bench.session, ROUND_CALLS_MAX, 16000);
+    CU_ASSERT_TRUE_FATAL(reserves_again(&bench));
+    /* four calls more, each with all of that in its prompt */
+    CU_ASSERT(bench.session.most.tokens > 4 * ROUND_CALLS_MAX * 16000 / 3);
+    CU_ASSERT(bench.session.most.tokens > first.tokens);
+    CU_ASSERT_FALSE(reserves_again(&bench));
+    bench.session.list = LIST_NONE;
+    end_crowded(&bench, places);
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -370,6 +428,7 @@ int main(void)
     CU_add_test(suite, "a crowded model", a_crowded_model_is_passed_over);
     CU_add_test(suite, "a crowded chain", a_crowded_chain_is_waited_for);
     CU_add_test(suite, "who stops", who_stops_waits_no_more);
+    CU_add_test(suite, "long results", long_results_are_reserved_before_they_are_read);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }

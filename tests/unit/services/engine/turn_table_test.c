@@ -59,6 +59,18 @@ static void an_interrupt_ends_in_what_was_heard(void)
     CU_ASSERT_PTR_NULL(turn_rule(TURN_COMMITTING, EVENT_INTERRUPTED));
 }
 
+/* Also one that is all said, while its commit waits for the frames. */
+static void another_socket_begins_the_turn_anew(void)
+{
+    static const enum turn_state states[] = {TURN_THINKING, TURN_PAUSED, TURN_COMMITTING};
+    for (int i = 0; i < 3; i++) {
+        const struct turn_rule *rule = turn_rule(states[i], EVENT_REDIAL);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
+        CU_ASSERT_EQUAL(rule->to, TURN_WAITING);
+        CU_ASSERT_EQUAL(rule->action, ACTION_RESTART);
+    }
+}
+
 static void nothing_happens_when_gone(void)
 {
     for (int event = 0; event < TURN_EVENTS; event++)
@@ -233,6 +245,7 @@ int main(void)
     CU_add_test(suite, "every state can be left", every_state_can_be_left);
     CU_add_test(suite, "another worker ends every state", another_worker_ends_every_state);
     CU_add_test(suite, "the deadline ends in a reply", the_deadline_always_ends_in_a_reply);
+    CU_add_test(suite, "another socket begins the turn anew", another_socket_begins_the_turn_anew);
     CU_add_test(suite, "nothing happens when gone", nothing_happens_when_gone);
     CU_add_test(suite, "a lost commit is sent again", a_lost_commit_is_sent_again);
     CU_add_test(suite, "an unfit commit", an_unfit_commit_becomes_a_plain_one);

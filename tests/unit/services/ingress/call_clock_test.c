@@ -15,11 +15,11 @@ static void fillers_then_the_fallback(void)
     rig_pass(&rig, 1);
     CU_ASSERT(rig_said(&rig, "One moment."));
     CU_ASSERT_TRUE(rig_act(&rig, CALL_ACT_SAY)->last);
-    rig_pass(&rig, 814 + 3999); /* the 11 characters, by the fastest voice */
+    rig_pass(&rig, 550 + 3999); /* the 11 characters, by the fastest voice */
     CU_ASSERT_EQUAL(rig.acts.count, 0);
     rig_pass(&rig, 1);
     CU_ASSERT(rig_said(&rig, "I am still looking."));
-    rig_pass(&rig, 12000 - 8814 - 1);
+    rig_pass(&rig, 12000 - 8550 - 1);
     CU_ASSERT_EQUAL(rig.acts.count, 0);
     rig_pass(&rig, 1);
     CU_ASSERT(rig_said(&rig, "Please leave a message."));
@@ -35,11 +35,11 @@ static void fillers_in_mid_turn(void)
     struct rig rig;
     rig_open_asked(&rig);
     rig_text(&rig, 1, 1, 0, "It takes three seconds to say."); /* 30 characters */
-    rig_pass(&rig, 2222 + 3999); /* by the fastest voice; the fallback waits for the usual one */
+    rig_pass(&rig, 1500 + 3999); /* by the fastest voice; the fallback waits for the usual one */
     CU_ASSERT(rig_said(&rig, ""));
     rig_pass(&rig, 1);
     CU_ASSERT(rig_said(&rig, " One moment."));
-    rig_pass(&rig, 3000 + 12000 - 6222);
+    rig_pass(&rig, 3000 + 12000 - 5500);
     CU_ASSERT_EQUAL(call_state(rig.call), CALL_OVER);
     CU_ASSERT(rig_heard(&rig, VOICE_FALLBACK, 1, 1, 0, "It takes three seconds to say."));
     rig_close(&rig);

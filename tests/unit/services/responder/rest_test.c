@@ -31,7 +31,7 @@ static void test_create(void)
     struct form form;
     const char *body = "a+b&c=d%20 \xC3\xBC\n\xF0\x9F\x91\x8B";
     const char *text = rest_create_form(
-        arena, &(struct rest_create){"https://desk.example.com/", &route, &ref, 3, body, ""});
+        arena, &(struct rest_create){"https://desk.example.com/", &route, &ref, 3, body, "", NULL});
     CU_ASSERT_EQUAL_FATAL(form_parse(arena, text, strlen(text), &form, NULL), 0);
     CU_ASSERT_EQUAL(form.count, 4);
     CU_ASSERT_STRING_EQUAL(form_get(&form, "To"), "+15552223333");
@@ -43,9 +43,9 @@ static void test_create(void)
                            "018f9c3e-3000-7000-8000-000000000001&attempt=3#rc=5&rp=all");
     struct delivery_route service = route;
     service.service_sid = "MG02";
-    text =
-        rest_create_form(arena, &(struct rest_create){"https://desk.example.com", &service, &ref, 3,
-                                                      body, "00-" TRACE "-00f067aa0ba902b7-01"});
+    text = rest_create_form(arena,
+                            &(struct rest_create){"https://desk.example.com", &service, &ref, 3,
+                                                  body, "00-" TRACE "-00f067aa0ba902b7-01", NULL});
     CU_ASSERT_EQUAL_FATAL(form_parse(arena, text, strlen(text), &form, NULL), 0);
     CU_ASSERT_STRING_EQUAL(form_get(&form, "MessagingServiceSid"), "MG02");
     CU_ASSERT_PTR_NOT_NULL(strstr(form_get(&form, "StatusCallback"),
@@ -53,6 +53,75 @@ static void test_create(void)
     CU_ASSERT_PTR_NULL(form_get(&form, "From"));
     CU_ASSERT_STRING_EQUAL(rest_messages_url(arena, "https://api.twilio.com/", "AC01"),
                            "https://api.twilio.com/2010-04-01/Accounts/AC01/Messages.json");
+}
+
+static void test_create_call(void)
+{
+    struct delivery_ref ref = some_ref();
+    struct delivery_call call = {.purpose = "back", .ring_s = 25, .leave = ""};
+    struct rest_create create = {"https://desk.example.com/", &route, &ref, 3,
+                                 "M\xC3\xBCller & Co?",       "",     &call};
+    struct form form, query;
+    const char *text = rest_create_call_form(arena, &create);
+    CU_ASSERT_EQUAL_FATAL(form_parse(arena, text, strlen(text), &form, NULL), 0);
+    CU_ASSERT_STRING_EQUAL(form_get(&form, "To"), "+15552223333");
+    CU_ASSERT_STRING_EQUAL(form_get(&form, "From"), "+15550001111");
+    CU_ASSERT_STRING_EQUAL(form_get(&form, "Timeout"), "25");
+    CU_ASSERT_STRING_EQUAL(form_get(&form, "MachineDetection"), "Enable");
+    CU_ASSERT_EQUAL(form_count(&form, "StatusCallbackEvent"), 4);
+    CU_ASSERT_PTR_NOT_NULL(strstr(form_get(&form, "StatusCallback"), "&attempt=3#rc=5&rp=all"));
+    CU_ASSERT_STRING_EQUAL(form_get(&form, "Url"),
+                           "https://desk.example.com/twilio/voice/back/"
+                           "018f9c3e-2b7a-7c1d-9e4f-5a6b7c8d9e0f/0?delivery="
+                           "018f9c3e-3000-7000-8000-000000000001&say=M%C3%BCller%20%26%20Co%3F"
+                           "#rc=2&rp=ct,5xx");
+    char *words = malloc(3000);
+    memset(words, '&', 2999);
+    words[2999] = '\0';
+    create.body = call.leave = words;
+    call.purpose = "rota";
+    text = rest_create_call_form(arena, &create);
+    CU_ASSERT_EQUAL_FATAL(form_parse(arena, text, strlen(text), &form, NULL), 0);
+    CU_ASSERT_STRING_EQUAL(form_get(&form, "MachineDetection"), "DetectMessageEnd");
+    const char *url = form_get(&form, "Url");
+    CU_ASSERT(strstr(url, "/voice/asked/") != NULL && strlen(url) < 2700);
+    url = strchr(url, '?') + 1;
+    CU_ASSERT_EQUAL_FATAL(form_parse(arena, url, strcspn(url, "#"), &query, NULL), 0);
+    CU_ASSERT(strlen(form_get(&query, "say")) > 300 && strlen(form_get(&query, "leave")) > 300);
+    free(words);
+}
+
+#define CALLS                                                                                      \
+    "{\"calls\":[" CALL(                                                                           \
+        "CA00000000000000000000000000000001", "+15550001111",                                      \
+        "outbound-api") "," CALL("CA00000000000000000000000000000002", "+15559999999",             \
+                                 "outbound-api") "," CALL("CA00000000000000000000000000000003",    \
+                                                          "+15550001111", "outbound-dial") "]}"
+#define CALL(sid, from, direction)                                                                 \
+    "{\"sid\":\"" sid "\",\"from\":\"" from                                                        \
+    "\",\"to\":\"+15552223333\",\"direction\":\"" direction                                        \
+    "\",\"status\":\"no-answer\",\"date_created\":\"Mon, 23 Nov 2026 09:08:07 +0000\"}"
+
+/* Only what was placed by REST, from our number: a transfer's leg is another's. */
+static void test_list_of_calls(void)
+{
+    const int64_t at_ms = 1795424887000;
+    const struct rest_wanted wanted = {.from = "+15550001111",
+                                       .to = "+15552223333",
+                                       .service_sid = "",
+                                       .body = "",
+                                       .is_call = true,
+                                       .since_ms = at_ms - 1000,
+                                       .until_ms = at_ms + 1000};
+    struct http_result result = {.status = 200, .body = CALLS, .body_length = strlen(CALLS)};
+    struct rest_page page = {.count = 0};
+    struct err err;
+    CU_ASSERT_PTR_NOT_NULL(strstr(rest_list_url(arena, "https://api.twilio.com", "AC01", &wanted),
+                                  "/2010-04-01/Accounts/AC01/Calls.json?To=%2B15552223333&"));
+    CU_ASSERT_EQUAL_FATAL(rest_read_page(arena, &result, "https://x", &wanted, &page, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(page.count, 1);
+    CU_ASSERT_STRING_EQUAL(page.found[0].sid, "CA00000000000000000000000000000001");
+    CU_ASSERT(page.found[0].ours && strcmp(page.found[0].status, "no-answer") == 0);
 }
 
 #define TAKEN "{\"sid\":\"SM00000000000000000000000000000001\",\"status\":\"queued\"}"
@@ -212,13 +281,16 @@ static void test_match(void)
                                                                                                            "{\"sid\":\"SM000none\"},7]}",
                   &wanted, &page),
         0);
-    CU_ASSERT_EQUAL_FATAL(page.count, 3);
-    CU_ASSERT_STRING_EQUAL(page.found[0].sid, "SM00other"); /* the oldest first */
-    CU_ASSERT_FALSE(page.found[0].ours);                    /* another text */
-    CU_ASSERT_STRING_EQUAL(page.found[1].sid, "SM00first");
-    CU_ASSERT_STRING_EQUAL(page.found[2].sid, "SM000late");
-    CU_ASSERT_TRUE(page.found[1].ours && page.found[2].ours);
-    CU_ASSERT_STRING_EQUAL(page.found[1].status, "sent");
+    CU_ASSERT_EQUAL_FATAL(page.count, 5);
+    CU_ASSERT_STRING_EQUAL(page.found[0].sid, "SM0tooold"); /* the oldest first */
+    CU_ASSERT_STRING_EQUAL(page.found[1].sid, "SM00other");
+    CU_ASSERT_FALSE(page.found[1].ours); /* another text */
+    CU_ASSERT_STRING_EQUAL(page.found[2].sid, "SM00first");
+    CU_ASSERT_STRING_EQUAL(page.found[3].sid, "SM000late");
+    CU_ASSERT_TRUE(page.found[2].ours && page.found[3].ours);
+    CU_ASSERT_STRING_EQUAL(page.found[4].sid, "SM0toonew");
+    CU_ASSERT_FALSE(page.found[0].ours || page.found[4].ours); /* unless a clock is wrong */
+    CU_ASSERT_STRING_EQUAL(page.found[2].status, "sent");
     CU_ASSERT_PTR_NULL(page.next_url);
 }
 
@@ -307,6 +379,34 @@ static void test_kinship(void)
     }
 }
 
+/* Our database's clock may be minutes off, not days; another text at another time is nobody's. */
+static void test_clocks(void)
+{
+    static const struct {
+        const char *body, *created;
+        size_t kept;
+    } cases[] = {
+        {"Hello", "Mon, 23 Nov 2026 09:07:00 +0000", 1},
+        {"Hello", "Mon, 23 Nov 2026 09:13:00 +0000", 1},
+        {"Hello", "Sun, 22 Nov 2026 09:09:01 +0000", 1},
+        {"Hello", "Sun, 22 Nov 2026 09:08:59 +0000", 0},
+        {"Hello", "Tue, 24 Nov 2026 09:11:01 +0000", 0},
+        {"Other", "Mon, 23 Nov 2026 09:07:00 +0000", 0},
+        {"", "Mon, 23 Nov 2026 09:13:00 +0000", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rest_page page = {0};
+        const char *list =
+            arena_printf(arena,
+                         "{\"messages\":[" MESSAGE("SM000000", "+15550001111", "+15552223333", "%s",
+                                                   "%s", "") "]}",
+                         cases[i].body, cases[i].created);
+        CU_ASSERT_EQUAL(read_page(list, &wanted, &page), 0);
+        CU_ASSERT_EQUAL(page.count, cases[i].kept);
+        CU_ASSERT_FALSE(page.found[0].ours);
+    }
+}
+
 /* More than there is room for: nobody can say that it is not among them. */
 static void test_no_room(void)
 {
@@ -329,7 +429,7 @@ static void test_paging(void)
                     0);
     CU_ASSERT_STRING_EQUAL(page.next_url,
                            "https://api.twilio.com/2010-04-01/Accounts/AC01/Messages.json?Page=1");
-    CU_ASSERT_EQUAL(read_page("{\"messages\":[" OURS("SM0tooold", "Mon, 23 Nov 2026 08:00:00 +0000")
+    CU_ASSERT_EQUAL(read_page("{\"messages\":[" OURS("SM0tooold", "Sun, 22 Nov 2026 08:00:00 +0000")
                                   NEXT,
                               &wanted, &page),
                     0);
@@ -357,12 +457,15 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("rest", NULL, NULL);
     CU_add_test(suite, "create", test_create);
+    CU_add_test(suite, "create a call", test_create_call);
+    CU_add_test(suite, "list of calls", test_list_of_calls);
     CU_add_test(suite, "answers", test_answers);
     CU_add_test(suite, "back-off", test_back_off);
     CU_add_test(suite, "error table", test_error_table);
     CU_add_test(suite, "match", test_match);
     CU_add_test(suite, "match by service", test_match_service);
     CU_add_test(suite, "kinship", test_kinship);
+    CU_add_test(suite, "clocks", test_clocks);
     CU_add_test(suite, "no room", test_no_room);
     CU_add_test(suite, "match of a trial account", test_match_trial);
     CU_add_test(suite, "paging", test_paging);

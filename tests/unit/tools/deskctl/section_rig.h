@@ -25,21 +25,25 @@ static char rig_path[64];
 static struct arena *rig_arena;
 static const struct vendors rig_vendors; /* none */
 
-static const char rig_rest[] =
-    "name: ab\ndisplay_name: A\ntimezone: UTC\nlanguage: en-US\nchannels:\n"
+static const char rig_head[] = "name: ab\ndisplay_name: A\ntimezone: UTC\nlanguage: en-US\n";
+static const char rig_channels[] =
+    "channels:\n"
     "  - {kind: sms, number: \"+15550100101\", auth_token: env:DESK_TEST_TOKEN,\n"
-    "     account_sid: AC000000000000000000000000000001ab}\n"
+    "     account_sid: AC000000000000000000000000000001ab}\n";
+static const char rig_rest[] =
     "assistant:\n  models:\n"
     "    - {base_url: \"http://127.0.0.1:8080\", model: m, price: {input: 1, output: 2}}\n"
     "  persona: twenty characters at least\n  facts: x\n  fallback: ten chars at least\n"
     "  degraded: ten chars at least\n";
 
+/* The text may bring channels of its own. */
 static inline void rig_read(const char *text, struct problems *problems, struct tenant_file *file)
 {
     const char *paths[] = {rig_path};
     FILE *out = fopen(rig_path, "w");
     CU_ASSERT_PTR_NOT_NULL_FATAL(out);
-    fprintf(out, "%s%s", text, rig_rest);
+    const char *channels = strstr(text, "channels:") != NULL ? "" : rig_channels;
+    fprintf(out, "%s%s%s%s", text, rig_head, channels, rig_rest);
     fclose(out);
     problems_init(problems, rig_arena, "");
     tenant_file_read(problems, &rig_vendors, paths, 1, file);

@@ -66,7 +66,7 @@ static const struct bad_section bad[] = {
      "3: escalation has no \"accept_withn\"; did you mean accept_within?\n"},
     {ROTA "    - {sms: \"+15550100901\"}\n", "4: an entry of the rota needs name:; add it\n"},
     {ROTA "    - {name: a}\n",
-     "4: an entry of the rota needs sms: or mail:; without them nobody can tell them\n"},
+     "4: an entry of the rota needs call:, sms: or mail:; without them nobody can tell them\n"},
     {ROTA "    - {name: a, mail: ines}\n",
      "4: mail: \"ines\" is no address; write ines@clinic.example\n"},
     {ROTA "    - {name: a, mail: Ines@clinic.example}\n",

@@ -31,6 +31,12 @@ static const struct good_section good[] = {
      "\"tts_provider\":\"Amazon\"}],\"hints\":\"crown,root canal\",\"fillers\":[\"One moment.\","
      "\"Still looking.\"],\"blocked\":[\"+15551230001\"],\"silence_ms\":60000,"
      "\"speaking_rate\":200}"},
+    {"phone:\n" WORDS "  transcribe: true\n", "phone",
+     "{\"mode\":\"relay\",\"language\":\"en-US\",\"interruptible\":\"any\","
+     "\"interrupt_sensitivity\":\"high\",\"greeting\":\"Hello.\",\"fallback\":\"Leave a message.\","
+     "\"record_prompt\":\"After the tone.\",\"still_there\":\"Hello?\",\"goodbye\":\"Bye.\","
+     "\"fillers\":[\"One moment.\",\"Still looking.\"],\"silence_ms\":30000,"
+     "\"speaking_rate\":150,\"transcribe\":true}"},
     {"phone:\n" WORDS "  mode: webhook\n  language: de-DE\n", "phone",
      "{\"mode\":\"gather\",\"language\":\"de-DE\",\"interruptible\":\"any\","
      "\"interrupt_sensitivity\":\"high\",\"greeting\":\"Hello.\",\"fallback\":\"Leave a message.\","
@@ -110,8 +116,9 @@ static void test_record(void)
         CU_ASSERT_EQUAL_FATAL(rc, 0);
         CU_ASSERT_STRING_EQUAL(voice.greeting, "Hello.");
         CU_ASSERT_EQUAL(voice.filler_count, 2);
-        CU_ASSERT_EQUAL(voice.mode, i < 2 ? DIRECTORY_RELAY : DIRECTORY_GATHER);
+        CU_ASSERT_EQUAL(voice.mode, i < 3 ? DIRECTORY_RELAY : DIRECTORY_GATHER);
         CU_ASSERT_EQUAL(voice.language_count, i == 1);
+        CU_ASSERT_EQUAL(voice.transcribe, i == 2);
     }
 }
 

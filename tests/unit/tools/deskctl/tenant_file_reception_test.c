@@ -69,9 +69,8 @@ static void test_notice(void)
         struct tenant_file file;
         FILE *out = fopen(rig_path, "w");
         CU_ASSERT_PTR_NOT_NULL_FATAL(out);
-        const char *rest = strstr(rig_rest, "channels:");
-        fprintf(out, "name: ab\ndisplay_name: A\ntimezone: UTC\nlanguage: %s\n%s%s",
-                cases[i].language, cases[i].words, rest);
+        fprintf(out, "name: ab\ndisplay_name: A\ntimezone: UTC\nlanguage: %s\n%s%s%s",
+                cases[i].language, cases[i].words, rig_channels, rig_rest);
         fclose(out);
         problems_init(&problems, rig_arena, "");
         tenant_file_read(&problems, &rig_vendors, paths, 1, &file);

@@ -59,6 +59,8 @@ static void test_document(void)
 }
 
 static const char whole[] =
+    "channels: [{kind: voice, number: \"+15550100101\", auth_token: env:DESK_TEST_TOKEN, "
+    "account_sid: AC000000000000000000000000000001ab}]\n"
     "greeting: \"Caf\\u00e9 \\u0001\"\nlanguages: [en-US]\nhours: {mon-sun: 00:00-24:00}\n"
     "holidays: [{day: 2026-12-25, name: X}]\nafter_hours: {say: x}\nresources: [A]\n"
     "intake: [{field: a, ask: b}]\nservices: [{name: S, duration: 1h, resources: [A]}]\n"
@@ -68,7 +70,7 @@ static const char whole[] =
     "env:DESK_TEST_TOKEN, parameters: {type: object}}]\n"
     "budgets: {day: {dollars: 1}}\nknowledge: {}\nrecover: {}\n"
     "phone: {greeting: g, fillers: [f], fallback: f, record_prompt: r, still_there: s, goodbye: "
-    "b}\nreception: {words: {offer: \"Hi \\u0001 {business}\"}}\n";
+    "b}\ncalls: {tries: 2}\nreception: {words: {offer: \"Hi \\u0001 {business}\"}}\n";
 
 /* Every section's JSON is good JSON, as PostgreSQL wants it. */
 static void test_json(void)

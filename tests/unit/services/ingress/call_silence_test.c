@@ -1,0 +1,217 @@
+/* P6 where something odd comes together: who has been silent for 4 s while the desk owes him a word
+ * hears a filler, whatever the turns, the keys, the sockets or the tenant's file were about. */
+#include "call_rig.h"
+
+#include <CUnit/Basic.h>
+
+/* ---- what the caller said behind the turn's prompt ---- */
+
+/* A frame of a turn whose prompt held the caller's words up to that number. */
+static void say(struct rig *rig, int turn, int64_t fence, int64_t seq, const char *text, bool last,
+                int64_t prompt)
+{
+    struct voice_frame frame = rig_frame(rig, turn, fence, seq);
+    frame.text = text;
+    frame.last = last;
+    frame.prompt = prompt;
+    CU_ASSERT_EQUAL(rig_take(rig, &frame), VERDICT_TAKEN);
+}
+
+/* The turn's first word was on its way when he said more: the engine makes that the next turn. */
+static void words_that_cross_the_first_frame_are_owed(void)
+{
+    struct rig rig;
+    rig_open_asked(&rig);
+    rig_prompt(&rig, "And tomorrow?");
+    say(&rig, 1, 1, 0, "Yes, ", false, 1);
+    say(&rig, 1, 1, 1, "we are.", true, 1);
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_ASKED);
+    rig_pass(&rig, 1200 + 4000);
+    CU_ASSERT(rig_said(&rig, "One moment."));
+    say(&rig, 2, 2, 0, "Tomorrow, too.", true, 2);
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_LISTENING);
+    rig_close(&rig);
+}
+
+/* In one piece, and before an end of the session: he stays. */
+static void words_that_cross_the_end_are_owed(void)
+{
+    struct rig rig;
+    rig_open_asked(&rig);
+    rig_prompt(&rig, "And tomorrow?");
+    struct voice_frame frame = rig_frame(&rig, 1, 1, 0);
+    frame.kind = VOICE_FRAME_END;
+    frame.handoff = "{\"do\":\"hangup\"}";
+    frame.prompt = 1;
+    rig_take(&rig, &frame);
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_ASKED);
+    rig_pass(&rig, 4000);
+    CU_ASSERT_EQUAL(rig_count(&rig, CALL_ACT_END), 0);
+    CU_ASSERT(rig_said(&rig, "One moment."));
+    rig_close(&rig);
+}
+
+/* A turn that was begun anew with all of it owes nothing, nor does one of an engine that does not
+ * tell, nor one that an adopter begins anew. */
+static void words_that_the_prompt_holds_are_not_owed(void)
+{
+    static const int64_t prompts[] = {2, 3, 0};
+    for (size_t i = 0; i < sizeof prompts / sizeof prompts[0]; i++) {
+        struct rig rig;
+        rig_open_asked(&rig);
+        rig_prompt(&rig, "And tomorrow?");
+        say(&rig, 1, 1, 0, "Yes, both days.", true, prompts[i]);
+        CU_ASSERT_EQUAL(call_state(rig.call), CALL_LISTENING);
+        rig_close(&rig);
+    }
+    struct rig rig;
+    rig_open_asked(&rig);
+    say(&rig, 1, 1, 0, "Yes, ", false, 1);
+    rig_prompt(&rig, "And tomorrow?");
+    struct voice_frame open = rig_frame(&rig, 1, 2, 0);
+    open.kind = VOICE_FRAME_OPEN;
+    open.prompt = 2;
+    rig_take(&rig, &open);
+    say(&rig, 1, 2, 1, "both days.", true, 2);
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_LISTENING);
+    rig_close(&rig);
+}
+
+/* Numbers begin anew with a relay session: what was owed in the former one is answered by whoever
+ * speaks in the new one. */
+static void a_new_session_counts_anew(void)
+{
+    struct rig rig;
+    rig_open_asked(&rig);
+    rig_prompt(&rig, "And tomorrow?");
+    rig_hang_up(&rig);
+    rig_socket(&rig, "VX2");
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_ASKED);
+    say(&rig, 1, 1, 0, "Yes, both days.", true, 2);
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_LISTENING);
+    rig_close(&rig);
+}
+
+/* ---- keys ---- */
+
+/* The wait for another key is silence as well; the fallback waits for the engine, as ever. */
+static void the_wait_for_a_key_is_silence(void)
+{
+    struct rig rig;
+    rig_open(&rig);
+    rig_digit(&rig, '1');
+    rig_pass(&rig, 500);
+    rig_digit(&rig, '2');
+    rig_pass(&rig, 3999);
+    CU_ASSERT_EQUAL(rig_count(&rig, CALL_ACT_PROMPT), 1);
+    CU_ASSERT(rig_said(&rig, ""));
+    rig_pass(&rig, 1);
+    CU_ASSERT(rig_said(&rig, "One moment."));
+    rig_pass(&rig, 9999);
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_ASKED);
+    rig_pass(&rig, 1);
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_OVER);
+    rig_close(&rig);
+}
+
+/* Words behind keys: he has made himself heard since. */
+static void words_behind_keys_begin_the_clock(void)
+{
+    struct rig rig;
+    rig_open(&rig);
+    rig_digit(&rig, '1');
+    rig_pass(&rig, 1500);
+    rig_prompt(&rig, "Hello?");
+    rig_pass(&rig, 3999);
+    CU_ASSERT_EQUAL(rig.acts.count, 0);
+    rig_pass(&rig, 1);
+    CU_ASSERT(rig_said(&rig, "One moment."));
+    rig_close(&rig);
+}
+
+/* ---- sockets ---- */
+
+/* The socket breaks while the fallback sounds: he has not heard it, and no message was asked for.
+ */
+static void who_lost_the_fallback_is_owed_a_word(void)
+{
+    struct rig rig;
+    rig_open_asked(&rig);
+    rig_pass(&rig, 12000);
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_OVER);
+    rig_hang_up(&rig);
+    CU_ASSERT_EQUAL(rig_count(&rig, CALL_ACT_END), 0);
+    rig_socket(&rig, "VX2");
+    CU_ASSERT_EQUAL_FATAL(call_state(rig.call), CALL_ASKED);
+    rig_pass(&rig, 4000);
+    CU_ASSERT(rig_said(&rig, "One moment."));
+    rig_pass(&rig, 8000);
+    CU_ASSERT(strstr(rig_act(&rig, CALL_ACT_SAY)->text, "Please leave a message.") != NULL);
+    rig_pass(&rig, 5000);
+    CU_ASSERT_STRING_EQUAL(rig_act(&rig, CALL_ACT_END)->text, "{\"do\":\"record\"}");
+    rig_close(&rig);
+}
+
+/* ---- the speaking rate ---- */
+
+static void open_with_rate(struct rig *rig, struct call_words *words, int chars_per_s)
+{
+    *words = rig_words;
+    words->chars_per_s = chars_per_s;
+    rig_open_with(rig, words, false);
+    rig_socket(rig, SESSION);
+    rig_pass(rig, 6000);
+    rig_prompt(rig, "Are you open today?");
+}
+
+/* Whatever the tenant's file says of the voice: 90 letters may have sounded after 4.5 s. */
+static void a_slow_rate_makes_no_silence(void)
+{
+    struct rig rig;
+    struct call_words words;
+    open_with_rate(&rig, &words, 5);
+    rig_text(&rig, 1, 1, 0,
+             "We are open on weekdays from nine to five, on Saturdays until noon, and on Sundays "
+             "never. ");
+    rig_pass(&rig, 4500 + 3999);
+    CU_ASSERT(rig_said(&rig, ""));
+    rig_pass(&rig, 1);
+    CU_ASSERT(rig_said(&rig, " One moment."));
+    rig_close(&rig);
+}
+
+/* A sign that is a syllable takes longer than a letter, and the rate of such a language is less. */
+static void a_syllable_takes_longer_than_a_letter(void)
+{
+    struct rig rig;
+    struct call_words words;
+    open_with_rate(&rig, &words, 5);
+    rig_text(&rig, 1, 1, 0, "我们星期一到星期五营业我们星期六"); /* 16 */
+    rig_pass(&rig, 2370 + 3999);                                 /* at 6.75 a second */
+    CU_ASSERT(rig_said(&rig, ""));
+    rig_pass(&rig, 1);
+    CU_ASSERT(rig_said(&rig, " One moment."));
+    rig_close(&rig);
+}
+
+static const CU_TestInfo tests[] = {
+    {"words that cross the first frame", words_that_cross_the_first_frame_are_owed},
+    {"words that cross the end", words_that_cross_the_end_are_owed},
+    {"words that the prompt holds", words_that_the_prompt_holds_are_not_owed},
+    {"a new session", a_new_session_counts_anew},
+    {"the wait for a key", the_wait_for_a_key_is_silence},
+    {"words behind keys", words_behind_keys_begin_the_clock},
+    {"who lost the fallback", who_lost_the_fallback_is_owed_a_word},
+    {"a slow rate", a_slow_rate_makes_no_silence},
+    {"a syllable", a_syllable_takes_longer_than_a_letter},
+};
+
+int main(void)
+{
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("call_silence", NULL, NULL);
+    for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
+        CU_add_test(suite, tests[i].pName, tests[i].pTestFunc);
+    CU_basic_run_tests();
+    return CU_get_number_of_failures() != 0;
+}
