@@ -66,11 +66,3 @@ bool mail_address_equal(const char *a, const char *b)
 {
     return strcasecmp(a, b) == 0;
 }
-
-bool mail_address_in(const char *address, const char *const *list, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (mail_address_equal(address, list[i]))
-            return true;
-    return false;
-}

@@ -36,7 +36,4 @@ const char *mail_address_domain(const char *address);
 /* True if the addresses are equal but for the case of ASCII letters. */
 bool mail_address_equal(const char *a, const char *b);
 
-/* True if the address is one of the list, as mail_address_equal. */
-bool mail_address_in(const char *address, const char *const *list, size_t count);
-
 #endif

@@ -9,8 +9,10 @@
 #define STUB_SHARE 8   /* a plain form of less than an eighth of the HTML's text ... */
 #define STUB_MIN   400 /* ... of at least so many bytes is a stub */
 #define SPANS_MAX  4000
+#define GROWS      3 /* bytes of text that one of HTML becomes at most: a character of UTF-8 */
 
 struct body {
+    struct arena *arena;
     struct strbuf text;
     struct mail_span *spans;
     size_t span_count;
@@ -31,6 +33,8 @@ static bool is_html(struct arena *arena, const struct mail_section *section, str
     size_t plain = section->plain == NULL ? 0 : ink(section->plain);
     if (section->html == NULL)
         return false;
+    if (plain > 0 && plain >= GROWS * section->html_length / STUB_SHARE)
+        return false; /* no text of it can be so long that this is a stub */
     mail_html_read(arena, section->html, section->html_length, html);
     if (plain == 0)
         return true;
@@ -56,6 +60,8 @@ static void add_section(struct body *body, const struct mail_text *from)
     size_t start = body->text.length;
     add_text(body, from->text);
     body->cut |= from->cut;
+    if (from->span_count > 0 && body->spans == NULL)
+        body->spans = arena_alloc(body->arena, SPANS_MAX * sizeof *body->spans);
     for (size_t i = 0; i < from->span_count && body->span_count < SPANS_MAX; i++) {
         struct mail_span span = from->spans[i];
         span.from += start;
@@ -67,7 +73,7 @@ static void add_section(struct body *body, const struct mail_text *from)
 
 void mail_body_read(struct arena *arena, const struct mail *mail, struct mail_text *out)
 {
-    struct body body = {.spans = arena_alloc(arena, SPANS_MAX * sizeof *body.spans)};
+    struct body body = {.arena = arena};
     strbuf_init(&body.text, MAIL_BODY_MAX);
     for (size_t i = 0; i < mail->section_count; i++) {
         struct mail_text html, plain = {.text = mail->sections[i].plain};

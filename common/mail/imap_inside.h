@@ -82,18 +82,18 @@ const struct imap_rule *imap_rule_for(enum imap_state state, enum imap_event eve
 
 #define IMAP_CAPABILITIES_MAX 8192
 #define IMAP_CODE_MAX         64
+#define IMAP_LITERALS_SLACK   ((size_t)64 * 1024) /* above mail_max */
 
 /* What was asked, and what came of it so far. */
 struct imap_asked {
     enum imap_ask ask;
     struct imap_command command;
-    uint32_t uid;    /* FETCH */
-    size_t text_max; /* FETCH */
+    uint32_t *awaited;                          /* FETCH: owned; 0: has come */
+    size_t awaited_count, text_max, mail_bytes; /* FETCH; what came so far */
     struct imap_answer answer;
     uint32_t uids_first, uids_last; /* SEARCH: others are left out as they come */
-    struct imap_look looks[IMAP_LOOKS_MAX];
+    struct imap_look *looks;        /* LOOK: owned; IMAP_LOOKS_MAX of them */
     size_t uids_room;
-    char *mail; /* owned: what answer.mail points into */
     int64_t idle_ms;
 };
 
@@ -130,9 +130,9 @@ enum imap_literals imap_literals_of(const struct imap_session *session);
 
 /* ---- imap_take.c: what untagged responses bring ---- */
 
-/* Takes what a response says: capabilities, news, what was asked for. May keep the reader's bytes
- * (*kept: they are given away). */
-void imap_take(struct imap_session *session, const struct imap_response *response, bool *kept);
+/* Takes what a response says: capabilities, news, what was asked for. RETRY_LATER "imap.literal"
+ * for more bytes of mails than the session takes. */
+int imap_take(struct imap_session *session, const struct imap_response *response, struct err *err);
 
 /* Keeps the code and the words of a status. */
 void imap_take_status(struct imap_session *session, const struct imap_response *response);

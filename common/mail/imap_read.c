@@ -127,8 +127,7 @@ void imap_reader_next(struct imap_reader *reader)
     rewind_reader(reader);
 }
 
-char *imap_reader_detach(struct imap_reader *reader)
+void imap_reader_rest(struct imap_reader *reader)
 {
-    rewind_reader(reader);
-    return strbuf_take(&reader->response);
+    strbuf_fini(&reader->response);
 }

@@ -40,8 +40,7 @@ int imap_reader_take(struct imap_reader *reader, const char *bytes, size_t lengt
 /* Forgets the response that was whole: the next one may come. */
 void imap_reader_next(struct imap_reader *reader);
 
-/* As imap_reader_next, but gives the bytes of the response away (free()): what was parsed out of
- * them stays good. */
-char *imap_reader_detach(struct imap_reader *reader);
+/* Gives memory back; no response is being read. */
+void imap_reader_rest(struct imap_reader *reader);
 
 #endif

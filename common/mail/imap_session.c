@@ -17,7 +17,6 @@
 #define QUIET_DEFAULT_MS 60000
 #define TOTAL_DEFAULT_MS 600000
 #define LOGOUT_MS        5000
-#define LITERALS_SLACK   ((size_t)64 * 1024)
 #define CHALLENGES_MAX   3
 #define DEPTH_MAX        8 /* steps that have nothing to send, one after the other */
 
@@ -380,8 +379,9 @@ static enum imap_event event_of(enum imap_status status)
     return status == IMAP_OK ? IMAP_ON_OK : status == IMAP_NO ? IMAP_ON_NO : IMAP_ON_BAD;
 }
 
-static void take(struct imap_session *session, const struct imap_response *response, bool *kept)
+static void take(struct imap_session *session, const struct imap_response *response)
 {
+    struct err err;
     if (response->kind == IMAP_CONTINUE) {
         imap_dispatch(session, IMAP_ON_CONTINUE);
         return;
@@ -396,8 +396,9 @@ static void take(struct imap_session *session, const struct imap_response *respo
             fail(session, ERR_RETRY_LATER, "imap.protocol", "the server answers what nobody asked");
         return;
     }
-    imap_take(session, response, kept);
-    if (response->status == IMAP_BYE)
+    if (imap_take(session, response, &err) != 0)
+        end(session, &err);
+    else if (response->status == IMAP_BYE)
         imap_dispatch(session, IMAP_ON_BYE);
     else if (session->state == IMAP_GREETING)
         imap_dispatch(session, response->status == IMAP_OK ? IMAP_ON_GREETING : IMAP_ON_BAD);
@@ -410,7 +411,6 @@ static bool take_response(struct imap_session *session)
 {
     struct imap_response response;
     struct err err;
-    bool kept = false;
     arena_reset(session->arena);
     if (imap_parse(session->arena, session->reader.response.data, session->reader.response.length,
                    &response, &err) != 0) {
@@ -418,9 +418,10 @@ static bool take_response(struct imap_session *session)
         return false;
     }
     session->depth++;
-    take(session, &response, &kept);
-    if (!kept)
-        imap_reader_next(&session->reader);
+    take(session, &response);
+    imap_reader_next(&session->reader);
+    if (session->state != IMAP_COMMANDED) /* many sessions wait, few are at work */
+        imap_reader_rest(&session->reader);
     bool over = session->state == IMAP_OVER;
     return !leave(session) && !over;
 }
@@ -484,18 +485,20 @@ struct imap_session *imap_session_open(const struct imap_session_options *option
         session->options.quiet_ms = QUIET_DEFAULT_MS;
     if (options->total_ms <= 0)
         session->options.total_ms = TOTAL_DEFAULT_MS;
+    if (options->mail_max == 0)
+        session->options.mail_max = MAIL_BYTES_MAX;
     session->state = IMAP_OPENING;
     session->arena = arena_new();
     session->timer = timer_new(options->loop, on_timer, session);
     strbuf_init(&session->capabilities, IMAP_CAPABILITIES_MAX);
     strbuf_init(&session->sent, IMAP_NAME_MAX);
-    imap_reader_init(&session->reader,
-                     (options->mail_max > 0 ? options->mail_max : MAIL_BYTES_MAX) + LITERALS_SLACK);
+    imap_reader_init(&session->reader, session->options.mail_max + IMAP_LITERALS_SLACK);
     session->stream = stream_open(&(struct stream_options){.loop = options->loop,
                                                            .host = session->host,
                                                            .port = options->port,
                                                            .security = options->security,
                                                            .ca_file = session->ca_file,
+                                                           .trust = options->trust,
                                                            .public_only = options->public_only,
                                                            .exceptions = options->exceptions,
                                                            .connect_ms = options->connect_ms,

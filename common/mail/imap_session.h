@@ -30,7 +30,7 @@ enum imap_ask {
     IMAP_ASK_SELECT,
     IMAP_ASK_SEARCH,
     IMAP_ASK_LOOK,  /* sizes and dates of mails */
-    IMAP_ASK_FETCH, /* one mail */
+    IMAP_ASK_FETCH, /* mails */
     IMAP_ASK_APPEND,
     IMAP_ASK_FIND_SENT,
     IMAP_ASK_NOOP,
@@ -55,10 +55,15 @@ struct imap_answer {
     size_t uid_count;
     const struct imap_look *looks; /* LOOK: of those that are still there */
     size_t look_count;
-    bool found; /* FETCH: false if it is gone; FIND_SENT: false if there is none */
-    /* FETCH: the whole mail, or its headers and, behind them, the beginning of its body. */
-    const char *mail;
-    size_t mail_length;
+    bool found; /* FIND_SENT: false if there is none */
+};
+
+/* A mail of a FETCH, as it comes; borrowed until the callback returns. */
+struct imap_mail {
+    uint32_t uid;
+    const char *bytes; /* the whole mail, or its headers and, behind them, the beginning of its
+                          body */
+    size_t length;
 };
 
 struct imap_session_options {
@@ -66,17 +71,22 @@ struct imap_session_options {
     const char *host;  /* copied, as user, ca_file */
     int port;
     enum stream_security security;
-    const char *ca_file; /* NULL: the system's */
-    bool public_only;    /* http/stream.h */
+    const char *ca_file; /* NULL: the system's; as the next two, see http/stream.h */
+    const struct crypto_trust *trust;
+    bool public_only;
     const struct address_list *exceptions;
     enum imap_auth auth;
     const char *user;
     const struct secret *secret; /* password or token; borrowed until on_ready or on_end */
-    size_t mail_max;             /* bytes of a mail that are taken; 0: MAIL_BYTES_MAX */
-    int64_t connect_ms;          /* 0: stream's own */
-    int64_t quiet_ms;            /* a command's answer stops for so long: given up; 0: 60,000 */
-    int64_t total_ms;            /* a command's whole answer; 0: 600,000 */
+    size_t mail_max;    /* bytes of all mails of a FETCH that are taken; 0: MAIL_BYTES_MAX */
+    int64_t connect_ms; /* 0: stream's own */
+    int64_t quiet_ms;   /* a command's answer stops for so long: given up; 0: 60,000 */
+    int64_t total_ms;   /* a command's whole answer; 0: 600,000 */
     void (*on_ready)(void *arg); /* logged in: ask */
+    /* A mail that was to be fetched, each at most once, in the server's order; those that are gone
+     * do not come. May ask for nothing, and may not close the session. Needed by those who fetch.
+     */
+    void (*on_mail)(void *arg, const struct imap_mail *mail);
     /* What was asked is over: ask the next, close, or wait. */
     void (*on_answer)(void *arg, const struct imap_answer *answer);
     /* The server told something that an operator must see ([ALERT]); may be NULL. */
@@ -116,8 +126,11 @@ void imap_session_search(struct imap_session *session, uint32_t first, uint32_t 
 #define IMAP_LOOKS_MAX 100
 void imap_session_look(struct imap_session *session, const uint32_t *uids, size_t count);
 
-/* A whole mail; or, `text_max` > 0, its headers and so many bytes of what follows. */
-void imap_session_fetch(struct imap_session *session, uint32_t uid, size_t text_max);
+/* At most IMAP_FETCH_MAX whole mails, or, `text_max` > 0, of each its headers and so many bytes of
+ * what follows. Each comes by on_mail. */
+#define IMAP_FETCH_MAX 100
+void imap_session_fetch(struct imap_session *session, const uint32_t *uids, size_t count,
+                        size_t text_max);
 
 /* Looks for the mailbox that sent mails are kept in: the one that the server calls \Sent (RFC
  * 6154), else one that is named as usual. Its name stays with the session. */

@@ -143,63 +143,70 @@ static void take_look(struct imap_asked *asked, uint32_t uid, const struct imap_
     asked->answer.looks = asked->looks;
 }
 
-static void keep_mail(struct imap_asked *asked, char *owned, const char *mail, size_t length)
+/* Each once, whatever the server repeats. */
+static bool is_awaited(struct imap_asked *asked, int64_t uid)
 {
-    free(asked->mail);
-    asked->mail = owned;
-    asked->answer.found = true;
-    asked->answer.mail = mail;
-    asked->answer.mail_length = length;
+    for (size_t i = 0; i < asked->awaited_count; i++)
+        if (asked->awaited[i] == uid) {
+            asked->awaited[i] = 0;
+            return true;
+        }
+    return false;
 }
 
-static void take_mail(struct imap_session *session, const struct imap_node *pairs, bool *kept)
+/* The headers and, behind them, the beginning of the body, as one; in the response's arena. */
+static const struct imap_node *joined(struct imap_session *session, const struct imap_node *pairs)
 {
-    struct imap_asked *asked = &session->asked;
-    if (asked->text_max == 0) {
-        const struct imap_node *whole = imap_pair(pairs, "BODY[]");
-        if (whole == NULL || whole->kind != IMAP_STRING)
-            return;
-        const char *text = whole->text;
-        size_t length = whole->length;
-        const char *bytes = session->reader.response.data;
-        if (text < bytes || text > bytes + session->reader.response.length) {
-            char *copy = xmalloc(length + 1); /* it was quoted: in the arena, and small */
-            memcpy(copy, text, length);
-            keep_mail(asked, copy, copy, length);
-            return;
-        }
-        *kept = true;
-        keep_mail(asked, imap_reader_detach(&session->reader), text, length);
-        return;
-    }
     const struct imap_node *header = imap_pair(pairs, "BODY[HEADER]");
     const struct imap_node *text = imap_pair(pairs, "BODY[TEXT]");
     if (header == NULL || header->kind != IMAP_STRING)
-        return;
+        return NULL;
     size_t more = text != NULL && text->kind == IMAP_STRING ? text->length : 0;
-    if (more > asked->text_max)
-        more = asked->text_max; /* the server gave more than was asked for */
-    char *mail = xmalloc(header->length + more + 1);
-    memcpy(mail, header->text, header->length);
+    if (more > session->asked.text_max)
+        more = session->asked.text_max; /* the server gave more than was asked for */
+    struct imap_node *whole = arena_alloc(session->arena, sizeof *whole);
+    char *bytes = arena_alloc(session->arena, header->length + more + 1);
+    memcpy(bytes, header->text, header->length);
     if (more > 0)
-        memcpy(mail + header->length, text->text, more);
-    keep_mail(asked, mail, mail, header->length + more);
+        memcpy(bytes + header->length, text->text, more);
+    *whole =
+        (struct imap_node){.kind = IMAP_STRING, .text = bytes, .length = header->length + more};
+    return whole;
 }
 
-static void take_fetch(struct imap_session *session, const struct imap_response *response,
-                       bool *kept)
+static int take_mail(struct imap_session *session, uint32_t uid, const struct imap_node *pairs,
+                     struct err *err)
+{
+    struct imap_asked *asked = &session->asked;
+    const struct imap_node *whole =
+        asked->text_max == 0 ? imap_pair(pairs, "BODY[]") : joined(session, pairs);
+    if (whole == NULL || whole->kind != IMAP_STRING || !is_awaited(asked, uid))
+        return 0;
+    size_t max = session->options.mail_max + IMAP_LITERALS_SLACK;
+    if (whole->length > max - asked->mail_bytes)
+        return err_set(err, ERR_RETRY_LATER, "imap.literal",
+                       "the server sends mails of more than %zu bytes at once", max);
+    asked->mail_bytes += whole->length;
+    const struct imap_mail mail = {uid, whole->text, whole->length};
+    session->options.on_mail(session->options.arg, &mail);
+    return 0;
+}
+
+static int take_fetch(struct imap_session *session, const struct imap_response *response,
+                      struct err *err)
 {
     struct imap_asked *asked = &session->asked;
     int64_t uid;
     if (response->data == NULL || response->data->kind != IMAP_LIST)
-        return;
+        return 0;
     const struct imap_node *pairs = response->data->first;
     if (!imap_node_number(imap_pair(pairs, "UID"), 1, UINT32_MAX, &uid))
-        return;
+        return 0;
+    if (asked->ask == IMAP_ASK_FETCH)
+        return take_mail(session, (uint32_t)uid, pairs, err);
     if (asked->ask == IMAP_ASK_LOOK)
         take_look(asked, (uint32_t)uid, pairs);
-    else if (asked->ask == IMAP_ASK_FETCH && uid == asked->uid)
-        take_mail(session, pairs, kept);
+    return 0;
 }
 
 /* ---- mailboxes ---- */
@@ -251,8 +258,8 @@ static void take_list(struct imap_session *session, const struct imap_node *flag
 
 /* ---- all of it ---- */
 
-static void take_data(struct imap_session *session, const struct imap_response *response,
-                      bool *kept)
+static int take_data(struct imap_session *session, const struct imap_response *response,
+                     struct err *err)
 {
     struct imap_asked *asked = &session->asked;
     bool commanded = session->state == IMAP_COMMANDED;
@@ -271,27 +278,28 @@ static void take_data(struct imap_session *session, const struct imap_response *
                strcmp(response->name, "LIST") == 0) {
         take_list(session, response->data);
     } else if (commanded && strcmp(response->name, "FETCH") == 0 && response->has_number) {
-        take_fetch(session, response, kept);
+        return take_fetch(session, response, err);
     }
+    return 0;
 }
 
-void imap_take(struct imap_session *session, const struct imap_response *response, bool *kept)
+int imap_take(struct imap_session *session, const struct imap_response *response, struct err *err)
 {
-    if (response->status == IMAP_DATA) {
-        take_data(session, response, kept);
-        return;
-    }
+    if (response->status == IMAP_DATA)
+        return take_data(session, response, err);
     if (session->state == IMAP_COMMANDED && session->asked.ask == IMAP_ASK_SELECT)
         take_selected(&session->asked.answer.selected, response->code);
     imap_take_status(session, response);
     if (strcmp(session->code, "ALERT") == 0 && session->options.on_alert != NULL)
         session->options.on_alert(session->options.arg, session->words);
+    return 0;
 }
 
 void imap_take_reset(struct imap_asked *asked)
 {
     imap_command_fini(&asked->command);
     free(asked->answer.uids);
-    free(asked->mail);
+    free(asked->awaited);
+    free(asked->looks);
     *asked = (struct imap_asked){0};
 }

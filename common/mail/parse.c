@@ -43,10 +43,27 @@ static size_t blank_at(const char *at)
     return 0;
 }
 
+/* Bytes of a line that is one as it stands: printable ASCII, single spaces between words. 0: not,
+ * or there is none. */
+static size_t clean_length(const char *bytes)
+{
+    size_t at = 0;
+    for (; bytes[at] != '\0'; at++) {
+        unsigned char c = (unsigned char)bytes[at];
+        bool edge = at == 0 || bytes[at + 1] == '\0' || bytes[at + 1] == ' ';
+        if (c < 0x20 || c >= 0x7f || (c == ' ' && edge))
+            return 0;
+    }
+    return at;
+}
+
 const char *mail_line(struct arena *arena, const char *bytes, size_t max)
 {
     struct strbuf text, line;
     bool space = false;
+    size_t clean = clean_length(bytes);
+    if (clean > 0)
+        return arena_strndup(arena, bytes, clean < max ? clean : max);
     strbuf_init(&text, 4 * max + 64);
     strbuf_init(&line, 4 * max + 64);
     mail_charset_decode(NULL, bytes, strlen(bytes), &text);

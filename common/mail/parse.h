@@ -72,7 +72,7 @@ struct mail {
     size_t header_count;
 
     struct mail_addresses from; /* of the first From; several authors or fields: see odd_from */
-    struct mail_addresses sender, reply_to, to, cc;
+    struct mail_addresses reply_to, to, cc;
     struct mail_addresses delivered; /* Delivered-To, X-Original-To, X-Forwarded-To, Envelope-To */
     bool odd_from;                   /* not exactly one From field with exactly one address */
     const char *return_path;         /* "" for <>; NULL if there is no such header */

@@ -9,6 +9,8 @@
 #define MS_1990 INT64_C(631152000000)
 #define MS_2100 INT64_C(4102444800000)
 
+#define DOMAIN_LABEL_MAX 63 /* of a whole domain it makes sure of each label */
+
 struct field {
     struct arena *arena;
     GMimeParserOptions *options;
@@ -17,6 +19,13 @@ struct field {
     const char *value; /* decoded, one line */
 };
 
+static bool is_ascii(const char *text)
+{
+    while ((unsigned char)*text - 1u < 0x7fu)
+        text++;
+    return *text == '\0';
+}
+
 /* ---- addresses ---- */
 
 struct address_list {
@@ -24,12 +33,33 @@ struct address_list {
     size_t count;
 };
 
+/* True for a domain that is in the form of its look-up already: lower-case ASCII, as nearly all
+ * are.
+ */
+static bool is_looked_up_as_is(const char *address)
+{
+    const char *domain = strrchr(address, '@');
+    size_t length = domain == NULL ? 0 : strlen(domain + 1);
+    if (length == 0 || length > DOMAIN_LABEL_MAX || strstr(domain, "xn--") != NULL)
+        return false;
+    return strspn(domain + 1, "abcdefghijklmnopqrstuvwxyz0123456789.-") == length &&
+           is_ascii(address);
+}
+
+static const char *lookup_form(InternetAddressMailbox *mailbox)
+{
+    const char *address = internet_address_mailbox_get_addr(mailbox);
+    if (address != NULL && is_looked_up_as_is(address))
+        return address;
+    return internet_address_mailbox_get_idn_addr(mailbox);
+}
+
 static void add_address(struct field *f, struct address_list *list, InternetAddress *address)
 {
     if (!INTERNET_ADDRESS_IS_MAILBOX(address) || list->count >= MAIL_ADDRESSES_MAX)
         return;
     const char *name = internet_address_get_name(address);
-    const char *text = internet_address_mailbox_get_idn_addr(INTERNET_ADDRESS_MAILBOX(address));
+    const char *text = lookup_form(INTERNET_ADDRESS_MAILBOX(address));
     if (text == NULL)
         return;
     text = mail_line(f->arena, text, MAIL_VALUE_MAX);
@@ -86,11 +116,6 @@ static void read_from(struct field *f)
     }
     read_addresses(f, &mail->from);
     mail->odd_from = mail->from.count != 1;
-}
-
-static void read_sender(struct field *f)
-{
-    read_first(f, &f->mail->sender);
 }
 
 static void read_reply_to(struct field *f)
@@ -210,7 +235,6 @@ static const struct {
     void (*read)(struct field *f);
 } fields[] = {
     {"From", read_from},
-    {"Sender", read_sender},
     {"Reply-To", read_reply_to},
     {"To", read_to},
     {"Cc", read_cc},
@@ -225,6 +249,17 @@ static const struct {
     {"Subject", read_subject},
     {"Date", read_date},
 };
+
+/* As one line; without encoded words and 8-bit bytes it is what it says. */
+static const char *decoded_value(const struct field *f)
+{
+    if (strstr(f->raw, "=?") == NULL && is_ascii(f->raw))
+        return mail_line(f->arena, f->raw, MAIL_VALUE_MAX);
+    char *decoded = g_mime_utils_header_decode_text(f->options, f->raw);
+    const char *value = mail_line(f->arena, decoded == NULL ? "" : decoded, MAIL_VALUE_MAX);
+    g_free(decoded);
+    return value;
+}
 
 void mail_parse_headers(struct arena *arena, GMimeParserOptions *options, GMimeMessage *message,
                         struct mail *mail)
@@ -243,9 +278,7 @@ void mail_parse_headers(struct arena *arena, GMimeParserOptions *options, GMimeM
         f.raw = g_mime_header_get_raw_value(header);
         if (f.raw == NULL)
             f.raw = "";
-        char *decoded = g_mime_utils_header_decode_text(options, f.raw);
-        f.value = mail_line(arena, decoded == NULL ? "" : decoded, MAIL_VALUE_MAX);
-        g_free(decoded);
+        f.value = decoded_value(&f);
         headers[i].name = mail_line(arena, g_mime_header_get_name(header), MAIL_NAME_MAX);
         headers[i].value = f.value;
         for (size_t j = 0; j < sizeof fields / sizeof fields[0]; j++)

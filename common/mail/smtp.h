@@ -61,9 +61,6 @@ enum mail_smtp_class {
     MAIL_SMTP_UNKNOWN,  /* nothing was heard behind the end of the mail */
 };
 
-/* The class as a word: "accepted", "refused", "deferred", "unknown". */
-const char *mail_smtp_class_name(enum mail_smtp_class class);
-
 struct mail_smtp_recipient {
     enum mail_smtp_class class;
     struct smtp_reply reply; /* of RCPT, or of the end of the mail once that was reached */

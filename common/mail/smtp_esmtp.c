@@ -35,11 +35,13 @@ typedef struct ssl_ctx_st SSL_CTX;
 
 #define BLOCK_BYTES 16384
 #define SERVER_SIZE (MAIL_SMTP_HOST_MAX + 8)
+#define MAILS_MAX   100 /* over one connection */
 
 struct session {
-    struct mail_smtp_transfer *job;
+    struct mail_smtp_transfer *job; /* in hand; NULL: it is done, and no other came */
+    struct smtp_login login;
+    int mails; /* that it has carried, with the one in hand */
     smtp_session_t smtp;
-    smtp_message_t message;
     auth_context_t auth;
     struct crypto_tls *tls;
     bool connected;
@@ -61,9 +63,11 @@ static void hide_chunking(const char *bytes, size_t length)
 static void on_bytes(const char *bytes, int length, int writing, void *arg)
 {
     struct session *s = arg;
-    struct smtp_dialogue *d = &s->job->dialogue;
     s->active_ms = clock_mono_ms();
     crypto_tls_forget_errors();
+    if (s->job == NULL)
+        return;
+    struct smtp_dialogue *d = &s->job->dialogue;
     if (writing != 0) {
         smtp_dialogue_sent(d, bytes, (size_t)length);
     } else {
@@ -72,42 +76,6 @@ static void on_bytes(const char *bytes, int length, int writing, void *arg)
         smtp_dialogue_received(d, bytes, (size_t)length);
     }
     smtp_given_up(s->job);
-}
-
-static void on_event(smtp_session_t smtp, int event, void *arg, ...)
-{
-    struct session *s = arg;
-    va_list rest;
-    (void)smtp;
-    va_start(rest, arg);
-    if (event == SMTP_EV_CONNECT) {
-        s->connected = true;
-        smtp_dialogue_init(&s->job->dialogue); /* the next of the server's addresses */
-        s->active_ms = clock_mono_ms();
-    } else if (event == SMTP_EV_STARTTLS_OK) {
-        smtp_dialogue_secured(&s->job->dialogue);
-    } else if (event == SMTP_EV_WRONG_PEER_CERTIFICATE) {
-        *va_arg(rest, int *) = 1; /* our context has compared the name that we asked for */
-    } else if (event == SMTP_EV_EXTNA_STARTTLS) {
-        s->job->error = "smtp.no_starttls";
-    }
-    va_end(rest);
-}
-
-static int on_credentials(auth_client_request_t request, char **result, int fields, void *arg)
-{
-    const struct session *s = arg;
-    for (int i = 0; i < fields; i++) {
-        const char *value = NULL;
-        if (request[i].flags & AUTH_USER)
-            value = s->job->account.user;
-        else if (request[i].flags & AUTH_PASS)
-            value = secret_reveal(s->job->secret);
-        if (value == NULL)
-            return 0;
-        result[i] = (char *)(uintptr_t)value; /* the library copies it */
-    }
-    return 1;
 }
 
 /* No block ends the mail: the library then drops the connection because of errno. */
@@ -143,6 +111,86 @@ static const char *read_mail(void **state, int *length, void *arg)
     return block;
 }
 
+/* The mail in hand, as the session's next. A notice of delay lets an agent know before the customer
+ * has waited for days. */
+static void add_mail(struct session *s)
+{
+    const struct mail_smtp_transfer *job = s->job;
+    smtp_message_t message = smtp_add_message(s->smtp);
+    if (message == NULL)
+        abort(); /* out of memory, like xmalloc */
+    smtp_set_reverse_path(message, job->from);
+    if (job->envelope_id != NULL) {
+        smtp_dsn_set_envid(message, job->envelope_id);
+        smtp_dsn_set_ret(message, Ret_HDRS);
+    }
+    for (size_t i = 0; i < job->to_count; i++) {
+        smtp_recipient_t to = smtp_add_recipient(message, job->to[i]);
+        smtp_dsn_set_notify(to, Notify_FAILURE | Notify_DELAY);
+    }
+    smtp_size_set_estimate(message, job->length);
+    smtp_set_messagecb(message, read_mail, s);
+}
+
+/* A mail was accepted: its sender need not wait for the session's end, and the next one for the
+ * same account goes over the same connection. */
+static void next_mail(struct session *s)
+{
+    const struct smtp_dialogue *d = &s->job->dialogue;
+    const int64_t size_limit = d->size_limit;
+    if (s->mails == MAILS_MAX || d->broken || d->replies[SMTP_DOT].code / 100 != 2)
+        return;
+    struct mail_smtp_transfer *next = smtp_next_alike(s->job, &s->login);
+    s->job = next;
+    s->active_ms = clock_mono_ms();
+    if (next == NULL)
+        return;
+    s->mails++;
+    smtp_dialogue_init(&next->dialogue);
+    next->dialogue.size_limit = size_limit;
+    add_mail(s);
+}
+
+static void on_event(smtp_session_t smtp, int event, void *arg, ...)
+{
+    struct session *s = arg;
+    va_list rest;
+    (void)smtp;
+    if (s->job == NULL)
+        return;
+    va_start(rest, arg);
+    if (event == SMTP_EV_CONNECT) {
+        s->connected = true;
+        smtp_dialogue_init(&s->job->dialogue); /* the next of the server's addresses */
+        s->active_ms = clock_mono_ms();
+    } else if (event == SMTP_EV_STARTTLS_OK) {
+        smtp_dialogue_secured(&s->job->dialogue);
+    } else if (event == SMTP_EV_WRONG_PEER_CERTIFICATE) {
+        *va_arg(rest, int *) = 1; /* our context has compared the name that we asked for */
+    } else if (event == SMTP_EV_EXTNA_STARTTLS) {
+        s->job->error = "smtp.no_starttls";
+    } else if (event == SMTP_EV_MESSAGESENT) {
+        next_mail(s);
+    }
+    va_end(rest);
+}
+
+static int on_credentials(auth_client_request_t request, char **result, int fields, void *arg)
+{
+    const struct session *s = arg;
+    for (int i = 0; i < fields; i++) {
+        const char *value = NULL;
+        if (request[i].flags & AUTH_USER)
+            value = s->job->account.user;
+        else if (request[i].flags & AUTH_PASS)
+            value = secret_reveal(s->job->secret);
+        if (value == NULL)
+            return 0;
+        result[i] = (char *)(uintptr_t)value; /* the library copies it */
+    }
+    return 1;
+}
+
 /* ---- a session ---- */
 
 static void set_limit(struct session *s, int which, int64_t ms)
@@ -158,23 +206,6 @@ static void set_limits(struct session *s)
     set_limit(s, Timeout_DATA, limits->command_ms);
     set_limit(s, Timeout_TRANSFER, limits->data_ms);
     set_limit(s, Timeout_DATA2, limits->dot_ms);
-}
-
-/* A notice of delay lets an agent know before the customer has waited for days. */
-static void set_envelope(struct session *s)
-{
-    const struct mail_smtp_transfer *job = s->job;
-    smtp_set_reverse_path(s->message, job->from);
-    if (job->envelope_id != NULL) {
-        smtp_dsn_set_envid(s->message, job->envelope_id);
-        smtp_dsn_set_ret(s->message, Ret_HDRS);
-    }
-    for (size_t i = 0; i < job->to_count; i++) {
-        smtp_recipient_t to = smtp_add_recipient(s->message, job->to[i]);
-        smtp_dsn_set_notify(to, Notify_FAILURE | Notify_DELAY);
-    }
-    smtp_size_set_estimate(s->message, job->length);
-    smtp_set_messagecb(s->message, read_mail, s);
 }
 
 static void set_security(struct session *s)
@@ -214,29 +245,52 @@ static const char *problem(const struct session *s, int code)
     return silent_ms >= s->job->limits.command_ms ? "smtp.timeout" : "smtp.dropped";
 }
 
-void smtp_esmtp_send(struct mail_smtp_transfer *job)
+static void run(struct session *s)
 {
-    struct session s = {.job = job, .active_ms = clock_mono_ms()};
+    const struct mail_smtp_transfer *job = s->job;
     char server[SERVER_SIZE];
     snprintf(server, sizeof server, "%s:%d", job->account.host, job->account.port);
-    s.smtp = smtp_create_session();
-    s.message = s.smtp != NULL ? smtp_add_message(s.smtp) : NULL;
-    if (s.message == NULL)
+    s->smtp = smtp_create_session();
+    if (s->smtp == NULL)
         abort(); /* out of memory, like xmalloc */
-    smtp_set_server(s.smtp, server);
+    smtp_set_server(s->smtp, server);
     if (smtp_hello(job) != NULL)
-        smtp_set_hostname(s.smtp, smtp_hello(job));
-    smtp_set_eventcb(s.smtp, on_event, &s);
-    smtp_set_monitorcb(s.smtp, on_bytes, &s, 0);
-    set_limits(&s);
-    set_envelope(&s);
-    set_security(&s);
-    set_auth(&s);
-    smtp_start_session(s.smtp);
-    if (job->error == NULL)
-        job->error = problem(&s, smtp_errno());
-    smtp_destroy_session(s.smtp);
-    if (s.auth != NULL)
-        auth_destroy_context(s.auth);
-    crypto_tls_free(&s.tls);
+        smtp_set_hostname(s->smtp, smtp_hello(job));
+    smtp_set_eventcb(s->smtp, on_event, s);
+    smtp_set_monitorcb(s->smtp, on_bytes, s, 0);
+    set_limits(s);
+    add_mail(s);
+    set_security(s);
+    set_auth(s);
+    smtp_start_session(s->smtp);
+}
+
+static void close_session(struct session *s)
+{
+    smtp_destroy_session(s->smtp);
+    if (s->auth != NULL)
+        auth_destroy_context(s->auth);
+    crypto_tls_free(&s->tls);
+    smtp_login_fini(&s->login);
+}
+
+/* A connection that carried others before may be dead by now, or its server may want no more on it:
+ * as long as nothing of the mail has left, it is tried once more on a new one. */
+struct mail_smtp_transfer *smtp_esmtp_send(struct mail_smtp_transfer *job)
+{
+    bool again;
+    do {
+        struct session s = {.job = job, .mails = 1, .active_ms = clock_mono_ms()};
+        smtp_dialogue_init(&job->dialogue);
+        smtp_login_init(&s.login, job);
+        run(&s);
+        int code = smtp_errno();
+        job = s.job;
+        again = job != NULL && s.mails > 1 && job->given == 0 && job->error == NULL &&
+                !smtp_given_up(job);
+        if (job != NULL && !again && job->error == NULL)
+            job->error = problem(&s, code);
+        close_session(&s);
+    } while (again);
+    return job;
 }

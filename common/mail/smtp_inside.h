@@ -120,13 +120,35 @@ bool smtp_has_ended(struct mail_smtp_transfer *job);
 /* Tells the loop where the session is; true if the mail was given up and has not ended. */
 bool smtp_given_up(struct mail_smtp_transfer *job);
 
+/* To whom a connection belongs: mails through the same account with the same secret may go over it.
+ */
+struct smtp_login {
+    struct mail_smtp_account account;
+    struct secret *secret; /* owned; NULL: none */
+    struct mail_smtp_limits limits;
+};
+
+/* Copies what the mail is to be sent with; the thread frees it. */
+void smtp_login_init(struct smtp_login *login, const struct mail_smtp_transfer *job);
+void smtp_login_fini(struct smtp_login *login);
+
+/* Tells the loop that the mail in hand is done, which the thread then has no more, and waits a
+ * little for the next one in line if it may go over the same connection. NULL: there is none, or
+ * another's mail is in front of it, which shall not wait. */
+struct mail_smtp_transfer *smtp_next_alike(struct mail_smtp_transfer *job,
+                                           const struct smtp_login *login);
+
 /* The own name for EHLO, the file of CAs, and what it holds. */
 const char *smtp_hello(const struct mail_smtp_transfer *job);
 const char *smtp_ca_file(const struct mail_smtp_transfer *job);
 struct crypto_trust *smtp_trust(const struct mail_smtp_transfer *job);
 
 /* ---- the back ends: block until the session is over; fill dialogue and error ---- */
-void smtp_esmtp_send(struct mail_smtp_transfer *job);
+
+/* Returns the mail in hand at its end, others may have gone before it (smtp_next_alike); NULL:
+ * none.
+ */
+struct mail_smtp_transfer *smtp_esmtp_send(struct mail_smtp_transfer *job);
 void smtp_curl_send(struct mail_smtp_transfer *job, struct smtp_kept *kept);
 void smtp_curl_forget(struct smtp_kept *kept);
 

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #define CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt" /* Debian's */
 #define ASK_MS    2000                                 /* the loop's answer may take so long */
 #define IDLE_MS   20000 /* a thread without work ends, and its connections with it */
+#define KEEP_MS   5000  /* libesmtp's connection waits so long for a mail: inside the session */
 
 /* ---- life of pool and mail ---- */
 
@@ -202,6 +204,17 @@ void smtp_give_up(struct mail_smtp_transfer *job)
     pthread_cond_broadcast(&pool->answered);
 }
 
+/* With the lock held: the mail in front of the line, which is the calling thread's from now on. */
+static struct mail_smtp_transfer *take_first(struct smtp_pool *pool)
+{
+    struct mail_smtp_transfer *job = pool->first;
+    pool->first = job->waiting;
+    if (pool->first == NULL)
+        pool->behind = &pool->first;
+    smtp_set_phase(job, SMTP_RUNNING);
+    return job;
+}
+
 /* With the lock held: the next mail that somebody waits for, or NULL when there is none for long
  * enough or the pool is closed. */
 static struct mail_smtp_transfer *next_job(struct smtp_pool *pool)
@@ -210,14 +223,9 @@ static struct mail_smtp_transfer *next_job(struct smtp_pool *pool)
     smtp_pool_after_ms(&until, IDLE_MS);
     for (;;) {
         while (pool->first != NULL) {
-            struct mail_smtp_transfer *job = pool->first;
-            pool->first = job->waiting;
-            if (pool->first == NULL)
-                pool->behind = &pool->first;
-            if (!job->given_up && !pool->closed) {
-                smtp_set_phase(job, SMTP_RUNNING);
+            struct mail_smtp_transfer *job = take_first(pool);
+            if (!job->given_up && !pool->closed)
                 return job;
-            }
             pthread_mutex_unlock(&pool->lock);
             smtp_release(job);
             pthread_mutex_lock(&pool->lock);
@@ -232,26 +240,99 @@ static struct mail_smtp_transfer *next_job(struct smtp_pool *pool)
     }
 }
 
-static void send_one(struct mail_smtp_transfer *job, struct smtp_kept *kept)
+/* With the lock held: the thread is through with it. False if the thread's share is still its own:
+ * nobody is to be told. */
+static bool settle(struct mail_smtp_transfer *job)
 {
     struct smtp_pool *pool = job->pool;
-    smtp_dialogue_init(&job->dialogue);
-    if (mail_smtp_account_wants_curl(&job->account))
-        smtp_curl_send(job, kept);
-    else
-        smtp_esmtp_send(job);
-    pthread_mutex_lock(&pool->lock);
     smtp_set_phase(job, SMTP_DONE);
     if (job->given_up)
         pool->stuck--;
-    bool tell = !pool->closed;
-    if (tell) {
-        job->over = pool->over;
-        pool->over = job;
-        tell_loop(pool);
+    if (pool->closed)
+        return false;
+    job->over = pool->over;
+    pool->over = job;
+    tell_loop(pool);
+    return true;
+}
+
+void smtp_login_init(struct smtp_login *login, const struct mail_smtp_transfer *job)
+{
+    *login = (struct smtp_login){.account = job->account, .limits = job->limits};
+    if (job->secret != NULL)
+        login->secret = secret_new(secret_reveal(job->secret), secret_length(job->secret));
+}
+
+void smtp_login_fini(struct smtp_login *login)
+{
+    secret_free(&login->secret);
+}
+
+static bool same_secret(const struct secret *a, const struct secret *b)
+{
+    if (a == NULL || b == NULL)
+        return a == b;
+    return secret_length(a) == secret_length(b) &&
+           memcmp(secret_reveal(a), secret_reveal(b), secret_length(a)) == 0;
+}
+
+static bool is_alike(const struct mail_smtp_transfer *job, const struct smtp_login *login)
+{
+    const struct mail_smtp_account *a = &job->account, *b = &login->account;
+    return strcmp(a->host, b->host) == 0 && strcmp(a->user, b->user) == 0 && a->port == b->port &&
+           a->security == b->security && a->auth == b->auth &&
+           same_secret(job->secret, login->secret) &&
+           memcmp(&job->limits, &login->limits, sizeof job->limits) == 0;
+}
+
+/* With the lock held: true as soon as a mail is in line, false when there is none for long enough.
+ */
+static bool wait_for_line(struct smtp_pool *pool, int64_t ms)
+{
+    struct timespec until;
+    int rc = 0;
+    smtp_pool_after_ms(&until, ms);
+    pool->idle++;
+    while (pool->first == NULL && !pool->closed && rc != ETIMEDOUT)
+        rc = pthread_cond_timedwait(&pool->work, &pool->lock, &until);
+    pool->idle--;
+    return pool->first != NULL && !pool->closed;
+}
+
+struct mail_smtp_transfer *smtp_next_alike(struct mail_smtp_transfer *job,
+                                           const struct smtp_login *login)
+{
+    struct smtp_pool *pool = job->pool;
+    struct mail_smtp_transfer *next = NULL;
+    pthread_mutex_lock(&pool->lock);
+    bool told = settle(job);
+    if (wait_for_line(pool, KEEP_MS)) {
+        if (!pool->first->given_up && is_alike(pool->first, login)) {
+            next = take_first(pool);
+        } else { /* this thread ends its session first, and that may take a while */
+            smtp_pool_start_threads(pool);
+            pthread_cond_signal(&pool->work);
+        }
     }
     pthread_mutex_unlock(&pool->lock);
-    if (!tell)
+    if (!told)
+        smtp_release(job);
+    return next;
+}
+
+static void send_one(struct mail_smtp_transfer *job, struct smtp_kept *kept)
+{
+    if (mail_smtp_account_wants_curl(&job->account))
+        smtp_curl_send(job, kept);
+    else
+        job = smtp_esmtp_send(job);
+    if (job == NULL)
+        return;
+    struct smtp_pool *pool = job->pool;
+    pthread_mutex_lock(&pool->lock);
+    bool told = settle(job);
+    pthread_mutex_unlock(&pool->lock);
+    if (!told)
         smtp_release(job);
 }
 

@@ -6,18 +6,6 @@
 #include "base/arena.h"
 #include "mail/smtp_inside.h"
 
-static const char *const class_names[] = {
-    [MAIL_SMTP_ACCEPTED] = "accepted",
-    [MAIL_SMTP_REFUSED] = "refused",
-    [MAIL_SMTP_DEFERRED] = "deferred",
-    [MAIL_SMTP_UNKNOWN] = "unknown",
-};
-
-const char *mail_smtp_class_name(enum mail_smtp_class class)
-{
-    return class_names[class];
-}
-
 static enum mail_smtp_class class_of(enum smtp_action action)
 {
     switch (action) {

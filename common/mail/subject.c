@@ -75,14 +75,6 @@ static size_t prefix_at(const char *subject, enum prefix_kind *kind)
     return 0;
 }
 
-const char *mail_subject_base(const char *subject)
-{
-    enum prefix_kind kind;
-    for (size_t length; (length = prefix_at(subject, &kind)) > 0;)
-        subject += length;
-    return subject + strspn(subject, " \t");
-}
-
 const char *mail_subject_reply(struct arena *arena, const char *subject)
 {
     enum prefix_kind kind;

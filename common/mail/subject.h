@@ -7,10 +7,6 @@
 
 #include "base/arena.h"
 
-/* The subject behind all its reply and forward prefixes ("Re: AW: x" is "x"), for comparing.
- * Borrowed from the subject. */
-const char *mail_subject_base(const char *subject);
-
 /* The subject of an answer: as it is if it begins with a reply's prefix, else "Re: " before it;
  * just "Re:" for an empty one. In the arena, or the subject itself. */
 const char *mail_subject_reply(struct arena *arena, const char *subject);

@@ -111,13 +111,6 @@ bool mail_token_read_address(const struct mail_signer *signer, const char *addre
                            conversation);
 }
 
-const char *mail_token_message_id(struct arena *arena, const struct mail_signer *signer,
-                                  const char *domain, const struct uuid *delivery)
-{
-    return arena_printf(arena, "%s@%s",
-                        mail_token_write(arena, signer, MAIL_TOKEN_DELIVERY, delivery), domain);
-}
-
 bool mail_token_read_message_id(const struct mail_signer *signer, const char *message_id,
                                 struct uuid *delivery)
 {

@@ -50,11 +50,6 @@ const char *mail_token_address(struct arena *arena, const struct mail_signer *si
 bool mail_token_read_address(const struct mail_signer *signer, const char *address,
                              struct uuid *conversation);
 
-/* The Message-ID of a delivery, without angles, in the arena: the same whenever it is asked for.
- * `domain` is the mailbox's, at most 255 bytes. */
-const char *mail_token_message_id(struct arena *arena, const struct mail_signer *signer,
-                                  const char *domain, const struct uuid *delivery);
-
 /* Reads the delivery out of a Message-ID (without angles); false if it is none of this tenant's. */
 bool mail_token_read_message_id(const struct mail_signer *signer, const char *message_id,
                                 struct uuid *delivery);

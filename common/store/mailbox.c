@@ -34,13 +34,22 @@ static const char cursor_sql[] =
     " since_at = to_timestamp(nullif($7::bigint, 0) / 1000.0), rescan_to = $8::bigint,"
     " newest_at = to_timestamp(nullif($9::bigint, 0) / 1000.0),"
     " started_at = to_timestamp(nullif($10::bigint, 0) / 1000.0),"
-    " trying_uid = NULL, tries = 0, failures = 0, last_error = NULL,"
+    " trying_uid = NULL, tried_by = '{}', failures = 0, last_error = NULL,"
     " read_at = clock_timestamp()" HELD
     " AND (uid_validity IS DISTINCT FROM $5::bigint OR last_uid <= $6::bigint) RETURNING 1";
 
+/* Once for each life, however often it begins: what the database did to it meanwhile is not the
+ * mail's doing, and a unit whose outcome was unknown may have been done. */
 static const char begin_sql[] =
-    "UPDATE mailboxes SET tries = CASE WHEN trying_uid = $5::bigint THEN tries + 1 ELSE 1 END,"
-    " trying_uid = $5::bigint" HELD " AND removed_at IS NULL AND paused_at IS NULL RETURNING tries";
+    "UPDATE mailboxes SET tried_by = CASE WHEN trying_uid = $5::bigint"
+    " THEN array_append(array_remove(tried_by, $6::uuid), $6::uuid) ELSE ARRAY[$6::uuid] END,"
+    " trying_uid = $5::bigint" HELD
+    " AND removed_at IS NULL AND paused_at IS NULL RETURNING cardinality(tried_by)";
+
+/* Whoever has the mailbox now: the life speaks for itself alone. */
+static const char outlived_sql[] =
+    "UPDATE mailboxes SET tried_by = array_remove(tried_by, $1::uuid)"
+    " WHERE $1::uuid = ANY (tried_by) AND id <> ALL ($2::uuid[])";
 
 static const char ended_sql[] = "SELECT id FROM mailboxes WHERE worker = $1::uuid"
                                 " AND (removed_at IS NOT NULL OR paused_at IS NOT NULL)";
@@ -56,7 +65,8 @@ static const char alert_sql[] = "UPDATE mailboxes SET alert = $5::text" HELD;
 static const char end_sql[] =
     "UPDATE mailboxes SET worker = NULL, last_error = $5::text,"
     " failures = CASE WHEN $5::text IS NULL THEN 0 ELSE failures + 1 END,"
-    " tries = CASE WHEN $7::boolean THEN tries ELSE greatest(tries - 1, 0) END,"
+    " tried_by = CASE WHEN $7::boolean THEN array_replace(tried_by, $10::uuid,"
+    " gen_random_uuid()) ELSE array_remove(tried_by, $10::uuid) END,"
     " due_at = clock_timestamp() + CASE WHEN $8::boolean AND " RENEWED
     " THEN 0 ELSE $6::bigint END * interval '1 ms',"
     " paused_at = CASE WHEN $8::boolean AND NOT " RENEWED
@@ -76,21 +86,28 @@ static const char release_sql[] = "UPDATE mailboxes SET worker = NULL, due_at = 
 
 static const char skip_sql[] =
     "INSERT INTO mailbox_skips (tenant_id, mailbox_id, uid_validity, uid, reason)"
-    " SELECT $1::uuid, $2::uuid, $5::bigint, $6::bigint, $7::text FROM mailboxes" HELD
-    " ON CONFLICT DO NOTHING";
+    " SELECT $1::uuid, $2::uuid, $5::bigint, skipped.uid, skipped.reason FROM mailboxes,"
+    " unnest($6::bigint[], $7::text[]) AS skipped(uid, reason)" HELD " ON CONFLICT DO NOTHING";
+
+/* Within the unit. The role's own limit is for statements that bring next to nothing. */
+static const char time_sql[] = "SELECT set_config('statement_timeout', $1::text, true)";
 
 static const char attachment_sql[] =
     "INSERT INTO attachments (tenant_id, channel, event_id, number, kind, name, content_type,"
     " size_bytes, content) VALUES ($1::uuid, 'mail', $2::text, $3::integer, $4::text, $5::text,"
     " $6::text, $7::bigint, $8::bytea) ON CONFLICT DO NOTHING";
 
+/* So long an event may wait in its topic, and again as a dead letter (docs/adr/0008). */
+#define UNCLAIMED "interval '30 days'"
+
 static const char sweep_sql[] =
     "DELETE FROM attachments WHERE (tenant_id, channel, event_id, number) IN ("
     " SELECT a.tenant_id, a.channel, a.event_id, a.number FROM attachments a"
-    " WHERE a.created_at < clock_timestamp() - interval '1 day' AND NOT EXISTS ("
-    " SELECT FROM inbox_events e WHERE e.tenant_id = a.tenant_id AND e.channel = a.channel"
-    " AND e.provider_id = a.event_id AND e.reason IS DISTINCT FROM 'erased') ORDER BY a.created_at "
-    "LIMIT 100) RETURNING 1";
+    " LEFT JOIN inbox_events e ON e.tenant_id = a.tenant_id AND e.channel = a.channel"
+    " AND e.provider_id = a.event_id WHERE a.created_at < clock_timestamp() - interval '1 day'"
+    " AND (e.reason = 'erased' OR e.tenant_id IS NULL"
+    " AND a.created_at < clock_timestamp() - " UNCLAIMED ")"
+    " ORDER BY a.created_at LIMIT 100) RETURNING 1";
 
 static const char *number(struct arena *arena, int64_t value)
 {
@@ -201,7 +218,16 @@ void mailbox_add_ended(struct pg_unit *unit, const char *worker)
 void mailbox_add_begin(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
                        uint32_t uid)
 {
-    pg_param(add_held(unit, arena, begin_sql, hold), number(arena, uid));
+    struct pg_statement *statement = add_held(unit, arena, begin_sql, hold);
+    pg_param(statement, number(arena, uid));
+    pg_param(statement, hold->life);
+}
+
+void mailbox_add_outlived(struct pg_unit *unit, const char *life, const char *in_hand)
+{
+    struct pg_statement *statement = pg_add(unit, outlived_sql);
+    pg_param(statement, life);
+    pg_param(statement, in_hand);
 }
 
 void mailbox_add_alert(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
@@ -219,6 +245,7 @@ void mailbox_add_end(struct pg_unit *unit, struct arena *arena, const struct mai
     pg_param(statement, end->mail_at_fault ? "t" : "f");
     pg_param(statement, end->pause ? "t" : "f");
     pg_param(statement, number(arena, end->login_version));
+    pg_param(statement, hold->life);
 }
 
 void mailbox_add_login(struct pg_unit *unit, struct arena *arena, const struct uuid *tenant,
@@ -236,21 +263,38 @@ void mailbox_add_release(struct pg_unit *unit, const char *worker)
     pg_param(pg_add(unit, release_sql), worker);
 }
 
-void mailbox_add_skip(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
-                      const struct imap_cursor *cursor, uint32_t uid, const char *reason)
+void mailbox_add_skips(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
+                       const struct imap_cursor *cursor, const struct mailbox_skip *skips,
+                       size_t count)
 {
     struct pg_statement *statement = add_held(unit, arena, skip_sql, hold);
+    struct pg_array uids, reasons;
+    pg_array_init(&uids);
+    pg_array_init(&reasons);
+    for (size_t i = 0; i < count; i++) {
+        pg_array_add_int(&uids, skips[i].uid);
+        pg_array_add(&reasons, skips[i].reason);
+    }
     pg_param(statement, number(arena, cursor->validity));
-    pg_param(statement, number(arena, uid));
-    pg_param(statement, reason);
+    pg_param(statement, pg_array_take(&uids, arena));
+    pg_param(statement, pg_array_take(&reasons, arena));
+    pg_array_fini(&uids);
+    pg_array_fini(&reasons);
 }
 
 /* ---- attachments ---- */
+
+int64_t attachment_time_ms(size_t length)
+{
+    return ATTACHMENT_FLOOR_MS + (int64_t)length * 1000 / ATTACHMENT_BYTES_PER_S;
+}
 
 void attachment_add(struct pg_unit *unit, struct arena *arena, const struct uuid *tenant,
                     const struct attachment *attachment)
 {
     static const char digits[] = "0123456789abcdef";
+    unit->deadline_ms = attachment_time_ms(attachment->length);
+    pg_param(pg_add(unit, time_sql), number(arena, unit->deadline_ms));
     struct pg_statement *statement = pg_add(unit, attachment_sql);
     const unsigned char *bytes = attachment->bytes;
     char *hex = arena_alloc(arena, 2 * attachment->length + 3);

@@ -43,6 +43,9 @@ struct mailbox_hold {
     struct uuid tenant, id;
     const char *worker;
     int64_t fence;
+    /* The id of the loop's own life, from its start to its end. A worker's id is another one after
+     * each lease that was lost, while the loop lives on. */
+    const char *life;
 };
 
 /* Adds the statement that takes up to `limit` due mailboxes in the worker's name, by due time:
@@ -65,10 +68,15 @@ void mailbox_add_cursor(struct pg_unit *unit, struct arena *arena, const struct 
  * removed since it took them. */
 void mailbox_add_ended(struct pg_unit *unit, const char *worker);
 
-/* Adds the statement that notes that a mail is begun. One row with the number of times that it was,
- * from 1; none if the hold is not good, or the mailbox was paused or removed. */
+/* Adds the statement that notes that a mail is begun. One row with the number of lives that began
+ * it and did not tell that they outlived it, and of failures that were its own, from 1; none if the
+ * hold is not good, or the mailbox was paused or removed. */
 void mailbox_add_begin(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
                        uint32_t uid);
+
+/* Adds the statement that tells that the life outlived all mails that it began, but those of the
+ * mailboxes `in_hand` (array literal of ids), which it may be at. */
+void mailbox_add_outlived(struct pg_unit *unit, const char *life, const char *in_hand);
 
 /* Adds the statement that notes what an operator must see; at most MAILBOX_ERROR_MAX bytes. */
 void mailbox_add_alert(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
@@ -79,7 +87,7 @@ struct mailbox_end {
     const char
         *error; /* NULL: without a failure; else at most MAILBOX_ERROR_MAX bytes, for people */
     int64_t next_in_ms;    /* due then */
-    bool mail_at_fault;    /* false: the mail that was begun counts as not begun */
+    bool mail_at_fault;    /* false: the mail that was begun in this life counts as not begun */
     bool pause;            /* for a person to mend: nobody takes it until it is resumed */
     int64_t login_version; /* that was tried: a newer one is tried at once instead of a pause */
 };
@@ -96,10 +104,16 @@ void mailbox_add_login(struct pg_unit *unit, struct arena *arena, const struct u
 /* Adds the statement that gives back all mailboxes of the worker, due now (drain). */
 void mailbox_add_release(struct pg_unit *unit, const char *worker);
 
-/* Adds the statement that notes that a mail was passed by: "no_sender", "unreadable", "too_often",
- * "old". */
-void mailbox_add_skip(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
-                      const struct imap_cursor *cursor, uint32_t uid, const char *reason);
+/* A mail that is passed by. */
+struct mailbox_skip {
+    uint32_t uid;
+    const char *reason; /* "no_sender", "unreadable", "too_often", "old" */
+};
+
+/* Adds the statement that notes that these mails were passed by. */
+void mailbox_add_skips(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
+                       const struct imap_cursor *cursor, const struct mailbox_skip *skips,
+                       size_t count);
 
 /* What a mail brings besides text. */
 struct attachment {
@@ -110,12 +124,20 @@ struct attachment {
     size_t length;
 };
 
-/* Adds the statement that keeps it, once. The bytes are copied into the arena. */
+/* How long it may take to keep one: also over a slow line, or in a busy database, a large one must
+ * come to its end, or its mail never does. A megabit a second, or two in hexadecimal, is less than
+ * whatever a desk can work with. */
+#define ATTACHMENT_FLOOR_MS    20000
+#define ATTACHMENT_BYTES_PER_S ((int64_t)128 * 1024)
+int64_t attachment_time_ms(size_t length);
+
+/* Adds the statements that keep it, once, and gives the unit the time that it may take. The bytes
+ * are copied into the arena. */
 void attachment_add(struct pg_unit *unit, struct arena *arena, const struct uuid *tenant,
                     const struct attachment *attachment);
 
-/* Adds the statement that drops up to 100 attachments older than a day whose event nobody claimed.
- * As many rows as were dropped. */
+/* Adds the statement that drops up to 100 attachments whose event nobody claimed in 30 days,
+ * or that are older than a day and of an erased person. As many rows as were dropped. */
 void attachment_add_sweep(struct pg_unit *unit);
 
 #endif

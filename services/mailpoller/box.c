@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "box_inside.h"
 #include "box_login.h"
@@ -39,26 +38,17 @@ static void drop(struct box *box)
 }
 
 static void (*const acts[])(struct box *box) = {
-    [BOX_DO_SELECT] = box_select,
-    [BOX_DO_FIND_END] = box_find_end,
-    [BOX_DO_KEEP] = box_keep,
-    [BOX_DO_SEARCH] = box_search,
-    [BOX_DO_LOOK] = box_ask_looks,
-    [BOX_DO_BEGIN] = box_begin,
-    [BOX_DO_FETCH] = box_fetch,
-    [BOX_DO_READ] = box_read,
-    [BOX_DO_STORE] = box_store,
-    [BOX_DO_PUBLISH] = box_publish,
-    [BOX_DO_PAUSE] = pause_publishing,
-    [BOX_DO_MOVE] = box_move,
-    [BOX_DO_SKIP] = box_skip,
-    [BOX_DO_WAIT] = box_wait,
-    [BOX_DO_LOG_OUT] = log_out,
-    [BOX_DO_GIVE_BACK] = box_give_back,
-    [BOX_DO_DROP] = drop,
+    [BOX_DO_SELECT] = box_select,       [BOX_DO_FIND_END] = box_find_end,
+    [BOX_DO_KEEP] = box_keep,           [BOX_DO_SEARCH] = box_search,
+    [BOX_DO_LOOK] = box_ask_looks,      [BOX_DO_BEGIN] = box_begin,
+    [BOX_DO_FETCH] = box_fetch,         [BOX_DO_READ] = box_read,
+    [BOX_DO_STORE] = box_store,         [BOX_DO_PUBLISH] = box_publish,
+    [BOX_DO_PAUSE] = pause_publishing,  [BOX_DO_MOVE] = box_move,
+    [BOX_DO_WAIT] = box_wait,           [BOX_DO_LOG_OUT] = log_out,
+    [BOX_DO_GIVE_BACK] = box_give_back, [BOX_DO_DROP] = drop,
 };
 
-/* A drain, and a session that is over, wait until the mail in hand is done: what was begun to be
+/* A drain, and a session that is over, wait until the mails in hand are done: what was begun to be
  * published shall not be published again by another process if that can be helped. */
 static enum box_event substitute(const struct box *box, enum box_event event)
 {
@@ -81,23 +71,6 @@ void box_happen(struct box *box, enum box_event event)
               LOG_TEXT("state", box_state_name(rule->to)), LOG_TEXT("why", rule->sentence));
     box->state = rule->to;
     acts[rule->act](box);
-}
-
-/* A mail of a rescan that is older than what was read before: passed by without a word. */
-static bool is_old(const struct box *box, const struct imap_look *look)
-{
-    return !imap_cursor_wants(&box->mailbox.cursor, look->uid, look->internal_ms, 0);
-}
-
-enum box_event box_after_mail(struct box *box)
-{
-    for (; box->look_at < box->look_count; box->look_at++) {
-        const struct imap_look *look = box_look(box);
-        if (!is_old(box, look))
-            return BOX_ON_NEXT;
-        imap_cursor_done(&box->mailbox.cursor, look->uid, look->internal_ms, clock_wall_ms());
-    }
-    return box->uid_at < box->uid_count ? BOX_ON_FOUND : BOX_ON_NOTHING;
 }
 
 const struct imap_look *box_look(const struct box *box)
@@ -137,6 +110,7 @@ void box_release(struct box *box)
 {
     if (box->mailpoller->large == box)
         box->mailpoller->large = NULL;
+    box->mailpoller->owes += box->begun;
     if (box->pending > 0)
         return;
     metric_add(counters.mailboxes, -1);
@@ -145,6 +119,7 @@ void box_release(struct box *box)
     arena_free(&box->unit_arena);
     arena_free(&box->arena);
     free(box->uids);
+    free(box->looks);
     boxes_gone(box->mailpoller->boxes, box);
     free(box);
 }
@@ -160,6 +135,11 @@ void box_drop(struct box *box)
 {
     box->state = BOX_GONE;
     drop(box);
+}
+
+bool box_is_gone(const struct box *box)
+{
+    return box->state == BOX_GONE;
 }
 
 const struct uuid *box_id(const struct box *box)

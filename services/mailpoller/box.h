@@ -1,9 +1,10 @@
-/* One mailbox in hand: connect, search above the cursor, and for each mail in turn fetch, keep its
+/* One mailbox in hand: connect, search above the cursor, and for some mails at a time fetch, keep
  * attachments, publish, move the cursor; then wait for news. What happens when is the table in
  * box_table.c. Loop thread. */
 #ifndef DESK_MAILPOLLER_BOX_H
 #define DESK_MAILPOLLER_BOX_H
 
+#include <stdbool.h>
 #include <sys/queue.h>
 
 #include "base/arena.h"
@@ -23,11 +24,14 @@ struct box_link {
 struct box *box_open(struct mailpoller *mailpoller, struct arena *arena,
                      const struct mailbox *mailbox);
 
-/* Ends after the mail in hand, as friendly as the server lets us. */
+/* Ends after the mails in hand, as friendly as the server lets us. */
 void box_drain(struct box *box);
 
 /* Ends at once and writes nothing; is gone when what it has in flight has come back. */
 void box_drop(struct box *box);
+
+/* True for one that was dropped, and waits for what it has in flight. */
+bool box_is_gone(const struct box *box);
 
 /* Its mailbox's id and its place in the list. */
 const struct uuid *box_id(const struct box *box);

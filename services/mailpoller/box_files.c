@@ -1,4 +1,4 @@
-/* Reads the files of the mail in hand that only another program can read: PDFs, one at a time per
+/* Reads the files of the mails in hand that only another program can read: PDFs, one at a time per
  * loop. What does not tell its text in time is known to the model by its name. */
 #include "base/clock.h"
 #include "box_inside.h"
@@ -13,12 +13,17 @@
 #define WAIT_MS      100
 #define LAST_PAGE    "50"
 
-static void note(const struct box *box, const char *why)
+static struct mail_outcome *outcome_of(struct box *box)
+{
+    return &box->mails[box->mail_at].outcome;
+}
+
+static void note(struct box *box, const char *why)
 {
     metric_add(why == NULL ? counters.files_read : counters.files_unread, 1);
     if (why != NULL)
         log_warn("mail.file_unread", LOG_TEXT("mailbox", box->id),
-                 LOG_TEXT("event_id", box->outcome.id), LOG_INT("file", (int64_t)box->read_at),
+                 LOG_TEXT("event_id", outcome_of(box)->id), LOG_INT("file", (int64_t)box->read_at),
                  LOG_TEXT("why", why));
 }
 
@@ -28,7 +33,7 @@ static void on_read(void *arg, const struct child_end *end)
     box->child = NULL;
     box->mailpoller->reading = NULL;
     if (end->ok)
-        mail_files_read(box->mail_arena, &box->outcome, box->read_at, end->output, end->length,
+        mail_files_read(box->mail_arena, outcome_of(box), box->read_at, end->output, end->length,
                         end->cut);
     note(box, end->ok ? NULL : end->why);
     box->read_at++;
@@ -38,7 +43,7 @@ static void on_read(void *arg, const struct child_end *end)
 static struct child *start(struct box *box, int64_t left_ms, struct err *err)
 {
     const char *program = box->mailpoller->shared->settings.pdf_program;
-    const struct attachment *pdf = &box->outcome.attachments[box->read_at];
+    const struct attachment *pdf = &outcome_of(box)->attachments[box->read_at];
     const char *const argv[] = {program, "-q",      "-enc", "UTF-8", "-nopgbrk",
                                 "-l",    LAST_PAGE, "-",    "-",     NULL};
     return child_start(box->mailpoller->loop,
@@ -54,23 +59,11 @@ static struct child *start(struct box *box, int64_t left_ms, struct err *err)
                        err);
 }
 
-static void all_read(struct box *box)
-{
-    mail_event_seal(box->mail_arena, box->mailpoller->shared->settings.kafka.topic_prefix,
-                    &box->outcome);
-    box_happen(box, BOX_ON_READ);
-}
-
-void box_read(struct box *box)
+/* Reads the file, or notes why not and goes on. */
+static void read_file(struct box *box)
 {
     struct err err;
     struct mailpoller *mailpoller = box->mailpoller;
-    box->read_at = mail_event_to_read(&box->outcome, box->read_at);
-    if (box->read_at == box->outcome.attachment_count ||
-        mailpoller->shared->settings.pdf_program[0] == '\0') {
-        all_read(box);
-        return;
-    }
     if (mailpoller->reading != NULL) {
         timer_start(box->timer, WAIT_MS, 0);
         return;
@@ -89,6 +82,26 @@ void box_read(struct box *box)
     note(box, err.message);
     box->read_at++;
     box_happen(box, BOX_ON_NEXT);
+}
+
+void box_read(struct box *box)
+{
+    const struct mailpoller_settings *settings = &box->mailpoller->shared->settings;
+    for (; box->mail_at < box->mail_count; box->mail_at++) {
+        struct mail_outcome *outcome = outcome_of(box);
+        if (!box_mail_counts(&box->mails[box->mail_at]))
+            continue;
+        box->read_at = mail_event_to_read(outcome, box->read_at);
+        if (box->read_at < outcome->attachment_count && settings->pdf_program[0] != '\0') {
+            read_file(box);
+            return;
+        }
+        mail_event_seal(box->mail_arena, settings->kafka.topic_prefix, outcome);
+        box->read_at = 0;
+        box->read_until_ms = 0;
+    }
+    box->mail_at = 0;
+    box_happen(box, BOX_ON_READ);
 }
 
 void box_stop_reading(struct box *box)

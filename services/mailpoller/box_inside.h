@@ -1,5 +1,6 @@
 /* What the files of a mailbox in hand share: box.c holds the machine, box_session.c what it asks
- * the mail server, box_write.c what it writes to the database and to Kafka. */
+ * the mail server, box_batch.c the mails in hand, box_withheld.c those that do not come,
+ * box_write.c what it writes to the database and to Kafka. */
 #ifndef DESK_MAILPOLLER_BOX_INSIDE_H
 #define DESK_MAILPOLLER_BOX_INSIDE_H
 
@@ -13,7 +14,20 @@
 
 #define BOX_TRIES_WHOLE 2 /* then a mail is fetched in part, and once only */
 #define BOX_TRIES_MAX   3
-#define BOX_TEXT_BYTES  ((size_t)256 * 1024) /* of a mail that is fetched in part */
+#define BOX_TEXT_BYTES  ((size_t)256 * 1024)   /* of a mail that is fetched in part */
+#define BOX_BATCH_BYTES ((int64_t)1024 * 1024) /* of mails that are fetched together */
+
+/* A mail in hand. */
+struct box_mail {
+    struct box *box;
+    const struct imap_look *look;
+    bool found;                  /* false: it has not come */
+    bool published;              /* all brokers have its records */
+    bool unpublished;            /* one of them failed */
+    size_t stored;               /* attachments kept */
+    size_t reports;              /* records in flight */
+    struct mail_outcome outcome; /* once it is found */
+};
 
 struct box {
     struct mailpoller *mailpoller;
@@ -28,28 +42,35 @@ struct box {
     struct timer *timer;
     struct err err; /* why the session is over, or what was asked of it went wrong */
     bool over, ready, draining, unwell;
+    bool begun;   /* the row may say that this life began a mail */
+    bool refused; /* a record that brokers will never take */
+    bool polled;  /* looked into, given back until the next look */
+    bool keeps;   /* its connection, while nothing comes: one of idle_max */
 
     struct imap_cursor kept;       /* as it stands in the row */
     struct imap_selected selected; /* what the last SELECT said */
     uint32_t *uids;                /* owned: what the last search found */
     size_t uid_count, uid_at;
+    size_t asked; /* of them, before uid_at: what the server was asked to tell */
     uint32_t window_last;
-    struct imap_look looks[IMAP_LOOKS_MAX];
+    uint32_t withheld, withheld_to; /* the next mails, listed and not told once; 0: none */
+    struct imap_look *looks;        /* owned: the next of them */
     size_t look_count, look_at;
 
-    struct arena *mail_arena; /* of the mail in hand */
-    struct mail_outcome outcome;
-    struct child *child;   /* that reads one of its files */
+    struct arena *mail_arena; /* of the mails in hand */
+    struct box_mail *mails;   /* by UID: the looks from look_at on */
+    size_t mail_count;
+    size_t mail_at;        /* whose files are read or kept */
+    struct child *child;   /* that reads one of them */
     size_t read_at;        /* the attachment that it reads, or the next one */
     int64_t read_until_ms; /* 0: none was read yet */
-    size_t stored;         /* attachments kept */
     int64_t fetched_us, tries;
+    size_t alone; /* so many mails are taken one at a time */
     bool in_part;
 
     struct arena *unit_arena;
     int guard;               /* the statement that must have a row; -1: none */
     size_t pending, reports; /* units and records in flight; records of those */
-    bool unpublished;
 };
 
 /* ---- box.c ---- */
@@ -57,14 +78,56 @@ struct box {
 /* Does what the table says for the event. The box may be gone then. */
 void box_happen(struct box *box, enum box_event event);
 
-/* What comes after a mail: the next one (BOX_ON_NEXT), the next UIDs, or nothing. */
-enum box_event box_after_mail(struct box *box);
-
-/* The mail in hand. */
+/* The first of the mails in hand, or the next one. */
 const struct imap_look *box_look(const struct box *box);
 
 /* Frees a box that is gone, once nothing of it is in flight. */
 void box_release(struct box *box);
+
+/* ---- box_batch.c ---- */
+
+/* What comes behind the mails that were looked at: the next of them (BOX_ON_NEXT), the next UIDs,
+ * or nothing. */
+enum box_event box_after_mails(struct box *box);
+
+/* The next mails were begun `tries` times: takes them in hand. BOX_ON_KEPT or BOX_ON_TOO_OFTEN. */
+enum box_event box_take_in_hand(struct box *box, int64_t tries);
+
+/* They are listed for a person, and not published. */
+void box_pass_by(struct box *box, const char *reason);
+
+/* One of them came. */
+void box_take_mail(struct box *box, const struct imap_mail *came);
+
+/* All came that come: BOX_ON_FETCHED if one of them is to be published, else BOX_ON_UNWANTED;
+ * BOX_ON_MISSING if one must be asked for alone, else what box_not_come says. */
+enum box_event box_taken(struct box *box);
+
+/* True for one that is to be published. */
+bool box_mail_counts(const struct box_mail *mail);
+
+/* The cursor has passed them: what comes next. */
+enum box_event box_moved(struct box *box);
+
+/* ---- box_withheld.c ---- */
+
+/* True for one that the server lists, and of which it has not even told the size. */
+bool box_is_untold(const struct imap_look *look);
+
+/* box->looks is what was told of the UIDs that were asked for: leaves those before the first one
+ * that was not told, and says what follows. */
+enum box_event box_told(struct box *box);
+
+/* The mail in hand, alone, did not come. BOX_ON_WITHHELD; the second time BOX_ON_FAILED or, passed
+ * by, BOX_ON_UNWANTED. */
+enum box_event box_not_come(struct box *box);
+
+/* A new search found these: a mail that is no more listed is gone, and was withheld by nobody. */
+void box_listed(struct box *box);
+
+/* The mails in hand are listed and not given: says why the mailbox is given back, to be tried
+ * again. False if that was often enough: they are passed by. */
+bool box_put_off(struct box *box);
 
 /* ---- box_session.c: each asks, and an event follows ---- */
 
@@ -90,7 +153,6 @@ void box_begin(struct box *box);
 void box_store(struct box *box);
 void box_publish(struct box *box);
 void box_move(struct box *box);
-void box_skip(struct box *box);
 void box_give_back(struct box *box);
 
 /* Puts on record what a server wants an operator to see. */

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "box_inside.h"
-#include "boxes.h"
 #include "mail/login.h"
 #include "secret_of.h"
 #include "service/log.h"
@@ -53,6 +52,7 @@ static void log_in_sealed(struct box *box)
         login->password = NULL;
         box_open_session(box, IMAP_AUTH_PASSWORD);
     } else {
+        mailbox_tokens_remember(box->mailpoller->tokens, &box->mailbox.tenant, &box->mailbox.id);
         box->token_wait = oauth_ask(box->mailpoller->oauth, &box->mailbox.id,
                                     box->mailbox.wrapped_version, &login->grant, on_token, box);
     }
@@ -97,11 +97,6 @@ void box_login_rotated(void *arg, const struct uuid *owner, int64_t version,
                        const struct oauth_grant *grant)
 {
     const struct mailpoller *mailpoller = arg;
-    const struct box *box = boxes_find(mailpoller->boxes, owner);
-    char id[UUID_TEXT_SIZE];
-    if (box != NULL)
-        mailbox_token_keep(mailpoller->pg, mailpoller->shared->credential_keys[0],
-                           &box->mailbox.tenant, owner, version, grant);
-    else
-        log_error("mailbox.token_not_kept", LOG_TEXT("mailbox", uuid_format(owner, id)));
+    mailbox_tokens_keep(mailpoller->tokens, mailpoller->pg, mailpoller->shared->credential_keys[0],
+                        owner, version, grant);
 }

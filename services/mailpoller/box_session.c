@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/stop.h"
+#include "base/text.h"
 #include "box_inside.h"
 #include "box_login.h"
 #include "counters.h"
@@ -13,6 +13,7 @@
 
 #define LARGE_BYTES   (1024 * 1024)
 #define LARGE_WAIT_MS 100
+#define FOLDER_MAX    60 /* bytes of its name that an error tells */
 
 /* ---- connecting ---- */
 
@@ -53,6 +54,11 @@ static void on_end(void *arg, const struct err *err)
     }
 }
 
+static void on_mail(void *arg, const struct imap_mail *mail)
+{
+    box_take_mail(arg, mail);
+}
+
 static void on_answer(void *arg, const struct imap_answer *answer);
 
 static enum stream_security security_of(const char *name)
@@ -67,29 +73,33 @@ void box_open_session(struct box *box, enum imap_auth auth)
     const struct mailbox *mailbox = &box->mailbox;
     const struct mailpoller_shared *shared = box->mailpoller->shared;
     const struct mailpoller_settings *settings = &shared->settings;
-    box->session = imap_session_open(&(struct imap_session_options){
-        .loop = box->mailpoller->loop,
-        .host = mailbox->host,
-        .port = mailbox->port,
-        .security = security_of(mailbox->security),
-        .ca_file = settings->mail_ca_file[0] != '\0' ? settings->mail_ca_file : NULL,
-        .public_only = true,
-        .exceptions = shared->networks,
-        .auth = auth,
-        .user = mailbox->user_name,
-        .secret = box->secret,
-        .connect_ms = settings->connect_timeout_ms,
-        .quiet_ms = settings->command_timeout_ms,
-        .on_ready = on_ready,
-        .on_answer = on_answer,
-        .on_alert = on_alert,
-        .on_end = on_end,
-        .arg = box});
+    box->session =
+        imap_session_open(&(struct imap_session_options){.loop = box->mailpoller->loop,
+                                                         .host = mailbox->host,
+                                                         .port = mailbox->port,
+                                                         .security = security_of(mailbox->security),
+                                                         .trust = shared->trust,
+                                                         .public_only = true,
+                                                         .exceptions = shared->networks,
+                                                         .auth = auth,
+                                                         .user = mailbox->user_name,
+                                                         .secret = box->secret,
+                                                         .connect_ms = settings->connect_timeout_ms,
+                                                         .quiet_ms = settings->command_timeout_ms,
+                                                         .on_ready = on_ready,
+                                                         .on_mail = on_mail,
+                                                         .on_answer = on_answer,
+                                                         .on_alert = on_alert,
+                                                         .on_end = on_end,
+                                                         .arg = box});
 }
 
 void box_hang_up(struct box *box)
 {
     imap_session_close(&box->session);
+    if (box->keeps)
+        box->mailpoller->kept--;
+    box->keeps = false;
     oauth_cancel(&box->token_wait);
     secret_free(&box->secret);
     if (box->ready)
@@ -129,10 +139,12 @@ void box_ask_looks(struct box *box)
     size_t count = left < IMAP_LOOKS_MAX ? left : IMAP_LOOKS_MAX;
     imap_session_look(box->session, box->uids + box->uid_at, count);
     box->uid_at += count;
+    box->asked = count;
 }
 
 void box_fetch(struct box *box)
 {
+    uint32_t uids[IMAP_FETCH_MAX];
     const struct imap_look *look = box_look(box);
     struct mailpoller *mailpoller = box->mailpoller;
     if (look->size_bytes > LARGE_BYTES && mailpoller->large != NULL && mailpoller->large != box) {
@@ -143,12 +155,37 @@ void box_fetch(struct box *box)
         mailpoller->large = box;
     box->in_part = look->size_bytes > (int64_t)MAIL_BYTES_MAX || box->tries > BOX_TRIES_WHOLE;
     box->fetched_us = clock_mono_us();
-    imap_session_fetch(box->session, look->uid, box->in_part ? BOX_TEXT_BYTES : 0);
+    for (size_t i = 0; i < box->mail_count; i++)
+        uids[i] = look[i].uid;
+    imap_session_fetch(box->session, uids, box->mail_count, box->in_part ? BOX_TEXT_BYTES : 0);
+}
+
+/* What only mails need: a mailbox in which nothing happens shall cost its connection. */
+static void forget_mails(struct box *box)
+{
+    free(box->uids);
+    free(box->looks);
+    box->uids = NULL;
+    box->looks = NULL;
+    box->uid_count = box->look_count = box->uid_at = box->look_at = 0;
+    arena_free(&box->mail_arena);
+    arena_free(&box->unit_arena);
+    box->mail_arena = arena_new();
+    box->unit_arena = arena_new();
 }
 
 void box_wait(struct box *box)
 {
-    const struct mailpoller_settings *settings = &box->mailpoller->shared->settings;
+    struct mailpoller *mailpoller = box->mailpoller;
+    const struct mailpoller_settings *settings = &mailpoller->shared->settings;
+    forget_mails(box);
+    if (!box->keeps && (int64_t)mailpoller->kept >= settings->idle_max) {
+        box->polled = true;
+        box_happen(box, BOX_ON_FULL);
+        return;
+    }
+    mailpoller->kept += !box->keeps;
+    box->keeps = true;
     if (imap_session_can(box->session, "IDLE"))
         imap_session_idle(box->session, settings->idle_ms);
     else
@@ -205,6 +242,7 @@ static void searched(struct box *box, const struct imap_answer *answer)
         box->uids[i] = answer->uids[i];
     box->uid_count = count;
     box->uid_at = 0;
+    box_listed(box);
     if (count > 0)
         box_happen(box, BOX_ON_FOUND);
     else if (imap_cursor_window_done(cursor, box->window_last, box->selected.next_uid))
@@ -223,47 +261,18 @@ static void looked(struct box *box, const struct imap_answer *answer)
 {
     box->look_count = answer->look_count;
     box->look_at = 0;
+    box->looks = xreallocarray(box->looks, IMAP_LOOKS_MAX, sizeof *box->looks);
     for (size_t i = 0; i < answer->look_count; i++)
         box->looks[i] = answer->looks[i];
     if (box->look_count > 0)
         qsort(box->looks, box->look_count, sizeof *box->looks, by_uid);
-    box_happen(box, box_after_mail(box));
-}
-
-static bool is_of_before(const struct box *box)
-{
-    const struct imap_look *look = box_look(box);
-    return !imap_cursor_wants(&box->mailbox.cursor, look->uid, look->internal_ms,
-                              box->outcome.sent_ms);
+    box_happen(box, box_told(box));
 }
 
 static void fetched(struct box *box, const struct imap_answer *answer)
 {
-    const struct mailpoller_shared *shared = box->mailpoller->shared;
-    if (!answer->found) {
-        metric_add(counters.gone, 1);
-        box_happen(box, BOX_ON_VANISHED);
-        return;
-    }
-    arena_reset(box->mail_arena);
-    box->stored = box->read_at = 0;
-    box->read_until_ms = 0;
-    mail_event_make(box->mail_arena,
-                    &(struct mail_source){.prefix = shared->settings.kafka.topic_prefix,
-                                          .mailbox = &box->mailbox,
-                                          .keys = (const struct secret *const *)shared->token_keys,
-                                          .key_count = shared->token_key_count,
-                                          .uid = box_look(box)->uid,
-                                          .internal_ms = box_look(box)->internal_ms,
-                                          .now_ms = clock_wall_ms(),
-                                          .bytes = answer->mail,
-                                          .length = answer->mail_length,
-                                          .cut = box->in_part},
-                    &box->outcome);
-    if (box->outcome.skip == NULL && is_of_before(box))
-        box->outcome.skip = "old";
-    STOP_POINT("mailpoller.fetched", box->outcome.id);
-    box_happen(box, box->outcome.skip != NULL ? BOX_ON_UNWANTED : BOX_ON_FETCHED);
+    (void)answer;
+    box_happen(box, box_taken(box));
 }
 
 static void waited(struct box *box, const struct imap_answer *answer)
@@ -274,18 +283,27 @@ static void waited(struct box *box, const struct imap_answer *answer)
         box_happen(box, imap_session_has_news(box->session) ? BOX_ON_NEWS : BOX_ON_TIME);
 }
 
+static void refused(struct box *box, const struct imap_answer *answer)
+{
+    const char *folder = box->mailbox.folder;
+    const char *code = answer->code[0] != '\0' ? answer->code : "no reason given";
+    if (answer->ask == IMAP_ASK_SELECT)
+        err_set(&box->err, ERR_RETRY_LATER, "mailbox.folder",
+                "the mail server does not open the folder \"%.*s\" (%s): is it there",
+                (int)text_utf8_prefix(folder, FOLDER_MAX), folder, code);
+    else
+        err_set(&box->err, ERR_RETRY_LATER, "mailbox.refused",
+                "the mail server refuses (%s) while %s", code, box_state_name(box->state));
+    box_happen(box, BOX_ON_FAILED);
+}
+
 static void on_answer(void *arg, const struct imap_answer *answer)
 {
     struct box *box = arg;
     if (box->state == BOX_LEAVING)
         return;
     if (!answer->ok && answer->ask != IMAP_ASK_IDLE) {
-        err_set(&box->err, ERR_RETRY_LATER,
-                answer->ask == IMAP_ASK_SELECT ? "mailbox.folder" : "mailbox.refused",
-                "the mail server refuses (%s) while %s",
-                answer->code[0] != '\0' ? answer->code : "no reason given",
-                box_state_name(box->state));
-        box_happen(box, BOX_ON_FAILED);
+        refused(box, answer);
         return;
     }
     static void (*const takers[])(struct box *, const struct imap_answer *) = {

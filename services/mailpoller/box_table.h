@@ -36,12 +36,14 @@ enum box_event {
     BOX_ON_NEXT,      /* there is a mail to begin, or a file to read */
     BOX_ON_TOO_OFTEN, /* it was begun too often */
     BOX_ON_FETCHED,
-    BOX_ON_VANISHED,
-    BOX_ON_UNWANTED,
-    BOX_ON_READ,   /* what its files say is in the event */
-    BOX_ON_STORED, /* all its attachments are kept */
+    BOX_ON_UNWANTED, /* all that came */
+    BOX_ON_MISSING,  /* the first of several did not come */
+    BOX_ON_WITHHELD, /* the server lists a mail and does not give it */
+    BOX_ON_READ,     /* what its files say is in the event */
+    BOX_ON_STORED,   /* all its attachments are kept */
     BOX_ON_PUBLISHED,
     BOX_ON_UNPUBLISHED,
+    BOX_ON_FULL, /* enough mailboxes keep their connection */
     BOX_ON_NEWS,
     BOX_ON_TIME,
     BOX_ON_DRAIN,
@@ -63,7 +65,6 @@ enum box_act {
     BOX_DO_PUBLISH,
     BOX_DO_PAUSE,
     BOX_DO_MOVE,
-    BOX_DO_SKIP,
     BOX_DO_WAIT,
     BOX_DO_LOG_OUT,
     BOX_DO_GIVE_BACK,

@@ -18,7 +18,8 @@ static struct mailbox_hold hold_of(const struct box *box)
     return (struct mailbox_hold){.tenant = box->mailbox.tenant,
                                  .id = box->mailbox.id,
                                  .worker = box->worker,
-                                 .fence = box->mailbox.fence};
+                                 .fence = box->mailbox.fence,
+                                 .life = box->mailpoller->life};
 }
 
 /* ---- units ---- */
@@ -32,16 +33,6 @@ static bool came_back(struct box *box)
     return false;
 }
 
-/* The mail is done for good. */
-static enum box_event moved(struct box *box)
-{
-    STOP_POINT("mailpoller.moved", box->id);
-    if (box->mailpoller->large == box)
-        box->mailpoller->large = NULL;
-    box->look_at++;
-    return box_after_mail(box);
-}
-
 static enum box_event kept_event(struct box *box, const struct pg_answer *answer)
 {
     switch (box->state) {
@@ -50,18 +41,31 @@ static enum box_event kept_event(struct box *box, const struct pg_answer *answer
         box->unwell = false;
         return BOX_ON_KEPT;
     case BOX_BEGINNING:
-        box->tries = pg_int(answer->results, 0, 0, 0);
-        return box->tries > BOX_TRIES_MAX ? BOX_ON_TOO_OFTEN : BOX_ON_KEPT;
+        return box_take_in_hand(box, pg_int(answer->results, 0, 0, 0));
     case BOX_STORING:
-        box->stored++;
+        box->mails[box->mail_at].stored++;
         return BOX_ON_KEPT;
     case BOX_MOVING:
         box->kept = box->mailbox.cursor;
-        box->unwell = false;
-        return moved(box);
+        box->unwell = box->begun = false;
+        return box_moved(box);
+    case BOX_ENDING:
+        box->begun = false;
+        return BOX_ON_KEPT;
     default:
         return BOX_ON_KEPT;
     }
+}
+
+/* A refusal that no time mends, of what a mail brought, is the mail's doing. All else is the
+ * database's, however often: the box is dropped, and the mail counts as not begun. */
+static enum box_event failed_event(struct box *box, const struct err *err)
+{
+    bool of_mails = box->state == BOX_STORING || box->state == BOX_MOVING;
+    if (err->class != ERR_PERMANENT || !of_mails)
+        return BOX_ON_DATABASE;
+    box->err = *err;
+    return BOX_ON_FAILED;
 }
 
 static void unit_done(void *arg, const struct pg_answer *answer)
@@ -73,7 +77,7 @@ static void unit_done(void *arg, const struct pg_answer *answer)
         metric_add(counters.database_failures, 1);
         log_warn("mailbox.unit_failed", LOG_TEXT("mailbox", box->id),
                  LOG_TEXT("state", box_state_name(box->state)), LOG_ERR(answer->err));
-        box_happen(box, BOX_ON_DATABASE);
+        box_happen(box, failed_event(box, answer->err));
     } else if (box->guard >= 0 && pg_rows(answer->results, box->guard) == 0) {
         metric_add(counters.not_held, 1);
         log_warn("mailbox.not_held", LOG_TEXT("mailbox", box->id),
@@ -110,19 +114,15 @@ void box_begin(struct box *box)
 {
     struct pg_unit unit = unit_of(box);
     struct mailbox_hold hold = hold_of(box);
+    box->begun = true;
     mailbox_add_begin(&unit, box->unit_arena, &hold, box_look(box)->uid);
     submit(box, &unit, 0);
 }
 
-/* One attachment a unit: in hexadecimal it is twice as large. */
-void box_store(struct box *box)
+/* One attachment a unit, with the time for its size: in hexadecimal it is twice as large. */
+static void store_next(struct box *box, const struct box_mail *mail)
 {
-    if (box->stored == box->outcome.attachment_count) {
-        STOP_POINT("mailpoller.stored", box->outcome.id);
-        box_happen(box, BOX_ON_STORED);
-        return;
-    }
-    const struct attachment *attachment = &box->outcome.attachments[box->stored];
+    const struct attachment *attachment = &mail->outcome.attachments[mail->stored];
     struct pg_unit unit = unit_of(box);
     attachment_add(&unit, box->unit_arena, &box->mailbox.tenant, attachment);
     metric_add(counters.attachments, 1);
@@ -130,42 +130,55 @@ void box_store(struct box *box)
     submit(box, &unit, -1);
 }
 
-static void pass_mail(struct box *box)
+void box_store(struct box *box)
 {
-    const struct imap_look *look = box_look(box);
-    imap_cursor_done(&box->mailbox.cursor, look->uid, look->internal_ms, clock_wall_ms());
+    for (; box->mail_at < box->mail_count; box->mail_at++) {
+        const struct box_mail *mail = &box->mails[box->mail_at];
+        if (!box_mail_counts(mail))
+            continue;
+        if (mail->stored < mail->outcome.attachment_count) {
+            store_next(box, mail);
+            return;
+        }
+        STOP_POINT("mailpoller.stored", mail->outcome.id);
+    }
+    box_happen(box, BOX_ON_STORED);
+}
+
+/* Adds the statement that lists those that are passed by unread, if there are any. */
+static void add_skips(const struct box *box, struct pg_unit *unit, const struct mailbox_hold *hold)
+{
+    struct mailbox_skip skips[IMAP_FETCH_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < box->mail_count; i++) {
+        const struct box_mail *mail = &box->mails[i];
+        if (!mail->found || mail->outcome.skip == NULL)
+            continue;
+        skips[count++] = (struct mailbox_skip){mail->look->uid, mail->outcome.skip};
+        metric_add(counters.skipped, 1);
+        log_warn("mail.skipped", LOG_TEXT("mailbox", box->id), LOG_INT("uid", mail->look->uid),
+                 LOG_TEXT("reason", mail->outcome.skip));
+    }
+    if (count > 0)
+        mailbox_add_skips(unit, box->unit_arena, hold, &box->mailbox.cursor, skips, count);
 }
 
 void box_move(struct box *box)
 {
     struct pg_unit unit = unit_of(box);
     struct mailbox_hold hold = hold_of(box);
-    pass_mail(box);
+    for (size_t i = 0; i < box->mail_count; i++)
+        imap_cursor_done(&box->mailbox.cursor, box->mails[i].look->uid,
+                         box->mails[i].look->internal_ms, clock_wall_ms());
+    add_skips(box, &unit, &hold);
     mailbox_add_cursor(&unit, box->unit_arena, &hold, &box->mailbox.cursor);
-    submit(box, &unit, 0);
-}
-
-void box_skip(struct box *box)
-{
-    bool too_often = box->tries > BOX_TRIES_MAX;
-    const char *reason = too_often ? "too_often" : box->outcome.skip;
-    struct pg_unit unit = unit_of(box);
-    struct mailbox_hold hold = hold_of(box);
-    uint32_t uid = box_look(box)->uid;
-    metric_add(counters.skipped, 1);
-    log_warn("mail.skipped", LOG_TEXT("mailbox", box->id), LOG_INT("uid", uid),
-             LOG_TEXT("reason", reason));
-    pass_mail(box);
-    mailbox_add_skip(&unit, box->unit_arena, &hold, &box->mailbox.cursor, uid, reason);
-    mailbox_add_cursor(&unit, box->unit_arena, &hold, &box->mailbox.cursor);
-    submit(box, &unit, 1);
+    submit(box, &unit, unit.count - 1);
 }
 
 /* ---- records ---- */
 
-static void count_published(const struct box *box)
+static void count_published(const struct box *box, const struct mail_outcome *outcome)
 {
-    const struct mail_outcome *outcome = &box->outcome;
     metric_observe_us(counters.publish_seconds, clock_mono_us() - box->fetched_us);
     if (outcome->reported)
         metric_add(counters.reported, (int64_t)outcome->record_count);
@@ -178,44 +191,75 @@ static void count_published(const struct box *box)
 
 static void all_reported(struct box *box)
 {
-    if (box->unpublished) {
-        metric_add(counters.publish_failures, 1);
-        box_happen(box, BOX_ON_UNPUBLISHED);
-        return;
+    bool all = true;
+    for (size_t i = 0; i < box->mail_count; i++) {
+        struct box_mail *mail = &box->mails[i];
+        if (!box_mail_counts(mail) || mail->published)
+            continue;
+        mail->published = !mail->unpublished;
+        all &= mail->published;
+        if (!mail->published)
+            continue;
+        STOP_POINT("mailpoller.published", mail->outcome.id);
+        count_published(box, &mail->outcome);
     }
-    STOP_POINT("mailpoller.published", box->outcome.id);
-    count_published(box);
-    box_happen(box, BOX_ON_PUBLISHED);
+    if (!all)
+        metric_add(counters.publish_failures, 1);
+    box_happen(box, all ? BOX_ON_PUBLISHED : box->refused ? BOX_ON_FAILED : BOX_ON_UNPUBLISHED);
+}
+
+/* Not one of the topic's or the client's: those are for people to mend, and no mail is to blame. */
+static bool is_records_fault(const struct err *err)
+{
+    return strcmp(err->code, "bus.too_large") == 0 || strcmp(err->code, "bus.invalid_record") == 0;
+}
+
+static void not_published(struct box_mail *mail, const struct err *err)
+{
+    struct box *box = mail->box;
+    mail->unpublished = true;
+    if (is_records_fault(err)) {
+        box->err = *err;
+        box->refused = true;
+    }
+    log_warn("mail.not_published", LOG_TEXT("mailbox", box->id),
+             LOG_TEXT("event_id", mail->outcome.id), LOG_ERR(err));
 }
 
 static void record_done(void *arg, const struct err *err)
 {
-    struct box *box = arg;
+    struct box_mail *mail = arg;
+    struct box *box = mail->box;
     box->reports--;
     if (!came_back(box))
         return;
-    if (err != NULL) {
-        box->unpublished = true;
-        log_warn("mail.not_published", LOG_TEXT("mailbox", box->id), LOG_ERR(err));
-    }
+    if (err != NULL)
+        not_published(mail, err);
     if (box->reports == 0)
         all_reported(box);
 }
 
+static void publish(struct box_mail *mail)
+{
+    struct box *box = mail->box;
+    struct err err;
+    mail->unpublished = false;
+    for (size_t i = 0; i < mail->outcome.record_count; i++) {
+        if (bus_produce(box->mailpoller->producer, &mail->outcome.records[i], record_done, mail,
+                        &err) != 0) {
+            not_published(mail, &err);
+            return;
+        }
+        box->reports++;
+        box->pending++;
+    }
+}
+
 void box_publish(struct box *box)
 {
-    struct err err;
-    box->unpublished = false;
-    for (size_t i = 0; i < box->outcome.record_count; i++) {
-        if (bus_produce(box->mailpoller->producer, &box->outcome.records[i], record_done, box,
-                        &err) == 0) {
-            box->reports++;
-            box->pending++;
-            continue;
-        }
-        box->unpublished = true;
-        log_warn("mail.not_published", LOG_TEXT("mailbox", box->id), LOG_ERR(&err));
-    }
+    for (size_t i = 0; i < box->mail_count; i++)
+        if (box_mail_counts(&box->mails[i]) && !box->mails[i].published)
+            publish(&box->mails[i]);
     if (box->reports == 0)
         all_reported(box);
 }
@@ -236,10 +280,13 @@ static int64_t pause_ms(const struct box *box)
     return ms - (box->mailbox.fence * 7919 + clock_mono_ms()) % (ms / 5 + 1);
 }
 
+/* The session broke on its bytes, or a database or brokers that answer refuse what it brought. */
 static bool is_mails_fault(const struct err *err)
 {
     return strcmp(err->code, "imap.literal") == 0 || strcmp(err->code, "imap.line") == 0 ||
-           strcmp(err->code, "imap.syntax") == 0;
+           strcmp(err->code, "imap.syntax") == 0 || strcmp(err->code, "mailbox.withheld") == 0 ||
+           is_records_fault(err) ||
+           (err->class == ERR_PERMANENT && strncmp(err->code, "pg.", 3) == 0);
 }
 
 static void tell_failure(const struct box *box, int64_t next_in_ms)
@@ -274,6 +321,8 @@ void box_give_back(struct box *box)
     box_stop_reading(box);
     box_hang_up(box);
     timer_stop(box->timer);
+    if (box->polled && !box->draining)
+        end.next_in_ms = box->mailpoller->shared->settings.poll_every_ms;
     if (!box->draining && box->err.code[0] != '\0') {
         end.error = error_text(box);
         end.next_in_ms = pause_ms(box);

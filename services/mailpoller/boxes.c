@@ -25,6 +25,7 @@ struct boxes {
     LIST_HEAD(, box_link) list;
     size_t count;
     int64_t swept_ms;
+    size_t paying; /* of what is owed */
     bool in_flight, sweeping;
 };
 
@@ -71,7 +72,9 @@ static void done(void *arg, const struct pg_answer *answer)
     boxes->in_flight = false;
     if (answer->err != NULL)
         log_warn("poll.failed", LOG_ERR(answer->err));
-    else if (boxes->sweeping)
+    else if (mailpoller->owes == boxes->paying)
+        mailpoller->owes = 0;
+    if (answer->err == NULL && boxes->sweeping)
         metric_add(counters.swept, pg_rows(answer->results, 3));
     /* A worker that was lost meanwhile has no more right to them; while draining they are given
      * back by the unit that retires the worker. */
@@ -83,13 +86,14 @@ static void done(void *arg, const struct pg_answer *answer)
     mailpoller_step(mailpoller);
 }
 
-static const char *held(struct boxes *boxes)
+static const char *held(struct boxes *boxes, bool with_gone)
 {
     struct pg_array ids;
     struct box_link *link;
     pg_array_init(&ids);
     LIST_FOREACH(link, &boxes->list, entry)
-    pg_array_add_uuid(&ids, box_id(link->box));
+    if (with_gone || !box_is_gone(link->box))
+        pg_array_add_uuid(&ids, box_id(link->box));
     const char *literal = pg_array_take(&ids, boxes->arena);
     pg_array_fini(&ids);
     return literal;
@@ -114,7 +118,7 @@ static void look(void *arg)
     const char *worker = arena_strdup(boxes->arena, worker_id(mailpoller->worker));
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = done, .arg = boxes};
     worker_add_mark_dead(&unit, boxes->arena, "mailpoller", worker, settings->worker_lease_ms);
-    mailbox_add_claim(&unit, boxes->arena, worker, held(boxes), room(boxes));
+    mailbox_add_claim(&unit, boxes->arena, worker, held(boxes, true), room(boxes));
     mailbox_add_ended(&unit, worker);
     int64_t now_ms = clock_mono_ms();
     boxes->sweeping = now_ms - boxes->swept_ms >= SWEEP_EVERY_MS;
@@ -122,6 +126,9 @@ static void look(void *arg)
         attachment_add_sweep(&unit);
         boxes->swept_ms = now_ms;
     }
+    boxes->paying = mailpoller->owes;
+    if (boxes->paying > 0)
+        mailbox_add_outlived(&unit, mailpoller->life, held(boxes, false));
     boxes->in_flight = true;
     pg_submit(mailpoller->pg, &unit);
 }
@@ -172,6 +179,11 @@ void boxes_free(struct boxes **boxes)
 size_t boxes_count(const struct boxes *boxes)
 {
     return boxes->count;
+}
+
+bool boxes_in_flight(const struct boxes *boxes)
+{
+    return boxes->in_flight;
 }
 
 void boxes_gone(struct boxes *boxes, struct box *box)

@@ -30,6 +30,9 @@ struct box *boxes_find(const struct boxes *boxes, const struct uuid *id);
 /* How many are in hand. */
 size_t boxes_count(const struct boxes *boxes);
 
+/* Whether some may be claimed at this moment: a drain gives those back, too. */
+bool boxes_in_flight(const struct boxes *boxes);
+
 /* A box is gone; it frees itself. */
 void boxes_gone(struct boxes *boxes, struct box *box);
 

@@ -43,7 +43,7 @@ void counters_init(void)
         ROW(files_unread, counter, "frontdesk_mail_files_unread_total", "",
             "Attached PDFs that could not be read within bounds"),
         ROW(swept, counter, "frontdesk_attachments_swept_total", "",
-            "Attachments dropped whose mail nobody claimed within a day"),
+            "Attachments dropped whose mail nobody claimed within 30 days"),
         ROW(mailboxes, gauge, "frontdesk_mailboxes_in_hand", "", "Mailboxes in hand"),
         ROW(connected, gauge, "frontdesk_mailboxes_connected", "",
             "Mailboxes in hand whose server let us in"),

@@ -29,16 +29,14 @@ static const char *first_plain(struct arena *arena, const struct mail_addresses 
     return NULL;
 }
 
+/* From alone: it is what Authentication-Results speak of. With the address of any other header, a
+ * stranger would be verified as whom he likes. */
 static void set_from(struct arena *arena, const struct mail *mail, struct mail_received *event)
 {
     event->from = first_plain(arena, &mail->from);
     event->from_name = mail->from.count > 0
                            ? event_text_line(arena, mail->from.items[0].name, MAIL_EVENT_NAME_MAX)
                            : "";
-    if (event->from == NULL)
-        event->from = first_plain(arena, &mail->reply_to);
-    if (event->from == NULL)
-        event->from = first_plain(arena, &mail->sender);
     event->reply_to = first_plain(arena, &mail->reply_to);
     if (event->reply_to == NULL ||
         (event->from != NULL && strcmp(event->reply_to, event->from) == 0))
@@ -99,9 +97,10 @@ static bool find_delivery(const struct mail *mail, const struct mail_signer *sig
 
 /* ---- what is in it ---- */
 
-/* The same for one mail in several mailboxes, and after a mailbox was made anew. */
+/* The same for one mail in several mailboxes, and after a mailbox was made anew. A copy that is not
+ * a person's, as one that came by a list, is no answered mail's twin: it is another content. */
 static const char *content_hash(struct arena *arena, const struct mail *mail, const char *from,
-                                const char *text)
+                                const char *text, bool is_person)
 {
     uint8_t hash[CRYPTO_SHA256_BYTES];
     struct strbuf all, hex;
@@ -112,6 +111,8 @@ static const char *content_hash(struct arena *arena, const struct mail *mail, co
     strbuf_add_char(&all, '\0');
     strbuf_add(&all, from, strlen(from) + 1);
     strbuf_add_text(&all, text);
+    if (!is_person)
+        strbuf_add(&all, "\0", 2);
     crypto_sha256(all.data, all.length, hash);
     strbuf_fini(&all);
     strbuf_init(&hex, 64);
@@ -244,7 +245,8 @@ static void make_received(struct arena *arena, const struct mail_source *source,
     set_auth(arena, source, mail, event);
     find_conversation(mail, signer, &event->conversation);
     find_delivery(mail, signer, &event->delivery);
-    event->content_hash = content_hash(arena, mail, event->from, whole->text);
+    event->content_hash =
+        content_hash(arena, mail, event->from, whole->text, out->class == MAIL_CLASS_PERSON);
     out->event = event;
     mail_files_list(arena, mail, out);
 }

@@ -12,10 +12,17 @@
 #include "contract/topics.h"
 #include "counters.h"
 #include "crypto/crypto.h"
+#include "http/client.h"
 #include "mail/imap_session.h"
 #include "service/log.h"
+#include "service/mailbox_token.h"
 #include "store/mailbox.h"
 #include "store/statements.h"
+
+/* Before a drain's deadline: for the unit that retires the worker, and the producer's end. */
+#define LEAVE_MS  (RETIRE_MS + FLUSH_MS)
+#define RETIRE_MS 3000
+#define FLUSH_MS  5000
 
 static struct mailpoller_shared shared;
 
@@ -26,6 +33,9 @@ static int check_settings(const struct mailpoller_settings *settings, struct err
     struct err why;
     if (address_list_parse(settings->mail_networks, &shared.networks, &why) != 0)
         return err_set(err, ERR_PERMANENT, "config.invalid", "mail_networks: %s", why.message);
+    const char *ca_file = settings->mail_ca_file;
+    if (crypto_trust_open(ca_file[0] != '\0' ? ca_file : http_ca_file(), &shared.trust, &why) != 0)
+        return err_set(err, ERR_PERMANENT, "config.invalid", "mail_ca_file: %s", why.message);
     if (settings->retry_max_ms < settings->retry_ms)
         return err_set(err, ERR_PERMANENT, "config.invalid",
                        "retry_max_ms (%lld) must not be less than retry_ms (%lld)",
@@ -61,6 +71,7 @@ static void stop(struct service *service, int64_t drain_left_ms)
     for (size_t i = 0; i < shared.credential_key_count; i++)
         secret_free(&shared.credential_keys[i]);
     address_list_free(&shared.networks);
+    crypto_trust_free(&shared.trust);
 }
 
 /* ---- hooks ---- */
@@ -94,6 +105,76 @@ static void on_tick(void *arg)
     service_set(service_of(mailpoller->self), mailpoller->shared->ready_bus,
                 bus_producer_ready(mailpoller->producer));
     mailpoller_step(mailpoller);
+}
+
+/* ---- drain ---- */
+
+/* A lease ends by itself, but nobody else can tell that this life did not end by a mail: while
+ * there is time it is told again, with the next tick. */
+static void retired(void *arg, const struct pg_answer *answer)
+{
+    struct mailpoller *mailpoller = arg;
+    mailpoller->retiring = false;
+    if (answer->err != NULL) {
+        log_warn("worker.not_retired", LOG_ERR(answer->err));
+        if (mailpoller->owes > 0 && !mailpoller->late)
+            return;
+    }
+    mailpoller->retired = true;
+    mailpoller_step(mailpoller);
+}
+
+static void retire(struct mailpoller *mailpoller)
+{
+    const char *id = worker_id(mailpoller->worker);
+    struct pg_unit unit = {.deadline_ms = RETIRE_MS, .done = retired, .arg = mailpoller};
+    free(mailpoller->last_id);
+    mailpoller->last_id = xstrdup(id);
+    if (id[0] != '\0') {
+        mailbox_add_release(&unit, mailpoller->last_id);
+        worker_add_retire(&unit, mailpoller->last_id);
+    }
+    if (id[0] != '\0' || mailpoller->owes > 0)
+        mailbox_add_outlived(&unit, mailpoller->life, "{}");
+    mailpoller->retiring = unit.count > 0;
+    mailpoller->retired = unit.count == 0;
+    if (unit.count > 0)
+        pg_submit(mailpoller->pg, &unit);
+    else
+        mailpoller_step(mailpoller);
+}
+
+/* What is left of the drain is for giving back what cannot be ended, as when Kafka is away. */
+static void on_late(void *arg)
+{
+    struct mailpoller *mailpoller = arg;
+    mailpoller->late = true;
+    boxes_drop(mailpoller->boxes);
+    mailpoller_step(mailpoller);
+}
+
+/* No new mailboxes; each ends the mail in hand. */
+static void drain_loop(void *state)
+{
+    struct mailpoller *mailpoller = state;
+    int64_t left_ms = mailpoller->shared->settings.common.drain_ms - LEAVE_MS;
+    mailpoller->draining = true;
+    timer_start(mailpoller->late_timer, left_ms > 0 ? left_ms : 0, 0);
+    boxes_drain(mailpoller->boxes);
+    mailpoller_step(mailpoller);
+}
+
+void mailpoller_step(struct mailpoller *mailpoller)
+{
+    if (!mailpoller->draining || mailpoller->retiring)
+        return;
+    const bool kept = mailbox_tokens_count(mailpoller->tokens) == 0;
+    const bool ended =
+        boxes_count(mailpoller->boxes) == 0 && !boxes_in_flight(mailpoller->boxes) && kept;
+    if (!mailpoller->retired && (ended || mailpoller->late))
+        retire(mailpoller);
+    else if (mailpoller->retired && kept)
+        service_loop_drained(mailpoller->self);
 }
 
 /* ---- a loop ---- */
@@ -139,6 +220,7 @@ static void open_database(struct mailpoller *mailpoller)
 static void open_tokens(struct mailpoller *mailpoller)
 {
     mailpoller->http = http_client_new(&(struct http_client_options){.loop = mailpoller->loop});
+    mailpoller->tokens = mailbox_tokens_new(mailpoller->loop);
     mailpoller->oauth = oauth_new(&(struct oauth_options){.loop = mailpoller->loop,
                                                           .client = mailpoller->http,
                                                           .on_rotated = box_login_rotated,
@@ -150,12 +232,14 @@ static void close_loop(void *state)
     struct mailpoller *mailpoller = state;
     mailpoller->draining = mailpoller->retiring = true;
     timer_free(&mailpoller->tick);
+    timer_free(&mailpoller->late_timer);
     if (mailpoller->boxes != NULL)
         boxes_drop(mailpoller->boxes);
     pg_free(&mailpoller->pg); /* units in flight end here, while their boxes are there */
-    bus_producer_close(&mailpoller->producer, 5000); /* and records here */
+    bus_producer_close(&mailpoller->producer, FLUSH_MS); /* and records here */
     boxes_free(&mailpoller->boxes);
     oauth_free(&mailpoller->oauth);
+    mailbox_tokens_free(&mailpoller->tokens);
     http_client_free(&mailpoller->http);
     worker_free(&mailpoller->worker);
     free(mailpoller->last_id);
@@ -168,6 +252,8 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     mailpoller->shared = &shared;
     mailpoller->self = self;
     mailpoller->loop = service_loop_of(self);
+    const struct uuid life = uuid_new();
+    uuid_format(&life, mailpoller->life);
     if (open_producer(mailpoller, err) != 0) {
         close_loop(mailpoller);
         return -1;
@@ -177,47 +263,9 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     open_database(mailpoller);
     mailpoller->tick = timer_new(mailpoller->loop, on_tick, mailpoller);
     timer_start(mailpoller->tick, 100, 1000);
+    mailpoller->late_timer = timer_new(mailpoller->loop, on_late, mailpoller);
     *state = mailpoller;
     return 0;
-}
-
-/* ---- drain ---- */
-
-static void retired(void *arg, const struct pg_answer *answer)
-{
-    struct mailpoller *mailpoller = arg;
-    if (answer->err != NULL)
-        log_warn("worker.not_retired", LOG_ERR(answer->err));
-    service_loop_drained(mailpoller->self);
-}
-
-static void retire(struct mailpoller *mailpoller)
-{
-    mailpoller->retiring = true;
-    mailpoller->last_id = xstrdup(worker_id(mailpoller->worker));
-    if (mailpoller->last_id[0] == '\0') {
-        service_loop_drained(mailpoller->self);
-        return;
-    }
-    struct pg_unit unit = {.deadline_ms = 3000, .done = retired, .arg = mailpoller};
-    mailbox_add_release(&unit, mailpoller->last_id);
-    worker_add_retire(&unit, mailpoller->last_id);
-    pg_submit(mailpoller->pg, &unit);
-}
-
-/* No new mailboxes; each ends the mail in hand. */
-static void drain_loop(void *state)
-{
-    struct mailpoller *mailpoller = state;
-    mailpoller->draining = true;
-    boxes_drain(mailpoller->boxes);
-    mailpoller_step(mailpoller);
-}
-
-void mailpoller_step(struct mailpoller *mailpoller)
-{
-    if (mailpoller->draining && !mailpoller->retiring && boxes_count(mailpoller->boxes) == 0)
-        retire(mailpoller);
 }
 
 /* ---- the process ---- */

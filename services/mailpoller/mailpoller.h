@@ -7,6 +7,7 @@
 
 #include "base/secret.h"
 #include "bus/bus.h"
+#include "crypto/tls.h"
 #include "http/address.h"
 #include "loop/loop.h"
 #include "mail/oauth.h"
@@ -28,6 +29,7 @@ struct mailpoller_shared {
     struct secret *credential_keys[MAILPOLLER_KEYS_MAX];
     size_t credential_key_count;
     struct address_list *networks;
+    struct crypto_trust *trust;                  /* who may vouch for mail servers */
     int ready_database, ready_bus, ready_worker; /* readiness conditions */
 };
 
@@ -41,12 +43,17 @@ struct mailpoller {
     struct bus_producer *producer;
     struct http_client *http; /* to token endpoints */
     struct oauth *oauth;
+    struct mailbox_tokens *tokens; /* new refresh tokens, on their way into the database */
     struct boxes *boxes;
+    size_t kept;         /* mailboxes that keep their connection while nothing comes */
     struct box *large;   /* that has a large mail in hand: one at a time, for the memory's sake */
     struct box *reading; /* that has a file in a child: one at a time, too */
-    struct timer *tick;
+    struct timer *tick, *late_timer;
+    char life[UUID_TEXT_SIZE]; /* begun mails name it (store/mailbox.h) */
+    size_t owes;   /* it outlived so many mails that it began, and the rows may not say so yet */
     char *last_id; /* of the unit that retires the worker */
-    bool draining, retiring;
+    bool draining, late;    /* late: what is in hand is given up */
+    bool retiring, retired; /* the unit is in flight; no further one */
 };
 
 /* Runs the process; returns its exit code. */

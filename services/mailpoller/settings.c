@@ -34,9 +34,14 @@ const struct config_spec mailpoller_config[] = {
         "How often due mailboxes without a live owner are looked for."),
     ROW("max_mailboxes", CONFIG_INT, max_mailboxes, "500", 1, 10000, 0,
         "Mailboxes in hand at once per loop, each with a connection; more wait for another "
-        "process."),
+        "process, or until one is given back."),
+    ROW("idle_max", CONFIG_INT, idle_max, "400", 0, 10000, 0,
+        "Mailboxes per loop that keep their connection while nothing comes; the others are looked "
+        "into in turn, about every poll_every_ms, on a connection for each look. With less than "
+        "max_mailboxes one process reads them all, however many there are."),
     ROW("poll_every_ms", CONFIG_MS, poll_every_ms, "60s", 50, 3600000, 0,
-        "How often a mailbox is looked into whose server does not tell of new mail (IDLE)."),
+        "How often a mailbox is looked into whose server does not tell of new mail (IDLE), or "
+        "that keeps no connection (idle_max)."),
     ROW("idle_ms", CONFIG_MS, idle_ms, "5m", 50, 1740000, 0,
         "How long a server is trusted to tell of new mail before it is asked; less than what a "
         "firewall lets a silent connection live."),

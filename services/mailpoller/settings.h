@@ -15,7 +15,7 @@ struct mailpoller_settings {
     const char *pdf_program;           /* "": PDFs are not read */
     int64_t loops, database_connections;
     int64_t worker_lease_ms, adopt_every_ms;
-    int64_t max_mailboxes;
+    int64_t max_mailboxes, idle_max;
     int64_t poll_every_ms, idle_ms;
     int64_t connect_timeout_ms, command_timeout_ms;
     int64_t retry_ms, retry_max_ms, login_retry_ms;

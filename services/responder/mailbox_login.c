@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 
-#include "base/map.h"
 #include "base/mem.h"
 #include "counters.h"
 #include "mail/login.h"
@@ -17,7 +16,7 @@
 struct mailbox_logins {
     struct responder *responder;
     struct oauth *oauth;
-    struct map *tenants; /* of mailboxes, by mailbox */
+    struct mailbox_tokens *tokens;
 };
 
 static void on_rotated(void *arg, const struct uuid *owner, int64_t version,
@@ -25,9 +24,8 @@ static void on_rotated(void *arg, const struct uuid *owner, int64_t version,
 {
     struct mailbox_logins *logins = arg;
     const struct responder *responder = logins->responder;
-    mailbox_token_keep(responder->pg, responder->shared->credential_keys[0],
-                       map_get(logins->tenants, owner->bytes, sizeof owner->bytes), owner, version,
-                       grant);
+    mailbox_tokens_keep(logins->tokens, responder->pg, responder->shared->credential_keys[0], owner,
+                        version, grant);
 }
 
 /* ---- opening ---- */
@@ -49,16 +47,6 @@ static int unwrap(struct mailbox_logins *logins, const struct uuid *tenant,
     return rc;
 }
 
-static void remember(struct mailbox_logins *logins, const struct uuid *tenant,
-                     const struct uuid *mailbox)
-{
-    if (map_get(logins->tenants, mailbox->bytes, sizeof mailbox->bytes) != NULL)
-        return;
-    struct uuid *copy = xmalloc(sizeof *copy);
-    *copy = *tenant;
-    map_put(logins->tenants, mailbox->bytes, sizeof mailbox->bytes, copy);
-}
-
 int mailbox_login_open(struct mailbox_logins *logins, const struct uuid *tenant,
                        const struct delivery_mail_login *login, oauth_done *done, void *arg,
                        struct mailbox_key *key, struct err *err)
@@ -76,7 +64,7 @@ int mailbox_login_open(struct mailbox_logins *logins, const struct uuid *tenant,
         key->password = opened->password;
         opened->password = NULL;
     } else {
-        remember(logins, tenant, &login->mailbox);
+        mailbox_tokens_remember(logins->tokens, tenant, &login->mailbox);
         key->wait =
             oauth_ask(logins->oauth, &login->mailbox, login->version, &opened->grant, done, arg);
     }
@@ -89,13 +77,18 @@ void mailbox_login_refused(struct mailbox_logins *logins, const struct uuid *mai
     oauth_forget(logins->oauth, mailbox);
 }
 
+size_t mailbox_logins_unkept(const struct mailbox_logins *logins)
+{
+    return mailbox_tokens_count(logins->tokens);
+}
+
 /* ---- life ---- */
 
 struct mailbox_logins *mailbox_logins_new(struct responder *responder)
 {
     struct mailbox_logins *logins = xcalloc(1, sizeof *logins);
     logins->responder = responder;
-    logins->tenants = map_new();
+    logins->tokens = mailbox_tokens_new(responder->loop);
     logins->oauth = oauth_new(&(struct oauth_options){.loop = responder->loop,
                                                       .client = responder->http,
                                                       .on_rotated = on_rotated,
@@ -103,20 +96,12 @@ struct mailbox_logins *mailbox_logins_new(struct responder *responder)
     return logins;
 }
 
-static bool free_one(void *arg, const void *key, size_t key_length, void *value)
-{
-    (void)arg, (void)key, (void)key_length;
-    free(value);
-    return true;
-}
-
 void mailbox_logins_free(struct mailbox_logins **logins)
 {
     if (*logins == NULL)
         return;
     oauth_free(&(*logins)->oauth);
-    map_each((*logins)->tenants, free_one, NULL);
-    map_free(&(*logins)->tenants);
+    mailbox_tokens_free(&(*logins)->tokens);
     free(*logins);
     *logins = NULL;
 }

@@ -31,4 +31,7 @@ int mailbox_login_open(struct mailbox_logins *logins, const struct uuid *tenant,
 /* A server did not take the token: the next who asks gets a new one. */
 void mailbox_login_refused(struct mailbox_logins *logins, const struct uuid *mailbox);
 
+/* How many new refresh tokens are not in the database yet. */
+size_t mailbox_logins_unkept(const struct mailbox_logins *logins);
+
 #endif

@@ -334,7 +334,8 @@ static void drain_step(struct responder *responder)
         !claims_in_flight(responder->mail_claims) && receipts_idle(responder->receipts) &&
         wake_idle(responder->wake) && wake_idle(responder->mail_wake) &&
         wake_idle(responder->call_wake) && gap_audits_count(responder->audits) == 0 &&
-        recordings_count(responder->recordings) == 0 && sent_copies_count(responder->copies) == 0)
+        recordings_count(responder->recordings) == 0 && sent_copies_count(responder->copies) == 0 &&
+        mailbox_logins_unkept(responder->logins) == 0)
         retire(responder);
 }
 

@@ -151,7 +151,7 @@ def idle(trial):
     """R2: a connection each, a look every so often; memory for one more, and whether a look costs more among many."""
     count = trial.size(1000)
     desk, looks = trial.desk, 2 if trial.small else 6
-    pid = trial.start_poller(max_mailboxes=2 * count, idle_ms=LOOK_EVERY_MS)
+    pid = trial.start_poller(max_mailboxes=2 * count, idle_max=2 * count, idle_ms=LOOK_EVERY_MS)
     boxes, points, held = [], [], []
     for size in (count // 10, count):
         boxes += [Mailbox(desk) for _ in range(size - len(boxes))]
@@ -185,7 +185,7 @@ def connections(trial, name, url, servers):
 
 
 def sending(trial):
-    """R3: TLS from the first byte, which is kept; behind STARTTLS each mail has a connection of its own."""
+    """R3: TLS from the first byte, by libcurl; behind STARTTLS, by libesmtp."""
     desk, count = trial.desk, trial.size(400)
     desk.stop()
     desk.prepare()

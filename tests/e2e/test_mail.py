@@ -52,6 +52,19 @@ def test_out_of_office_gets_no_answer(desk):
     assert answers(mails)[1:] == [back] and len(settled(desk, ann)) == 2
 
 
+def test_a_lists_copy_that_comes_first_is_not_the_persons(desk):
+    """Written to the desk and to a list that it is on: the list's copy gets no answer, his own does, once."""
+    up(desk)
+    ann = Writer(Mailbox(desk))
+    nonce, raw = ann.make("to you and to the list")
+    ann.mailbox.deliver(b"List-Id: <all.clinic.example>\r\n" + raw)
+    assert ann.wait_event(nonce, "ended") == ("ended", "list")
+    ann.mailbox.deliver(raw, raw)
+    mails = ann.wait_mails(1)
+    tell("a list's copy before the person's own, and that twice", [nonce], settled(desk, ann))
+    assert answers(mails) == [nonce] and len(settled(desk, ann)) == 1
+
+
 def test_two_robots_stop_at_the_limit(desk):
     """A program that hides what it is answers each of our mails, with a subject of its own."""
     up(desk)

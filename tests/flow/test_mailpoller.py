@@ -7,7 +7,11 @@ import time
 import uuid
 from email.message import EmailMessage
 
+import yaml
+
+from harness import CHECKOUT
 from mailing import Mailbox, mail, pollers, published, reports, server, tenant_id, token
+from operating import good
 
 
 LONG = os.environ.get("FRONTDESK_LONG") == "1"
@@ -175,17 +179,33 @@ def test_attachments_are_kept(desk):
     mailbox.remove()
 
 
-def test_attachments_that_nobody_claimed_are_swept(desk):
+def test_attachments_outlive_their_event(desk):
+    """An event that engines have not claimed yet may be read, be parked as a dead letter at its end, and be read again
+    from there; only then are its attachments nobody's."""
     server(desk)
     desk.prepare()
-    for name, age in (("old", "25 hours"), ("young", "23 hours")):
+    topics = yaml.safe_load((CHECKOUT / "schema" / "topics.yaml").read_text())["topics"]
+    kept_s = sum(topic["config"]["retention.ms"] + topic["config"]["segment.ms"] for topic in topics
+                 if topic["name"] in ("inbound.email", "dlq")) / 1000
+    for name, age_s, reason in (("old", kept_s + 3600, None), ("young", kept_s - 3600, None),
+                                ("claimed", 2 * kept_s, "list"), ("erased", 25 * 3600, "erased")):
         desk.sql("INSERT INTO attachments (tenant_id, channel, event_id, number, kind, name,"
                  " content_type, size_bytes, content, created_at) VALUES (%s, 'mail', %s, 1, 'file',"
-                 " 'x', 'text/plain', 1, 'x', clock_timestamp() - %s::interval)",
-                 tenant_id(desk), name, age)
+                 " 'x', 'text/plain', 1, 'x', clock_timestamp() - %s * interval '1 s')",
+                 tenant_id(desk), name, age_s)
+        if reason:
+            desk.sql("INSERT INTO inbox_events (tenant_id, channel, provider_id, session_id, message_id, address_hash,"
+                     " content_hash, state, reason, claim_id, event_time) VALUES (%s, 'mail', %s, gen_random_uuid(),"
+                     " gen_random_uuid(), gen_random_uuid(), '', 'ended', %s, gen_random_uuid(), clock_timestamp())",
+                     tenant_id(desk), name, reason)
     pollers(desk)
-    desk.wait(lambda: desk.sql("SELECT event_id FROM attachments WHERE event_id IN ('old', 'young')")
-              == [("young",)], 20, "the sweep")
+    desk.wait(lambda: len(left(desk)) <= 2, 20, "the sweep")
+    assert left(desk) == ["claimed", "young"]
+
+
+def left(desk):
+    return [name for name, in desk.sql("SELECT event_id FROM attachments WHERE event_id IN"
+                                       " ('old', 'young', 'claimed', 'erased') ORDER BY 1")]
 
 
 def test_a_large_mail_comes_in_part(desk):
@@ -346,15 +366,65 @@ def test_a_server_that_comes_back_is_read_on(desk):
     mailbox.remove()
 
 
+def test_a_folder_that_is_gone_is_told_and_read_on(desk):
+    """Somebody renamed it, and back; then it was removed and made anew. What came meanwhile is read."""
+    server(desk)
+    desk.prepare()
+    mailbox = Mailbox(desk, folder="Desk")
+    folders(mailbox, "create", "Desk")
+    pollers(desk, idle_ms=200, retry_ms=50, retry_max_ms=50, adopt_every_ms=50)
+    mailbox.wait_cursor(0)
+    mailbox.deliver(mail("one", "before"))
+    mailbox.wait_cursor(1)
+    folders(mailbox, "rename", "Desk", "Old")
+    wait_folder_gone(desk, mailbox)
+    mailbox.dovecot.deliver(mailbox.user, mail("two", "meanwhile"), folder="Old")
+    assert mailbox.row().last_uid == 1 and mailbox.skips() == []
+    folders(mailbox, "rename", "Old", "Desk")
+    mailbox.wait_events(2)
+    desk.wait(lambda: listed(desk, mailbox)["state"] == "reading", 20, lambda: f"reading: {listed(desk, mailbox)}")
+    assert (listed(desk, mailbox)["said"], listed(desk, mailbox)["error_code"]) == (None, None)
+
+    folders(mailbox, "delete", "Desk")
+    wait_folder_gone(desk, mailbox)
+    folders(mailbox, "create", "Desk")
+    mailbox.deliver(mail("three", "in the new one"))
+    mailbox.wait_events(3)
+    mailbox.tell("the mailbox's folder away for a while", "one", "two", "three")
+    assert [event.value["subject"] for event in mailbox.events()] == ["one", "two", "three"] and mailbox.skips() == []
+    mailbox.remove()
+
+
+def folders(mailbox, verb, *names):
+    client = mailbox.dovecot.connect(mailbox.user)
+    try:
+        status, said = getattr(client, verb)(*names)
+        assert status == "OK", said
+    finally:
+        client.logout()
+
+
+def listed(desk, mailbox):
+    return next(row for row in good(desk, "mailbox", "list", "--json").json() if row["address"] == mailbox.address)
+
+
+def wait_folder_gone(desk, mailbox):
+    """Until its owner is told so."""
+    desk.wait(lambda: listed(desk, mailbox)["error_code"] == "mailbox.folder", 20,
+              lambda: f"the folder is gone: {listed(desk, mailbox)}")
+    row = listed(desk, mailbox)
+    assert row["state"] == "failing" and 'does not open the folder "Desk"' in row["said"], row
+
+
 def test_mails_that_vanish_hold_nothing_up(desk):
     pollers(desk)
     mailbox = Mailbox(desk)
     mailbox.wait_cursor(0)
     desk.terminate("mailpoller-1")
     mailbox.deliver(*(mail(f"mail {number}", "text") for number in range(4)))
-    stop = desk.stops.arm("mailpoller.published", action=2)  # frozen with the first in hand
+    stop = desk.stops.arm("mailpoller.begun", action=2)  # frozen when it knows of them
     pollers(desk)
-    desk.wait(lambda: stop.hits, 20, "the first mail")
+    desk.wait(lambda: stop.hits, 20, "the first look")
     mailbox.dovecot.expunge(mailbox.user, 2)
     mailbox.dovecot.expunge(mailbox.user, 4)
     desk.thaw("mailpoller-1")
@@ -362,6 +432,8 @@ def test_mails_that_vanish_hold_nothing_up(desk):
     mailbox.wait_cursor(5, 30)
     mailbox.tell("mails removed while others are read", "mail 0", "mail 2", "last")
     assert {event.value["uid"] for event in mailbox.events()} == {1, 3, 5}
+    failed = [line for line in desk.log("mailpoller-1") if (line["event"], line.get("mailbox")) == ("mailbox.failed", mailbox.id)]
+    assert mailbox.skips() == [] and failed == []
     mailbox.remove()
 
 

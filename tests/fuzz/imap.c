@@ -81,10 +81,10 @@ static void ask(struct play *play)
         imap_session_look(session, uids, 3);
         break;
     case 5:
-        imap_session_fetch(session, 5, 0);
+        imap_session_fetch(session, uids, 3, 0);
         break;
     case 6:
-        imap_session_fetch(session, 5, 64);
+        imap_session_fetch(session, uids + 1, 1, 64);
         break;
     case 7:
         imap_session_find_sent(session);
@@ -113,9 +113,14 @@ static void on_answer(void *arg, const struct imap_answer *answer)
     MUST(answer->look_count <= IMAP_LOOKS_MAX);
     for (size_t i = 0; i < answer->look_count; i++)
         MUST(answer->looks[i].uid > 0 && answer->looks[i].size_bytes >= 0);
-    if (answer->mail != NULL)
-        touch_bytes(answer->mail, answer->mail_length);
     ask(arg);
+}
+
+static void on_mail(void *arg, const struct imap_mail *mail)
+{
+    (void)arg;
+    MUST(mail->uid == 1 || mail->uid == 5 || mail->uid == 7);
+    touch_bytes(mail->bytes, mail->length);
 }
 
 static void on_alert(void *arg, const char *words)
@@ -180,6 +185,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         .secret = secret,
         .mail_max = 4096,
         .on_ready = on_ready,
+        .on_mail = on_mail,
         .on_answer = on_answer,
         .on_alert = on_alert,
         .on_end = on_end,

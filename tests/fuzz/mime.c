@@ -30,8 +30,8 @@ static void touch_ids(const struct mail_ids *ids)
 
 static void touch_mail(const struct mail *mail)
 {
-    const struct mail_addresses *lists[] = {&mail->from, &mail->sender, &mail->reply_to,
-                                            &mail->to,   &mail->cc,     &mail->delivered};
+    const struct mail_addresses *lists[] = {&mail->from, &mail->reply_to, &mail->to, &mail->cc,
+                                            &mail->delivered};
     MUST(mail->header_count <= MAIL_HEADERS_MAX);
     MUST(mail->section_count <= MAIL_SECTIONS_MAX && mail->part_count <= MAIL_PARTS_MAX);
     for (size_t i = 0; i < mail->header_count; i++) {

@@ -186,10 +186,10 @@ static void take_found(struct mailbox_probe *probe, const struct imap_answer *an
             probe->uids[probe->uid_count++] = answer->uids[i];
 }
 
-static void take_mail(struct mailbox_probe *probe, const struct imap_answer *answer)
+static void on_mail(void *arg, const struct imap_mail *mail)
 {
-    char *text =
-        xstrndup(answer->found ? answer->mail : "", answer->found ? answer->mail_length : 0);
+    struct mailbox_probe *probe = arg;
+    char *text = xstrndup(mail->bytes, mail->length);
     probe->found |= strstr(text, probe->message_id) != NULL;
     free(text);
 }
@@ -203,8 +203,6 @@ static void on_answer(void *arg, const struct imap_answer *answer)
         probe->selected = answer->selected;
     else if (answer->ask == IMAP_ASK_SEARCH)
         take_found(probe, answer);
-    else if (answer->ask == IMAP_ASK_FETCH)
-        take_mail(probe, answer);
     end_step(probe);
 }
 
@@ -228,6 +226,7 @@ int mailbox_probe_log_in(struct mailbox_probe *probe, const char **said, struct 
         .connect_ms = CONNECT_MS,
         .quiet_ms = QUIET_MS,
         .on_ready = on_ready,
+        .on_mail = on_mail,
         .on_answer = on_answer,
         .on_end = on_end,
         .arg = probe});
@@ -351,12 +350,10 @@ static int look(struct mailbox_probe *probe, struct err *err)
     imap_session_search(probe->session, probe->selected.next_uid, UINT32_MAX, 0);
     if (wait_for_step(probe, err) != 0)
         return -1;
-    for (size_t i = 0; i < probe->uid_count && !probe->found; i++) {
-        imap_session_fetch(probe->session, probe->uids[i], 1);
-        if (wait_for_step(probe, err) != 0)
-            return -1;
-    }
-    return 0;
+    if (probe->uid_count == 0)
+        return 0;
+    imap_session_fetch(probe->session, probe->uids, probe->uid_count, 1);
+    return wait_for_step(probe, err);
 }
 
 int mailbox_probe_receive(struct mailbox_probe *probe, int64_t wait_s, const char **said,

@@ -321,27 +321,26 @@ static void test_bodies(void)
 static void test_subjects(void)
 {
     static const struct {
-        const char *subject, *reply, *base;
+        const char *subject, *reply;
         bool forward;
     } cases[] = {
-        {"x", "Re: x", "x", false},
-        {"", "Re:", "", false},
-        {"Re: x", "Re: x", "x", false},
-        {"RE: x", "RE: x", "x", false},
-        {"AW: x", "AW: x", "x", false},
-        {"Re[2]: x", "Re[2]: x", "x", false},
-        {"回复：x", "回复：x", "x", false},
-        {"Re: AW: Fwd: x", "Re: AW: Fwd: x", "x", false},
-        {"Fwd: x", "Re: Fwd: x", "x", true},
-        {"WG: Re: x", "Re: WG: Re: x", "x", true},
-        {"Report: x", "Re: Report: x", "Report: x", false},
-        {"Re x", "Re: Re x", "Re x", false},
-        {"  x", "Re: x", "x", false},
+        {"x", "Re: x", false},
+        {"", "Re:", false},
+        {"Re: x", "Re: x", false},
+        {"RE: x", "RE: x", false},
+        {"AW: x", "AW: x", false},
+        {"Re[2]: x", "Re[2]: x", false},
+        {"回复：x", "回复：x", false},
+        {"Re: AW: Fwd: x", "Re: AW: Fwd: x", false},
+        {"Fwd: x", "Re: Fwd: x", true},
+        {"WG: Re: x", "Re: WG: Re: x", true},
+        {"Report: x", "Re: Report: x", false},
+        {"Re x", "Re: Re x", false},
+        {"  x", "Re: x", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct arena *arena = arena_new();
         CU_ASSERT_STRING_EQUAL(mail_subject_reply(arena, cases[i].subject), cases[i].reply);
-        CU_ASSERT_STRING_EQUAL(mail_subject_base(cases[i].subject), cases[i].base);
         CU_ASSERT_EQUAL(mail_subject_is_forward(cases[i].subject), cases[i].forward);
         arena_free(&arena);
     }

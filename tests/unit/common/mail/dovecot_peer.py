@@ -29,7 +29,7 @@ def flags(dovecot, name, folder="INBOX"):
 
 
 def main():
-    folder = tempfile.TemporaryDirectory(prefix="frontdesk-dovecot-", dir="/var/tmp")
+    folder = tempfile.TemporaryDirectory(prefix="frontdesk-dovecot-", dir=os.environ.get("FRONTDESK_STATE", "/var/tmp"))
     os.chmod(folder.name, 0o711)
     dovecot = Dovecot(Path(folder.name) / "dovecot").start()
     name, password = dovecot.add_user()

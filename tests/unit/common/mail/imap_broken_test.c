@@ -34,12 +34,19 @@ static void on_answer(void *arg, const struct imap_answer *answer)
         imap_session_look(session, &uid, 1);
         break;
     case IMAP_ASK_LOOK:
-        imap_session_fetch(session, answer->looks[0].uid, 0);
+        uid = answer->looks[0].uid;
+        imap_session_fetch(session, &uid, 1, 0);
         break;
     default:
-        snprintf(seen.mail, sizeof seen.mail, "%.*s", (int)answer->mail_length, answer->mail);
         loop_stop(loop);
     }
+}
+
+static void on_mail(void *arg, const struct imap_mail *mail)
+{
+    (void)arg;
+    CU_ASSERT_EQUAL(seen.answers, 3);
+    snprintf(seen.mail, sizeof seen.mail, "%.*s", (int)mail->length, mail->bytes);
 }
 
 static void on_end(void *arg, const struct err *err)
@@ -72,6 +79,7 @@ static size_t read_from(const struct peer_step *steps, size_t room)
                                                                .mail_max = 100000,
                                                                .quiet_ms = 60000,
                                                                .on_ready = on_ready,
+                                                               .on_mail = on_mail,
                                                                .on_answer = on_answer,
                                                                .on_alert = on_alert,
                                                                .on_end = on_end});
@@ -107,7 +115,7 @@ static void test_breaks_off_anywhere(void)
         CU_ASSERT_FALSE(seen.good_end);
         CU_ASSERT_EQUAL(seen.class, ERR_RETRY_LATER);
         CU_ASSERT_TRUE(seen.answers < 4);
-        CU_ASSERT_STRING_EQUAL(seen.mail, "");
+        CU_ASSERT_TRUE(seen.mail[0] == '\0' || strcmp(seen.mail, "A: b\r\n\r\ntext") == 0);
     }
 }
 

@@ -181,6 +181,10 @@ static const char *const others[] = {
     "closing=tls;close;" USER,
     "body=plain;body=drop",
     "h-body=plain;body=hang",
+    "alike=starttls;" USER,
+    "stranger=starttls;" USER,
+    "shut=starttls;close;" USER,
+    "nobody=starttls;rcpt*1=550 5.1.1 nobody;" USER,
     "many=plain",
     "c-many=tls;" USER,
     "hang=plain;ehlo=hang",
@@ -196,9 +200,9 @@ static void compare(const struct row *row, const struct outcome *o)
                 strcmp(o->error, row->error) == 0 && rig_mails(row->name) == row->mails;
     CU_ASSERT_TRUE(good);
     if (!good)
-        fprintf(stderr, "%s: %s at %s, %d %s %s %s, %zu mails\n", row->name,
-                mail_smtp_class_name(o->class), smtp_stage_name(o->stage), o->reply.code,
-                o->reply.enhanced, o->reply.text, o->error, rig_mails(row->name));
+        fprintf(stderr, "%s: %d at %s, %d %s %s %s, %zu mails\n", row->name, (int)o->class,
+                smtp_stage_name(o->stage), o->reply.code, o->reply.enhanced, o->reply.text,
+                o->error, rig_mails(row->name));
     CU_ASSERT_PTR_NULL(strstr(o->reply.text, "s3cret"));
     CU_ASSERT_EQUAL(o->class == MAIL_SMTP_ACCEPTED, o->judgement.meaning == NULL);
 }
@@ -369,6 +373,53 @@ static void test_reuse(void)
     CU_ASSERT_EQUAL(rig_mails("closing"), 3);
 }
 
+/* libesmtp's connection ends with its last mail: those that wait in line for the same account and
+ * know the same secret go over it, each with an outcome of its own, and what closes behind a mail
+ * costs none. */
+static void test_line(void)
+{
+    static const char *const scenarios[] = {"alike", "alike", "alike",  "stranger", "alike", "shut",
+                                            "shut",  "shut",  "nobody", "nobody",   "nobody"};
+    enum { MAILS = sizeof scenarios / sizeof *scenarios };
+    static struct outcome outcomes[MAILS];
+    struct mail_smtp *all = sender;
+    struct err err;
+    struct mail_smtp_options options = {.loop = loop, .threads = 1, .ca_file = ca_file};
+    CU_ASSERT_EQUAL_FATAL(mail_smtp_new(&options, &sender, &err), 0);
+    for (size_t i = 0; i < MAILS; i++)
+        rig_send(&(struct sending){.url = STARTTLS, .scenario = scenarios[i]}, "s3cret",
+                 &outcomes[i]);
+    loop_run(loop);
+    mail_smtp_free(&sender);
+    sender = all;
+    for (size_t i = 0; i < MAILS; i++)
+        CU_ASSERT_EQUAL(outcomes[i].class, i == 8 ? MAIL_SMTP_REFUSED : MAIL_SMTP_ACCEPTED);
+    CU_ASSERT_EQUAL(rig_mails("nobody"), 2);
+    CU_ASSERT_EQUAL(connection_of("alike", 1), connection_of("alike", 3));
+    CU_ASSERT_NOT_EQUAL(connection_of("alike", 3), connection_of("alike", 4)); /* another between */
+    CU_ASSERT_EQUAL(rig_mails("alike"), 4);
+    CU_ASSERT_EQUAL(rig_mails("stranger"), 1);
+    CU_ASSERT_EQUAL(rig_mails("shut"), 3);
+}
+
+/* Another secret is another login, whoever knew the right one before. */
+static void test_line_of_strangers(void)
+{
+    struct outcome first, second;
+    struct mail_smtp *all = sender;
+    struct err err;
+    struct mail_smtp_options options = {.loop = loop, .threads = 1, .ca_file = ca_file};
+    CU_ASSERT_EQUAL_FATAL(mail_smtp_new(&options, &sender, &err), 0);
+    rig_send(&(struct sending){.url = STARTTLS, .scenario = "alike"}, "s3cret", &first);
+    rig_send(&(struct sending){.url = STARTTLS, .scenario = "alike"}, "wrong", &second);
+    loop_run(loop);
+    mail_smtp_free(&sender);
+    sender = all;
+    CU_ASSERT_EQUAL(first.class, MAIL_SMTP_ACCEPTED);
+    CU_ASSERT_EQUAL(second.class, MAIL_SMTP_DEFERRED);
+    CU_ASSERT_EQUAL(second.stage, SMTP_AUTH);
+}
+
 static void test_many(void)
 {
     enum { MANY = 60 };
@@ -499,6 +550,8 @@ int main(void)
     CU_add_test(suite, "the gate", test_gate);
     CU_add_test(suite, "in the middle of the mail", test_body);
     CU_add_test(suite, "connections are kept", test_reuse);
+    CU_add_test(suite, "in line", test_line);
+    CU_add_test(suite, "in line with another secret", test_line_of_strangers);
     CU_add_test(suite, "many at once", test_many);
     CU_add_test(suite, "unreachable", test_unreachable);
     CU_add_test(suite, "cancel", test_cancel);

@@ -73,9 +73,8 @@ static void test_message_id(void)
     const struct mail_signer signer = {tenant, keys, 1};
     struct arena *arena = arena_new();
     struct uuid found = {{0}};
-    const char *message_id = mail_token_message_id(arena, &signer, "clinic.example", &id);
-    CU_ASSERT_STRING_EQUAL(message_id,
-                           mail_token_message_id(arena, &signer, "clinic.example", &id));
+    const char *message_id = arena_printf(
+        arena, "%s@clinic.example", mail_token_write(arena, &signer, MAIL_TOKEN_DELIVERY, &id));
     CU_ASSERT_TRUE(mail_token_read_message_id(&signer, message_id, &found));
     CU_ASSERT_TRUE(uuid_equal(&found, &id));
     CU_ASSERT_FALSE(mail_token_read_message_id(&signer, "", &found));

@@ -35,10 +35,29 @@ static void test_order(void)
             if (rule->act == BOX_DO_PUBLISH)
                 CU_ASSERT_TRUE(event == BOX_ON_STORED || event == BOX_ON_TIME);
             if (rule->act == BOX_DO_MOVE)
-                CU_ASSERT_TRUE(event == BOX_ON_PUBLISHED || event == BOX_ON_VANISHED);
+                CU_ASSERT_TRUE(event == BOX_ON_PUBLISHED || event == BOX_ON_UNWANTED ||
+                               event == BOX_ON_TOO_OFTEN);
             if (rule->act == BOX_DO_FETCH)
                 CU_ASSERT_TRUE(state == BOX_BEGINNING || state == BOX_FETCHING);
         }
+}
+
+/* A mail that does not come is neither passed by nor asked for again before a search has said that
+ * it is there, and each time that it is asked for anew is noted before. */
+static void test_withheld(void)
+{
+    const struct box_rule *untold = box_rule_for(BOX_LOOKING, BOX_ON_WITHHELD);
+    const struct box_rule *absent = box_rule_for(BOX_FETCHING, BOX_ON_WITHHELD);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(untold);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(absent);
+    CU_ASSERT_EQUAL(untold->act, BOX_DO_BEGIN);
+    CU_ASSERT_EQUAL(absent->act, BOX_DO_SEARCH);
+    CU_ASSERT_EQUAL(box_rule_for(BOX_LOOKING, BOX_ON_NOTHING)->act, BOX_DO_SEARCH);
+    CU_ASSERT_EQUAL(box_rule_for(BOX_BEGINNING, BOX_ON_FAILED)->act, BOX_DO_GIVE_BACK);
+    CU_ASSERT_EQUAL(box_rule_for(BOX_FETCHING, BOX_ON_FAILED)->act, BOX_DO_GIVE_BACK);
+    for (int state = 0; state < BOX_GONE; state++)
+        if (state != BOX_LOOKING && state != BOX_FETCHING)
+            CU_ASSERT_PTR_NULL(box_rule_for((enum box_state)state, BOX_ON_WITHHELD));
 }
 
 static void test_prints(void)
@@ -57,6 +76,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("mailpoller/box_table", NULL, NULL);
     CU_add_test(suite, "every state ends", test_every_state_ends);
     CU_add_test(suite, "order", test_order);
+    CU_add_test(suite, "withheld", test_withheld);
     CU_add_test(suite, "prints", test_prints);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();

@@ -42,6 +42,11 @@ static void make(const char *mail)
     make_bytes(mail, strlen(mail));
 }
 
+static bool is_skipped(const char *reason)
+{
+    return outcome.skip != NULL && strcmp(outcome.skip, reason) == 0;
+}
+
 /* The one event, decoded as its reader would. */
 static struct mail_received received(void)
 {
@@ -103,21 +108,58 @@ static void test_content_hash(void)
     mailbox.cursor.validity = 5;
 }
 
+/* A copy that came by a list, or that a filter called spam, is not answered: it must not be what
+ * the person's own copy is known by. Copies of one kind are still the same. */
+static void test_content_hash_of_programs(void)
+{
+    static const char mail[] = "From: a@b.example\r\nMessage-ID: <1@b>\r\nDate: x\r\n\r\nhello\r\n";
+    make(mail);
+    const char *persons = received().content_hash;
+    make(arena_printf(arena, "List-Id: <all.clinic.example>\r\nList-Post: x\r\n%s", mail));
+    struct mail_received list = received();
+    CU_ASSERT_STRING_EQUAL(list.class, "list");
+    CU_ASSERT_STRING_NOT_EQUAL(list.content_hash, persons);
+    make(arena_printf(arena, "X-Spam-Flag: YES\r\n%s", mail));
+    struct mail_received spam = received();
+    CU_ASSERT_STRING_EQUAL(spam.class, "spam");
+    CU_ASSERT_STRING_EQUAL(spam.content_hash, list.content_hash);
+}
+
 static void test_who_can_be_answered(void)
 {
-    make("From: Nobody\r\nReply-To: reply@b.example\r\n\r\nx\r\n");
-    CU_ASSERT_STRING_EQUAL(received().from, "reply@b.example");
+    make("From: Nobody\r\nReply-To: reply@b.example\r\nSender: s@b.example\r\n\r\nx\r\n");
+    CU_ASSERT_TRUE(is_skipped("no_sender"));
     make("Subject: x\r\n\r\nx\r\n");
-    CU_ASSERT_STRING_EQUAL(outcome.skip, "no_sender");
+    CU_ASSERT_TRUE(is_skipped("no_sender"));
     make("From: j\xc3\xbcrg@b.example\r\n\r\nx\r\n");
-    CU_ASSERT_STRING_EQUAL(outcome.skip, "no_sender");
+    CU_ASSERT_TRUE(is_skipped("no_sender"));
     make_bytes("", 0);
-    CU_ASSERT_STRING_EQUAL(outcome.skip, "unreadable");
+    CU_ASSERT_TRUE(is_skipped("unreadable"));
     make("From: a@b.example\r\nAuto-Submitted: auto-replied\r\n\r\naway\r\n");
     CU_ASSERT_STRING_EQUAL(received().class, "auto_reply");
     CU_ASSERT_STRING_NOT_EQUAL(received().rule, "");
     make("From: desk@clinic.example\r\n\r\nours\r\n");
     CU_ASSERT_STRING_EQUAL(received().class, "own");
+}
+
+/* Authentication-Results speak of From alone: no other header names the sender, or a stranger whose
+ * From is none that we answer would be verified as whom he likes. */
+static void test_a_stranger_names_no_other(void)
+{
+    char local[66];
+    memset(local, 'x', 65);
+    local[65] = '\0';
+    mailbox.trusted[mailbox.trusted_count++] = "mx.clinic.example";
+    make(arena_printf(arena,
+                      "Authentication-Results: mx.clinic.example; dmarc=pass "
+                      "header.from=evil.example\r\nFrom: %s@evil.example\r\n"
+                      "Reply-To: victim@customer.example\r\nSender: victim@customer.example\r\n"
+                      "\r\ncancel it\r\n",
+                      local));
+    if (outcome.skip == NULL)
+        printf("\n    from %s, verified %d\n", received().from, received().verified);
+    CU_ASSERT_TRUE(is_skipped("no_sender"));
+    mailbox.trusted_count--;
 }
 
 /* Texts that grow in JSON, and lists without an end, stay within an event. */
@@ -194,6 +236,12 @@ static struct mail_signer signer_of(const struct secret *const *keys)
     return (struct mail_signer){mailbox.tenant, keys, 1};
 }
 
+static const char *message_id_of(const struct mail_signer *signer, const struct uuid *delivery)
+{
+    return arena_printf(arena, "%s@clinic.example",
+                        mail_token_write(arena, signer, MAIL_TOKEN_DELIVERY, delivery));
+}
+
 static void test_belongs(void)
 {
     const struct secret *const keys[] = {key};
@@ -202,8 +250,7 @@ static void test_belongs(void)
     make(arena_printf(arena,
                       "From: a@b.example\r\nTo: %s\r\nReferences: <%s> <%s> <other@x>\r\n\r\nx\r\n",
                       mail_token_address(arena, &signer, "desk@clinic.example", &conversation),
-                      mail_token_message_id(arena, &signer, "clinic.example", &older),
-                      mail_token_message_id(arena, &signer, "clinic.example", &newer)));
+                      message_id_of(&signer, &older), message_id_of(&signer, &newer)));
     struct mail_received event = received();
     CU_ASSERT_TRUE(uuid_equal(&event.conversation, &conversation));
     CU_ASSERT_TRUE(uuid_equal(&event.delivery, &newer));
@@ -234,7 +281,7 @@ static void test_reports(void)
     const struct secret *const keys[] = {key};
     const struct mail_signer signer = signer_of(keys);
     struct uuid delivery = uuid_new();
-    make(bounce_on(mail_token_message_id(arena, &signer, "clinic.example", &delivery)));
+    make(bounce_on(message_id_of(&signer, &delivery)));
     CU_ASSERT_TRUE(outcome.reported);
     CU_ASSERT_EQUAL_FATAL(outcome.record_count, 2);
     for (int i = 0; i < 2; i++) {
@@ -300,7 +347,9 @@ int main(void)
     CU_pSuite suite = CU_add_suite("mailpoller/mail_event", set_up, tear_down);
     CU_add_test(suite, "a mail", test_a_mail);
     CU_add_test(suite, "content hash", test_content_hash);
+    CU_add_test(suite, "content hash of programs", test_content_hash_of_programs);
     CU_add_test(suite, "who can be answered", test_who_can_be_answered);
+    CU_add_test(suite, "a stranger names no other", test_a_stranger_names_no_other);
     CU_add_test(suite, "bounds", test_bounds);
     CU_add_test(suite, "cuts between letters", test_cuts_between_letters);
     CU_add_test(suite, "files", test_files);

@@ -1,0 +1,71 @@
+"""Many mails at once, and many mailboxes: mails go together, and one among them that kills its poller stops no other;
+of the mailboxes only so many keep a connection, and all are read.
+"""
+
+from mailing import Mailbox, mail, pollers
+
+
+def test_a_deadly_mail_among_many(desk):
+    """They were fetched together when it killed: then one at a time, until it is found and listed."""
+    pollers(desk)
+    mailbox = Mailbox(desk)
+    mailbox.wait_cursor(0)
+    desk.freeze("mailpoller-1")
+    names = [f"mail {number}" for number in range(1, 151)]
+    mailbox.deliver(*[mail(name, "text") for name in names])
+    stop = desk.stops.arm("mailpoller.fetched", times=4, match=":77")
+    desk.thaw("mailpoller-1")
+    for time in range(1, 5):
+        desk.wait(lambda: stop.hits == time, 30, f"death {time}")
+        desk.wait(lambda: not desk.services["mailpoller-1"].alive(), 10, "its end")
+        desk.revive(("mailpoller",))
+    mailbox.wait_cursor(150, 30)
+    assert mailbox.skips() == [(77, "too_often")]
+    events = mailbox.events()
+    assert {event.value["subject"] for event in events} == set(names) - {"mail 77"}
+    assert len({event.id for event in events}) == 149
+    mailbox.tell("a mail among 150 that kills its poller", *names, told=["mail 77"])
+    mailbox.remove()
+
+
+test_a_deadly_mail_among_many.deadline_s = 150
+
+
+def test_many_at_once_in_order(desk):
+    """Mails, mails that nobody is to answer, and large ones, that came while nobody looked: each once, in the mailbox's
+    order."""
+    pollers(desk)
+    mailbox = Mailbox(desk)
+    mailbox.wait_cursor(0)
+    desk.freeze("mailpoller-1")
+    mails = []
+    for number in range(1, 131):
+        if number % 25 == 0:
+            mails.append(b"Subject: nobody\r\n\r\nno sender at all\r\n")
+        else:
+            mails.append(mail(f"mail {number}", "text " * (60000 if number % 40 == 0 else 10)))
+    mailbox.deliver(*mails)
+    desk.thaw("mailpoller-1")
+    mailbox.wait_cursor(130, 60)
+    uids = [event.value["uid"] for event in sorted(mailbox.events(), key=lambda event: event.value["uid"])]
+    assert uids == [number for number in range(1, 131) if number % 25 != 0]
+    assert mailbox.skips() == [(number, "no_sender") for number in range(25, 131, 25)]
+    mailbox.remove()
+
+
+def test_only_some_keep_their_connection(desk):
+    pollers(desk, idle_max=2, poll_every_ms=1000)
+    mailboxes = [Mailbox(desk) for _ in range(5)]
+    for mailbox in mailboxes:
+        mailbox.wait_cursor(0)
+    for look in range(1, 4):
+        for mailbox in mailboxes:
+            mailbox.deliver(mail(f"mail {look}", "text"))
+        for mailbox in mailboxes:
+            mailbox.wait_cursor(look)
+        assert [mailbox.row().failures for mailbox in mailboxes] == [0] * 5
+    desk.wait(lambda: desk.services["mailpoller-1"].metrics()["frontdesk_mailboxes_connected"] == 2, 20,
+              "two that keep their connection")
+    for mailbox in mailboxes:
+        assert [event.value["subject"] for event in mailbox.events()] == [f"mail {look}" for look in range(1, 4)]
+        mailbox.remove()

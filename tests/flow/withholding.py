@@ -1,0 +1,103 @@
+"""A way to Dovecot on which it withholds what it is told to: it lists mails and does not tell of them, as a server with
+a broken index does. Dovecot itself cannot be brought to that.
+"""
+
+import asyncio
+import re
+import ssl
+import threading
+
+LITERAL = re.compile(rb"\{(\d+)\}\r\n$")
+TOLD = re.compile(rb"\* \d+ FETCH \(.*?\bUID (\d+)", re.DOTALL)
+LINE_MAX = 1 << 20
+
+__all__ = ["Withholder", "looks", "mails", "several"]
+
+
+def looks(command):
+    """True for the command that asks for sizes and dates."""
+    return "RFC822.SIZE" in command
+
+
+def mails(command):
+    """True for the one that asks for mails."""
+    return "BODY.PEEK[" in command
+
+
+def several(command):
+    """True if a command asks for more than one mail."""
+    return any(between in command.split()[2] for between in ":,")
+
+
+class Withholder:
+    """On `port`, with Dovecot's own certificate. What it tells of a mail in answer to a command is left out if
+    hide(command, uid) says so; `hidden` are those (command, uid) in order, `asked` all commands, without their tags."""
+
+    def __init__(self, dovecot, hide):
+        self.dovecot, self.hide = dovecot, hide
+        self.hidden, self.asked = [], []
+        self.near = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls = dovecot.folder / "tls"
+        self.near.load_cert_chain(tls / "server.crt", tls / "server.key")
+        self.far = ssl.create_default_context(cafile=dovecot.ca_file)
+        self.loop = asyncio.new_event_loop()
+        self.server = self.loop.run_until_complete(
+            asyncio.start_server(self.carry, "127.0.0.1", 0, ssl=self.near, limit=LINE_MAX))
+        self.port = self.server.sockets[0].getsockname()[1]
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+
+    async def carry(self, reader, writer):
+        """A connection, until one of both ends it."""
+        command = [""]  # the last one; a client that waits for its answer asks nothing else
+        far_reader, far_writer = await asyncio.open_connection(
+            "127.0.0.1", self.dovecot.tls_port, ssl=self.far, server_hostname="localhost", limit=LINE_MAX)
+        ways = [asyncio.ensure_future(self.ask(reader, far_writer, command)),
+                asyncio.ensure_future(self.answer(far_reader, writer, command))]
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+        for end in (writer, far_writer):
+            end.close()
+
+    async def ask(self, reader, writer, command):
+        while line := await reader.readline():
+            command[0] = line.decode("utf-8", "replace").strip().partition(" ")[2]
+            self.asked.append(command[0])
+            writer.write(line)
+            await writer.drain()
+
+    async def answer(self, reader, writer, command):
+        while response := await self.response(reader):
+            told = TOLD.match(response)
+            if told and self.hide(command[0], int(told[1])):
+                self.hidden.append((command[0], int(told[1])))
+                continue
+            writer.write(response)
+            await writer.drain()
+
+    @staticmethod
+    async def response(reader):
+        """A whole one, with its literals."""
+        whole = b""
+        while line := await reader.readline():
+            whole += line
+            literal = LITERAL.search(line)
+            if literal is None:
+                break
+            whole += await reader.readexactly(int(literal[1]))
+        return whole
+
+    async def end(self):
+        self.server.close()
+        ways = asyncio.all_tasks() - {asyncio.current_task()}
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+
+    def stop(self):
+        asyncio.run_coroutine_threadsafe(self.end(), self.loop).result(20)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(20)
+        self.loop.close()
