@@ -96,7 +96,7 @@ const char turn_commit_sql[] =
     " WHERE j.kind = 'epoch' AND s.tenant_id = j.tenant_id AND s.id = j.session_id),"
     " rest AS (UPDATE turns t SET worker = NULL, reserved_day = NULL FROM seen j"
     " WHERE j.kind = 'epoch' AND t.tenant_id = j.tenant_id AND t.id = j.turn_id),"
-    " used AS (SELECT j.tenant_id, coalesce(j.reserved_day,"
+    " used AS (SELECT j.tenant_id, j.turn_id, j.kind, coalesce(j.reserved_day,"
     " (now() AT TIME ZONE z.timezone)::date) AS day, k.tokens, k.cost,"
     " CASE WHEN j.kind = 'ok' THEN j.segments ELSE 0 END AS segments"
     " FROM seen j JOIN tenants z ON z.id = j.tenant_id CROSS JOIN LATERAL (SELECT"
@@ -105,6 +105,11 @@ const char turn_commit_sql[] =
     " WHERE c.tenant_id = j.tenant_id AND c.turn_id = j.turn_id"
     " AND c.xmin = pg_current_xact_id_if_assigned()::xid) AS k" /* stored in this transaction */
     " WHERE j.kind = 'ok' OR k.calls > 0),"
+    /* Of a turn that goes on, what is counted is not reserved any more. */
+    " spent AS (UPDATE turns t SET reserved_tokens = greatest(0, t.reserved_tokens - x.tokens),"
+    " reserved_cost = greatest(0, t.reserved_cost - x.cost) FROM used x"
+    " WHERE x.kind IN ('newer', 'moved') AND t.tenant_id = x.tenant_id AND t.id = x.turn_id"
+    " AND t.reserved_day IS NOT NULL),"
     " counted AS (INSERT INTO usage AS u (tenant_id, period, since, tokens, cost, segments)"
     " SELECT x.tenant_id, p.period, date_trunc(p.period, x.day::timestamp)::date,"
     " sum(x.tokens)::bigint, sum(x.cost)::bigint, sum(x.segments)::bigint"

@@ -37,9 +37,10 @@ static const char lock_sql[] =
  * got theirs or not: who was refused found a budget used up, and so does everybody behind. One
  * that must wait for more keeps of its own only what it has used: two that held theirs and waited
  * for each other would wait until their deadlines. What those have used (gone) is as spent as what
- * is counted, for none of them gives it back. All parts judge by now(), the unit's begin.
- * Nobody is waited for: whoever has locked a turn's row ends it or begins it anew, so its
- * reservation here is lost, and no circle of locks can come of it. */
+ * is counted, for none of them gives it back; of its own a turn knows better than its row, which an
+ * engine before wrote. All parts judge by now(), the unit's begin.
+ * Nobody is waited for, and so no circle of locks can come of it: whoever has locked a turn's row
+ * ends it, begins it anew or notes something about it, and its reservation is asked for again. */
 static const char reserve_sql[] =
     "WITH input AS (SELECT u.n, u.tenant_id, u.turn_id, u.fence, u.tokens, u.cost, u.segments,"
     " nullif(u.day_tokens, -1) AS day_tokens, nullif(u.day_cost, -1) AS day_cost,"
@@ -76,10 +77,10 @@ static const char reserve_sql[] =
     " changes AS (SELECT s.*, coalesce(o1 * own_day, 0) AS od1, coalesce(o2 * own_day, 0) AS od2,"
     " coalesce(o3 * own_day, 0) AS od3, coalesce(o1 * own_month, 0) AS om1,"
     " coalesce(o2 * own_month, 0) AS om2, coalesce(o3 * own_month, 0) AS om3,"
-    " coalesce(used_tokens * own_day * holds, 0) AS ud1,"
-    " coalesce(used_cost * own_day * holds, 0) AS ud2,"
-    " coalesce(used_tokens * own_month * holds, 0) AS um1,"
-    " coalesce(used_cost * own_month * holds, 0) AS um2 FROM seen s),"
+    " coalesce((used_tokens - o1 * (1 - holds)) * own_day, 0) AS ud1,"
+    " coalesce((used_cost - o2 * (1 - holds)) * own_day, 0) AS ud2,"
+    " coalesce((used_tokens - o1 * (1 - holds)) * own_month, 0) AS um1,"
+    " coalesce((used_cost - o2 * (1 - holds)) * own_month, 0) AS um2 FROM seen s),"
     " summed AS (SELECT s.*,"
     " coalesce(sum(tokens - od1) FILTER (WHERE NOT kept) OVER before, 0) - od1 + day_1 AS bd1,"
     " coalesce(sum(cost - od2) FILTER (WHERE NOT kept) OVER before, 0) - od2 + day_2 AS bd2,"
@@ -114,8 +115,9 @@ static const char reserve_sql[] =
     " given_back AS (UPDATE turns t SET reserved_tokens = l.used_tokens,"
     " reserved_cost = l.used_cost, reserved_segments = 0 FROM locked l"
     " WHERE l.kind = 'full' AND t.tenant_id = l.tenant_id AND t.id = l.turn_id)"
-    " SELECT i.n, CASE WHEN j.kind <> 'reserved' OR j.kept OR EXISTS (SELECT FROM locked l"
-    " WHERE l.n = j.n) THEN j.kind ELSE 'lost' END, j.day_per_cent, j.month_per_cent, j.day::text,"
+    " SELECT i.n, CASE WHEN j.n IS NULL THEN 'lost' WHEN j.kind <> 'reserved' OR j.kept OR EXISTS "
+    "(SELECT FROM locked l"
+    " WHERE l.n = j.n) THEN j.kind ELSE 'again' END, j.day_per_cent, j.month_per_cent, j.day::text,"
     " j.month::text FROM input i LEFT JOIN judged j ON j.n = i.n ORDER BY i.n";
 
 enum { RESERVE_STATEMENT = 1 };
@@ -148,7 +150,7 @@ void usage_add_reserve(struct pg_unit *unit, struct arena *arena, const char *wo
 
 bool usage_read_reserved(const struct pg_answer *answer, int row, struct usage_reserved *out)
 {
-    static const char *const kinds[] = {"reserved", "full", "spent", "lost", NULL};
+    static const char *const kinds[] = {"reserved", "full", "spent", "lost", "again", NULL};
     const struct pg_result *r = answer->results;
     const int s = RESERVE_STATEMENT;
     if (row >= pg_rows(r, s))

@@ -41,8 +41,8 @@ enum usage_kind {
     USAGE_RESERVED, /* the turn may go on */
     USAGE_FULL,     /* what is left is reserved by other turns: come again */
     USAGE_SPENT,    /* a budget is spent, with what waiting turns have used */
-    USAGE_LOST,     /* the turn is not running under that worker and fence any more, or is being
-                       ended or started at this moment */
+    USAGE_LOST,     /* the turn is not running under that worker and fence any more */
+    USAGE_AGAIN,    /* somebody is at the turn's row at this moment: come again */
 };
 
 struct usage_reserved {

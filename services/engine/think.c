@@ -456,7 +456,7 @@ static int64_t reserve_again_ms(const struct session *session)
 
 void think_reserved(struct session *session, const struct usage_reserved *reserved)
 {
-    if (reserved == NULL)
+    if (reserved == NULL || reserved->kind == USAGE_AGAIN)
         wait_for_model(session, reserve_again_ms(session));
     else if (reserved->kind == USAGE_RESERVED) {
         session->reserved = true;
