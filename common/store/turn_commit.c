@@ -15,7 +15,7 @@
 /* The call has another socket that the turn's engine did not know of, and not all was heard. */
 #define HAS_MOVED                                                                                  \
     "t.sockets > i.sockets AND s.step = 0 AND s.ended_at IS NULL"                                  \
-    " AND (t.heard_fence < i.fence"                                                                \
+    " AND rtrim(coalesce(t.heard, '')) <> rtrim(i.body) AND (t.heard_fence < i.fence"              \
     " OR coalesce(t.heard_reason, '') NOT IN ('last', 'interrupt', 'stop', 'fallback'))"
 
 /* What the turn used is counted where it was reserved, else in the current day and month, exactly

@@ -35,9 +35,11 @@ static const char lock_sessions_sql[] =
     "SELECT 1 FROM channel_sessions s WHERE (s.tenant_id, s.id) IN"
     " (SELECT * FROM unnest($1::uuid[], $2::uuid[])) ORDER BY s.tenant_id, s.id FOR NO KEY UPDATE";
 
-/* Of one fence the later word counts: the last frame was written, then it was cut off. */
+/* Of one fence the later word counts: the last frame was written, then it was cut off. The end of
+ * the socket comes after a caller who cut in, and takes nothing from that. */
 #define RANK(reason)                                                                               \
-    "CASE " reason " WHEN 'open' THEN 0 WHEN 'stall' THEN 1 WHEN 'last' THEN 2 ELSE 3 END"
+    "CASE " reason " WHEN 'open' THEN 0 WHEN 'stall' THEN 1 WHEN 'last' THEN 2"                    \
+    " WHEN 'interrupt' THEN 4 WHEN 'stop' THEN 4 ELSE 3 END"
 
 #define RANK_KNOWN RANK("t.heard_reason")
 #define RANK_TOLD  RANK("$8::text")
@@ -52,7 +54,8 @@ static const char lock_sessions_sql[] =
  * `open` takes nothing away, and what it tells of later comes behind. */
 #define IS_NEW "$8::text = 'open' AND $7::text = '' AND coalesce(t.heard, '') <> ''"
 #define TOLD                                                                                       \
-    "CASE WHEN t.heard_before IS NOT NULL THEN rtrim(t.heard_before || ' ' || $7::text)"           \
+    "CASE WHEN t.heard_before IS NOT NULL AND NOT $9::boolean"                                     \
+    " THEN rtrim(t.heard_before || ' ' || $7::text)"                                               \
     " ELSE $7::text END"
 
 /* A stall is told by the time, while what was written goes on to sound: it takes nothing from the
@@ -146,11 +149,12 @@ static const char word_sql[] =
     " id, 'ai', 'stream', epoch, 'delivered', clock_timestamp(), clock_timestamp() FROM turn"      \
     " WHERE words <> ''),"
 
-/* Somebody took over while it was spoken: its engine is refused, and what was heard was said. */
+/* Somebody took over while it was spoken: its engine is refused, and what was heard was said. One
+ * that goes on under a newer epoch already (a hand-back, two contacts that were joined) does so. */
 static const char stop_sql[] =
     "WITH call AS MATERIALIZED (SELECT s.* FROM channel_sessions s WHERE s.tenant_id = $1::uuid"
-    " AND s.id = $2::uuid AND s.turn_id = $3::uuid)," TURN_SQL(" AND t.heard_reason = 'stop'")
-        REPLY_SQL
+    " AND s.id = $2::uuid AND s.turn_id = $3::uuid)," TURN_SQL(
+        " AND t.heard_reason = 'stop' AND t.epoch <= $4::bigint") REPLY_SQL
     " over AS (UPDATE channel_sessions s SET fence = s.fence + 1, turn_id = NULL,"
     " delivery_seq = s.delivery_seq + (x.words <> '')::integer FROM turn x"
     " WHERE s.tenant_id = x.tenant_id AND s.id = x.session_id)"
@@ -380,12 +384,14 @@ void voice_add_word(struct pg_unit *unit, struct arena *arena, const char *worke
     pg_param(statement, number_of(arena, word->seq));
     pg_param(statement, word->text);
     pg_param(statement, word->reason);
+    pg_param(statement, word->is_whole ? "t" : "f");
     if (strcmp(word->reason, "stop") != 0)
         return;
     statement = pg_add(unit, stop_sql);
     pg_param(statement, word->tenant);
     pg_param(statement, text_of(arena, &word->session));
     pg_param(statement, text_of(arena, &word->turn));
+    pg_param(statement, number_of(arena, word->epoch));
 }
 
 void voice_read_told(const struct pg_answer *answer, int first, struct voice_told *out)

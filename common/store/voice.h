@@ -33,8 +33,9 @@ void voice_add_locks(struct pg_unit *unit, struct arena *arena, const struct voi
 struct voice_word {
     const char *tenant;
     struct uuid session, turn;
-    int64_t fence, seq;
-    const char *text;   /* what was heard of it */
+    int64_t fence, epoch, seq;
+    const char *text;   /* what was heard of it, */
+    bool is_whole;      /* also by way of ingresses before this one */
     const char *reason; /* of the contract: "last", "interrupt", ... */
 };
 

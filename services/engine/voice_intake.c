@@ -169,7 +169,8 @@ static void fill_answers(struct intake *intake, struct pg_unit *unit)
         voice_step_add_answers(unit, intake->claim_arena, slice->steps, slice->step_count);
 }
 
-static void fill_word(struct intake *intake, struct pg_unit *unit, const char *worker)
+static void fill_word(struct intake *intake, struct pg_unit *unit, const char *worker,
+                      bool is_whole)
 {
     const struct inbox_event *event = &intake->events[intake->first];
     const struct voice_record *item = record_of(intake, event);
@@ -177,8 +178,10 @@ static void fill_word(struct intake *intake, struct pg_unit *unit, const char *w
                                     .session = event->session,
                                     .turn = item->spoken.turn,
                                     .fence = item->spoken.fence,
+                                    .epoch = item->spoken.epoch,
                                     .seq = item->spoken.seq,
                                     .text = item->spoken.text,
+                                    .is_whole = is_whole,
                                     .reason = item->reason};
     voice_add_word(unit, intake->claim_arena, worker, &word);
 }
@@ -207,7 +210,7 @@ static void fill_resume(struct intake *intake, struct pg_unit *unit, const char 
     const bool is_told = !uuid_is_nil(&item->spoken.turn);
     if (is_told ||
         voice_reckon(intake->engine->sessions, &event->session, intake->claim_arena, &item->spoken))
-        fill_word(intake, unit, worker);
+        fill_word(intake, unit, worker, !is_told);
     fill_return(intake, unit);
     voice_add_resume(unit, intake->claim_arena,
                      &(struct voice_resume){.tenant = event->tenant,
@@ -277,7 +280,7 @@ static void fill(struct intake *intake, struct pg_unit *unit)
     if (kind == ITEM_ANSWERED)
         call_answer_add(unit, arena, &record_of(intake, event)->answered);
     else if (kind >= ITEM_HEARD)
-        fill_word(intake, unit, worker);
+        fill_word(intake, unit, worker, false);
     if (kind == ITEM_ENDED)
         fill_end(unit, arena, event);
     if (kind >= ITEM_HEARD)

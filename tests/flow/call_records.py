@@ -37,6 +37,7 @@ class Call:
         self.frames = []      # all that came, taken or not
         self.dropped = []
         self.epoch, self.fence, self.turn, self.turn_number = 0, 0, None, 0
+        self.turn_epoch = 0
         self.said = ""        # of the turn, over all its fences
         self.seq = -1
         self.cut = self.over = False
@@ -103,7 +104,7 @@ class Call:
     def comes_back(self):
         """Another relay socket of the call, at the same ingress."""
         self.relay, self.number = "VX" + secrets.token_hex(16), 0
-        told = {"heard_turn": self.turn, "heard_fence": self.fence, "heard_epoch": self.epoch,
+        told = {"heard_turn": self.turn, "heard_fence": self.fence, "heard_epoch": self.turn_epoch,
                 "heard_seq": self.seq, "heard": self.said} if self.turn else {}
         self.over = False
         self.setup(resumed=True, **told)
@@ -113,7 +114,7 @@ class Call:
         fence = self.fence if fence is None else fence
         seq = self.seq if seq is None else seq
         self.tell("heard", f"{self.sid}:{self.turn}:{fence}:{reason}:{seq}", turn=self.turn,
-                  fence=fence, epoch=self.epoch, seq=seq, reason=reason, spoken_ms=1000, text=text)
+                  fence=fence, epoch=self.turn_epoch, seq=seq, reason=reason, spoken_ms=1000, text=text)
 
     def interrupt(self, text):
         self.cut = True
@@ -138,6 +139,8 @@ class Call:
             if self.turn:
                 self.heard("stop")
             return
+        if frame["epoch"] > self.epoch and self.turn and not self.over and not self.cut:
+            self.heard("stop")
         self.epoch = frame["epoch"]
         if frame["fence"] < self.fence or frame["turn_number"] < self.turn_number:
             self.dropped.append(frame)
@@ -145,7 +148,7 @@ class Call:
         if frame["fence"] > self.fence:
             again = (frame["turn"], frame["turn_number"]) == (self.turn, self.turn_number)
             assert not again or frame["kind"] == "open", f"a heard turn goes on without asking: {frame}"
-            self.fence, self.seq = frame["fence"], -1
+            self.fence, self.turn_epoch, self.seq = frame["fence"], frame["epoch"], -1
             if not again:
                 self.turn, self.turn_number = frame["turn"], frame["turn_number"]
                 self.said, self.cut, self.over, self.handoff = "", False, False, None
