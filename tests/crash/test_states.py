@@ -76,9 +76,9 @@ def plain(turn):
 def with_newer(turn):
     """A text while the model works, which it would do for long: the turn goes back to wait for the
     burst."""
-    working = turn.desk.stops.arm("engine.thinking", times=0, match=turn.session)
     turn.say({"type": "delay", "ms": 8000})
-    turn.desk.wait(lambda: working.passed, 15, "the model")
+    turn.desk.wait(lambda: [entry for entry in turn.desk.ledger("model")
+                            if turn.nonces[-1] in entry["params"].get("last_user", "")], 15, "the model")
     turn.say()
 
 
