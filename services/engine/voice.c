@@ -199,6 +199,7 @@ void voice_asked(struct session *session)
 /* The turn's last frame: its words are over, or the relay session is, too. */
 static void send_end(struct voice *voice, const char *handoff)
 {
+    voice->hands_off = handoff != NULL;
     if (handoff != NULL)
         voice_send_frame(voice, (struct voice_frame){.kind = VOICE_FRAME_END, .handoff = handoff});
     else if (voice->said.length > 0)
@@ -426,7 +427,7 @@ void voice_stop(struct session *session)
     free(voice->skip);
     voice->skip = NULL;
     voice->seq = voice->in_flight = 0;
-    voice->asks = voice->is_asking = voice->is_cut = voice->is_over = false;
+    voice->asks = voice->is_asking = voice->is_cut = voice->is_over = voice->hands_off = false;
     voice->is_moved = voice->is_lost = voice->is_withheld = voice->gap = voice->broke_off = false;
     voice->bridged = 0;
     voice->handoff = NULL;
@@ -532,7 +533,8 @@ bool voice_reckon(struct sessions *sessions, const struct uuid *session, struct 
                   struct voice_spoken *out)
 {
     struct voice *voice = voice_of(sessions, session);
-    if (voice == NULL || voice->is_cut || is_told(voice) || voice->said.length == 0)
+    if (voice == NULL || voice->is_cut || voice->said.length == 0 ||
+        (voice->hands_off && is_told(voice)))
         return false;
     const struct turn_started *turn = &voice->session->turn;
     *out = (struct voice_spoken){

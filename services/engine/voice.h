@@ -96,7 +96,7 @@ bool voice_is_stopped(struct sessions *sessions, const struct uuid *session, int
 
 /* What has sounded of the turn that is being spoken here, judged by the time, for an ingress that
  * is gone: *out as it would have told it at the end of its socket, texts in the arena. False when
- * nothing of a turn has left as frames, or the ingress has had the last word of it. */
+ * nothing of a turn has left as frames, or all of one that ends the relay session. */
 bool voice_reckon(struct sessions *sessions, const struct uuid *session, struct arena *arena,
                   struct voice_spoken *out);
 

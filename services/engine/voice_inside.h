@@ -27,6 +27,7 @@ struct voice {
     const char *handoff; /* of that answer, in the turn's arena; NULL: none */
     bool asks;           /* an engine before may have spoken: what was heard is asked first */
     bool is_asking, is_cut, is_over;
+    bool hands_off;       /* its end is a hand-off, which nobody may begin again */
     int64_t sockets;      /* that came since the start, and need no other one */
     bool is_moved;        /* the fence is of no use any more: another socket, or a frame was lost */
     bool is_lost;         /* a frame of this fence is: whatever follows it is not spoken */

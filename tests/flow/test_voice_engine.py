@@ -363,6 +363,26 @@ def test_another_socket_while_the_commit_is_on_its_way(desk):
     call.close()
 
 
+def test_another_ingress_while_the_commit_waits(desk):
+    """All was written, and told so, when its ingress died while most was still to sound; the commit comes behind the new
+    socket. What has sounded is judged by the time, and the rest is said. Guard: voice_reckon."""
+    engines(desk, **CALLS)
+    call = Call(desk)
+    with refused(desk, "turns", "TG_OP = 'UPDATE' AND NEW.state = 'finished'", "40001"):
+        prompt(call, lambda nonce: says(desk, nonce))
+        assert call.wait_over() == ANSWER
+        desk.wait(lambda: call.turns()[0]["heard_reason"] == "last", 10, lambda: f"the last word: {call.rows()}")
+        call.turn, call.turn_number, call.fence, call.seq, call.said, call.over = None, 0, 0, -1, "", False
+        call.comes_back()
+        desk.wait(lambda: call.turns()[0]["heard_reason"] == "close", 10, lambda: f"the estimate: {call.rows()}")
+    said = call.wait_over()
+    assert said and ANSWER.endswith(said), call.frames
+    (body, heard, outcome, state, _), = call.wait_settled(1)
+    assert (body, heard, outcome, state) == (ANSWER, ANSWER, "reply", "delivered")
+    desk.faults("model")
+    call.close()
+
+
 def test_lost_frame_is_noticed(desk):
     """The ingress has less than what left long ago: a new fence asks, and goes on from there."""
     engines(desk, **CALLS)
