@@ -202,7 +202,8 @@ void smtp_curl_send(struct mail_smtp_transfer *job, struct smtp_kept *kept)
         abort();
     begin(job);
     bool reused = send_once(job, kept->curl, false, &code);
-    if (code != CURLE_OK && reused && job->given == 0 && !smtp_given_up(job)) {
+    if (code != CURLE_OK && reused && job->given == 0 && job->error == NULL &&
+        !smtp_given_up(job)) {
         begin(job);
         send_once(job, kept->curl, true, &code);
     }

@@ -157,8 +157,16 @@ static void read_extension(struct smtp_dialogue *d, const char *line, size_t len
     d->size_limit = limit;
 }
 
+/* What the server says behind its word on the mail, as that it closes, takes nothing from that. */
+static bool is_behind_the_dot(const struct smtp_dialogue *d)
+{
+    return d->pending_count == 0 && d->last == SMTP_DOT && d->replies[SMTP_DOT].code != 0;
+}
+
 static void reply_ended(struct smtp_dialogue *d)
 {
+    if (is_behind_the_dot(d))
+        return;
     enum smtp_stage stage = take_expected(d);
     int class = d->reply.code / 100;
     if (stage == SMTP_AUTH)

@@ -63,6 +63,20 @@ static void test_stages(void)
     CU_ASSERT_FALSE(d.broken);
 }
 
+/* A server that closes right behind its yes, in the same packet or a moment later. */
+static void test_closes_behind_the_dot(void)
+{
+    open_session();
+    sent("MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n");
+    received("250 ok\r\n250 ok\r\n354 go\r\n250 2.0.0 queued\r\n421 4.4.2 closing\r\n");
+    CU_ASSERT_EQUAL(d.replies[SMTP_DOT].code, 250);
+    CU_ASSERT_STRING_EQUAL(d.replies[SMTP_DOT].text, "queued");
+    open_session();
+    sent("MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n");
+    received("250 ok\r\n250 ok\r\n354 go\r\n421 4.3.2 closing\r\n"); /* instead of it */
+    CU_ASSERT_EQUAL(d.replies[SMTP_DOT].code, 421);
+}
+
 static void test_auth(void)
 {
     open_session();
@@ -404,6 +418,7 @@ int main(void)
 {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("smtp dialogue", NULL, NULL);
+    CU_add_test(suite, "closes behind the dot", test_closes_behind_the_dot);
     CU_add_test(suite, "stages", test_stages);
     CU_add_test(suite, "auth", test_auth);
     CU_add_test(suite, "starttls", test_starttls);
