@@ -45,6 +45,9 @@ bool imap_cursor_window(const struct imap_cursor *cursor, uint32_t *first, uint3
         return false;
     *first = cursor->last_uid + 1;
     *last = UINT32_MAX - *first < IMAP_WINDOW - 1 ? UINT32_MAX : *first + (IMAP_WINDOW - 1);
+    /* What came behind the rescan counts whatever its date, by which a rescan is searched. */
+    if (cursor->since_ms > 0 && *first <= cursor->rescan_to && *last > cursor->rescan_to)
+        *last = (uint32_t)cursor->rescan_to;
     return true;
 }
 

@@ -107,6 +107,23 @@ static void test_validity_changes(void)
     CU_ASSERT_TRUE(imap_cursor_wants(&cursor, 51, NOW, 1));
 }
 
+/* What came behind a rescan's end is asked for without its date: it may have been moved there. */
+static void test_rescan_ends_its_window(void)
+{
+    uint32_t first, last;
+    struct imap_cursor cursor = started(100);
+    struct imap_selected anew = {.validity = 8, .next_uid = 51};
+    imap_cursor_select(&cursor, &anew, 0, NOW);
+    CU_ASSERT_TRUE(imap_cursor_window(&cursor, &first, &last));
+    CU_ASSERT_EQUAL(last, 50);
+    CU_ASSERT_TRUE(imap_cursor_search_since(&cursor) > 0);
+    CU_ASSERT_TRUE(imap_cursor_window_done(&cursor, last, 53));
+    CU_ASSERT_TRUE(imap_cursor_window(&cursor, &first, &last));
+    CU_ASSERT_EQUAL(first, 51);
+    CU_ASSERT_EQUAL(last, 51 + IMAP_WINDOW - 1);
+    CU_ASSERT_EQUAL(imap_cursor_search_since(&cursor), 0);
+}
+
 /* A mail of before we began is not read either, however near it is. */
 static void test_rescan_knows_the_beginning(void)
 {
@@ -151,6 +168,7 @@ int main(void)
     CU_add_test(suite, "sorts and leaves out", test_sorts_and_leaves_out);
     CU_add_test(suite, "goes forward only", test_goes_forward_only);
     CU_add_test(suite, "windows", test_windows);
+    CU_add_test(suite, "a rescan's window", test_rescan_ends_its_window);
     CU_add_test(suite, "validity changes", test_validity_changes);
     CU_add_test(suite, "a rescan knows the beginning", test_rescan_knows_the_beginning);
     CU_add_test(suite, "a rescan ends without mails", test_rescan_ends_without_mails);
