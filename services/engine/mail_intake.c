@@ -178,7 +178,6 @@ static void decode(struct intake *intake)
         mails[i] = to_mail(intake->arena, mail);
         intake_add(intake, seen, &event, i);
     }
-    qsort(intake->events, intake->event_count, sizeof *intake->events, intake_by_identity);
     map_free(&seen);
 }
 
@@ -206,6 +205,9 @@ static void fill(struct intake *intake, struct pg_unit *unit)
 {
     struct arena *arena = intake->claim_arena;
     const struct engine_settings *settings = &intake->engine->shared->settings;
+    /* Locks are taken in one order by all; a batch that is more than a unit is cut as it came. */
+    qsort(&intake->events[intake->first], intake->claim_count, sizeof *intake->events,
+          intake_by_identity);
     struct inbox_mail *mails = arena_alloc(arena, intake->claim_count * sizeof *mails);
     for (size_t i = 0; i < intake->claim_count; i++)
         mails[i] = *mail_of(intake, intake->first + i);

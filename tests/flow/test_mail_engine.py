@@ -139,6 +139,22 @@ def test_a_burst_is_one_turn(desk):
     assert nonces([reply]) == [first.nonce, second.nonce] and reply.in_reply_to == second.message_id
 
 
+def test_mails_that_are_more_than_a_unit_keep_their_order(desk):
+    """Some twenty long ones after an outage: the numbers of the later ones come first as text. Guard: decode and fill in
+    mail_intake.c."""
+    mail_engines(desk)
+    ann = Correspondent(desk)
+    desk.freeze("engine-1")
+    mails = [ann.make("x" * 60000, body="y" * 250000) for _ in range(20)]
+    send(desk, *mails)
+    desk.thaw("engine-1")
+    desk.wait(lambda: all(ann.event(mail) for mail in mails), 30, "the claims")
+    order = [row[0] for row in desk.sql(
+        "SELECT e.provider_id FROM inbox_events e JOIN messages m ON m.tenant_id = e.tenant_id AND m.id = e.message_id"
+        " WHERE e.provider_id = ANY (%s) ORDER BY m.position", [mail.id for mail in mails])]
+    assert order == [mail.id for mail in mails], order
+
+
 # ---- whom the desk does not answer
 
 
