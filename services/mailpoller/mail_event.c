@@ -2,6 +2,7 @@
  * its files are read. */
 #include "mail_event.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -98,9 +99,10 @@ static bool find_delivery(const struct mail *mail, const struct mail_signer *sig
 /* ---- what is in it ---- */
 
 /* The same for one mail in several mailboxes, and after a mailbox was made anew. A copy that is not
- * a person's, as one that came by a list, is no answered mail's twin: it is another content. */
+ * a person's, as one that came by a list, is no answered mail's twin: it is another content. What
+ * has neither Message-ID nor Date is told from the same words of another day by when it came. */
 static const char *content_hash(struct arena *arena, const struct mail *mail, const char *from,
-                                const char *text, bool is_person)
+                                const char *text, bool is_person, int64_t internal_ms)
 {
     uint8_t hash[CRYPTO_SHA256_BYTES];
     struct strbuf all, hex;
@@ -113,6 +115,8 @@ static const char *content_hash(struct arena *arena, const struct mail *mail, co
     strbuf_add_text(&all, text);
     if (!is_person)
         strbuf_add(&all, "\0", 2);
+    if (mail->message_id[0] == '\0' && date == NULL)
+        strbuf_printf(&all, "%c%" PRId64, '\0', internal_ms);
     crypto_sha256(all.data, all.length, hash);
     strbuf_fini(&all);
     strbuf_init(&hex, 64);
@@ -245,8 +249,8 @@ static void make_received(struct arena *arena, const struct mail_source *source,
     set_auth(arena, source, mail, event);
     find_conversation(mail, signer, &event->conversation);
     find_delivery(mail, signer, &event->delivery);
-    event->content_hash =
-        content_hash(arena, mail, event->from, whole->text, out->class == MAIL_CLASS_PERSON);
+    event->content_hash = content_hash(arena, mail, event->from, whole->text,
+                                       out->class == MAIL_CLASS_PERSON, source->internal_ms);
     out->event = event;
     mail_files_list(arena, mail, out);
 }

@@ -19,6 +19,8 @@ static struct secret *key;
 static struct mailbox mailbox;
 static struct mail_outcome outcome;
 
+static int64_t came_ms = NOW - 1000;
+
 static void make_bytes(const char *bytes, size_t length)
 {
     const struct secret *const keys[] = {key};
@@ -28,7 +30,7 @@ static void make_bytes(const char *bytes, size_t length)
                                           .keys = keys,
                                           .key_count = 1,
                                           .uid = 7,
-                                          .internal_ms = NOW - 1000,
+                                          .internal_ms = came_ms,
                                           .now_ms = NOW,
                                           .bytes = bytes,
                                           .length = length},
@@ -106,6 +108,16 @@ static void test_content_hash(void)
     make("From: a@c.example\r\nMessage-ID: <1@b>\r\nDate: x\r\n\r\nhello\r\n");
     CU_ASSERT_STRING_NOT_EQUAL(first.content_hash, received().content_hash);
     mailbox.cursor.validity = 5;
+
+    /* a program that names neither, and the same wish again in another month */
+    make("From: a@b.example\r\n\r\nPlease call me.\r\n");
+    first = received();
+    make("From: a@b.example\r\n\r\nPlease call me.\r\n");
+    CU_ASSERT_STRING_EQUAL(first.content_hash, received().content_hash);
+    came_ms = NOW - 2000;
+    make("From: a@b.example\r\n\r\nPlease call me.\r\n");
+    CU_ASSERT_STRING_NOT_EQUAL(first.content_hash, received().content_hash);
+    came_ms = NOW - 1000;
 }
 
 /* A copy that came by a list, or that a filter called spam, is not answered: it must not be what
