@@ -304,13 +304,15 @@ static void hand_over(struct flight *flight, const struct secret *secret,
                       const struct strbuf *message)
 {
     const struct responder_settings *settings = &flight->responder->shared->settings;
+    const char *message_id = flight->mail->message_id;
     struct mail_smtp_call call = {
         .account = flight->account,
         .secret = secret,
         .from = flight->route.from,
         .to = &flight->route.to,
         .to_count = 1,
-        .envelope_id = flight->id,
+        /* the token in it, by which a report that tells only this is known */
+        .envelope_id = arena_strndup(flight->arena, message_id, strcspn(message_id, "@")),
         .message = message->data,
         .length = message->length,
         .limits = {.connect_ms = settings->mail_connect_ms,
