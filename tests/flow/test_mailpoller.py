@@ -304,34 +304,6 @@ def test_two_pollers_share_mailboxes(desk):
         mailbox.remove()
 
 
-def test_a_frozen_poller_moves_no_cursor(desk):
-    """It wakes when another one has its mailbox: nothing that it writes counts, and it goes on with
-    what it gets anew."""
-    pollers(desk, 1)
-    mailbox = Mailbox(desk)
-    mailbox.wait_cursor(0)
-    desk.freeze("mailpoller-1")
-    pollers_before = mailbox.row().worker
-    desk.add("mailpoller", 2, {"mailpoller": {
-        "mail_ca_file": server(desk).ca_file, "mail_networks": "127.0.0.0/8,::1/128"}})
-    desk.services["mailpoller-2"].wait_ready()
-    mailbox.deliver(mail("one", "text"))
-    mailbox.wait_cursor(1)
-    assert mailbox.row().worker != pollers_before
-    if LONG:
-        desk.settled(60, lambda: mailbox.row().last_uid, 90)
-    desk.thaw("mailpoller-1")
-    desk.services["mailpoller-1"].wait_ready()
-    mailbox.deliver(mail("two", "text"))
-    mailbox.wait_cursor(2)
-    mailbox.tell("poller frozen, another one adopts", "one", "two")
-    assert {event.id.rpartition(":")[2] for event in mailbox.events()} == {"1", "2"}
-    mailbox.remove()
-
-
-test_a_frozen_poller_moves_no_cursor.deadline_s = 180
-
-
 def test_a_refused_login_waits_and_recovers(desk):
     pollers(desk)
     mailbox = Mailbox(desk)

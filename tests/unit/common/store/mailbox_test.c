@@ -1,11 +1,19 @@
-/* Unit tests of what mailboxes' statements ask for, without a server. */
+/* Unit tests of mailboxes' statements: what they ask for, and on a real PostgreSQL, as the
+ * mailpoller's role, what those of a holder change, and of one who holds the mailbox no more. */
 #include "store/mailbox.h"
 
-#include <CUnit/Basic.h>
-#include <stdlib.h>
-#include <string.h>
+#include "unit/common/store/schema.h"
 
-static struct pg_unit kept(struct arena *arena, const char *bytes, size_t length)
+#define TENANT   "00000000-0000-7000-8000-000000000001"
+#define MAILBOX  "00000000-0000-7000-8000-000000000002"
+#define WORKER_A "00000000-0000-7000-8000-00000000000a"
+#define WORKER_B "00000000-0000-7000-8000-00000000000b"
+#define LIFE_A   "00000000-0000-7000-8000-0000000000a1"
+#define LIFE_B   "00000000-0000-7000-8000-0000000000b1"
+
+static struct arena *arena;
+
+static struct pg_unit kept(const char *bytes, size_t length)
 {
     struct pg_unit unit = {0};
     const struct uuid tenant = uuid_new();
@@ -32,9 +40,9 @@ static void test_a_large_attachment_has_time(void)
         {25 * 1024 * 1024, 150000, 300000},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct arena *arena = arena_new();
+        arena = arena_new();
         char *bytes = calloc(1, cases[i].length + 1);
-        struct pg_unit unit = kept(arena, bytes, cases[i].length);
+        struct pg_unit unit = kept(bytes, cases[i].length);
         CU_ASSERT_TRUE(unit.deadline_ms >= cases[i].least_ms);
         CU_ASSERT_TRUE(unit.deadline_ms <= cases[i].most_ms);
         CU_ASSERT_EQUAL_FATAL(unit.count, 2);
@@ -45,11 +53,172 @@ static void test_a_large_attachment_has_time(void)
     }
 }
 
+/* ---- holds ---- */
+
+/* Worker B has it with fence 7 and is at mail 6; it was read up to 5. */
+static const char seed_sql[] = SCHEMA_EMPTY
+    "INSERT INTO tenants (id, name, display_name, timezone) VALUES ('" TENANT "', 'dental',"
+    " 'Dental', 'Europe/Berlin');"
+    "INSERT INTO mailboxes (tenant_id, id, address, host, port, user_name, secret_from,"
+    " secret_name, uid_validity, last_uid, worker, fence, trying_uid, tried_by) VALUES ('" TENANT
+    "', '" MAILBOX "', 'desk@clinic.example', 'localhost', 993, 'desk', 'env', 'X', 3, 5,"
+    " '" WORKER_B "', 7, 6, ARRAY['" LIFE_B "'::uuid])";
+
+static int open_mailbox_server(void)
+{
+    const bool good =
+        open_server() == 0 && test_server_sql(&rig_server, "ALTER ROLE frontdesk_mailpoller LOGIN");
+    return good ? 0 : 1;
+}
+
+static void begin_test(void)
+{
+    char url[256];
+    CU_ASSERT_TRUE_FATAL(test_server_sql(&rig_server, seed_sql));
+    arena = arena_new();
+    rig_open();
+    snprintf(url, sizeof url, "%s user=frontdesk_mailpoller", rig_server.url);
+    rig_pool(url, 1, 0);
+    CU_ASSERT_TRUE_FATAL(rig_until(rig_is_up));
+}
+
+static void end_test(void)
+{
+    rig_close();
+    arena_free(&arena);
+}
+
+/* The row, and how many mails were passed by, as one word. */
+static struct outcome everything(void)
+{
+    struct outcome out;
+    rig_sql(&out,
+            "SELECT md5(m::text || (SELECT count(*) FROM mailbox_skips)::text) FROM mailboxes m",
+            NULL, NULL);
+    rig_run();
+    CU_ASSERT_FALSE(out.failed);
+    return out;
+}
+
+static void add_cursor(struct pg_unit *unit, const struct mailbox_hold *hold)
+{
+    mailbox_add_cursor(unit, arena, hold, &(struct imap_cursor){.validity = 3, .last_uid = 6});
+}
+
+/* Of UIDs that were void before the other one came. */
+static void add_older_cursor(struct pg_unit *unit, const struct mailbox_hold *hold)
+{
+    mailbox_add_cursor(unit, arena, hold, &(struct imap_cursor){.validity = 2, .last_uid = 90});
+}
+
+static void add_begin(struct pg_unit *unit, const struct mailbox_hold *hold)
+{
+    mailbox_add_begin(unit, arena, hold, 8);
+}
+
+static void add_alert(struct pg_unit *unit, const struct mailbox_hold *hold)
+{
+    mailbox_add_alert(unit, arena, hold, "full");
+}
+
+static void add_end(struct pg_unit *unit, const struct mailbox_hold *hold)
+{
+    mailbox_add_end(unit, arena, hold, &(struct mailbox_end){.next_in_ms = 1000});
+}
+
+static void add_failure(struct pg_unit *unit, const struct mailbox_hold *hold)
+{
+    mailbox_add_end(
+        unit, arena, hold,
+        &(struct mailbox_end){.error = "imap.login: no", .mail_at_fault = true, .pause = true});
+}
+
+static void add_skips(struct pg_unit *unit, const struct mailbox_hold *hold)
+{
+    mailbox_add_skips(unit, arena, hold, &(struct imap_cursor){.validity = 3},
+                      &(struct mailbox_skip){.uid = 6, .reason = "unreadable"}, 1);
+}
+
+static const struct {
+    const char *name;
+    void (*add)(struct pg_unit *unit, const struct mailbox_hold *hold);
+} writes[] = {
+    {"cursor", add_cursor}, {"cursor of void UIDs", add_older_cursor},
+    {"begin", add_begin},   {"alert", add_alert},
+    {"end", add_end},       {"end after a failure", add_failure},
+    {"skips", add_skips},
+};
+
+/* True if the statement changed something. */
+static bool changes(size_t write, const char *worker, int64_t fence, const char *life)
+{
+    struct mailbox_hold hold = {.worker = worker, .fence = fence, .life = life};
+    CU_ASSERT_TRUE(uuid_parse(TENANT, &hold.tenant) && uuid_parse(MAILBOX, &hold.id));
+    struct pg_unit unit = {0};
+    struct outcome out;
+    const struct outcome before = everything();
+    writes[write].add(&unit, &hold);
+    rig_submit(&unit, &out);
+    rig_run();
+    if (out.failed)
+        printf("    %s: %s: %s\n", writes[write].name, out.err.code, out.err.message);
+    CU_ASSERT_FALSE(out.failed);
+    const bool changed = strcmp(before.text, everything().text) != 0;
+    CU_ASSERT_EQUAL(changed, out.affected > 0);
+    return changed;
+}
+
+/* Worker A had it before, with fence 6. Guard: HELD. */
+static void test_only_the_holder_writes(void)
+{
+    static const struct {
+        const char *worker, *life;
+        int64_t fence;
+        bool holds;
+    } writers[] = {
+        {WORKER_A, LIFE_A, 6, false}, /* it was frozen, and another one adopted */
+        {WORKER_A, LIFE_A, 7, false},
+        {WORKER_B, LIFE_B, 6, false}, /* it adopted what it had lost */
+        {WORKER_B, LIFE_B, 8, false},
+        {WORKER_B, LIFE_B, 7, true},
+    };
+    for (size_t w = 0; w < sizeof writers / sizeof *writers; w++)
+        for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
+            begin_test();
+            const bool changed = changes(i, writers[w].worker, writers[w].fence, writers[w].life);
+            if (changed != writers[w].holds)
+                printf("    %s by writer %zu\n", writes[i].name, w);
+            CU_ASSERT_EQUAL(changed, writers[w].holds);
+            end_test();
+        }
+}
+
+/* Within one UIDVALIDITY, also by who holds it. */
+static void test_a_cursor_never_moves_back(void)
+{
+    begin_test();
+    struct mailbox_hold hold = {.worker = WORKER_B, .fence = 7, .life = LIFE_B};
+    CU_ASSERT_TRUE(uuid_parse(TENANT, &hold.tenant) && uuid_parse(MAILBOX, &hold.id));
+    for (uint32_t uid = 4; uid <= 6; uid++) {
+        struct pg_unit unit = {0};
+        struct outcome out;
+        mailbox_add_cursor(&unit, arena, &hold,
+                           &(struct imap_cursor){.validity = 3, .last_uid = uid});
+        rig_submit(&unit, &out);
+        rig_run();
+        CU_ASSERT_FALSE(out.failed);
+        CU_ASSERT_EQUAL(out.affected, uid >= 5);
+    }
+    end_test();
+}
+
 int main(void)
 {
     CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("store/mailbox", NULL, NULL);
+    CU_pSuite suite = CU_add_suite("store/mailbox", open_mailbox_server, rig_end_server);
     CU_add_test(suite, "a large attachment has time", test_a_large_attachment_has_time);
+    CU_add_test(suite, "only the holder writes", test_only_the_holder_writes);
+    CU_add_test(suite, "a cursor never moves back", test_a_cursor_never_moves_back);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
