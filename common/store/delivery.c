@@ -118,6 +118,17 @@ static const char next_sql[] =
     "i.attempt < 1 OR (i.attempt > d.attempts AND (i.sid IS NULL OR d.state = 'sending'"           \
     " OR i.attempt > d.attempts + " LOST_ATTEMPTS_MAX "))"
 
+/* Which copy of mail `g` a server speaks of: what it says is of one that has left. While another is
+ * about to leave that is an older one, and the newer one stays in flight for all who ask, as a
+ * takeover (reference/protocol.md, V4). */
+#define COPY_SQL                                                                                   \
+    "SELECT coalesce((SELECT max(a.number) FROM delivery_attempts a WHERE d.state = 'sending'"     \
+    " AND a.tenant_id = d.tenant_id AND a.delivery_id = d.id AND a.number < d.attempts"            \
+    " AND a.outcome IN ('unknown', 'accepted')), d.attempts) AS attempt, w.message_id AS sid"      \
+    " FROM deliveries d JOIN delivery_mails w ON w.tenant_id = d.tenant_id"                        \
+    " AND w.delivery_id = d.id WHERE g.told = " DELIVERY_ANY_COPY                                  \
+    " AND d.tenant_id = g.tenant_id AND d.id = g.id AND d.via = 'mail' OFFSET 0"
+
 /* Where nothing ever left, the time to wait for the provider has not begun: first_attempt_at goes
  * back to NULL. `tried`: an attempt keeps its first outcome, except that a message which failed
  * while a newer attempt was being sent is no longer one that the customer has. `recalled`: the row
@@ -126,12 +137,11 @@ static const char change_sql[] =
     "WITH given AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[],"
     " $5::text[], $6::boolean[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],"
     " $12::integer[], $13::bigint[], $14::text[], $15::integer[]) WITH ORDINALITY"
-    " AS t (tenant_id, id, told, sources, target, latest_only, reason, error_code, sid,"
+    " AS t (tenant_id, id, told, sources, target, latest_only, reason, error_code, told_sid,"
     " provider_status, encoding, segments, next_ms, outcome, http_status, n)),"
     " input AS (SELECT g.*, CASE WHEN g.told = " DELIVERY_ANY_COPY
-    " THEN coalesce((SELECT m.attempts"
-    " FROM deliveries m WHERE m.tenant_id = g.tenant_id AND m.id = g.id AND m.via = 'mail'), 0)"
-    " ELSE g.told END AS attempt FROM given g),"
+    " THEN coalesce(m.attempt, 0) ELSE g.told END AS attempt, coalesce(g.told_sid, m.sid) AS sid"
+    " FROM given g LEFT JOIN LATERAL (" COPY_SQL ") m ON true),"
     " judged AS (SELECT i.*, d.state AS was, d.attempts, t.provider_sid AS taken_as,"
     " CASE WHEN d.id IS NULL THEN 'missing'"
     " WHEN " NO_SUCH_ATTEMPT_SQL " THEN 'bad_attempt'"

@@ -75,7 +75,9 @@ struct delivery_claimed {
 bool delivery_read_claimed(const struct pg_answer *answer, int row, struct delivery_claimed *out);
 
 /* ---- change ---- */
-#define DELIVERY_ATTEMPT_ANY (-1) /* all copies of a mail are one: the newest attempt is meant */
+/* All copies of a mail are one: the newest attempt is meant, or, while that one is being sent, the
+ * newest of those before it that may have left. */
+#define DELIVERY_ATTEMPT_ANY (-1)
 
 struct delivery_change {
     struct delivery_ref ref;

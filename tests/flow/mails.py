@@ -17,19 +17,20 @@ CONFIG = {
                   "mail_begin_ms": 6000, "mail_data_ms": 1500, "mail_command_ms": 5000, "mail_dot_ms": 5000,
                   "mail_again_after_ms": 1000},
 }
-SERVERS = {"ok": "plain", "deaf": "plain;dot*1=drop", "hang": "plain;dot=hang"}
+SERVERS = {"ok": "plain", "flight": "plain;dot*1=fly;dot*1=550 5.1.1 no such user"}
 
 
-def up(desk, ingresses=0, pollers=2):
-    """All services that a mail meets; those of another file's test as well, if it wants calls and texts."""
+def up(desk, ingresses=0, pollers=2, **responder):
+    """All services that a mail meets; those of another file's test as well, if it wants calls and texts. `responder`:
+    settings of the responders' own."""
     if not hasattr(desk, "mail_servers"):
         desk.dovecot = Dovecot(desk.folder.parent / f"{desk.folder.name}-dovecot").start()
         desk.mail_servers = smtp.Faults(desk.folder / "smtp", **SERVERS)
     desk.prepare()
     here = desk.installation
     own = {"mail_token_key_file": str(here.keys / "mail.key"), "mail_hello": "desk.example"}
-    config = {**CONFIG, "responder": {**CONFIG["responder"], **own}}
-    wanted = (ingresses, pollers)
+    config = {**CONFIG, "responder": {**CONFIG["responder"], **own, **responder}}
+    wanted = (ingresses, pollers, responder)
     if getattr(desk, "mailing", None) == wanted and all(s.alive() for s in desk.services.values()):
         return desk
     desk.start(ingresses=ingresses, engines=2, responders=2, config=config, directory=bool(ingresses))

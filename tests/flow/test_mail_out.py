@@ -7,7 +7,7 @@ import uuid
 from types import SimpleNamespace
 
 from harness import mail_table, smtp
-from harness.stops import KILL
+from harness.stops import FREEZE, KILL
 from delivering import Customer, now, quiet
 from mail_sending import Mailbox, mail_responders
 from operating import good
@@ -24,6 +24,7 @@ SERVERS = {
     "small": "plain;size:300", "half": "plain;rcpt*1=550 5.1.1 no such user",
     "slow": "plain;greet=slow:0.02;mail=late:0.5;rcpt=late:0.5;data=slow:0.02;dot=late:1",
     "sloth": "plain;rcpt*1=late:7;dot*1=late:7",
+    "again": "plain;rcpt*1=ok;rcpt*1=wait", "again2": "plain;rcpt*1=ok;rcpt*1=wait",
 }
 
 
@@ -302,6 +303,52 @@ def test_unknown_three_times_is_for_a_person(desk):
 
 
 test_unknown_three_times_is_for_a_person.deadline_s = 120
+
+
+def about_to_leave_again(desk, name, action):
+    """A mail whose first copy has left, and nobody knows; the second one waits for its server to let it begin. Returns
+    mailbox, delivery, and the responder that stopped (`action`) behind the server's yes to the first."""
+    start(desk, 2, **PATIENT)
+    box = mailbox(desk, name)
+    stop = desk.stops.arm("responder.answered", action=action)
+    delivery = box.mail()
+    desk.wait(lambda: stop.hits, 15, "the yes to the first copy")
+    box.wait_state(delivery, "unknown", deadline_s=30)
+    box.come_again(delivery)
+    desk.wait(lambda: (box.state(delivery), len(box.tries(delivery))) == ("sending", 2), 30, "the second copy")
+    first, = (service for service in ("responder-1", "responder-2") if desk.service(service).pid == stop.pid)
+    return box, delivery, first
+
+
+def taken_from_its_server(desk, name, box, delivery):
+    """A takeover lists the copy that is about to leave, and it does not leave behind "yours"; the first one is what the
+    customer has."""
+    assert box.state(delivery) == "sending", "settled while a copy is about to leave"
+    facts = good(desk, "takeover", box.conversation, "--json").json()
+    assert (facts["state"], facts["in_flight"], facts["begun"]) == ("yours", 1, 0), facts
+    row = box.wait_state(delivery, "sent")
+    assert row["provider_sid"] == box.message_id(delivery) and row["worker"] is None
+    assert [(attempt["outcome"], attempt["error_code"]) for attempt in box.tries(delivery)][1] == ("not_sent", "smtp.taken")
+    servers(desk).let(name, "go")
+    assert len(settled_mails(desk, name, box, 1.5)) == 1
+
+
+def test_v4_late_yes_while_a_newer_attempt_is_about_to_leave(desk):
+    """The first one's process was stopped, and tells what the server said when the second copy has its turn."""
+    box, delivery, first = about_to_leave_again(desk, "again", FREEZE)
+    desk.thaw(first)
+    desk.wait(lambda: box.tries(delivery)[0]["outcome"] == "accepted", 15, "the late yes")
+    taken_from_its_server(desk, "again", box, delivery)
+
+
+def test_v4_a_report_while_a_newer_attempt_is_about_to_leave(desk):
+    """The first one's process is dead; a mail server tells that the first copy arrived."""
+    box, delivery, _ = about_to_leave_again(desk, "again2", KILL)
+    report(desk, box, delivery, "delivered", status="2.0.0")
+    desk.wait(lambda: any(attempt["outcome"] == "accepted" for attempt in box.tries(delivery)), 15, "the report")
+    taken_from_its_server(desk, "again2", box, delivery)
+    desk.responding = None
+    desk.revive(("responder",))
 
 
 # ---- what servers tell later

@@ -32,6 +32,10 @@ class Faults:
         notes = sorted(self.folder.glob(f"{name}-*.json"), key=lambda path: int(path.stem.rpartition("-")[2]))
         return [Mail(note.with_suffix(".eml").read_bytes(), json.loads(note.read_text())) for note in notes]
 
+    def let(self, name, word):
+        """What that server waits for: "go" on, "land" the mail that is in flight."""
+        (self.folder / f"{name}.{word}").touch()
+
     def wait(self, name, count, deadline_s=30):
         wait_for(lambda: len(self.mails(name)) >= count, deadline_s, f"{count} mails at {name}")
         return self.mails(name)

@@ -15,7 +15,10 @@ RULE                     what it does
   STAGE=slow:SECONDS     answers one byte each so many seconds
   STAGE=late:SECONDS     answers after so many seconds
   STAGE=CODE TEXT        answers so, and does nothing of it
-  STAGE*N=...            the first N times only (greylisting)
+  STAGE=ok               answers as usual, and counts as a time
+  STAGE=wait             answers as usual when DIR/NAME.go is there
+  dot=fly                closes the connection, and has the mail when DIR/NAME.land is there
+  STAGE*N=...            N times only (greylisting); further rules of the stage come behind it
   wrongcert, expired     a certificate for another name, or of last year
   strip                  STARTTLS is not offered (somebody took it away)
   inject                 sends an answer in the clear behind the one to STARTTLS
@@ -25,7 +28,7 @@ RULE                     what it does
   close                  closes after each mail, without a word
 
 STAGE: greet ehlo starttls auth mail rcpt rcpt2 (the second of a mail) data body (in the middle of the mail)
-dot (the mail is read to its end; with drop, hang and late it counts as taken).
+dot (the mail is read to its end; with drop, hang, late and wait it counts as taken).
 """
 
 import argparse
@@ -93,7 +96,7 @@ class Server:
         key, _, value = word.partition("=")
         if value:
             stage, _, times = key.partition("*")
-            self.rules[stage] = [value, int(times or -1)]
+            self.rules.setdefault(stage, []).append([value, int(times or -1)])
         elif word.startswith("size:"):
             self.size = int(word[5:])
         elif word.startswith("offer:"):
@@ -103,13 +106,22 @@ class Server:
         else:
             self.flags.add(word)
 
-    def rule(self, stage):
+    def rule(self, stage, count=True):
+        """What to do there now, "" for the usual; counts as a time."""
         with self.lock:
-            value, left = self.rules.get(stage, (None, 0))
-            if value is None or left == 0:
-                return None
-            self.rules[stage][1] = left - 1
-            return value
+            rule = next((rule for rule in self.rules.get(stage, ()) if rule[1] != 0), None)
+            if rule is None:
+                return ""
+            rule[1] -= count
+            return "" if rule[0] == "ok" else rule[0]
+
+    def await_file(self, ending):
+        while not (self.mails / f"{self.name}.{ending}").exists():
+            time.sleep(0.02)
+
+    def keep_landed(self, session, data):
+        self.await_file("land")
+        self.keep(session, data)
 
     def keep(self, session, data):
         with self.lock:
@@ -175,11 +187,14 @@ class Session(threading.Thread):
 
     def answer(self, stage, text):
         """Answers so, or as a rule wants it; true if the answer was the usual one."""
-        rule = self.server.rule(stage) or ""
-        if rule == "drop":
+        rule = self.server.rule(stage)
+        if rule in ("drop", "fly"):
             raise Dropped
         if rule == "hang":
             threading.Event().wait()
+        if rule == "wait":
+            self.server.await_file("go")
+            rule = ""
         pause = float(rule.split(":")[1]) if rule.startswith(("slow:", "late:")) else 0
         usual = rule == "" or pause > 0
         raw = ((text if usual else rule) + "\r\n").encode()
@@ -275,16 +290,17 @@ class Session(threading.Thread):
             return
         if not self.answer("data", "354 go on"):
             return
-        if self.server.rules.get("body", ("", 0))[1] != 0:
+        if self.server.rule("body", count=False):
             self.fill()
             self.answer("body", "")
         while b"\r\n.\r\n" not in b"\r\n" + self.buffer:
             self.fill()
         raw, self.buffer = (b"\r\n" + self.buffer).split(b"\r\n.\r\n", 1)
         data = raw.replace(b"\r\n..", b"\r\n.")[2:] + b"\r\n"
-        rule = self.server.rules.get("dot", ("", 0))[0]
-        taken = rule in ("", "drop", "hang") or rule.startswith(("late:", "slow:")) or \
-            self.server.rules["dot"][1] == 0
+        rule = self.server.rule("dot", count=False)
+        if rule == "fly":
+            threading.Thread(target=self.server.keep_landed, args=(self, data), daemon=True).start()
+        taken = rule in ("", "drop", "hang", "wait") or rule.startswith(("late:", "slow:"))
         number = self.server.keep(self, data) if taken else 0
         self.answer("dot", f"250 2.0.0 queued as {number}")
         if "close" in self.server.flags:
