@@ -205,20 +205,61 @@ static void fail(struct imap_session *session, enum err_class class, const char 
     end(session, &err);
 }
 
-/* Some refusals are not about user and secret (RFC 5530). */
+/* RFC 5530; OVERQUOTA is Gmail's for a day's traffic. */
+static const char *const passing_codes[] = {"UNAVAILABLE", "INUSE",        "LIMIT",    "SERVERBUG",
+                                            "OVERQUOTA",   "CONTACTADMIN", "THROTTLED"};
+
+/* Under [ALERT], which stands before refusals for good as well, or under no code at all. */
+static const char *const passing_words[] = {
+    "Too many simultaneous connections",            /* Gmail: 15 of an account */
+    "Account exceeded command or bandwidth limits", /* Gmail */
+    "Temporary System Error",                       /* Gmail */
+    "Request is throttled",                         /* Exchange Online */
+    "User is authenticated but not connected", /* Exchange: a login that it does not carry out */
+    "Server Unavailable",                      /* Exchange */
+    "Maximum number of connections",           /* Dovecot */
+};
+
+const char *imap_answer_passing(const char *code, const char *words)
+{
+    for (size_t i = 0; i < sizeof passing_codes / sizeof *passing_codes; i++)
+        if (strcmp(code, passing_codes[i]) == 0)
+            return passing_codes[i];
+    if (code[0] != '\0' && strcmp(code, "ALERT") != 0)
+        return NULL;
+    for (size_t i = 0; i < sizeof passing_words / sizeof *passing_words; i++)
+        if (strcasestr(words, passing_words[i]) != NULL)
+            return passing_words[i];
+    return NULL;
+}
+
+static const char *reason_of(const struct imap_session *session)
+{
+    return session->code[0] != '\0' ? session->code : "no reason given";
+}
+
+/* Some refusals are not about user and secret: those must not wait for a person. */
 static void fail_login(struct imap_session *session)
 {
-    static const char *const passing[] = {"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG",
-                                          "CONTACTADMIN"};
-    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
-        if (strcmp(session->code, passing[i]) == 0) {
-            fail(session, ERR_RETRY_LATER, "imap.unavailable", "the server lets nobody in now (%s)",
-                 session->code);
-            return;
-        }
-    fail(session, ERR_FALL_BACK, "imap.authentication",
-         "the server does not take user and secret (%s): mend them",
-         session->code[0] != '\0' ? session->code : "no reason given");
+    const char *passing = imap_answer_passing(session->code, session->words);
+    if (passing != NULL)
+        fail(session, ERR_RETRY_LATER, "imap.unavailable", "the server lets nobody in now (%s)",
+             passing);
+    else
+        fail(session, ERR_FALL_BACK, "imap.authentication",
+             "the server does not take user and secret (%s): mend them", reason_of(session));
+}
+
+/* Exchange says BAD where it is only busy. */
+static void fail_protocol(struct imap_session *session, enum imap_event event)
+{
+    const char *passing =
+        event == IMAP_ON_BAD ? imap_answer_passing(session->code, session->words) : NULL;
+    if (passing != NULL)
+        fail(session, ERR_RETRY_LATER, "imap.unavailable", "the server serves nobody now (%s)",
+             passing);
+    else
+        fail(session, ERR_RETRY_LATER, "imap.protocol", "the server breaks the protocol");
 }
 
 /* ---- the owner ---- */
@@ -330,11 +371,11 @@ static bool act(struct imap_session *session, enum imap_act act, enum imap_event
         fail_login(session);
         break;
     case IMAP_DO_FAIL_PROTOCOL:
-        fail(session, ERR_RETRY_LATER, "imap.protocol", "the server breaks the protocol");
+        fail_protocol(session, event);
         break;
     case IMAP_DO_FAIL_BYE:
         fail(session, ERR_RETRY_LATER, "imap.bye", "the server ended the session (%s)",
-             session->code[0] != '\0' ? session->code : "no reason given");
+             reason_of(session));
         break;
     case IMAP_DO_FAIL_LATE:
         fail(session, ERR_RETRY_LATER, "imap.timeout", "the server did not answer in time");

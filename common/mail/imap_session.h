@@ -58,6 +58,10 @@ struct imap_answer {
     bool found; /* FIND_SENT: false if there is none */
 };
 
+/* What a refusal says that is over by itself: the server is busy, or the account has too many
+ * connections or too much traffic for now. `code` and `words` as in an answer. NULL for others. */
+const char *imap_answer_passing(const char *code, const char *words);
+
 /* A mail of a FETCH, as it comes; borrowed until the callback returns. */
 struct imap_mail {
     uint32_t uid;

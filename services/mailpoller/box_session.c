@@ -287,7 +287,12 @@ static void refused(struct box *box, const struct imap_answer *answer)
 {
     const char *folder = box->mailbox.folder;
     const char *code = answer->code[0] != '\0' ? answer->code : "no reason given";
-    if (answer->ask == IMAP_ASK_SELECT)
+    const char *passing = imap_answer_passing(answer->code, answer->words);
+    if (passing != NULL)
+        err_set(&box->err, ERR_RETRY_LATER, "imap.unavailable",
+                "the mail server serves nobody now (%s) while %s", passing,
+                box_state_name(box->state));
+    else if (answer->ask == IMAP_ASK_SELECT)
         err_set(&box->err, ERR_RETRY_LATER, "mailbox.folder",
                 "the mail server does not open the folder \"%.*s\" (%s): is it there",
                 (int)text_utf8_prefix(folder, FOLDER_MAX), folder, code);

@@ -24,7 +24,9 @@ static const struct {
                             "passwords be used at all (app password, oauth)?"},
     {"imap.mechanism", "%s offers no way to log in with what the mailbox has: try oauth for a "
                        "password, or a password for oauth"},
-    {"imap.unavailable", "%s lets nobody in now; try again later"},
+    {"imap.unavailable",
+     "%s lets nobody in now; try again later, and if it stays so see whether the "
+     "account may use IMAP and how many connections it has"},
     {"imap.timeout", "%s did not answer in time; try again later"},
     {"smtp.resolve", "no machine has the name of %s: is the host in the URL right?"},
     {"smtp.connect", "there is no way to %s: is the port right, and does a firewall let us out?"},

@@ -1,140 +1,6 @@
 /* Unit tests of an IMAP session against scripted servers: the order of its steps, each way to log
  * in, what comes of each command, news, and every way in which a server can go wrong. */
-#include "mail/imap_session.h"
-
-#include "unit/common/http/peer_rig.h"
-#include "unit/common/mail/imap_peer.h"
-
-#define HELLO                                                                                      \
-    {                                                                                              \
-        NULL, "* OK ready\r\n", 0                                                                  \
-    }
-#define CAN(c)                                                                                     \
-    {                                                                                              \
-        "CAPABILITY", "* CAPABILITY IMAP4rev1 " c "\r\nTAG OK done\r\n", 0                         \
-    }
-#define END                                                                                        \
-    {                                                                                              \
-        NULL, NULL, 0                                                                              \
-    }
-#define LOGIN                                                                                      \
-    HELLO, CAN("AUTH=PLAIN SASL-IR"),                                                              \
-    {                                                                                              \
-        "AUTHENTICATE PLAIN AGFubgBwdw==", "TAG OK\r\n", 0                                         \
-    }
-#define READY LOGIN, CAN("IDLE")
-
-static struct imap_peer peer;
-static struct imap_session *session;
-static struct secret *secret;
-
-/* What the test asks next, by a small script of its own: called with each answer. */
-static void (*next_step)(const struct imap_answer *answer);
-
-static struct {
-    bool ready, ended, good_end;
-    char code[ERR_CODE_MAX], message[ERR_MESSAGE_MAX], alert[IMAP_WORDS_MAX + 1];
-    enum err_class class;
-    int answers;
-    struct imap_answer answer;                  /* the last; texts and lists copied: */
-    char answer_code[64], words[256], mail[64]; /* mail: the last; "": none since the question */
-    int mails;
-    uint32_t uids[8];
-    struct imap_look looks[4];
-} seen;
-
-static void on_ready(void *arg)
-{
-    (void)arg;
-    CU_ASSERT_FALSE(seen.ready);
-    seen.ready = true;
-    if (next_step != NULL)
-        next_step(NULL);
-    else
-        loop_stop(loop);
-}
-
-static void on_mail(void *arg, const struct imap_mail *mail)
-{
-    (void)arg;
-    seen.mails++;
-    snprintf(seen.mail, sizeof seen.mail, "%u:%.*s", mail->uid, (int)mail->length, mail->bytes);
-}
-
-static void on_answer(void *arg, const struct imap_answer *answer)
-{
-    (void)arg;
-    seen.answers++;
-    seen.answer = *answer;
-    snprintf(seen.answer_code, sizeof seen.answer_code, "%s", answer->code);
-    snprintf(seen.words, sizeof seen.words, "%s", answer->words);
-    for (size_t i = 0; i < answer->uid_count && i < 8; i++)
-        seen.uids[i] = answer->uids[i];
-    for (size_t i = 0; i < answer->look_count && i < 4; i++)
-        seen.looks[i] = answer->looks[i];
-    if (next_step != NULL)
-        next_step(answer);
-    else
-        loop_stop(loop);
-}
-
-static void on_alert(void *arg, const char *words)
-{
-    (void)arg;
-    snprintf(seen.alert, sizeof seen.alert, "%s", words);
-}
-
-static void on_end(void *arg, const struct err *err)
-{
-    (void)arg;
-    CU_ASSERT_FALSE(seen.ended);
-    seen.ended = true;
-    seen.good_end = err == NULL;
-    if (err != NULL) {
-        snprintf(seen.code, sizeof seen.code, "%s", err->code);
-        snprintf(seen.message, sizeof seen.message, "%s", err->message);
-        seen.class = err->class;
-    }
-    loop_stop(loop);
-}
-
-static struct imap_session_options usual(void)
-{
-    return (struct imap_session_options){.loop = loop,
-                                         .host = "127.0.0.1",
-                                         .security = STREAM_PLAIN,
-                                         .auth = IMAP_AUTH_PASSWORD,
-                                         .user = "ann",
-                                         .secret = secret,
-                                         .mail_max = 100000,
-                                         .quiet_ms = 2000,
-                                         .on_ready = on_ready,
-                                         .on_mail = on_mail,
-                                         .on_answer = on_answer,
-                                         .on_alert = on_alert,
-                                         .on_end = on_end};
-}
-
-/* Opens a session to a server with this script and runs until something is told. */
-static void open_with(const struct peer_step *steps, struct imap_session_options options)
-{
-    memset(&seen, 0, sizeof seen);
-    peer_start(&peer, steps, true);
-    options.port = peer.port;
-    session = imap_session_open(&options);
-    run();
-}
-
-static void finish(void)
-{
-    imap_session_close(&session);
-    loop_pass(loop);
-    peer_stop(&peer);
-    if (peer.problem[0] != '\0')
-        printf("\n    %s\n", peer.problem);
-    CU_ASSERT_STRING_EQUAL(peer.problem, "");
-    next_step = NULL;
-}
+#include "unit/common/mail/imap_session_rig.h"
 
 /* ---- ways in ---- */
 
@@ -497,15 +363,24 @@ static void test_ends_in_the_middle(void)
         READY, {"UID FETCH", "* 1 FETCH (UID 5 BODY[] {100000000}\r\n", 0}, END};
     static const struct peer_step bye[] = {
         READY, {"UID FETCH", "* BYE [ALERT] closing down\r\n", 0}, END};
+    static const struct peer_step expired[] = {
+        READY, {"UID FETCH", "* BYE Session expired, please login again.\r\n", 0}, END};
+    static const struct peer_step closed[] = {
+        READY, {"UID FETCH", "* 1 FETCH (FLAGS ())\r\n* BYE Connection closed. 14\r\n", 0}, END};
     static const struct peer_step stuck[] = {READY, {"UID FETCH", "+ what else\r\n", 0}, END};
     const struct {
         const struct peer_step *steps;
         const char *code;
-    } cases[] = {{lying, "imap.literal"}, {bye, "imap.bye"}, {stuck, "imap.protocol"}};
+    } cases[] = {{lying, "imap.literal"},
+                 {bye, "imap.bye"},
+                 {expired, "imap.bye"}, /* Gmail's */
+                 {closed, "imap.bye"},  /* Exchange's */
+                 {stuck, "imap.protocol"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         next_step = fetch_only;
         open_with(cases[i].steps, usual());
         CU_ASSERT_STRING_EQUAL(seen.code, cases[i].code);
+        CU_ASSERT_EQUAL(seen.class, ERR_RETRY_LATER);
         CU_ASSERT_EQUAL(seen.answers, 0);
         finish();
     }
@@ -552,25 +427,10 @@ static void test_closes_from_inside(void)
     finish();
 }
 
-static int set_up(void)
-{
-    signal(SIGPIPE, SIG_IGN);
-    loop = loop_new();
-    secret = secret_new("pw", 2);
-    return 0;
-}
-
-static int tear_down(void)
-{
-    secret_free(&secret);
-    loop_free(&loop);
-    return 0;
-}
-
 int main(void)
 {
     CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("mail/imap_session", set_up, tear_down);
+    CU_pSuite suite = CU_add_suite("mail/imap_session", open_loop, close_loop);
     CU_add_test(suite, "logs in", test_logs_in);
     CU_add_test(suite, "logs in with a token", test_logs_in_with_a_token);
     CU_add_test(suite, "hostile names", test_hostile_names);
