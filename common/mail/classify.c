@@ -79,6 +79,7 @@ static const char *const bounce_subjects[] = {
     "Не удалось доставить",              /* Exchange, ru */
     "配信不能",                          /* Exchange, ja */
     "退信",                              /* QQ Mail, NetEase */
+    "系统退信",                          /* QQ Mail, NetEase */
 };
 
 /* Subjects of automatic answers: the phrase stands alone or before a colon, a dash, a bracket. */
@@ -246,11 +247,38 @@ static bool is_daemon(const struct look *look)
     return is_from(look, "mailer-daemon") || is_from(look, "mailerdaemon");
 }
 
+/* As the systems that return mails do. */
+static bool is_from_a_system(const struct look *look)
+{
+    return has_no_return_path(look) || is_daemon(look) || is_from(look, "postmaster") ||
+           is_from(look, "MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e");
+}
+
 static bool is_bounce_subject(const struct look *look)
 {
-    return (has_no_return_path(look) || is_daemon(look) || is_from(look, "postmaster") ||
-            is_from(look, "MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e")) &&
+    return is_from_a_system(look) &&
            begins_one(look->mail->subject, bounce_subjects, COUNT(bounce_subjects));
+}
+
+/* A line of a returned mail's headers, as they are quoted in whichever language. */
+static bool has_own_id_line(const struct look *look, const char *text)
+{
+    for (const char *at = text; *at != '\0'; at += *at == '\n') {
+        const char *line = at + strspn(at, "> \t");
+        if (begins(line, "Message-ID:")) {
+            line += strlen("Message-ID:");
+            if (is_own_id(look, line + strspn(line, " \t\n")))
+                return true;
+        }
+        at += strcspn(at, "\n");
+    }
+    return false;
+}
+
+static bool is_returned(const struct look *look)
+{
+    return is_from_a_system(look) &&
+           (has_own_id_line(look, look->text) || has_own_id_line(look, look->mail->original));
 }
 
 static bool is_qmail(const struct look *look)
@@ -322,6 +350,8 @@ static const struct rule rules[] = {
     TEST("bounce_subject", MAIL_CLASS_BOUNCE, is_bounce_subject,
          "Its subject is that of a mail that could not be delivered."),
     TEST("qmail", MAIL_CLASS_BOUNCE, is_qmail, "qmail says that it could not deliver a mail."),
+    TEST("returned", MAIL_CLASS_BOUNCE, is_returned,
+         "A mail server returns a mail that we sent, with its Message-ID."),
     TEST("mailer_daemon", MAIL_CLASS_BOUNCE, is_daemon, "A mail server's daemon wrote it."),
     FIELD("auto_replied", MAIL_CLASS_AUTO_REPLY, "Auto-Submitted", IS,
           "Its sender's program says that it answered by itself.", "auto-replied"),

@@ -285,7 +285,15 @@ static bool mentions_delay(const char *subject, const char *text)
                                         "verzögert",
                                         "retardé",
                                         "retrasad",
-                                        "vertraagd"};
+                                        "vertraagd",
+                                        "ritardat",
+                                        "atrasad",
+                                        "opóźnion",
+                                        "försenat",
+                                        "forsinket",
+                                        "задерж",
+                                        "遅延",
+                                        "延迟"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcasestr(subject, words[i]) != NULL || strcasestr(text, words[i]) != NULL)
             return true;

@@ -86,6 +86,14 @@ static void test_classes(void)
         {"bounce-exchange-old", MAIL_CLASS_BOUNCE, "bounce_subject"},
         {"bounce-warning", MAIL_CLASS_BOUNCE, "bounce_subject"},
         {"bounce-yahoo", MAIL_CLASS_BOUNCE, "bounce_subject"},
+        {"bounce-office365-html", MAIL_CLASS_BOUNCE, "bounce_subject"},
+        {"bounce-office365-fr", MAIL_CLASS_BOUNCE, "bounce_subject"},
+        {"bounce-mailru", MAIL_CLASS_BOUNCE, "bounce_subject"},
+        {"bounce-qq", MAIL_CLASS_BOUNCE, "bounce_subject"},
+        {"bounce-delayed-it", MAIL_CLASS_BOUNCE, "returned"},
+        {"bounce-unknown-language", MAIL_CLASS_BOUNCE, "returned"},
+        {"person-forwards-a-bounce", MAIL_CLASS_PERSON, ""},
+        {"out-of-office-quotes-us", MAIL_CLASS_AUTO_REPLY, "auto_subject"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct arena *arena = arena_new();
@@ -153,6 +161,17 @@ static void test_reports(void)
          MAIL_FAULT_ADDRESS, false},
         {"bounce-warning", 1, "slow@example.org", MAIL_ACTION_DELAYED, "", MAIL_FAULT_OTHER, false},
         {"bounce-yahoo", 1, "gone@example.org", MAIL_ACTION_FAILED, "554", MAIL_FAULT_OTHER, false},
+        {"bounce-office365-html", 1, "gone@example.org", MAIL_ACTION_FAILED, "5.1.10",
+         MAIL_FAULT_ADDRESS, true},
+        {"bounce-office365-fr", 1, "full@example.org", MAIL_ACTION_FAILED, "5.2.2", MAIL_FAULT_FULL,
+         true},
+        {"bounce-mailru", 1, "gone@example.org", MAIL_ACTION_FAILED, "550", MAIL_FAULT_OTHER, true},
+        {"bounce-qq", 1, "gone@example.org", MAIL_ACTION_FAILED, "5.1.1", MAIL_FAULT_ADDRESS,
+         false},
+        {"bounce-delayed-it", 1, "slow@example.org", MAIL_ACTION_DELAYED, "", MAIL_FAULT_OTHER,
+         true},
+        {"bounce-unknown-language", 1, "gone@example.org", MAIL_ACTION_FAILED, "5.1.1",
+         MAIL_FAULT_ADDRESS, true},
     };
     const struct secret *const keys[] = {key};
     const struct mail_signer signer = signer_of(keys);
