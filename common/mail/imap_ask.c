@@ -174,6 +174,11 @@ bool imap_session_has_news(const struct imap_session *session)
     return session->news;
 }
 
+void imap_session_saw_news(struct imap_session *session)
+{
+    session->news = false;
+}
+
 const char *imap_session_capabilities(const struct imap_session *session)
 {
     return session->capabilities.data;

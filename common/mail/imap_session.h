@@ -157,8 +157,10 @@ void imap_session_wake(struct imap_session *session);
 /* Says goodbye as soon as nothing is being asked; on_end follows. */
 void imap_session_logout(struct imap_session *session);
 
-/* True if the server spoke of mails since the last search began. */
+/* True if the server spoke of mails since the last search began, or since the owner saw what it
+ * told: SELECT speaks of them each time. */
 bool imap_session_has_news(const struct imap_session *session);
+void imap_session_saw_news(struct imap_session *session);
 
 /* True if the server has the capability, upper-case ("IDLE"); after login. */
 bool imap_session_can(const struct imap_session *session, const char *capability);

@@ -49,6 +49,7 @@ struct box {
 
     struct imap_cursor kept;       /* as it stands in the row */
     struct imap_selected selected; /* what the last SELECT said */
+    struct imap_selected all_read; /* what the one said behind which all was read; or none */
     uint32_t *uids;                /* owned: what the last search found */
     size_t uid_count, uid_at;
     size_t asked; /* of them, before uid_at: what the server was asked to tell */

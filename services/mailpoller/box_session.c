@@ -194,6 +194,16 @@ void box_wait(struct box *box)
 
 /* ---- answers ---- */
 
+/* Each mail that comes raises the mod-sequence (RFC 7162): without it UIDNEXT alone would have to
+ * be trusted. */
+static bool is_unchanged(const struct box *box)
+{
+    const struct imap_selected *now = &box->selected, *then = &box->all_read;
+    return now->mod_sequence > 0 && now->mod_sequence == then->mod_sequence &&
+           now->validity == then->validity && now->next_uid == then->next_uid &&
+           now->exists == then->exists;
+}
+
 static void selected(struct box *box, const struct imap_answer *answer)
 {
     struct imap_cursor *cursor = &box->mailbox.cursor;
@@ -204,7 +214,9 @@ static void selected(struct box *box, const struct imap_answer *answer)
     }
     switch (imap_cursor_select(cursor, &answer->selected, 0, clock_wall_ms())) {
     case IMAP_CURSOR_SAME:
-        box_happen(box, BOX_ON_SAME);
+        if (is_unchanged(box))
+            imap_session_saw_news(box->session);
+        box_happen(box, is_unchanged(box) ? BOX_ON_NOTHING : BOX_ON_SAME);
         return;
     case IMAP_CURSOR_RESCAN:
         metric_add(counters.rescans, 1);
@@ -243,12 +255,16 @@ static void searched(struct box *box, const struct imap_answer *answer)
     box->uid_count = count;
     box->uid_at = 0;
     box_listed(box);
-    if (count > 0)
+    if (count > 0) {
         box_happen(box, BOX_ON_FOUND);
-    else if (imap_cursor_window_done(cursor, box->window_last, box->selected.next_uid))
+    } else if (imap_cursor_window_done(cursor, box->window_last, box->selected.next_uid)) {
         box_happen(box, BOX_ON_GAP);
-    else
-        box_happen(box, is_kept(box) && !box->unwell ? BOX_ON_NOTHING : BOX_ON_CHANGED);
+    } else if (is_kept(box) && !box->unwell) {
+        box->all_read = box->selected;
+        box_happen(box, BOX_ON_NOTHING);
+    } else {
+        box_happen(box, BOX_ON_CHANGED);
+    }
 }
 
 static int by_uid(const void *a, const void *b)

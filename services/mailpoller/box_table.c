@@ -8,6 +8,8 @@ static const struct box_rule rules[] = {
     {BOX_CONNECTING, BOX_ON_DRAIN, BOX_ENDING, BOX_DO_GIVE_BACK, "another process connects"},
     {BOX_SELECTING, BOX_ON_SAME, BOX_SEARCHING, BOX_DO_SEARCH,
      "the mailbox is as we left it: what is above the cursor"},
+    {BOX_SELECTING, BOX_ON_NOTHING, BOX_WAITING, BOX_DO_WAIT,
+     "nothing has changed in it since all was read (CONDSTORE)"},
     {BOX_SELECTING, BOX_ON_CHANGED, BOX_KEEPING, BOX_DO_KEEP,
      "new to us, or made anew: where reading begins is kept before anything is read"},
     {BOX_SELECTING, BOX_ON_UNTOLD, BOX_FINDING_END, BOX_DO_FIND_END,

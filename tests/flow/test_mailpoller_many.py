@@ -2,7 +2,8 @@
 of the mailboxes only so many keep a connection, and all are read.
 """
 
-from mailing import Mailbox, mail, pollers
+from mailing import Mailbox, mail, pollers, server
+from withholding import Withholder
 
 
 def test_a_deadly_mail_among_many(desk):
@@ -69,3 +70,34 @@ def test_only_some_keep_their_connection(desk):
     for mailbox in mailboxes:
         assert [event.value["subject"] for event in mailbox.events()] == [f"mail {look}" for look in range(1, 4)]
         mailbox.remove()
+
+
+def test_a_look_at_what_has_not_changed_searches_nothing(desk):
+    """Where the server tells mod-sequences: a look asks for more only when one has risen, be it by a flag."""
+    pollers(desk, idle_ms=100)
+    way = Withholder(server(desk), lambda command, uid: False)
+    mailbox = Mailbox(desk, port=way.port)
+    mailbox.wait_cursor(0)
+    mailbox.deliver(mail("one", "text"))
+    mailbox.wait_events(1)
+
+    def searches():
+        return sum(command.startswith("UID SEARCH") for command in way.asked)
+
+    def looks_without_search(count):
+        """So many looks, one behind the other, none of which searched."""
+        last = max(number for number, command in enumerate(way.asked) if command.startswith("UID SEARCH"))
+        return sum(command.startswith("SELECT") for command in way.asked[last:]) >= count
+
+    desk.wait(lambda: looks_without_search(5), 20, lambda: f"looks without a search: {way.asked[-20:]}")
+    before = searches()
+    client = mailbox.dovecot.connect(mailbox.user)
+    client.select("INBOX")
+    client.store("1", "+FLAGS", "(\\Flagged)")
+    client.logout()
+    desk.wait(lambda: searches() > before, 20, "a search")
+    desk.wait(lambda: looks_without_search(5), 20, lambda: f"looks without a search: {way.asked[-20:]}")
+    mailbox.deliver(mail("two", "text"))
+    assert [event.value["subject"] for event in mailbox.wait_events(2)] == ["one", "two"]
+    mailbox.remove()
+    way.stop()
