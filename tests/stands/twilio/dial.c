@@ -1,7 +1,8 @@
 /*
  * Dial. The child leg runs the whisper as a document of its own; at that document's end the legs
- * are joined. Whichever ends first ends the Dial, whose action then hears how it went. Called by
- * the runner (verbs.c), and by call.c when a child's leg is over.
+ * are joined. Who answered is told beside the call, which that does not hold up. Whichever leg ends
+ * first ends the Dial, whose action then hears how it went. Called by the runner (verbs.c), and by
+ * call.c when a child's leg is over.
  */
 #include "stands/twilio/dial.h"
 
@@ -191,6 +192,8 @@ static void on_answered(struct call *child)
     const struct dial *dial = call->verb_data;
     const char *url = dial->number == call->element ? NULL : twiml_attribute(dial->number, "url");
     record_dial(call, "callee_answered", child, leg_answered_by(child, false));
+    if (child->detects)
+        leg_detect_aside(child);
     if (!url) {
         bridge(child);
         return;
@@ -209,7 +212,12 @@ static void read_number(struct call *child, const struct call *call,
 {
     const char *callback = twiml_attribute(number, "statusCallback");
     const char *events = twiml_attribute(number, "statusCallbackEvent");
+    const char *detection = twiml_attribute(number, "machineDetection");
+    const char *told = twiml_attribute(number, "amdStatusCallback");
     child->status_callback = callback ? fetch_resolve(call->document_url, callback) : NULL;
+    child->detects = detection != NULL;
+    child->detects_end = detection && strcmp(detection, "DetectMessageEnd") == 0;
+    child->amd_callback = told ? fetch_resolve(call->document_url, told) : NULL;
     if (!events)
         return;
     child->progress_mask = 0;

@@ -1,6 +1,7 @@
 /* Ringing at a callee. Called by dial.c and outbound.c. */
 #include "stands/twilio/leg.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "stands/twilio/call_settings.h"
@@ -9,7 +10,7 @@
 #include "stands/twilio/calls.h"
 #include "stands/twilio/progress.h"
 
-enum { RING_MS = 500 };
+enum { RING_MS = 500, DETECT_MS = 100, GREETING_MS = 3000 };
 
 double leg_number(const struct call *call, const char *name, double fallback)
 {
@@ -31,6 +32,30 @@ const char *leg_answered_by(const struct call *call, bool to_the_end)
     if (answer && strcmp(answer, "machine") == 0)
         return to_the_end ? "machine_end_beep" : "machine_start";
     return "human";
+}
+
+double leg_detection_ms(const struct call *call)
+{
+    const char *answer = leg_text(call, "answer");
+    bool machine = answer && strcmp(answer, "machine") == 0;
+    double greeting_ms = leg_number(call, "greeting_ms", GREETING_MS);
+    return leg_number(call, "amd_ms", machine && call->detects_end ? greeting_ms : DETECT_MS);
+}
+
+void leg_detect_aside(struct call *call)
+{
+    struct stand_form form;
+    char ms[32];
+    double wait_ms = leg_detection_ms(call) / call->settings.speed;
+    if (!call->amd_callback)
+        return;
+    snprintf(ms, sizeof ms, "%.0f", wait_ms);
+    stand_form_borrow(&form);
+    stand_form_add(&form, "CallSid", call->sid);
+    stand_form_add(&form, "AccountSid", call->account->sid);
+    stand_form_add(&form, "AnsweredBy", leg_answered_by(call, call->detects_end));
+    stand_form_add(&form, "MachineDetectionDuration", ms);
+    progress_send(call, call->amd_callback, &form, wait_ms);
 }
 
 static void on_timeout(struct call *call)

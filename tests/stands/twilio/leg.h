@@ -16,4 +16,10 @@ const char *leg_answered_by(const struct call *call, bool to_the_end);
 double leg_number(const struct call *call, const char *name, double fallback);
 const char *leg_text(const struct call *call, const char *name);
 
+/* How long it takes until that is known. */
+double leg_detection_ms(const struct call *call);
+
+/* Tells the leg's amd_callback of it by then, if it has one, while the call goes on. */
+void leg_detect_aside(struct call *call);
+
 #endif

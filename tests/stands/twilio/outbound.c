@@ -1,7 +1,6 @@
 /* Placing outbound calls. Called by calls_rest.c. */
 #include "stands/twilio/outbound.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +11,7 @@
 #include "stands/twilio/progress.h"
 #include "stands/twilio/verbs.h"
 
-enum { WAITING_MAX = 100000, DETECT_MS = 100, GREETING_MS = 3000 };
+enum { WAITING_MAX = 100000 };
 
 struct queue {
     uv_timer_t timer;
@@ -65,46 +64,22 @@ static void record_detection(struct call *call, double ms)
     event_end(&event);
 }
 
-static double detection_ms(const struct call *call)
-{
-    const char *answer = leg_text(call, "answer");
-    bool machine = answer && strcmp(answer, "machine") == 0;
-    double greeting_ms = leg_number(call, "greeting_ms", GREETING_MS);
-    return leg_number(call, "amd_ms", machine && call->detects_end ? greeting_ms : DETECT_MS);
-}
-
 static void on_detected(struct call *call)
 {
     call->answered_by = leg_answered_by(call, call->detects_end);
-    record_detection(call, detection_ms(call));
-    ask_twiml(call);
-}
-
-/* The detection's own callback, while the call goes on. */
-static void detect_aside(struct call *call)
-{
-    struct stand_form form;
-    char ms[32];
-    double wait_ms = detection_ms(call) / call->settings.speed;
-    snprintf(ms, sizeof ms, "%.0f", wait_ms);
-    stand_form_borrow(&form);
-    stand_form_add(&form, "CallSid", call->sid);
-    stand_form_add(&form, "AccountSid", call->account->sid);
-    stand_form_add(&form, "AnsweredBy", leg_answered_by(call, call->detects_end));
-    stand_form_add(&form, "MachineDetectionDuration", ms);
-    if (call->amd_callback)
-        progress_send(call, call->amd_callback, &form, wait_ms);
+    record_detection(call, leg_detection_ms(call));
     ask_twiml(call);
 }
 
 static void on_answered(struct call *call)
 {
-    if (!call->detects)
-        ask_twiml(call);
-    else if (call->detects_async)
-        detect_aside(call);
-    else
-        call_after(call, detection_ms(call), on_detected);
+    if (call->detects && !call->detects_async) {
+        call_after(call, leg_detection_ms(call), on_detected);
+        return;
+    }
+    if (call->detects)
+        leg_detect_aside(call);
+    ask_twiml(call);
 }
 
 /* --- the queue --- */

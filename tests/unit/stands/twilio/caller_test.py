@@ -461,6 +461,21 @@ class CallerTest(unittest.TestCase):
         self.play()
         self.assertEqual(self.desk.asked("/dialled")[-1]["DialCallStatus"], "no-answer")
 
+    def test_dial_tells_beside_the_call_who_answered(self):
+        """It holds up neither the whisper nor, without one, that the two are joined."""
+        for whisper, answer, by in ((True, "machine", "machine_start"), (False, "machine", "machine_start"),
+                                    (False, "human", "human")):
+            self.dial()
+            url = 'url="/whisper"' if whisper else ""
+            self.desk.documents["/voice"] = (f'<Dial action="/dialled"><Number {url} machineDetection="Enable"'
+                                             f' amdStatusCallback="/machine">{STAFF}</Number></Dial>')
+            self.callee(answer=answer, amd_ms=60, script=[{"silence": 200}, {"hangup": True}])
+            call = self.play()
+            told = self.asked("/machine")[-1]
+            self.assertEqual((told["CallSid"], told["AnsweredBy"]), (self.of(call, "dial")[0]["child"], by))
+            self.assertEqual(self.desk.asked("/dialled")[-1]["DialBridged"], "false" if whisper else "true")
+            self.assertNotIn("AnsweredBy", self.desk.asked("/dialled")[-1])
+
     def test_dial_ends_with_the_caller(self):
         self.dial()
         self.callee(answer="no-answer")
