@@ -10,6 +10,7 @@ from pathlib import Path
 
 from callers import ANSWER, BYE, HELLO, PHONE, Caller, say, twice, without_asides
 from harness.stops import KILL
+from procs import Failure
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 OTHERS = 2         # calls beside the one that is struck
@@ -75,8 +76,11 @@ class Talk:
         """Lets him go: a caller who says nothing for long is asked whether he is there."""
         self.desk.wait(lambda: self.is_heard() or self.call.now()["over"], 60,
                        lambda: f"an answer to {self.nonces}: {self.call.rows()} {self.call.story().heard()}")
-        if not self.call.now()["over"]:  # else what is judged says why
+        try:
             self.call.also({"silence": 1500}, BYE)
+        except Failure:
+            if not self.call.now()["over"]:
+                raise  # else what is judged says why it is: it may have ended just now
 
     def judge(self, struck, most=0, given_up=False, may_fail=False):
         """Of the last reply each sentence was heard, in order, and at most so many again. given_up: what he
