@@ -481,6 +481,28 @@ def test_a_setup_of_another_call(desk):
         assert FALLBACK in story.heard(), story.heard()
 
 
+def test_setup_twice(desk):
+    """A second one on the socket of a call changes nothing, also where it is whole and of that very call with
+    another session: the call keeps the session that it began with, and is answered."""
+    with at_work(desk) as told:
+        for own in (True, False):
+            call = Call(desk, [{"wait_for": "relay"}, HELLO])
+            first = told.wait(call.sid, "setup").value["relay_session"]
+            desk.wait(lambda: call.now()["script"] == "done", 20, "the greeting")
+            call.also({"frame": {
+                "type": "setup", "sessionId": "VX" + secrets.token_hex(16),
+                "callSid": call.sid if own else webhook.new_sid("CA"), "accountSid": desk.tenant(0).account_sid,
+                "from": call.caller, "to": desk.tenant(0).numbers["sms"], "direction": "inbound",
+                "callStatus": "RINGING"}}, {"say": "Still there?", "ms": 200}, HELLO, {"hangup": True})
+            prompt = told.wait(call.sid, "prompt")
+            assert prompt.value["relay_session"] == first and prompt.id == f"{call.sid}:{first}:1", prompt.value
+            Engine.of(desk, prompt).begin().say("Yes.")
+            story = call.over()
+            assert "Yes." in story.heard() and story.errors() == [], (story.heard(), story.errors())
+            told.wait(call.sid, "ended")
+            assert [record.value["relay_session"] for record in told.of(call.sid, "setup")] == [first]
+
+
 def test_hang_up_at_any_point(desk):
     """Whatever was going on, the engines hear that it is over, once."""
     with at_work(desk) as told:
