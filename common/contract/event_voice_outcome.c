@@ -6,14 +6,16 @@
 /* ---- dialled ---- */
 
 const char *const voice_dial_names[] = {"accepted", "refused", "no_answer", "busy",
-                                        "failed",   "hung_up", NULL};
+                                        "failed",   "hung_up", "voicemail", NULL};
 
+/* That a machine took it is told by itself, before or behind how it ended. */
 static const char *dialled_id(struct arena *arena, const void *event)
 {
     const struct voice_dialled *dialled = event;
     char dial[UUID_TEXT_SIZE];
-    return arena_printf(arena, "%s:dialled:%s", dialled->call.call_sid,
-                        uuid_format(&dialled->dial, dial));
+    return arena_printf(arena, "%s:dialled:%s%s", dialled->call.call_sid,
+                        uuid_format(&dialled->dial, dial),
+                        dialled->outcome == VOICE_DIAL_VOICEMAIL ? ":voicemail" : "");
 }
 
 #define AT(m) offsetof(struct voice_dialled, m)
@@ -21,7 +23,7 @@ static const struct event_member dialled_members[] = {
     VOICE_CALL_ROWS(struct voice_dialled),
     VOICE_ID("dial", AT(dial), true),
     VOICE_ENUM("outcome", AT(outcome), true, voice_dial_names,
-               "accepted, refused, no_answer, busy, failed or hung_up"),
+               "accepted, refused, no_answer, busy, failed, hung_up or voicemail"),
     VOICE_NUMBER("duration_s", EVENT_INT64, AT(duration_s), true, 0, VOICE_SECONDS_MAX,
                  "a number from 0 to 604800"),
     {0},

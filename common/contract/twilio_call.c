@@ -288,6 +288,29 @@ int twilio_call_read_dialled(const struct form *form, struct twilio_call_dialled
     return 0;
 }
 
+int twilio_call_read_detected(const struct form *form, struct twilio_call_detected *out,
+                              struct err *err)
+{
+    static const struct field fields[] = {
+        FIELD(twilio_call_detected, "CallSid", call_sid, NEED_VALUE, 34, is_call_sid,
+              "webhook.call_sid", "CA and 32 hexadecimal digits"),
+        FIELD(twilio_call_detected, "AccountSid", account_sid, NEED_VALUE, 36, event_is_account_sid,
+              "webhook.account_sid", "AC and 32 hexadecimal digits, or a uuid"),
+        FIELD(twilio_call_detected, "AnsweredBy", answered_by, NEED_VALUE, WORD_MAX, is_word,
+              "webhook.answered_by", "a lower-case word"),
+    };
+    struct twilio_call_detected detected;
+    if (TAKE_ALL(form, fields, &detected, err) != 0)
+        return -1;
+    *out = detected;
+    return 0;
+}
+
+bool twilio_call_is_machine(const char *answered_by)
+{
+    return strncmp(answered_by, "machine", 7) == 0 || strcmp(answered_by, "fax") == 0;
+}
+
 /* ---- Record ---- */
 
 int twilio_call_read_recording(const struct form *form, struct twilio_call_recording *out,

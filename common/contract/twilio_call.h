@@ -99,6 +99,20 @@ struct twilio_call_dialled {
 int twilio_call_read_dialled(const struct form *form, struct twilio_call_dialled *out,
                              struct err *err);
 
+/* Who took the leg of a Dial, as Number's amdStatusCallback tells it: of that leg, not of ours. */
+struct twilio_call_detected {
+    const char *call_sid, *account_sid; /* of the other leg */
+    const char *answered_by;            /* "human", "machine_start", "fax", "unknown", ... */
+};
+
+/* Reads CallSid, AccountSid and AnsweredBy (these decide). */
+int twilio_call_read_detected(const struct form *form, struct twilio_call_detected *out,
+                              struct err *err);
+
+/* Whether that AnsweredBy is a machine's. "unknown" is taken for a person: a machine presses no
+ * key, and a person must not be left. */
+bool twilio_call_is_machine(const char *answered_by);
+
 /* A recording: what Record's action adds, or a recordingStatusCallback, which tells of no call but
  * its sid. The file may not exist before the callback says "completed". */
 struct twilio_call_recording {

@@ -13,6 +13,7 @@ static const char *const sensitivities[] = {"low", "medium", "high", NULL};
 static const char *const relay_events[] = {"speaker-events", "tokens-played", NULL};
 static const char *const call_events[] = {"initiated", "ringing", "answered", "completed", NULL};
 static const char *const recording_events[] = {"in-progress", "completed", "absent", NULL};
+static const char *const detections[] = {"Enable", "DetectMessageEnd", NULL};
 static const char *const trims[] = {"trim-silence", "do-not-trim", NULL};
 static const char *const methods[] = {"GET", "POST", NULL};
 
@@ -285,6 +286,9 @@ static void add_number(struct twiml *twiml, const struct twiml_number *number)
         {"statusCallback", TWIML_URL, FIELD(twiml_number, status_callback)},
         {"statusCallbackEvent", TWIML_LIST, FIELD(twiml_number, status_callback_event),
          .words = call_events},
+        {"machineDetection", TWIML_WORD, FIELD(twiml_number, machine_detection),
+         .words = detections},
+        {"amdStatusCallback", TWIML_URL, FIELD(twiml_number, amd_status_callback)},
     };
     strbuf_add_text(&twiml->out, "<Number");
     ADD_ATTRIBUTES(twiml, attributes, number);

@@ -148,6 +148,9 @@ struct twiml_number {
     const char *method; /* of the whisper: "GET", "POST" */
     const char *status_callback;
     const char *status_callback_event; /* of initiated, ringing, answered, completed */
+    const char *machine_detection;     /* "Enable", "DetectMessageEnd": beside the call, which it
+                                          does not hold up */
+    const char *amd_status_callback;   /* gets AnsweredBy, of the callee's leg */
 };
 
 struct twiml_dial {

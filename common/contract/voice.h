@@ -147,7 +147,8 @@ enum voice_dial {
     VOICE_DIAL_NO_ANSWER,
     VOICE_DIAL_BUSY,
     VOICE_DIAL_FAILED,
-    VOICE_DIAL_HUNG_UP
+    VOICE_DIAL_HUNG_UP,
+    VOICE_DIAL_VOICEMAIL /* a machine took it; how the dialling ended may be told besides */
 };
 
 extern const char *const voice_dial_names[]; /* by that number */

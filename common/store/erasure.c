@@ -72,7 +72,7 @@ static const struct step {
      " AND id IN (SELECT message_id FROM sent)",
      "ta"},
     {"DELETE FROM jobs WHERE tenant_id = $1::uuid AND kind IN ('" JOB_ESCALATION
-     "', '" JOB_RECORDING "', '" JOB_CALL_BACK "')"
+     "', '" JOB_RECORDING "', '" JOB_CALL_BACK "', '" JOB_TRANSFER_BACK "')"
      " AND subject IN (SELECT w.id::text FROM " WISHES " AS w)",
      "ta"},
     {"DELETE FROM delivery_attempts WHERE tenant_id = $1::uuid AND delivery_id IN"

@@ -18,6 +18,8 @@
 #define JOB_ESCALATION "escalation" /* the escalation whose rota is to be told (store/rota.h) */
 #define JOB_RECORDING                                                                              \
     "recording" /* the task whose recording is to be fetched (store/recording.h) */
+#define JOB_TRANSFER_BACK                                                                          \
+    "transfer_back"               /* the transfer whose caller has a machine at the other end */
 #define JOB_CALL_BACK "call_back" /* the task that a customer is to be called back about */
 #define JOB_RECOVERY  "recovery"  /* the tenant's own id (store/recover.h) */
 

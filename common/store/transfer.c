@@ -6,11 +6,13 @@
 #include "store/job.h"
 
 /* The rota's timer, of the rows that `from` has put to 'running' just now. A caller who has hung up
- * may, in truth, have been put through: the record that says so is waited for. */
+ * may, in truth, have been put through, and who was taken for a machine may press the key: the
+ * record that says so is waited for. */
 #define TIMER_SQL(from)                                                                            \
     "INSERT INTO jobs (tenant_id, id, kind, subject, due_at) SELECT m.tenant_id, m.id,"            \
-    " '" JOB_ESCALATION "', m.id::text, clock_timestamp() + CASE WHEN m.transfer = 'hung_up'"      \
-    " THEN interval '20 s' ELSE interval '0' END FROM " from " m WHERE m.rota = 'running'"         \
+    " '" JOB_ESCALATION "', m.id::text, clock_timestamp() + CASE WHEN m.transfer IN ("             \
+    "'hung_up', 'voicemail') THEN interval '20 s' ELSE interval '0' END FROM " from                \
+    " m WHERE m.rota = 'running'"                                                                  \
     " ON CONFLICT DO NOTHING"
 
 #define ROTA_SQL                                                                                   \
@@ -34,34 +36,42 @@ static const char open_sql[] =
     " ON u.tenant_id = b.tenant_id AND u.session_id = b.session_id WHERE e.tenant_id = u.tenant_id"
     " AND e.turn_id = u.id AND e.id <> b.id AND e.transfer = 'asked' AND e.state = 'open'),"
     " made AS (INSERT INTO escalations (tenant_id, id, conversation_id, turn_id, reason, summary,"
-    " transfer, transfer_to, transfer_words, transfer_calls) SELECT b.tenant_id, b.id,"
-    " b.conversation_id, b.turn_id, 'customer_asks', $3::text, 'asked', w.name, $4::text,"
-    " $5::boolean FROM begun b CROSS JOIN who w ON CONFLICT DO NOTHING)"
+    " transfer, transfer_to, transfer_words, transfer_calls, transfer_cold) SELECT b.tenant_id,"
+    " b.id, b.conversation_id, b.turn_id, 'customer_asks', $3::text, 'asked', w.name, $4::text,"
+    " $5::boolean, $8::boolean FROM begun b CROSS JOIN who w ON CONFLICT DO NOTHING)"
     " SELECT coalesce((SELECT e.transfer_to FROM escalations e WHERE e.tenant_id = $1::uuid"
     " AND e.id = $2::uuid), (SELECT name FROM who), '')";
 
-/* Whoever has accepted or closed it meanwhile has it. */
+/* Whoever has accepted or closed it meanwhile has it. That the legs of a cold transfer were joined
+ * says nothing once a machine is known to have been at the other end. */
 static const char outcome_sql[] =
-    "WITH judged AS (SELECT e.tenant_id, e.id, CASE WHEN e.transfer = 'dropped'"
-    " AND e.closed_by = 'desk' THEN 'open' ELSE e.state END AS now FROM escalations e"
+    "WITH judged AS (SELECT e.tenant_id, e.id, CASE WHEN (e.transfer = 'dropped'"
+    " AND e.closed_by = 'desk') OR (e.transfer = 'accepted' AND e.state = 'accepted'"
+    " AND e.accepted_by = e.transfer_to) THEN 'open' ELSE e.state END AS now,"
+    " CASE WHEN e.transfer = 'voicemail' AND ($3::text <> 'accepted' OR e.transfer_cold)"
+    " THEN 'voicemail' ELSE $3::text END AS told FROM escalations e"
     " WHERE e.tenant_id = $1::uuid AND e.id = $2::uuid AND e.transfer IS NOT NULL"
-    " AND e.transfer <> 'accepted' FOR NO KEY UPDATE),"
-    " m AS (UPDATE escalations e SET transfer = $3::text,"
-    " state = CASE WHEN j.now = 'open' AND $3::text = 'accepted' THEN 'accepted' ELSE j.now END,"
-    " accepted_by = CASE WHEN j.now = 'open' AND $3::text = 'accepted' THEN e.transfer_to"
-    " ELSE e.accepted_by END,"
-    " accepted_at = CASE WHEN j.now = 'open' AND $3::text = 'accepted' THEN clock_timestamp()"
-    " ELSE e.accepted_at END,"
+    " AND (e.transfer <> 'accepted' OR (e.transfer_cold AND $3::text = 'voicemail'))"
+    " FOR NO KEY UPDATE),"
+    " m AS (UPDATE escalations e SET transfer = j.told,"
+    " state = CASE WHEN j.now = 'open' AND j.told = 'accepted' THEN 'accepted' ELSE j.now END,"
+    " accepted_by = CASE WHEN j.now = 'open' AND j.told = 'accepted' THEN e.transfer_to"
+    " WHEN j.now = 'open' THEN NULL ELSE e.accepted_by END,"
+    " accepted_at = CASE WHEN j.now = 'open' AND j.told = 'accepted' THEN clock_timestamp()"
+    " WHEN j.now = 'open' THEN NULL ELSE e.accepted_at END,"
     " closed_by = CASE WHEN j.now = 'closed' THEN e.closed_by END,"
     " closed_at = CASE WHEN j.now = 'closed' THEN e.closed_at END,"
-    " rota = CASE WHEN $3::text = 'accepted' AND (e.rota <> 'none' OR e.transfer_calls) THEN 'over'"
-    " WHEN j.now = 'open' AND $3::text <> 'accepted' AND e.transfer_calls AND e.rota = 'none'"
-    " THEN 'running' ELSE e.rota END"
+    " rota = CASE WHEN j.told = 'accepted' AND (e.rota <> 'none' OR e.transfer_calls) THEN 'over'"
+    " WHEN j.now = 'open' AND j.told <> 'accepted' AND e.transfer_calls"
+    " AND (e.rota = 'none' OR e.state = 'accepted') THEN 'running' ELSE e.rota END"
     " FROM judged j WHERE e.tenant_id = j.tenant_id AND e.id = j.id RETURNING e.*),"
     " noted AS (INSERT INTO audit_log (tenant_id, id, actor, action, subject)"
     " SELECT m.tenant_id, gen_random_uuid(), 'rota:' || m.transfer_to, 'escalation.accept',"
     " m.id::text FROM m JOIN judged j ON j.id = m.id WHERE m.state = 'accepted'"
-    " AND j.now = 'open') " TIMER_SQL("m");
+    " AND j.now = 'open'),"
+    " back AS (INSERT INTO jobs (tenant_id, id, kind, subject, due_at) SELECT m.tenant_id,"
+    " gen_random_uuid(), '" JOB_TRANSFER_BACK "', m.id::text, clock_timestamp() FROM m"
+    " WHERE m.transfer = 'voicemail' AND m.transfer_cold ON CONFLICT DO NOTHING) " TIMER_SQL("m");
 
 /* Nobody has the call in hand, it is this very record that says that the caller is back, and he has
  * heard nothing since. */
@@ -77,8 +87,8 @@ static const char return_sql[] =
     " WHERE u.tenant_id = s.tenant_id AND u.session_id = s.id"
     " ORDER BY u.number DESC, x.created_at DESC LIMIT 1) AS e"
     " WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid AND s.ended_at IS NULL AND s.due_at IS NULL"
-    " AND e.promised IS NULL AND (e.transfer IN ('refused', 'no_answer', 'busy', 'failed')"
-    " OR (e.transfer = 'asked' AND e.number = s.turn_number AND e.state <> 'running'"
+    " AND e.promised IS NULL AND (e.transfer IN ('refused', 'no_answer', 'busy', 'failed',"
+    " 'voicemail') OR (e.transfer = 'asked' AND e.number = s.turn_number AND e.state <> 'running'"
     " AND e.heard_reason IS DISTINCT FROM 'interrupt'))"
     " AND NOT EXISTS (SELECT FROM turns n WHERE n.tenant_id = s.tenant_id AND n.session_id = s.id"
     " AND (n.state = 'running' OR (n.number > e.number AND coalesce(n.heard, '') <> '')))"
@@ -143,6 +153,7 @@ void transfer_add_open(struct pg_unit *unit, struct arena *arena,
     pg_param(statement, opening->calls ? "true" : "false");
     pg_param(statement, pg_array_take(&names, arena));
     pg_param(statement, pg_array_take(&hours, arena));
+    pg_param(statement, opening->cold ? "true" : "false");
     pg_array_fini(&names);
     pg_array_fini(&hours);
 }

@@ -24,6 +24,7 @@ struct transfer_opening {
     const char *summary;
     const char *words;                    /* to the caller, if nobody takes the call */
     bool calls;                           /* the rota is told then */
+    bool cold;                            /* who or what answers has the call at once */
     const struct transfer_person *people; /* in their order */
     size_t count;
 };
@@ -42,11 +43,14 @@ const char *transfer_read_opened(const struct pg_answer *answer, int s);
 struct transfer_outcome {
     const char *tenant;
     struct uuid id;
-    const char *outcome; /* "accepted", "refused", "no_answer", "busy", "failed", "hung_up" */
+    const char
+        *outcome; /* "accepted", "refused", "no_answer", "busy", "failed", "hung_up", "voicemail" */
 };
 
 /* Adds it; 1 statement, no rows. Accepted: the escalation is that person's. Else the rota is told,
- * where it is to be. */
+ * where it is to be. A voicemail has a cold transfer whatever else is told of it, and a job brings
+ * the caller back (store/transfer_back.h); of a warm one it is no more than the reason why nobody
+ * took it: a machine presses no key. */
 void transfer_add_outcome(struct pg_unit *unit, struct arena *arena,
                           const struct transfer_outcome *outcome);
 

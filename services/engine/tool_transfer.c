@@ -56,6 +56,7 @@ static int add_transfer(const struct tool_call *call, struct pg_unit *unit, stru
                                    .summary = json_member_text(call->arguments, "summary"),
                                    .words = promise_of(call, calls),
                                    .calls = calls,
+                                   .cold = plan->cold,
                                    .people = people,
                                    .count = count});
     return 0;

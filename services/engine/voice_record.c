@@ -111,10 +111,13 @@ static int read_ended(struct intake *intake, const struct bus_record *record,
 static int read_dialled(struct intake *intake, const struct bus_record *record,
                         struct voice_record *item, struct inbox_event *event, struct err *err)
 {
-    static const char *const words[] = {
-        [VOICE_ACCEPTED] = "a person took the call", [VOICE_REFUSED] = "the person declined",
-        [VOICE_DIAL_NO_ANSWER] = "nobody answered",  [VOICE_DIAL_BUSY] = "the line was busy",
-        [VOICE_DIAL_FAILED] = "it failed",           [VOICE_DIAL_HUNG_UP] = "the caller hung up"};
+    static const char *const words[] = {[VOICE_ACCEPTED] = "a person took the call",
+                                        [VOICE_REFUSED] = "the person declined",
+                                        [VOICE_DIAL_NO_ANSWER] = "nobody answered",
+                                        [VOICE_DIAL_BUSY] = "the line was busy",
+                                        [VOICE_DIAL_FAILED] = "it failed",
+                                        [VOICE_DIAL_HUNG_UP] = "the caller hung up",
+                                        [VOICE_DIAL_VOICEMAIL] = "a voicemail answered"};
     struct voice_dialled dialled;
     if (voice_dialled_decode(intake->arena, record, &dialled, err) != 0)
         return -1;

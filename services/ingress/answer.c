@@ -250,9 +250,14 @@ void answer_dial(const struct answer *answer, const struct handoff *handoff, con
     const char *const dial[] = {"dial", uuid_format(&handoff->dial, id), NULL};
     const char *const whisper[] = {"to", channel->address, "say",
                                    fit_briefing(webhook->request->arena, handoff->briefing), NULL};
+    const char *const machine[] = {
+        "dial", id, "call", answer->call_sid, "from", answer->person, "to", channel->address, NULL};
     struct twiml_number number = {
         .number = handoff->to,
-        .url = handoff->cold ? NULL : answer_url(webhook, "whisper", channel->tenant, 0, whisper)};
+        .url = handoff->cold ? NULL : answer_url(webhook, "whisper", channel->tenant, 0, whisper),
+        .machine_detection = "Enable",
+        .amd_status_callback =
+            answer_url(webhook, "machine", channel->tenant, answer->step, machine)};
     struct twiml_dial verb = {
         .action = answer_url(webhook, "dialled", channel->tenant, answer->step, dial),
         .timeout_s = handoff->timeout_s,

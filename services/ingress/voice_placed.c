@@ -29,13 +29,6 @@ static int64_t number_of(const struct step *step, const char *name, int64_t most
     return text_parse_int(text_of(step, name), 0, most, &number) ? number : 0;
 }
 
-/* "unknown" is taken for a person: a machine presses no key, and a person must not be left. */
-static bool is_machine(const struct step *step)
-{
-    const char *by = step->call.answered_by;
-    return strncmp(by, "machine", 7) == 0 || strcmp(by, "fax") == 0;
-}
-
 /* False: it is not told, and nobody will answer. */
 static bool tell(const struct step *step, enum voice_answer outcome)
 {
@@ -83,7 +76,7 @@ void voice_placed_back(struct step *step)
 {
     if (!voice_step_open(step))
         return;
-    const bool machine = is_machine(step);
+    const bool machine = twilio_call_is_machine(step->call.answered_by);
     tell(step, machine ? VOICE_ANSWER_MACHINE : VOICE_ANSWER_HUMAN);
     if (machine)
         answer_hangup(step->webhook, step->channel, or_null(text_of(step, "leave")));
@@ -105,7 +98,7 @@ void voice_placed_asked(struct step *step)
 {
     if (!voice_step_open(step))
         return;
-    const bool machine = is_machine(step);
+    const bool machine = twilio_call_is_machine(step->call.answered_by);
     tell(step, machine ? VOICE_ANSWER_MACHINE : VOICE_ANSWER_HUMAN);
     if (machine)
         answer_hangup(step->webhook, NULL, NULL);

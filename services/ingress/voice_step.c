@@ -143,24 +143,38 @@ static enum voice_dial outcome_of(const struct twilio_call_dialled *dialled)
     return talked ? VOICE_ACCEPTED : VOICE_REFUSED;
 }
 
-static void tell_dialled(const struct step *step, const struct uuid *dial, enum voice_dial outcome,
-                         int64_t duration_s)
+/* NULL: our number is none. */
+static struct news *news_dialled(const struct step *step, const struct twilio_call *call,
+                                 const struct uuid *dial, enum voice_dial outcome)
 {
     struct news *news = news_new(step->webhook->ingress, NEWS_DIALLED);
     struct voice_dialled *dialled = &news->dialled;
-    char id[UUID_TEXT_SIZE];
-    bool counts = duration_s > 0 && duration_s <= VOICE_SECONDS_MAX && outcome == VOICE_ACCEPTED;
-    dialled->event = news_head(
-        news,
-        arena_printf(news->arena, "%s:dialled:%s", step->call.call_sid, uuid_format(dial, id)),
-        step->call.account_sid, step->tenant);
+    dialled->event = news_head(news, "", call->account_sid, step->tenant); /* the encoder's id */
     dialled->dial = *dial;
     dialled->outcome = outcome;
-    dialled->duration_s = counts ? duration_s : 0;
-    if (voice_call_of(news->arena, step->webhook->ingress, &step->call, &dialled->call))
-        news_send(&news);
-    else
+    if (!voice_call_of(news->arena, step->webhook->ingress, call, &dialled->call))
         news_free(&news);
+    return news;
+}
+
+static void tell_dialled(const struct step *step, const struct uuid *dial, enum voice_dial outcome,
+                         int64_t duration_s)
+{
+    bool counts = duration_s > 0 && duration_s <= VOICE_SECONDS_MAX && outcome == VOICE_ACCEPTED;
+    struct news *news = news_dialled(step, &step->call, dial, outcome);
+    if (news == NULL)
+        return;
+    news->dialled.duration_s = counts ? duration_s : 0;
+    news_send(&news);
+}
+
+/* Nobody has the call: the engine has a word for the caller. */
+static void come_back(struct step *step)
+{
+    if (step->path.step > 0)
+        step_turn_back(step);
+    else
+        relay_again(step, 0);
 }
 
 /* The form is read before the call is known to go on: also the caller who hung up is told of. */
@@ -184,10 +198,15 @@ static void on_dialled(struct step *step)
         return;
     if (outcome == VOICE_ACCEPTED)
         answer_hangup(webhook, step->channel, NULL);
-    else if (step->path.step > 0)
-        step_turn_back(step);
     else
-        relay_again(step, 0);
+        come_back(step);
+}
+
+/* The desk takes the caller out of a call with a machine (services/responder/bring_back.c). */
+static void on_returned(struct step *step)
+{
+    if (voice_step_open(step))
+        come_back(step);
 }
 
 /* ---- the person who is rung up ---- */
@@ -198,10 +217,45 @@ static const char *query_text(const struct step *step, const char *name)
     return value != NULL && text_is_utf8(value, strlen(value)) ? value : "";
 }
 
+/* What a callback that tells of no call but a sid has in its URL. False: that is not ours. */
+static bool call_of_query(const struct step *step, const char *call_sid, const char *account_sid,
+                          struct twilio_call *call)
+{
+    *call = (struct twilio_call){.call_sid = call_sid,
+                                 .account_sid = account_sid,
+                                 .from = query_text(step, "from"),
+                                 .to = query_text(step, "to"),
+                                 .direction = ""};
+    return text_is_e164(call->to) && strlen(call->from) <= VOICE_ADDRESS_MAX;
+}
+
 static void on_whisper(struct step *step)
 {
     find_channel(step, query_text(step, "to"));
     answer_whisper(step->webhook, step->channel, step->tenant, query_text(step, "say"));
+}
+
+/* Twilio listens beside the call: it holds up nothing, and the Dial's action is not told. */
+static void on_machine(struct step *step)
+{
+    struct webhook *webhook = step->webhook;
+    const char *sid = query_text(step, "call");
+    struct twilio_call_detected detected;
+    struct twilio_call call;
+    struct uuid dial;
+    struct err err;
+    webhook->response->status = 204;
+    if (twilio_call_read_detected(&webhook->form, &detected, &err) != 0 ||
+        !twilio_call_is_sid(sid, "CA") || !uuid_parse(query_text(step, "dial"), &dial) ||
+        !call_of_query(step, sid, detected.account_sid, &call)) {
+        webhook_refuse(webhook, 400, "webhook.machine");
+        return;
+    }
+    struct news *news = twilio_call_is_machine(detected.answered_by)
+                            ? news_dialled(step, &call, &dial, VOICE_DIAL_VOICEMAIL)
+                            : NULL;
+    if (news != NULL)
+        voice_deliver(webhook, &news);
 }
 
 /* Only the key 1 takes the call: an empty document lets the two be joined. */
@@ -226,17 +280,10 @@ static void on_recorded(struct step *step)
         answer_hangup(step->webhook, step->channel, step->channel->voice->goodbye);
 }
 
-/* What the callbacks about a message have in their URL: they tell of no call but its sid. False
- * when that is not ours; then it is answered. */
 static bool message_call(struct step *step, const char *call_sid, const char *account_sid,
                          struct twilio_call *call)
 {
-    *call = (struct twilio_call){.call_sid = call_sid,
-                                 .account_sid = account_sid,
-                                 .from = query_text(step, "from"),
-                                 .to = query_text(step, "to"),
-                                 .direction = ""};
-    if (text_is_e164(call->to) && strlen(call->from) <= VOICE_ADDRESS_MAX &&
+    if (call_of_query(step, call_sid, account_sid, call) &&
         step->path.step <= VOICE_RECORD_TRANSFER)
         return true;
     webhook_refuse(step->webhook, 400, "webhook.recording");
@@ -307,6 +354,7 @@ static const struct {
     {"accept", on_accept},           {"recorded", on_recorded},     {"recording", on_recording},
     {"transcript", on_transcript},   {"step", step_turn_said},      {"wait", step_turn_wait},
     {"back", voice_placed_back},     {"asked", voice_placed_asked}, {"key", voice_placed_key},
+    {"machine", on_machine},         {"returned", on_returned},
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
 

@@ -1,12 +1,13 @@
 /* The regular look into the database: marks lapsed responders dead, makes their sends unknown,
- * parks what waited too long, claims what is due and was not woken, and starts look-ups, gap audits
- * and the fetching of recordings. It begins only after one lease of renewals, so that after an
- * outage all renew before any adopts. */
+ * parks what waited too long, claims what is due and was not woken, and starts look-ups, gap
+ * audits, the fetching of recordings and of callers. It begins only after one lease of renewals, so
+ * that after an outage all renew before any adopts. */
 #include "poll.h"
 
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "bring_back.h"
 #include "claim.h"
 #include "counters.h"
 #include "flight.h"
@@ -27,8 +28,8 @@ struct poll {
     struct responder *responder;
     struct timer *timer;
     struct arena *arena;
-    int audits, recordings; /* the places of their claims in the unit in flight; -1: none */
-    int taken;              /* the place of the mails that were taken over */
+    int audits, recordings, bring_backs; /* the places of their claims in the unit; -1: none */
+    int taken;                           /* the place of the mails that were taken over */
     bool in_flight;
 };
 
@@ -78,6 +79,8 @@ static void done(void *arg, const struct pg_answer *answer)
         gap_audits_claimed(responder->audits, answer, self->audits);
     if (!responder->draining && self->recordings >= 0)
         recordings_claimed(responder->recordings, answer, self->recordings);
+    if (!responder->draining && self->bring_backs >= 0)
+        bring_backs_claimed(responder->bring_backs, answer, self->bring_backs);
     responder_step(responder);
 }
 
@@ -121,6 +124,7 @@ static void look(void *arg)
                        ? gap_audits_add_claim(responder->audits, &unit, self->arena)
                        : -1;
     self->recordings = recordings_add_claim(responder->recordings, &unit, self->arena);
+    self->bring_backs = bring_backs_add_claim(responder->bring_backs, &unit, self->arena);
     self->in_flight = true;
     pg_submit(responder->pg, &unit);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "bring_back.h"
 #include "channel.h"
 #include "claim.h"
 #include "contract/topics.h"
@@ -198,6 +199,8 @@ static void close_loop(void *state)
         gap_audits_stop(responder->audits);
     if (responder->recordings != NULL)
         recordings_stop(responder->recordings);
+    if (responder->bring_backs != NULL)
+        bring_backs_stop(responder->bring_backs);
     timer_free(&responder->tick);
     timer_free(&responder->mail_patience);
     pg_free(&responder->pg); /* units in flight end here, while what they refer to is there */
@@ -210,6 +213,7 @@ static void close_loop(void *state)
     wake_close(&responder->call_wake);
     gap_audits_free(&responder->audits);
     recordings_free(&responder->recordings);
+    bring_backs_free(&responder->bring_backs);
     outcomes_free(&responder->outcomes);
     claims_free(&responder->claims);
     claims_free(&responder->mail_claims);
@@ -257,6 +261,7 @@ static int open_loop(struct service_loop *self, void **state, struct err *err)
     responder->outcomes = outcomes_new(responder);
     responder->audits = gap_audits_new(responder);
     responder->recordings = recordings_new(responder);
+    responder->bring_backs = bring_backs_new(responder);
     open_database(responder);
     if (open_mail(responder, err) != 0 || open_producer(responder, err) != 0 ||
         wake_open(responder, TOPIC_OUTBOUND_SMS, "responder.sms", &responder->wake, err) != 0 ||
@@ -311,6 +316,7 @@ static void drain_loop(void *state)
         timer_start(responder->mail_patience, responder->shared->settings.mail_drain_ms, 0);
     gap_audits_stop(responder->audits);
     recordings_stop(responder->recordings);
+    bring_backs_stop(responder->bring_backs);
     send_give_up_waiting(responder, true);
     responder_step(responder);
 }
@@ -334,8 +340,9 @@ static void drain_step(struct responder *responder)
         !claims_in_flight(responder->mail_claims) && receipts_idle(responder->receipts) &&
         wake_idle(responder->wake) && wake_idle(responder->mail_wake) &&
         wake_idle(responder->call_wake) && gap_audits_count(responder->audits) == 0 &&
-        recordings_count(responder->recordings) == 0 && sent_copies_count(responder->copies) == 0 &&
-        mailbox_logins_unkept(responder->logins) == 0)
+        recordings_count(responder->recordings) == 0 &&
+        bring_backs_count(responder->bring_backs) == 0 &&
+        sent_copies_count(responder->copies) == 0 && mailbox_logins_unkept(responder->logins) == 0)
         retire(responder);
 }
 

@@ -25,6 +25,7 @@ struct receipts;
 struct poll;
 struct gap_audits;
 struct recordings;
+struct bring_backs;
 struct mail_smtp;
 struct mailbox_logins;
 struct sent_copies;
@@ -62,6 +63,7 @@ struct responder {
     struct poll *poll;
     struct gap_audits *audits;
     struct recordings *recordings;
+    struct bring_backs *bring_backs;
     struct timer *tick;
     struct timer *mail_patience; /* of a drain: with servers that do not answer */
     uint64_t generation; /* rises with each worker id: what was claimed under another is not sent */

@@ -14,13 +14,16 @@ DEADLINE_S = 120
 FILLERS = PHONE["fillers"]
 
 
+WEBHOOK = ("\nphone:\n", "\nphone:\n  mode: webhook\n")
+
+
 def webhooks(desk):
     """All is up, and the clinic's number is in webhook mode: asked again only of ingresses that are new."""
     up(desk)
     ingresses = {service.pid for name, service in desk.services.items() if name.startswith("ingress")}
     if getattr(desk, "webhook_ingresses", None) == ingresses:
         return desk
-    path = tenant_file(desk, "dental", ("\nphone:\n", "\nphone:\n  mode: webhook\n"))
+    path = tenant_file(desk, "dental", WEBHOOK)
     good(desk, "tenant", "apply", path, "--yes")
 
     def known():
@@ -139,6 +142,33 @@ def test_a_transfer_that_nobody_takes_and_a_goodbye(desk):
     call.wait_ended()
     assert desk.value("SELECT closed_at IS NOT NULL FROM conversations WHERE id = %s::uuid",
                       call.session()["conversation_id"])
+
+
+def test_a_machine_takes_a_cold_transfer(desk):
+    """The caller is taken out of it, to the step behind the one that put him through."""
+    cold = ("\nescalation:\n", "\nescalation:\n  transfer: {mode: cold}\n")
+    webhooks(desk)
+    good(desk, "tenant", "apply", tenant_file(desk, "dental", WEBHOOK, cold), "--yes")
+    try:
+        desk._call("twilio", "/_callees", {
+            "number": "*", "answer": "machine", "ring_ms": 300, "amd_ms": 1500, "script": [
+                {"wait_for": "bridged"}, {"say": "This is Ines.", "ms": 2000}, {"silence": 60000}]})
+        nonce, last = desk.new_nonce(), desk.new_nonce()
+        desk.faults("model", calls_tool(nonce, "transfer_call", summary="A broken crown.", to="dentist on call"))
+        with Standstill() as still:
+            call = Caller(desk, [HELLO, say(f"A person, please. {nonce}"), {"wait_for": "bridged"},
+                                 {"wait_for": "gather"}, say(f"When are you open? {last}"), HELLO, BYE], rate=FAST)
+            story = over(call, still)
+        assert "nobody could take your call" in story.heard(), story.heard()
+        assert oracle.new_nonces(answer_to(story, last)) == [last], story.heard()
+        desk.wait(lambda: desk.sql(
+            "SELECT e.transfer FROM escalations e JOIN channel_sessions s ON s.tenant_id = e.tenant_id AND"
+            " s.conversation_id = e.conversation_id WHERE s.call_sid = %s AND e.promised IS NOT NULL",
+            call.sid) == [("voicemail",)], 20, lambda: call.rows())
+        call.wait_ended()
+    finally:
+        desk.faults("model")
+        good(desk, "tenant", "apply", tenant_file(desk, "dental", WEBHOOK), "--yes")
 
 
 def test_model_down(desk):

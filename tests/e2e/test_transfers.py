@@ -8,7 +8,10 @@ import time
 
 from callers import BYE, CLINIC, FAST, HELLO, PHONE, Caller, answer_to, calm, never_silent, say, up
 from harness import oracle
+from harness.deskctl import good
 from harness.standstill import Standstill
+from harness.stops import KILL
+from operating import TENANTS, tenant_file
 
 SHARE = True
 DEADLINE_S = 150
@@ -122,8 +125,69 @@ def test_the_line_is_busy(desk):
 
 
 def test_a_machine_answers(desk):
-    """Which presses no key: its greeting is nobody's consent."""
-    assert come_back(desk, answer="machine", greeting_ms=1500) == "refused"
+    """Which presses no key: its greeting is nobody's consent, and what took the call is known."""
+    assert come_back(desk, answer="machine", greeting_ms=1500) == "voicemail"
+
+
+def test_a_person_is_taken_for_a_machine(desk):
+    """And presses the key: that counts."""
+    with asking(desk, {"wait_for": "bridged"}, say("Thank you, goodbye.", ms=800), amd="machine_start",
+                script=INES) as call:
+        assert NOBODY not in call.over(60).heard()
+        assert wait_transfer(call, "accepted")[:2] == ("accepted", "accepted"), transfer(call)
+        desk.wait(lambda: len(desk.sql("SELECT 1 FROM inbox_events WHERE provider_id LIKE %s",
+                                       f"{call.sid}:dialled:%")) == 2, 20, "what Twilio took him for")
+        assert transfer(call)[:2] == ("accepted", "accepted"), transfer(call)
+        call.wait_ended()
+
+
+@contextlib.contextmanager
+def cold(desk):
+    """Who or what answers has the call at once."""
+    path = tenant_file(desk, "dental", ("\nescalation:\n", "\nescalation:\n  transfer: {mode: cold}\n"))
+    good(desk, "tenant", "apply", path, "--yes")
+    try:
+        yield
+    finally:
+        good(desk, "tenant", "apply", TENANTS / "dental.yaml", "--yes")
+
+
+BOX = {"answer": "machine", "amd_ms": 1500, "script": [
+    {"wait_for": "bridged"}, {"say": "This is Ines. Please leave a message.", "ms": 3000}, {"silence": 60000}]}
+
+
+def test_a_machine_answers_a_cold_transfer(desk):
+    """Twilio knows it when the two are joined already: the caller is taken out, hears the promise and is
+    answered again, as where nobody answers."""
+    up(desk)
+    with cold(desk):
+        assert come_back(desk, **BOX) == "voicemail"
+
+
+def test_responder_killed_as_it_takes_a_caller_out(desk):
+    """Another one does it."""
+    up(desk)
+    with cold(desk):
+        killed = desk.stops.arm("responder.bringing_back", action=KILL)
+        second = desk.add("responder", 2)
+        second.wait_ready()
+        try:
+            assert come_back(desk, **BOX) == "voicemail"
+            assert killed.hits
+        finally:
+            desk.revive()
+            second.stop(40)
+            del desk.services["responder-2"]
+
+
+def test_a_person_answers_a_cold_transfer(desk):
+    """At once: no key, no briefing."""
+    up(desk)
+    with cold(desk), asking(desk, {"wait_for": "bridged"}, say("Thank you, goodbye.", ms=800),
+                            script=INES[2:]) as call:
+        assert NOBODY not in call.over(60).heard()
+        assert wait_transfer(call, "accepted")[:2] == ("accepted", "accepted"), transfer(call)
+        call.wait_ended()
 
 
 def test_the_person_declines(desk):

@@ -99,7 +99,8 @@ class Call:
     def dialled(self, outcome, **more):
         """What became of the transfer that the last `end` asked for."""
         dial = self.handoff["dial"]
-        self.tell("dialled", f"{self.sid}:dialled:{dial}", dial=dial, outcome=outcome, duration_s=0, **more)
+        beside = ":voicemail" if outcome == "voicemail" else ""
+        self.tell("dialled", f"{self.sid}:dialled:{dial}{beside}", dial=dial, outcome=outcome, duration_s=0, **more)
 
     def comes_back(self):
         """Another relay socket of the call, at the same ingress."""

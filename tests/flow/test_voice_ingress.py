@@ -317,6 +317,28 @@ def test_cold_transfer(desk):
         child = desk._call("twilio", f"/_calls/{story.of('dial')[0]['child']}")
         assert not [event for event in child["events"] if event["kind"] in ("ask", "gather")], child["events"]
         assert story.errors() == []
+        assert len(told.of(call.sid, "dialled")) == 1, "that a person took it is not told besides"
+
+
+def test_a_machine_takes_a_transfer(desk):
+    """Who answered comes beside the call, and is told under an id of its own: of a cold one while the two are
+    joined; of a warm one before the caller is back."""
+    greeting = [{"say": "This is Ines, leave a message.", "ms": 2000}]
+    for cold, script in ((True, [{"wait_for": "bridged"}, *greeting, {"hangup": True}]), (False, greeting)):
+        person, dial = desk.new_address(), str(uuid.uuid4())
+        with at_work(desk) as told:
+            desk._call("twilio", "/_callees", {"number": person, "answer": "machine", "ring_ms": 200,
+                                               "amd_ms": 500, "speed": 5, "script": script})
+            call = Call(desk, [HELLO, {"say": "A person, please.", "ms": 200}])
+            Engine.of(desk, told.wait(call.sid, "prompt")).begin().say("I put you through.").end(
+                do="dial", dial=dial, to=person, timeout_s=20, briefing="A caller. Press 1.", cold=cold)
+            first, second = told.wait(call.sid, "dialled"), told.wait(call.sid, "dialled", 2, 40)
+            assert (first.id, first.value["outcome"], first.value["dial"]) == (
+                f"{call.sid}:dialled:{dial}:voicemail", "voicemail", dial), first.value
+            assert first.value["from"] == call.caller and first.value["duration_s"] == 0, first.value
+            assert second.value["outcome"] == ("accepted" if cold else "refused"), second.value
+            desk._call("twilio", f"/_calls/{call.sid}", {"hangup": True}) if not call.now()["over"] else None
+            assert call.over().errors() == []
 
 
 def test_transfer_that_nobody_takes(desk):

@@ -436,6 +436,41 @@ def test_a_transfer_that_never_began(desk):
         assert transfers(call)[0][:4] == ("open", "failed", PERSON["name"], "running"), transfers(call)
 
 
+def test_a_machine_takes_the_call(desk):
+    """Whatever else is told, and in whatever order. Warm: it is why nobody took the call, unless somebody
+    pressed the key all the same. Cold: that the two were joined says nothing, and the caller is to come back."""
+    engines(desk, 1, **CALLS)
+    tell = read_document(TENANTS / "dental.yaml")["escalation"]["tell"]
+    warm = (("voicemail",), ("voicemail", "refused"), ("refused", "voicemail"), ("accepted", "voicemail"),
+            ("voicemail", "accepted"))
+    cold = (("voicemail",), ("voicemail", "accepted"), ("accepted", "voicemail"), ("voicemail", "voicemail"))
+    for mode, orders_ in (("warm", warm), ("cold", cold)):
+        with clinic(desk, escalation={**read_document(TENANTS / "dental.yaml")["escalation"],
+                                      "transfer": {"mode": mode}}):
+            for outcomes in orders_:
+                with calling(desk) as call:
+                    put_through(call)
+                    dial = call.handoff["dial"]
+                    for outcome in outcomes:
+                        call.dialled(outcome)
+                    taken = mode == "warm" and "accepted" in outcomes
+                    desk.wait(lambda: len(desk.sql("SELECT 1 FROM inbox_events WHERE provider_id LIKE %s",
+                                                   f"{call.sid}:dialled:%")) == len(set(outcomes)), 15,
+                              lambda: f"{outcomes} to be claimed")
+                    wait_transfer(call, "accepted" if taken else "voicemail")
+                    assert transfers(call)[0] == (
+                        ("accepted", "accepted", PERSON["name"], "over", PERSON["name"], None) if taken else
+                        ("open", "voicemail", PERSON["name"], "running", None, None)), (outcomes, transfers(call))
+                    assert desk.value("SELECT count(*) FROM jobs WHERE kind = 'transfer_back' AND subject = %s",
+                                      dial) == (mode == "cold"), outcomes
+                    if not taken:
+                        call.comes_back()
+                        said = call.wait_over()
+                        assert said.startswith(NOBODY) and tell in said, said
+                        desk.wait(lambda: transfers(call)[0][5] == said, 10, lambda: transfers(call))
+                    end(call)
+
+
 def test_hang_up_before_anybody_answers(desk):
     """People are asked about a caller who wanted one."""
     with calling(desk) as call:

@@ -339,6 +339,39 @@ static void test_dialled(void)
 
 #define WHO "CallSid=" CA "&AccountSid=" AC
 
+static void test_detected(void)
+{
+    struct form form = form_of("CallSid=" CA "&AccountSid=" AC
+                               "&AnsweredBy=machine_start&MachineDetectionDuration=3200");
+    struct twilio_call_detected detected;
+    struct err err;
+    CU_ASSERT_EQUAL_FATAL(twilio_call_read_detected(&form, &detected, &err), 0);
+    CU_ASSERT_STRING_EQUAL(detected.call_sid, CA);
+    CU_ASSERT_STRING_EQUAL(detected.account_sid, AC);
+    CU_ASSERT_STRING_EQUAL(detected.answered_by, "machine_start");
+    static const struct {
+        const char *form, *code;
+    } refused[] = {
+        {"AccountSid=" AC "&AnsweredBy=human", "webhook.call_sid"},
+        {"CallSid=" CA "&AccountSid=AC1&AnsweredBy=human", "webhook.account_sid"},
+        {"CallSid=" CA "&AccountSid=" AC, "webhook.answered_by"},
+        {"CallSid=" CA "&AccountSid=" AC "&AnsweredBy=A+machine", "webhook.answered_by"},
+        {"CallSid=" CA "&AccountSid=" AC "&AnsweredBy=fax&AnsweredBy=human", "webhook.answered_by"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        form = form_of(refused[i].form);
+        CU_ASSERT_EQUAL(twilio_call_read_detected(&form, &detected, &err), -1);
+        CU_ASSERT_STRING_EQUAL(err.code, refused[i].code);
+    }
+    static const char *const machines[] = {"machine_start", "machine_end_beep",
+                                           "machine_end_silence", "machine_end_other", "fax"};
+    for (size_t i = 0; i < sizeof machines / sizeof machines[0]; i++)
+        CU_ASSERT_TRUE(twilio_call_is_machine(machines[i]));
+    CU_ASSERT_FALSE(twilio_call_is_machine("human"));
+    CU_ASSERT_FALSE(twilio_call_is_machine("unknown"));
+    CU_ASSERT_FALSE(twilio_call_is_machine(""));
+}
+
 static void test_recording(void)
 {
     struct form form = form_of(CALL "&RecordingUrl=" URL "&RecordingDuration=12&Digits=hangup");
@@ -543,6 +576,7 @@ int main(void)
     CU_add_test(suite, "long speech", test_long_speech);
     CU_add_test(suite, "relayed", test_relayed);
     CU_add_test(suite, "dialled", test_dialled);
+    CU_add_test(suite, "detected", test_detected);
     CU_add_test(suite, "recording", test_recording);
     CU_add_test(suite, "transcripts", test_transcript);
     CU_add_test(suite, "progress", test_progress);

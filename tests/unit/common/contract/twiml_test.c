@@ -101,7 +101,9 @@ static void write_dial(struct twiml *twiml)
          .method = "POST",
          .status_callback = "https://desk.example.com/status",
          .status_callback_event = "answered completed"},
-        {.number = "+15550004444"},
+        {.number = "+15550004444",
+         .machine_detection = "Enable",
+         .amd_status_callback = "https://desk.example.com/machine"},
     };
     twiml_say(twiml, &(struct twiml_voice){.voice = "Polly.Joanna-Neural"},
               "I am putting you through.");
@@ -406,6 +408,8 @@ static void test_bad_values(void)
         {.number = "+15550003333", .method = "PUT"},
         {.number = "+15550003333", .status_callback_event = "answered,completed"},
         {.number = "+15550003333", .url = "whisper"},
+        {.number = "+15550003333", .machine_detection = "true"},
+        {.number = "+15550003333", .amd_status_callback = "machine"},
     };
     struct twiml twiml;
     twiml_init(&twiml);
