@@ -1,13 +1,16 @@
 """A call's whole way: webhook, nginx, ingress, relay socket, Kafka, engine, model, PostgreSQL and back to the
 caller's ear; and who dies meanwhile. The stand-in of Twilio calls, and keeps what was heard and when."""
 
+import os
+
 from callers import (ANSWER, BYE, CONFIG, FAST, HELLO, PHONE, Caller, answer_to, calm,
-                     holder_of_the_only_call, judged, say, twice, up, wait_no_call)
-from harness import oracle
-from struck import Struck
+                     calls_held, holder_of_the_only_call, judged, say, twice, up, wait_no_call)
+from harness import Skip, oracle
+from struck import Struck, squeezed
 
 SHARE = True
-DEADLINE_S = 120
+LONG = os.environ.get("FRONTDESK_LONG") == "1"
+DEADLINE_S = 900 if LONG else 120
 
 
 def says(nonce, **more):
@@ -25,10 +28,10 @@ def nonces_of(desk, count):
     return [desk.new_nonce() for _ in range(count)]
 
 
-def wait_stalled(desk, nonces):
-    """The model stands still in the middle of its answers to all of them."""
+def wait_stalled(desk, nonces, outcome="stalled"):
+    """The model stands still in the middle of its answers to all of them: for ever, or, "open", for a while."""
     def stalled():
-        return {nonce for entry in desk.ledger("model") if entry["outcome"] == "stalled"
+        return {nonce for entry in desk.ledger("model") if entry["outcome"] == outcome
                 for nonce in entry["params"].get("nonces", [])}
     desk.wait(lambda: set(nonces) <= stalled(), 30, lambda: f"{set(nonces) - stalled()} to stall")
 
@@ -121,7 +124,13 @@ def test_hang_up_in_the_middle(desk):
 
 # Who speaks dies
 
-OFFSETS = (0, 3, 8, 13, 18, 20)  # of the 20 pieces of the answer; the last one is an answer that is all there
+PIECES = 20  # of the answer; behind the last one it is all there
+OFFSETS = tuple(range(PIECES + 1)) if LONG else (0, 3, 8, 13, 18, PIECES)
+AT_ONCE = 7  # calls that are struck together
+
+
+def batches(places):
+    return [places[at:at + AT_ONCE] for at in range(0, len(places), AT_ONCE)]
 
 
 class Many:
@@ -147,63 +156,88 @@ class Many:
         return name, calls
 
 
-def test_engine_killed_while_it_speaks(desk):
-    """kill -9 at several offsets of the answer at once: each sentence is heard once, in order. One of which
-    only the beginning had been given to the voice begins anew."""
-    up(desk)
-    with Struck("engine killed at several places of an answer") as struck:
-        name, calls = Many(desk, 2 * len(OFFSETS) + 2).of_one_engine(len(OFFSETS))
-        nonces = {call: desk.new_nonce() for call in calls}
-        cut = [(nonces[call], offset) for call, offset in zip(calls, OFFSETS) if offset < 20]
-        desk.faults("model", *(stalls(*one) for one in cut), *(says(nonces[call]) for call in calls))
-        for call, nonce in nonces.items():
-            call.also(say(f"When are you open? {nonce}"))
-        wait_stalled(desk, [nonce for nonce, _ in cut])
-        desk.wait(lambda: calls[-1].answering(), 20, "the last call to be spoken to")
-        desk.kill(name)
-        table = [(offset, judged(call, nonces[call], struck, most=1))
-                 for call, offset in zip(calls, OFFSETS)]
+def stalled_at(desk, calls, offsets, **ms):
+    """Each of the calls is in the middle of its answer, of which so many pieces were given out, or all are.
+    Returns {call: its nonce}."""
+    nonces = {call: desk.new_nonce() for call in calls}
+    cut = [(nonces[call], offset) for call, offset in zip(calls, offsets) if offset < PIECES]
+    desk.faults("model", *(stalls(*one, **ms) for one in cut), *(says(nonce) for nonce in nonces.values()))
+    for call, nonce in nonces.items():
+        call.also(say(f"When are you open? {nonce}"))
+    wait_stalled(desk, [nonce for nonce, _ in cut], "open" if ms else "stalled")
+    whole = [call for call, offset in zip(calls, offsets) if offset == PIECES]
+    desk.wait(lambda: all(call.answering() for call in whole), 20, "the whole answers to sound")
+    return nonces
+
+
+def table_of(calls, offsets, nonces, struck, most):
+    table = [(offset, judged(call, nonces[call], struck, most)) for call, offset in zip(calls, offsets)]
     print("offset: said again", table)
-    assert not [again for _, again in table if again.endswith((".", "?"))], table
-    calm(desk)
+    return table
+
+
+def test_engine_killed_while_it_speaks(desk):
+    """kill -9 at several offsets of the answer at once, with --long at each: each sentence is heard once, in
+    order. One of which only the beginning had been given to the voice begins anew."""
+    up(desk)
+    with Struck(f"engine killed at {len(OFFSETS)} places of an answer") as struck:
+        for offsets in batches(OFFSETS):
+            name, calls = Many(desk, 2 * len(offsets) + 2).of_one_engine(len(offsets))
+            nonces = stalled_at(desk, calls, offsets)
+            desk.kill(name)
+            table = table_of(calls, offsets, nonces, struck, 1)
+            assert not [again for _, again in table if again.endswith((".", "?"))], table
+            calm(desk)
+            desk.revive()
+
+
+def in_mid_answer(call, nonce):
+    """Whether the end of ANSWER has not been given to the voice."""
+    tokens = "".join(event["text"] for event in call.story().of("token"))
+    return squeezed(ANSWER)[-12:] not in squeezed(tokens) and nonce in str(call.story().of("said"))
 
 
 def test_rebalance_in_the_middle(desk):
-    """A third engine joins while answers are spoken, and leaves: nobody hears of it."""
+    """A third engine joins while answers are spoken, and leaves in the middle of the same ones: nobody hears
+    of it. Where a slow machine takes longer than an answer stands still, it joins and leaves again."""
     up(desk)
-    with Struck("an engine joins and leaves in mid-answer") as struck:
-        calls = Many(desk, 6).calls
-        nonces = {call: desk.new_nonce() for call in calls}
-        desk.faults("model", *(stalls(nonce, 9, ms=7000) for nonce in nonces.values()))
-        for call, nonce in nonces.items():
-            call.also(say(f"When are you open? {nonce}"))
-        desk.wait(lambda: all(call.answering() for call in calls), 30, "all to be spoken to")
-        third = desk.add("engine", 3, CONFIG)
-        try:
-            for call, nonce in nonces.items():
-                judged(call, nonce, struck)
-            third.wait_ready()
-            calm(desk)
-        finally:
-            third.stop(40)
-            del desk.services["engine-3"]
+    places = OFFSETS[:-1] if LONG else (9,) * 6  # of an answer that is all there nothing is in its middle
+    with Struck(f"an engine joins and leaves at {len(set(places))} places of an answer") as struck:
+        left = batches(places)
+        for _ in range(3 * len(left)):
+            if not left:
+                break
+            calls = Many(desk, len(left[0])).calls
+            nonces = stalled_at(desk, calls, left[0], ms=5000)
+            third = desk.add("engine", 3, CONFIG)
+            try:
+                third.wait_ready()  # has its part of the group's partitions
+            finally:
+                third.stop(40)
+                del desk.services["engine-3"]
+            middle = [in_mid_answer(call, nonces[call]) for call in calls]
+            table_of(calls, left[0], nonces, struck, 0)
+            left = left[1:] if all(middle) else left
+        assert not left, f"no engine joined and left within one answer at {left}"
     calm(desk)
 
 
 def test_socket_cut_while_it_is_spoken_into(desk):
-    """The relay's socket breaks: the call goes on over another, and at most the sentence is said again
-    that was being spoken."""
+    """The relay's socket breaks, with --long behind each word: the call goes on over another, and at most the
+    sentence is said again that was being spoken."""
     up(desk)
-    calls = {}
-    with Struck("socket cut at several places of an answer") as struck:
-        for words in (3, 11, 20, 26):
-            nonce = desk.new_nonce()
-            calls[nonce] = Caller(desk, [HELLO, say(f"Hello? {desk.new_nonce()}"), HELLO,
-                                         say(f"Open? {nonce}"), {"wait_for": "audible", "words": words},
-                                         {"cut": "reset"}])
-        desk.faults("model", *(says(nonce) for nonce in calls))
-        for nonce, call in calls.items():
-            judged(call, nonce, struck, most=1)
+    places = tuple(range(1, len(ANSWER.split()))) if LONG else (3, 11, 20, 26)
+    with Struck(f"socket cut at {len(places)} places of an answer") as struck:
+        for batch in batches(places):
+            calls = {}
+            for words in batch:
+                nonce = desk.new_nonce()
+                calls[nonce] = Caller(desk, [HELLO, say(f"Hello? {desk.new_nonce()}"), HELLO,
+                                             say(f"Open? {nonce}"), {"wait_for": "audible", "words": words},
+                                             {"cut": "reset"}])
+            desk.faults("model", *(says(nonce) for nonce in calls))
+            again = [judged(call, nonce, struck, most=1) for nonce, call in calls.items()]
+            print("words: said again", list(zip(batch, again)))
 
 
 def test_ingress_killed_while_it_speaks(desk):
@@ -226,6 +260,30 @@ def test_ingress_killed_while_it_speaks(desk):
             judged(call, nonce, struck, most=2)
             assert call.story().heard().count(PHONE["greeting"]) == 1
         desk.revive()
+
+
+def test_ingress_killed_at_every_token(desk):
+    """The same at each offset of the answer: one of two ingresses dies again and again until each place was
+    struck; who was not has the other one and hears nothing of it."""
+    if not LONG:
+        raise Skip("takes minutes: ./test e2e --long")
+    up(desk)
+    left = list(OFFSETS)
+    with Struck(f"ingress killed at {len(left)} places of an answer") as struck:
+        while left:
+            offsets = left[:AT_ONCE]
+            wait_no_call(desk)
+            calls = Many(desk, len(offsets)).calls
+            held = calls_held(desk)
+            nonces = stalled_at(desk, calls, offsets, ms=6000)
+            desk.kill(max(held, key=held.get))
+            table_of(calls, offsets, nonces, struck, 2)
+            for call, offset in zip(calls, offsets):
+                story = call.story()
+                assert story.heard().count(PHONE["greeting"]) == 1, story.heard()
+                if [event["state"] for event in story.of("relay")].count("open") > 1:
+                    left.remove(offset)
+            desk.revive()
 
 
 # Nobody is there
