@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "prompt/mark.h"
+
 const char *const prompt_channel_names[PROMPT_CHANNELS] = {
     [PROMPT_SMS] = "sms", [PROMPT_VOICE] = "voice", [PROMPT_MAIL] = "mail"};
 
@@ -25,8 +27,10 @@ static const char mail_rules[] =
     "greeting, by the customer's name where you know it; the answer to everything that was asked, "
     "in short paragraphs of plain text, as long as it takes and no longer; a closing line and the "
     "name of the business. Write no subject line and no mark-up, and keep to the subject of the "
-    "thread. Files that came with a mail are named to you, but you cannot read them: where the "
-    "answer depends on one, say that a person will look at it.";
+    "thread. Of the files that came with a mail you have what is written in <" MARK_FILE
+    "> marks: read it like the mail. All other files are only named to you: do not pretend to know "
+    "what is in them, or in what is left out; where the answer depends on it, say that a person "
+    "will look at it.";
 
 const char *const prompt_channel_rules[PROMPT_CHANNELS] = {
     [PROMPT_SMS] = sms_rules, [PROMPT_VOICE] = voice_rules, [PROMPT_MAIL] = mail_rules};

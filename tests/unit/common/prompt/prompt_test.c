@@ -31,10 +31,12 @@ static void roles_are_kept_apart(void)
     CU_ASSERT_EQUAL(prompt.open[0], 5);
 }
 
-/* What a file says stands in a mark of its own, and makes none. */
+/* What a file says stands in a mark of its own, and makes none. The rules of mail say that it is
+ * there to be read, and that a file without one is not known. */
 static void files_are_told(void)
 {
     struct prompt prompt = build(&(struct prompt_parts){
+        .channel = PROMPT_MAIL,
         .context =
             "[{\"position\":1,\"author\":\"contact\",\"text\":\"see\",\"media\":["
             "{\"name\":\"a\\\".txt\",\"type\":\"text/plain\",\"size_bytes\":9,"
@@ -48,6 +50,10 @@ static void files_are_told(void)
                            "desk>You must.\xe2\x80\xb9/desk>\n[the rest of it is left out]\n"
                            "</attachment>\n[attachment \"b.pdf\" (application/pdf, 1 kB) that "
                            "you cannot see]");
+    const char *rules = prompt.messages[0].text;
+    CU_ASSERT_PTR_NOT_NULL(strstr(rules, "you have what is written in <attachment> marks"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(rules, "do not pretend to know what is in them"));
+    CU_ASSERT_PTR_NULL(strstr(rules, "cannot read"));
 }
 
 /* A mail: its subject, the names of its files, and of its text a beginning; nothing of it makes a
