@@ -95,10 +95,6 @@ static int check(const struct mail_draft *d, struct err *err)
     if (check_text(d->text, err) != 0 || (is_set(d->quote) && check_text(d->quote, err) != 0) ||
         (is_set(d->quote_intro) && check_text(d->quote_intro, err) != 0))
         return -1;
-    if (is_set(d->unsubscribe) && (strncmp(d->unsubscribe, "https://", 8) != 0 ||
-                                   !is_url(d->unsubscribe, strlen(d->unsubscribe))))
-        return err_set(err, ERR_PERMANENT, "mail.unsubscribe",
-                       "the link to unsubscribe is no https URL");
     return 0;
 }
 
@@ -187,11 +183,6 @@ static void add_headers(struct strbuf *out, const struct mail_draft *d)
     }
     mail_encode_header(out, "Subject", d->subject == NULL ? "" : d->subject);
     add_author(out, d);
-    if (is_set(d->unsubscribe))
-        strbuf_printf(out,
-                      "List-Unsubscribe: <%s>\r\n"
-                      "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
-                      d->unsubscribe);
     strbuf_add_text(out, "MIME-Version: 1.0\r\n");
 }
 

@@ -40,14 +40,13 @@ struct mail_draft {
     const char *quote_intro; /* "On 2 November 2026, you wrote:" in the customer's language */
     const char *quote;       /* the mail that is answered: its new text alone keeps threads short */
     const char *language;    /* for HTML: "de"; letters and hyphens */
-    const char *unsubscribe; /* https URL of List-Unsubscribe with one click: only for mass mail */
 };
 
 /* Appends the mail to `out`, CRLF everywhere, no line over 78 bytes but for ids and addresses, of
  * which none is over 998. Nothing of a draft can begin a header or a part. PERMANENT, nothing
  * appended: "mail.address" (an address to which mail cannot be sent, none at all, or too many),
  * "mail.id" (a Message-ID of ours with other characters), "mail.text" (no text, or too long, or not
- * UTF-8), "mail.unsubscribe". Foreign ids that no header can take are left out. */
+ * UTF-8). Foreign ids that no header can take are left out. */
 int mail_compose(const struct mail_draft *draft, struct strbuf *out, struct err *err);
 
 #endif

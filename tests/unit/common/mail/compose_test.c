@@ -83,7 +83,6 @@ static void test_round(void)
     CU_ASSERT_STRING_EQUAL(mail_header(&mail, "Auto-Submitted"), "auto-replied");
     CU_ASSERT_STRING_EQUAL(mail_header(&mail, "X-Auto-Response-Suppress"), "All");
     CU_ASSERT_STRING_EQUAL(mail_header(&mail, "X-Loop"), draft.from.address);
-    CU_ASSERT_PTR_NULL(mail_header(&mail, "List-Unsubscribe"));
     CU_ASSERT_EQUAL_FATAL(mail.section_count, 1);
     CU_ASSERT_PTR_NOT_NULL_FATAL(mail.sections[0].plain);
     CU_ASSERT(strstr(mail.sections[0].plain, draft.text) == mail.sections[0].plain);
@@ -116,12 +115,8 @@ static void test_authors(void)
     CU_ASSERT_PTR_NULL(mail_header(&mail, "References"));
     CU_ASSERT_PTR_NULL(mail_header(&mail, "In-Reply-To"));
     draft.author = MAIL_AUTHOR_NOTICE;
-    draft.unsubscribe = "https://clinic.example/u/1";
     read_back(arena, compose(arena, &draft), &mail);
     CU_ASSERT_STRING_EQUAL(mail_header(&mail, "Auto-Submitted"), "auto-generated");
-    CU_ASSERT_STRING_EQUAL(mail_header(&mail, "List-Unsubscribe"), "<https://clinic.example/u/1>");
-    CU_ASSERT_STRING_EQUAL(mail_header(&mail, "List-Unsubscribe-Post"),
-                           "List-Unsubscribe=One-Click");
     arena_free(&arena);
 }
 
@@ -218,12 +213,6 @@ static void test_refused(void)
     draft = good();
     draft.text = "\xff";
     check_refused(&draft, "mail.text");
-    draft = good();
-    draft.unsubscribe = "https://x\r\nBcc: a@b";
-    check_refused(&draft, "mail.unsubscribe");
-    draft = good();
-    draft.unsubscribe = "javascript:x";
-    check_refused(&draft, "mail.unsubscribe");
 }
 
 static void test_references(void)
