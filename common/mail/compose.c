@@ -188,15 +188,16 @@ static void add_headers(struct strbuf *out, const struct mail_draft *d)
 
 /* ---- texts ---- */
 
-/* Appends the lines of a text with ">" before each. */
+/* Appends the lines of a text, whatever ends them, with ">" before each. */
 static void add_quoted(struct strbuf *out, const char *text)
 {
     while (*text != '\0') {
-        size_t length = strcspn(text, "\n");
+        size_t length = strcspn(text, "\r\n");
         strbuf_add_text(out, length > 0 && text[0] != '>' ? "> " : ">");
         strbuf_add(out, text, length);
         strbuf_add_char(out, '\n');
-        text += length + (text[length] == '\n');
+        text += length;
+        text += text[0] == '\r' && text[1] == '\n' ? 2 : text[0] != '\0';
     }
 }
 

@@ -37,7 +37,7 @@ struct mail_draft {
     int64_t date_ms;     /* UTC */
     enum mail_compose_author author;
     const char *text;        /* the answer, with greeting and signature */
-    const char *quote_intro; /* "On 2 November 2026, you wrote:" in the customer's language */
+    const char *quote_intro; /* mail/quote.h */
     const char *quote;       /* the mail that is answered: its new text alone keeps threads short */
     const char *language;    /* for HTML: "de"; letters and hyphens */
 };

@@ -141,8 +141,9 @@ static const char say_again_sql[] =
     " p.id = b.session_id JOIN conversations c ON c.tenant_id = b.tenant_id"
     " AND c.id = b.conversation_id),"
     " thread AS (INSERT INTO delivery_mails (tenant_id, delivery_id, subject, in_reply_to,"
-    " reference_ids) SELECT b.tenant_id, b.new_id, w.subject, w.in_reply_to, w.reference_ids"
-    " FROM back b JOIN delivery_mails w ON w.tenant_id = b.tenant_id AND w.delivery_id = b.id)"
+    " reference_ids, quoted_id, quoted_on, language) SELECT b.tenant_id, b.new_id, w.subject,"
+    " w.in_reply_to, w.reference_ids, w.quoted_id, w.quoted_on, w.language FROM back b"
+    " JOIN delivery_mails w ON w.tenant_id = b.tenant_id AND w.delivery_id = b.id)"
     " UPDATE deliveries d SET reason = 'said_again' FROM back b"
     " WHERE d.tenant_id = b.tenant_id AND d.id = b.id";
 

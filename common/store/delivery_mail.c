@@ -8,7 +8,8 @@
 #include "store/columns.h"
 #include "store/delivery_inside.h"
 
-/* Each row by its key, one after the other (OFFSET 0): docs/adr/0004. */
+/* Each row by its key, one after the other (OFFSET 0): docs/adr/0004. Of what is quoted somewhat
+ * more than MAIL_QUOTE_MAX (mail/quote.h), so that it is seen to be longer. */
 static const char mail_sql[] =
     "UPDATE delivery_mails w SET message_id = coalesce(w.message_id, d.token || '@'"
     " || split_part(d.address, '@', 2)) FROM (SELECT d.tenant_id, d.id, d.conversation_id,"
@@ -28,19 +29,26 @@ static const char mail_sql[] =
     " WHERE d.via = 'mail' AND d.state = 'sending' AND d.worker = $1::uuid OFFSET 0) AS d"
     " WHERE w.tenant_id = d.tenant_id AND w.delivery_id = d.id"
     " RETURNING d.tenant_id, d.id, d.conversation_id, d.author,"
-    " (extract(epoch FROM d.created_at) * 1000)::bigint, d.language, coalesce(d.url, ''),"
+    " (extract(epoch FROM d.created_at) * 1000)::bigint, coalesce(w.language, d.language),"
+    " coalesce(d.url, ''),"
     " coalesce(d.secret, ''), coalesce(d.from_name, ''), w.subject, w.in_reply_to,"
     " array_to_string(w.reference_ids, ' '), w.message_id, d.mailbox_id, coalesce(d.way, ''),"
     " coalesce(d.wrapped, ''), coalesce(d.version, 0),"
-    " coalesce(d.wants_copy AND w.copied_at IS NULL, false)";
+    " coalesce(d.wants_copy AND w.copied_at IS NULL, false), coalesce(w.quoted_on, ''),"
+    " coalesce((SELECT left(m.body, 20000) FROM messages m"
+    " WHERE m.tenant_id = w.tenant_id AND m.id = w.quoted_id), '')";
 
 const char delivery_mail_made_sql[] =
-    "INSERT INTO delivery_mails (tenant_id, delivery_id, subject, in_reply_to, reference_ids)"
+    "INSERT INTO delivery_mails (tenant_id, delivery_id, subject, in_reply_to, reference_ids,"
+    " quoted_id, quoted_on, language)"
     " SELECT d.tenant_id, d.id, coalesce(a.subject, ''), coalesce(a.mail_id, ''),"
-    " coalesce(a.reference_ids, '{}')"
-    " FROM unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, id)"
+    " coalesce(a.reference_ids, '{}'), CASE WHEN a.quotes THEN a.id END,"
+    " CASE WHEN a.quotes THEN to_char(a.event_time AT TIME ZONE t.timezone, 'YYYY-MM-DD HH24:MI')"
+    " END, t.language FROM unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, id)"
     " JOIN deliveries d ON d.tenant_id = i.tenant_id AND d.id = i.id AND d.via = 'mail'"
-    " LEFT JOIN LATERAL (SELECT m.subject, w.mail_id, w.reference_ids FROM messages m"
+    " JOIN tenants t ON t.id = d.tenant_id"
+    " LEFT JOIN LATERAL (SELECT m.id, m.event_time, m.subject, w.mail_id, w.reference_ids,"
+    " d.author = 'operator' OR d.author = 'ai' AND w.verified AS quotes FROM messages m"
     " JOIN message_mails w ON w.tenant_id = m.tenant_id AND w.message_id = m.id"
     " LEFT JOIN inbox_events e ON e.tenant_id = m.tenant_id AND e.channel = 'mail'"
     " AND e.provider_id = m.provider_id AND e.turn_id = d.turn_id"
@@ -105,6 +113,8 @@ static struct delivery_mail read_row(const struct pg_answer *answer, int stateme
                   .hex = pg_text(r, statement, row, 15),
                   .version = pg_int(r, statement, row, 16)},
         .wants_copy = pg_bool(r, statement, row, 17),
+        .quoted_on = pg_text(r, statement, row, 18),
+        .quoted = pg_text(r, statement, row, 19),
     };
     delivery_read_ref(answer, statement, row, &mail.ref);
     return mail;

@@ -19,7 +19,7 @@ struct delivery_mail {
     struct uuid conversation;
     const char *author;   /* ai, operator, system */
     int64_t created_ms;   /* its Date, of every copy */
-    const char *language; /* the tenant's */
+    const char *language; /* the tenant's, when it was made */
     const char *url;      /* of the account: mail/smtp_account.h */
     const char *secret;   /* file:PATH, env:NAME; "sealed": what `login` opens; "": none */
     struct delivery_mail_login login;
@@ -29,6 +29,8 @@ struct delivery_mail {
     const char *in_reply_to;
     const char *references; /* ids with one space between, the oldest first */
     const char *message_id; /* of every copy, without angles */
+    const char *quoted;     /* of the mail that it answers: as much as is quoted, or more */
+    const char *quoted_on;  /* when that came: mail/quote.h */
 };
 
 /* Adds, behind delivery_add_claim, the statement that reads the mails among those that `worker` has
@@ -48,8 +50,9 @@ struct delivery_mail_of {
 };
 
 /* Adds, behind the statement that inserts the deliveries, the one that says where in their threads
- * they stand: behind the newest mail that their turn answers, else behind the thread's newest. Does
- * nothing for deliveries that were not made, or not by mail. */
+ * they stand: behind the newest mail that their turn answers, else behind the thread's newest. That
+ * is quoted by people, and by answers if it is verified who wrote it: else anybody could have us
+ * send his words to a stranger. Does nothing for deliveries that were not made, or not by mail. */
 void delivery_mail_add_made(struct pg_unit *unit, struct arena *arena,
                             const struct delivery_mail_of *mails, size_t count);
 

@@ -4,10 +4,12 @@ would deliver), and the mails that it took."""
 import email
 import email.policy
 import os
+import re
 
 from procs import Child, own_dir, port_open
 
 SINK = "/usr/sbin/smtp-sink"  # not in everybody's PATH
+QUOTE = re.compile(r"\n\n([^\n>][^\n]*:)\n((?:>[^\n]*(?:\n|\Z))+)\Z")  # its intro, and its lines
 
 
 class Mail:
@@ -22,9 +24,24 @@ class Mail:
         return self.message[name]
 
     @property
-    def text(self):
+    def whole(self):
         """The text that was sent, with lines ended as the sender's rows have them."""
         return self.message.get_body(("plain",)).get_content().replace("\r\n", "\n").rstrip("\n")
+
+    @property
+    def text(self):
+        """Of that what is not quoted."""
+        return QUOTE.sub("", self.whole)
+
+    @property
+    def quoted(self):
+        """(intro, text) of the mail that this one quotes; None if it quotes none."""
+        found = QUOTE.search(self.whole)
+        return found and (found[1], re.sub(r"^> ?", "", found[2], flags=re.M))
+
+    @property
+    def html(self):
+        return self.message.get_body(("html",)).get_content().replace("\r\n", "\n")
 
 
 class Sink:

@@ -10,6 +10,7 @@
 #include "base/stop.h"
 #include "counters.h"
 #include "mail/compose.h"
+#include "mail/quote.h"
 #include "mail/smtp.h"
 #include "mail/subject.h"
 #include "mail/token.h"
@@ -52,7 +53,8 @@ const struct delivery_mail *mail_send_copy(struct arena *arena, const struct del
     const char **texts[] = {&copy->author,      &copy->language,   &copy->url,
                             &copy->secret,      &copy->from_name,  &copy->subject,
                             &copy->in_reply_to, &copy->references, &copy->message_id,
-                            &copy->login.way,   &copy->login.hex};
+                            &copy->quoted,      &copy->quoted_on,  &copy->login.way,
+                            &copy->login.hex};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         *texts[i] = arena_strdup(arena, *texts[i]);
     return copy;
@@ -209,6 +211,8 @@ int mail_send_compose(const struct flight *flight, struct strbuf *out, struct er
         .date_ms = mail->created_ms,
         .author = author_of(mail->author),
         .text = flight->body,
+        .quote_intro = mail_quote_intro(arena, mail->language, mail->quoted_on, flight->route.to),
+        .quote = mail_quote_text(arena, mail->quoted),
         .language = mail->language,
     };
     draft.references = split(arena, mail->references, &draft.reference_count);

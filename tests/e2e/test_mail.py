@@ -4,6 +4,7 @@ to what a program wrote."""
 import time
 
 from callers import BYE, HELLO, Caller, say
+from harness import oracle
 from harness.deskctl import good
 from mails import CONFIG, Mailbox, Writer, answers, settled, tell, thread_of, up
 from phoning import Call  # noqa: F401
@@ -22,6 +23,7 @@ def test_mail_in_reply_out_and_the_thread_goes_on(desk):
     assert answers([reply]) == [first] and reply["Subject"] == "Re: Opening hours"
     assert reply["From"] == f"Reception <{ann.mailbox.address}>" and reply["To"] == ann.address
     assert reply["Auto-Submitted"] == "auto-replied" and reply["In-Reply-To"] == reply["References"]
+    assert oracle.new_nonces(reply.quoted[1]) == [first] and ann.address in reply.quoted[0]
     second = ann.reply_to(reply, "and on Saturday?")
     mails = ann.wait_mails(2)
     assert answers(mails) == [first, second] and thread_of(mails) == {reply["In-Reply-To"]}

@@ -49,9 +49,17 @@ class Mailbox(Customer):
         desk.sql("INSERT INTO mail_accounts (tenant_id, channel_id, url, secret, from_name) VALUES (%s::uuid,"
                  " %s::uuid, %s, %s, %s)", self.tenant, self.channel, url, secret, from_name)
 
+    def came(self, body):
+        """A mail of the customer's; returns the message's id."""
+        return self.desk.value(
+            "INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author, body, event_time)"
+            " VALUES (%s::uuid, gen_random_uuid(), %s::uuid, %s::uuid, 'in', 'contact', %s, clock_timestamp())"
+            " RETURNING id::text", self.tenant, self.conversation, self.session, body)
+
     def mail(self, body=None, wake=True, author="ai", epoch=0, subject="Re: opening hours",
-             in_reply_to="m2@mail.example", references=("m1@mail.example", "d1@clinic.example")):
-        """One committed mail and, if wanted, its wake-up; returns the delivery's id."""
+             in_reply_to="m2@mail.example", references=("m1@mail.example", "d1@clinic.example"),
+             quoted=None, quoted_on=None, language=None):
+        """One committed mail and, if wanted, its wake-up; returns the delivery's id. `quoted`: of came()."""
         delivery, message = str(uuid.uuid4()), str(uuid.uuid4())
         self.seq += 1
         body = body or f"Good morning,\n\nmail {self.seq} {self.desk.new_nonce()}"
@@ -61,11 +69,11 @@ class Mailbox(Customer):
             " RETURNING 1), d AS (INSERT INTO deliveries (tenant_id, id, conversation_id, session_id, seq, message_id,"
             " author, via, epoch, state, answer_by) SELECT %s::uuid, %s::uuid, %s::uuid, %s::uuid, %s, %s::uuid, %s,"
             " 'mail', %s, 'pending', clock_timestamp() + interval '5 d' FROM m RETURNING 1)"
-            " INSERT INTO delivery_mails (tenant_id, delivery_id, subject, in_reply_to, reference_ids)"
-            " SELECT %s::uuid, %s::uuid, %s, %s, %s FROM d",
+            " INSERT INTO delivery_mails (tenant_id, delivery_id, subject, in_reply_to, reference_ids, quoted_id,"
+            " quoted_on, language) SELECT %s::uuid, %s::uuid, %s, %s, %s, %s::uuid, %s, %s FROM d",
             self.tenant, message, self.conversation, self.session, author, body,
             self.tenant, delivery, self.conversation, self.session, self.seq, message, author, epoch,
-            self.tenant, delivery, subject, in_reply_to, list(references))
+            self.tenant, delivery, subject, in_reply_to, list(references), quoted, quoted_on, language)
         if wake:
             self.wake_mail(delivery)
         return delivery

@@ -155,6 +155,43 @@ def test_mails_that_are_more_than_a_unit_keep_their_order(desk):
     assert order == [mail.id for mail in mails], order
 
 
+# ---- what an answer quotes
+
+
+def quote_of(desk, delivery):
+    """(the quoted message's text, when it came, the language) of its row."""
+    return desk.sql("SELECT m.body, w.quoted_on, w.language FROM delivery_mails w LEFT JOIN messages m"
+                    " ON m.tenant_id = w.tenant_id AND m.id = w.quoted_id WHERE w.delivery_id = %s::uuid", delivery)[0]
+
+
+def test_quotes_the_newest_mail_of_its_turn(desk):
+    """By the clock and in the language of the business, as they are when the answer is made."""
+    mail_engines(desk, mail_burst_ms=3000, mail_burst_max_ms=12000)
+    ann = Correspondent(desk)
+    first = ann.mail("one")
+    second = ann.mail("two", in_reply_to=[first.message_id])
+    reply, = ann.wait_replies(1)
+    came, language = desk.sql("SELECT to_char(m.event_time AT TIME ZONE t.timezone, 'YYYY-MM-DD HH24:MI'), t.language"
+                              " FROM messages m JOIN tenants t ON t.id = m.tenant_id WHERE m.provider_id = %s"
+                              " AND m.tenant_id = %s::uuid", second.id, ann.tenant_id)[0]
+    assert quote_of(desk, reply.delivery) == (second.value["text"], came, language)
+
+
+def test_an_unverified_sender_is_quoted_by_people_only(desk):
+    """Else anybody could have the desk send his words to a stranger, in whose name he writes."""
+    mail_engines(desk)
+    ann = Correspondent(desk)
+    mail = ann.mail("buy this", verified=False)
+    reply, = ann.wait_replies(1)
+    text, came, language = quote_of(desk, reply.delivery)
+    assert (text, came) == (None, None) and language
+    ann.sent(reply)
+    good(desk, "takeover", reply.conversation)
+    good(desk, "reply", reply.conversation, "I am a person.")
+    by_hand = ann.wait_replies(2)[-1]
+    assert by_hand.body == "I am a person." and quote_of(desk, by_hand.delivery)[0] == mail.value["text"]
+
+
 # ---- whom the desk does not answer
 
 

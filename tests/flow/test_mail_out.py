@@ -20,6 +20,7 @@ SERVERS = {
     "nobody": "plain;rcpt=550 5.1.1 no such user", "grey": "plain;rcpt*1=450 4.2.0 greylisted",
     "deaf": "plain;dot*1=drop", "mute": "plain;dot=drop", "strip": f"starttls;strip;user:{USER}:s3cret",
     "wrong": f"starttls;wrongcert;user:{USER}:s3cret", "spam": "plain;dot=554 5.7.1 spam", "crash": "plain", "deaf2": "plain;dot*1=drop", "hang": "plain;dot=hang",
+    "deaf3": "plain;dot*1=drop",
     "late": "plain;dot*1=hang", "silent": "plain;rcpt=hang",
     "small": "plain;size:300", "half": "plain;rcpt*1=550 5.1.1 no such user",
     "slow": "plain;greet=slow:0.02;mail=late:0.5;rcpt=late:0.5;data=slow:0.02;dot=late:1",
@@ -349,6 +350,44 @@ def test_v4_a_report_while_a_newer_attempt_is_about_to_leave(desk):
     taken_from_its_server(desk, "again2", box, delivery)
     desk.responding = None
     desk.revive(("responder",))
+
+
+# ---- what it quotes
+
+
+ASKED = "When are you <open>?\n\nAnd on Saturday?\n> as you wrote"
+
+
+def test_quotes_the_mail_that_it_answers(desk):
+    """Once in the text and once in HTML, in the words of its row: the second copy of one whose outcome is unknown is
+    the same mail, whatever the customer has written since."""
+    start(desk)
+    box = mailbox(desk, "deaf3")
+    delivery = box.mail("Good morning.", quoted=box.came(ASKED), quoted_on="2026-11-02 10:15", language="de")
+    desk.wait(lambda: mails_of(desk, "deaf3", box), 30, "the first copy")
+    box.came("something else")
+    box.wait_state(delivery, "sent", deadline_s=40)
+    first, second = mails_of(desk, "deaf3", box)
+    assert first.raw == second.raw
+    intro = f"Am 02.11.2026 um 10:15 schrieb {box.address}:"
+    assert first.whole == (f"Good morning.\n\n{intro}\n> When are you <open>?\n>\n> And on Saturday?\n"
+                           ">> as you wrote"), first.whole
+    html = first.html
+    assert html.count("When are you &lt;open&gt;?") == html.count(intro) == html.count("<blockquote") == 1, html
+    assert html.index("Good morning.") < html.index(intro) < html.index("<blockquote") < html.index("When are you")
+    assert '<html lang="de">' in html
+
+
+def test_quotes_no_more_than_a_bound(desk):
+    """And nothing of a mail without words."""
+    start(desk)
+    box = mailbox(desk, "ok")
+    for text in ("line of words\n" * 5000, " \n"):
+        box.wait_state(box.mail(quoted=box.came(text), quoted_on="2026-11-02 10:15"), "sent")
+    long, empty = mails_of(desk, "ok", box)
+    assert long.quoted[1].endswith("\nline of words\n[...]"), long.quoted[1][-60:]
+    assert 15000 < len(long.quoted[1]) < 17000, len(long.quoted[1])
+    assert empty.quoted is None and "wrote:" not in empty.whole and "blockquote" not in empty.html
 
 
 # ---- what servers tell later

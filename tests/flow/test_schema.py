@@ -103,6 +103,7 @@ WITHOUT_KEY = {
     ("inbox_events", "provider_id"): "the provider's",
     ("messages", "provider_id"): "the provider's",
     ("delivery_mails", "message_id"): "the mail's own, as its header says it",
+    ("delivery_mails", "quoted_id"): "of the same conversation: both are erased at once",
     ("message_mails", "mail_id"): "the mail's own, as its header says it",
     ("message_mails", "suggested_id"): "a hint for people; that conversation may be erased",
     ("attachments", "event_id"): "the ce_id, written before the event",

@@ -26,7 +26,7 @@ static struct mail_draft good(void)
         .text = "Guten Tag,\n\nwir öffnen um 9 Uhr: https://clinic.example/a?b=1&c=2.\n"
                 ".hidden\nFrom here <b>on</b>\n\n  indented   \n\n-- \nEmpfang",
         .quote_intro = "Am 2. November 2026 um 10:15 schrieb customer@example.com:",
-        .quote = "Hallo,\n> alt\nwann öffnen Sie?",
+        .quote = "Hallo,\r> alt\r\nwann öffnen Sie?",
         .language = "de",
     };
 }
