@@ -82,8 +82,8 @@ class Mails(Story):
         self.say("  $ deskctl " + " ".join(words))
         self.scene.deskctl(*words, "--yes")
 
-    def write(self, words, subject="Card payments", to=None, **headers):
-        """Puts a mail into the mailbox as its provider does; returns its mark."""
+    def write(self, words, subject="Card payments", to=None, below="", **headers):
+        """Puts a mail into the mailbox as its provider does; returns its mark. `below`: what it quotes."""
         asked, made = mark(), EmailMessage()
         made["From"] = f"Ann Example <{self.address}>"
         made["To"] = to or self.servers.address
@@ -93,15 +93,17 @@ class Mails(Story):
         made["Authentication-Results"] = f"{PROVIDER}; dmarc=pass header.from=customer.example"
         for name, value in headers.items():
             made[name.replace("_", "-")] = value
-        made.set_content(f"{words} ({asked})\n")
+        made.set_content(f"{words} ({asked})\n{below}")
         self.servers.deliver(made.as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
         self.say(f"  {self.address} > [{subject}] {words} ({asked})")
         return asked
 
     def answer_to(self, mail, words, **headers):
-        """As a mail program answers: in the thread, to the address that the mail names."""
+        """As a mail program answers: in the thread, to the address that the mail names, with all of it quoted."""
         chain = [*(mail["References"] or "").split(), mail["Message-ID"]]
+        quoted = "".join(f"> {line}\n" for line in mail.whole.splitlines())
         return self.write(words, **{"subject": mail["Subject"], "to": mail["Reply-To"], "In_Reply_To": mail["Message-ID"],
+                                    "below": f"\nOn {mail['Date']}, {mail['From']} wrote:\n{quoted}",
                                     "References": " ".join(chain), **headers})
 
     def wait_mails(self, count):
@@ -110,6 +112,8 @@ class Mails(Story):
         mail = mails[count - 1]
         self.say(f"  {self.name} < [{mail['Subject']}] {' '.join(mail.text.split())}")
         self.say(f"      Message-ID {mail['Message-ID'][:18]}..., in reply to {mail['In-Reply-To'][:18]}...")
+        if mail.quoted:
+            self.say(f"      {mail.quoted[0]} > {' '.join(mail.quoted[1].split())}")
         return mail
 
     def write_mails(self, asked):
@@ -129,6 +133,8 @@ class Mails(Story):
     def judge_answer(self, mail, asked, *before):
         if new_nonces(mail.text) != [asked]:
             self.problems.append(f"the mail answers {new_nonces(mail.text)} and not {asked}")
+        if not mail.quoted or new_nonces(mail.quoted[1]) != [asked]:
+            self.problems.append(f"the mail does not quote the one that it answers, {asked}, alone: {mail.whole}")
         if before and not set(history_nonces(mail.text)) & set(before):
             self.problems.append(f"the mail remembers nothing of {', '.join(before)}: {mail.text}")
 

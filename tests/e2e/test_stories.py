@@ -3,7 +3,10 @@ is known and which are killed, and as with a real model, of which nothing can be
 checks call wrong is tests/unit/deploy/local/judge_test.py's."""
 
 from harness.deskctl import good
-from stories import Scene, Stage, give_chains
+from mail import MailServers
+from mail_story import Mails
+from procs import wait_for
+from stories import CLINIC, Scene, Stage, give_chains, play_one, show_records
 
 SHARE = True
 DEADLINE_S = 240
@@ -34,11 +37,18 @@ def perform(desk, files, providers):
     return well, shown.text()
 
 
-def test_all_stories(desk):
+def chains(desk):
+    """(the tenant files, {tenant: its Providers}) of stand-ins that say what they are told to; once for a file."""
     desk.prepare()
-    here = desk.installation
-    files, providers = give_chains(here, here.tenant_files)
-    good(desk, "tenant", "apply", *files, "--yes")
+    if not hasattr(desk, "chains"):
+        here = desk.installation
+        desk.chains = give_chains(here, here.tenant_files)
+        good(desk, "tenant", "apply", *desk.chains[0], "--yes")
+    return desk.chains
+
+
+def test_all_stories(desk):
+    files, providers = chains(desk)
     desk.start(engines=1, responders=1, config=CONFIG)
     well, text = perform(desk, files, providers)
     assert well and "PROBLEM" not in text and "left out" not in text, text
@@ -78,3 +88,41 @@ class Deaf:
 
     def script(self, *_rules, only=None):
         pass
+
+
+def with_mail(desk, servers):
+    """Services as ./run starts them, beside these servers."""
+    def keys_of(kind):
+        given = servers.config_of(kind, desk.installation.keys)
+        return {**CONFIG.get(kind, {}), **{key: value if isinstance(value, int) else str(value)
+                                           for key, value in given.items()}}
+    servers.start()
+    servers.add_mailbox(desk.installation)
+    desk.start(engines=1, responders=1, config={kind: keys_of(kind) for kind in ("engine", "responder")})
+    desk.add("mailpoller", 1, {"mailpoller": keys_of("mailpoller")}).wait_ready()
+
+
+def test_mails_of_somebody_who_phoned_and_texted(desk):
+    """The last story of ./run: a call, a text and mails of one person are one conversation; the follow-up, in which his
+    program quotes our mail, is answered in the same thread; the program that says he is away gets no answer."""
+    files, providers = chains(desk)
+    here, shown = desk.installation, []
+    servers = MailServers(desk.folder.parent / f"{desk.folder.name}-mail")
+    try:
+        with_mail(desk, servers)
+        scene = Scene(here.endpoints(), here.deskctl, files, providers, here.services["engine-1"])
+        story = Mails(scene, CLINIC, shown.append, servers)
+        play_one(story)
+        problems = story.problems + show_records(scene, [story], shown.append)
+        text = "\n".join(shown)
+        assert not problems, (problems, text)
+        first, second = servers.sent_to(story.address)
+        wait_for(lambda: servers.copies() == 2, 30, "the copies of what was sent")
+    finally:
+        desk.stop()
+        servers.stop()
+    assert "recorded: the automatic reply: ended (auto_reply)" in text and "2 mails sent" in text, text
+    assert second["References"].split()[:2] == [first["In-Reply-To"], first["Message-ID"]], second["References"]
+    record = text.partition("$ deskctl conversation show")[2]
+    for part in ("I have just phoned you", "And can I pay in two parts?", "Without interest?", "I am away until Monday."):
+        assert record.count(part) == 1, (part, record)
