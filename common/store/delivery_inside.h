@@ -1,5 +1,5 @@
-/* What the files of the delivery share: columns, parameters and reading them. Included by
- * delivery.c and delivery_due.c only. Loop thread. */
+/* What the files of the delivery (delivery*.c) share: columns, parameters and reading them. Loop
+ * thread. */
 #ifndef DESK_STORE_DELIVERY_INSIDE_H
 #define DESK_STORE_DELIVERY_INSIDE_H
 

@@ -16,6 +16,8 @@ void counters_init(void)
                       attempts_help[] = "Attempts by what came of the request";
     static const char look_ups[] = "frontdesk_delivery_look_ups_total",
                       look_ups_help[] = "Unknown sends that were looked up at the provider";
+    static const char call_ends[] = "frontdesk_call_ends_total",
+                      call_ends_help[] = "Calls without a word of their end, asked about";
     static const char receipts[] = "frontdesk_receipts_total",
                       receipts_help[] = "Receipts by what they changed";
     static const char audits[] = "frontdesk_gap_audits_total",
@@ -55,6 +57,9 @@ void counters_init(void)
         COUNTER(found, look_ups, "outcome=\"found\"", look_ups_help),
         COUNTER(not_found, look_ups, "outcome=\"not_found\"", look_ups_help),
         COUNTER(gave_up, look_ups, "outcome=\"gave_up\"", look_ups_help),
+        COUNTER(call_ends, call_ends, "outcome=\"told\"", call_ends_help),
+        COUNTER(call_ends_failed, call_ends, "outcome=\"failed\"", call_ends_help),
+        COUNTER(call_ends_given_up, call_ends, "outcome=\"given_up\"", call_ends_help),
         COUNTER(receipts, receipts, "outcome=\"applied\"", receipts_help),
         COUNTER(receipts_no_effect, receipts, "outcome=\"no_effect\"", receipts_help),
         COUNTER(receipts_unknown, receipts, "outcome=\"dropped\"", receipts_help),

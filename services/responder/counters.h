@@ -9,6 +9,7 @@ struct counters {
     struct metric *accepted, *declined, *deferred, *unknown, *not_sent, *alerts;
     struct metric *request_seconds, *settle_failures, *in_flight;
     struct metric *expired, *parked, *adopted, *look_ups_failed, *found, *not_found, *gave_up;
+    struct metric *call_ends, *call_ends_failed, *call_ends_given_up;
     struct metric *receipts, *receipts_no_effect, *receipts_unknown, *dead_letters,
         *dead_letters_lost;
     struct metric *workers_lost, *credentials_bad;

@@ -42,6 +42,8 @@ struct flight {
     struct rest_page *page;
     int64_t unknowns;
     int pages;
+    const char *call_sid; /* of a call whose end is asked about */
+    int64_t age_ms;       /* of that call */
 };
 
 struct flights *flights_new(struct responder *responder);

@@ -1,13 +1,14 @@
 /* The regular look into the database: marks lapsed responders dead, makes their sends unknown,
- * parks what waited too long, claims what is due and was not woken, and starts look-ups, gap
- * audits, the fetching of recordings and of callers. It begins only after one lease of renewals, so
- * that after an outage all renew before any adopts. */
+ * parks what waited too long, claims what is due and was not woken, and starts look-ups (also of
+ * calls whose end nobody has told), gap audits, the fetching of recordings and of callers. It begins
+ * only after one lease of renewals, so that after an outage all renew before any adopts. */
 #include "poll.h"
 
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "bring_back.h"
+#include "call_ends.h"
 #include "claim.h"
 #include "counters.h"
 #include "flight.h"
@@ -30,6 +31,7 @@ struct poll {
     struct arena *arena;
     int audits, recordings, bring_backs; /* the places of their claims in the unit; -1: none */
     int taken;                           /* the place of the mails that were taken over */
+    int calls;                           /* the place of the calls of whose end no word has come */
     bool in_flight;
 };
 
@@ -75,6 +77,10 @@ static void done(void *arg, const struct pg_answer *answer)
     /* while draining the rows are put back by the unit that retires the worker */
     for (int row = 0; !responder->draining && delivery_read_look_up(answer, row, &look_up); row++)
         look_up_start(responder, &look_up);
+    struct delivery_call_open call;
+    for (int row = 0;
+         !responder->draining && delivery_call_read_open(answer, self->calls, row, &call); row++)
+        call_ends_ask(responder, &call);
     if (!responder->draining && self->audits >= 0)
         gap_audits_claimed(responder->audits, answer, self->audits);
     if (!responder->draining && self->recordings >= 0)
@@ -120,6 +126,8 @@ static void look(void *arg)
     delivery_add_poll(&unit, self->arena, &poll);
     delivery_taken_add(&unit, poll.worker);
     self->taken = unit.count - 1;
+    delivery_call_add_open(&unit, self->arena, settings->call_look_up_after_ms, poll.look_up_limit);
+    self->calls = unit.count - 1;
     self->audits = bus_producer_ready(responder->producer)
                        ? gap_audits_add_claim(responder->audits, &unit, self->arena)
                        : -1;

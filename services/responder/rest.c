@@ -56,6 +56,12 @@ const char *rest_calls_url(struct arena *arena, const char *base_url, const char
     return resource_url(arena, base_url, account_sid, "Calls");
 }
 
+const char *rest_call_url(struct arena *arena, const char *base_url, const char *account_sid,
+                          const char *sid)
+{
+    return resource_url(arena, base_url, account_sid, arena_printf(arena, "Calls/%s", sid));
+}
+
 void rest_add_pair(struct strbuf *form, const char *name, const char *value)
 {
     if (form->length > 0)
@@ -347,6 +353,26 @@ int rest_read_page(struct arena *arena, const struct http_result *result, const 
     if (next != NULL && next[0] == '/' && (seen == 0 || older < seen))
         page->next_url =
             arena_printf(arena, "%.*s%s", (int)without_slash(base_url), base_url, next);
+    json_free(&document);
+    return 0;
+}
+
+int rest_read_call(struct arena *arena, const struct http_result *result, const char *sid,
+                   struct rest_found *found, struct err *err)
+{
+    struct json *document = NULL;
+    const char *status = NULL;
+    if (result->err == NULL && result->status == 200 &&
+        json_parse(result->body, result->body_length, &document, err) == 0 &&
+        text_is(document, "sid", sid))
+        status = json_member_text(document, "status");
+    if (status == NULL) {
+        json_free(&document);
+        return err_set(err, ERR_RETRY_LATER, "twilio.call", "nothing of the call (HTTP %d, %s)",
+                       result->status, result->err != NULL ? result->err->code : "unreadable");
+    }
+    *found = (struct rest_found){.ours = true, .status = arena_strdup(arena, status)};
+    snprintf(found->sid, sizeof found->sid, "%s", sid);
     json_free(&document);
     return 0;
 }

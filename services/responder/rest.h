@@ -99,6 +99,13 @@ struct rest_page {
     const char *next_url; /* of the next page if it may hold more, else NULL; arena's */
 };
 
+/* URL of one call, and what its document says of it (found->ours is true): RETRY_LATER
+ * "twilio.call" if the answer is none of that call. */
+const char *rest_call_url(struct arena *arena, const char *base_url, const char *account_sid,
+                          const char *sid);
+int rest_read_call(struct arena *arena, const struct http_result *result, const char *sid,
+                   struct rest_found *found, struct err *err);
+
 /* Reads one page of a list into *page (kept from page to page). -1: RETRY_LATER "twilio.list" if
  * the answer is no such page. */
 int rest_read_page(struct arena *arena, const struct http_result *result, const char *base_url,

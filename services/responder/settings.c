@@ -49,6 +49,9 @@ const struct config_spec responder_config[] = {
     ROW("call_audit_after_ms", CONFIG_MS, call_audit_after_ms, "6m", 0, 3600000, 0,
         "A call whose end nobody has told is taken from the provider's list so long after it: "
         "ingress may still hold what it has heard, for 5 min at most."),
+    ROW("call_look_up_after_ms", CONFIG_MS, call_look_up_after_ms, "5m", 100, 3600000, 0,
+        "A call that was placed and whose end nobody has told is asked about at the provider so "
+        "long after its outcome could have been unknown, and as often."),
     ROW("recording_max_bytes", CONFIG_INT, recording_max_bytes, "16777216", 1000, 67108864, 0,
         "A recording that is larger stays at the provider, and its task says so."),
     ROW("recording_timeout_ms", CONFIG_MS, recording_timeout_ms, "2m", 100, 1800000, 0,

@@ -16,7 +16,7 @@ struct responder_settings {
     int64_t park_after_ms, max_attempts;
     int64_t max_in_flight, max_per_channel, claim_batch;
     int64_t request_timeout_ms;
-    int64_t gap_audit_every_ms, call_audit_after_ms;
+    int64_t gap_audit_every_ms, call_audit_after_ms, call_look_up_after_ms;
     int64_t recording_max_bytes, recording_timeout_ms, recording_tries;
     const char *mail_token_key_files; /* sign reply addresses and Message-IDs; "": no mail leaves */
     const char *mail_ca_file, *mail_hello, *mail_networks;

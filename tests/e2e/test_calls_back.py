@@ -137,6 +137,23 @@ def test_busy_is_tried_again_as_often_as_the_file_says(desk):
         assert desk.value("SELECT due_at FROM jobs WHERE kind = 'call_back' AND subject = %s", id_) is None
 
 
+def test_busy_whose_word_got_lost_is_tried_again(desk):
+    """No callback of the call ever comes: the provider is asked about its end (minutes later; here the clock is moved),
+    and the task is called about again as after the word."""
+    with clinic(desk, tries=2, again="10m"):
+        customer, id_ = task(desk, answer="busy")
+        desk.faults("twilio", {"match": customer, "method": "POST", "action": {"type": "callbacks", "mode": "none"}})
+        good(desk, "escalation", "call", id_)
+        desk.wait(lambda: [row[0] for row in rows(desk, id_)] == ["sent"], 60, lambda: f"a call: {rows(desk, id_)}")
+        wait_over(desk, customer)
+        assert quiet(desk, 2, lambda: rows(desk, id_))[0][0] == "sent", "somebody told"
+        desk.sql("UPDATE deliveries d SET next_at = clock_timestamp() - interval '1 h' FROM delivery_calls k"
+                 " WHERE k.escalation_id = %s::uuid AND d.tenant_id = k.tenant_id AND d.id = k.delivery_id", id_)
+        wait_rows(desk, id_, ("failed", "busy", None, None), ("deferred", None, None, "again"))
+        assert quiet(desk, 2, lambda: len(calls(desk, customer))) == 1
+        desk.faults("twilio")
+
+
 def test_who_must_not_be_called(desk):
     with clinic(desk):
         (out, first), (held, second), (_, closed) = task(desk), task(desk), task(desk)

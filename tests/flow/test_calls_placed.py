@@ -279,6 +279,65 @@ def test_what_cannot_be_found_parks_in_the_end(desk):
     assert callee.timer_s() <= 0
 
 
+# ---- nobody tells of its end
+
+
+ASKED = {"call_look_up_after_ms": 300}  # after the 5.5 s in which its outcome could be unknown
+
+
+def ended(callee, delivery, state):
+    """Its row once the provider was asked, after no word of it has come."""
+    row = callee.wait_state(delivery, state, deadline_s=30)
+    assert callee.timer_s() <= 0, "whoever waits for the end looks at once"
+    return row
+
+
+def test_an_end_that_nobody_told_is_asked_about(desk):
+    """The last word is lost, as all others were: the delivery is what the word would have made of it, and who waits for
+    that goes on. A refusal is asked about once more."""
+    begin(desk, **ASKED)
+    calls = []
+    for purpose in ("rota", "back"):
+        for answer, state, word in (("busy", "failed", "busy"), ("no-answer", "failed", "no-answer"),
+                                    ("failed", "failed", "failed"), ("human", "delivered", "completed")):
+            callee = Callee(desk, purpose=purpose, answer=answer)
+            calls.append((callee, callee.call(), state, word))
+    refused, delivery, *_ = calls[0]
+    sid = refused.wait_state(delivery, "sent")["provider_sid"]
+    desk.faults("twilio", {"method": "GET", "path": f"/Calls/{sid}.json", "count": 1,
+                           "action": {"type": "status", "status": 503}})
+    for callee, delivery, state, word in calls:
+        row = ended(callee, delivery, state)
+        assert row["provider_status"] == word and len(callee.placed()) == 1, row
+        assert set(callee.states(delivery)) <= {"pending", "sending", "sent", state}, callee.states(delivery)
+    assert desk.fired("twilio")[0]["fired"] == 1, desk.fired("twilio")
+
+
+def test_whoever_asks_and_dies_is_followed(desk):
+    begin(desk, 2, **ASKED)
+    callee = Callee(desk, answer="busy")
+    delivery = callee.call()
+    stop = desk.stops.arm("responder.asking", action=KILL)
+    desk.wait(lambda: stop.hits, 20, "a responder to ask")
+    assert ended(callee, delivery, "failed")["provider_status"] == "busy"
+    desk.responding = None
+    desk.revive(("responder",))
+
+
+def test_what_nobody_can_tell_of_is_over_after_a_day(desk):
+    """The provider knows nothing of it: it is asked again and again, until no call lasts so long."""
+    begin(desk, **ASKED)
+    callee = Callee(desk, answer="busy")
+    delivery = callee.call()
+    sid = callee.wait_state(delivery, "sent")["provider_sid"]
+    desk.faults("twilio", {"method": "GET", "path": f"/Calls/{sid}.json", "action": {"type": "status", "status": 404}})
+    desk.wait(lambda: desk.fired("twilio")[0]["fired"] >= 2, 20, "it to be asked about twice")
+    assert callee.row(delivery)["state"] == "sent" and callee.timer_s() > 3000
+    desk.sql("UPDATE deliveries SET first_attempt_at = first_attempt_at - interval '25 h' WHERE id = %s::uuid", delivery)
+    assert ended(callee, delivery, "failed")["reason"] == "unknown"
+    desk.faults("twilio")
+
+
 # ---- whoever places it dies
 
 

@@ -439,6 +439,42 @@ static void test_paging(void)
     CU_ASSERT_PTR_NULL(page.next_url);
 }
 
+/* One call, asked for by its sid. */
+static void test_one_call(void)
+{
+    static const struct {
+        int status;
+        const char *body, *told;
+    } cases[] = {
+        {200, "{\"sid\":\"CA000one\",\"status\":\"busy\"}", "busy"},
+        {200, "{\"sid\":\"CA000one\",\"status\":\"in-progress\"}", "in-progress"},
+        {200, "{\"sid\":\"CA00other\",\"status\":\"busy\"}", NULL},
+        {200, "{\"sid\":\"CA000one\",\"status\":null}", NULL},
+        {200, "{\"status\":\"busy\"}", NULL},
+        {200, "[]", NULL},
+        {200, "<html>", NULL},
+        {404, "{\"sid\":\"CA000one\",\"status\":404}", NULL},
+        {503, "", NULL},
+    };
+    CU_ASSERT_STRING_EQUAL(rest_call_url(arena, "https://x/", "AC01", "CA000one"),
+                           "https://x/2010-04-01/Accounts/AC01/Calls/CA000one.json");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rest_found found = {.status = NULL};
+        struct err err;
+        const struct http_result result = {
+            .status = cases[i].status, .body = cases[i].body, .body_length = strlen(cases[i].body)};
+        int rc = rest_read_call(arena, &result, "CA000one", &found, &err);
+        CU_ASSERT_EQUAL(rc, cases[i].told != NULL ? 0 : -1);
+        if (cases[i].told != NULL && rc == 0) {
+            CU_ASSERT_STRING_EQUAL(found.status, cases[i].told);
+            CU_ASSERT_STRING_EQUAL(found.sid, "CA000one");
+        } else {
+            CU_ASSERT_STRING_EQUAL(err.code, "twilio.call");
+            CU_ASSERT_EQUAL(err.class, ERR_RETRY_LATER);
+        }
+    }
+}
+
 static void test_bad_lists(void)
 {
     static const char *const bodies[] = {"", "[]", "{}", "{\"messages\":{}}", "<html>"};
@@ -469,6 +505,7 @@ int main(void)
     CU_add_test(suite, "no room", test_no_room);
     CU_add_test(suite, "match of a trial account", test_match_trial);
     CU_add_test(suite, "paging", test_paging);
+    CU_add_test(suite, "one call", test_one_call);
     CU_add_test(suite, "bad lists", test_bad_lists);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
