@@ -14,7 +14,8 @@
 static const struct list {
     const char *path, *member, *sid;
 } lists[] = {[TWILIO_CALLS] = {"Calls", "calls", "CA"},
-             [TWILIO_RECORDINGS] = {"Recordings", "recordings", "RE"}};
+             [TWILIO_RECORDINGS] = {"Recordings", "recordings", "RE"},
+             [TWILIO_PLACED] = {"Calls", "calls", "CA"}};
 
 const char *twilio_calls_url(struct arena *arena, const struct twilio_calls_query *query)
 {
@@ -22,12 +23,13 @@ const char *twilio_calls_url(struct arena *arena, const struct twilio_calls_quer
     strbuf_init(&url, 2048);
     strbuf_printf(&url, "%s/2010-04-01/Accounts/%s/%s.json?PageSize=1000", query->base,
                   query->account_sid, lists[query->kind].path);
-    if (query->kind == TWILIO_CALLS) {
-        strbuf_add_text(&url, "&To=");
+    if (query->kind != TWILIO_RECORDINGS) {
+        strbuf_add_text(&url, query->kind == TWILIO_CALLS ? "&To=" : "&From=");
         text_add_percent(&url, query->number);
     }
-    twilio_page_add_day(&url, query->kind == TWILIO_CALLS ? "StartTime" : "DateCreated",
-                        query->since_ms);
+    if (query->kind != TWILIO_PLACED)
+        twilio_page_add_day(&url, query->kind == TWILIO_CALLS ? "StartTime" : "DateCreated",
+                            query->since_ms);
     const char *text = arena_strdup(arena, url.data);
     strbuf_fini(&url);
     return text;
@@ -68,7 +70,7 @@ static const char *problem_of(const struct twilio_listed *listed)
         return "its sid is none";
     if (listed->began_ms == 0 || listed->at_ms == 0)
         return "it has no readable date";
-    if (listed->kind == TWILIO_CALLS &&
+    if (listed->kind != TWILIO_RECORDINGS &&
         (!text_is_e164(listed->to) || strlen(listed->from) > VOICE_ADDRESS_MAX))
         return "its numbers cannot be read";
     return "";
@@ -79,15 +81,16 @@ static void read_item(struct arena *arena, const struct json *item, enum twilio_
 {
     static const char *const began[] = {"start_time", "date_created"};
     static const char *const ended[] = {"end_time", "date_created"};
-    const bool is_call = kind == TWILIO_CALLS;
+    static const char *const ordered[] = {"date_created", "start_time"};
+    const bool is_call = kind != TWILIO_RECORDINGS;
     *out = (struct twilio_listed){
         .kind = kind,
         .sid = member(arena, item, "sid"),
         .call_sid = member(arena, item, is_call ? "sid" : "call_sid"),
-        .began_ms = date_of(item, began),
+        .began_ms = date_of(item, kind == TWILIO_PLACED ? ordered : began),
         .at_ms = date_of(item, is_call ? ended : began),
-        .from = is_call ? member(arena, item, "from") : "",
-        .to = is_call ? member(arena, item, "to") : "",
+        .from = is_call ? member(arena, item, kind == TWILIO_PLACED ? "to" : "from") : "",
+        .to = is_call ? member(arena, item, kind == TWILIO_PLACED ? "from" : "to") : "",
         .status = member(arena, item, "status"),
         .duration_s = seconds_of(item),
     };
@@ -95,12 +98,21 @@ static void read_item(struct arena *arena, const struct json *item, enum twilio_
     out->error = problem_of(out);
 }
 
+static bool is_older(const struct twilio_listed *listed, const struct twilio_calls_query *query)
+{
+    return listed->began_ms != 0 && listed->began_ms < query->since_ms;
+}
+
 static bool counts(const struct json *item, const struct twilio_listed *listed,
                    const struct twilio_calls_query *query)
 {
-    const char *word = json_member_text(item, query->kind == TWILIO_CALLS ? "direction" : "source");
-    if (word == NULL || (listed->began_ms != 0 && listed->began_ms < query->since_ms))
+    const char *word =
+        json_member_text(item, query->kind == TWILIO_RECORDINGS ? "source" : "direction");
+    if (word == NULL || is_older(listed, query))
         return false;
+    if (query->kind == TWILIO_PLACED)
+        return strcmp(word, "outbound-api") == 0 && strcmp(listed->to, query->number) == 0 &&
+               text_is_e164(listed->from);
     if (strcmp(listed->status, "completed") != 0)
         return false;
     if (query->kind == TWILIO_RECORDINGS)
@@ -116,6 +128,7 @@ int twilio_calls_read(struct arena *arena, const char *bytes, size_t length,
     struct twilio_calls_page read = {.first = NULL};
     struct twilio_listed **end = &read.first, *listed;
     struct json *document = NULL;
+    size_t seen = 0, older = 0;
     if (json_parse(bytes, length, &document, err) != 0)
         return err_set(err, ERR_PERMANENT, "twilio.page", "the provider's answer is not JSON");
     const struct json *items = json_member(document, list->member);
@@ -128,12 +141,16 @@ int twilio_calls_read(struct arena *arena, const char *bytes, size_t length,
          item = json_next(item)) {
         listed = arena_alloc(arena, sizeof *listed);
         read_item(arena, item, query->kind, listed);
+        seen++;
+        older += is_older(listed, query);
         if (!counts(item, listed, query))
             continue;
         *end = listed;
         end = &listed->next;
     }
     json_free(&document);
+    if (query->kind == TWILIO_PLACED && seen > 0 && older == seen)
+        read.next = NULL;
     if (result == 0)
         *page = read;
     return result;

@@ -12,15 +12,18 @@
 #include "base/err.h"
 #include "bus/bus.h"
 
-enum twilio_calls_kind { TWILIO_CALLS, TWILIO_RECORDINGS };
+/* TWILIO_PLACED: the calls that left from the number, whatever came of them. */
+enum twilio_calls_kind { TWILIO_CALLS, TWILIO_RECORDINGS, TWILIO_PLACED };
 
-/* A call that came in and is over, or a message that was left in one. */
+/* A call that came in and is over, a message that was left in one, or a call that was placed. */
 struct twilio_listed {
     enum twilio_calls_kind kind;
     const char *sid, *call_sid; /* the same of a call */
     const char *event_id;       /* of the event that tells of it */
-    int64_t began_ms, at_ms;    /* at_ms: the event's time; of a call its end */
-    const char *from, *to;      /* of a call */
+    int64_t began_ms, at_ms;    /* at_ms: the event's time; of a call its end. Of one that was
+                                   placed began_ms is when it was ordered: it has no other yet */
+    const char *from, *to;      /* of a call; of one that was placed as its events tell it: from the
+                                   person, to our number */
     const char *status;
     int64_t duration_s;
     const char *error; /* why it cannot be an event: "" if it can */
@@ -33,7 +36,8 @@ struct twilio_calls_page {
 };
 
 /* Address of the first page since the day of since_ms: calls to the number; recordings of the whole
- * account, for Twilio knows no other filter. In the arena. */
+ * account, for Twilio knows no other filter. Calls from the number have no filter by date, for one
+ * that waits to be placed has none: twilio_calls_read ends their list. In the arena. */
 struct twilio_calls_query {
     const char *base, *account_sid, *number;
     enum twilio_calls_kind kind;
@@ -42,8 +46,10 @@ struct twilio_calls_query {
 const char *twilio_calls_url(struct arena *arena, const struct twilio_calls_query *query);
 
 /* Reads a page: of calls those that came in to the number, were answered and are over; of
- * recordings those that Record made and that can be fetched; what began before since_ms is left
- * out. PERMANENT "twilio.page" if it is none, or if its next page is outside the account. */
+ * recordings those that Record made and that can be fetched; of placed calls those that our REST
+ * requests made, to a number; what began before since_ms is left out. A page of placed calls that
+ * are all older is the last. PERMANENT "twilio.page" if it is none, or if its next page is outside
+ * the account. */
 int twilio_calls_read(struct arena *arena, const char *bytes, size_t length,
                       const struct twilio_calls_query *query, struct twilio_calls_page *page,
                       struct err *err);

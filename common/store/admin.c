@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "store/delivery_state.h"
+#include "store/job.h"
 
 #include <stdio.h>
 
@@ -379,7 +380,10 @@ static const char window_sql[] =
     "JOIN channel_sessions s ON s.tenant_id = d.tenant_id AND s.id = d.session_id "
     "LEFT JOIN inbox_events e ON e.tenant_id = d.tenant_id AND e.turn_id = d.turn_id "
     "WHERE d.tenant_id = c.tenant_id AND d.state = ANY ('" DELIVERY_UNSETTLED "') "
-    "AND s.channel_id = c.id))) * 1000, 0)::bigint "
+    "AND s.channel_id = c.id), (SELECT min(k.call_ordered_at) FROM jobs o JOIN escalations k "
+    "ON k.tenant_id = o.tenant_id AND k.id::text = o.subject WHERE o.tenant_id = c.tenant_id "
+    "AND o.kind = '" JOB_CALL_BACK "' AND o.due_at IS NOT NULL AND c.kind = 'voice'"
+    "))) * 1000, 0)::bigint "
     "FROM channels c LEFT JOIN jobs j ON j.tenant_id = c.tenant_id AND j.kind = 'gap_audit' "
     "AND j.subject = c.id::text WHERE c.tenant_id = $1::uuid AND c.id = $2::uuid";
 

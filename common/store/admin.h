@@ -74,7 +74,8 @@ int admin_settle_sent(struct pg_session *session, const struct admin_sent *sent,
 struct admin_window {
     int64_t arrived_ms; /* the number is the tenant's since then; what came before is not its own */
     int64_t audited_ms; /* its last good gap audit began; 0: there was none */
-    int64_t open_ms;    /* the oldest text that an answer may still be sent to; 0: none */
+    int64_t open_ms;    /* the oldest text that an answer may still be sent to, or call
+                           that may still be placed; 0: none */
 };
 
 /* Reads the bounds of a channel; PERMANENT "channel.not_found". */

@@ -38,6 +38,7 @@ struct reconcile {
     size_t seen, missing, failed;
     size_t foreign;   /* came in before the number was the tenant's */
     int64_t settled;  /* rows that what left has ended */
+    int64_t placed;   /* the same of calls that left */
     int64_t asked_ms; /* since when what left was asked for, at the earliest number */
     bool settling;    /* what left was asked for */
     struct hold_state hold;
@@ -201,9 +202,9 @@ static int open_number(struct reconcile *r, struct number *number, struct err *e
 }
 
 /* Since when a number's messages are asked for. A database that went back must be told of all that
- * it may answer again, however far back: what left, since its oldest text without an answer; what
- * came in, since where its next audit would begin, which after the release would inject the same.
- */
+ * it may answer again, however far back: what left, since its oldest text without an answer, or
+ * call that is still to be placed; what came in, since where its next audit would begin, which
+ * after the release would inject the same. */
 static int64_t window_start(const struct reconcile *r, const struct admin_window *window,
                             const struct direction *direction)
 {
@@ -241,9 +242,12 @@ static int settle_number(struct reconcile *r, const struct number *number,
     return 0;
 }
 
-/* Of a number for calls: what came in alone, for nothing of a call is answered later. */
-static int settle_calls(struct reconcile *r, const struct number *number, struct err *err)
+/* Of a number for calls. A call is listed by its begin, and told by its end. */
+static int settle_calls(struct reconcile *r, const struct number *number,
+                        const struct direction *direction, struct err *err)
 {
+    const int64_t since_ms = window_start(r, &number->window, direction);
+    const bool whole_call = !direction->outgoing && !r->hold.released;
     struct reconcile_calls calls = {
         .desk = r->desk,
         .fetch = r->fetch,
@@ -252,12 +256,14 @@ static int settle_calls(struct reconcile *r, const struct number *number, struct
         .base = r->base,
         .channel = number->channel,
         .token = number->token,
-        .since_ms = window_start(r, &number->window, &came_in) -
-                    (r->hold.released ? 0 : JOB_CALL_AUDIT_OVERLAP_MS),
+        .since_ms = since_ms - (whole_call ? JOB_CALL_AUDIT_OVERLAP_MS : 0),
         .arrived_ms = number->window.arrived_ms,
         .execute = r->execute,
     };
-    int result = reconcile_calls(&calls, err);
+    if (direction->outgoing && since_ms < r->asked_ms)
+        r->asked_ms = since_ms;
+    int result = direction->outgoing ? reconcile_placed(&calls, err) : reconcile_calls(&calls, err);
+    r->placed += calls.settled;
     r->seen += calls.seen;
     r->missing += calls.missing;
     r->failed += calls.failed;
@@ -270,12 +276,12 @@ static int reconcile_channel(struct reconcile *r, const struct tenant_channel *c
 {
     struct number number = {.channel = channel};
     const bool is_voice = strcmp(channel->kind, "voice") == 0;
-    if (channel->removed || (is_voice ? direction->outgoing : strcmp(channel->kind, "sms") != 0))
+    if (channel->removed || (!is_voice && strcmp(channel->kind, "sms") != 0))
         return 0;
     int result = open_number(r, &number, err);
     if (result == 0)
-        result =
-            is_voice ? settle_calls(r, &number, err) : settle_number(r, &number, direction, err);
+        result = is_voice ? settle_calls(r, &number, direction, err)
+                          : settle_number(r, &number, direction, err);
     secret_free(&number.token);
     return result;
 }
@@ -386,6 +392,9 @@ static void note_settled(const struct reconcile *r, bool complete)
               " events and replies %s answered before",
               format_time(r->asked_ms, since), r->settled,
               r->execute ? "were settled as" : "would be settled as");
+    if (r->placed > 0)
+        desk_note("%" PRId64 " calls %s placed before: they are not placed again", r->placed,
+                  r->execute ? "were settled as" : "would be settled as");
     if (complete)
         desk_note("all numbers are reconciled: `deskctl release` lets responders send");
     else if (r->execute)
@@ -479,7 +488,8 @@ const struct command command_reconcile[] = {
      "the tenant's is left alone.\n\n"
      "While the installation is held (a database that was restored; docs/PROTOCOL.md, Restore) it\n"
      "goes back as far as the database may answer again, waits until the engines have claimed all\n"
-     "that is in the topic, and settles what was answered before. Replay first.",
+     "that is in the topic, and settles what was answered, and which calls were placed, before.\n"
+     "Replay first.",
      options, 0, 0, run},
     {.words = NULL},
 };

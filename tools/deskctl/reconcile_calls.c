@@ -1,5 +1,6 @@
-/* The calls of one number: all pages of its calls, then of the account's recordings, of which those
- * count that were left in one of these calls. reconcile.c calls it. */
+/* The calls of one number. What came in: all pages of its calls, then of the account's recordings,
+ * of which those count that were left in one of these calls. What left: all pages of the calls from
+ * it. reconcile.c calls it. */
 #include "reconcile_calls.h"
 
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "contract/twilio_calls.h"
 #include "publish.h"
 #include "store/admin.h"
+#include "store/call_reconcile.h"
 #include "store/voice.h"
 
 #define PAGES_MAX 1000
@@ -127,4 +129,55 @@ int reconcile_calls(struct reconcile_calls *calls, struct err *err)
         result = settle(calls, call, NULL, err);
     map_free(&by_sid);
     return result;
+}
+
+/* ---- what left ---- */
+
+static int settle_placed(struct reconcile_calls *calls, const struct twilio_listed *call,
+                         struct err *err)
+{
+    const struct tenant_channel *channel = calls->channel;
+    struct pg_session *session = NULL;
+    const struct call_placed placed = {.tenant = channel->tenant,
+                                       .sender = channel->address,
+                                       .address = call->from,
+                                       .sid = call->sid,
+                                       .status = call->status,
+                                       .at_ms = call->began_ms};
+    int64_t rows = 0;
+    if (*call->error != '\0') {
+        calls->failed++;
+        note(calls, call, call, arena_printf(calls->desk->arena, "not settled: %s", call->error));
+        return 0;
+    }
+    if (desk_begin(calls->desk, &session, err) != 0 ||
+        call_reconcile(session, &placed, &rows, err) != 0)
+        return -1;
+    calls->settled += rows;
+    if (calls->execute)
+        return desk_commit(calls->desk, err);
+    desk_rollback(calls->desk);
+    return 0;
+}
+
+static struct twilio_listed *turned(struct twilio_listed *list)
+{
+    struct twilio_listed *oldest = NULL, *next;
+    for (; list != NULL; list = next) {
+        next = list->next;
+        list->next = oldest;
+        oldest = list;
+    }
+    return oldest;
+}
+
+int reconcile_placed(struct reconcile_calls *calls, struct err *err)
+{
+    struct twilio_listed *first = NULL;
+    if (read_list(calls, TWILIO_PLACED, &first, err) != 0)
+        return -1;
+    for (struct twilio_listed *call = turned(first); call != NULL; call = call->next)
+        if (settle_placed(calls, call, err) != 0)
+            return -1;
+    return 0;
 }

@@ -20,6 +20,8 @@ static const struct twilio_calls_query calls = {"https://api.twilio.com", ACCOUN
                                                 TWILIO_CALLS, SINCE_MS};
 static const struct twilio_calls_query recordings = {"https://api.twilio.com", ACCOUNT,
                                                      "+15550002222", TWILIO_RECORDINGS, SINCE_MS};
+static const struct twilio_calls_query placed = {"https://api.twilio.com", ACCOUNT, "+15550002222",
+                                                 TWILIO_PLACED, SINCE_MS};
 
 static const char *call_json(const char *sid, const char *direction, const char *to,
                              const char *status, const char *start)
@@ -39,7 +41,7 @@ static struct twilio_listed *read_items(const struct twilio_calls_query *query, 
     struct err err;
     const char *text =
         arena_printf(arena, "{\"%s\":[%s],\"next_page_uri\":%s}",
-                     query->kind == TWILIO_CALLS ? "calls" : "recordings", items, next);
+                     query->kind == TWILIO_RECORDINGS ? "recordings" : "calls", items, next);
     CU_ASSERT_EQUAL_FATAL(twilio_calls_read(arena, text, strlen(text), query, &page, &err), 0);
     return page.first;
 }
@@ -52,6 +54,69 @@ static void test_urls(void)
     CU_ASSERT_STRING_EQUAL(twilio_calls_url(arena, &recordings),
                            "https://api.twilio.com/2010-04-01/Accounts/" ACCOUNT
                            "/Recordings.json?PageSize=1000&DateCreated%3E=2026-11-23");
+    CU_ASSERT_STRING_EQUAL(twilio_calls_url(arena, &placed),
+                           "https://api.twilio.com/2010-04-01/Accounts/" ACCOUNT
+                           "/Calls.json?PageSize=1000&From=%2B15550002222");
+}
+
+static const char *placed_json(const char *direction, const char *from, const char *to,
+                               const char *status, const char *created)
+{
+    return arena_printf(arena,
+                        "{\"sid\":\"" CALL "\",\"from\":\"%s\",\"to\":\"%s\","
+                        "\"status\":\"%s\",\"direction\":\"%s\",\"start_time\":null,"
+                        "\"date_created\":\"" DAY "%s +0000\"}",
+                        from, to, status, direction, created);
+}
+
+/* Made by REST, from this number, whatever came of it; one that waits has no begin. */
+static void test_which_placed_calls_count(void)
+{
+    const char *ours = "+15550002222", *to = "+15550001111", *at = "09:08:30";
+    const struct twilio_listed *list =
+        read_items(&placed,
+                   arena_printf(arena, "%s,%s,%s,%s,%s,%s",
+                                placed_json("outbound-api", ours, to, "queued", at),
+                                placed_json("outbound-api", ours, to, "busy", at),
+                                placed_json("outbound-dial", ours, to, "completed", at),
+                                placed_json("outbound-api", "+15550009999", to, "busy", at),
+                                placed_json("outbound-api", ours, "sip:a@b.c", "busy", at),
+                                placed_json("outbound-api", ours, to, "busy", "09:08:06")),
+                   "null");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(list);
+    CU_ASSERT_STRING_EQUAL(list->status, "queued");
+    CU_ASSERT_EQUAL(list->began_ms, SINCE_MS + 23000);
+    CU_ASSERT_STRING_EQUAL(list->from, to);
+    CU_ASSERT_STRING_EQUAL(list->to, ours);
+    CU_ASSERT_STRING_EQUAL(list->error, "");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(list->next);
+    CU_ASSERT_STRING_EQUAL(list->next->status, "busy");
+    CU_ASSERT_PTR_NULL(list->next->next);
+}
+
+static bool goes_on(const char *items)
+{
+    struct twilio_calls_page page = {.first = NULL};
+    struct err err;
+    const char *text = arena_printf(
+        arena,
+        "{\"calls\":[%s],\"next_page_uri\":\"/2010-04-01/Accounts/" ACCOUNT "/Calls.json?Page=1\"}",
+        items);
+    CU_ASSERT_EQUAL_FATAL(twilio_calls_read(arena, text, strlen(text), &placed, &page, &err), 0);
+    return page.next != NULL;
+}
+
+/* Their list has no filter by date: it ends where all of a page is older. */
+static void test_where_placed_calls_end(void)
+{
+    const char *old =
+        placed_json("outbound-api", "+15550002222", "+15550001111", "busy", "09:08:06");
+    const char *new =
+        placed_json("outbound-api", "+15550002222", "+15550001111", "busy", "09:08:07");
+    CU_ASSERT_TRUE(goes_on(arena_printf(arena, "%s,%s", new, old)));
+    CU_ASSERT_TRUE(goes_on(arena_printf(arena, "%s,{}", old)));
+    CU_ASSERT_TRUE(goes_on(""));
+    CU_ASSERT_FALSE(goes_on(old));
 }
 
 /* Answered, over, to this number, and not from before. */
@@ -154,6 +219,8 @@ int main(void)
     CU_add_test(suite, "urls", test_urls);
     CU_add_test(suite, "which_calls_count", test_which_calls_count);
     CU_add_test(suite, "which_recordings_count", test_which_recordings_count);
+    CU_add_test(suite, "which_placed_calls_count", test_which_placed_calls_count);
+    CU_add_test(suite, "where_placed_calls_end", test_where_placed_calls_end);
     CU_add_test(suite, "events", test_events);
     CU_add_test(suite, "hostile", test_hostile);
     CU_basic_run_tests();
