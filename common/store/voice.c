@@ -494,18 +494,48 @@ void voice_add_unknown(struct pg_unit *unit, const char *tenant, const char *cal
     pg_param(statement, call_sids);
 }
 
-int voice_knows_end(struct pg_session *session, const struct uuid *tenant, const char *call_sid,
-                    bool *known, struct err *err)
+/* Who took a call that we placed has a session; nobody else's end is told of. */
+static const char open_sql[] =
+    "SELECT s.call_sid FROM channel_sessions s WHERE s.tenant_id = $1::uuid"
+    " AND s.call_sid = ANY ($2::text[]) AND s.ended_at IS NULL AND NOT EXISTS (SELECT"
+    " FROM inbox_events e WHERE e.tenant_id = $1::uuid AND e.channel = 'voice'"
+    " AND e.provider_id = s.call_sid || ':ended')";
+
+void voice_add_open(struct pg_unit *unit, const char *tenant, const char *call_sids)
+{
+    struct pg_statement *statement = pg_add(unit, open_sql);
+    pg_param(statement, tenant);
+    pg_param(statement, call_sids);
+}
+
+static int any_of(struct pg_session *session, const char *sql, const struct uuid *tenant,
+                  const char *call_sid, bool *any, struct err *err)
 {
     char text[UUID_TEXT_SIZE], one[64];
     struct pg_result *result = NULL;
     snprintf(one, sizeof one, "{%s}", call_sid); /* a sid: nothing in it that would be quoted */
     const struct pg_statement statement = {
-        .sql = unknown_sql, .params = {uuid_format(tenant, text), one}, .param_count = 2};
+        .sql = sql, .params = {uuid_format(tenant, text), one}, .param_count = 2};
     if (pg_session_query(session, &statement, &result, err) != 0)
         return -1;
-    *known = pg_rows(result, 0) == 0;
+    *any = pg_rows(result, 0) > 0;
     pg_result_free(&result);
+    return 0;
+}
+
+int voice_is_open(struct pg_session *session, const struct uuid *tenant, const char *call_sid,
+                  bool *open, struct err *err)
+{
+    return any_of(session, open_sql, tenant, call_sid, open, err);
+}
+
+int voice_knows_end(struct pg_session *session, const struct uuid *tenant, const char *call_sid,
+                    bool *known, struct err *err)
+{
+    bool unknown = false;
+    if (any_of(session, unknown_sql, tenant, call_sid, &unknown, err) != 0)
+        return -1;
+    *known = !unknown;
     return 0;
 }
 

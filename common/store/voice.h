@@ -152,6 +152,12 @@ void voice_add_unknown(struct pg_unit *unit, const char *tenant, const char *cal
 int voice_knows_end(struct pg_session *session, const struct uuid *tenant, const char *call_sid,
                     bool *known, struct err *err);
 
+/* The same of calls that we placed: which of them have a session that is not over. Whom nobody took
+ * has none, and nothing to be told. */
+void voice_add_open(struct pg_unit *unit, const char *tenant, const char *call_sids);
+int voice_is_open(struct pg_session *session, const struct uuid *tenant, const char *call_sid,
+                  bool *open, struct err *err);
+
 /* Its frequent statements, NULL-terminated, for store/statements.h. */
 extern const char *const voice_statements[];
 

@@ -1,7 +1,8 @@
-/* The calls of a number: all pages of its calls, then of the account's recordings, of which those
- * count that were left in one of these calls. What the inbox does not know is published, the
- * recordings first, so that a call that left one is no missed call: the ends when all recordings
- * are confirmed. Of each the oldest first. */
+/* The calls of a number: all pages of the calls to it, of those that we placed from it, then of the
+ * account's recordings, of which those count that were left in one of these calls. What the inbox
+ * does not know is published, the recordings first, so that a call that left one is no missed call:
+ * the ends when all recordings are confirmed. Of each the oldest first. A call that we placed is
+ * its delivery's to tell of (call_ends.c): here it ends only the session of who took it. */
 #include "gap_audit_inside.h"
 
 #include <string.h>
@@ -14,10 +15,8 @@ static void ask_page(struct gap_audit *audit, const char *url);
 
 static struct twilio_calls_query query_of(const struct gap_audit *audit)
 {
-    const bool recordings = audit->calls_end != NULL && audit->unknown != NULL;
     return (struct twilio_calls_query){audit->base, audit->route.account_sid, audit->route.from,
-                                       recordings ? TWILIO_RECORDINGS : TWILIO_CALLS,
-                                       audit->since_ms};
+                                       audit->kind, audit->since_ms};
 }
 
 /* ---- publishing ---- */
@@ -55,6 +54,8 @@ static void inject_recordings(struct gap_audit *audit)
     struct map *calls = map_new();
     for (struct twilio_listed *call = audit->calls; call != NULL; call = call->next)
         map_put_text(calls, call->sid, call);
+    for (struct twilio_listed *call = audit->placed; call != NULL; call = call->next)
+        map_put_text(calls, call->sid, call);
     for (struct twilio_listed *one = audit->recordings; one != NULL; one = one->next) {
         const struct twilio_listed *call = map_get_text(calls, one->call_sid);
         if (call != NULL)
@@ -69,6 +70,8 @@ static void inject_ends(struct gap_audit *audit)
     audit->then = NULL;
     for (struct twilio_listed *call = audit->calls; call != NULL; call = call->next)
         inject(audit, call, NULL);
+    for (struct twilio_listed *call = audit->placed; call != NULL; call = call->next)
+        inject(audit, call, NULL);
     gap_audit_landed(audit);
 }
 
@@ -76,6 +79,7 @@ static void inject_ends(struct gap_audit *audit)
 static void inject_all(struct gap_audit *audit)
 {
     audit->calls = turned(audit->calls);
+    audit->placed = turned(audit->placed);
     audit->recordings = turned(audit->recordings);
     audit->reports = 1;
     audit->then = inject_ends;
@@ -85,17 +89,21 @@ static void inject_all(struct gap_audit *audit)
 
 /* ---- what is known ---- */
 
+enum { UNKNOWN_CALLS, UNKNOWN_PLACED, UNKNOWN_RECORDINGS };
+
 static void unknown_known(void *arg, const struct pg_answer *answer)
 {
     struct gap_audit *audit = arg;
+    const struct pg_result *r = answer->results;
     if (gap_audit_leaves(audit, answer))
         return;
-    for (int row = 0; row < pg_rows(answer->results, 0); row++)
-        map_put_text(audit->unknown,
-                     arena_printf(audit->arena, "%s:ended", pg_text(answer->results, 0, row, 0)),
-                     audit);
-    for (int row = 0; row < pg_rows(answer->results, 1); row++)
-        map_put_text(audit->unknown, pg_text(answer->results, 1, row, 0), audit);
+    for (int statement = UNKNOWN_CALLS; statement <= UNKNOWN_PLACED; statement++)
+        for (int row = 0; row < pg_rows(r, statement); row++)
+            map_put_text(audit->unknown,
+                         arena_printf(audit->arena, "%s:ended", pg_text(r, statement, row, 0)),
+                         audit);
+    for (int row = 0; row < pg_rows(r, UNKNOWN_RECORDINGS); row++)
+        map_put_text(audit->unknown, pg_text(r, UNKNOWN_RECORDINGS, row, 0), audit);
     inject_all(audit);
 }
 
@@ -105,7 +113,8 @@ static const char *sids_of(struct gap_audit *audit, const struct twilio_listed *
     struct pg_array sids;
     pg_array_init(&sids);
     for (; list != NULL; list = list->next)
-        if (*list->error == '\0' && list->at_ms <= before_ms)
+        if (*list->error == '\0' && list->at_ms <= before_ms &&
+            strcmp(list->status, "completed") == 0)
             pg_array_add(&sids, list->sid);
     const char *literal = pg_array_take(&sids, audit->arena);
     pg_array_fini(&sids);
@@ -118,25 +127,32 @@ static void ask_unknown(struct gap_audit *audit)
     struct responder *responder = gap_audit_responder(audit);
     const int64_t told_ms = audit->job.now_ms - responder->shared->settings.call_audit_after_ms;
     voice_add_unknown(&unit, audit->tenant, sids_of(audit, audit->calls, told_ms));
+    voice_add_open(&unit, audit->tenant, sids_of(audit, audit->placed, told_ms));
     inbox_add_unknown(&unit, audit->tenant, "voice", sids_of(audit, audit->recordings, INT64_MAX));
     pg_submit(responder->pg, &unit);
 }
 
 /* ---- pages ---- */
 
+static void ask_list(struct gap_audit *audit, enum twilio_calls_kind kind,
+                     struct twilio_listed **list)
+{
+    audit->kind = kind;
+    audit->calls_end = list;
+    const struct twilio_calls_query query = query_of(audit);
+    ask_page(audit, twilio_calls_url(audit->arena, &query));
+}
+
 /* Without calls nothing was left in them. */
 static void list_over(struct gap_audit *audit)
 {
-    const bool was_calls = audit->unknown == NULL;
-    if (was_calls)
-        audit->unknown = map_new();
-    if (audit->calls == NULL || !was_calls) {
+    const bool has_calls = audit->calls != NULL || audit->placed != NULL;
+    if (audit->kind == TWILIO_CALLS)
+        ask_list(audit, TWILIO_PLACED, &audit->placed);
+    else if (audit->kind == TWILIO_PLACED && has_calls)
+        ask_list(audit, TWILIO_RECORDINGS, &audit->recordings);
+    else
         ask_unknown(audit);
-        return;
-    }
-    audit->calls_end = &audit->recordings;
-    const struct twilio_calls_query query = query_of(audit);
-    ask_page(audit, twilio_calls_url(audit->arena, &query));
 }
 
 static void page_done(void *arg, const struct http_result *result)
@@ -169,6 +185,6 @@ static void ask_page(struct gap_audit *audit, const char *url)
 
 void gap_audit_calls(struct gap_audit *audit)
 {
-    const struct twilio_calls_query query = query_of(audit);
-    ask_page(audit, twilio_calls_url(audit->arena, &query));
+    audit->unknown = map_new();
+    ask_list(audit, TWILIO_CALLS, &audit->calls);
 }

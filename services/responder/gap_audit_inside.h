@@ -36,13 +36,14 @@ struct gap_audit {
     struct channel *channel; /* borrowed: its token */
     int64_t since_ms;
     struct http_transfer *transfer;
-    struct twilio_page page;                  /* in hand */
-    const char *next_url;                     /* of the page after it; NULL: none */
-    struct twilio_list missing;               /* what the inbox does not know, of all pages */
-    struct twilio_listed *calls, *recordings; /* of a number for calls, all pages */
-    struct twilio_listed **calls_end;         /* of the list in hand */
-    struct map *unknown;                      /* event ids that are to be injected */
-    bool left_newest;                         /* more are missing than one run may hold */
+    struct twilio_page page;    /* in hand */
+    const char *next_url;       /* of the page after it; NULL: none */
+    struct twilio_list missing; /* what the inbox does not know, of all pages */
+    struct twilio_listed *calls, *placed, *recordings; /* of a number for calls, all pages */
+    enum twilio_calls_kind kind;                       /* of the list in hand */
+    struct twilio_listed **calls_end;                  /* its end */
+    struct map *unknown;                               /* event ids that are to be injected */
+    bool left_newest;                                  /* more are missing than one run may hold */
     size_t next, injected;
     int page_count,
         reports; /* records not yet acknowledged, and one for the step that sends them */

@@ -4,7 +4,7 @@ audit and `deskctl reconcile` find them, once, and people are told."""
 from call_records import Call
 from delivering import quiet
 from operating import DIFFERENT, OK, expect, good
-from recorded import audits, call_in, fetches, kept_bytes, tasks, up, wait_state
+from recorded import audits, call_in, fetches, kept_bytes, leave_message, rest, tasks, up, wait_state
 
 SHARE = True
 DEADLINE_S = 90
@@ -78,17 +78,57 @@ def test_an_end_that_was_lost_is_no_missed_call(desk):
     call.close()
 
 
+def test_what_was_left_in_a_call_that_we_placed_is_found(desk):
+    """Once; of calls that nobody took there is nothing to be told, and nobody has missed one."""
+    begin(desk)
+    recording = leave_message(desk)
+    taken, person = recording["call_sid"], rest(desk, f"Calls/{recording['call_sid']}.json")["to"]
+    busy = desk.new_address()
+    desk._call("twilio", "/_callees", {"number": busy, "answer": "busy"})
+    alone = rest(desk, "Calls.json", To=busy, From=desk.tenants[0]["numbers"]["sms"], Twiml="<Response/>")["sid"]
+    desk.wait(lambda: desk._call("twilio", f"/_calls/{alone}")["over"], 20, "the other call to be over")
+    audit_now(desk)
+    known = wait_state(desk, recording, "kept")
+    assert known["call_back"] == person and len(kept_bytes(desk, recording)) == 1
+    for _ in range(2):
+        wait_audited(desk)
+        audit_now(desk)
+    wait_audited(desk)
+    assert [has for _, has in tasks(desk, person)] == [True] and not tasks(desk, busy)
+    assert ids(desk, taken).count(recording["sid"]) == 1 and ids(desk, alone) == []
+    assert desk.value("SELECT count(*) FROM channel_sessions WHERE call_sid = %s AND ended_at IS NULL", taken) == 0
+
+
+def test_the_lost_end_of_a_call_that_we_placed_ends_its_session(desk):
+    begin(desk)
+    call = Call(desk)
+    desk._call("twilio", "/_callees", {"number": call.customer.address, "answer": "human", "ring_ms": 1})
+    call.sid = rest(desk, "Calls.json", To=call.customer.address, From=desk.tenants[0]["numbers"]["sms"],
+                    Twiml="<Response><Hangup/></Response>")["sid"]
+    desk.wait(lambda: desk._call("twilio", f"/_calls/{call.sid}")["over"], 20, "the call to be over")
+    call.setup()
+    nonce = call.prompt()
+    call.pump(lambda: call.over and nonce in call.said, 20, "the answer")
+    assert call.session()["ended_at"] is None
+    audit_now(desk)
+    desk.wait(lambda: call.session()["ended_at"], 20, "the end of the call")
+    assert tasks(desk, call.customer.address) == []
+    call.close()
+
+
 def test_reconcile_finds_them(desk):
     begin(desk)
     talker, left, recording = call_in(desk, "please call me back")
+    placed = leave_message(desk)
     silent, missed, _ = call_in(desk)
     name = desk.tenants[0]["name"]
     rows = expect(DIFFERENT, desk, "reconcile", "--tenant", name, "--json").json()
-    assert {row["sid"] for row in rows} >= {left, recording, missed}, rows
+    assert {row["sid"] for row in rows} >= {left, recording, missed, placed["sid"]}, rows
     assert {row["outcome"] for row in rows} == {"missing"} and not tasks(desk, silent)
     rows = good(desk, "reconcile", "--tenant", name, "--execute", "--json").json()
     assert {row["outcome"] for row in rows} == {"injected"}, rows
     wait_state(desk, {"sid": recording}, "kept")
+    wait_state(desk, placed, "kept")
     desk.wait(lambda: tasks(desk, silent), 20, "the missed call")
     desk.wait(lambda: expect_nothing(desk, name), 20, "all of it to be known")
     assert tasks(desk, silent) == [(MISSED, False)] and len(tasks(desk, talker)) == 1

@@ -1,6 +1,6 @@
-/* The calls of one number. What came in: all pages of its calls, then of the account's recordings,
- * of which those count that were left in one of these calls. What left: all pages of the calls from
- * it. reconcile.c calls it. */
+/* The calls of one number. What was said in them: all pages of the calls to it and from it, then of
+ * the account's recordings, of which those count that were left in one of these calls. What left:
+ * all pages of the calls from it. reconcile.c calls it. */
 #include "reconcile_calls.h"
 
 #include <string.h>
@@ -51,9 +51,14 @@ static int is_known(const struct reconcile_calls *calls, const struct twilio_lis
     struct pg_session *session = NULL;
     if (desk_begin(calls->desk, &session, err) != 0)
         return -1;
-    int result = listed->kind == TWILIO_CALLS
-                     ? voice_knows_end(session, tenant, listed->sid, known, err)
-                     : admin_inbox_knows(session, tenant, "voice", listed->sid, known, err);
+    bool open = false;
+    int result = 0;
+    if (listed->kind == TWILIO_RECORDINGS)
+        result = admin_inbox_knows(session, tenant, "voice", listed->sid, known, err);
+    else if (listed->kind == TWILIO_CALLS)
+        result = voice_knows_end(session, tenant, listed->sid, known, err);
+    else if ((result = voice_is_open(session, tenant, listed->sid, &open, err)) == 0)
+        *known = !open;
     desk_rollback(calls->desk);
     return result;
 }
@@ -113,12 +118,16 @@ static int settle(struct reconcile_calls *calls, const struct twilio_listed *cal
 
 int reconcile_calls(struct reconcile_calls *calls, struct err *err)
 {
-    struct twilio_listed *first = NULL, *recordings = NULL;
+    struct twilio_listed *first = NULL, *placed = NULL, *recordings = NULL;
     struct map *by_sid = map_new();
     int result = read_list(calls, TWILIO_CALLS, &first, err);
     if (result == 0)
+        result = read_list(calls, TWILIO_PLACED, &placed, err);
+    if (result == 0)
         result = read_list(calls, TWILIO_RECORDINGS, &recordings, err);
     for (struct twilio_listed *call = first; result == 0 && call != NULL; call = call->next)
+        map_put_text(by_sid, call->sid, call);
+    for (struct twilio_listed *call = placed; result == 0 && call != NULL; call = call->next)
         map_put_text(by_sid, call->sid, call);
     for (struct twilio_listed *one = recordings; result == 0 && one != NULL; one = one->next) {
         const struct twilio_listed *call = map_get_text(by_sid, one->call_sid);
@@ -127,6 +136,9 @@ int reconcile_calls(struct reconcile_calls *calls, struct err *err)
     }
     for (struct twilio_listed *call = first; result == 0 && call != NULL; call = call->next)
         result = settle(calls, call, NULL, err);
+    for (struct twilio_listed *call = placed; result == 0 && call != NULL; call = call->next)
+        if (strcmp(call->status, "completed") == 0 && *call->error == '\0')
+            result = settle(calls, call, NULL, err);
     map_free(&by_sid);
     return result;
 }
