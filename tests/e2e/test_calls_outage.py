@@ -1,7 +1,12 @@
-"""What was said on the telephone while Kafka was away, to an ingress that died with it: the gap audit finds it."""
+"""What was said on the telephone while Kafka was away, to an ingress that died with it: the gap audit finds it. And what
+came of a call that was placed before Kafka went away."""
 
 from callers import BYE, HELLO, Caller, say
+from delivering import quiet
+from harness.deskctl import good
 from recorded import kept_bytes, rest, tasks, wait_state
+from test_calls_back import clinic, rows, task, wait_rows
+from test_calls_rota import calls, wait_over
 
 OWN_SERVERS = True
 DEADLINE_S = 150
@@ -25,3 +30,24 @@ def test_a_message_is_found_after_kafka_and_ingress_were_gone(desk):
     assert known["call_back"] == call.caller and len(kept_bytes(desk, recording)) == 1
     call.wait_ended()
     assert [has for _, has in tasks(desk, call.caller)] == [True], tasks(desk, call.caller)
+
+
+def test_what_came_of_a_placed_call_arrives_after_kafka_was_away(desk):
+    """It is busy while no event can be kept: Twilio is refused and tells again, and what came of it counts once: it is
+    tried again, once."""
+    with clinic(desk, tries=2, again="10m"):
+        customer, id_ = task(desk, answer="busy", ring_ms=8000)
+        good(desk, "escalation", "call", id_)
+        desk.wait(lambda: rows(desk, id_) and rows(desk, id_)[0][:2] == ("sent", "ringing"), 60,
+                  lambda: f"it to ring: {rows(desk, id_)}")
+        desk.servers.kafka.kill()
+        call, = wait_over(desk, customer)
+
+        def last():
+            return [entry["status"] for entry in desk.callbacks() if entry["params"].get("CallSid") == call["sid"]
+                    and entry["params"].get("CallStatus") == "busy"]
+        desk.wait(lambda: 503 in last(), 30, lambda: f"its last word to be refused: {last()}")
+        assert rows(desk, id_)[0][:2] == ("sent", "ringing"), rows(desk, id_)
+        desk.servers.kafka.start()
+        wait_rows(desk, id_, ("failed", "busy", None, None), ("deferred", None, None, "again"), deadline_s=90)
+        assert quiet(desk, 3, lambda: (len(rows(desk, id_)), len(calls(desk, customer)))) == (2, 1)
