@@ -90,16 +90,23 @@ static const char look_up_sql[] =
     " AND x.id = t.message_id OFFSET 0) AS m";
 
 /* Attempts only of sessions with the same person: notices of escalations have one each beside the
- * person's, and all together hold whatever went between the two numbers. */
+ * person's, and all together hold whatever went between the two numbers. Each row by its key, one
+ * after the other (OFFSET 0, docs/adr/0004): joined at will, the tenant's rows of all four tables
+ * were gone through for each other, which took longer than a unit may. */
 static const char used_sids_sql[] =
     "SELECT provider_sid FROM deliveries WHERE tenant_id = $1::uuid"
     " AND provider_sid = ANY ($3::text[]) AND id <> $2::uuid"
-    " UNION SELECT a.provider_sid FROM deliveries d"
-    " JOIN channel_sessions s ON s.tenant_id = d.tenant_id AND s.id = d.session_id"
-    " JOIN channel_sessions b ON b.tenant_id = s.tenant_id AND b.remote_address = s.remote_address"
-    " JOIN deliveries o ON o.tenant_id = b.tenant_id AND o.session_id = b.id AND o.id <> d.id"
-    " JOIN delivery_attempts a ON a.tenant_id = o.tenant_id AND a.delivery_id = o.id"
-    " WHERE d.tenant_id = $1::uuid AND d.id = $2::uuid AND a.provider_sid = ANY ($3::text[])";
+    " UNION SELECT a.provider_sid FROM (SELECT x.session_id FROM deliveries x"
+    " WHERE x.tenant_id = $1::uuid AND x.id = $2::uuid OFFSET 0) AS d"
+    " CROSS JOIN LATERAL (SELECT x.remote_address FROM channel_sessions x"
+    " WHERE x.tenant_id = $1::uuid AND x.id = d.session_id OFFSET 0) AS s"
+    " CROSS JOIN LATERAL (SELECT x.id FROM channel_sessions x WHERE x.tenant_id = $1::uuid"
+    " AND x.remote_address = s.remote_address OFFSET 0) AS b"
+    " CROSS JOIN LATERAL (SELECT x.id FROM deliveries x WHERE x.tenant_id = $1::uuid"
+    " AND x.session_id = b.id AND x.id <> $2::uuid OFFSET 0) AS o"
+    " CROSS JOIN LATERAL (SELECT x.provider_sid FROM delivery_attempts x"
+    " WHERE x.tenant_id = $1::uuid AND x.delivery_id = o.id"
+    " AND x.provider_sid = ANY ($3::text[]) OFFSET 0) AS a";
 
 /* It parks when it has waited too long, and been unknown for long enough that the provider's own
  * troubles, and not only our outage, were in its way. Who was given up over its look-up may come
