@@ -57,6 +57,7 @@ const struct event_member event_directory_voice_members[] = {
     WORDING("goodbye", AT(goodbye), true),
     VOICE_BOOL("record", AT(record)),
     VOICE_BOOL("transcribe", AT(transcribe)),
+    VOICE_BOOL("missed_calls", AT(missed_calls)),
     {"blocked", EVENT_LIST, AT(blocked), false, 0, DIRECTORY_BLOCKED_MAX, NULL,
      "a list of at most 200 numbers", AT(blocked_count), sizeof(const char *), blocked_elements},
     VOICE_NUMBER("silence_ms", EVENT_INT, AT(silence_ms), true, 1000, 600000,

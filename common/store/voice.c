@@ -4,17 +4,13 @@
 #include "store/voice.h"
 
 #include "base/clock.h"
-#include "base/text.h"
-#include "store/call_back.h"
 #include "store/columns.h"
-#include "store/job.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* Characters a second that a voice speaks, where nobody measured it. */
-#define SPEAKING_RATE       "15"
-#define TRANSCRIPT_SAID_MAX 1000 /* bytes of it that the task says; the rest is in its row */
+#define SPEAKING_RATE "15"
 
 static const char places_sql[] =
     "UPDATE channel_sessions s SET call_sid = i.call_sid, stream_partition = i.partition::integer,"
@@ -289,54 +285,6 @@ static const char ask_sql[] =
     "SELECT coalesce(t.heard, ''), coalesce(t.heard_reason, '') FROM turns t"
     " WHERE t.tenant_id = $1::uuid AND t.id = $2::uuid AND t.heard_fence >= $3::bigint";
 
-/* A caller who was left to speak to a tape, or to nobody, reached nobody: who has a rota is told,
- * by the number's newest version. */
-#define MADE_SQL(which)                                                                            \
-    "WITH place AS (SELECT s.tenant_id, s.conversation_id, s.channel_id,"                          \
-    " coalesce(jsonb_array_length(v.config->'escalation'->'rota') > 0, false) AS calls"            \
-    " FROM channel_sessions s JOIN channels ch ON ch.tenant_id = s.tenant_id"                      \
-    " AND ch.id = s.channel_id"                                                                    \
-    " LEFT JOIN assistants a ON a.tenant_id = ch.tenant_id AND a.id = ch.assistant_id"             \
-    " LEFT JOIN assistant_versions v ON v.tenant_id = a.tenant_id AND v.assistant_id = a.id"       \
-    " AND v.version = a.current_version WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid" which    \
-    "), made AS (INSERT INTO escalations (tenant_id, id, conversation_id, reason, summary,"        \
-    " call_back, rota) SELECT tenant_id, $3::uuid, conversation_id, 'message', $4::text,"          \
-    " $5::text, CASE WHEN calls THEN 'running' ELSE 'none' END FROM place"                         \
-    " ON CONFLICT DO NOTHING RETURNING tenant_id, id, rota)"
-#define TIMER_SQL(due)                                                                             \
-    " SELECT tenant_id, id, '" JOB_ESCALATION "', id::text, " due " FROM made"                     \
-    " WHERE rota = 'running' ON CONFLICT DO NOTHING"
-
-static const char task_sql[] = MADE_SQL(
-    "") ", kept AS (INSERT INTO recordings (tenant_id, id, channel_id, recording_sid, account_sid,"
-        " duration_s) SELECT m.tenant_id, m.id, p.channel_id, $6::text, $7::text, $8::bigint"
-        " FROM made m, place p)"
-        " INSERT INTO jobs (tenant_id, id, kind, subject, due_at)"
-        " SELECT tenant_id, gen_random_uuid(), '" JOB_RECORDING "', id::text, clock_timestamp()"
-        " FROM made UNION ALL" TIMER_SQL("clock_timestamp() + $9::bigint * interval '1 ms'");
-
-/* In front of recording and job, as erasure does. */
-static const char lock_task_sql[] =
-    "SELECT 1 FROM escalations WHERE tenant_id = $1::uuid AND id = $2::uuid FOR NO KEY UPDATE";
-
-/* A rota that has told nobody yet waits for this. */
-static const char transcript_sql[] =
-    "WITH got AS (UPDATE recordings r SET transcript = $3::text,"
-    " transcript_state = CASE WHEN $3::text = '' THEN 'failed' ELSE 'completed' END"
-    " WHERE r.tenant_id = $1::uuid AND r.id = $2::uuid AND r.transcript_state IS NULL"
-    " RETURNING r.tenant_id, r.id),"
-    " said AS (UPDATE escalations e SET summary = e.summary || ' It says: ' || $4::text FROM got g"
-    " WHERE $4::text <> '' AND e.tenant_id = g.tenant_id AND e.id = g.id)"
-    " UPDATE jobs j SET due_at = clock_timestamp() FROM got g JOIN escalations e"
-    " ON e.tenant_id = g.tenant_id AND e.id = g.id WHERE e.steps = 0"
-    " AND j.tenant_id = g.tenant_id AND j.kind = '" JOB_ESCALATION "' AND j.subject = g.id::text"
-    " AND j.due_at > clock_timestamp()";
-
-/* now() is when the transaction began: the claim in front of this has made the session. */
-static const char missed_sql[] =
-    MADE_SQL(" AND s.created_at >= now()") " INSERT INTO jobs (tenant_id, id, kind, subject, "
-                                           "due_at)" TIMER_SQL("clock_timestamp()");
-
 static const struct column place_columns[] = {
     {offsetof(struct voice_place, tenant), COLUMN_TEXT},
     {offsetof(struct voice_place, session), COLUMN_UUID},
@@ -537,47 +485,6 @@ int voice_knows_end(struct pg_session *session, const struct uuid *tenant, const
         return -1;
     *known = !unknown;
     return 0;
-}
-
-static struct pg_statement *add_task(struct pg_unit *unit, struct arena *arena, const char *sql,
-                                     const struct voice_task *task)
-{
-    struct pg_statement *statement = pg_add(unit, sql);
-    pg_param(statement, task->tenant);
-    pg_param(statement, text_of(arena, &task->session));
-    pg_param(statement, text_of(arena, &task->id));
-    pg_param(statement, task->summary);
-    pg_param(statement, task->call_back);
-    return statement;
-}
-
-void voice_add_missed(struct pg_unit *unit, struct arena *arena, const struct voice_task *task)
-{
-    add_task(unit, arena, missed_sql, task);
-}
-
-void voice_add_task(struct pg_unit *unit, struct arena *arena, const struct voice_task *task)
-{
-    struct pg_statement *statement = add_task(unit, arena, task_sql, task);
-    pg_param(statement, task->recording_sid);
-    pg_param(statement, task->account_sid);
-    pg_param(statement, number_of(arena, task->duration_s));
-    pg_param(statement, number_of(arena, task->tell_in_ms));
-    call_back_add_auto(unit, arena, task->tenant, &task->id);
-}
-
-void voice_add_transcript(struct pg_unit *unit, struct arena *arena, const struct voice_task *task,
-                          const char *text)
-{
-    const char *id = text_of(arena, &task->id);
-    struct pg_statement *lock = pg_add(unit, lock_task_sql);
-    pg_param(lock, task->tenant);
-    pg_param(lock, id);
-    struct pg_statement *statement = pg_add(unit, transcript_sql);
-    pg_param(statement, task->tenant);
-    pg_param(statement, id);
-    pg_param(statement, text);
-    pg_param(statement, arena_strndup(arena, text, text_utf8_prefix(text, TRANSCRIPT_SAID_MAX)));
 }
 
 const char *const voice_statements[] = {

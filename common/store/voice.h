@@ -117,33 +117,6 @@ void voice_add_resume(struct pg_unit *unit, struct arena *arena, const struct vo
 /* Reads it from statement `s`; false: nothing is to be said. */
 bool voice_read_resumed(const struct pg_answer *answer, int s, struct voice_resumed *out);
 
-/* A message that a caller left behind as a recording: a task for people. */
-struct voice_task {
-    const char *tenant;
-    struct uuid session, id; /* the task's, made of the recording's: opened once */
-    const char *summary;
-    const char *call_back; /* or NULL */
-    const char *recording_sid, *account_sid;
-    int64_t duration_s;
-    int64_t tell_in_ms; /* the rota is told so much later; 0: at once */
-};
-
-/* Adds that people are told of a call of which nothing but its end has come, found at the provider:
- * a task like any message, without a recording. Behind the claim of that end's record, which makes
- * the call's session if nothing else has; 1 statement. Only tenant, session, id, summary and
- * call_back of the task count. */
-void voice_add_missed(struct pg_unit *unit, struct arena *arena, const struct voice_task *task);
-
-/* Adds it, behind the claim of its record, with the job that fetches the recording; the rota is
- * told, if there is one. 1 statement. */
-void voice_add_task(struct pg_unit *unit, struct arena *arena, const struct voice_task *task);
-
-/* Adds what was understood of the task's recording ("": nothing), behind voice_add_task: kept with
- * it once and said in the task, and the rota is told now if it waited for it. 2 statements. Only
- * tenant and id of the task count. */
-void voice_add_transcript(struct pg_unit *unit, struct arena *arena, const struct voice_task *task,
-                          const char *text);
-
 /* Adds the question which of these calls (array literal of call sids) are not known to be over: a
  * row with the sid each. */
 void voice_add_unknown(struct pg_unit *unit, const char *tenant, const char *call_sids);

@@ -27,7 +27,7 @@ struct engine_settings {
     int64_t session_timeout_ms, heartbeat_ms;
     int64_t voice_session_timeout_ms, voice_heartbeat_ms;
     int64_t voice_deadline_ms, voice_heard_wait_ms, voice_filler_ms;
-    int64_t transcript_wait_ms;
+    int64_t transcript_wait_ms, missed_call_wait_ms;
 };
 
 /* The table behind --help and docs/CONFIGURATION.md, and its length. */

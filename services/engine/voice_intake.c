@@ -220,6 +220,11 @@ static void fill_resume(struct intake *intake, struct pg_unit *unit, const char 
                                             .is_told = is_told});
 }
 
+static bool is_end(enum item_kind kind)
+{
+    return kind == ITEM_FOUND || kind == ITEM_MISSED || kind == ITEM_ENDED;
+}
+
 static void fill_end(struct pg_unit *unit, struct arena *arena, const struct inbox_event *event)
 {
     voice_add_end(unit, arena,
@@ -239,18 +244,22 @@ static void fill_dialled(struct intake *intake, struct pg_unit *unit)
 }
 
 /* What the caller left is a task, whose id is made of its recording's, by whichever event; a call
- * of which only the provider knows is one as well. */
+ * of which only the provider knows is one as well, or one in which nothing was said, whose id is
+ * made of its end's. */
 static void fill_task(struct intake *intake, struct pg_unit *unit)
 {
     const struct inbox_event *event = &intake->events[intake->first];
     struct voice_record *item = record_of(intake, event);
     const char *sid = item->message.recording_sid;
+    const char *end = arena_printf(intake->claim_arena, "%s:ended", item->call_sid);
     item->message.call_sid = item->call_sid;
     item->message.task = event->message;
+    item->message.missed =
+        intake_ident(intake, (const char *[]){"message", event->tenant, "voice", end}, 4);
     if (item->kind == ITEM_TRANSCRIPT)
         item->message.task =
             intake_ident(intake, (const char *[]){"message", event->tenant, "voice", sid}, 4);
-    if (item->kind == ITEM_FOUND)
+    if (is_end(item->kind))
         fill_end(unit, intake->claim_arena, event);
     voice_message_add(unit, intake->claim_arena, event, &item->message);
 }
@@ -293,7 +302,7 @@ static void fill(struct intake *intake, struct pg_unit *unit)
         fill_return(intake, unit);
     if (kind == ITEM_DIALLED)
         fill_dialled(intake, unit);
-    if (kind == ITEM_TASK || kind == ITEM_TRANSCRIPT || kind == ITEM_FOUND)
+    if (kind == ITEM_TASK || kind == ITEM_TRANSCRIPT || kind == ITEM_FOUND || kind == ITEM_MISSED)
         fill_task(intake, unit);
     fill_answers(intake, unit);
     const struct slice *slice = intake->slice;
@@ -379,7 +388,7 @@ static void report_claims(struct intake *intake, const struct pg_answer *answer)
         STOP_POINT("engine.claimed", event->provider_id);
         if (item->kind == ITEM_RESUMED && claimed.fresh)
             voice_moved(sessions, &claimed.session, item->partition);
-        if (item->kind == ITEM_FOUND)
+        if (is_end(item->kind))
             sessions_forget(sessions, &claimed.session);
         if (!claimed.mine ||
             !sessions_have_room(sessions, event->tenant, &claimed.session, SHARE_CALL))

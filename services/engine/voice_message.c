@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "store/voice.h"
+#include "store/voice_task.h"
 
 /* Who withheld his number cannot be called back: his address is the call's. */
 static const char *call_back(const struct inbox_event *event, const struct voice_message *message)
@@ -31,14 +31,20 @@ void voice_message_add(struct pg_unit *unit, struct arena *arena, const struct i
                               .account_sid = message->account_sid,
                               .duration_s = message->duration_s,
                               .tell_in_ms = message->tell_in_ms};
-    if (message->recording_sid == NULL) {
+    if (message->recording_sid == NULL && message->found) {
         task.summary = "Somebody called while the desk could hear nothing, and left no message.";
-        voice_add_missed(unit, arena, &task);
+        voice_task_add_found(unit, arena, &task);
+        return;
+    }
+    if (message->recording_sid == NULL) {
+        task.summary = "Missed call: the caller said nothing, and left no message.";
+        voice_task_add_missed(unit, arena, &task);
         return;
     }
     if (message->transcript != NULL)
         task.summary = "The caller left a spoken message.";
-    voice_add_task(unit, arena, &task);
+    voice_task_add(unit, arena, &task);
+    voice_task_add_not_missed(unit, arena, event->tenant, &message->missed);
     if (message->transcript != NULL)
-        voice_add_transcript(unit, arena, &task, message->transcript);
+        voice_task_add_transcript(unit, arena, &task, message->transcript);
 }

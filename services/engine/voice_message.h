@@ -1,5 +1,6 @@
 /* What a caller left for people: a recording, what the provider wrote down of it, or only the sign
- * that he called. Each is a task of the conversation. Loop thread. */
+ * that he called (docs/VOICE.md, calls in which nothing was said). Each is a task of the
+ * conversation. Loop thread. */
 #ifndef DESK_ENGINE_VOICE_MESSAGE_H
 #define DESK_ENGINE_VOICE_MESSAGE_H
 
@@ -10,9 +11,11 @@
 
 struct voice_message {
     const char *call_sid, *account_sid;
-    const char *recording_sid; /* NULL: none; the call is known from the provider's list alone */
+    const char *recording_sid; /* NULL: none */
+    bool found;                /* without one: the call is known from the provider's list alone */
     const char *transcript;    /* NULL: this is the recording; "": nothing was understood */
     struct uuid task;          /* the same for a recording and its transcript */
+    struct uuid missed;        /* the task that the call itself would be, without anything in it */
     int64_t duration_s, tell_in_ms; /* of a recording; until the rota is told, 0: at once */
 };
 

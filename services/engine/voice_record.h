@@ -17,7 +17,8 @@ struct voice_record {
         ITEM_WAIT,    /* webhook mode: a request waits for the answer to a step */
         ITEM_TASK,
         ITEM_TRANSCRIPT,
-        ITEM_FOUND, /* the call's end, which only the provider has told */
+        ITEM_FOUND,  /* the call's end, which only the provider has told */
+        ITEM_MISSED, /* its end, of which people are to hear if nothing was said in it */
         ITEM_DIALLED,
         ITEM_HEARD,    /* from here on nothing is claimed */
         ITEM_ANSWERED, /* a call that we placed */

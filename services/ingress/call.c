@@ -38,6 +38,7 @@ struct call *call_new(const struct call_options *options, int64_t now_ms)
     call->stream_partition = options->call.stream_partition;
     call->outbound = options->outbound;
     call->resumed = options->resumed;
+    call->missed = options->missed;
     call->turn.said_seq = -1;
     call->turn.missing_ms = -1;
     speech_init(&call->speech, options->words->chars_per_s);

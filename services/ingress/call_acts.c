@@ -93,6 +93,7 @@ void call_publish_prompt(struct call *call, const struct call_input *in)
 {
     struct arena *arena = in->acts->arena;
     struct voice_prompt *prompt = arena_alloc(arena, sizeof *prompt);
+    call->missed = false;
     prompt->number = ++call->number;
     prompt->event = head(
         call, arena_printf(arena, "%s:%s:%" PRId64, call->call_sid, call->session, call->number),
@@ -109,6 +110,7 @@ void call_publish_ended(struct call *call, const struct call_input *in)
     struct voice_ended *ended = arena_alloc(in->acts->arena, sizeof *ended);
     ended->event = head(call, arena_printf(in->acts->arena, "%s:ended", call->call_sid), in->acts);
     ended->call = who(call, in->acts);
+    ended->missed = call->missed;
     ended->reason = in->reason;
     ended->duration_s = in->duration_s;
     ended->spoken = spoken(call, call->speech.text.length, in->acts);

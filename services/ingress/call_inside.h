@@ -34,6 +34,7 @@ struct call {
     bool connected;  /* it is open */
     int stream_partition;
     bool outbound, resumed, draining;
+    bool missed; /* people are to be told, if the caller says nothing */
 
     int64_t epoch;
     struct call_turn turn;

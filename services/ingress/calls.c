@@ -10,6 +10,7 @@
 #include "base/stop.h"
 #include "base/text.h"
 #include "contract/event.h"
+#include "contract/twilio_call_end.h"
 #include "counters.h"
 #include "reporter.h"
 #include "service/log.h"
@@ -256,16 +257,10 @@ static void on_failed(void *arg, const char *call_sid)
 
 /* ---- sockets ---- */
 
-/* A call that we placed is told the other way round. */
-static bool is_outbound(const struct relay_setup *setup)
-{
-    return strncmp(setup->direction, "outbound", 8) == 0;
-}
-
 static struct live *begin(struct calls *calls, const struct calls_socket *socket,
                           const struct relay_setup *setup, struct channel **channel)
 {
-    bool outbound = is_outbound(setup);
+    bool outbound = twilio_call_is_outbound(setup->direction);
     struct live *live = xcalloc(1, sizeof *live);
     live->calls = calls;
     live->arena = arena_new();
@@ -284,6 +279,7 @@ static struct live *begin(struct calls *calls, const struct calls_socket *socket
                  .relay_session = "",
                  .stream_partition = atomic_load(&calls->ingress->stream_partition)},
         .outbound = outbound,
+        .missed = !outbound && live->channel->voice->missed_calls,
         .resumed = socket->token->resumed,
         .forwarded_from = setup->forwarded_from,
         .caller_name = arena_strndup(calls->arena, setup->caller_name,
@@ -306,7 +302,7 @@ static const char *find_or_begin(struct calls *calls, const struct calls_socket 
     *found = map_get_text(calls->live, setup->call_sid);
     if (*found != NULL)
         return strcmp((*found)->tenant, tenant) == 0 ? NULL : "the call is another tenant's";
-    const char *ours = is_outbound(setup) ? setup->from : setup->to;
+    const char *ours = twilio_call_is_outbound(setup->direction) ? setup->from : setup->to;
     struct channel *channel = directory_find(calls->ingress->directory, "voice", ours);
     const char *why = NULL;
     if (channel == NULL || channel->voice == NULL || strcmp(channel->tenant, tenant) != 0)

@@ -19,7 +19,7 @@ static void tell_ended(struct webhook *webhook, const struct twilio_status *stat
     struct err err;
     if (twilio_status_is_call(status) && twilio_call_read(&status->form, &call, &err) == 0 &&
         strcmp(call.status, "completed") == 0)
-        voice_tell_ended(webhook, tenant, &call, false);
+        voice_tell_ended(webhook, &(struct voice_owner){.tenant = tenant}, &call, false);
 }
 
 static void publish(struct webhook *webhook, const struct twilio_status *status, const char *tenant)

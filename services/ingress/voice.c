@@ -5,6 +5,7 @@
 #include "answer.h"
 #include "base/stop.h"
 #include "base/text.h"
+#include "contract/twilio_call_end.h"
 #include "counters.h"
 #include "news.h"
 #include "service/log.h"
@@ -12,22 +13,7 @@
 
 #include <string.h>
 
-/* ---- who it is ---- */
-
-static bool is_outbound(const char *direction)
-{
-    return direction != NULL && strncmp(direction, "outbound", 8) == 0;
-}
-
-const char *voice_person(const struct twilio_call *call)
-{
-    return is_outbound(call->direction) ? call->to : call->from;
-}
-
-const char *voice_ours(const struct twilio_call *call)
-{
-    return is_outbound(call->direction) ? call->from : call->to;
-}
+/* ---- whether somebody is there ---- */
 
 bool voice_is_open(const struct ingress *ingress)
 {
@@ -51,41 +37,21 @@ bool voice_pass_on(struct webhook *webhook, const char *call_sid)
 bool voice_call_of(struct arena *arena, const struct ingress *ingress,
                    const struct twilio_call *call, struct voice_call *out)
 {
-    const char *ours = voice_ours(call);
+    const char *ours = twilio_call_ours(call);
     int partition = atomic_load(&ingress->stream_partition);
     if (!text_is_e164(ours))
         return false;
     *out = (struct voice_call){.call_sid = arena_strdup(arena, call->call_sid),
                                .account_sid = arena_strdup(arena, call->account_sid),
-                               .from = arena_strdup(arena, voice_person(call)),
+                               .from = arena_strdup(arena, twilio_call_person(call)),
                                .to = arena_strdup(arena, ours),
                                .relay_session = "",
                                .stream_partition = partition < 0 ? 0 : partition};
     return true;
 }
 
-/* The statuses after which nothing comes, and what they mean. */
-static bool is_final(const char *status, enum voice_end *reason)
-{
-    static const struct {
-        const char *status;
-        enum voice_end reason;
-    } finals[] = {{"completed", VOICE_COMPLETED},
-                  {"busy", VOICE_BUSY},
-                  {"failed", VOICE_FAILED},
-                  {"no-answer", VOICE_NO_ANSWER},
-                  {"canceled", VOICE_CANCELED}};
-    for (size_t i = 0; i < sizeof finals / sizeof finals[0]; i++) {
-        if (strcmp(finals[i].status, status) != 0)
-            continue;
-        *reason = finals[i].reason;
-        return true;
-    }
-    return false;
-}
-
 /* That the call is over, for whatever reason it is; NULL if it cannot be told whose it was. */
-static struct news *end_of(const struct webhook *webhook, const char *tenant,
+static struct news *end_of(const struct webhook *webhook, const struct voice_owner *owner,
                            const struct twilio_call *call, enum voice_end reason)
 {
     struct twilio_call_progress progress;
@@ -93,7 +59,8 @@ static struct news *end_of(const struct webhook *webhook, const char *tenant,
     struct voice_ended *ended = &news->ended;
     twilio_call_read_progress(&webhook->form, &progress);
     ended->event = news_head(news, arena_printf(news->arena, "%s:ended", call->call_sid),
-                             call->account_sid, tenant);
+                             call->account_sid, owner->tenant);
+    ended->missed = twilio_call_may_be_missed(owner->voice, call);
     ended->reason = reason;
     ended->duration_s = progress.duration_s > VOICE_SECONDS_MAX ? -1 : progress.duration_s;
     ended->spoken = (struct voice_spoken){.seq = -1, .text = ""};
@@ -102,14 +69,14 @@ static struct news *end_of(const struct webhook *webhook, const char *tenant,
     return news;
 }
 
-bool voice_tell_ended(struct webhook *webhook, const char *tenant, const struct twilio_call *call,
-                      bool hung_up)
+bool voice_tell_ended(struct webhook *webhook, const struct voice_owner *owner,
+                      const struct twilio_call *call, bool hung_up)
 {
     enum voice_end reason;
-    if (!is_final(call->status, &reason))
+    if (!twilio_call_is_over(call->status, &reason))
         return false;
-    struct news *news = end_of(webhook, tenant, call,
-                               reason == VOICE_COMPLETED && hung_up ? VOICE_HUNG_UP : reason);
+    struct news *news =
+        end_of(webhook, owner, call, reason == VOICE_COMPLETED && hung_up ? VOICE_HUNG_UP : reason);
     if (news != NULL)
         news_send(&news);
     return true;
@@ -127,14 +94,6 @@ void voice_deliver(struct webhook *webhook, struct news **news)
 }
 
 /* ---- a call comes in ---- */
-
-static bool is_blocked(const struct directory_voice *voice, const char *person)
-{
-    for (size_t i = 0; i < voice->blocked_count; i++)
-        if (strcmp(voice->blocked[i], person) == 0)
-            return true;
-    return false;
-}
 
 /* Twilio asks the fallback URL of a number, which may be this one, in the middle of a call too:
  * then the caller was greeted. A call that still rings has only lost its first request. */
@@ -155,11 +114,12 @@ static void take_call(struct webhook *webhook, const struct channel *channel)
         return;
     }
     answer.call_sid = call.call_sid;
-    answer.person = voice_person(&call);
-    bool outbound = is_outbound(call.direction);
-    if (voice_tell_ended(webhook, channel->tenant, &call, false))
+    answer.person = twilio_call_person(&call);
+    bool outbound = twilio_call_is_outbound(call.direction);
+    const struct voice_owner owner = {channel->tenant, voice};
+    if (voice_tell_ended(webhook, &owner, &call, false))
         answer_nothing(webhook);
-    else if (!outbound && is_blocked(voice, answer.person))
+    else if (!outbound && twilio_call_is_blocked(voice, answer.person))
         answer_reject(webhook);
     else if (voice->mode == DIRECTORY_RELAY && voice_is_open(webhook->ingress))
         answer_relay(&answer, outbound || goes_on(&webhook->form, &call), 0);
@@ -180,8 +140,9 @@ static void take_status(struct webhook *webhook, const struct channel *channel)
         return;
     }
     enum voice_end reason;
+    const struct voice_owner owner = {channel->tenant, channel->voice};
     struct news *news =
-        is_final(call.status, &reason) ? end_of(webhook, channel->tenant, &call, reason) : NULL;
+        twilio_call_is_over(call.status, &reason) ? end_of(webhook, &owner, &call, reason) : NULL;
     webhook->response->status = 204;
     if (news != NULL)
         voice_deliver(webhook, &news);
@@ -194,7 +155,7 @@ static void verify(struct webhook *webhook,
     if (!webhook_open(webhook))
         return;
     STOP_POINT("ingress.read", form_get(&webhook->form, "CallSid"));
-    bool outbound = is_outbound(form_get(&webhook->form, "Direction"));
+    bool outbound = twilio_call_is_outbound(form_get(&webhook->form, "Direction"));
     const char *ours = form_get(&webhook->form, outbound ? "From" : "To");
     webhook->address = ours == NULL ? "" : ours;
     struct channel *channel =

@@ -4,6 +4,7 @@
 #ifndef DESK_INGRESS_VOICE_H
 #define DESK_INGRESS_VOICE_H
 
+#include "contract/directory_voice.h"
 #include "contract/twilio_call.h"
 #include "contract/voice.h"
 #include "news.h"
@@ -13,11 +14,6 @@
 void voice_handle(struct webhook *webhook);
 void voice_status_handle(struct webhook *webhook);
 void voice_step_handle(struct webhook *webhook);
-
-/* Who the other end of a call is, and which number is ours: of a call that we placed they are told
- * the other way round. Borrowed. */
-const char *voice_person(const struct twilio_call *call);
-const char *voice_ours(const struct twilio_call *call);
 
 /* True if a relay would be there for a call now. */
 bool voice_is_open(const struct ingress *ingress);
@@ -32,8 +28,12 @@ bool voice_call_of(struct arena *arena, const struct ingress *ingress,
 
 /* Tells that the call is over if its status says so; then true. `hung_up`: a verb was running, so
  * it was the caller who ended it. */
-bool voice_tell_ended(struct webhook *webhook, const char *tenant, const struct twilio_call *call,
-                      bool hung_up);
+struct voice_owner {
+    const char *tenant;
+    const struct directory_voice *voice; /* of our number; NULL: it is none, or not looked up */
+};
+bool voice_tell_ended(struct webhook *webhook, const struct voice_owner *owner,
+                      const struct twilio_call *call, bool hung_up);
 
 /* Answers 204 once Kafka has the news, else 503: it is told on all the same when Kafka is back, but
  * that is promised to nobody. Takes *news. */

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "contract/call_token.h"
+#include "contract/twilio_call_end.h"
 #include "handoff.h"
 #include "news.h"
 #include "service/log.h"
@@ -43,12 +44,14 @@ bool voice_step_open(struct step *step)
         answer_hangup(webhook, NULL, NULL);
         return false;
     }
-    find_channel(step, voice_ours(&step->call));
+    find_channel(step, twilio_call_ours(&step->call));
     step->answer = (struct answer){.webhook = webhook,
                                    .channel = step->channel,
                                    .call_sid = step->call.call_sid,
-                                   .person = voice_person(&step->call)};
-    if (voice_tell_ended(webhook, step->tenant, &step->call, true)) {
+                                   .person = twilio_call_person(&step->call)};
+    const struct voice_owner owner = {step->tenant,
+                                      step->channel == NULL ? NULL : step->channel->voice};
+    if (voice_tell_ended(webhook, &owner, &step->call, true)) {
         answer_nothing(webhook);
         return false;
     }

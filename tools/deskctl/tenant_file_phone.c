@@ -18,13 +18,14 @@
 /* Of the file, and of the record. */
 static const char *const modes[] = {"streaming", "webhook", NULL};
 static const char *const record_modes[] = {"relay", "gather"};
+static const char *const missed_calls[] = {"ignore", "task", NULL};
 static const char *const tts_providers[] = {"Amazon", "Google", "ElevenLabs", NULL};
 static const char *const listeners[] = {"Deepgram", "Google", NULL};
 static const char *const interruptible[] = {"any", "speech", "dtmf", "none", NULL};
 static const char *const sensitivities[] = {"high", "medium", "low", NULL};
 
 struct phone {
-    const char *mode, *not_understood;
+    const char *mode, *missed_calls, *not_understood;
     const char *language, *voice, *tts_provider, *transcription_provider, *speech_model;
     const struct yaml_node *languages, *hints, *fillers, *blocked;
     const char *interruptible, *interrupt_sensitivity;
@@ -35,7 +36,9 @@ struct phone {
 };
 
 static const struct field phone_fields[] = {
-    {"mode", FIELD_CHOICE, AT(phone, mode), 0, 0, false, modes}, /* first: written otherwise */
+    /* The first ones are written otherwise. */
+    {"mode", FIELD_CHOICE, AT(phone, mode), 0, 0, false, modes},
+    {"missed_calls", FIELD_CHOICE, AT(phone, missed_calls), 0, 0, false, missed_calls},
     {"language", FIELD_LANGUAGE, AT(phone, language), 0, 0, false, NULL},
     {"voice", FIELD_WORD, AT(phone, voice), 0, 0, false, NULL},
     {"tts_provider", FIELD_CHOICE, AT(phone, tts_provider), 0, 0, false, tts_providers},
@@ -61,6 +64,8 @@ static const struct field phone_fields[] = {
     {"transcribe", FIELD_BOOL, AT(phone, transcribe), 0, 0, false, NULL},
     {"transfer_caller_id", FIELD_E164, AT(phone, transfer_caller_id), 0, 0, false, NULL},
 };
+
+#define WRITTEN_OTHERWISE 2
 
 static void add_text(struct section *section, const char *name, const char *text)
 {
@@ -165,6 +170,7 @@ void section_read_phone(struct section *section, const struct yaml_node *node)
 {
     static const struct section_words fillers = {.key = "fillers", .max = FILLER_MAX};
     struct phone phone = {.mode = modes[0],
+                          .missed_calls = missed_calls[0],
                           .language = section->file->language,
                           .interruptible = "any",
                           .interrupt_sensitivity = "high",
@@ -186,7 +192,7 @@ void section_read_phone(struct section *section, const struct yaml_node *node)
         phone.not_understood = not_understood_in(phone.language);
     json_add_text(section->writer, "mode", record_modes[webhook]);
     /* Texts in the order of the table; lists, and numbers in other units, below. */
-    for (size_t i = 1; i < COUNT(phone_fields); i++)
+    for (size_t i = WRITTEN_OTHERWISE; i < COUNT(phone_fields); i++)
         if (phone_fields[i].kind <= FIELD_CHOICE)
             section_write_fields(section, &phone_fields[i], 1, &phone);
     write_languages(section, phone.languages);
@@ -197,5 +203,7 @@ void section_read_phone(struct section *section, const struct yaml_node *node)
     json_add_int(section->writer, "speaking_rate", phone.speaking_rate * 10);
     if (phone.transcribe)
         json_add_bool(section->writer, "transcribe", true);
+    if (strcmp(phone.missed_calls, missed_calls[0]) != 0)
+        json_add_bool(section->writer, "missed_calls", true);
     json_close_object(section->writer);
 }

@@ -386,6 +386,7 @@ static void test_members_of_a_call(void)
     check_spoken(&ended.spoken);
     CU_ASSERT_EQUAL(ended.reason, VOICE_HUNG_UP);
     CU_ASSERT_EQUAL(ended.duration_s, 61);
+    CU_ASSERT(ended.missed && !ended.found);
     check_member(&record, "reason", "\"hung_up\"");
     arena_free(&arena);
 }

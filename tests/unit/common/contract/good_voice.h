@@ -95,6 +95,7 @@ static inline struct voice_ended an_end(void)
         .call = relay_call(),
         .reason = VOICE_HUNG_UP,
         .duration_s = 61,
+        .missed = true,
         .spoken = of_turn(),
     };
 }

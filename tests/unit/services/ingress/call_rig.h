@@ -43,6 +43,7 @@ static inline void rig_open_with(struct rig *rig, const struct call_words *words
                  .to = "+15550199",
                  .stream_partition = 7},
         .resumed = resumed,
+        .missed = true,
         .words = words,
     };
     memset(rig, 0, sizeof *rig);

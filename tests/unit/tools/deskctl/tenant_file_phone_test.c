@@ -37,6 +37,18 @@ static const struct good_section good[] = {
      "\"record_prompt\":\"After the tone.\",\"still_there\":\"Hello?\",\"goodbye\":\"Bye.\","
      "\"fillers\":[\"One moment.\",\"Still looking.\"],\"silence_ms\":30000,"
      "\"speaking_rate\":150,\"transcribe\":true}"},
+    {"phone:\n" WORDS "  missed_calls: task\n", "phone",
+     "{\"mode\":\"relay\",\"language\":\"en-US\",\"interruptible\":\"any\","
+     "\"interrupt_sensitivity\":\"high\",\"greeting\":\"Hello.\",\"fallback\":\"Leave a message.\","
+     "\"record_prompt\":\"After the tone.\",\"still_there\":\"Hello?\",\"goodbye\":\"Bye.\","
+     "\"fillers\":[\"One moment.\",\"Still looking.\"],\"silence_ms\":30000,"
+     "\"speaking_rate\":150,\"missed_calls\":true}"},
+    {"phone:\n" WORDS "  missed_calls: ignore\n", "phone",
+     "{\"mode\":\"relay\",\"language\":\"en-US\",\"interruptible\":\"any\","
+     "\"interrupt_sensitivity\":\"high\",\"greeting\":\"Hello.\",\"fallback\":\"Leave a message.\","
+     "\"record_prompt\":\"After the tone.\",\"still_there\":\"Hello?\",\"goodbye\":\"Bye.\","
+     "\"fillers\":[\"One moment.\",\"Still looking.\"],\"silence_ms\":30000,"
+     "\"speaking_rate\":150}"},
     {"phone:\n" WORDS "  mode: webhook\n  language: de-DE\n", "phone",
      "{\"mode\":\"gather\",\"language\":\"de-DE\",\"interruptible\":\"any\","
      "\"interrupt_sensitivity\":\"high\",\"greeting\":\"Hello.\",\"fallback\":\"Leave a message.\","
@@ -64,6 +76,7 @@ static const struct bad_section bad[] = {
     {"phone:\n" WORDS "  languages: [{language: en, tts_provider: Google, voice: a+b}]\n", NULL},
     {"phone:\n" WORDS "  tts_provider: Polly\n", NULL},
     {"phone:\n" WORDS "  mode: relay\n", "8: mode: \"relay\" is not known; write streaming\n"},
+    {"phone:\n" WORDS "  missed_calls: yes\n", NULL},
     {"phone:\n" WORDS "  silence: 30\n", NULL},
     {"phone:\n" WORDS "  silence: 11m\n", NULL},
     {"phone:\n" WORDS "  speaking_rate: 4\n",
@@ -116,7 +129,7 @@ static void test_record(void)
         CU_ASSERT_EQUAL_FATAL(rc, 0);
         CU_ASSERT_STRING_EQUAL(voice.greeting, "Hello.");
         CU_ASSERT_EQUAL(voice.filler_count, 2);
-        CU_ASSERT_EQUAL(voice.mode, i < 3 ? DIRECTORY_RELAY : DIRECTORY_GATHER);
+        CU_ASSERT_EQUAL(voice.mode, i < 5 ? DIRECTORY_RELAY : DIRECTORY_GATHER);
         CU_ASSERT_EQUAL(voice.language_count, i == 1);
         CU_ASSERT_EQUAL(voice.transcribe, i == 2);
     }

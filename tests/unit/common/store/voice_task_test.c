@@ -1,0 +1,223 @@
+/* What a caller leaves to people against PostgreSQL: a call in which nothing was said is one task,
+ * of which the rota hears later; one in which anything was is none. */
+#include "unit/common/store/turn_rig.h"
+
+#include "store/voice_task.h"
+
+#define LATER_MS 3600000
+
+static const char seed_voice_sql[] =
+    "INSERT INTO channels (tenant_id, id, kind, address, account_sid, credentials, edge_keys,"
+    " assistant_id) VALUES ('" TENANT "', '00000000-0000-7000-8000-0000000000c2', 'voice',"
+    " '+15550001', 'AC1', '', '[]', '00000000-0000-7000-8000-0000000000a1');"
+    "INSERT INTO assistant_versions (tenant_id, assistant_id, version, config, created_by) VALUES"
+    " ('" TENANT "', '00000000-0000-7000-8000-0000000000a1', 1,"
+    " '{\"escalation\": {\"rota\": [{\"name\": \"desk\", \"sms\": \"+15559005\"}]}}', 'test');";
+
+#define TASKS                                                                                      \
+    "SELECT string_agg(concat_ws(' ', e.state, e.rota, e.closed_by, CASE"                          \
+    " WHEN j.due_at > clock_timestamp() + interval '30 min' THEN 'later'"                          \
+    " WHEN j.due_at <= clock_timestamp() THEN 'now' END), ',') FROM escalations e"                 \
+    " LEFT JOIN jobs j ON j.tenant_id = e.tenant_id AND j.subject = e.id::text"
+
+/* What ingress told of the call: a prompt, or a note with these words or none. */
+static void tell(int n, const char *word, const char *body)
+{
+    struct inbox_event event = text_of(1, n, body);
+    event.channel = "voice";
+    event.provider_id = arena_printf(arena, "CA1:%d", n);
+    event.session = number_id(9, 1);
+    event.consent = strcmp(word, "note") == 0 ? INBOX_NOTE : INBOX_NO_WORD;
+    CU_ASSERT_EQUAL_FATAL(claim(WORKER_A, &event, 1).count, 1);
+}
+
+static void on_done(void *arg, const struct pg_answer *answer)
+{
+    (void)arg;
+    CU_ASSERT_PTR_NULL(answer->err);
+    if (answer->err != NULL)
+        printf("    %s: %s\n", answer->err->code, answer->err->message);
+    rig_count_down();
+}
+
+static const struct voice_task missed = {.tenant = TENANT,
+                                         .session = {{9, [15] = 1}},
+                                         .id = {{7, [15] = 1}},
+                                         .summary = "Missed call.",
+                                         .call_back = "+15559001",
+                                         .tell_in_ms = LATER_MS};
+
+static void end_silently(void)
+{
+    struct pg_unit unit = {.done = on_done};
+    voice_task_add_missed(&unit, arena, &missed);
+    rig_waiting++;
+    pg_submit(rig_pg, &unit);
+    rig_run();
+}
+
+static void leave_something(void)
+{
+    struct pg_unit unit = {.done = on_done};
+    voice_task_add_not_missed(&unit, arena, TENANT, &missed.id);
+    rig_waiting++;
+    pg_submit(rig_pg, &unit);
+    rig_run();
+}
+
+static void begin_call(void)
+{
+    begin_test();
+    run(seed_voice_sql);
+    tell(1, "note", ""); /* its socket, or its end, which makes the session too */
+}
+
+static void a_silent_call_is_one_task(void)
+{
+    begin_call();
+    end_silently();
+    end_silently();
+    CU_ASSERT_STRING_EQUAL(value(TASKS), "open running later");
+    CU_ASSERT_STRING_EQUAL(value("SELECT concat_ws('|', reason, summary, call_back)"
+                                 " FROM escalations"),
+                           "message|Missed call.|+15559001");
+    run("UPDATE escalations SET state = 'closed', rota = 'over'");
+    end_silently();
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*)::text FROM escalations"), "1");
+    end_test();
+}
+
+static void without_a_rota_it_is_only_listed(void)
+{
+    begin_call();
+    run("UPDATE assistant_versions SET config = '{}'");
+    end_silently();
+    CU_ASSERT_STRING_EQUAL(value(TASKS), "open none");
+    leave_something();
+    CU_ASSERT_STRING_EQUAL(value(TASKS), "closed none desk");
+    end_test();
+}
+
+static void whatever_came_in_is_no_missed_call(void)
+{
+    static const struct {
+        const char *word, *body;
+    } told[] = {{"", "hello"},
+                {"", "[keys pressed: 1]"},
+                {"note", "The caller left a spoken message (12 s)."},
+                {"note", "Transfer of the call: a person took the call (9 s)."}};
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+        begin_call();
+        tell(2, told[i].word, told[i].body);
+        end_silently();
+        CU_ASSERT_STRING_EQUAL(value("SELECT count(*)::text FROM escalations"), "0");
+        end_test();
+    }
+}
+
+/* The call of another day, or another session of the same person, is not this one. */
+static void only_this_call_counts(void)
+{
+    begin_call();
+    CU_ASSERT_EQUAL(claim_one(WORKER_A, 1, 5, "a text").count, 1);
+    end_silently();
+    CU_ASSERT_STRING_EQUAL(value(TASKS), "open running later");
+    end_test();
+}
+
+static void a_message_behind_the_end_takes_it_back(void)
+{
+    begin_call();
+    end_silently();
+    leave_something();
+    leave_something();
+    CU_ASSERT_STRING_EQUAL(value(TASKS), "closed over desk");
+    end_test();
+}
+
+/* Somebody was told, or has accepted: it is theirs. */
+static void who_was_told_keeps_it(void)
+{
+    static const char *const changes[] = {"steps = 1", "state = 'accepted', accepted_by = 'desk'"};
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        begin_call();
+        end_silently();
+        run(arena_printf(arena, "UPDATE escalations SET %s", changes[i]));
+        leave_something();
+        CU_ASSERT_STRING_EQUAL(value("SELECT count(*)::text FROM escalations"
+                                     " WHERE state <> 'closed' AND closed_by IS NULL"),
+                               "1");
+        end_test();
+    }
+}
+
+/* The provider's list tells of the same call, before or behind: one task, told at once by it. */
+static void found_and_missed_are_one(void)
+{
+    for (int found_first = 0; found_first < 2; found_first++) {
+        begin_call();
+        if (!found_first)
+            end_silently();
+        struct pg_unit unit = {.done = on_done};
+        struct inbox_event event = text_of(2, 9, "");
+        event.channel = "voice";
+        event.provider_id = "CA2:ended";
+        event.session = number_id(9, 2);
+        event.consent = INBOX_NOTE;
+        struct voice_task found = missed;
+        found.session = number_id(9, found_first ? 2 : 1);
+        if (found_first)
+            inbox_add_claim(&unit, arena, WORKER_A, &event, 1,
+                            &(struct inbox_timing){3000, 10000, 86400000, 604800000, 0, 0});
+        voice_task_add_found(&unit, arena, &found);
+        rig_waiting++;
+        pg_submit(rig_pg, &unit);
+        rig_run();
+        if (found_first)
+            end_silently();
+        CU_ASSERT_STRING_EQUAL(value(TASKS),
+                               found_first ? "open running now" : "open running later");
+        end_test();
+    }
+}
+
+/* Only the end was lost: as the business wants it, and only if nothing was said. */
+static void a_silent_call_whose_end_was_lost(void)
+{
+    static const struct {
+        const char *phone, *words, *tasks;
+    } cases[] = {{"{}", NULL, "0"},
+                 {"{\"missed_calls\": true}", NULL, "1"},
+                 {"{\"missed_calls\": true}", "hello", "0"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        begin_call();
+        run(arena_printf(arena,
+                         "UPDATE assistant_versions SET config = config || '{\"phone\": %s}'",
+                         cases[i].phone));
+        if (cases[i].words != NULL)
+            tell(2, "", cases[i].words);
+        struct pg_unit unit = {.done = on_done};
+        voice_task_add_found(&unit, arena, &missed);
+        rig_waiting++;
+        pg_submit(rig_pg, &unit);
+        rig_run();
+        CU_ASSERT_STRING_EQUAL(value("SELECT count(*)::text FROM escalations"), cases[i].tasks);
+        end_test();
+    }
+}
+
+int main(void)
+{
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("voice_task", open_server, rig_end_server);
+    CU_add_test(suite, "a silent call", a_silent_call_is_one_task);
+    CU_add_test(suite, "no rota", without_a_rota_it_is_only_listed);
+    CU_add_test(suite, "not silent", whatever_came_in_is_no_missed_call);
+    CU_add_test(suite, "another session", only_this_call_counts);
+    CU_add_test(suite, "a message behind it", a_message_behind_the_end_takes_it_back);
+    CU_add_test(suite, "who was told", who_was_told_keeps_it);
+    CU_add_test(suite, "found as well", found_and_missed_are_one);
+    CU_add_test(suite, "an end that was lost", a_silent_call_whose_end_was_lost);
+    CU_basic_run_tests();
+    return CU_get_number_of_failures() != 0;
+}
