@@ -27,6 +27,10 @@ const char directory_unpublished_sql[] =
 const char directory_all_sql[] =
     COLUMNS " WHERE kind <> 'mail' ORDER BY tenant_id, id LIMIT $1::integer";
 
+static const char of_number_sql[] =
+    COLUMNS " WHERE tenant_id = $1::uuid AND kind = 'voice' AND address = $2::text"
+            " AND removed_at IS NULL";
+
 /* Topic order decides what a new ingress reads, and two publishers may write in any order: whoever
  * wrote what is not the newest any more makes the newest due again, behind its own record. Versions
  * rise per address, over all rows that ever had it. */
@@ -99,6 +103,21 @@ bool directory_read_result(const struct pg_result *result, int row, struct arena
     for (size_t i = 0; i < count && i < EVENT_KEYS_MAX; i++)
         out->channel.sealed_keys[out->channel.sealed_key_count++] = keys[i];
     return true;
+}
+
+int directory_find_voice(struct pg_session *session, struct arena *arena, const struct uuid *tenant,
+                         const char *number, const struct directory_voice **voice, struct err *err)
+{
+    char text[UUID_TEXT_SIZE];
+    struct directory_row row;
+    struct pg_result *result = NULL;
+    const struct pg_statement statement = {
+        .sql = of_number_sql, .params = {uuid_format(tenant, text), number}, .param_count = 2};
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    *voice = directory_read_result(result, 0, arena, &row) ? row.channel.voice : NULL;
+    pg_result_free(&result);
+    return 0;
 }
 
 bool directory_read_row(const struct pg_answer *answer, int row, struct arena *arena,

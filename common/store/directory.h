@@ -32,6 +32,11 @@ bool directory_read_row(const struct pg_answer *answer, int row, struct arena *a
 bool directory_read_result(const struct pg_result *result, int row, struct arena *arena,
                            struct directory_row *out);
 
+/* How calls of the tenant's number are answered by its assistant's newest version; NULL if they are
+ * not. In the arena. Blocking (deskctl). */
+int directory_find_voice(struct pg_session *session, struct arena *arena, const struct uuid *tenant,
+                         const char *number, const struct directory_voice **voice, struct err *err);
+
 /* After records were sent, also those whose fate is unknown: marks versions that landed and are
  * still the newest of their address as published; where a newer one exists by now, makes that due
  * again, since an old record may lie behind its record. Arrays in the arena. */

@@ -9,9 +9,11 @@
 #include "base/text.h"
 #include "command.h"
 #include "contract/event.h"
+#include "contract/twilio_call.h"
 #include "quarantine.h"
 #include "store/admin.h"
 #include "store/tenant.h"
+#include "store/voice.h"
 
 #define SCAN_MS    60000
 #define PARKED_MAX 10000
@@ -56,6 +58,8 @@ static struct parked keep(struct arena *arena, const char *id, const struct webh
     };
     if (form_parse(arena, item.body, item.body_length, &form, &err) == 0) {
         const char *sid = form_get(&form, "MessageSid");
+        if (sid == NULL)
+            sid = form_get(&form, "CallSid");
         if (sid != NULL && strlen(sid) <= 64 && text_is_utf8(sid, strlen(sid)))
             item.sid = sid;
     }
@@ -103,7 +107,14 @@ static const struct table_column columns[] = {
     {"address", TABLE_TEXT}, {"sid", TABLE_TEXT}, {"remote", TABLE_TEXT}, {"known", TABLE_BOOL},
 };
 
-/* Whether the inbox has it meanwhile: by a release, or because the provider came again. */
+static bool is_of_call(const struct parked *item)
+{
+    return strcmp(item->path, QUARANTINE_CALL_PATH) == 0 ||
+           strcmp(item->path, QUARANTINE_END_PATH) == 0;
+}
+
+/* Whether the inbox has it meanwhile: by a release, or because the provider came again; of a call,
+ * whether its end is known. */
 static int is_known(struct pg_session *session, struct arena *arena, const struct parked *item,
                     bool *known, struct err *err)
 {
@@ -111,11 +122,16 @@ static int is_known(struct pg_session *session, struct arena *arena, const struc
     *known = false;
     if (*item->sid == '\0' || *item->address == '\0')
         return 0;
-    if (tenant_find_channel(session, arena, "sms", item->address, &channel, err) != 0)
+    const bool call = is_of_call(item);
+    if (tenant_find_channel(session, arena, call ? "voice" : "sms", item->address, &channel, err) !=
+        0)
         return -1;
-    return channel == NULL
-               ? 0
-               : admin_inbox_knows(session, &channel->tenant, "sms", item->sid, known, err);
+    if (channel == NULL)
+        return 0;
+    return call && twilio_call_is_sid(item->sid, "CA")
+               ? voice_knows_end(session, &channel->tenant, item->sid, known, err)
+               : admin_inbox_knows(session, &channel->tenant, call ? "voice" : "sms", item->sid,
+                                   known, err);
 }
 
 static int add_rows(struct scan *scan, struct table *table, struct err *err)
@@ -235,12 +251,15 @@ static const struct option release_options[] = {
 
 const struct command command_quarantine[] = {
     {"quarantine list", "", "webhooks that could not be verified or read",
-     "KNOWN says that the inbox has the text meanwhile: nothing is left to release.", list_options,
-     0, 0, run_list},
+     "KNOWN says that the inbox has the text, or the call's end, meanwhile: nothing is left to\n"
+     "release.",
+     list_options, 0, 0, run_list},
     {"quarantine release", "[ID...]", "verify parked webhooks again and let them in",
      "The signature is checked under the tenant's present keys, so correct the auth token first\n"
      "(`deskctl tenant apply`). A text that came in by itself meanwhile is not answered twice, a\n"
-     "status never moves a delivery backwards. The parked copy stays until the topic's retention.",
+     "status never moves a delivery backwards. A call that came in is told to people as a missed "
+     "one,\n"
+     "once. The parked copy stays until the topic's retention.",
      release_options, 0, COMMAND_WORDS_MAX, run_release},
     {.words = NULL},
 };

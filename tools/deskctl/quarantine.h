@@ -6,6 +6,8 @@
 
 #define QUARANTINE_SMS_PATH    "/twilio/sms"
 #define QUARANTINE_STATUS_PATH "/twilio/status"
+#define QUARANTINE_CALL_PATH   "/twilio/voice"
+#define QUARANTINE_END_PATH    "/twilio/voice/status"
 
 /* One parked webhook; texts are in the arena. */
 struct parked {
@@ -15,20 +17,22 @@ struct parked {
     const char *reason, *path, *url, *signature, *remote, *address;
     const char *body;
     size_t body_length;
-    const char *sid; /* MessageSid if the body says one, else "" */
+    const char *sid; /* MessageSid or CallSid if the body says one, else "" */
 };
 
 struct release {
     struct desk *desk;
-    const char *vouched;                   /* the operator's reason, or NULL */
-    struct bus_producer *texts, *receipts; /* opened when first needed; quarantine_release_end */
+    const char *vouched; /* the operator's reason, or NULL */
+    /* Opened when first needed; quarantine_release_end. */
+    struct bus_producer *texts, *receipts, *calls;
 };
 
 /* Verifies the webhook under the tenant's present keys (unless an operator vouches for it), writes
- * the audit row, and produces the event that ingress would have produced. The row is committed
- * first: a release without a row cannot be, a row without a release is released again, which is
- * harmless. PERMANENT "quarantine.path", ".number", ".signature", ".account" or "webhook.<field>";
- * RETRY_LATER of Kafka and the database. */
+ * the audit row, and produces the event that ingress would have produced; of a call that came in,
+ * which nobody can answer any more, that it is over and nothing else is known of it: people are
+ * told. The row is committed first: a release without a row cannot be, a row without a release is
+ * released again, which is harmless. PERMANENT "quarantine.path", ".number", ".signature",
+ * ".account", ".call" or "webhook.<field>"; RETRY_LATER of Kafka and the database. */
 int quarantine_release(struct release *release, const struct parked *item, struct err *err);
 
 /* Closes the producers. */

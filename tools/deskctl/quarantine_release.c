@@ -8,14 +8,19 @@
 #include "base/text.h"
 #include "contract/event.h"
 #include "contract/twilio.h"
+#include "contract/twilio_call_end.h"
+#include "contract/twilio_calls.h"
 #include "contract/twilio_status.h"
 #include "crypto/crypto.h"
 #include "publish.h"
+#include "store/directory.h"
 #include "store/tenant.h"
+#include "store/voice.h"
 #include "tenant_plan.h"
 #include "json/json.h"
 
-#define KEYS_MAX EVENT_KEYS_MAX
+#define KEYS_MAX    EVENT_KEYS_MAX
+#define RECORDS_MAX 2
 
 /* What is known of the webhook under release. */
 struct letting {
@@ -25,8 +30,18 @@ struct letting {
     struct form form;
     struct tenant_channel *channels; /* whose keys may sign it */
     size_t channel_count;
-    struct bus_record record;
+    struct {
+        enum topic topic;
+        struct bus_record record;
+    } out[RECORDS_MAX]; /* what is produced, in this order */
+    size_t out_count;
 };
+
+static struct bus_record *add_record(struct letting *letting, enum topic topic)
+{
+    letting->out[letting->out_count].topic = topic;
+    return &letting->out[letting->out_count++].record;
+}
 
 /* ---- keys of a channel ---- */
 
@@ -110,35 +125,134 @@ static const char *tenant_text(const struct letting *letting)
 
 /* ---- texts ---- */
 
-static int find_number(struct letting *letting, struct err *err)
+static int find_number(struct letting *letting, const char *kind, const char *ours, struct err *err)
 {
-    const char *to = form_get(&letting->form, "To");
-    if (to == NULL || !text_is_e164(to))
+    if (ours == NULL || !text_is_e164(ours))
         return err_set(err, ERR_PERMANENT, "quarantine.number", "it names no number of ours");
-    if (tenant_find_channel(letting->session, letting->release->desk->arena, "sms", to,
+    if (tenant_find_channel(letting->session, letting->release->desk->arena, kind, ours,
                             &letting->channels, err) != 0)
         return -1;
     if (letting->channels == NULL)
         return err_set(err, ERR_PERMANENT, "quarantine.number",
-                       "%s is no number of any tenant; apply its file first", to);
+                       "%s is no number of any tenant for this; apply its file first", ours);
     letting->channel_count = 1;
     return 0;
+}
+
+static int check_account(const struct letting *letting, const char *account_sid, struct err *err)
+{
+    return strcmp(account_sid, letting->channels->account_sid) == 0
+               ? 0
+               : err_set(err, ERR_PERMANENT, "quarantine.account",
+                         "it comes from another account than the number's");
 }
 
 static int encode_text(struct letting *letting, struct err *err)
 {
     struct desk *desk = letting->release->desk;
     struct sms_received sms = {.segments = 0};
-    if (find_number(letting, err) != 0 || verify(letting, err) != 0 ||
-        twilio_sms_from_form(desk->arena, &letting->form, &sms, err) != 0)
+    if (find_number(letting, "sms", form_get(&letting->form, "To"), err) != 0 ||
+        verify(letting, err) != 0 ||
+        twilio_sms_from_form(desk->arena, &letting->form, &sms, err) != 0 ||
+        check_account(letting, sms.account_sid, err) != 0)
         return -1;
-    if (strcmp(sms.account_sid, letting->channels->account_sid) != 0)
-        return err_set(err, ERR_PERMANENT, "quarantine.account",
-                       "it comes from another account than the number's");
     sms.event.time_ms = letting->item->at_ms;
     sms.event.tenant = tenant_text(letting);
     sms.event.traceparent = event_traceparent(desk->arena, NULL);
-    sms_received_encode(desk->arena, desk->settings.kafka.topic_prefix, &sms, &letting->record);
+    sms_received_encode(desk->arena, desk->settings.kafka.topic_prefix, &sms,
+                        add_record(letting, TOPIC_INBOUND_SMS));
+    return 0;
+}
+
+/* ---- calls ---- */
+
+/* The call, whose number's tenant has signed it. */
+static int open_call(struct letting *letting, struct twilio_call *call, struct err *err)
+{
+    if (twilio_call_read(&letting->form, call, err) != 0)
+        return -1;
+    return find_number(letting, "voice", twilio_call_ours(call), err) == 0 &&
+                   verify(letting, err) == 0 && check_account(letting, call->account_sid, err) == 0
+               ? 0
+               : -1;
+}
+
+static void add_end(struct letting *letting, const struct twilio_call *call, enum voice_end reason,
+                    bool missed)
+{
+    struct desk *desk = letting->release->desk;
+    struct twilio_call_progress progress;
+    twilio_call_read_progress(&letting->form, &progress);
+    const struct voice_ended ended = {
+        .event = {.id = arena_printf(desk->arena, "%s:ended", call->call_sid),
+                  .source = arena_printf(desk->arena, "twilio/%s", call->account_sid),
+                  .subject = "",
+                  .time_ms = letting->item->at_ms,
+                  .tenant = tenant_text(letting),
+                  .traceparent = event_traceparent(desk->arena, NULL)},
+        .call = {.call_sid = call->call_sid,
+                 .account_sid = call->account_sid,
+                 .from = twilio_call_person(call),
+                 .to = twilio_call_ours(call),
+                 .relay_session = ""},
+        .reason = reason,
+        .duration_s = progress.duration_s > VOICE_SECONDS_MAX ? -1 : progress.duration_s,
+        .missed = missed};
+    voice_ended_encode(desk->arena, desk->settings.kafka.topic_prefix, &ended,
+                       add_record(letting, TOPIC_INBOUND_VOICE));
+}
+
+/* A caller whom nobody answered, as the gap audit would find him if his call had been answered. */
+static int encode_call(struct letting *letting, struct err *err)
+{
+    struct desk *desk = letting->release->desk;
+    const struct directory_voice *voice = NULL;
+    struct twilio_call call;
+    bool goes_on = false;
+    if (open_call(letting, &call, err) != 0 ||
+        directory_find_voice(letting->session, desk->arena, &letting->channels->tenant,
+                             letting->channels->address, &voice, err) != 0 ||
+        voice_is_open(letting->session, &letting->channels->tenant, call.call_sid, &goes_on,
+                         err) != 0)
+        return -1;
+    if (twilio_call_is_outbound(call.direction))
+        return err_set(err, ERR_PERMANENT, "quarantine.call",
+                       "it is about a call that the desk placed, which is over; what became of it "
+                       "the provider tells by its status");
+    if (voice != NULL && twilio_call_is_blocked(voice, call.from))
+        return err_set(err, ERR_PERMANENT, "quarantine.call",
+                       "its caller is blocked (phone.blocked)");
+    if (goes_on)
+        return err_set(err, ERR_PERMANENT, "quarantine.call",
+                       "the desk has taken this call after all; nothing of it is to be released");
+    const struct twilio_listed listed = {.kind = TWILIO_CALLS,
+                                         .sid = call.call_sid,
+                                         .call_sid = call.call_sid,
+                                         .event_id =
+                                             arena_printf(desk->arena, "%s:ended", call.call_sid),
+                                         .at_ms = letting->item->at_ms,
+                                         .from = call.from,
+                                         .to = call.to,
+                                         .duration_s = -1};
+    twilio_calls_encode(desk->arena, desk->settings.kafka.topic_prefix, tenant_text(letting),
+                        call.account_sid, &listed, NULL, add_record(letting, TOPIC_INBOUND_VOICE));
+    return 0;
+}
+
+static int encode_end(struct letting *letting, struct err *err)
+{
+    const struct directory_voice *voice = NULL;
+    struct twilio_call call;
+    enum voice_end reason;
+    if (open_call(letting, &call, err) != 0 ||
+        directory_find_voice(letting->session, letting->release->desk->arena,
+                             &letting->channels->tenant, letting->channels->address, &voice,
+                             err) != 0)
+        return -1;
+    if (!twilio_call_is_over(call.status, &reason))
+        return err_set(err, ERR_PERMANENT, "quarantine.call",
+                       "it does not tell of a call's end, so the desk has no use for it");
+    add_end(letting, &call, reason, twilio_call_may_be_missed(voice, &call));
     return 0;
 }
 
@@ -161,6 +275,18 @@ static int find_account(struct letting *letting, const struct twilio_status *sta
     return 0;
 }
 
+/* Of a call that we placed and that somebody took, as in ingress. */
+static void tell_ended(struct letting *letting, const struct twilio_status *status)
+{
+    struct twilio_call call;
+    enum voice_end reason;
+    struct err err;
+    if (twilio_status_is_call(status) && twilio_call_read(&status->form, &call, &err) == 0 &&
+        twilio_call_is_over(call.status, &reason) && reason == VOICE_COMPLETED &&
+        text_is_e164(twilio_call_ours(&call)))
+        add_end(letting, &call, reason, false);
+}
+
 static int encode_status(struct letting *letting, struct err *err)
 {
     struct desk *desk = letting->release->desk;
@@ -176,7 +302,8 @@ static int encode_status(struct letting *letting, struct err *err)
     receipt.event.time_ms = letting->item->at_ms;
     receipt.event.tenant = tenant_text(letting);
     delivery_receipt_encode(desk->arena, desk->settings.kafka.topic_prefix, &receipt,
-                            &letting->record);
+                            add_record(letting, TOPIC_RECEIPTS));
+    tell_ended(letting, &status);
     return 0;
 }
 
@@ -184,18 +311,20 @@ static int encode_status(struct letting *letting, struct err *err)
 
 static const struct kind {
     const char *path;
-    enum topic topic;
-    size_t producer; /* offset in struct release */
     int (*encode)(struct letting *letting, struct err *err);
 } kinds[] = {
-    {QUARANTINE_SMS_PATH, TOPIC_INBOUND_SMS, offsetof(struct release, texts), encode_text},
-    {QUARANTINE_STATUS_PATH, TOPIC_RECEIPTS, offsetof(struct release, receipts), encode_status},
+    {QUARANTINE_SMS_PATH, encode_text},
+    {QUARANTINE_STATUS_PATH, encode_status},
+    {QUARANTINE_CALL_PATH, encode_call},
+    {QUARANTINE_END_PATH, encode_end},
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
-static struct bus_producer **producer_of(struct release *release, const struct kind *kind)
+static struct bus_producer **producer_of(struct release *release, enum topic topic)
 {
-    return (struct bus_producer **)(void *)((char *)release + kind->producer);
+    return topic == TOPIC_INBOUND_SMS ? &release->texts
+           : topic == TOPIC_RECEIPTS  ? &release->receipts
+                                      : &release->calls;
 }
 
 static int write_audit(struct letting *letting, struct err *err)
@@ -221,12 +350,17 @@ static int write_audit(struct letting *letting, struct err *err)
     return result;
 }
 
-static int produce(struct letting *letting, const struct kind *kind, struct err *err)
+static int produce(struct letting *letting, struct err *err)
 {
-    struct bus_producer **producer = producer_of(letting->release, kind);
-    if (*producer == NULL && publish_open(letting->release->desk, kind->topic, producer, err) != 0)
-        return -1;
-    return bus_produce_wait(*producer, &letting->record, PUBLISH_WAIT_MS, err);
+    for (size_t i = 0; i < letting->out_count; i++) {
+        const enum topic topic = letting->out[i].topic;
+        struct bus_producer **producer = producer_of(letting->release, topic);
+        if (*producer == NULL && publish_open(letting->release->desk, topic, producer, err) != 0)
+            return -1;
+        if (bus_produce_wait(*producer, &letting->out[i].record, PUBLISH_WAIT_MS, err) != 0)
+            return -1;
+    }
+    return 0;
 }
 
 static int let_in(struct letting *letting, const struct kind *kind, struct err *err)
@@ -237,7 +371,7 @@ static int let_in(struct letting *letting, const struct kind *kind, struct err *
         desk_begin(desk, &letting->session, err) != 0)
         return -1;
     if (kind->encode(letting, err) == 0 && write_audit(letting, err) == 0)
-        return desk_commit(desk, err) == 0 ? produce(letting, kind, err) : -1;
+        return desk_commit(desk, err) == 0 ? produce(letting, err) : -1;
     desk_rollback(desk);
     return -1;
 }
@@ -256,4 +390,5 @@ void quarantine_release_end(struct release *release)
 {
     bus_producer_close(&release->texts, 0);
     bus_producer_close(&release->receipts, 0);
+    bus_producer_close(&release->calls, 0);
 }
