@@ -65,10 +65,9 @@ static const char found_sql[] = MADE_SQL(
     " AND " IS_SILENT
     "))") " INSERT INTO jobs (tenant_id, id, kind, subject, due_at)" TIMER_SQL("clock_timestamp()");
 
-static const char missed_sql[] =
-    MADE_SQL(" AND " IS_SILENT) " INSERT INTO jobs (tenant_id, id, kind, subject, "
-                                "due_at)" TIMER_SQL(
-                                    "clock_timestamp() + $6::bigint * interval '1 ms'");
+static const char missed_sql[] = MADE_SQL(
+    " AND " IS_SILENT) " INSERT INTO jobs (tenant_id, id, kind, subject, "
+                       "due_at)" TIMER_SQL("clock_timestamp() + $6::bigint * interval '1 ms'");
 
 /* Who has been told knows better what to do. */
 static const char not_missed_sql[] =

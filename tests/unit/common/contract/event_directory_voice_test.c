@@ -94,8 +94,6 @@ static void test_settings(void)
         {"record text", "event.member", "record", "\"yes\""},
         {"not recorded", NULL, "record", GONE},
         {"written down", NULL, "transcribe", "true"},
-        {"missed calls", NULL, "missed_calls", "true"},
-        {"missed calls a word", "event.member", "missed_calls", "\"task\""},
         {"nobody blocked", NULL, "blocked", GONE},
         {"blocked a word", "event.member", "blocked", "[\"anonymous\"]"},
         {"blocked an object", "event.member", "blocked", "[{\"number\":\"+15550003333\"}]"},
