@@ -1,7 +1,7 @@
 /* The regular look into the database: marks lapsed responders dead, makes their sends unknown,
  * parks what waited too long, claims what is due and was not woken, and starts look-ups (also of
- * calls whose end nobody has told), gap audits, the fetching of recordings and of callers. It begins
- * only after one lease of renewals, so that after an outage all renew before any adopts. */
+ * calls whose end nobody has told), gap audits, the fetching of recordings and of callers. It
+ * begins only after one lease of renewals, so that after an outage all renew before any adopts. */
 #include "poll.h"
 
 #include <stdlib.h>

@@ -212,8 +212,8 @@ static int encode_call(struct letting *letting, struct err *err)
     if (open_call(letting, &call, err) != 0 ||
         directory_find_voice(letting->session, desk->arena, &letting->channels->tenant,
                              letting->channels->address, &voice, err) != 0 ||
-        voice_is_open(letting->session, &letting->channels->tenant, call.call_sid, &goes_on,
-                         err) != 0)
+        voice_is_open(letting->session, &letting->channels->tenant, call.call_sid, &goes_on, err) !=
+            0)
         return -1;
     if (twilio_call_is_outbound(call.direction))
         return err_set(err, ERR_PERMANENT, "quarantine.call",
