@@ -39,6 +39,8 @@ def known_key(desk):
         yield
     finally:
         good(desk, "tenant", "apply", tenant_file(desk, "dental"), "--yes")
+        desk.wait(lambda: desk.post("/twilio/voice/status", form(desk, new_sid("CA"), desk.new_address(), "completed"),
+                                    token=ROTATED).status == 403, 20, "ingress to know that it has not")
 
 
 def tasks(desk, caller):
