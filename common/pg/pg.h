@@ -49,7 +49,7 @@ void pg_free(struct pg **pg);
 bool pg_is_up(const struct pg *pg);
 
 /* ---- units ---- */
-#define PG_STATEMENTS_MAX 16
+#define PG_STATEMENTS_MAX 24
 #define PG_PARAMS_MAX     40
 
 struct pg_statement {
