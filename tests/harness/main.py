@@ -47,22 +47,23 @@ SLOTS = 9  # most files wait more than they work
 SLOTS_SURE = 3  # the others begin nothing new while the processors have no room
 # About how long the longer files take on two cores: these start first, so that the end is even. Before them what only
 # works (999 to 997), beside files that mostly wait.
-SECONDS = {RELEASE: 999, "unit": 998, "fuzz": 997, "e2e/test_transfers": 360, "flow/test_mailpoller_outage": 340,
-           "e2e/test_calls": 340, "e2e/test_calls_webhook": 210, "crash/test_call_sockets": 210,
-           "flow/test_mailpoller": 190, "flow/test_voice_ingress": 180, "e2e/test_stories": 170,
-           "flow/test_mailbox_tokens": 160, "e2e/test_calls_frozen": 150, "e2e/test_twilio": 130,
-           "flow/test_responder_provider": 130, "crash/test_kills": 120, "flow/test_voice_webhook": 120,
-           "flow/test_responder_crash": 120, "tools/test_http": 120, "e2e/test_calls_rota": 120,
-           "flow/test_voice_outage": 120, "flow/test_stories": 120, "flow/test_reception": 110,
-           "flow/test_mail_out": 110, "flow/test_deskctl_dead": 100, "flow/test_calls_placed": 100,
-           "crash/test_mails": 95, "llm/test_rates": 90, "e2e/test_calls_back": 90, "crash/test_calls_unsent": 85,
-           "flow/test_responder_receipts": 85, "crash/test_states": 85, "flow/test_escalation": 80,
-           "flow/test_ingress_outage": 80, "tools/test_effects": 80, "flow/test_engine_crash": 80,
-           "flow/test_mail_engine": 75, "crash/test_servers": 70, "flow/test_takeover_cut_off": 70,
-           "e2e/test_mail": 65, "flow/test_mailpoller_tries": 60, "flow/test_deskctl_call": 60,
-           "flow/test_recordings": 55, "flow/test_transcripts": 55, "flow/test_voice_engine": 55,
-           "flow/test_takeover_person": 55, "flow/test_mail_withheld": 50, "e2e/test_sms_outage": 50,
-           "flow/test_mail_login": 50, "e2e/test_sms_load": 50, "flow/test_merge": 45, "e2e/test_calls_outage": 45}
+SECONDS = {RELEASE: 999, "unit": 998, "fuzz": 997, "e2e/test_transfers": 440, "flow/test_mailpoller_outage": 340,
+           "e2e/test_calls": 320, "crash/test_kills": 280, "e2e/test_calls_webhook": 230,
+           "crash/test_call_sockets": 210, "flow/test_mailbox_tokens": 200, "flow/test_voice_ingress": 190,
+           "e2e/test_stories": 170, "e2e/test_calls_frozen": 160, "e2e/test_twilio": 140,
+           "e2e/test_calls_rota": 140, "flow/test_responder_crash": 130, "flow/test_calls_placed": 130,
+           "flow/test_mailpoller": 130, "flow/test_responder_provider": 130, "flow/test_mail_out": 130,
+           "flow/test_stories": 120, "flow/test_voice_webhook": 120, "flow/test_reception": 120,
+           "flow/test_voice_outage": 100, "tools/test_http": 100, "e2e/test_calls_back": 95, "llm/test_rates": 90,
+           "crash/test_states": 90, "flow/test_mail_engine": 90, "crash/test_calls_unsent": 85,
+           "flow/test_escalation": 85, "flow/test_deskctl_dead": 85, "crash/test_mails": 85,
+           "tools/test_effects": 85, "flow/test_engine_crash": 80, "flow/test_responder_receipts": 80,
+           "e2e/test_calls_outage": 75, "flow/test_ingress_outage": 75, "crash/test_servers": 70,
+           "flow/test_takeover_cut_off": 70, "e2e/test_mail": 65, "flow/test_mail_withheld": 60,
+           "flow/test_deskctl_call": 60, "flow/test_recordings": 60, "flow/test_takeover_person": 60,
+           "flow/test_voice_engine": 60, "e2e/test_sms_outage": 60, "flow/test_transcripts": 60,
+           "flow/test_mailpoller_tries": 55, "flow/test_mail_login": 55, "flow/test_merge": 50,
+           "flow/test_mailpoller_many": 50, "e2e/test_sms_load": 50, "e2e/test_calls_many": 45}
 SECONDS_OF_OTHERS = 30
 SKIPPED = 77
 CHECK_DEADLINE_S = 300
