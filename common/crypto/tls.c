@@ -53,6 +53,11 @@ void crypto_trust_free(struct crypto_trust **trust)
     *trust = NULL;
 }
 
+void crypto_thread_end(void)
+{
+    OPENSSL_thread_stop();
+}
+
 void crypto_trust_give(const struct crypto_trust *trust, struct ssl_ctx_st *context)
 {
     SSL_CTX_set1_cert_store(context, trust->store);

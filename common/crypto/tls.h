@@ -21,6 +21,11 @@ void crypto_trust_free(struct crypto_trust **trust);
  * what it has read. */
 void crypto_trust_give(const struct crypto_trust *trust, struct ssl_ctx_st *context);
 
+/* Frees what the library keeps for the calling thread, which it does by itself only when the thread
+ * is over: the end of the process may come before that of a thread that nobody joins. The last that
+ * such a thread does with it. */
+void crypto_thread_end(void);
+
 /* A context for one session with `host` (copied): TLS 1.2 and no newer (libesmtp takes
  * the wait behind a ticket of TLS 1.3 for a failure), its name in SNI, and no handshake without a
  * chain to `trust` (borrowed) and that name (or IPv4 address) in the certificate. Returns owned.

@@ -349,6 +349,7 @@ static void thread_main(void *arg)
     }
     pthread_mutex_unlock(&pool->lock);
     smtp_curl_forget(&kept);
+    crypto_thread_end();
     pthread_mutex_lock(&pool->lock);
     pool->live--;
     pthread_cond_broadcast(&pool->ended);
