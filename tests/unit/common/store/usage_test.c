@@ -88,6 +88,16 @@ static void tenants_have_budgets_of_their_own(void)
     end_test();
 }
 
+/* As if turns that are over had used so many tokens, today. */
+static void spend(int tokens)
+{
+    run(arena_printf(arena,
+                     "INSERT INTO usage (tenant_id, period, since, tokens) SELECT '" TENANT
+                     "', p, date_trunc(p, now() AT TIME ZONE 'Europe/Berlin')::date, %d"
+                     " FROM unnest(ARRAY['day', 'month']) AS p",
+                     tokens));
+}
+
 static enum usage_kind reserve_more(int n, int64_t tokens, int64_t used)
 {
     struct usage_wish one = wish(n, tokens, 1000);
@@ -102,9 +112,7 @@ static void who_waits_for_more_keeps_what_it_used(void)
     begin_usage();
     for (int n = 1; n <= 3; n++)
         CU_ASSERT_EQUAL(reserve_one(n, 400, 1000), USAGE_RESERVED);
-    run("INSERT INTO usage (tenant_id, period, since, tokens) SELECT '" TENANT
-        "', p, date_trunc(p, now() AT TIME ZONE 'Europe/Berlin')::date, 300"
-        " FROM unnest(ARRAY['day', 'month']) AS p");
+    spend(300);
     CU_ASSERT_EQUAL(reserve_more(1, 600, 100), USAGE_FULL);
     CU_ASSERT_STRING_EQUAL(reserved(), "3 900");
     CU_ASSERT_EQUAL(reserve_more(2, 600, 100), USAGE_RESERVED);
@@ -127,9 +135,7 @@ static void what_waiting_turns_used_is_spent(void)
     begin_usage();
     for (int n = 1; n <= 3; n++)
         CU_ASSERT_EQUAL(reserve_one(n, 400, 1000), USAGE_RESERVED);
-    run("INSERT INTO usage (tenant_id, period, since, tokens) SELECT '" TENANT
-        "', p, date_trunc(p, now() AT TIME ZONE 'Europe/Berlin')::date, 500"
-        " FROM unnest(ARRAY['day', 'month']) AS p");
+    spend(500);
     CU_ASSERT_EQUAL(reserve_more(1, 600, 260), USAGE_FULL); /* what the others hold may come back */
     CU_ASSERT_EQUAL(reserve_more(2, 600, 260), USAGE_SPENT); /* 1020 are gone */
     CU_ASSERT_EQUAL(reserve_more(3, 600, 260), USAGE_SPENT);
@@ -189,9 +195,7 @@ static void what_is_counted_is_not_reserved_as_well(void)
     begin_usage();
     for (int n = 1; n <= 3; n++)
         CU_ASSERT_EQUAL(reserve_one(n, 400, 1000), USAGE_RESERVED);
-    run("INSERT INTO usage (tenant_id, period, since, tokens) SELECT '" TENANT
-        "', p, date_trunc(p, now() AT TIME ZONE 'Europe/Berlin')::date, 300"
-        " FROM unnest(ARRAY['day', 'month']) AS p");
+    spend(300);
     CU_ASSERT_EQUAL(reserve_more(1, 800, 350), USAGE_FULL);
     CU_ASSERT_STRING_EQUAL(reserved(), "3 1150");
     run("UPDATE channel_sessions SET claimed = 2 WHERE id = "
