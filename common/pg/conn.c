@@ -165,23 +165,32 @@ void pg_conn_fini(struct pg_conn *conn)
 
 /* ---- sending ---- */
 
-static bool send_statement(struct pg_conn *conn, struct pg_sent *s)
+/* How many statements one result answers. */
+static int answered_by(const struct pg_sent *sent)
+{
+    return sent->function != NULL ? sent->function->count : 1;
+}
+
+static bool send_statement(struct pg_conn *conn, struct pg_sent *sent, int left)
 {
     char call[PG_FUNCTION_CALL_SIZE];
-    const char *text = s->sql, *function = pg_function_of(conn->pg, s->sql);
-    s->called = function != NULL;
-    if (s->called) {
-        pg_function_call(function, s->param_count, call);
+    const char *text = sent->sql;
+    int params = 0;
+    sent->function = pg_function_of(conn->pg, sent, left);
+    for (int i = 0; i < answered_by(sent); i++)
+        params += sent[i].param_count;
+    if (sent->function != NULL) {
+        pg_function_call(sent->function->name, params, call);
         text = call;
     }
-    return PQsendQueryParams(conn->db, text, s->param_count, NULL, s->params, NULL, NULL, 0) == 1;
+    return PQsendQueryParams(conn->db, text, params, NULL, sent->params, NULL, NULL, 0) == 1;
 }
 
 void pg_conn_send(struct pg_conn *conn, struct pg_pending *pending)
 {
     bool sent = true;
-    for (int i = 0; i < pending->count && sent; i++)
-        sent = send_statement(conn, &pending->sent[i]);
+    for (int i = 0; i < pending->count && sent; i += answered_by(&pending->sent[i]))
+        sent = send_statement(conn, &pending->sent[i], pending->count - i);
     if (sent && pending->early != NULL)
         sent = PQsendFlushRequest(conn->db) == 1; /* the results leave before the commit's fsync */
     sent = sent && PQpipelineSync(conn->db) == 1;
@@ -240,7 +249,7 @@ static void note_error(struct pg_conn *conn, struct pg_pending *pending, const P
 static bool is_function_trouble(const struct pg_pending *pending)
 {
     return pending->err != NULL && pending->failed < pending->count &&
-           pending->sent[pending->failed].called &&
+           pending->sent[pending->failed].function != NULL &&
            strncmp(pending->err->code, "pg.42", strlen("pg.42")) == 0;
 }
 
@@ -251,7 +260,7 @@ static void finish(struct pg_conn *conn)
     conn->in_flight = NULL;
     conn->backoff_ms = BACKOFF_MIN_MS;
     if (is_function_trouble(pending)) {
-        pg_lacks(conn->pg, pending->sent[pending->failed].sql);
+        pending->sent[pending->failed].function->lacking = true;
         pg_again(conn->pg, pending);
         return;
     }
@@ -261,6 +270,16 @@ static void finish(struct pg_conn *conn)
         pg_pending_fail(pending, &err);
     }
     pg_pending_finish(pending);
+}
+
+/* The last statement that a result answers has its rows, those before it have none. */
+static void keep_result(struct pg_conn *conn, struct pg_pending *pending, PGresult *result)
+{
+    for (int left = answered_by(&pending->sent[pending->got]); left > 1; left--)
+        pending->results[pending->got++].native = PQmakeEmptyPGresult(conn->db, PGRES_COMMAND_OK);
+    pending->results[pending->got++].native = result;
+    if (pending->got == pending->count && pending->err == NULL)
+        pg_pending_tell_early(pending);
 }
 
 /* Takes one result of the unit in flight. False: the connection is of no more use; *why says so. */
@@ -290,9 +309,7 @@ static bool take_result(struct pg_conn *conn, PGresult *result, char why[PG_TEXT
         PQclear(result);
         return true;
     }
-    pending->results[pending->got++].native = result;
-    if (pending->got == pending->count && pending->err == NULL)
-        pg_pending_tell_early(pending);
+    keep_result(conn, pending, result);
     return true;
 }
 

@@ -30,13 +30,13 @@ void pg_first_line(const char *message, char out[PG_TEXT_MAX]);
 void pg_ignore_notice(void *arg, const PGresult *result);
 
 /* ---- statements as functions ---- */
-#define PG_FUNCTION_PREFIX    "desk_statement_"
-#define PG_FUNCTION_NAME_SIZE 32
-#define PG_FUNCTION_CALL_SIZE 320
+#define PG_FUNCTION_PREFIX    "desk_statement" /* then "_", or "s_" where there are several */
+#define PG_FUNCTION_NAME_SIZE 34
+#define PG_FUNCTION_CALL_SIZE (64 + 5 * PG_FUNCTION_PARAMS_MAX)
 
-/* The function's name for a statement (it reads all of the text), and the call of that function
+/* The function's name for statements (it reads all of their texts), and the call of that function
  * with so many parameters. */
-void pg_function_name(const char *sql, char name[PG_FUNCTION_NAME_SIZE]);
+void pg_function_name(const char *const *statements, char name[PG_FUNCTION_NAME_SIZE]);
 void pg_function_call(const char *name, int params, char call[PG_FUNCTION_CALL_SIZE]);
 
 /* What types a statement takes and returns. *described is owned (PQclear). */
@@ -45,11 +45,18 @@ int pg_session_describe(struct pg_session *session, const char *sql, PGresult **
                         struct err *err);
 
 /* ---- a unit on its way ---- */
+struct pg_function {
+    const char *const *statements;
+    int count;
+    char name[PG_FUNCTION_NAME_SIZE];
+    bool lacking; /* this database has it not */
+};
+
 struct pg_sent {
     const char *sql;
-    const char **params;
+    const char **params; /* those of the statement behind it follow */
     int param_count;
-    bool called; /* as a function */
+    struct pg_function *function; /* that was called for this and those behind it; NULL: the text */
 };
 
 struct pg_pending {
@@ -156,10 +163,9 @@ struct loop *pg_loop(const struct pg *pg);
 const struct pg_target *pg_target_of(const struct pg *pg);
 int64_t pg_retry_max_ms(const struct pg *pg);
 
-/* The name of the function that is called for the statement, NULL if its text is sent; and that it
- * is from now on. */
-const char *pg_function_of(const struct pg *pg, const char *sql);
-void pg_lacks(struct pg *pg, const char *sql);
+/* The function that is called for the first of these statements, and perhaps some behind it; NULL:
+ * its text is sent. */
+struct pg_function *pg_function_of(const struct pg *pg, const struct pg_sent *sent, int count);
 
 /* Sends the unit again: nothing of it happened. */
 void pg_again(struct pg *pg, struct pg_pending *pending);

@@ -13,20 +13,13 @@
 #define QUEUE_MAX_DEFAULT 100000
 #define RETRY_MAX_MS      2000
 
-/* A statement that is called as a function. */
-struct called {
-    const char *sql;
-    char name[PG_FUNCTION_NAME_SIZE];
-    bool lacking; /* this database has it not */
-};
-
 struct pg {
     struct loop *loop;
     struct pg_target *target;
     void (*on_state)(void *arg, bool up);
     void *arg;
     size_t queue_max;
-    struct called *functions; /* owned: those of the options, named once */
+    struct pg_function *functions; /* owned: those of the options, named once */
     size_t function_count;
     int64_t retry_max_ms;
     struct pg_conn conns[CONNECTIONS_MAX];
@@ -122,35 +115,35 @@ void pg_on_room(struct pg *pg)
 
 static void arm_deadline(struct pg *pg, int64_t due_ms);
 
-static struct called *find_called(const struct pg *pg, const char *sql)
+static bool function_fits(const struct pg_function *function, const struct pg_sent *sent, int count)
+{
+    if (function->lacking || function->count > count)
+        return false;
+    int same = 0;
+    while (same < function->count && function->statements[same] == sent[same].sql)
+        same++;
+    return same == function->count;
+}
+
+struct pg_function *pg_function_of(const struct pg *pg, const struct pg_sent *sent, int count)
 {
     for (size_t i = 0; i < pg->function_count; i++)
-        if (pg->functions[i].sql == sql)
+        if (function_fits(&pg->functions[i], sent, count))
             return &pg->functions[i];
     return NULL;
 }
 
-const char *pg_function_of(const struct pg *pg, const char *sql)
-{
-    const struct called *found = find_called(pg, sql);
-    return found != NULL && !found->lacking ? found->name : NULL;
-}
-
-void pg_lacks(struct pg *pg, const char *sql)
-{
-    struct called *found = find_called(pg, sql);
-    if (found != NULL)
-        found->lacking = true;
-}
-
-static void name_functions(struct pg *pg, const char *const *listed)
+static void name_functions(struct pg *pg, const char *const *const *listed)
 {
     while (listed != NULL && listed[pg->function_count] != NULL)
         pg->function_count++;
     pg->functions = xcalloc(pg->function_count + 1, sizeof *pg->functions);
     for (size_t i = 0; i < pg->function_count; i++) {
-        pg->functions[i].sql = listed[i];
-        pg_function_name(listed[i], pg->functions[i].name);
+        struct pg_function *function = &pg->functions[i];
+        function->statements = listed[i];
+        while (listed[i][function->count] != NULL)
+            function->count++;
+        pg_function_name(listed[i], function->name);
     }
 }
 

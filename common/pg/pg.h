@@ -28,9 +28,11 @@ struct pg_options {
     const char *name; /* application_name */
     int connections;  /* 1-16 */
     size_t queue_max; /* units waiting beyond that before RETRY_LATER "pg.full"; 0: 100,000 */
-    /* Statements (NULL-terminated, static) that are called as the functions that pg_session_define
-     * made of them; the text is sent where the database has none. NULL: none. */
-    const char *const *functions;
+    /* What is called as the functions that pg_session_define made of it (NULL-terminated, static):
+     * each a statement, or several that follow each other in units and of which only the last one's
+     * rows are read; NULL-terminated as well. The first that fits counts. The text is sent where
+     * the database has none. NULL: none. */
+    const char *const *const *functions;
     int64_t retry_max_ms; /* longest pause between two tries to connect, at least 50; 0: 2,000 */
     /* The pool lost its last or got its first working connection; may be NULL. */
     void (*on_state)(void *arg, bool up);
@@ -67,7 +69,8 @@ struct pg_answer {
     const struct err *err;           /* NULL: committed, every statement answered. "pg.lost":
                                         RETRY_LATER, connection died, outcome unknown; "pg.down": not
                                         sent; else the SQLSTATE as code "pg.40P01" with its class */
-    const struct pg_result *results; /* one per statement when err is NULL */
+    const struct pg_result *results; /* one per statement when err is NULL; without rows where a
+                                        function ran several, but for the last of them */
     int count;
 };
 
@@ -141,14 +144,16 @@ int pg_session_query(struct pg_session *session, const struct pg_statement *stat
 int pg_session_script(struct pg_session *session, const char *sql, struct err *err);
 void pg_result_free(struct pg_result **result);
 
-/* Makes a function of the statement, so that pools with `functions` need not have it planned each
- * time (pg/function.c); nothing if it is there. As owner. The statement must not return a column
- * without a type of its own (void). */
-int pg_session_define(struct pg_session *session, const char *sql, struct err *err);
+/* Makes a function of the statements (NULL-terminated), so that pools with `functions` need not
+ * have them planned each time (pg/function.c); nothing if it is there. As owner. The last one must
+ * not return a column without a type of its own (void); one before it that returns rows begins with
+ * SELECT; together they have PG_FUNCTION_PARAMS_MAX parameters. */
+#define PG_FUNCTION_PARAMS_MAX 100 /* PostgreSQL's FUNC_MAX_ARGS */
+int pg_session_define(struct pg_session *session, const char *const *statements, struct err *err);
 
-/* Drops the functions of all statements but those kept. */
-int pg_session_drop_functions(struct pg_session *session, const char *const *kept, size_t count,
-                              struct err *err);
+/* Drops all functions but those kept. */
+int pg_session_drop_functions(struct pg_session *session, const char *const *const *kept,
+                              size_t count, struct err *err);
 int pg_columns(const struct pg_result *results, int statement);
 
 #endif

@@ -48,7 +48,7 @@ struct pg_pending *pg_pending_new(const struct pg_unit *unit)
     for (size_t i = 0; i < count; i++) {
         const struct pg_statement *from = &unit->statements[i];
         size_t n = (size_t)from->param_count;
-        pending->sent[i] = (struct pg_sent){from->sql, next, from->param_count, false};
+        pending->sent[i] = (struct pg_sent){from->sql, next, from->param_count, NULL};
         memcpy(next, from->params, n * sizeof *next);
         next += n;
     }

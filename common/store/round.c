@@ -245,4 +245,5 @@ enum round_kind round_read_call(const struct pg_answer *answer)
     return pg_rows(answer->results, 2) > 0 ? kind_of(answer, 0) : ROUND_LOST;
 }
 
-const char *const round_statements[] = {store_sql, calls_sql, begin_sql, finish_sql, NULL};
+const char *const round_statements[] = {calls_sql, begin_sql, finish_sql, NULL};
+const char *const round_store_statements[] = {store_sql, NULL};

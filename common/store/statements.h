@@ -8,8 +8,8 @@
 #include "base/err.h"
 #include "pg/pg.h"
 
-/* All of them, NULL-terminated, for pg_options.functions. Any thread. */
-const char *const *statements_frequent(void);
+/* All of them and what is run as one, for pg_options.functions. Any thread. */
+const char *const *const *statements_frequent(void);
 
 /* Makes the functions that are missing and drops those of other releases (which then send the
  * text). As owner, under schema_lock. *count gets how many there are. */

@@ -385,10 +385,8 @@ void turn_add_give_back(struct pg_unit *unit, const char *worker)
     worker_add_retire(unit, worker);
 }
 
-const char *const turn_statements[] = {moved_sql,
-                                       mark_before_sql,
-                                       lock_conversations_sql,
-                                       lock_sessions_sql,
-                                       start_sql,
-                                       turn_commit_sql,
-                                       NULL};
+const char *const turn_statements[] = {moved_sql, NULL};
+const char *const turn_mark_statements[] = {mark_before_sql, NULL};
+const char *const turn_lock_statements[] = {lock_conversations_sql, lock_sessions_sql, NULL};
+const char *const turn_start_statements[] = {start_sql, NULL};
+const char *const turn_commit_statements[] = {turn_commit_sql, NULL};

@@ -186,6 +186,9 @@ bool turn_read_committed(const struct pg_answer *answer, int row, struct turn_co
 void turn_add_give_back(struct pg_unit *unit, const char *worker);
 
 /* Its frequent statements, NULL-terminated, for store/statements.h. */
-extern const char *const turn_statements[];
+extern const char *const turn_statements[], *const turn_mark_statements[],
+                                                *const turn_lock_statements[],
+                                                    *const turn_start_statements[],
+                                                        *const turn_commit_statements[];
 
 #endif

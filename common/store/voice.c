@@ -487,5 +487,7 @@ int voice_knows_end(struct pg_session *session, const struct uuid *tenant, const
     return 0;
 }
 
-const char *const voice_statements[] = {
-    places_sql, lock_conversations_sql, lock_sessions_sql, word_sql, end_sql, ask_sql, NULL};
+const char *const voice_statements[] = {end_sql, ask_sql, NULL};
+const char *const voice_lock_statements[] = {lock_conversations_sql, lock_sessions_sql, NULL};
+const char *const voice_place_statements[] = {places_sql, NULL};
+const char *const voice_word_statements[] = {word_sql, NULL};

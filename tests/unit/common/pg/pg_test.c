@@ -430,7 +430,14 @@ static const char next_sql[] = "select $1::int + 1";
 static const char keep_sql[] = "insert into kept values ($1::text, $2::int[])";
 static const char list_sql[] = "with gone as (delete from kept returning name, numbers)"
                                " select name, numbers[2] as c1, null, 'x' from gone order by 1";
-static const char *const frequent[] = {next_sql, keep_sql, list_sql, NULL};
+static const char touch_sql[] = "SELECT count(*) from kept where cardinality(numbers) > $1::int";
+static const char count_sql[] = "select count(*), sum($1::int) from kept where name = $2::text";
+static const char *const next_alone[] = {next_sql, NULL}, *const keep_alone[] = {keep_sql, NULL},
+                         *const list_alone[] = {list_sql, NULL},
+                         *const kept_in_one[] = {touch_sql, keep_sql, count_sql, NULL};
+static const char *const *const frequent[] = {kept_in_one, next_alone, keep_alone, list_alone,
+                                              NULL};
+enum { FREQUENT = 4 };
 
 static struct outcome call_with(const char *sql, const char *one, const char *two)
 {
@@ -460,7 +467,7 @@ static void define(size_t count)
 
 static const char *functions(void)
 {
-    return value_of("select count(*) from pg_proc where proname like 'desk_statement\\_%'");
+    return value_of("select count(*) from pg_proc where proname like 'desk_statement%'");
 }
 
 static void replace_next(const char *body)
@@ -480,14 +487,14 @@ static void test_statements_as_functions(void)
 {
     struct outcome out;
     CU_ASSERT_TRUE(test_server_sql(&rig_server, "create table kept (name text, numbers int[])"));
-    define(3);
+    define(FREQUENT);
     rig_open();
     rig_pg = pg_new(&(struct pg_options){.loop = rig_loop,
                                          .url = rig_server.url,
                                          .name = "unit-test",
                                          .connections = 1,
                                          .functions = frequent});
-    CU_ASSERT_STRING_EQUAL(functions(), "3");
+    CU_ASSERT_STRING_EQUAL(functions(), "4");
     out = call_with(next_sql, "41", NULL);
     assert_ok(&out, "42");
     out = call_with(keep_sql, "it's", "{7,8}");
@@ -507,6 +514,63 @@ static void test_statements_as_functions(void)
     assert_ok(&out, "42");
     out = call_with("select no_such_function($1::int)", "1", NULL);
     assert_failed(&out, ERR_RETRY_LATER, "pg.42883");
+    rig_close();
+}
+
+/* What the unit says to the rows of three statements, of which the last one's are read. */
+static struct outcome keep_in_one(const char *name, const char *numbers)
+{
+    static struct outcome out;
+    struct pg_unit unit = {.count = 0};
+    pg_param(pg_add(&unit, next_sql), "1");
+    pg_param(pg_add(&unit, touch_sql), "1");
+    struct pg_statement *statement = pg_add(&unit, keep_sql);
+    pg_param(statement, name);
+    pg_param(statement, numbers);
+    statement = pg_add(&unit, count_sql);
+    pg_param(statement, "5");
+    pg_param(statement, name);
+    rig_submit(&unit, &out);
+    rig_run();
+    return out;
+}
+
+/* Statements that follow each other are one function, in which each sees what was written before
+ * it; where it is missing, or where a unit has only some of them, each goes alone. */
+static void test_statements_in_one_function(void)
+{
+    struct outcome out;
+    CU_ASSERT_TRUE(test_server_sql(&rig_server, "drop table if exists kept;"
+                                                " create table kept (name text, numbers int[])"));
+    define(FREQUENT);
+    rig_open();
+    rig_pg = pg_new(&(struct pg_options){.loop = rig_loop,
+                                         .url = rig_server.url,
+                                         .name = "unit-test",
+                                         .connections = 1,
+                                         .functions = frequent});
+    out = keep_in_one("a", "{1}");
+    assert_ok(&out, "1");
+    CU_ASSERT_EQUAL(out.count, 4);
+    CU_ASSERT_EQUAL(out.all_rows, 2); /* of next_sql and of the last one in the function */
+    out = keep_in_one("a", "{1}");
+    assert_ok(&out, "2");
+    out = keep_in_one("b", "nonsense"); /* an error in the midst: nothing is kept */
+    assert_failed(&out, ERR_PERMANENT, "pg.22P02");
+    out = call_with(keep_sql, "b", "{2}");
+    CU_ASSERT_FALSE(out.failed);
+    CU_ASSERT_STRING_EQUAL(value_of("select string_agg(name, '' order by name) from kept"), "aab");
+    CU_ASSERT_TRUE(test_server_sql(
+        &rig_server, "do $do$ begin execute (select 'create or replace function '"
+                     " || oid::regprocedure || ' returns table (c1 bigint, c2 bigint) language"
+                     " plpgsql as $f$ begin return query select 77::bigint, 7::bigint; end $f$'"
+                     " from pg_proc where proname like 'desk_statements\\_%'); end $do$"));
+    out = keep_in_one("a", "{1}");
+    assert_ok(&out, "77"); /* it is really called */
+    define(0);
+    out = keep_in_one("a", "{1}");
+    assert_ok(&out, "3");
+    CU_ASSERT_EQUAL(out.all_rows, 3); /* each by its text */
     rig_close();
 }
 
@@ -540,13 +604,13 @@ static void test_functions_missing_for_several(void)
 static void test_function_of_a_changed_table(void)
 {
     static const char sql[] = "select n from changing";
-    static const char *const listed[] = {sql, NULL};
+    static const char *const alone[] = {sql, NULL}, *const *const listed[] = {alone, NULL};
     struct pg_session *session = NULL;
     struct err err;
     CU_ASSERT_TRUE(test_server_sql(&rig_server, "create table changing (n integer);"
                                                 " insert into changing values (7)"));
     CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "unit-test", &session, &err), 0);
-    CU_ASSERT_EQUAL(pg_session_define(session, sql, &err), 0);
+    CU_ASSERT_EQUAL(pg_session_define(session, alone, &err), 0);
     CU_ASSERT_TRUE(
         test_server_sql(&rig_server, "alter table changing alter n type bigint using 70"));
     for (int anew = 0; anew < 2; anew++) {
@@ -559,7 +623,7 @@ static void test_function_of_a_changed_table(void)
         struct outcome out = call_with(sql, NULL, NULL);
         assert_ok(&out, "70");
         rig_close();
-        CU_ASSERT_EQUAL(pg_session_define(session, sql, &err), 0);
+        CU_ASSERT_EQUAL(pg_session_define(session, alone, &err), 0);
     }
     pg_session_close(&session);
     open_pool();
@@ -578,6 +642,7 @@ int main(void)
     CU_add_test(suite, "a unit is one transaction", test_unit_is_one_transaction);
     CU_add_test(suite, "error at commit", test_error_at_commit);
     CU_add_test(suite, "statements as functions", test_statements_as_functions);
+    CU_add_test(suite, "statements in one function", test_statements_in_one_function);
     CU_add_test(suite, "functions missing for several", test_functions_missing_for_several);
     CU_add_test(suite, "a function of a changed table", test_function_of_a_changed_table);
     CU_add_test(suite, "errors stay in their unit", test_errors_stay_in_their_unit);

@@ -19,8 +19,9 @@ static bool rig_timed_out;
 struct outcome {
     bool done, failed;
     struct err err;
-    int order; /* of the callback among all */
-    int rows;  /* of the last statement */
+    int order;           /* of the callback among all */
+    int rows;            /* of the last statement */
+    int count, all_rows; /* statements; rows of them all */
     int64_t affected;
     char text[256]; /* row 0, column 0 of the last statement */
 };
@@ -78,6 +79,9 @@ static inline void rig_done(void *arg, const struct pg_answer *answer)
         int last = answer->count - 1;
         out->rows = pg_rows(answer->results, last);
         out->affected = pg_affected(answer->results, last);
+        out->count = answer->count;
+        for (int i = 0; i < answer->count; i++)
+            out->all_rows += pg_rows(answer->results, i);
         if (out->rows > 0)
             snprintf(out->text, sizeof out->text, "%s", pg_text(answer->results, last, 0, 0));
     }

@@ -298,7 +298,7 @@ static void on_found(void *arg, const struct pg_answer *answer)
     rig_count_down();
 }
 
-static void ask_as_engine(const char *const *functions)
+static void ask_as_engine(const char *const *const *functions)
 {
     char url[256];
     struct seen seen = {.rows = 0};
@@ -327,16 +327,17 @@ static void ask_as_engine(const char *const *functions)
 /* As text, and as the function that `deskctl db migrate` makes of it. */
 static void the_engine_asks(void)
 {
-    static const char *const none[] = {NULL};
+    static const char *const *const none[] = {NULL};
+    const char *const *const search[] = {knowledge_statements, NULL};
     struct pg_session *owner = NULL;
     struct err err;
     begin_test();
     import(TENANT, "clinic.md", "en", clinic);
     ask_as_engine(none);
     CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "test", &owner, &err), 0);
-    CU_ASSERT_EQUAL(pg_session_define(owner, knowledge_statements[0], &err), 0);
+    CU_ASSERT_EQUAL(pg_session_define(owner, knowledge_statements, &err), 0);
     pg_session_close(&owner);
-    ask_as_engine(knowledge_statements);
+    ask_as_engine(search);
     end_test();
 }
 
