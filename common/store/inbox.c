@@ -305,14 +305,8 @@ bool inbox_read_answer(const struct pg_answer *answer, int row, struct rota_answ
 
 bool inbox_read_claim(const struct pg_answer *answer, int row, struct inbox_claimed *out)
 {
-    return inbox_read_claim_behind(answer, 0, row, out);
-}
-
-bool inbox_read_claim_behind(const struct pg_answer *answer, int first, int row,
-                             struct inbox_claimed *out)
-{
     const struct pg_result *r = answer->results;
-    const int s = first + REPORT_STATEMENT;
+    const int s = REPORT_STATEMENT;
     if (row >= pg_rows(r, s))
         return false;
     *out = (struct inbox_claimed){

@@ -75,10 +75,6 @@ struct inbox_claimed {
  * answer. */
 bool inbox_read_claim(const struct pg_answer *answer, int row, struct inbox_claimed *out);
 
-/* Likewise, of a unit in which the claim's statements begin with number `first`. */
-bool inbox_read_claim_behind(const struct pg_answer *answer, int first, int row,
-                             struct inbox_claimed *out);
-
 #define INBOX_CLAIM_STATEMENTS 6 /* without codes of a rota */
 
 /* Reads row `row` of the answers to codes that this claim wrote and that are to leave, or false. */

@@ -90,6 +90,7 @@ enum round_kind round_read_call(const struct pg_answer *answer);
 #define ROUND_CALL_STATEMENTS 3
 
 /* Its frequent statements, NULL-terminated, for store/statements.h. */
-extern const char *const round_statements[], *const round_store_statements[];
+extern const char *const round_statements[];
+extern const char *const round_store_statements[];
 
 #endif

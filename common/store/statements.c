@@ -50,16 +50,15 @@ static const char *const *const lists[] = {worker_statements,         inbox_stat
                                            delivery_taken_statements, voice_step_statements,
                                            delivery_call_statements,  turn_mark_statements,
                                            turn_lock_statements,      turn_start_statements,
-                                           turn_commit_statements,    voice_lock_statements,
-                                           voice_place_statements,    voice_word_statements,
-                                           round_store_statements};
+                                           turn_fresh_statements,     turn_commit_statements,
+                                           voice_lock_statements,     voice_place_statements,
+                                           voice_word_statements,     round_store_statements};
 
 /* What follows each other in a unit and is one function: of all but the last nobody reads rows. Of
  * two that begin alike the longer one stands first. */
 static const char *const *const sequences[][4] = {
-    {turn_mark_statements, inbox_statements}, /* what was said in calls */
-    {inbox_statements},                       /* texts */
-    {voice_lock_statements, voice_place_statements, turn_start_statements},
+    {inbox_statements},
+    {voice_lock_statements, voice_place_statements, turn_fresh_statements},
     {turn_mark_statements, turn_lock_statements, turn_start_statements},
     {usage_statements},
     {turn_lock_statements, round_store_statements},

@@ -39,44 +39,6 @@ static const char lock_sessions_sql[] =
     " (SELECT * FROM unnest($1::uuid[], $2::uuid[]))"
     " ORDER BY s.tenant_id, s.id FOR NO KEY UPDATE";
 
-/* Texts from before it are not answered any more. By the start of the statement, so that all its
- * parts see the same ones as late. */
-#define OLDEST "(statement_timestamp() - $12::bigint * interval '1 ms')"
-
-/* The context: all texts to be answered (50 at most) and the 40 last messages before. A reply that
- * never left is not part of what was said, nor a mail that no person wrote, of a spoken one what
- * was heard. Only what came in has an event, only what goes out a delivery: each is asked for one
- * of them. */
-#define CONTEXT_SQL                                                                                \
-    "(SELECT json_agg(h ORDER BY h.position) FROM ("                                               \
-    " SELECT m.position, m.author, m.subject, m.body AS text, m.media, true AS open,"              \
-    " (extract(epoch FROM m.event_time) * 1000)::bigint AS at_ms,"                                 \
-    " m.provider_id AS event FROM unnest(j.message_ids) AS o (id) CROSS JOIN LATERAL ("            \
-    "SELECT * FROM messages x WHERE x.tenant_id = j.tenant_id AND x.id = o.id OFFSET 0) AS m"      \
-    " UNION ALL SELECT * FROM (SELECT m.position, " TURN_AUTHOR_SQL ", m.subject,"                 \
-    " coalesce(m.heard, m.body),"                                                                  \
-    " m.media, false,"                                                                             \
-    " (extract(epoch FROM m.event_time) * 1000)::bigint,"                                          \
-    " NULL::text FROM messages m WHERE m.tenant_id = j.tenant_id"                                  \
-    " AND m.conversation_id = j.now_conversation"                                                  \
-    " AND CASE m.direction WHEN 'in' THEN NOT EXISTS (SELECT FROM inbox_events e"                  \
-    " WHERE e.tenant_id = m.tenant_id AND e.channel = ANY ('{sms,voice,mail}')"                    \
-    " AND e.provider_id = m.provider_id"                                                           \
-    " AND (e.state = 'failed' OR (e.state = 'ended' AND e.channel = 'mail')"                       \
-    " OR (e.state = 'open' AND e.event_time >= " OLDEST ")) OFFSET 0)"                             \
-    " ELSE NOT EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = m.tenant_id"                   \
-    " AND d.message_id = m.id AND d.state = 'suppressed' OFFSET 0) END"                            \
-    " ORDER BY m.position DESC LIMIT 40) AS past) AS h)"
-
-/* What was noted while no model answered, and whether people were given it. */
-#define RECEPTION_SQL                                                                              \
-    "(SELECT json_build_object('asked', r.asked, 'tries', r.tries, 'caller', r.caller, 'reason',"  \
-    " r.reason, 'call_back', r.call_back, 'escalation', r.escalation_id, 'position',"              \
-    " r.read_position, 'due', r.due_at IS NOT NULL, 'recorded',"                                   \
-    " EXISTS (SELECT FROM escalations e WHERE e.tenant_id = r.tenant_id"                           \
-    " AND e.id = r.escalation_id)) FROM receptions r WHERE r.tenant_id = j.tenant_id"              \
-    " AND r.conversation_id = j.now_conversation AND r.session_id = j.session_id)"
-
 /* Of mails: nobody has shown that all that is to be answered is from whom it says; nor that the
  * last one is, where nothing new is (a recovery). */
 #define VERIFIED_SQL                                                                               \
@@ -106,24 +68,6 @@ static const char lock_sessions_sql[] =
     " AND k.round = r.number)) ORDER BY r.number) FROM turn_rounds r"                              \
     " WHERE r.tenant_id = j.tenant_id AND r.turn_id = j.turn_id AND r.dropped_at IS NULL"          \
     " AND " ROUND_STANDS ")"
-
-/* What older messages came to: of this conversation, and of the contact's last one before it, in
- * which the contact wrote: what somebody of a rota was told is none. */
-#define SUMMARY_SQL                                                                                \
-    "(SELECT s.body FROM summaries s WHERE s.tenant_id = j.tenant_id"                              \
-    " AND s.conversation_id = j.now_conversation ORDER BY s.up_to DESC LIMIT 1)"
-#define EARLIER_SQL                                                                                \
-    "(SELECT s.body FROM summaries s WHERE s.tenant_id = j.tenant_id AND s.conversation_id ="      \
-    " (SELECT p.id FROM conversations p WHERE p.tenant_id = j.tenant_id"                           \
-    " AND p.contact_id = j.contact_id AND p.id <> j.now_conversation"                              \
-    " AND p.closed_at IS NOT NULL AND EXISTS (SELECT FROM messages w"                              \
-    " WHERE w.tenant_id = p.tenant_id AND w.conversation_id = p.id AND w.direction = 'in')"        \
-    " ORDER BY p.closed_at DESC LIMIT 1) ORDER BY s.up_to DESC LIMIT 1)"
-
-/* The number that the caller would be texted from: the one that he called, if it sends texts. */
-#define TEXT_NUMBER_SQL                                                                            \
-    "(SELECT x.address FROM channels x WHERE x.tenant_id = j.tenant_id AND x.kind = 'sms'"         \
-    " AND x.removed_at IS NULL ORDER BY x.address = j.ours DESC, x.created_at, x.id LIMIT 1)"
 
 /* Workers whose start was overtaken while their lease ran (a record that came again names its
  * claimer over a live worker), with the lease as it was then. One that died without another renewal
@@ -168,85 +112,115 @@ static const char start_sql[] =
     " array_agg(e.message_id) FILTER (WHERE NOT e.late) AS message_ids,"
     " min(e.traceparent) FILTER (WHERE NOT e.late) AS traceparent,"
     " coalesce(bool_or(e.late), false) AS stale"
-    " FROM (SELECT x.provider_id, x.message_id, x.traceparent, x.event_time < " OLDEST " AS late"
-    " FROM inbox_events x WHERE x.tenant_id = i.tenant_id AND x.session_id = i.session_id"
-    " AND x.state = 'open' ORDER BY x.claimed_at) AS e) AS o"
-    " LEFT JOIN turns t ON t.tenant_id = s.tenant_id AND t.id = s.turn_id"
-    " AND t.state = 'running'"
-    " LEFT JOIN LATERAL " OVERTAKEN_SQL " AS past ON t.id IS NOT NULL),"
-    " judged AS (SELECT s.*, CASE WHEN owner IS DISTINCT FROM $1::uuid THEN 'lost'"
-    " WHEN now_conversation <> nullif(conversation_id, '" NIL "'::uuid) THEN 'moved'"
-    " WHEN held_by IS NOT NULL THEN 'held' WHEN events IS NULL THEN 'nothing'"
-    " WHEN tries >= $10::integer THEN 'fail'"
-    " WHEN tries >= $11::integer AND NOT suspect_slot THEN 'suspect'"
-    " ELSE 'run' END AS kind FROM seen s),"
-    " g AS (SELECT * FROM judged WHERE kind IN ('run', 'fail')),"
-    " late AS (UPDATE inbox_events e SET state = 'late', reason = 'late',"
-    " settled_at = clock_timestamp() FROM (SELECT x.* FROM judged j CROSS JOIN LATERAL ("
-    "SELECT y.tenant_id, y.channel, y.provider_id, y.state FROM inbox_events y"
-    " WHERE y.tenant_id = j.tenant_id AND y.session_id = j.session_id AND y.state = 'open'"
-    " AND y.event_time < " OLDEST " OFFSET 0) AS x"
-    " WHERE j.stale AND j.kind IN ('run', 'fail', 'nothing')) AS l"
-    " WHERE e.tenant_id = l.tenant_id AND e.channel = l.channel AND e.provider_id = l.provider_id"
-    " AND e.state = l.state),"
-    " cleared AS (UPDATE channel_sessions s SET due_at = NULL, burst_at = NULL FROM judged j"
-    " WHERE s.tenant_id = j.tenant_id AND s.id = j.session_id AND j.kind IN ('nothing', 'held')),"
-    " raised AS (UPDATE channel_sessions s SET fence = s.fence + 1,"
-    " turn_id = CASE WHEN g.again THEN g.turn_id ELSE g.new_turn_id END,"
-    " turn_number = s.turn_number + (NOT g.again)::integer"
-    " FROM g WHERE s.tenant_id = g.tenant_id AND s.id = g.session_id),"
-    " resumed AS (UPDATE turns t SET worker = CASE WHEN j.kind = 'suspect' THEN NULL"
-    " ELSE $1::uuid END, fence = CASE WHEN j.kind = 'suspect' THEN t.fence ELSE j.fence + 1 END,"
-    " overtaken = coalesce(j.ids, '{}'), overtaken_leases = coalesce(j.leases, '{}'),"
-    " epoch = j.epoch, sockets = 0, tries = j.tries, recomputes = t.recomputes + "
-    "j.recompute::integer,"
-    " conversation_id = j.now_conversation,"
-    " deadline_at = CASE WHEN t.worker IS NULL"
-    " THEN clock_timestamp() + $8::bigint * interval '1 ms'"
-    " ELSE greatest(t.deadline_at, clock_timestamp() + $9::bigint * interval '1 ms') END,"
-    " reserved_day = CASE WHEN t.epoch = j.epoch THEN t.reserved_day END,"
-    " answers = CASE WHEN t.heard_reason = 'interrupt' THEN t.answers"
-    " WHEN j.channel = 'voice' THEN j.events END,"
-    " heard_reason = CASE WHEN t.heard_reason <> 'anew' THEN t.heard_reason END"
-    " FROM judged j WHERE j.kind IN ('run', 'fail', 'suspect') AND j.again"
-    " AND t.tenant_id = j.tenant_id AND t.id = j.turn_id),"
-    " let_go AS (UPDATE turns t SET reserved_day = NULL FROM judged j WHERE j.kind = 'nothing'"
-    " AND j.again AND t.tenant_id = j.tenant_id AND t.id = j.turn_id),"
-    " made AS (INSERT INTO turns (tenant_id, id, session_id, conversation_id, number, state, "
-    "worker,"
-    " fence, epoch, assistant_id, assistant_version, deadline_at, traceparent, answers)"
-    " SELECT tenant_id, new_turn_id, session_id, now_conversation, turn_number + 1, 'running',"
-    " $1::uuid, fence + 1, epoch, assistant_id, current_version,"
-    " clock_timestamp() + $8::bigint * interval '1 ms', traceparent,"
-    " CASE WHEN channel = 'voice' THEN events END FROM g WHERE NOT again),"
-    " dropped AS (UPDATE turn_rounds r SET dropped_at = clock_timestamp() FROM (SELECT x.*"
-    " FROM judged j CROSS JOIN LATERAL (SELECT r.tenant_id, r.turn_id, r.number"
-    " FROM turn_rounds r WHERE r.tenant_id = j.tenant_id AND r.turn_id = j.turn_id"
-    " AND r.dropped_at IS NULL AND NOT " ROUND_STANDS " OFFSET 0) AS x"
-    " WHERE j.kind = 'run' AND j.again) AS d WHERE r.tenant_id = d.tenant_id"
-    " AND r.turn_id = d.turn_id AND r.number = d.number)"
-    " SELECT j.n, j.kind, CASE WHEN j.again THEN j.turn_id ELSE j.new_turn_id END,"
-    " j.now_conversation, j.fence + 1, j.epoch, j.claimed,"
-    " CASE WHEN j.again AND j.turn_worker IS NOT NULL THEN greatest($9::bigint,"
-    " (extract(epoch FROM j.deadline_at - clock_timestamp()) * 1000)::bigint)"
-    " ELSE $8::bigint END, j.tries, coalesce(j.recomputes, 0)"
-    " + (j.recompute AND j.again)::integer, j.events,"
-    " CASE WHEN j.kind IN ('run', 'fail') THEN " CONTEXT_SQL " END, j.assistant_id,"
-    " j.current_version, j.traceparent,"
-    " CASE WHEN j.again AND j.kind IN ('run', 'fail') THEN " ROUNDS_SQL " END,"
-    " CASE WHEN j.again THEN (SELECT max(r.number) FROM turn_rounds r"
-    " WHERE r.tenant_id = j.tenant_id AND r.turn_id = j.turn_id) END, j.contact_id,"
-    " CASE WHEN j.kind = 'run' THEN " SUMMARY_SQL " END,"
-    " CASE WHEN j.kind = 'run' THEN " EARLIER_SQL " END,"
-    " CASE WHEN j.kind IN ('run', 'fail') THEN " RECEPTION_SQL " END,"
-    " j.call_sid, j.stream_partition, CASE WHEN j.again THEN j.number ELSE j.turn_number + 1 END,"
-    " j.again, j.heard, j.heard_reason, j.answers,"
-    " EXISTS (SELECT FROM kb_documents d WHERE d.tenant_id = j.tenant_id),"
-    " CASE WHEN j.channel = 'voice' THEN j.remote_address END,"
-    " CASE WHEN j.channel = 'voice' THEN " TEXT_NUMBER_SQL " END,"
-    " j.channel, CASE WHEN j.channel = 'mail' AND j.kind IN ('run', 'fail') THEN " VERIFIED_SQL
-    " END"
-    " FROM judged j ORDER BY j.n";
+    " FROM (SELECT x.provider_id, x.message_id, x.traceparent, x.event_time < " TURN_OLDEST_SQL(
+        "$12") " AS late"
+               " FROM inbox_events x WHERE x.tenant_id = i.tenant_id AND x.session_id = "
+               "i.session_id"
+               " AND x.state = 'open' ORDER BY x.claimed_at) AS e) AS o"
+               " LEFT JOIN turns t ON t.tenant_id = s.tenant_id AND t.id = s.turn_id"
+               " AND t.state = 'running'"
+               " LEFT JOIN LATERAL " OVERTAKEN_SQL " AS past ON t.id IS NOT NULL),"
+               " judged AS (SELECT s.*, CASE WHEN owner IS DISTINCT FROM $1::uuid THEN 'lost'"
+               " WHEN now_conversation <> nullif(conversation_id, '" NIL "'::uuid) THEN 'moved'"
+               " WHEN held_by IS NOT NULL THEN 'held' WHEN events IS NULL THEN 'nothing'"
+               " WHEN tries >= $10::integer THEN 'fail'"
+               " WHEN tries >= $11::integer AND NOT suspect_slot THEN 'suspect'"
+               " ELSE 'run' END AS kind FROM seen s),"
+               " g AS (SELECT * FROM judged WHERE kind IN ('run', 'fail')),"
+               " late AS (UPDATE inbox_events e SET state = 'late', reason = 'late',"
+               " settled_at = clock_timestamp() FROM (SELECT x.* FROM judged j CROSS JOIN LATERAL ("
+               "SELECT y.tenant_id, y.channel, y.provider_id, y.state FROM inbox_events y"
+               " WHERE y.tenant_id = j.tenant_id AND y.session_id = j.session_id AND y.state = "
+               "'open'"
+               " AND y.event_time < " TURN_OLDEST_SQL(
+                   "$12") " OFFSET 0) AS x"
+                          " WHERE j.stale AND j.kind IN ('run', 'fail', 'nothing')) AS l"
+                          " WHERE e.tenant_id = l.tenant_id AND e.channel = l.channel AND "
+                          "e.provider_id = l.provider_id"
+                          " AND e.state = l.state),"
+                          " cleared AS (UPDATE channel_sessions s SET due_at = NULL, burst_at = "
+                          "NULL FROM judged j"
+                          " WHERE s.tenant_id = j.tenant_id AND s.id = j.session_id AND j.kind IN "
+                          "('nothing', 'held')),"
+                          " raised AS (UPDATE channel_sessions s SET fence = s.fence + 1,"
+                          " turn_id = CASE WHEN g.again THEN g.turn_id ELSE g.new_turn_id END,"
+                          " turn_number = s.turn_number + (NOT g.again)::integer"
+                          " FROM g WHERE s.tenant_id = g.tenant_id AND s.id = g.session_id),"
+                          " resumed AS (UPDATE turns t SET worker = CASE WHEN j.kind = 'suspect' "
+                          "THEN NULL"
+                          " ELSE $1::uuid END, fence = CASE WHEN j.kind = 'suspect' THEN t.fence "
+                          "ELSE j.fence + 1 END,"
+                          " overtaken = coalesce(j.ids, '{}'), overtaken_leases = "
+                          "coalesce(j.leases, '{}'),"
+                          " epoch = j.epoch, sockets = 0, tries = j.tries, recomputes = "
+                          "t.recomputes + "
+                          "j.recompute::integer,"
+                          " conversation_id = j.now_conversation,"
+                          " deadline_at = CASE WHEN t.worker IS NULL"
+                          " THEN clock_timestamp() + $8::bigint * interval '1 ms'"
+                          " ELSE greatest(t.deadline_at, clock_timestamp() + $9::bigint * interval "
+                          "'1 ms') END,"
+                          " reserved_day = CASE WHEN t.epoch = j.epoch THEN t.reserved_day END,"
+                          " answers = CASE WHEN t.heard_reason = 'interrupt' THEN t.answers"
+                          " WHEN j.channel = 'voice' THEN j.events END,"
+                          " heard_reason = CASE WHEN t.heard_reason <> 'anew' THEN t.heard_reason "
+                          "END"
+                          " FROM judged j WHERE j.kind IN ('run', 'fail', 'suspect') AND j.again"
+                          " AND t.tenant_id = j.tenant_id AND t.id = j.turn_id),"
+                          " let_go AS (UPDATE turns t SET reserved_day = NULL FROM judged j WHERE "
+                          "j.kind = 'nothing'"
+                          " AND j.again AND t.tenant_id = j.tenant_id AND t.id = j.turn_id),"
+                          " made AS (INSERT INTO turns (tenant_id, id, session_id, "
+                          "conversation_id, number, state, "
+                          "worker,"
+                          " fence, epoch, assistant_id, assistant_version, deadline_at, "
+                          "traceparent, answers)"
+                          " SELECT tenant_id, new_turn_id, session_id, now_conversation, "
+                          "turn_number + 1, 'running',"
+                          " $1::uuid, fence + 1, epoch, assistant_id, current_version,"
+                          " clock_timestamp() + $8::bigint * interval '1 ms', traceparent,"
+                          " CASE WHEN channel = 'voice' THEN events END FROM g WHERE NOT again),"
+                          " dropped AS (UPDATE turn_rounds r SET dropped_at = clock_timestamp() "
+                          "FROM (SELECT x.*"
+                          " FROM judged j CROSS JOIN LATERAL (SELECT r.tenant_id, r.turn_id, "
+                          "r.number"
+                          " FROM turn_rounds r WHERE r.tenant_id = j.tenant_id AND r.turn_id = "
+                          "j.turn_id"
+                          " AND r.dropped_at IS NULL AND NOT " ROUND_STANDS " OFFSET 0) AS x"
+                          " WHERE j.kind = 'run' AND j.again) AS d WHERE r.tenant_id = d.tenant_id"
+                          " AND r.turn_id = d.turn_id AND r.number = d.number)"
+                          " SELECT j.n, j.kind, CASE WHEN j.again THEN j.turn_id ELSE "
+                          "j.new_turn_id END,"
+                          " j.now_conversation, j.fence + 1, j.epoch, j.claimed,"
+                          " CASE WHEN j.again AND j.turn_worker IS NOT NULL THEN "
+                          "greatest($9::bigint,"
+                          " (extract(epoch FROM j.deadline_at - clock_timestamp()) * 1000)::bigint)"
+                          " ELSE $8::bigint END, j.tries, coalesce(j.recomputes, 0)"
+                          " + (j.recompute AND j.again)::integer, j.events,"
+                          " CASE WHEN j.kind IN ('run', 'fail') THEN " TURN_CONTEXT_SQL(
+                              "$12") " END, j.assistant_id,"
+                                     " j.current_version, j.traceparent,"
+                                     " CASE WHEN j.again AND j.kind IN ('run', 'fail') "
+                                     "THEN " ROUNDS_SQL " END,"
+                                     " CASE WHEN j.again THEN (SELECT max(r.number) FROM "
+                                     "turn_rounds r"
+                                     " WHERE r.tenant_id = j.tenant_id AND r.turn_id = j.turn_id) "
+                                     "END, j.contact_id,"
+                                     " CASE WHEN j.kind = 'run' THEN " TURN_SUMMARY_SQL " END,"
+                                     " CASE WHEN j.kind = 'run' THEN " TURN_EARLIER_SQL " END,"
+                                     " CASE WHEN j.kind IN ('run', 'fail') THEN " TURN_RECEPTION_SQL
+                                     " END,"
+                                     " j.call_sid, j.stream_partition, CASE WHEN j.again THEN "
+                                     "j.number ELSE j.turn_number + 1 END,"
+                                     " j.again, j.heard, j.heard_reason, j.answers,"
+                                     " EXISTS (SELECT FROM kb_documents d WHERE d.tenant_id = "
+                                     "j.tenant_id),"
+                                     " CASE WHEN j.channel = 'voice' THEN j.remote_address END,"
+                                     " CASE WHEN j.channel = 'voice' THEN " TURN_TEXT_NUMBER_SQL
+                                     " END,"
+                                     " j.channel, CASE WHEN j.channel = 'mail' AND j.kind IN "
+                                     "('run', 'fail') THEN " VERIFIED_SQL " END"
+                                     " FROM judged j ORDER BY j.n";
 
 /* Locked in their order first: many at once, and others may be at some of them. */
 static const char give_back_sql[] =
@@ -288,13 +262,10 @@ void turn_add_start(struct pg_unit *unit, struct arena *arena, const char *worke
         {offsetof(struct turn_start, suspect_slot), COLUMN_BOOL},
     };
     const struct column_rows rows = {starts, sizeof *starts, count};
-    struct pg_statement *statement;
-    if (!times->claimed_before) {
-        statement = pg_add(unit, mark_before_sql);
-        pg_param(statement, worker);
-        columns_add(statement, arena, &rows, kinds, 2);
-        turn_add_locks(unit, arena, &rows, kinds);
-    }
+    struct pg_statement *statement = pg_add(unit, mark_before_sql);
+    pg_param(statement, worker);
+    columns_add(statement, arena, &rows, kinds, 2);
+    turn_add_locks(unit, arena, &rows, kinds);
     statement = pg_add(unit, start_sql);
     pg_param(statement, worker);
     columns_add(statement, arena, &rows, kinds, COLUMNS(kinds));
@@ -314,19 +285,6 @@ int turn_word_index(const char *const *words, const char *word)
     while (words[i + 1] != NULL && strcmp(words[i], word) != 0)
         i++;
     return i;
-}
-
-void turn_add_mark_before(struct pg_unit *unit, struct arena *arena, const char *worker,
-                          const struct turn_start *starts, size_t count)
-{
-    static const struct column kinds[] = {
-        {offsetof(struct turn_start, tenant), COLUMN_TEXT},
-        {offsetof(struct turn_start, session), COLUMN_UUID},
-    };
-    struct pg_statement *statement = pg_add(unit, mark_before_sql);
-    pg_param(statement, worker);
-    columns_add(statement, arena, &(struct column_rows){starts, sizeof *starts, count}, kinds,
-                COLUMNS(kinds));
 }
 
 bool turn_read_started(const struct pg_answer *answer, int row, struct turn_started *out)

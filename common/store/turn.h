@@ -46,8 +46,6 @@ struct turn_start {
 struct turn_times {
     int64_t deadline_ms, adopter_ms; /* of a new turn; at least, of one that is adopted */
     int64_t answer_within_ms;        /* texts that are older are not answered any more */
-    bool claimed_before;             /* the unit's earlier statements have locked what it compares:
-                                        the start alone is added (store/voice.h) */
 };
 
 /* Adds the start of `count` turns by `worker`: raises the fence of each session that is still ours
@@ -56,10 +54,11 @@ struct turn_times {
 void turn_add_start(struct pg_unit *unit, struct arena *arena, const char *worker,
                     const struct turn_start *starts, size_t count, const struct turn_times *times);
 
-/* Adds the statement that comes before all locks of a start, for a unit that makes them otherwise.
- */
-void turn_add_mark_before(struct pg_unit *unit, struct arena *arena, const char *worker,
-                          const struct turn_start *starts, size_t count);
+/* The same for turns that are new, in a unit whose earlier statements claimed what they answer and
+ * have locked session and conversation (store/voice.h). No row where there is more to be looked at
+ * than a new turn: such a one is started by itself. */
+void turn_add_fresh(struct pg_unit *unit, struct arena *arena, const char *worker,
+                    const struct turn_start *starts, size_t count, const struct turn_times *times);
 
 enum turn_start_kind {
     TURN_START_RUN,     /* think */
@@ -186,9 +185,11 @@ bool turn_read_committed(const struct pg_answer *answer, int row, struct turn_co
 void turn_add_give_back(struct pg_unit *unit, const char *worker);
 
 /* Its frequent statements, NULL-terminated, for store/statements.h. */
-extern const char *const turn_statements[], *const turn_mark_statements[],
-                                                *const turn_lock_statements[],
-                                                    *const turn_start_statements[],
-                                                        *const turn_commit_statements[];
+extern const char *const turn_statements[];
+extern const char *const turn_mark_statements[];
+extern const char *const turn_lock_statements[];
+extern const char *const turn_start_statements[];
+extern const char *const turn_fresh_statements[];
+extern const char *const turn_commit_statements[];
 
 #endif

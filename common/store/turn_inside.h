@@ -11,6 +11,65 @@
     "CASE WHEN m.author = 'system' AND m.direction = 'out' AND EXISTS (SELECT FROM escalations x"  \
     " WHERE x.tenant_id = m.tenant_id AND x.id = m.id OFFSET 0) THEN 'ai' ELSE m.author END"
 
+/* ---- what a start reads, of a row `j` (turn.c, turn_fresh.c) ---- */
+
+/* Texts from before it are not answered any more. By the start of the statement,
+ * so that all its parts see the same ones as late. `ms`: the parameter. */
+#define TURN_OLDEST_SQL(ms) "(statement_timestamp() - " ms "::bigint * interval '1 ms')"
+
+/* The context: all texts to be answered (50 at most) and the 40 last messages before. A reply that
+ * never left is not part of what was said, nor a mail that no person wrote, of a spoken one what
+ * was heard. Only what came in has an event, only what goes out a delivery: each is asked for one
+ * of them. */
+#define TURN_CONTEXT_SQL(ms)                                                                       \
+    "(SELECT json_agg(h ORDER BY h.position) FROM ("                                               \
+    " SELECT m.position, m.author, m.subject, m.body AS text, m.media, true AS open,"              \
+    " (extract(epoch FROM m.event_time) * 1000)::bigint AS at_ms,"                                 \
+    " m.provider_id AS event FROM unnest(j.message_ids) AS o (id) CROSS JOIN LATERAL ("            \
+    "SELECT * FROM messages x WHERE x.tenant_id = j.tenant_id AND x.id = o.id OFFSET 0) AS m"      \
+    " UNION ALL SELECT * FROM (SELECT m.position, " TURN_AUTHOR_SQL ", m.subject,"                 \
+    " coalesce(m.heard, m.body),"                                                                  \
+    " m.media, false,"                                                                             \
+    " (extract(epoch FROM m.event_time) * 1000)::bigint,"                                          \
+    " NULL::text FROM messages m WHERE m.tenant_id = j.tenant_id"                                  \
+    " AND m.conversation_id = j.now_conversation"                                                  \
+    " AND CASE m.direction WHEN 'in' THEN NOT EXISTS (SELECT FROM inbox_events e"                  \
+    " WHERE e.tenant_id = m.tenant_id AND e.channel = ANY ('{sms,voice,mail}')"                    \
+    " AND e.provider_id = m.provider_id"                                                           \
+    " AND (e.state = 'failed' OR (e.state = 'ended' AND e.channel = 'mail')"                       \
+    " OR (e.state = 'open' AND e.event_time >= " TURN_OLDEST_SQL(                                  \
+        ms) ")) OFFSET 0)"                                                                         \
+            " ELSE NOT EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = m.tenant_id"           \
+            " AND d.message_id = m.id AND d.state = 'suppressed' OFFSET 0) END"                    \
+            " ORDER BY m.position DESC LIMIT 40) AS past) AS h)"
+
+/* What was noted while no model answered, and whether people were given it. */
+#define TURN_RECEPTION_SQL                                                                         \
+    "(SELECT json_build_object('asked', r.asked, 'tries', r.tries, 'caller', r.caller, 'reason',"  \
+    " r.reason, 'call_back', r.call_back, 'escalation', r.escalation_id, 'position',"              \
+    " r.read_position, 'due', r.due_at IS NOT NULL, 'recorded',"                                   \
+    " EXISTS (SELECT FROM escalations e WHERE e.tenant_id = r.tenant_id"                           \
+    " AND e.id = r.escalation_id)) FROM receptions r WHERE r.tenant_id = j.tenant_id"              \
+    " AND r.conversation_id = j.now_conversation AND r.session_id = j.session_id)"
+
+/* What older messages came to: of this conversation, and of the contact's last one before it, in
+ * which the contact wrote: what somebody of a rota was told is none. */
+#define TURN_SUMMARY_SQL                                                                           \
+    "(SELECT s.body FROM summaries s WHERE s.tenant_id = j.tenant_id"                              \
+    " AND s.conversation_id = j.now_conversation ORDER BY s.up_to DESC LIMIT 1)"
+#define TURN_EARLIER_SQL                                                                           \
+    "(SELECT s.body FROM summaries s WHERE s.tenant_id = j.tenant_id AND s.conversation_id ="      \
+    " (SELECT p.id FROM conversations p WHERE p.tenant_id = j.tenant_id"                           \
+    " AND p.contact_id = j.contact_id AND p.id <> j.now_conversation"                              \
+    " AND p.closed_at IS NOT NULL AND EXISTS (SELECT FROM messages w"                              \
+    " WHERE w.tenant_id = p.tenant_id AND w.conversation_id = p.id AND w.direction = 'in')"        \
+    " ORDER BY p.closed_at DESC LIMIT 1) ORDER BY s.up_to DESC LIMIT 1)"
+
+/* The number that the caller would be texted from: the one that he called, if it sends texts. */
+#define TURN_TEXT_NUMBER_SQL                                                                       \
+    "(SELECT x.address FROM channels x WHERE x.tenant_id = j.tenant_id AND x.kind = 'sms'"         \
+    " AND x.removed_at IS NULL ORDER BY x.address = j.ours DESC, x.created_at, x.id LIMIT 1)"
+
 extern const char turn_commit_sql[]; /* turn_commit.c */
 
 /* Adds the locks of a turn's unit: conversations FOR SHARE, then sessions, each in id order. The

@@ -132,7 +132,9 @@ int voice_is_open(struct pg_session *session, const struct uuid *tenant, const c
                   bool *open, struct err *err);
 
 /* Its frequent statements, NULL-terminated, for store/statements.h. */
-extern const char *const voice_statements[],
-    *const voice_lock_statements[], *const voice_place_statements[], *const voice_word_statements[];
+extern const char *const voice_statements[];
+extern const char *const voice_lock_statements[];
+extern const char *const voice_place_statements[];
+extern const char *const voice_word_statements[];
 
 #endif

@@ -127,6 +127,9 @@ void sessions_mark(struct sessions *sessions, const struct uuid *id, enum share_
 void sessions_call_judged(struct sessions *sessions, const struct uuid *id, uint64_t ticket,
                           const struct turn_started *started);
 
+/* That unit is committed, and did not start it: that takes a unit of its own. */
+void sessions_call_by_itself(struct sessions *sessions, const struct uuid *id, uint64_t ticket);
+
 /* How that unit's start was answered; NULL: not at all, the unit is not committed. */
 void sessions_call_begun(struct sessions *sessions, const struct uuid *id, uint64_t ticket,
                          const struct turn_started *started);

@@ -59,6 +59,17 @@ static void start_stands(struct session *session)
     statements_flush(session->engine->sessions);
 }
 
+void sessions_call_by_itself(struct sessions *sessions, const struct uuid *id, uint64_t ticket)
+{
+    struct session *session = call_of(sessions, id, ticket);
+    if (session == NULL)
+        return;
+    session->with_claim = false;
+    briefing_drop_ahead(session);
+    session_apply(session, EVENT_NOT_FRESH);
+    statements_flush(sessions);
+}
+
 void sessions_call_begun(struct sessions *sessions, const struct uuid *id, uint64_t ticket,
                          const struct turn_started *started)
 {

@@ -35,6 +35,8 @@ static const struct turn_rule rules[] = {
     {TURN_STARTING, EVENT_HELD, TURN_GONE, ACTION_DROP, "a person has the conversation"},
     {TURN_STARTING, EVENT_MOVED, TURN_STARTING, ACTION_START,
      "the session moved to another conversation: the turn starts there"},
+    {TURN_STARTING, EVENT_NOT_FRESH, TURN_STARTING, ACTION_START,
+     "more than a new turn, where it was to start with its claim: it starts by itself"},
     {TURN_STARTING, EVENT_NOT_OURS, TURN_GONE, ACTION_DROP, "another worker has the session"},
     {TURN_STARTING, EVENT_DB_AWAY, TURN_WAITING, ACTION_RETRY,
      "the database did not answer: the start is tried again"},
@@ -206,11 +208,12 @@ const char *turn_state_name(enum turn_state state)
 const char *turn_event_name(enum turn_event event)
 {
     static const char *const names[TURN_EVENTS] = {
-        "due",        "claimed",    "final_text", "place",   "run",     "resume",      "stale",
-        "lost_often", "is_suspect", "nothing",    "held",    "moved",   "not_ours",    "db_away",
-        "unfit",      "unfit_too",  "answer",     "tools",   "closed",  "stored",      "acted",
-        "model_away", "no_model",   "rate",       "crowded", "full",    "spent",       "deadline",
-        "committed",  "more",       "newer",      "epoch",   "wording", "interrupted", "redial"};
+        "due",       "claimed",    "final_text", "place",   "run",         "resume",
+        "stale",     "lost_often", "is_suspect", "nothing", "held",        "moved",
+        "not_fresh", "not_ours",   "db_away",    "unfit",   "unfit_too",   "answer",
+        "tools",     "closed",     "stored",     "acted",   "model_away",  "no_model",
+        "rate",      "crowded",    "full",       "spent",   "deadline",    "committed",
+        "more",      "newer",      "epoch",      "wording", "interrupted", "redial"};
     return names[event];
 }
 

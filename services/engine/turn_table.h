@@ -37,6 +37,7 @@ enum turn_event {
     EVENT_NOTHING,     /* no open event */
     EVENT_HELD,        /* a person has the conversation */
     EVENT_MOVED,       /* the session points to another conversation now */
+    EVENT_NOT_FRESH,   /* not started with its claim: a turn is at work, or something is too old */
     EVENT_NOT_OURS,    /* another worker or a newer fence has the session */
     EVENT_DB_AWAY,     /* the statement failed in a way that passes */
     EVENT_UNFIT,       /* the database will never take the statement, which was alone */

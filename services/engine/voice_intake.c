@@ -138,15 +138,12 @@ static struct slice *make_slice(struct intake *intake)
     return slice;
 }
 
-enum { CLAIM_FIRST = 1 /* behind the mark of workers */ };
-
 static void fill_claims(struct intake *intake, struct pg_unit *unit, const char *worker)
 {
     struct arena *arena = intake->claim_arena;
     const struct engine_settings *settings = &intake->engine->shared->settings;
     struct slice *slice = intake->slice;
     begin_turns(intake, slice);
-    turn_add_mark_before(unit, arena, worker, slice->starts, slice->start_count);
     inbox_add_claim(
         unit, arena, worker, slice->events, slice->count,
         &(struct inbox_timing){.answer_within_ms = LATE_MS, .quiet_ms = settings->quiet_ms});
@@ -154,10 +151,9 @@ static void fill_claims(struct intake *intake, struct pg_unit *unit, const char 
     voice_add_places(unit, arena, slice->places, slice->place_count);
     if (slice->step_count > 0)
         voice_step_add(unit, arena, slice->steps, slice->step_count);
-    struct turn_times times = statements_times(settings, SHARE_CALL);
-    times.claimed_before = true;
+    const struct turn_times times = statements_times(settings, SHARE_CALL);
     slice->start_statement = unit->count;
-    turn_add_start(unit, arena, worker, slice->starts, slice->start_count, &times);
+    turn_add_fresh(unit, arena, worker, slice->starts, slice->start_count, &times);
 }
 
 /* The unit's last statement, where there is a step in it. */
@@ -354,7 +350,7 @@ static void report_turns(struct intake *intake, const struct pg_answer *answer)
     }
     for (size_t i = 0; i < slice->start_count; i++)
         if (!found[i])
-            sessions_call_begun(sessions, &slice->starts[i].session, slice->tickets[i], NULL);
+            sessions_call_by_itself(sessions, &slice->starts[i].session, slice->tickets[i]);
 }
 
 /* A turn that is at work, also one that has just started, answers the newest request; what was
@@ -378,7 +374,7 @@ static void report_claims(struct intake *intake, const struct pg_answer *answer)
     struct sessions *sessions = intake->engine->sessions;
     struct inbox_claimed claimed;
     bool *found = arena_alloc(intake->claim_arena, (slice->count + 1) * sizeof *found);
-    for (int row = 0; inbox_read_claim_behind(answer, CLAIM_FIRST, row, &claimed); row++) {
+    for (int row = 0; inbox_read_claim(answer, row, &claimed); row++) {
         if (claimed.index >= slice->count)
             continue;
         const struct inbox_event *event = &slice->events[claimed.index];

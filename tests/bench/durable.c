@@ -249,7 +249,7 @@ static void start(const char *worker, int count)
                                         .turn = uuid_new()};
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = on_started};
     turn_add_start(&unit, arena, worker, starts, (size_t)count,
-                   &(struct turn_times){30000, 5000, DAY_MS, false});
+                   &(struct turn_times){30000, 5000, DAY_MS});
     started_count = 0;
     submit(&unit);
     if (started_count != count)

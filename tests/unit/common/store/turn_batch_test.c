@@ -52,7 +52,7 @@ static void two_turns_in_one_unit(void)
     struct starts started = {.count = 0};
     struct pg_unit unit = {.done = on_started, .arg = &started};
     turn_add_start(&unit, arena, WORKER_A, starts, 2,
-                   &(struct turn_times){DEADLINE, 5000, 24 * 3600 * 1000, false});
+                   &(struct turn_times){DEADLINE, 5000, 24 * 3600 * 1000});
     rig_waiting++;
     pg_submit(rig_pg, &unit);
     rig_run();

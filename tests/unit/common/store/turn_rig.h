@@ -119,6 +119,7 @@ static inline void on_started(void *arg, const struct pg_answer *answer)
         struct turn_started *row = &out->rows[out->count++];
         row->events = arena_strdup(arena, row->events);
         row->context = arena_strdup(arena, row->context);
+        row->assistant = arena_strdup(arena, row->assistant);
         row->traceparent = arena_strdup(arena, row->traceparent);
         row->rounds = arena_strdup(arena, row->rounds);
         row->summary = arena_strdup(arena, row->summary);
@@ -134,7 +135,7 @@ static inline struct turn_started start_with(const char *worker, const struct tu
     struct starts out = {.count = 0};
     struct pg_unit unit = {.done = on_started, .arg = &out};
     turn_add_start(&unit, arena, worker, start, 1,
-                   &(struct turn_times){DEADLINE, 5000, 24 * 3600 * 1000, false});
+                   &(struct turn_times){DEADLINE, 5000, 24 * 3600 * 1000});
     rig_waiting++;
     pg_submit(rig_pg, &unit);
     rig_run();
