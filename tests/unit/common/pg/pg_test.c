@@ -8,36 +8,6 @@ static void open_pool(void)
     rig_pool(rig_server.url, 2, 0);
 }
 
-static void assert_ok(const struct outcome *out, const char *text)
-{
-    if (out->failed)
-        printf("\n    %s: %s\n", out->err.code, out->err.message);
-    CU_ASSERT_TRUE(out->done);
-    CU_ASSERT_FALSE(out->failed);
-    if (text != NULL)
-        CU_ASSERT_STRING_EQUAL(out->text, text);
-}
-
-static void assert_failed(const struct outcome *out, enum err_class class, const char *code)
-{
-    CU_ASSERT_TRUE(out->done);
-    CU_ASSERT_TRUE(out->failed);
-    CU_ASSERT_EQUAL(out->err.class, class);
-    CU_ASSERT_STRING_EQUAL(out->err.code, code);
-    if (strcmp(out->err.code, code) != 0)
-        printf("\n    wanted %s, got %s: %s\n", code, out->err.code, out->err.message);
-}
-
-/* Runs one statement and returns its first value, borrowed until the next call. */
-static const char *value_of(const char *sql)
-{
-    static struct outcome out;
-    rig_sql(&out, sql, NULL, NULL);
-    rig_run();
-    assert_ok(&out, NULL);
-    return out.text;
-}
-
 static void test_values_and_types(void)
 {
     struct pg_unit unit = {.count = 0};
@@ -48,9 +18,9 @@ static void test_values_and_types(void)
     pg_param(s, NULL);
     rig_submit(&unit, &out);
     rig_run();
-    assert_ok(&out, "it's \"x\" \\ \xc3\xa9-null-");
-    CU_ASSERT_STRING_EQUAL(value_of("select current_setting('application_name')"), "unit-test");
-    CU_ASSERT_STRING_EQUAL(value_of("select current_setting('client_encoding')"), "UTF8");
+    rig_assert_ok(&out, "it's \"x\" \\ \xc3\xa9-null-");
+    CU_ASSERT_STRING_EQUAL(rig_value("select current_setting('application_name')"), "unit-test");
+    CU_ASSERT_STRING_EQUAL(rig_value("select current_setting('client_encoding')"), "UTF8");
     rig_close();
 }
 
@@ -109,14 +79,14 @@ static void test_unit_is_one_transaction(void)
     rig_sql(&out, "insert into t1 values (1)", "insert into t1 values (2)",
             "select count(*) from t1");
     rig_run();
-    assert_ok(&out, "2");
+    rig_assert_ok(&out, "2");
     rig_sql(&out, "insert into t1 values (3)", "insert into t1 values (1)",
             "insert into t1 values (4)");
     rig_run();
-    assert_failed(&out, ERR_PERMANENT, "pg.23505");
+    rig_assert_failed(&out, ERR_PERMANENT, "pg.23505");
     CU_ASSERT_PTR_NOT_NULL(strstr(out.err.message, "statement 2"));
     CU_ASSERT_PTR_NOT_NULL(strstr(out.err.message, "t1_pkey"));
-    CU_ASSERT_STRING_EQUAL(value_of("select count(*) from t1"), "2");
+    CU_ASSERT_STRING_EQUAL(rig_value("select count(*) from t1"), "2");
     rig_close();
 }
 
@@ -129,9 +99,9 @@ static void test_error_at_commit(void)
     rig_sql(&out, "insert into t2 values (1)", "insert into t2 values (1)", NULL);
     rig_sql(&after, "insert into t2 values (5) returning n", NULL, NULL);
     rig_run();
-    assert_failed(&out, ERR_PERMANENT, "pg.23505");
-    assert_ok(&after, "5");
-    CU_ASSERT_STRING_EQUAL(value_of("select count(*) from t2"), "1");
+    rig_assert_failed(&out, ERR_PERMANENT, "pg.23505");
+    rig_assert_ok(&after, "5");
+    CU_ASSERT_STRING_EQUAL(rig_value("select count(*) from t2"), "1");
     rig_close();
 }
 
@@ -151,9 +121,9 @@ static void test_errors_stay_in_their_unit(void)
         char text[16];
         snprintf(text, sizeof text, "%d", i);
         if (i % 3 == 1)
-            assert_failed(&outs[i], ERR_PERMANENT, "pg.22012");
+            rig_assert_failed(&outs[i], ERR_PERMANENT, "pg.22012");
         else
-            assert_ok(&outs[i], text);
+            rig_assert_ok(&outs[i], text);
         CU_ASSERT_EQUAL(outs[i].order, i + 1); /* one connection answers in order */
     }
     rig_close();
@@ -181,7 +151,7 @@ static void test_thousands_of_units(void)
     for (int i = 0; i < COUNT; i++)
         good += !outs[i].failed && strcmp(outs[i].text, numbers[i]) == 0;
     CU_ASSERT_EQUAL(good, COUNT);
-    CU_ASSERT_STRING_EQUAL(value_of("select count(*) from t3"), "3000");
+    CU_ASSERT_STRING_EQUAL(rig_value("select count(*) from t3"), "3000");
     rig_close();
     free(outs);
     free(numbers);
@@ -207,7 +177,7 @@ static void test_large_parameters_and_rows(void)
     }
     rig_run();
     for (int i = 0; i < COUNT; i++)
-        assert_ok(&outs[i], "1048576");
+        rig_assert_ok(&outs[i], "1048576");
     rig_close();
     free(big);
 }
@@ -325,7 +295,7 @@ static void test_lock_then_read_sees_what_it_waited_for(void)
                 NULL, NULL);
         while (!ready.done)
             loop_pass(rig_loop);
-        assert_ok(&ready, NULL);
+        rig_assert_ok(&ready, NULL);
     } while (strcmp(ready.text, "0") == 0 && !holder.done);
     CU_ASSERT_FALSE(holder.done);
     rig_sql(&one,
@@ -334,12 +304,12 @@ static void test_lock_then_read_sees_what_it_waited_for(void)
             NULL, NULL);
     rig_sql(&two, "select id from ses where id = 2 for share", "select count(*) from inbox", NULL);
     rig_run();
-    assert_ok(&holder, NULL);
-    assert_ok(&one, "0"); /* the stale snapshot that the protocol forbids */
-    assert_ok(&two, "1");
+    rig_assert_ok(&holder, NULL);
+    rig_assert_ok(&one, "0"); /* the stale snapshot that the protocol forbids */
+    rig_assert_ok(&two, "1");
     rig_sql(&late, "select count(*) from inbox", NULL, NULL);
     rig_run();
-    assert_ok(&late, "1");
+    rig_assert_ok(&late, "1");
     rig_close();
 }
 
@@ -373,9 +343,9 @@ static void test_classes_from_the_server(void)
         bool slow = strcmp(cases[i].code, "pg.57014") == 0;
         rig_sql(&out, slow ? "set local statement_timeout = 30" : "select 1", cases[i].sql, NULL);
         rig_run();
-        assert_failed(&out, cases[i].class, cases[i].code);
+        rig_assert_failed(&out, cases[i].class, cases[i].code);
     }
-    CU_ASSERT_STRING_EQUAL(value_of("select 'still here'"), "still here");
+    CU_ASSERT_STRING_EQUAL(rig_value("select 'still here'"), "still here");
     rig_close();
 }
 
@@ -387,19 +357,19 @@ static void test_messages_hold_no_data(void)
     pg_param(pg_add(&unit, "select $1::text::uuid"), "+15551234567");
     rig_submit(&unit, &out);
     rig_run();
-    assert_failed(&out, ERR_PERMANENT, "pg.22P02");
+    rig_assert_failed(&out, ERR_PERMANENT, "pg.22P02");
     CU_ASSERT_PTR_NULL(strstr(out.err.message, "555"));
     CU_ASSERT_TRUE(test_server_sql(&rig_server, "create table t4(phone text primary key)"));
     rig_sql(&out, "insert into t4 values ('+15551234567')",
             "insert into t4 values ('+15551234567')", NULL);
     rig_run();
-    assert_failed(&out, ERR_PERMANENT, "pg.23505");
+    rig_assert_failed(&out, ERR_PERMANENT, "pg.23505");
     CU_ASSERT_PTR_NULL(strstr(out.err.message, "555"));
     struct pg_unit invalid = {.count = 0};
     pg_param(pg_add(&invalid, "select $1::text"), "\xff\xfe");
     rig_submit(&invalid, &out);
     rig_run();
-    assert_failed(&out, ERR_PERMANENT, "pg.22021");
+    rig_assert_failed(&out, ERR_PERMANENT, "pg.22021");
     rig_close();
 }
 
@@ -421,215 +391,8 @@ static void test_real_deadlock(void)
     rig_sql(&ready, "select 1", NULL, NULL);
     rig_run();
     CU_ASSERT_EQUAL(a.failed + b.failed, 1);
-    assert_failed(a.failed ? &a : &b, ERR_RETRY_NOW, "pg.40P01");
-    assert_ok(&ready, "1");
-    rig_close();
-}
-
-static const char next_sql[] = "select $1::int + 1";
-static const char keep_sql[] = "insert into kept values ($1::text, $2::int[])";
-static const char list_sql[] = "with gone as (delete from kept returning name, numbers)"
-                               " select name, numbers[2] as c1, null, 'x' from gone order by 1";
-static const char touch_sql[] = "SELECT count(*) from kept where cardinality(numbers) > $1::int";
-static const char count_sql[] = "select count(*), sum($1::int) from kept where name = $2::text";
-static const char *const next_alone[] = {next_sql, NULL}, *const keep_alone[] = {keep_sql, NULL},
-                         *const list_alone[] = {list_sql, NULL},
-                         *const kept_in_one[] = {touch_sql, keep_sql, count_sql, NULL};
-static const char *const *const frequent[] = {kept_in_one, next_alone, keep_alone, list_alone,
-                                              NULL};
-enum { FREQUENT = 4 };
-
-static struct outcome call_with(const char *sql, const char *one, const char *two)
-{
-    static struct outcome out;
-    struct pg_unit unit = {.count = 0};
-    struct pg_statement *statement = pg_add(&unit, sql);
-    if (one != NULL)
-        pg_param(statement, one);
-    if (two != NULL)
-        pg_param(statement, two);
-    rig_submit(&unit, &out);
-    rig_run();
-    return out;
-}
-
-static void define(size_t count)
-{
-    struct pg_session *session = NULL;
-    struct err err;
-    CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "unit-test", &session, &err), 0);
-    CU_ASSERT_EQUAL_FATAL(pg_session_drop_functions(session, frequent, count, &err), 0);
-    for (int twice = 0; twice < 2; twice++)
-        for (size_t i = 0; i < count; i++)
-            CU_ASSERT_EQUAL_FATAL(pg_session_define(session, frequent[i], &err), 0);
-    pg_session_close(&session);
-}
-
-static const char *functions(void)
-{
-    return value_of("select count(*) from pg_proc where proname like 'desk_statement%'");
-}
-
-static void replace_next(const char *body)
-{
-    char sql[500];
-    snprintf(sql, sizeof sql,
-             "do $do$ begin execute (select 'create or replace function ' || oid::regprocedure"
-             " || ' returns table (c1 integer) language plpgsql as $f$ begin %s; end $f$'"
-             " from pg_proc where proname like 'desk_statement\\_%%' and pronargs = 1); end $do$",
-             body);
-    CU_ASSERT_TRUE(test_server_sql(&rig_server, sql));
-}
-
-/* Statements are called as functions where the database has them, and sent as text where not; what
- * they answer is the same. */
-static void test_statements_as_functions(void)
-{
-    struct outcome out;
-    CU_ASSERT_TRUE(test_server_sql(&rig_server, "create table kept (name text, numbers int[])"));
-    define(FREQUENT);
-    rig_open();
-    rig_pg = pg_new(&(struct pg_options){.loop = rig_loop,
-                                         .url = rig_server.url,
-                                         .name = "unit-test",
-                                         .connections = 1,
-                                         .functions = frequent});
-    CU_ASSERT_STRING_EQUAL(functions(), "4");
-    out = call_with(next_sql, "41", NULL);
-    assert_ok(&out, "42");
-    out = call_with(keep_sql, "it's", "{7,8}");
-    CU_ASSERT_TRUE(!out.failed && out.rows == 0);
-    out = call_with(list_sql, NULL, NULL);
-    assert_ok(&out, "it's");
-    /* that it is really called: the function now says something else than the text */
-    replace_next("return query select 1000");
-    out = call_with(next_sql, "41", NULL);
-    assert_ok(&out, "1000");
-    replace_next("raise insufficient_privilege"); /* nor does it matter that we may not call it */
-    out = call_with(next_sql, "41", NULL);
-    assert_ok(&out, "42");
-    define(0);
-    CU_ASSERT_STRING_EQUAL(functions(), "0");
-    out = call_with(next_sql, "41", NULL);
-    assert_ok(&out, "42");
-    out = call_with("select no_such_function($1::int)", "1", NULL);
-    assert_failed(&out, ERR_RETRY_LATER, "pg.42883");
-    rig_close();
-}
-
-/* What the unit says to the rows of three statements, of which the last one's are read. */
-static struct outcome keep_in_one(const char *name, const char *numbers)
-{
-    static struct outcome out;
-    struct pg_unit unit = {.count = 0};
-    pg_param(pg_add(&unit, next_sql), "1");
-    pg_param(pg_add(&unit, touch_sql), "1");
-    struct pg_statement *statement = pg_add(&unit, keep_sql);
-    pg_param(statement, name);
-    pg_param(statement, numbers);
-    statement = pg_add(&unit, count_sql);
-    pg_param(statement, "5");
-    pg_param(statement, name);
-    rig_submit(&unit, &out);
-    rig_run();
-    return out;
-}
-
-/* Statements that follow each other are one function, in which each sees what was written before
- * it; where it is missing, or where a unit has only some of them, each goes alone. */
-static void test_statements_in_one_function(void)
-{
-    struct outcome out;
-    CU_ASSERT_TRUE(test_server_sql(&rig_server, "drop table if exists kept;"
-                                                " create table kept (name text, numbers int[])"));
-    define(FREQUENT);
-    rig_open();
-    rig_pg = pg_new(&(struct pg_options){.loop = rig_loop,
-                                         .url = rig_server.url,
-                                         .name = "unit-test",
-                                         .connections = 1,
-                                         .functions = frequent});
-    out = keep_in_one("a", "{1}");
-    assert_ok(&out, "1");
-    CU_ASSERT_EQUAL(out.count, 4);
-    CU_ASSERT_EQUAL(out.all_rows, 2); /* of next_sql and of the last one in the function */
-    out = keep_in_one("a", "{1}");
-    assert_ok(&out, "2");
-    out = keep_in_one("b", "nonsense"); /* an error in the midst: nothing is kept */
-    assert_failed(&out, ERR_PERMANENT, "pg.22P02");
-    out = call_with(keep_sql, "b", "{2}");
-    CU_ASSERT_FALSE(out.failed);
-    CU_ASSERT_STRING_EQUAL(value_of("select string_agg(name, '' order by name) from kept"), "aab");
-    CU_ASSERT_TRUE(test_server_sql(
-        &rig_server, "do $do$ begin execute (select 'create or replace function '"
-                     " || oid::regprocedure || ' returns table (c1 bigint, c2 bigint) language"
-                     " plpgsql as $f$ begin return query select 77::bigint, 7::bigint; end $f$'"
-                     " from pg_proc where proname like 'desk_statements\\_%'); end $do$"));
-    out = keep_in_one("a", "{1}");
-    assert_ok(&out, "77"); /* it is really called */
-    define(0);
-    out = keep_in_one("a", "{1}");
-    assert_ok(&out, "3");
-    CU_ASSERT_EQUAL(out.all_rows, 3); /* each by its text */
-    rig_close();
-}
-
-/* Several units in flight meet a missing function: each of them is sent again as text. */
-static void test_functions_missing_for_several(void)
-{
-    struct outcome outs[4];
-    define(0);
-    rig_open();
-    rig_pg = pg_new(&(struct pg_options){.loop = rig_loop,
-                                         .url = rig_server.url,
-                                         .name = "unit-test",
-                                         .connections = 4,
-                                         .functions = frequent});
-    struct pg_unit unit = {.count = 1, .statements = {{.sql = "select 1"}}};
-    for (int i = 0; i < 4; i++) /* all connections are up */
-        rig_submit(&unit, &outs[i]);
-    rig_run();
-    for (int i = 0; i < 4; i++) {
-        unit.count = 0;
-        pg_param(pg_add(&unit, next_sql), "41");
-        rig_submit(&unit, &outs[i]);
-    }
-    rig_run();
-    for (int i = 0; i < 4; i++)
-        assert_ok(&outs[i], "42");
-    rig_close();
-}
-
-/* A migration changes the type of a column: until the function is made anew the text serves. */
-static void test_function_of_a_changed_table(void)
-{
-    static const char sql[] = "select n from changing";
-    static const char *const alone[] = {sql, NULL}, *const *const listed[] = {alone, NULL};
-    struct pg_session *session = NULL;
-    struct err err;
-    CU_ASSERT_TRUE(test_server_sql(&rig_server, "create table changing (n integer);"
-                                                " insert into changing values (7)"));
-    CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "unit-test", &session, &err), 0);
-    CU_ASSERT_EQUAL(pg_session_define(session, alone, &err), 0);
-    CU_ASSERT_TRUE(
-        test_server_sql(&rig_server, "alter table changing alter n type bigint using 70"));
-    for (int anew = 0; anew < 2; anew++) {
-        rig_open();
-        rig_pg = pg_new(&(struct pg_options){.loop = rig_loop,
-                                             .url = rig_server.url,
-                                             .name = "unit-test",
-                                             .connections = 1,
-                                             .functions = listed});
-        struct outcome out = call_with(sql, NULL, NULL);
-        assert_ok(&out, "70");
-        rig_close();
-        CU_ASSERT_EQUAL(pg_session_define(session, alone, &err), 0);
-    }
-    pg_session_close(&session);
-    open_pool();
-    CU_ASSERT_STRING_EQUAL(value_of("select count(*) from pg_proc where prosrc like '%changing%'"
-                                    " and proallargtypes = array['bigint'::regtype::oid]"),
-                           "1");
+    rig_assert_failed(a.failed ? &a : &b, ERR_RETRY_NOW, "pg.40P01");
+    rig_assert_ok(&ready, "1");
     rig_close();
 }
 
@@ -641,10 +404,6 @@ int main(void)
     CU_add_test(suite, "reading", test_reading);
     CU_add_test(suite, "a unit is one transaction", test_unit_is_one_transaction);
     CU_add_test(suite, "error at commit", test_error_at_commit);
-    CU_add_test(suite, "statements as functions", test_statements_as_functions);
-    CU_add_test(suite, "statements in one function", test_statements_in_one_function);
-    CU_add_test(suite, "functions missing for several", test_functions_missing_for_several);
-    CU_add_test(suite, "a function of a changed table", test_function_of_a_changed_table);
     CU_add_test(suite, "errors stay in their unit", test_errors_stay_in_their_unit);
     CU_add_test(suite, "10,000 units", test_thousands_of_units);
     CU_add_test(suite, "large parameters and rows", test_large_parameters_and_rows);

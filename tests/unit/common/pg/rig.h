@@ -149,4 +149,35 @@ static inline int rig_end_server(void)
     return 0;
 }
 
+static inline void rig_assert_ok(const struct outcome *out, const char *text)
+{
+    if (out->failed)
+        printf("\n    %s: %s\n", out->err.code, out->err.message);
+    CU_ASSERT_TRUE(out->done);
+    CU_ASSERT_FALSE(out->failed);
+    if (text != NULL)
+        CU_ASSERT_STRING_EQUAL(out->text, text);
+}
+
+static inline void rig_assert_failed(const struct outcome *out, enum err_class class,
+                                     const char *code)
+{
+    CU_ASSERT_TRUE(out->done);
+    CU_ASSERT_TRUE(out->failed);
+    CU_ASSERT_EQUAL(out->err.class, class);
+    CU_ASSERT_STRING_EQUAL(out->err.code, code);
+    if (strcmp(out->err.code, code) != 0)
+        printf("\n    wanted %s, got %s: %s\n", code, out->err.code, out->err.message);
+}
+
+/* Runs one statement and returns its first value, borrowed until the next call. */
+static inline const char *rig_value(const char *sql)
+{
+    static struct outcome out;
+    rig_sql(&out, sql, NULL, NULL);
+    rig_run();
+    rig_assert_ok(&out, NULL);
+    return out.text;
+}
+
 #endif
