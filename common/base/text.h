@@ -8,6 +8,11 @@
 
 #include "base/strbuf.h"
 
+/* How many bytes at the beginning are printable ASCII (0x20-0x7e), or ASCII but NUL: what most of a
+ * text is, and needs no closer look. */
+size_t text_printable_run(const char *bytes, size_t length);
+size_t text_ascii_run(const char *bytes, size_t length);
+
 /* True if the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms) without
  * NUL. PostgreSQL takes exactly such text. */
 bool text_is_utf8(const char *bytes, size_t length);

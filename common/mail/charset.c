@@ -84,21 +84,12 @@ static size_t sequence(const char *at, size_t left)
     return length <= left && text_is_utf8(at, length) ? length : 0;
 }
 
-/* Printable ASCII, of which most of a mail is: so many bytes at `at` need no look. */
-static size_t plain_run(const char *at, size_t left)
-{
-    size_t length = 0;
-    while (length < left && (unsigned char)at[length] - 0x20u < 0x5fu)
-        length++;
-    return length;
-}
-
 /* How many characters of several bytes there are, and how many bytes that belong to none. */
 static void count_utf8(const char *bytes, size_t length, size_t *good, size_t *bad)
 {
     *good = *bad = 0;
     for (size_t i = 0, step; i < length; i += step) {
-        i += plain_run(bytes + i, length - i);
+        i += text_ascii_run(bytes + i, length - i);
         if (i == length)
             break;
         step = sequence(bytes + i, length - i);
@@ -127,7 +118,7 @@ static void put(struct strbuf *out, const char *at, size_t length, bool lf_follo
 static void put_utf8(struct strbuf *out, const char *bytes, size_t length)
 {
     for (size_t i = 0, step; i < length; i += step) {
-        size_t run = plain_run(bytes + i, length - i);
+        size_t run = text_printable_run(bytes + i, length - i);
         strbuf_add(out, bytes + i, run);
         i += run;
         if (i == length)

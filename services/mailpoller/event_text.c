@@ -13,17 +13,31 @@ static size_t width(char c)
     return c == '\n' || c == '\t' || c == '"' || c == '\\' ? 2 : 1;
 }
 
+static bool is_control(char c)
+{
+    return ((unsigned char)c < ' ' && c != '\n' && c != '\t') || c == 127;
+}
+
+/* Control characters become spaces. */
+static void clean(char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        i += text_printable_run(text + i, length - i);
+        if (i < length && is_control(text[i]))
+            text[i] = ' ';
+    }
+}
+
 const char *event_text_fit(struct arena *arena, const char *text, size_t max_bytes,
                            size_t max_written, bool *cut)
 {
     size_t length = strlen(text), written = 0, end = 0;
     char *copy = arena_strndup(arena, text, length);
-    for (; end < length && end < max_bytes && written + 2 <= max_written; end++) {
-        unsigned char c = (unsigned char)copy[end];
-        if ((c < ' ' && c != '\n' && c != '\t') || c == 127)
-            copy[end] = ' ';
-        written += width(copy[end]);
-    }
+    clean(copy, length);
+    if (length <= max_bytes && length <= max_written / 2)
+        return copy; /* however much of it takes two bytes */
+    while (end < length && end < max_bytes && written + 2 <= max_written)
+        written += width(copy[end++]);
     if (end == length)
         return copy;
     *cut = true;

@@ -70,6 +70,36 @@ static void test_every_code_point_decodes(void)
     CU_ASSERT_EQUAL(wrong, 0);
 }
 
+static size_t slow_run(const char *bytes, size_t length, unsigned char least, unsigned char most)
+{
+    size_t i = 0;
+    while (i < length && (unsigned char)bytes[i] >= least && (unsigned char)bytes[i] <= most)
+        i++;
+    return i;
+}
+
+/* Each byte at each place of a word and of the rest behind one, alone and with another stop behind
+ * it, against a look at byte after byte. */
+static void test_runs(void)
+{
+    enum { MOST = 19 };
+    size_t wrong = 0;
+    for (size_t length = 0; length <= MOST; length++)
+        for (size_t at = 0; at < length; at++)
+            for (int byte = 0; byte < 256; byte++)
+                for (int next = 0; next < 4; next++) {
+                    char text[MOST + 1] = "To be, or not to be";
+                    text[at] = (char)byte;
+                    if (next > 0)
+                        text[at + 1] = "\xff\x1f\x7f"[next - 1];
+                    wrong += text_printable_run(text, length) != slow_run(text, length, 0x20, 0x7e);
+                    wrong += text_ascii_run(text, length) != slow_run(text, length, 1, 0x7f);
+                }
+    CU_ASSERT_EQUAL(wrong, 0);
+    CU_ASSERT_EQUAL(text_printable_run("", 0), 0);
+    CU_ASSERT_EQUAL(text_ascii_run("\t\n\x7f to be\xc3\xa9 or not", 18), 9);
+}
+
 static void test_utf8_prefix(void)
 {
     static const char text[] = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z"; /* 1 2 3 4 1 bytes */
@@ -238,6 +268,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("base: text", NULL, NULL);
     CU_add_test(suite, "UTF-8 by the definition", test_utf8_against_the_definition);
     CU_add_test(suite, "every code point", test_every_code_point_decodes);
+    CU_add_test(suite, "runs of ASCII", test_runs);
     CU_add_test(suite, "UTF-8 prefix", test_utf8_prefix);
     CU_add_test(suite, "E.164", test_e164);
     CU_add_test(suite, "dates", test_date);
