@@ -84,7 +84,8 @@ static struct block *block_for(struct arena *arena, size_t size_bytes)
     return block;
 }
 
-void *arena_alloc(struct arena *arena, size_t size_bytes)
+/* Memory as it is. */
+static void *take(struct arena *arena, size_t size_bytes)
 {
     const size_t align = alignof(max_align_t);
     if (size_bytes > SIZE_MAX / 2)
@@ -93,7 +94,12 @@ void *arena_alloc(struct arena *arena, size_t size_bytes)
     struct block *block = block_for(arena, rounded);
     void *ptr = block->data + block->used;
     block->used += rounded;
-    return memset(ptr, 0, rounded);
+    return ptr;
+}
+
+void *arena_alloc(struct arena *arena, size_t size_bytes)
+{
+    return memset(take(arena, size_bytes), 0, size_bytes);
 }
 
 char *arena_strdup(struct arena *arena, const char *text)
@@ -103,8 +109,9 @@ char *arena_strdup(struct arena *arena, const char *text)
 
 char *arena_strndup(struct arena *arena, const char *bytes, size_t length)
 {
-    char *copy = arena_alloc(arena, length + 1);
+    char *copy = take(arena, length + 1);
     memcpy(copy, bytes, length);
+    copy[length] = '\0';
     return copy;
 }
 
@@ -118,9 +125,9 @@ char *arena_printf(struct arena *arena, const char *format, ...)
     va_end(args);
     if (length < 0)
         abort();
-    char *text = arena_alloc(arena, (size_t)length + 1);
+    char *text = take(arena, (size_t)length + 1);
     if ((size_t)length < sizeof few)
-        memcpy(text, few, (size_t)length);
+        memcpy(text, few, (size_t)length + 1);
     else
         vsnprintf(text, (size_t)length + 1, format, again);
     va_end(again);

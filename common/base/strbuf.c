@@ -49,6 +49,13 @@ static bool reserve(struct strbuf *buf, size_t more)
     return true;
 }
 
+void strbuf_expect(struct strbuf *buf, size_t length)
+{
+    size_t room = buf->max - buf->length;
+    if (!buf->overflow && length > 0 && reserve(buf, length < room ? length : room))
+        buf->data[buf->length] = '\0';
+}
+
 void strbuf_add(struct strbuf *buf, const void *bytes, size_t length)
 {
     if (length == 0 || !reserve(buf, length))

@@ -22,6 +22,10 @@ void strbuf_init(struct strbuf *buf, size_t max_bytes);
 /* Frees the memory; the buffer is empty and usable again. */
 void strbuf_fini(struct strbuf *buf);
 
+/* Makes room for so many bytes more, or for as many as may come: a text that grows to a length that
+ * is known about is then not copied each time it has doubled. */
+void strbuf_expect(struct strbuf *buf, size_t length);
+
 /* Empties without freeing, clears the overflow mark. */
 void strbuf_clear(struct strbuf *buf);
 

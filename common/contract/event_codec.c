@@ -6,12 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define USUAL_BYTES 4000 /* of a value: most have less */
+
 static const char *encode_value(const struct event_codec *codec, struct arena *arena,
                                 const void *in, size_t *length)
 {
     struct strbuf text;
     struct json_writer writer;
     strbuf_init(&text, BUS_VALUE_MAX);
+    strbuf_expect(&text, USUAL_BYTES);
     json_writer_init(&writer, &text);
     json_open_object(&writer, NULL);
     event_members_encode(codec->members, in, &writer);

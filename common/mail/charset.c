@@ -167,6 +167,7 @@ void mail_charset_decode(const char *charset, const char *bytes, size_t length, 
     bool western = meant == NULL || strcasecmp(meant, WESTERN) == 0;
     bool as_utf8 = utf8 ? bad <= good : western && bad == 0;
     strbuf_init(&converted, out->max);
+    strbuf_expect(out, length);
     if (!as_utf8 && (utf8 || western || !convert(meant, bytes, length, &converted))) {
         as_utf8 = bad == 0;
         if (!as_utf8)

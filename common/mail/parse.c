@@ -12,6 +12,8 @@
 #include "mail/charset.h"
 #include "mail/parse_inside.h"
 
+#define BLANKS " \t\r\n"
+
 static GMimeParserOptions *options; /* read only, once made */
 
 static void prepare(void)
@@ -43,30 +45,25 @@ static size_t blank_at(const char *at)
     return 0;
 }
 
-/* Bytes of a line that is one as it stands: printable ASCII, single spaces between words. 0: not,
- * or there is none. */
-static size_t clean_length(const char *bytes)
+/* True for a line that is one as it stands: printable ASCII, single spaces between words. */
+static bool is_clean(const char *bytes, size_t length)
 {
-    size_t at = 0;
-    for (; bytes[at] != '\0'; at++) {
-        unsigned char c = (unsigned char)bytes[at];
-        bool edge = at == 0 || bytes[at + 1] == '\0' || bytes[at + 1] == ' ';
-        if (c < 0x20 || c >= 0x7f || (c == ' ' && edge))
-            return 0;
-    }
-    return at;
+    return text_printable_run(bytes, length) == length && memmem(bytes, length, "  ", 2) == NULL;
 }
 
 const char *mail_line(struct arena *arena, const char *bytes, size_t max)
 {
     struct strbuf text, line;
     bool space = false;
-    size_t clean = clean_length(bytes);
-    if (clean > 0)
-        return arena_strndup(arena, bytes, clean < max ? clean : max);
+    bytes += strspn(bytes, BLANKS);
+    size_t length = strlen(bytes);
+    while (length > 0 && strchr(BLANKS, bytes[length - 1]) != NULL)
+        length--;
+    if (is_clean(bytes, length))
+        return arena_strndup(arena, bytes, length < max ? length : max);
     strbuf_init(&text, 4 * max + 64);
     strbuf_init(&line, 4 * max + 64);
-    mail_charset_decode(NULL, bytes, strlen(bytes), &text);
+    mail_charset_decode(NULL, bytes, length, &text);
     for (const char *at = text.data; *at != '\0';) {
         size_t blank = blank_at(at);
         if (blank > 0) {

@@ -175,6 +175,8 @@ static enum mail_part_kind kind_of(const struct mail_part *part, bool related)
 
 static void give(struct reading *r, struct mail_part *part, const char *bytes, size_t length)
 {
+    if (r->parts == NULL)
+        r->parts = arena_alloc(r->arena, MAIL_PARTS_MAX * sizeof *r->parts);
     part->number = (int)r->part_count;
     part->size_bytes = length;
     if (r->sink != NULL)
@@ -385,7 +387,6 @@ void mail_parse_parts(struct arena *arena, GMimeMessage *message, const struct m
         .sink = sink,
         .mail = mail,
         .sections = arena_alloc(arena, MAIL_SECTIONS_MAX * sizeof *r.sections),
-        .parts = arena_alloc(arena, MAIL_PARTS_MAX * sizeof *r.parts),
     };
     GMimeObject *top = g_mime_message_get_mime_part(message);
     if (top != NULL && strcmp(type_of(arena, top), "multipart/report") == 0) {

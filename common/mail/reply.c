@@ -122,30 +122,39 @@ static void quote(struct reply_lines *lines, size_t from, size_t to, const char 
         lines->rule = rule;
 }
 
+/* How many lines there are from `i` to the first one that can end an attribution, 0 if there is
+ * none near. */
+static size_t end_of_intro(const struct reply_lines *lines, size_t i)
+{
+    for (size_t n = 0; n < REPLY_INTRO_MAX && i + n < lines->count; n++) {
+        const struct reply_line *line = &lines->items[i + n];
+        if (line->kind != LINE_TEXT)
+            return 0;
+        if (reply_words_can_end_attribution(line->text, line->length))
+            return n + 1;
+    }
+    return 0;
+}
+
 /* How many lines from `i` on are an attribution, 0 if they are none. */
 static size_t attribution_at(const struct reply_lines *lines, size_t i, const char **rule,
                              bool *strong, bool *anchored)
 {
     char words[REPLY_LINE_MAX + 1];
     struct strbuf joined;
-    size_t count = 0;
-    strbuf_init(&joined, REPLY_LINE_MAX);
+    size_t count = end_of_intro(lines, i);
     *rule = NULL;
-    for (size_t n = 0; n < REPLY_INTRO_MAX && i + n < lines->count && *rule == NULL; n++) {
-        const struct reply_line *line = &lines->items[i + n];
-        if (line->kind != LINE_TEXT)
-            break;
+    if (count == 0)
+        return 0;
+    strbuf_init(&joined, REPLY_LINE_MAX);
+    for (size_t n = 0; n < count; n++) {
         if (n > 0)
             strbuf_add_char(&joined, ' ');
-        strbuf_add_text(&joined, line_words(line, words));
-        if (!reply_words_can_end_attribution(line->text, line->length))
-            continue;
-        *rule = joined.overflow ? NULL : reply_words_attribution(joined.data, strong, anchored);
-        count = *rule == NULL ? 0 : n + 1;
-        break;
+        strbuf_add_text(&joined, line_words(&lines->items[i + n], words));
     }
+    *rule = joined.overflow ? NULL : reply_words_attribution(joined.data, strong, anchored);
     strbuf_fini(&joined);
-    return count;
+    return *rule == NULL ? 0 : count;
 }
 
 /* True if the answer's last line stands in front of an attribution that has no word to begin with:
@@ -358,7 +367,9 @@ void mail_reply_read(struct arena *arena, const struct mail_text *whole, const c
         keep_all(&lines);
     bool is_signed = !forward && find_signatures(&lines);
     enum mail_reply_shape shape = shape_of(&lines, &last);
-    strbuf_init(&text, 2 * strlen(whole->text) + 16);
+    const size_t length = strlen(whole->text);
+    strbuf_init(&text, 2 * length + 16);
+    strbuf_expect(&text, length);
     write_lines(&lines, shape == MAIL_REPLY_INTERLEAVED, last, &text);
     if (text.length == 0) { /* nothing new was found: then all of it is what there is */
         is_signed = false;

@@ -364,6 +364,8 @@ unsigned reply_words_header(const char *line)
     enum { WORD_MAX = 40 };
     char word[WORD_MAX + 1];
     size_t used = 0;
+    if (strpbrk(line, ":\xef") == NULL) /* the first byte of "：" */
+        return 0;
     line += strspn(line, "* \t"); /* bold, as plain text shows it */
     while (*line != '\0' && *line != ':' && strncmp(line, "：", 3) != 0 && used < WORD_MAX) {
         if (strncmp(line, "\xc2\xa0", 2) == 0) { /* French puts one before the colon */

@@ -184,7 +184,10 @@ static bool make_reports(struct arena *arena, const struct mail_source *source,
     if (!find_reported(mail, &report, signer, &delivery))
         return false;
     size_t count = report.recipient_count > 0 ? report.recipient_count : 1;
-    for (size_t i = 0; i < count && i < MAIL_EVENT_RECIPIENTS_MAX; i++) {
+    if (count > MAIL_EVENT_RECIPIENTS_MAX)
+        count = MAIL_EVENT_RECIPIENTS_MAX;
+    out->records = arena_alloc(arena, count * sizeof *out->records);
+    for (size_t i = 0; i < count; i++) {
         const struct mail_report_recipient *recipient =
             report.recipient_count > 0 ? &report.recipients[i] : &nobody;
         const struct mail_reported event = {
@@ -300,6 +303,7 @@ void mail_event_seal(struct arena *arena, const char *prefix, struct mail_outcom
         return;
     if (out->class == MAIL_CLASS_PERSON)
         mail_files_tell(arena, out);
-    mail_received_encode(arena, prefix, out->event, &out->records[0]);
+    out->records = arena_alloc(arena, sizeof *out->records);
+    mail_received_encode(arena, prefix, out->event, out->records);
     out->record_count = 1;
 }

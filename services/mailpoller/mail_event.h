@@ -43,7 +43,7 @@ struct mail_outcome {
     bool reported;               /* records are reports on a mail of ours */
     int64_t sent_ms;             /* by the sender's clock; 0: not told */
     struct mail_received *event; /* of a customer's mail, not encoded yet; NULL: there is none */
-    struct bus_record records[MAIL_EVENT_RECIPIENTS_MAX];
+    struct bus_record *records;  /* as many as there are */
     size_t record_count;
     struct attachment attachments[MAIL_EVENT_FILES_MAX]; /* to be kept first */
     struct mail_file_text texts[MAIL_EVENT_FILES_MAX];   /* of the same places */

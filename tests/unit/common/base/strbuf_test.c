@@ -41,6 +41,29 @@ static void test_adds(void)
     strbuf_fini(&buf);
 }
 
+static void test_expects(void)
+{
+    struct strbuf buf;
+    strbuf_init(&buf, 100);
+    strbuf_expect(&buf, 0);
+    CU_ASSERT_STRING_EQUAL(buf.data, "");
+    strbuf_expect(&buf, 1000); /* more than may come */
+    CU_ASSERT_FALSE(buf.overflow);
+    CU_ASSERT_STRING_EQUAL(buf.data, "");
+    const char *data = buf.data;
+    for (int i = 0; i < 100; i++)
+        strbuf_add_char(&buf, 'x');
+    CU_ASSERT_PTR_EQUAL(buf.data, data);
+    CU_ASSERT_EQUAL(buf.length, 100);
+    CU_ASSERT_FALSE(buf.overflow);
+    strbuf_expect(&buf, 1);
+    CU_ASSERT_FALSE(buf.overflow);
+    strbuf_add_char(&buf, 'x');
+    strbuf_expect(&buf, 1);
+    CU_ASSERT_TRUE(buf.overflow);
+    strbuf_fini(&buf);
+}
+
 /* Whatever room is left when it comes, and however long it is. */
 static void test_printf_grows(void)
 {
@@ -170,6 +193,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("base: strbuf", NULL, NULL);
     CU_add_test(suite, "grows", test_grows_and_stays_terminated);
     CU_add_test(suite, "adds", test_adds);
+    CU_add_test(suite, "expects", test_expects);
     CU_add_test(suite, "printf grows", test_printf_grows);
     CU_add_test(suite, "maximum", test_maximum);
     CU_add_test(suite, "huge length", test_huge_length_is_refused);
