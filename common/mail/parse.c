@@ -1,6 +1,6 @@
-/* The entrance to GMime: one mail is parsed, read into our own structure, and let go. GMime's
- * parser takes whatever comes; that the result is bounded and clean is the business of
- * parse_headers.c and parse_parts.c. mailpoller calls it. */
+/* The entrance to GMime: one mail is parsed, read into our own structure, and let go. Its own
+ * fields are read by us, its body by GMime's parser. Both take whatever comes; that the result is
+ * bounded and clean is the business of parse_headers.c and parse_parts.c. mailpoller calls it. */
 #include "mail/parse.h"
 
 #include <pthread.h>
@@ -82,10 +82,28 @@ const char *mail_line(struct arena *arena, const char *bytes, size_t max)
     return result;
 }
 
+/* Has GMime read the rest of the mail, whose fields were taken out. */
+static void read_parts(struct arena *arena, GMimeStream *stream, struct mail_fields *fields,
+                       const struct mail_sink *sink, struct mail *mail)
+{
+    GByteArray *copy = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
+    size_t rest = mail_fields_rest(fields);
+    if (rest == copy->len) /* of no bytes at all GMime makes nothing */
+        g_byte_array_append(copy, (const guint8 *)"\n", 1);
+    g_mime_stream_set_bounds(stream, (gint64)rest, -1);
+    GMimeParser *parser = g_mime_parser_new_with_stream(stream);
+    GMimeObject *top = g_mime_parser_construct_part(parser, options);
+    g_object_unref(parser);
+    mail_parse_parts(arena, top, sink, mail);
+    if (top != NULL)
+        g_object_unref(top);
+}
+
 int mail_parse(struct arena *arena, const char *bytes, size_t length, const struct mail_sink *sink,
                struct mail *mail, struct err *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct mail_fields fields;
     struct mail found = {
         .message_id = "", .subject = "", .report_type = "", .report = "", .original = ""};
     if (length > MAIL_BYTES_MAX)
@@ -96,16 +114,14 @@ int mail_parse(struct arena *arena, const char *bytes, size_t length, const stru
     GMimeStream *stream = g_mime_stream_mem_new_with_buffer(bytes, length);
     GByteArray *copy = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
     mail_parse_mend((char *)copy->data, copy->len);
-    GMimeParser *parser = g_mime_parser_new_with_stream(stream);
-    GMimeMessage *message = g_mime_parser_construct_message(parser, options);
-    g_object_unref(parser);
+    mail_fields_init(&fields, (char *)copy->data, copy->len);
+    mail_parse_headers(arena, options, &fields, &found);
+    if (!fields.broken)
+        read_parts(arena, stream, &fields, sink, &found);
     g_object_unref(stream);
-    if (message == NULL)
+    if (fields.broken)
         return err_set(err, ERR_PERMANENT, "mail.syntax", "there is no mail in the %zu bytes",
                        length);
-    mail_parse_headers(arena, options, message, &found);
-    mail_parse_parts(arena, message, sink, &found);
-    g_object_unref(message);
     *mail = found;
     return 0;
 }

@@ -3,8 +3,13 @@
  * plays with that is flagged by odd_from. Called by parse.c. */
 #include "mail/parse_inside.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/mem.h"
+
+#define HEADERS_ROOM 32 /* as many as most mails have */
 
 #define MS_1990 INT64_C(631152000000)
 #define MS_2100 INT64_C(4102444800000)
@@ -261,30 +266,33 @@ static const char *decoded_value(const struct field *f)
     return value;
 }
 
-void mail_parse_headers(struct arena *arena, GMimeParserOptions *options, GMimeMessage *message,
+void mail_parse_headers(struct arena *arena, GMimeParserOptions *options, struct mail_fields *from,
                         struct mail *mail)
 {
-    GMimeHeaderList *list = g_mime_object_get_header_list(GMIME_OBJECT(message));
-    int count = g_mime_header_list_get_count(list);
-    if (count > MAIL_HEADERS_MAX) {
-        count = MAIL_HEADERS_MAX;
-        mail->cut = true;
-    }
-    struct mail_header *headers = arena_alloc(arena, ((size_t)count + 1) * sizeof *headers);
+    struct mail_field field;
+    struct mail_header *headers = NULL;
+    size_t count = 0, room = 0;
     mail->odd_from = true; /* until there is one */
-    for (int i = 0; i < count; i++) {
-        GMimeHeader *header = g_mime_header_list_get_header_at(list, i);
-        struct field f = {.arena = arena, .options = options, .mail = mail};
-        f.raw = g_mime_header_get_raw_value(header);
-        if (f.raw == NULL)
-            f.raw = "";
+    while (count < MAIL_HEADERS_MAX && mail_fields_next(from, arena, &field)) {
+        struct field f = {arena, options, mail, field.raw, NULL};
+        if (count == room) {
+            room += HEADERS_ROOM;
+            headers = xreallocarray(headers, room, sizeof *headers);
+        }
         f.value = decoded_value(&f);
-        headers[i].name = mail_line(arena, g_mime_header_get_name(header), MAIL_NAME_MAX);
-        headers[i].value = f.value;
+        headers[count].name = mail_line(arena, field.name, MAIL_NAME_MAX);
+        headers[count].value = f.value;
         for (size_t j = 0; j < sizeof fields / sizeof fields[0]; j++)
-            if (strcasecmp(headers[i].name, fields[j].name) == 0)
+            if (strcasecmp(headers[count].name, fields[j].name) == 0)
                 fields[j].read(&f);
+        count++;
     }
-    mail->headers = headers;
-    mail->header_count = (size_t)count;
+    while (mail_fields_next(from, arena, NULL))
+        mail->cut = true;
+    struct mail_header *copy = arena_alloc(arena, (count + 1) * sizeof *copy);
+    if (count > 0)
+        memcpy(copy, headers, count * sizeof *copy);
+    free(headers);
+    mail->headers = copy;
+    mail->header_count = count;
 }

@@ -18,12 +18,37 @@ const char *mail_file_name(struct arena *arena, const char *name);
 void mail_parse_mend(char *bytes, size_t length);
 void mail_parse_mend_field(char *field, size_t length);
 
-/* Reads the mail's headers into *mail. */
-void mail_parse_headers(struct arena *arena, GMimeParserOptions *options, GMimeMessage *message,
-                        struct mail *mail);
+/* A mail's fields, as they are read one after the other. */
+struct mail_fields {
+    char *start;
+    char *kept; /* behind the Content- fields so far, which are moved to the start */
+    char *at, *end;
+    bool any;    /* there was a field */
+    bool broken; /* it is no mail: what it begins with is no field */
+};
 
-/* Reads its parts. */
-void mail_parse_parts(struct arena *arena, GMimeMessage *message, const struct mail_sink *sink,
+struct mail_field {
+    const char *name; /* without blanks */
+    const char *raw;  /* all behind the colon, line ends as well */
+};
+
+/* Begins with a mail's bytes, in which fields are moved about. */
+void mail_fields_init(struct mail_fields *fields, char *bytes, size_t length);
+
+/* Fills *out (NULL: nothing) with copies in the arena; false if there are no more. Content- fields
+ * are left out. */
+bool mail_fields_next(struct mail_fields *fields, struct arena *arena, struct mail_field *out);
+
+/* When there are no more: puts the Content- fields before the empty line, and returns where they
+ * begin. From there on the bytes are the mail without the fields that were read. */
+size_t mail_fields_rest(struct mail_fields *fields);
+
+/* Reads a mail's fields into *mail, all of them. */
+void mail_parse_headers(struct arena *arena, GMimeParserOptions *options,
+                        struct mail_fields *fields, struct mail *mail);
+
+/* Reads its parts; `top` may be NULL. */
+void mail_parse_parts(struct arena *arena, GMimeObject *top, const struct mail_sink *sink,
                       struct mail *mail);
 
 #endif

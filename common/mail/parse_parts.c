@@ -379,7 +379,7 @@ static void walk(struct reading *r, GMimeObject *object, size_t section, bool re
         take_part(r, GMIME_PART(object), section, related);
 }
 
-void mail_parse_parts(struct arena *arena, GMimeMessage *message, const struct mail_sink *sink,
+void mail_parse_parts(struct arena *arena, GMimeObject *top, const struct mail_sink *sink,
                       struct mail *mail)
 {
     struct reading r = {
@@ -388,7 +388,6 @@ void mail_parse_parts(struct arena *arena, GMimeMessage *message, const struct m
         .mail = mail,
         .sections = arena_alloc(arena, MAIL_SECTIONS_MAX * sizeof *r.sections),
     };
-    GMimeObject *top = g_mime_message_get_mime_part(message);
     if (top != NULL && strcmp(type_of(arena, top), "multipart/report") == 0) {
         const char *type = g_mime_object_get_content_type_parameter(top, "report-type");
         r.report = true;
