@@ -7,6 +7,8 @@
 
 #include "mail/parse_inside.h"
 
+#define NAME_BYTES 4224 /* what may be a name for longer than GMime's buffer is no mail */
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';
@@ -31,10 +33,12 @@ static char *line_end(char *at, char *end)
 }
 
 /* Where the name ends that the line begins with: at its colon, unless something stands before that
- * which is in no name, or at `end`. Blanks may stand before the colon. */
+ * which is in no name, or NAME_BYTES or `end` is reached. Blanks may stand before the colon. */
 static char *name_end(char *at, const char *end)
 {
     bool blank = false;
+    if (end - at > NAME_BYTES)
+        end = at + NAME_BYTES;
     for (; at < end && *at != ':'; at++) {
         if (is_blank(*at))
             blank = true;
@@ -75,7 +79,8 @@ static char *field_end(const struct mail_fields *fields, char *line)
 /* True if the line, which is no field as its name ends at `stop`, is passed by. */
 static bool pass_by(struct mail_fields *fields, char *line, const char *stop)
 {
-    fields->broken = stop == fields->end || (!fields->any && !is_from_line(line, stop));
+    fields->broken = stop == fields->end || stop - line == NAME_BYTES ||
+                     (!fields->any && !is_from_line(line, stop));
     fields->at = fields->any ? field_end(fields, line) : line_end(line, fields->end);
     return !fields->broken;
 }
@@ -85,7 +90,8 @@ bool mail_fields_next(struct mail_fields *fields, struct arena *arena, struct ma
     while (!fields->broken && fields->at < fields->end && !is_empty(fields->at, fields->end)) {
         char *line = fields->at, *colon = name_end(line, fields->end);
         size_t length = (size_t)(colon - line);
-        if (colon == fields->end || *colon != ':' || (length == 0 && !fields->any)) {
+        if (colon == fields->end || length == NAME_BYTES || *colon != ':' ||
+            (length == 0 && !fields->any)) {
             if (!pass_by(fields, line, colon))
                 return false;
             continue;
