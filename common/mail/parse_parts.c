@@ -3,9 +3,11 @@
  * parse.c. */
 #include "mail/parse_inside.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/mem.h"
 #include "base/strbuf.h"
 #include "base/text.h"
 #include "mail/charset.h"
@@ -102,43 +104,91 @@ static bool is_attached(GMimeObject *object)
 
 /* ---- bytes ---- */
 
-/* The decoded bytes of a part, or those of a whole mail; they live as long as the stream, which the
- * caller unrefs. */
-static GMimeStream *decode(GMimeObject *object, const char **bytes, size_t *length)
+/* The decoded bytes of a part, or those of a whole mail. */
+struct decoded {
+    const char *bytes; /* the mail's own, or one of these */
+    size_t length;
+    char *copy;
+    GMimeStream *stream;
+};
+
+static void fini_decoded(struct decoded *decoded)
 {
-    GMimeStream *memory = g_mime_stream_mem_new();
+    free(decoded->copy);
+    if (decoded->stream != NULL)
+        g_object_unref(decoded->stream);
+}
+
+/* What the stream holds within its bounds. */
+static void borrow(GMimeStream *stream, struct decoded *out)
+{
+    GByteArray *array = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
+    size_t all = array == NULL || array->data == NULL ? 0 : array->len;
+    size_t from = stream->bound_start < 0 ? 0 : (size_t)stream->bound_start;
+    size_t end = stream->bound_end < 0 ? all : (size_t)stream->bound_end;
+    if (end > all)
+        end = all;
+    out->bytes = from < end ? (const char *)array->data + from : "";
+    out->length = from < end ? end - from : 0;
+}
+
+static void decode_content(GMimeDataWrapper *content, struct decoded *out)
+{
+    GMimeEncoding decoder;
+    GMimeContentEncoding encoding = g_mime_data_wrapper_get_encoding(content);
+    GMimeStream *stream = g_mime_data_wrapper_get_stream(content);
+    if (encoding == GMIME_CONTENT_ENCODING_UUENCODE || !GMIME_IS_STREAM_MEM(stream)) {
+        out->stream = g_mime_stream_mem_new(); /* GMime's filter finds where it begins */
+        g_mime_data_wrapper_write_to_stream(content, out->stream);
+        borrow(out->stream, out);
+        return;
+    }
+    borrow(stream, out);
+    if (encoding != GMIME_CONTENT_ENCODING_BASE64 &&
+        encoding != GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE)
+        return;
+    g_mime_encoding_init_decode(&decoder, encoding);
+    out->copy = xmalloc(g_mime_encoding_outlen(&decoder, out->length) + 1);
+    size_t length = g_mime_encoding_step(&decoder, out->bytes, out->length, out->copy);
+    length += g_mime_encoding_flush(&decoder, "", 0, out->copy + length);
+    out->bytes = out->copy;
+    out->length = length;
+}
+
+/* They live until fini_decoded, and not longer than the object. */
+static void decode(GMimeObject *object, struct decoded *out)
+{
+    *out = (struct decoded){.bytes = ""};
     if (GMIME_IS_PART(object)) {
         GMimeDataWrapper *content = g_mime_part_get_content(GMIME_PART(object));
         if (content != NULL)
-            g_mime_data_wrapper_write_to_stream(content, memory);
+            decode_content(content, out);
     } else {
-        g_mime_object_write_to_stream(object, NULL, memory);
+        out->stream = g_mime_stream_mem_new();
+        g_mime_object_write_to_stream(object, NULL, out->stream);
+        borrow(out->stream, out);
     }
-    GByteArray *array = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(memory));
-    *bytes = array == NULL || array->data == NULL ? "" : (const char *)array->data;
-    *length = array == NULL ? 0 : array->len;
-    return memory;
 }
 
 /* A text part in UTF-8, in the arena. */
 static const char *text_of(struct reading *r, GMimeObject *object, size_t max)
 {
     char declared[48] = "";
-    const char *bytes, *charset = g_mime_object_get_content_type_parameter(object, "charset");
+    const char *charset = g_mime_object_get_content_type_parameter(object, "charset");
+    struct decoded decoded;
     struct strbuf text;
-    size_t size;
-    GMimeStream *stream = decode(object, &bytes, &size);
+    decode(object, &decoded);
     if ((charset == NULL || charset[0] == '\0') &&
         strcmp(type_of(r->arena, object), "text/html") == 0) {
-        mail_charset_of_html(bytes, size, declared);
+        mail_charset_of_html(decoded.bytes, decoded.length, declared);
         charset = declared;
     }
     strbuf_init(&text, max);
-    mail_charset_decode(charset, bytes, size, &text);
+    mail_charset_decode(charset, decoded.bytes, decoded.length, &text);
     r->mail->cut |= text.overflow;
     const char *result = arena_strndup(r->arena, text.data, text.length);
     strbuf_fini(&text);
-    g_object_unref(stream);
+    fini_decoded(&decoded);
     return result;
 }
 
@@ -186,9 +236,9 @@ static void give(struct reading *r, struct mail_part *part, const char *bytes, s
 
 static void take_file(struct reading *r, GMimePart *object, bool related)
 {
-    const char *bytes, *name = g_mime_part_get_filename(object);
+    const char *name = g_mime_part_get_filename(object);
     const char *charset = g_mime_object_get_content_type_parameter(GMIME_OBJECT(object), "charset");
-    size_t length;
+    struct decoded decoded;
     struct mail_part part = {
         .name = name == NULL ? "" : mail_file_name(r->arena, name),
         .type = type_of(r->arena, GMIME_OBJECT(object)),
@@ -196,9 +246,9 @@ static void take_file(struct reading *r, GMimePart *object, bool related)
         .content_id = content_id_of(r->arena, GMIME_OBJECT(object)),
     };
     part.kind = kind_of(&part, related);
-    GMimeStream *stream = decode(GMIME_OBJECT(object), &bytes, &length);
-    give(r, &part, bytes, length);
-    g_object_unref(stream);
+    decode(GMIME_OBJECT(object), &decoded);
+    give(r, &part, decoded.bytes, decoded.length);
+    fini_decoded(&decoded);
 }
 
 /* ---- text ---- */
@@ -293,10 +343,9 @@ static bool is_deep(GMimeObject *object, int left)
 
 static void take_message(struct reading *r, GMimeMessagePart *object, int depth)
 {
-    const char *bytes = "", *subject;
-    size_t length = 0;
+    const char *subject;
+    struct decoded decoded = {.bytes = ""};
     GMimeMessage *message = g_mime_message_part_get_message(object);
-    GMimeStream *stream = NULL;
     if (message == NULL)
         return;
     bool deep = is_deep(GMIME_OBJECT(object), MAIL_DEPTH_MAX - depth);
@@ -311,7 +360,7 @@ static void take_message(struct reading *r, GMimeMessagePart *object, int depth)
         g_free(headers);
     }
     if (!deep)
-        stream = decode(GMIME_OBJECT(message), &bytes, &length);
+        decode(GMIME_OBJECT(message), &decoded);
     r->mail->cut |= deep;
     subject = g_mime_message_get_subject(message);
     const char *name = mail_line(r->arena, subject == NULL ? "mail" : subject, SUBJECT_NAME_MAX);
@@ -322,9 +371,8 @@ static void take_message(struct reading *r, GMimeMessagePart *object, int depth)
         .charset = "",
         .content_id = content_id_of(r->arena, GMIME_OBJECT(object)),
     };
-    give(r, &part, bytes, length);
-    if (stream != NULL)
-        g_object_unref(stream);
+    give(r, &part, decoded.bytes, decoded.length);
+    fini_decoded(&decoded);
 }
 
 /* ---- walking ---- */
