@@ -152,7 +152,7 @@ static const char *const robots[] = {
 
 static bool begins(const char *text, const char *word)
 {
-    return strncasecmp(text, word, strlen(word)) == 0;
+    return ((text[0] ^ word[0]) & ~0x20) == 0 && strncasecmp(text, word, strlen(word)) == 0;
 }
 
 static bool begins_one(const char *text, const char *const *list, size_t count)
@@ -439,7 +439,7 @@ static bool fits_value(const struct rule *rule, const char *value)
 static bool fits_field(const struct rule *rule, const struct mail *mail)
 {
     for (size_t i = 0; i < mail->header_count; i++)
-        if (strcasecmp(mail->headers[i].name, rule->field) == 0 &&
+        if (mail_same_name(mail->headers[i].name, rule->field) &&
             fits_value(rule, mail->headers[i].value))
             return true;
     return false;

@@ -5,7 +5,6 @@
 
 #include <pthread.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/strbuf.h"
 #include "base/text.h"
@@ -27,7 +26,7 @@ static void prepare(void)
 const char *mail_header(const struct mail *mail, const char *name)
 {
     for (size_t i = 0; i < mail->header_count; i++)
-        if (strcasecmp(mail->headers[i].name, name) == 0)
+        if (mail_same_name(mail->headers[i].name, name))
             return mail->headers[i].value;
     return NULL;
 }

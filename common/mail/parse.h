@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <strings.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -108,6 +109,12 @@ struct mail_sink {
  * untouched. */
 int mail_parse(struct arena *arena, const char *bytes, size_t length, const struct mail_sink *sink,
                struct mail *mail, struct err *err);
+
+/* True if two names of headers are the same in any case. Most differ in their first letter. */
+static inline bool mail_same_name(const char *a, const char *b)
+{
+    return ((a[0] ^ b[0]) & ~0x20) == 0 && strcasecmp(a, b) == 0;
+}
 
 /* The first header of the name (any case), or NULL. Borrowed from the mail. */
 const char *mail_header(const struct mail *mail, const char *name);

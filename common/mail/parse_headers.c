@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/mem.h"
 
@@ -283,7 +282,7 @@ void mail_parse_headers(struct arena *arena, GMimeParserOptions *options, struct
         headers[count].name = mail_line(arena, field.name, MAIL_NAME_MAX);
         headers[count].value = f.value;
         for (size_t j = 0; j < sizeof fields / sizeof fields[0]; j++)
-            if (strcasecmp(headers[count].name, fields[j].name) == 0)
+            if (mail_same_name(headers[count].name, fields[j].name))
                 fields[j].read(&f);
         count++;
     }
