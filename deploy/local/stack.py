@@ -256,8 +256,8 @@ class Installation:
         own_dir(self.folder / "log")
         if not self.keys.exists():
             self.deskctl("keys", "generate", "--dir", self.keys)
-        self.deskctl("db", "migrate")
-        if not self.servers.template:
+        if not self.servers.template:  # a copy of one is migrated, and its roles may log in
+            self.deskctl("db", "migrate")
             for role in ROLES.values():
                 self.servers.postgres.give_password(role)
                 self.servers.pgbouncer.add_role(role)
