@@ -22,7 +22,8 @@ PRODUCTION_FLAGS = ["-XX:+UseG1GC", "-Xms1g", "-Xmx1g"]
 HINT = "See the lines below; a second ./run keeps to ports of its own."
 
 # group.min.session and broker.session: a killed member or broker is let in again after a few seconds,
-# where production waits longer.
+# where production waits longer. metadata.max.idle.interval: a lone controller need not write twice a second that it is
+# there.
 PROPERTIES = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
@@ -41,6 +42,7 @@ broker.session.timeout.ms=4000
 broker.heartbeat.interval.ms=500
 num.network.threads=1
 num.io.threads=2
+metadata.max.idle.interval.ms=0
 log.segment.bytes=16777216
 log.cleaner.dedupe.buffer.size=2097152
 log.cleaner.backoff.ms=1000
