@@ -76,8 +76,9 @@ class Kill:
 class Killer:
     """Keeps a point of each kind armed, starts again what died, and notes what it held."""
 
-    def __init__(self, desk):
+    def __init__(self, desk, wanted_points):
         self.desk = desk
+        self.wanted_points = wanted_points  # what the round must strike, whatever else it strikes
         self.kills = []
         self.armed = {}  # kind -> Stop
         self.tried = defaultdict(int)
@@ -110,7 +111,7 @@ class Killer:
 
     def enough(self, wanted):
         return self.counted >= wanted and all(
-            self._count(point) >= EACH_WANTED for point in ALL_POINTS)
+            self._count(point) >= EACH_WANTED for point in self.wanted_points)
 
     def _count(self, point):
         return sum(kill.point == point and bool(kill.held) for kill in self.kills)

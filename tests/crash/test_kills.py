@@ -122,7 +122,7 @@ def test_kills_at_every_stop_point(desk):
     try:
         while (table.killed < KILLS_WANTED or few(table)) and len(killers) < ROUNDS_MAX:
             short = max(0, KILLS_WANTED - table.killed)
-            killers.append(Killer(desk))
+            killers.append(Killer(desk, few(table)))
             play_round(desk, table, killers[-1], min(ROUND_KILLS, short + 35))
     finally:
         print(rate(table, begin, killers))
