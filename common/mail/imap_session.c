@@ -233,6 +233,11 @@ const char *imap_answer_passing(const char *code, const char *words)
     return NULL;
 }
 
+bool imap_session_is_passing(const struct imap_session *session)
+{
+    return imap_answer_passing(session->code, session->words) != NULL;
+}
+
 static const char *reason_of(const struct imap_session *session)
 {
     return session->code[0] != '\0' ? session->code : "no reason given";

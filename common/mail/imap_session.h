@@ -157,6 +157,10 @@ void imap_session_wake(struct imap_session *session);
 /* Says goodbye as soon as nothing is being asked; on_end follows. */
 void imap_session_logout(struct imap_session *session);
 
+/* True if what the server said last is over by itself (imap_answer_passing); of a session that is
+ * over, too, until it is closed. */
+bool imap_session_is_passing(const struct imap_session *session);
+
 /* True if the server spoke of mails since the last search began, or since the owner saw what it
  * told: SELECT speaks of them each time. */
 bool imap_session_has_news(const struct imap_session *session);

@@ -2,9 +2,10 @@
  * them. One statement, one FETCH and one wait for the brokers serve all of a batch, which is most
  * of what a mail costs.
  *
- * A batch that was begun before and did not come to its end may hold a mail that kills its poller:
- * then, as many mails as it may have had are taken one at a time, so that the deadly one is found
- * and passed by. */
+ * A batch that was begun before and did not come to its end may hold a mail that kills its poller,
+ * or for which the server ends the session: then, as many mails as it may have had are taken one at
+ * a time, so that the deadly one is found and passed by. A batch that the server refuses likewise.
+ */
 #include "base/clock.h"
 #include "base/stop.h"
 #include "box_inside.h"
@@ -93,6 +94,8 @@ void box_take_mail(struct box *box, const struct imap_mail *came)
     struct box_mail *mail = find(box, came->uid);
     if (mail == NULL || box->state != BOX_FETCHING)
         return;
+    if (came->length == 0 && mail->look->size_bytes > 0)
+        return; /* its bytes are lost, or hidden: it has not come */
     const struct mail_source source = {.prefix = shared->settings.kafka.topic_prefix,
                                        .mailbox = mailbox,
                                        .keys = (const struct secret *const *)shared->token_keys,
@@ -113,9 +116,11 @@ void box_take_mail(struct box *box, const struct imap_mail *came)
 
 /* A mail that a server left out of several may be there all the same: what stands before it goes
  * on, and when it is the first it is asked for alone. */
-enum box_event box_taken(struct box *box)
+enum box_event box_taken(struct box *box, bool refused)
 {
     size_t came = 0;
+    if (refused && box->alone < box->mail_count)
+        box->alone = box->mail_count;
     while (came < box->mail_count && box->mails[came].found)
         came++;
     if (came == 0 && box->mail_count > 1) {

@@ -16,6 +16,7 @@
 #define BOX_TRIES_MAX   3
 #define BOX_TEXT_BYTES  ((size_t)256 * 1024)   /* of a mail that is fetched in part */
 #define BOX_BATCH_BYTES ((int64_t)1024 * 1024) /* of mails that are fetched together */
+#define BOX_REFUSAL_MAX 32
 
 /* A mail in hand. */
 struct box_mail {
@@ -44,6 +45,8 @@ struct box {
     bool over, ready, draining, unwell;
     bool begun;   /* the row may say that this life began a mail */
     bool refused; /* a record that brokers will never take */
+    bool giving;  /* the server was asked for the mails in hand */
+    bool broken;  /* it ended the session then, or fell silent */
     bool polled;  /* looked into, given back until the next look */
     bool keeps;   /* its connection, while nothing comes: one of idle_max */
 
@@ -52,7 +55,9 @@ struct box {
     struct imap_selected all_read; /* what the one said behind which all was read; or none */
     uint32_t *uids;                /* owned: what the last search found */
     size_t uid_count, uid_at;
-    size_t asked; /* of them, before uid_at: what the server was asked to tell */
+    size_t asked;                  /* of them, before uid_at: what the server was asked to tell */
+    size_t looked_alone;           /* so many are asked for one at a time */
+    char refusal[BOX_REFUSAL_MAX]; /* the code of the last refusal to tell or give mails; "" */
     uint32_t window_last;
     uint32_t withheld, withheld_to; /* the next mails, listed and not told once; 0: none */
     struct imap_look *looks;        /* owned: the next of them */
@@ -100,9 +105,10 @@ void box_pass_by(struct box *box, const char *reason);
 /* One of them came. */
 void box_take_mail(struct box *box, const struct imap_mail *came);
 
-/* All came that come: BOX_ON_FETCHED if one of them is to be published, else BOX_ON_UNWANTED;
- * BOX_ON_MISSING if one must be asked for alone, else what box_not_come says. */
-enum box_event box_taken(struct box *box);
+/* All came that come, or the server refused the rest: BOX_ON_FETCHED if one of them is to be
+ * published, else BOX_ON_UNWANTED; BOX_ON_MISSING if one must be asked for alone, else what
+ * box_not_come says. */
+enum box_event box_taken(struct box *box, bool refused);
 
 /* True for one that is to be published. */
 bool box_mail_counts(const struct box_mail *mail);
@@ -115,9 +121,9 @@ enum box_event box_moved(struct box *box);
 /* True for one that the server lists, and of which it has not even told the size. */
 bool box_is_untold(const struct imap_look *look);
 
-/* box->looks is what was told of the UIDs that were asked for: leaves those before the first one
- * that was not told, and says what follows. */
-enum box_event box_told(struct box *box);
+/* box->looks is what was told of the UIDs that were asked for, before the server refused the rest
+ * or of all: leaves those before the first one that was not told, and says what follows. */
+enum box_event box_told(struct box *box, bool refused);
 
 /* The mail in hand, alone, did not come. BOX_ON_WITHHELD; the second time BOX_ON_FAILED or, passed
  * by, BOX_ON_UNWANTED. */

@@ -1,4 +1,5 @@
 /* What a mailbox in hand asks its mail server, and what the answers mean for it. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,16 @@ static void on_alert(void *arg, const char *words)
     box_alert(arg, words);
 }
 
+/* A server may end its session, or say no more, for a mail that it cannot read: the mail was tried,
+ * then. It is not to blame if the server says that it serves nobody, or if the connection breaks.
+ */
+static bool is_of_mails_in_hand(const struct box *box, const struct err *err)
+{
+    const bool bye = strcmp(err->code, "imap.bye") == 0;
+    return box->giving && ((bye && !imap_session_is_passing(box->session)) ||
+                           strcmp(err->code, "imap.timeout") == 0);
+}
+
 static void on_end(void *arg, const struct err *err)
 {
     struct box *box = arg;
@@ -39,6 +50,7 @@ static void on_end(void *arg, const struct err *err)
     if (err != NULL && strcmp(err->code, "imap.authentication") == 0)
         box_login_refused(box);
     box->over = true;
+    box->broken = err != NULL && is_of_mails_in_hand(box, err);
     box_hang_up(box);
     switch (box->state) {
     case BOX_KEEPING:
@@ -136,7 +148,9 @@ void box_search(struct box *box)
 void box_ask_looks(struct box *box)
 {
     size_t left = box->uid_count - box->uid_at;
-    size_t count = left < IMAP_LOOKS_MAX ? left : IMAP_LOOKS_MAX;
+    size_t count = box->looked_alone > 0 ? 1 : left < IMAP_LOOKS_MAX ? left : IMAP_LOOKS_MAX;
+    box->looked_alone -= box->looked_alone > 0;
+    box->refusal[0] = '\0';
     imap_session_look(box->session, box->uids + box->uid_at, count);
     box->uid_at += count;
     box->asked = count;
@@ -155,8 +169,10 @@ void box_fetch(struct box *box)
         mailpoller->large = box;
     box->in_part = look->size_bytes > (int64_t)MAIL_BYTES_MAX || box->tries > BOX_TRIES_WHOLE;
     box->fetched_us = clock_mono_us();
+    box->refusal[0] = '\0';
     for (size_t i = 0; i < box->mail_count; i++)
         uids[i] = look[i].uid;
+    box->giving = true;
     imap_session_fetch(box->session, uids, box->mail_count, box->in_part ? BOX_TEXT_BYTES : 0);
 }
 
@@ -167,7 +183,7 @@ static void forget_mails(struct box *box)
     free(box->looks);
     box->uids = NULL;
     box->looks = NULL;
-    box->uid_count = box->look_count = box->uid_at = box->look_at = 0;
+    box->uid_count = box->look_count = box->uid_at = box->look_at = box->looked_alone = 0;
     arena_free(&box->mail_arena);
     arena_free(&box->unit_arena);
     box->mail_arena = arena_new();
@@ -282,13 +298,13 @@ static void looked(struct box *box, const struct imap_answer *answer)
         box->looks[i] = answer->looks[i];
     if (box->look_count > 0)
         qsort(box->looks, box->look_count, sizeof *box->looks, by_uid);
-    box_happen(box, box_told(box));
+    box_happen(box, box_told(box, !answer->ok));
 }
 
 static void fetched(struct box *box, const struct imap_answer *answer)
 {
-    (void)answer;
-    box_happen(box, box_taken(box));
+    box->giving = false;
+    box_happen(box, box_taken(box, !answer->ok));
 }
 
 static void waited(struct box *box, const struct imap_answer *answer)
@@ -299,10 +315,33 @@ static void waited(struct box *box, const struct imap_answer *answer)
         box_happen(box, imap_session_has_news(box->session) ? BOX_ON_NEWS : BOX_ON_TIME);
 }
 
+static const char *reason_of(const struct imap_answer *answer)
+{
+    return answer->code[0] != '\0' ? answer->code : "no reason given";
+}
+
+/* What a server does not tell or give of mails with a refusal is withheld like what it leaves out
+ * (box_withheld.c), unless it says that it is busy. A bug or a case for its administrator is what
+ * servers call a mail that they cannot read. */
+static bool is_of_mails(const struct imap_answer *answer)
+{
+    const char *passing = imap_answer_passing(answer->code, answer->words);
+    return (answer->ask == IMAP_ASK_LOOK || answer->ask == IMAP_ASK_FETCH) &&
+           (passing == NULL || strcmp(passing, "SERVERBUG") == 0 ||
+            strcmp(passing, "CONTACTADMIN") == 0);
+}
+
+static void refused_mails(struct box *box, const struct imap_answer *answer)
+{
+    snprintf(box->refusal, sizeof box->refusal, "%s", reason_of(answer));
+    log_warn("mailbox.mails_refused", LOG_TEXT("mailbox", box->id),
+             LOG_TEXT("state", box_state_name(box->state)), LOG_TEXT("code", box->refusal));
+}
+
 static void refused(struct box *box, const struct imap_answer *answer)
 {
     const char *folder = box->mailbox.folder;
-    const char *code = answer->code[0] != '\0' ? answer->code : "no reason given";
+    const char *code = reason_of(answer);
     const char *passing = imap_answer_passing(answer->code, answer->words);
     if (passing != NULL)
         err_set(&box->err, ERR_RETRY_LATER, "imap.unavailable",
@@ -323,10 +362,12 @@ static void on_answer(void *arg, const struct imap_answer *answer)
     struct box *box = arg;
     if (box->state == BOX_LEAVING)
         return;
-    if (!answer->ok && answer->ask != IMAP_ASK_IDLE) {
+    if (!answer->ok && answer->ask != IMAP_ASK_IDLE && !is_of_mails(answer)) {
         refused(box, answer);
         return;
     }
+    if (!answer->ok && answer->ask != IMAP_ASK_IDLE)
+        refused_mails(box, answer);
     static void (*const takers[])(struct box *, const struct imap_answer *) = {
         [IMAP_ASK_SELECT] = selected, [IMAP_ASK_SEARCH] = searched, [IMAP_ASK_LOOK] = looked,
         [IMAP_ASK_FETCH] = fetched,   [IMAP_ASK_IDLE] = waited,

@@ -1,4 +1,5 @@
-/* Mails that the server lists and does not give: their index is broken, or something hides them. A
+/* Mails that the server lists and does not give, with a refusal or without a word: their index is
+ * broken, they cannot be read, or something hides them. A
  * mail that somebody removed between two commands looks the same at first, so a new search says
  * whether it still is there. One that is, and again does not come, is tried in new sessions, with a
  * pause before each; then it is listed for a person, and those behind it are read. */
@@ -54,7 +55,16 @@ static const struct imap_look *look_of(const struct box *box, uint32_t uid)
     return NULL;
 }
 
-enum box_event box_told(struct box *box)
+/* One of several may be why the server refuses to tell of any: each is asked for alone. */
+static enum box_event ask_each(struct box *box)
+{
+    box->looked_alone = box->asked;
+    box->uid_at -= box->asked;
+    box->look_count = 0;
+    return BOX_ON_FOUND;
+}
+
+enum box_event box_told(struct box *box, bool refused)
 {
     const uint32_t *uids = box->uids + (box->uid_at - box->asked);
     size_t told = 0, untold = 0;
@@ -66,6 +76,8 @@ enum box_event box_told(struct box *box)
     }
     while (told == 0 && untold < box->asked && look_of(box, uids[untold]) == NULL)
         untold++;
+    if (refused && told == 0 && box->asked > 1)
+        return ask_each(box);
     if (untold > 0)
         return not_told(box, uids, untold);
     box->look_count = told;
@@ -79,9 +91,10 @@ bool box_put_off(struct box *box)
         box_pass_by(box, "unreadable");
         return false;
     }
+    const bool refused = box->refusal[0] != '\0';
     err_set(&box->err, ERR_RETRY_LATER, "mailbox.withheld",
-            "the mail server lists the mail with UID %" PRIu32 " and does not give it",
-            box->mails[0].look->uid);
+            "the mail server lists the mail with UID %" PRIu32 " and does not give it%s%s%s",
+            box->mails[0].look->uid, refused ? " (" : "", box->refusal, refused ? ")" : "");
     return true;
 }
 

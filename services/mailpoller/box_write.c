@@ -326,7 +326,7 @@ void box_give_back(struct box *box)
     if (!box->draining && box->err.code[0] != '\0') {
         end.error = error_text(box);
         end.next_in_ms = pause_ms(box);
-        end.mail_at_fault = is_mails_fault(&box->err);
+        end.mail_at_fault = box->broken || is_mails_fault(&box->err);
         end.pause = box_login_is_lost(&box->err);
         end.login_version = box->mailbox.wrapped_version;
         tell_failure(box, end.next_in_ms);

@@ -1,5 +1,5 @@
-"""A way to Dovecot on which it withholds what it is told to: it lists mails and does not tell of them, as a server with
-a broken index does. Dovecot itself cannot be brought to that.
+"""A way to Dovecot on which it withholds what it is told to: it lists mails and does not tell of them, refuses, ends the
+session or falls silent, as a server with a broken index does. Dovecot itself cannot be brought to that.
 """
 
 import asyncio
@@ -11,7 +11,9 @@ LITERAL = re.compile(rb"\{(\d+)\}\r\n$")
 TOLD = re.compile(rb"\* \d+ FETCH \(.*?\bUID (\d+)", re.DOTALL)
 LINE_MAX = 1 << 20
 
-__all__ = ["Withholder", "looks", "mails", "several"]
+__all__ = ["SILENCE", "Withholder", "asks_for", "looks", "mails", "several"]
+
+SILENCE = ""  # nothing is answered
 
 
 def looks(command):
@@ -29,13 +31,24 @@ def several(command):
     return any(between in command.split()[2] for between in ":,")
 
 
+def asks_for(command, uid):
+    """True for a command that asks for this mail, alone or among others."""
+    if not looks(command) and not mails(command):
+        return False
+    ranges = [part.split(":") for part in command.split()[2].split(",")]
+    return any(int(ends[0]) <= uid <= int(ends[-1]) for ends in ranges)
+
+
 class Withholder:
     """On `port`, with Dovecot's own certificate. What it tells of a mail in answer to a command is left out if
-    hide(command, uid) says so; `hidden` are those (command, uid) in order, `asked` all commands, without their tags."""
+    hide(command, uid) says so; `hidden` are those (command, uid) in order, `asked` all commands, without their tags.
+    instead(command) is what is answered instead of asking Dovecot ("NO ..." of the command; "* BYE ...", which ends the
+    session; SILENCE), None: nothing; `meddled` are those commands. change(command, response) is what becomes of a response."""
 
-    def __init__(self, dovecot, hide):
-        self.dovecot, self.hide = dovecot, hide
-        self.hidden, self.asked = [], []
+    def __init__(self, dovecot, hide=lambda command, uid: False, instead=lambda command: None,
+                 change=lambda command, response: response):
+        self.dovecot, self.hide, self.instead, self.change = dovecot, hide, instead, change
+        self.hidden, self.asked, self.meddled = [], [], []
         self.near = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls = dovecot.folder / "tls"
         self.near.load_cert_chain(tls / "server.crt", tls / "server.key")
@@ -52,7 +65,7 @@ class Withholder:
         command = [""]  # the last one; a client that waits for its answer asks nothing else
         far_reader, far_writer = await asyncio.open_connection(
             "127.0.0.1", self.dovecot.tls_port, ssl=self.far, server_hostname="localhost", limit=LINE_MAX)
-        ways = [asyncio.ensure_future(self.ask(reader, far_writer, command)),
+        ways = [asyncio.ensure_future(self.ask(reader, writer, far_writer, command)),
                 asyncio.ensure_future(self.answer(far_reader, writer, command))]
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         for way in ways:
@@ -61,12 +74,21 @@ class Withholder:
         for end in (writer, far_writer):
             end.close()
 
-    async def ask(self, reader, writer, command):
+    async def ask(self, reader, writer, far_writer, command):
         while line := await reader.readline():
-            command[0] = line.decode("utf-8", "replace").strip().partition(" ")[2]
+            tag, _, command[0] = line.decode("utf-8", "replace").strip().partition(" ")
             self.asked.append(command[0])
-            writer.write(line)
-            await writer.drain()
+            answer = self.instead(command[0])
+            if answer is None:
+                far_writer.write(line)
+                await far_writer.drain()
+                continue
+            self.meddled.append(command[0])
+            if answer != SILENCE:
+                writer.write((answer if answer[0] == "*" else f"{tag} {answer}").encode() + b"\r\n")
+                await writer.drain()
+            if answer.startswith("* BYE"):
+                return
 
     async def answer(self, reader, writer, command):
         while response := await self.response(reader):
@@ -74,7 +96,7 @@ class Withholder:
             if told and self.hide(command[0], int(told[1])):
                 self.hidden.append((command[0], int(told[1])))
                 continue
-            writer.write(response)
+            writer.write(self.change(command[0], response))
             await writer.drain()
 
     @staticmethod

@@ -1,0 +1,162 @@
+"""A mail server that refuses a mail, ends the session for it or says no more: the mail is tried in three sessions and listed
+for a person, also if the mailpoller ends in between, and those behind it are read. What is the server's trouble and not
+the mail's counts against none.
+"""
+
+import re
+
+from mailing import Mailbox, mail, pollers, server
+from operating import good
+from withholding import SILENCE, Withholder, asks_for, looks, mails, several
+
+QUICK = {"retry_ms": 20, "retry_max_ms": 20, "adopt_every_ms": 50}
+DEADLINE_S = 120
+TRIES = 3
+BAD_MAIL = 3
+
+
+def waiting(desk, *subjects, config=QUICK, **meddling):
+    """A mailbox behind a server that meddles, with mails that a mailpoller finds together when it starts."""
+    pollers(desk, **config)
+    way = Withholder(server(desk), **meddling)
+    mailbox = Mailbox(desk, port=way.port)
+    mailbox.wait_cursor(0)
+    desk.terminate("mailpoller-1")
+    mailbox.deliver(*(mail(subject, "text") for subject in subjects))
+    pollers(desk, **config)
+    return mailbox, way
+
+
+def end(mailbox, way):
+    """The next mailbox has another poller."""
+    mailbox.remove()
+    mailbox.desk.terminate("mailpoller-1")
+    way.stop()
+
+
+def failures(desk, mailbox):
+    return [line["err"]["code"] for line in desk.log("mailpoller-1")
+            if line["event"] == "mailbox.failed" and line["mailbox"] == mailbox.id]
+
+
+def passed_by(mailbox, way, reason, fault):
+    """All of five mails are read but the third, which is listed."""
+    mailbox.wait_cursor(5, 30)
+    assert mailbox.skips() == [(BAD_MAIL, reason)]
+    assert {event.value["uid"] for event in mailbox.events()} == {1, 2, 4, 5}
+    mailbox.tell(fault, *"abcde", told="c")
+    row = next(row for row in good(mailbox.desk, "mailbox", "list", "--json").json() if row["address"] == mailbox.address)
+    assert (row["skipped"], row["error_code"]) == (1, None), row
+    end(mailbox, way)
+
+
+def alone(way):
+    return [command for command in way.meddled if not several(command)]
+
+
+def refuse(asks, words):
+    return lambda command: words if asks(command) and asks_for(command, BAD_MAIL) else None
+
+
+def test_a_mail_that_is_refused_is_passed_by(desk):
+    """What it is refused with says nothing, or that the server has a bug: what Dovecot says of a mail that it cannot read."""
+    for words in ("NO [SERVERBUG] Internal error occurred.", "NO System Error (Failure)", "BAD Error in IMAP command"):
+        mailbox, way = waiting(desk, *"abcde", instead=refuse(mails, words))
+        passed_by(mailbox, way, "unreadable", f"a mail refused: {words}")
+        assert failures(desk, mailbox) == ["mailbox.withheld"] * (TRIES - 1)
+        assert TRIES <= len(alone(way)) <= 2 * TRIES and "BODY.PEEK[HEADER]" in alone(way)[-1], way.meddled
+
+
+def test_a_mail_of_which_the_server_refuses_to_tell_is_passed_by(desk):
+    mailbox, way = waiting(desk, *"abcde", instead=refuse(looks, "NO [SERVERBUG] Internal error occurred."))
+    passed_by(mailbox, way, "unreadable", "a look refused")
+    assert failures(desk, mailbox) == ["mailbox.withheld"] * (TRIES - 1)
+    assert len(alone(way)) == 2 * TRIES, way.meddled  # twice in each of three sessions
+
+
+def test_a_refused_mail_that_is_gone_leaves_no_row(desk):
+    def instead(command):
+        if mails(command) and asks_for(command, 1) and not way.meddled:
+            server(desk).expunge(mailbox.user, 1)
+            return "NO [EXPUNGEISSUED] Some of the messages no longer exist."
+        return None
+
+    mailbox, way = waiting(desk, "gone", "stays", instead=instead)
+    mailbox.wait_cursor(2, 30)
+    assert mailbox.skips() == [] and failures(desk, mailbox) == []
+    assert [event.value["subject"] for event in mailbox.events()] == ["stays"]
+    end(mailbox, way)
+
+
+def test_the_owner_sees_with_what_a_mail_is_refused(desk):
+    mailbox, way = waiting(desk, "a", config={**QUICK, "retry_ms": 600000, "retry_max_ms": 600000},
+                           instead=lambda command: "NO [SERVERBUG] no" if mails(command) else None)
+    desk.wait(lambda: mailbox.row().last_error, 20, "the failure")
+    assert mailbox.row().last_error == ("mailbox.withheld: the mail server lists the mail with UID 1 and does not give it"
+                                        " (SERVERBUG)")
+    end(mailbox, way)
+
+
+def test_a_mail_for_which_the_server_ends_the_session_is_passed_by(desk):
+    """It says BYE, or nothing any more."""
+    for words in ("* BYE Internal error", SILENCE):
+        mailbox, way = waiting(desk, *"abcde", config={**QUICK, "command_timeout_ms": 300}, instead=refuse(mails, words))
+        passed_by(mailbox, way, "too_often", f"a mail that ends its session: {words or 'silence'}")
+        code = "imap.timeout" if words == SILENCE else "imap.bye"
+        assert failures(desk, mailbox) == [code] * (TRIES + 1)  # once with others, at which none is to blame yet
+        assert len(alone(way)) == TRIES and "BODY.PEEK[HEADER]" in alone(way)[-1], way.meddled
+
+
+def test_a_restart_keeps_the_tries(desk):
+    """As many sessions as a mail may have, each of another process."""
+    slow = {**QUICK, "retry_ms": 600000, "retry_max_ms": 600000}
+    mailbox, way = waiting(desk, "a", config=slow,
+                           instead=lambda command: "* BYE Internal error" if mails(command) else None)
+    for time in range(1, TRIES + 1):
+        desk.wait(lambda: mailbox.row().failures == time, 20, lambda: f"failure {time}: {mailbox.row()}")
+        assert len(way.meddled) == time
+        desk.restart("mailpoller-1")
+        desk.sql("UPDATE mailboxes SET due_at = clock_timestamp() WHERE id = %s", mailbox.id)
+    mailbox.wait_cursor(1)
+    assert mailbox.skips() == [(1, "too_often")] and len(way.meddled) == TRIES
+    end(mailbox, way)
+
+
+def test_a_server_that_is_busy_is_not_the_mails_doing(desk):
+    """However often it says so: the mail is read when it has time again."""
+    for words in ("NO [UNAVAILABLE] later", "* BYE [UNAVAILABLE] later", "NO [ALERT] Too many simultaneous connections."):
+        mailbox, way = waiting(desk, "a", instead=lambda command: words if mails(command) and len(way.meddled) < 2 * TRIES
+                               else None)
+        mailbox.wait_cursor(1, 30)
+        assert len(way.meddled) == 2 * TRIES and mailbox.skips() == []
+        assert [event.value["subject"] for event in mailbox.events()] == ["a"]
+        mailbox.tell(f"a server that is busy: {words}", "a")
+        end(mailbox, way)
+
+
+def emptied(times, empty):
+    """None of the bytes of the third mail come, so often."""
+    def change(command, response):
+        if not mails(command) or not re.match(rb"\* \d+ FETCH \(UID 3 ", response) or len(empty) >= times:
+            return response
+        empty.append(command)
+        return re.sub(rb"\{\d+\}\r\n.*\)\r\n$", rb"{0}\r\n)\r\n", response, flags=re.DOTALL)
+    return change
+
+
+def test_a_mail_that_comes_without_its_bytes_is_passed_by(desk):
+    """Its size is told, and none of it is given."""
+    empty = []
+    mailbox, way = waiting(desk, *"abcde", change=emptied(99, empty))
+    passed_by(mailbox, way, "unreadable", "a mail without its bytes")
+    assert failures(desk, mailbox) == ["mailbox.withheld"] * (TRIES - 1) and "BODY.PEEK[HEADER]" in empty[-1], empty
+
+
+def test_a_mail_whose_bytes_come_late_is_read(desk):
+    empty = []
+    mailbox, way = waiting(desk, *"abcde", change=emptied(5, empty))
+    mailbox.wait_cursor(5, 30)
+    assert len(empty) == 5 and failures(desk, mailbox) == ["mailbox.withheld"] and mailbox.skips() == [], empty
+    assert {event.value["subject"] for event in mailbox.events()} == set("abcde")
+    mailbox.tell("a mail without its bytes for a while", *"abcde")
+    end(mailbox, way)
