@@ -38,8 +38,8 @@ enum imap_cursor_change {
 };
 
 /* Compares with what SELECT said at now_ms and changes the cursor; a change must be kept before
- * anything is read by it. A new mailbox whose server does not tell UIDNEXT starts behind `highest`,
- * the highest UID that a search found (0: it is empty). */
+ * anything is read by it. If the server does not tell UIDNEXT, `highest`, the highest UID that a
+ * search found (0: it is empty), says where a new mailbox starts, and how far a rescan goes. */
 enum imap_cursor_change imap_cursor_select(struct imap_cursor *cursor,
                                            const struct imap_selected *selected, uint32_t highest,
                                            int64_t now_ms);

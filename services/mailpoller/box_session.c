@@ -220,31 +220,38 @@ static bool is_unchanged(const struct box *box)
            now->exists == then->exists;
 }
 
+/* The cursor changed as SELECT, or the search behind it, says. */
+static void tell_change(const struct box *box, enum imap_cursor_change change)
+{
+    const struct imap_cursor *cursor = &box->mailbox.cursor;
+    if (change == IMAP_CURSOR_RESCAN) {
+        metric_add(counters.rescans, 1);
+        log_warn("mailbox.rescan", LOG_TEXT("mailbox", box->id),
+                 LOG_INT("uid_validity", cursor->validity), LOG_INT("to", cursor->rescan_to));
+    } else {
+        log_info("mailbox.new", LOG_TEXT("mailbox", box->id),
+                 LOG_INT("uid_validity", cursor->validity), LOG_INT("last_uid", cursor->last_uid));
+    }
+}
+
 static void selected(struct box *box, const struct imap_answer *answer)
 {
     struct imap_cursor *cursor = &box->mailbox.cursor;
     box->selected = answer->selected;
-    if (cursor->validity == 0 && answer->selected.next_uid == 0) {
+    if (cursor->validity != answer->selected.validity && answer->selected.next_uid == 0) {
         box_happen(box, BOX_ON_UNTOLD);
         return;
     }
-    switch (imap_cursor_select(cursor, &answer->selected, 0, clock_wall_ms())) {
-    case IMAP_CURSOR_SAME:
-        if (is_unchanged(box))
-            imap_session_saw_news(box->session);
-        box_happen(box, is_unchanged(box) ? BOX_ON_NOTHING : BOX_ON_SAME);
+    const enum imap_cursor_change change =
+        imap_cursor_select(cursor, &answer->selected, 0, clock_wall_ms());
+    if (change != IMAP_CURSOR_SAME) {
+        tell_change(box, change);
+        box_happen(box, BOX_ON_CHANGED);
         return;
-    case IMAP_CURSOR_RESCAN:
-        metric_add(counters.rescans, 1);
-        log_warn("mailbox.rescan", LOG_TEXT("mailbox", box->id),
-                 LOG_INT("uid_validity", cursor->validity), LOG_INT("to", cursor->rescan_to));
-        break;
-    case IMAP_CURSOR_NEW:
-        log_info("mailbox.new", LOG_TEXT("mailbox", box->id),
-                 LOG_INT("uid_validity", cursor->validity), LOG_INT("last_uid", cursor->last_uid));
-        break;
     }
-    box_happen(box, BOX_ON_CHANGED);
+    if (is_unchanged(box))
+        imap_session_saw_news(box->session);
+    box_happen(box, is_unchanged(box) ? BOX_ON_NOTHING : BOX_ON_SAME);
 }
 
 static bool is_kept(const struct box *box)
@@ -259,7 +266,7 @@ static void searched(struct box *box, const struct imap_answer *answer)
     struct imap_cursor *cursor = &box->mailbox.cursor;
     if (box->state == BOX_FINDING_END) {
         uint32_t highest = answer->uid_count > 0 ? answer->uids[0] : 0;
-        imap_cursor_select(cursor, &box->selected, highest, clock_wall_ms());
+        tell_change(box, imap_cursor_select(cursor, &box->selected, highest, clock_wall_ms()));
         box_happen(box, BOX_ON_CHANGED);
         return;
     }

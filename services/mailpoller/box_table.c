@@ -13,7 +13,7 @@ static const struct box_rule rules[] = {
     {BOX_SELECTING, BOX_ON_CHANGED, BOX_KEEPING, BOX_DO_KEEP,
      "new to us, or made anew: where reading begins is kept before anything is read"},
     {BOX_SELECTING, BOX_ON_UNTOLD, BOX_FINDING_END, BOX_DO_FIND_END,
-     "new to us, and its server does not say where it ends"},
+     "new to us, or made anew, and its server does not say where it ends"},
     {BOX_FINDING_END, BOX_ON_CHANGED, BOX_KEEPING, BOX_DO_KEEP, "it ends there"},
     {BOX_KEEPING, BOX_ON_KEPT, BOX_SEARCHING, BOX_DO_SEARCH, "the cursor is kept"},
     {BOX_SEARCHING, BOX_ON_FOUND, BOX_LOOKING, BOX_DO_LOOK, "mails: how large, and since when"},

@@ -28,7 +28,7 @@ enum box_event {
     BOX_ON_READY,     /* logged in */
     BOX_ON_SAME,      /* the mailbox is the one that we know */
     BOX_ON_CHANGED,   /* the cursor changed otherwise than by a mail */
-    BOX_ON_UNTOLD,    /* the mailbox is new, and its server does not tell where it ends */
+    BOX_ON_UNTOLD,    /* new, or made anew, and its server does not tell where it ends */
     BOX_ON_KEPT,      /* what was to be written is written */
     BOX_ON_FOUND,     /* there are UIDs to look at */
     BOX_ON_NOTHING,   /* there are none (left) */

@@ -11,6 +11,7 @@ import yaml
 from harness import CHECKOUT
 from mailing import Mailbox, mail, pollers, published, reports, server, tenant_id, token
 from operating import good
+from withholding import Withholder
 
 
 LONG = os.environ.get("FRONTDESK_LONG") == "1"
@@ -276,6 +277,32 @@ def test_numbers_that_change_lose_and_repeat_nothing(desk):
     mailbox.wait_cursor(35)
     mailbox.tell("UIDVALIDITY changes", "one", "two", "three", "four")
     mailbox.remove()
+
+
+def test_numbers_that_change_at_a_server_that_tells_no_end(desk):
+    """Without UIDNEXT, a new mailbox begins behind its last mail, and one that was made anew is read again no further
+    back than any other."""
+    pollers(desk)
+    way = Withholder(server(desk), change=lambda command, response: b"" if b"[UIDNEXT" in response else response)
+    mailbox = Mailbox(desk, old=30, port=way.port)
+    mailbox.wait_cursor(30)
+    mailbox.deliver(mail("one", "before"))
+    mailbox.wait_cursor(31)
+    desk.terminate("mailpoller-1")
+    mailbox.deliver(mail("two", "in between"))
+    fresh = mailbox.dovecot.renumber(mailbox.user)
+    pollers(desk)
+    desk.wait(lambda: mailbox.row().uid_validity == fresh and mailbox.row().since_at is None, 20, "the end of the rescan")
+    mailbox.wait_cursor(32)
+    after = [event.value["subject"] for event in mailbox.events() if event.value["uid_validity"] == fresh]
+    assert after == ["one", "two"]
+    mailbox.deliver(mail("three", "as usual"))
+    mailbox.wait_cursor(33)
+    mailbox.tell("UIDVALIDITY changes, and no UIDNEXT is told", "one", "two", "three")
+    assert mailbox.skips() == []
+    mailbox.remove()
+    desk.terminate("mailpoller-1")
+    way.stop()
 
 
 def test_two_pollers_share_mailboxes(desk):
