@@ -16,7 +16,7 @@ enum imap_cursor_change imap_cursor_select(struct imap_cursor *cursor,
 {
     if (cursor->validity == selected->validity)
         return IMAP_CURSOR_SAME;
-    if (cursor->validity == 0) {
+    if (cursor->validity == 0 && cursor->started_ms == 0) {
         *cursor = (struct imap_cursor){.validity = selected->validity,
                                        .last_uid = behind_all(selected, highest),
                                        .newest_ms = now_ms,

@@ -3,7 +3,8 @@
  *
  * A mailbox that is new to us starts at its next mail. One whose UIDVALIDITY changed is read again
  * from the beginning, but only what came since a day before the newest mail that we knew, and never
- * what was there before we began; the events of what was read before are the same by content. */
+ * what was there before we began; the events of what was read before are the same by content. One
+ * that is at another place, whose UIDVALIDITY may be the same by chance, likewise. */
 #ifndef DESK_MAIL_IMAP_CURSOR_H
 #define DESK_MAIL_IMAP_CURSOR_H
 
@@ -15,12 +16,12 @@
 #define IMAP_DAY_MS ((int64_t)24 * 3600 * 1000)
 
 struct imap_cursor {
-    uint32_t validity;  /* 0: the mailbox was never read */
+    uint32_t validity;  /* 0: the mailbox was never read, or never at this place */
     uint32_t last_uid;  /* all up to this one are done */
     int64_t since_ms;   /* a rescan's: what is older is left out; 0: no rescan is under way */
     int64_t rescan_to;  /* the rescan's last UID; what is above came by itself */
     int64_t newest_ms;  /* INTERNALDATE of the newest mail that was done, or when reading began */
-    int64_t started_ms; /* when reading began */
+    int64_t started_ms; /* when reading began; 0: the mailbox was never read */
 };
 
 /* What SELECT said. */

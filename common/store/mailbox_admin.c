@@ -55,6 +55,21 @@ static const char mailbox_sql[] =
     " sent_folder = excluded.sent_folder, failures = 0, last_error = NULL,"
     " due_at = clock_timestamp()";
 
+static const char forget_logins_sql[] =
+    "DELETE FROM mail_credentials WHERE tenant_id = $1::uuid AND mailbox_id = $2::uuid";
+
+static const char leave_sql[] = "UPDATE mailboxes SET removed_at = clock_timestamp()"
+                                " WHERE tenant_id = $1::uuid AND id = $2::uuid";
+
+/* UIDs of the place that it leaves say nothing of the new one, and by its own id neither do events
+ * and skips. When it was read does: imap_cursor_select rescans by that. */
+static const char carry_sql[] =
+    "UPDATE mailboxes m SET since_at = o.since_at, newest_at = o.newest_at,"
+    " started_at = o.started_at, read_at = o.read_at, paused_at = o.paused_at,"
+    " paused_by = o.paused_by, paused_why = o.paused_why FROM mailboxes o"
+    " WHERE m.tenant_id = $1::uuid AND m.id = $3::uuid AND o.tenant_id = $1::uuid"
+    " AND o.id = $2::uuid";
+
 static const char account_sql[] =
     "INSERT INTO mail_accounts (tenant_id, channel_id, url, secret, from_name, per_minute, per_day)"
     " VALUES ($1::uuid, $2::uuid, $3::text, $4::text, $5::text, $6::integer, $7::integer)"
@@ -190,9 +205,29 @@ static int put_account(struct pg_session *session, const struct mailbox_admin_ro
     return run(session, &statement, NULL, err);
 }
 
-int mailbox_admin_put(struct pg_session *session, const struct mailbox_admin_row *row,
-                      const struct uuid *assistant, struct err *err)
+/* Before the new one is written, as one address has one mailbox. */
+static int leave(struct pg_session *session, const char *tenant, const char *from, struct err *err)
 {
+    struct pg_statement statement = {
+        .sql = forget_logins_sql, .params = {tenant, from}, .param_count = 2};
+    if (run(session, &statement, NULL, err) != 0)
+        return -1;
+    statement.sql = leave_sql;
+    return run(session, &statement, NULL, err);
+}
+
+static int carry(struct pg_session *session, const char *tenant, const char *from, const char *to,
+                 struct err *err)
+{
+    const struct pg_statement statement = {
+        .sql = carry_sql, .params = {tenant, from, to}, .param_count = 3};
+    return run(session, &statement, NULL, err);
+}
+
+int mailbox_admin_put(struct pg_session *session, const struct mailbox_admin_row *row,
+                      const struct uuid *moved_from, const struct uuid *assistant, struct err *err)
+{
+    char from[UUID_TEXT_SIZE];
     char tenant[UUID_TEXT_SIZE], id[UUID_TEXT_SIZE], channel[UUID_TEXT_SIZE],
         answers[UUID_TEXT_SIZE], port[24];
     uuid_format(&row->tenant, tenant);
@@ -209,8 +244,13 @@ int mailbox_admin_put(struct pg_session *session, const struct mailbox_admin_row
                    row->user_name, row->secret_from, row->secret_name, row->folder,
                    row->trusted_servers, row->sent_folder},
         .param_count = 13};
-    if (run(session, &as_channel, NULL, err) != 0 || run(session, &as_mailbox, NULL, err) != 0 ||
-        put_account(session, row, tenant, err) != 0 ||
+    if (moved_from != NULL && leave(session, tenant, uuid_format(moved_from, from), err) != 0)
+        return -1;
+    if (run(session, &as_channel, NULL, err) != 0 || run(session, &as_mailbox, NULL, err) != 0)
+        return -1;
+    if (moved_from != NULL && carry(session, tenant, from, id, err) != 0)
+        return -1;
+    if (put_account(session, row, tenant, err) != 0 ||
         put_login(session, tenant, id, "in", row->wrapped_in, err) != 0)
         return -1;
     return put_login(session, tenant, id, "out", row->wrapped_out, err);

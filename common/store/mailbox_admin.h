@@ -36,9 +36,11 @@ int mailbox_admin_list(struct pg_session *session, struct arena *arena, const ch
 
 /* Writes a mailbox (new or there already: its cursor stays), its channel of kind mail, its account
  * and its logins. Of `row` what a person says of a mailbox is read: identity to wrapped_out;
- * `assistant` answers. PERMANENT "mailbox.address" when the address is another tenant's. */
+ * `assistant` answers. `moved_from` is the mailbox that `row`, a new one, stands for from now on,
+ * as its mails are at another place; NULL: none. PERMANENT "mailbox.address" when the address is
+ * another tenant's. */
 int mailbox_admin_put(struct pg_session *session, const struct mailbox_admin_row *row,
-                      const struct uuid *assistant, struct err *err);
+                      const struct uuid *moved_from, const struct uuid *assistant, struct err *err);
 
 /* Stops or goes on reading it; *changed is false when it was so already. */
 int mailbox_admin_pause(struct pg_session *session, const struct mailbox_admin_row *row,

@@ -233,9 +233,9 @@ class Dovecot:
         finally:
             client.logout()
 
-    def renumber(self, name, folder="INBOX"):
-        """Gives the mailbox another UIDVALIDITY, as after a restore or a move; returns it."""
-        fresh = self.status(name, folder)["UIDVALIDITY"] + 1
+    def renumber(self, name, folder="INBOX", fresh=None):
+        """Gives the mailbox another UIDVALIDITY (or this one), as after a restore or a move; returns it."""
+        fresh = fresh or self.status(name, folder)["UIDVALIDITY"] + 1
         run_tool(["/usr/bin/doveadm", "-c", self.config, "mailbox", "update", "-u", name,
                   "--uid-validity", str(fresh), folder], "doveadm mailbox update",
                  "dovecot must run", user=self.user)

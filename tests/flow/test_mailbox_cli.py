@@ -1,5 +1,7 @@
 """deskctl mailbox: what add writes and refuses, what list and check say, and that pause stops the poller."""
 
+import time
+
 from mailboxes import Box, Courier, mail, pollers
 from operating import FAILED, NOT_FOUND, OK, TENANTS, USAGE, expect, good, run
 
@@ -190,6 +192,47 @@ def test_a_paused_mailbox_is_not_read_until_resumed(desk):
     assert box.deskctl(OK, "resume", box.address, "--json").json()["result"] == "changed"
     assert box.wait_events(2)[-1].value["subject"] == "second"
     assert box.audits() == ["mailbox.add", "mailbox.pause", "mailbox.resume"]
+    box.remove()
+
+
+def test_a_mailbox_at_another_place_is_read_there(desk):
+    """A folder whose UIDVALIDITY is by chance the one that was read: its mails are others, whatever their UIDs, and what is
+    known by its content is so there, too. What is replaced otherwise is read on."""
+    box = Box(desk)
+    pollers(desk)
+    box.add()
+    desk.wait(lambda: box.listed()["state"] == "reading", 20, lambda: f"reading: {box.listed()}")
+    known = mail("one", "in both")
+    box.dovecot.deliver(box.user, known, mail("two", "text"))
+    box.wait_events(2)
+    desk.wait(lambda: box.column("last_uid") == 2, 20, lambda: f"both to be read: {box.listed()}")
+    here, before = box.column("id"), box.events()
+    box.add("--replace", name="Desk")
+    assert (box.column("id"), box.column("last_uid")) == (here, 2)
+
+    client = box.dovecot.connect(box.user)
+    client.create("Support")
+    client.logout()
+    validity = box.column("uid_validity")
+    assert box.dovecot.renumber(box.user, "Support", validity) == box.dovecot.status(box.user, "Support")["UIDVALIDITY"]
+    box.dovecot.deliver(box.user, mail("ancient", "text"), folder="Support", when=time.time() - 10 * 86400)
+    box.dovecot.deliver(box.user, mail("three", "text"), known, folder="Support")
+    box.deskctl(OK, "pause", box.address, "--why", "is moved")
+    done = box.add("--replace", "--json", folder="Support")
+    assert done.json()["result"] == "replaced" and "at another place" in done.said
+    assert box.column("id") != here and box.listed()["state"] == "paused"
+    assert desk.sql("SELECT DISTINCT mailbox_id = %s FROM mail_credentials WHERE mailbox_id IN (%s, %s)",
+                    here, here, box.column("id")) == [(False,)]
+    assert "was read elsewhere until" in box.check(OK, "--no-mail")["folder"]["said"]
+    box.deskctl(OK, "resume", box.address)
+    after = box.wait_events(2)
+    assert [(event.value["uid"], event.value["subject"]) for event in after] == [(2, "three"), (3, "one")]
+    assert {event.value["uid_validity"] for event in before + after} == {validity}
+    assert not {event.id for event in before} & {event.id for event in after}
+    assert after[1].value["content_hash"] == before[0].value["content_hash"]
+    box.dovecot.deliver(box.user, mail("four", "text"), folder="Support")
+    assert box.wait_events(3)[-1].value["subject"] == "four"
+    desk.wait(lambda: desk.value("SELECT worker FROM mailboxes WHERE id = %s", here) is None, 20, "the old place to be left")
     box.remove()
 
 

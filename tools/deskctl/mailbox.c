@@ -218,7 +218,9 @@ static int run_resume(struct desk *desk, const struct words *words)
 /* ---- the table ---- */
 
 static const struct option add_options[] = {
-    {"replace", NULL, "the mailbox is there already: change it, and keep what was read of it"},
+    {"replace", NULL,
+     "the mailbox is there already: change it, and keep what was read of it, if it is not at "
+     "another host, user or folder now"},
     {"secret-stdin", NULL, "the password, or the refresh token, is the line on standard input"},
     {NULL, NULL, NULL},
 };

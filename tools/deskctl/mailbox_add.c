@@ -47,7 +47,8 @@ struct adding {
     struct pg_session *session;
     const struct mailbox_file *file;
     const struct secret *key; /* wraps */
-    bool replace, replaced;
+    bool replace, replaced, moved;
+    struct uuid from; /* if it moved */
 };
 
 static const char *wrap(const struct adding *adding, const struct mailbox_admin_row *row,
@@ -59,7 +60,16 @@ static const char *wrap(const struct adding *adding, const struct mailbox_admin_
                                 err);
 }
 
-/* The row of that address: the tenant's own, or a new one. */
+/* Another port is, too: what is read twice is known by its content, and what is not read is lost.
+ */
+static bool is_elsewhere(const struct mailbox_admin_row *row, const struct mailbox_file *file)
+{
+    return strcmp(row->host, file->imap.host) != 0 || row->port != file->imap.port ||
+           strcmp(row->user_name, file->imap.user) != 0 || strcmp(row->folder, file->folder) != 0;
+}
+
+/* The row of that address: the tenant's own, or a new one. A mailbox at another place is a new one,
+ * whose UIDs are none of what was read. */
 static int find_place(struct adding *adding, const struct tenant_row *tenant,
                       struct mailbox_admin_row *row, struct err *err)
 {
@@ -79,9 +89,12 @@ static int find_place(struct adding *adding, const struct tenant_row *tenant,
         return err_set(err, ERR_PERMANENT, "mailbox.exists",
                        "%.120s is there already; --replace changes it and keeps what was read",
                        address);
+    adding->moved = count > 0 && is_elsewhere(&rows[0], adding->file);
+    if (adding->moved)
+        adding->from = rows[0].id;
     *row = (struct mailbox_admin_row){
         .tenant = tenant->id,
-        .id = count > 0 ? rows[0].id : uuid_new(),
+        .id = count > 0 && !adding->moved ? rows[0].id : uuid_new(),
         .channel = channel != NULL ? channel->id : uuid_new(),
     };
     adding->replaced = count > 0;
@@ -120,7 +133,8 @@ static int put(struct adding *adding, const struct tenant_row *tenant, struct er
         return -1;
     if (file->has_out && (row.wrapped_out = wrap(adding, &row, &file->out, "out", err)) == NULL)
         return -1;
-    if (mailbox_admin_put(adding->session, &row, &tenant->assistant, err) != 0)
+    const struct uuid *from = adding->moved ? &adding->from : NULL;
+    if (mailbox_admin_put(adding->session, &row, from, &tenant->assistant, err) != 0)
         return -1;
     return tenant_audit(adding->session, &row.tenant, desk_actor(adding->desk),
                         adding->replaced ? "mailbox.replace" : "mailbox.add", row.address, "{}",
@@ -166,6 +180,9 @@ static int add_file(struct desk *desk, const struct words *words, const struct m
     }
     desk_note("%s %s of %s; `deskctl mailbox check %s` tells whether all of it works",
               adding.replaced ? "changed" : "added", file->address, file->tenant, file->address);
+    if (adding.moved)
+        desk_note("it is at another place now: what came there since a day before the newest mail "
+                  "that was read is read anew, and answered if it was not");
     const struct desk_fact facts[] = {{"address", file->address, 0},
                                       {"tenant", file->tenant, 0},
                                       {"result", adding.replaced ? "replaced" : "added", 0}};

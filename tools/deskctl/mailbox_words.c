@@ -104,6 +104,11 @@ const char *mailbox_words_folder(struct arena *arena, const struct mailbox_admin
     const char *head =
         arena_printf(arena, "%s has %lu mails, the next one's UID is %lu", row->folder,
                      (unsigned long)selected->exists, (unsigned long)selected->next_uid);
+    if (row->uid_validity == 0 && row->read_at != NULL)
+        return arena_printf(arena,
+                            "%s; it was read elsewhere until %s, and what came since a day before "
+                            "the newest mail of there is read here",
+                            head, row->read_at);
     if (row->uid_validity == 0)
         return arena_printf(arena, "%s; it was not read yet and begins there", head);
     if (row->uid_validity != (int64_t)selected->validity)

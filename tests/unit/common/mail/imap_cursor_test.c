@@ -141,6 +141,18 @@ static void test_rescan_knows_the_beginning(void)
     CU_ASSERT_EQUAL(cursor.last_uid, 0);
 }
 
+/* Its UIDs of before say nothing of another place, and when it was read does. */
+static void test_another_place(void)
+{
+    struct imap_cursor cursor = {.newest_ms = NOW, .started_ms = NOW - 10 * IMAP_DAY_MS};
+    struct imap_selected there = {.validity = 7, .next_uid = 51};
+    CU_ASSERT_EQUAL(imap_cursor_select(&cursor, &there, 0, NOW + 5), IMAP_CURSOR_RESCAN);
+    CU_ASSERT_EQUAL(cursor.last_uid, 0);
+    CU_ASSERT_EQUAL(cursor.rescan_to, 50);
+    CU_ASSERT_EQUAL(cursor.since_ms, NOW - IMAP_DAY_MS);
+    CU_ASSERT_EQUAL(cursor.started_ms, NOW - 10 * IMAP_DAY_MS);
+}
+
 static void test_rescan_ends_without_mails(void)
 {
     uint32_t first, last;
@@ -171,6 +183,7 @@ int main(void)
     CU_add_test(suite, "a rescan's window", test_rescan_ends_its_window);
     CU_add_test(suite, "validity changes", test_validity_changes);
     CU_add_test(suite, "a rescan knows the beginning", test_rescan_knows_the_beginning);
+    CU_add_test(suite, "another place", test_another_place);
     CU_add_test(suite, "a rescan ends without mails", test_rescan_ends_without_mails);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
