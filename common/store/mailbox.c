@@ -39,12 +39,15 @@ static const char cursor_sql[] =
     " AND (uid_validity IS DISTINCT FROM $5::bigint OR last_uid <= $6::bigint) RETURNING 1";
 
 /* Once for each life, however often it begins: what the database did to it meanwhile is not the
- * mail's doing, and a unit whose outcome was unknown may have been done. */
+ * mail's doing, and a unit whose outcome was unknown may have been done. Those that are tried with
+ * it become fewer, never more. */
 static const char begin_sql[] =
     "UPDATE mailboxes SET tried_by = CASE WHEN trying_uid = $5::bigint"
     " THEN array_append(array_remove(tried_by, $6::uuid), $6::uuid) ELSE ARRAY[$6::uuid] END,"
+    " trying_to = CASE WHEN trying_uid = $5::bigint AND tried_by <> '{}'"
+    " THEN least(coalesce(trying_to, $5::bigint), $7::bigint) ELSE $7::bigint END,"
     " trying_uid = $5::bigint" HELD
-    " AND removed_at IS NULL AND paused_at IS NULL RETURNING cardinality(tried_by)";
+    " AND removed_at IS NULL AND paused_at IS NULL RETURNING cardinality(tried_by), trying_to";
 
 /* Whoever has the mailbox now: the life speaks for itself alone. */
 static const char outlived_sql[] =
@@ -216,11 +219,12 @@ void mailbox_add_ended(struct pg_unit *unit, const char *worker)
 }
 
 void mailbox_add_begin(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
-                       uint32_t uid)
+                       uint32_t uid, uint32_t last)
 {
     struct pg_statement *statement = add_held(unit, arena, begin_sql, hold);
     pg_param(statement, number(arena, uid));
     pg_param(statement, hold->life);
+    pg_param(statement, number(arena, last));
 }
 
 void mailbox_add_outlived(struct pg_unit *unit, const char *life, const char *in_hand)

@@ -68,11 +68,12 @@ void mailbox_add_cursor(struct pg_unit *unit, struct arena *arena, const struct 
  * removed since it took them. */
 void mailbox_add_ended(struct pg_unit *unit, const char *worker);
 
-/* Adds the statement that notes that a mail is begun. One row with the number of lives that began
- * it and did not tell that they outlived it, and of failures that were its own, from 1; none if the
+/* Adds the statement that notes that a mail is begun, and with it those up to `last`. One row with
+ * the number of lives that began it and did not tell that they outlived it, and of failures that
+ * were its own, from 1, and with the last one that all of these tries were of as well; none if the
  * hold is not good, or the mailbox was paused or removed. */
 void mailbox_add_begin(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
-                       uint32_t uid);
+                       uint32_t uid, uint32_t last);
 
 /* Adds the statement that tells that the life outlived all mails that it began, but those of the
  * mailboxes `in_hand` (array literal of ids), which it may be at. */

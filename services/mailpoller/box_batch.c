@@ -19,7 +19,8 @@ bool box_mail_counts(const struct box_mail *mail)
 /* A mail of a rescan that is older than what was read before: passed by without a word. */
 static bool is_old(const struct box *box, const struct imap_look *look)
 {
-    return !imap_cursor_wants(&box->mailbox.cursor, look->uid, look->internal_ms, 0);
+    return !box_is_untold(look) &&
+           !imap_cursor_wants(&box->mailbox.cursor, look->uid, look->internal_ms, 0);
 }
 
 enum box_event box_after_mails(struct box *box)
@@ -47,6 +48,15 @@ static size_t batch_size(const struct box *box)
     return count;
 }
 
+/* Of those that are not told, as many as were begun together each time; at least the first. */
+static size_t untold_size(const struct box *box, int64_t last)
+{
+    size_t left = box->look_count - box->look_at, count = 1;
+    while (count < left && box_look(box)[count].uid <= last)
+        count++;
+    return count;
+}
+
 void box_pass_by(struct box *box, const char *reason)
 {
     for (size_t i = 0; i < box->mail_count; i++) {
@@ -55,7 +65,7 @@ void box_pass_by(struct box *box, const char *reason)
     }
 }
 
-enum box_event box_take_in_hand(struct box *box, int64_t tries)
+enum box_event box_take_in_hand(struct box *box, int64_t tries, int64_t last)
 {
     STOP_POINT("mailpoller.begun", box->id);
     const bool untold = box_is_untold(box_look(box));
@@ -63,7 +73,7 @@ enum box_event box_take_in_hand(struct box *box, int64_t tries)
     if (tries > 1 && !untold)
         box->alone = IMAP_FETCH_MAX;
     arena_reset(box->mail_arena);
-    box->mail_count = untold ? box->look_count - box->look_at : batch_size(box);
+    box->mail_count = untold ? untold_size(box, last) : batch_size(box);
     box->mails = arena_alloc(box->mail_arena, box->mail_count * sizeof *box->mails);
     for (size_t i = 0; i < box->mail_count; i++)
         box->mails[i] = (struct box_mail){.box = box, .look = box_look(box) + i};

@@ -96,8 +96,9 @@ void box_release(struct box *box);
  * or nothing. */
 enum box_event box_after_mails(struct box *box);
 
-/* The next mails were begun `tries` times: takes them in hand. BOX_ON_KEPT or BOX_ON_TOO_OFTEN. */
-enum box_event box_take_in_hand(struct box *box, int64_t tries);
+/* The next mails were begun `tries` times, of those that are not told the ones up to `last`: takes
+ * them in hand. BOX_ON_KEPT, BOX_ON_FAILED or BOX_ON_TOO_OFTEN. */
+enum box_event box_take_in_hand(struct box *box, int64_t tries, int64_t last);
 
 /* They are listed for a person, and not published. */
 void box_pass_by(struct box *box, const char *reason);
@@ -120,6 +121,9 @@ enum box_event box_moved(struct box *box);
 
 /* True for one that the server lists, and of which it has not even told the size. */
 bool box_is_untold(const struct imap_look *look);
+
+/* The UID of the last mail that is begun with the next one, as neither was told; else its own. */
+uint32_t box_last_untold(const struct box *box);
 
 /* box->looks is what was told of the UIDs that were asked for, before the server refused the rest
  * or of all: leaves those before the first one that was not told, and says what follows. */

@@ -1,8 +1,9 @@
 /* Mails that the server lists and does not give, with a refusal or without a word: their index is
- * broken, they cannot be read, or something hides them. A
- * mail that somebody removed between two commands looks the same at first, so a new search says
- * whether it still is there. One that is, and again does not come, is tried in new sessions, with a
- * pause before each; then it is listed for a person, and those behind it are read. */
+ * broken, they cannot be read, or something hides them. A mail that somebody removed between two
+ * commands looks the same at first, so a new search says whether it still is there. One that is,
+ * and again does not come, is tried in new sessions, with a pause before each; then it is listed
+ * for a person, and those behind it are read. Mails that were not told together are passed by
+ * together, but none that was not there at each of the tries. */
 #include <inttypes.h>
 
 #include "box_inside.h"
@@ -13,6 +14,12 @@
 bool box_is_untold(const struct imap_look *look)
 {
     return look->size_bytes == UNTOLD_BYTES;
+}
+
+uint32_t box_last_untold(const struct box *box)
+{
+    const struct imap_look *next = box_look(box);
+    return box_is_untold(next) ? box->looks[box->look_count - 1].uid : next->uid;
 }
 
 /* Nothing is left to look at: a new search follows. */

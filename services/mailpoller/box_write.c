@@ -41,7 +41,8 @@ static enum box_event kept_event(struct box *box, const struct pg_answer *answer
         box->unwell = false;
         return BOX_ON_KEPT;
     case BOX_BEGINNING:
-        return box_take_in_hand(box, pg_int(answer->results, 0, 0, 0));
+        return box_take_in_hand(box, pg_int(answer->results, 0, 0, 0),
+                                pg_int(answer->results, 0, 0, 1));
     case BOX_STORING:
         box->mails[box->mail_at].stored++;
         return BOX_ON_KEPT;
@@ -115,7 +116,7 @@ void box_begin(struct box *box)
     struct pg_unit unit = unit_of(box);
     struct mailbox_hold hold = hold_of(box);
     box->begun = true;
-    mailbox_add_begin(&unit, box->unit_arena, &hold, box_look(box)->uid);
+    mailbox_add_begin(&unit, box->unit_arena, &hold, box_look(box)->uid, box_last_untold(box));
     submit(box, &unit, 0);
 }
 

@@ -12,15 +12,16 @@ QUICK = {"retry_ms": 20, "retry_max_ms": 20, "adopt_every_ms": 50}
 DEADLINE_S = 90
 
 
-def waiting(desk, hide, *subjects):
+def waiting(desk, hide, *subjects, **config):
     """A mailbox behind a server that withholds, with mails that a mailpoller finds together when it starts."""
-    pollers(desk, **QUICK)
+    config = {**QUICK, **config}
+    pollers(desk, **config)
     way = Withholder(server(desk), hide)
     mailbox = Mailbox(desk, port=way.port)
     mailbox.wait_cursor(0)
     desk.terminate("mailpoller-1")
     mailbox.deliver(*(mail(subject, "text") for subject in subjects))
-    pollers(desk, **QUICK)
+    pollers(desk, **config)
     return mailbox, way
 
 
@@ -98,6 +99,31 @@ def test_a_mail_that_is_told_late_is_read(desk):
     assert len(way.hidden) == 3 and failures(desk, mailbox) == ["mailbox.withheld"]
     assert mailbox.skips() == [] and [event.value["subject"] for event in mailbox.events()] == ["late"]
     mailbox.tell("a mail listed and told late", "late")
+    end(mailbox, way)
+
+
+def test_a_young_mail_has_tries_of_its_own(desk):
+    """It came before the last try of an older one, and is not told then either: that one alone is passed by."""
+    told = set()
+    mailbox, way = waiting(desk, lambda command, uid: looks(command) and uid not in told, "old", "as old",
+                           retry_ms=600000, retry_max_ms=600000)
+
+    def again():
+        desk.sql("UPDATE mailboxes SET due_at = clock_timestamp() WHERE id = %s", mailbox.id)
+
+    for time in (1, 2):
+        desk.wait(lambda: mailbox.row().failures == time, 20, lambda: f"failure {time}: {mailbox.row()}")
+        if time == 2:
+            mailbox.deliver(mail("young", "text"))
+        again()
+    mailbox.wait_cursor(2)
+    desk.wait(lambda: mailbox.row().failures == 1, 20, lambda: f"its own failure: {mailbox.row()}")
+    assert mailbox.skips() == [(1, "unreadable"), (2, "unreadable")]
+    told.add(3)
+    again()
+    mailbox.wait_cursor(3)
+    assert [event.value["subject"] for event in mailbox.events()] == ["young"] and len(mailbox.skips()) == 2
+    mailbox.tell("a young mail told late, behind two never told", "old", "as old", "young", told=["old", "as old"])
     end(mailbox, way)
 
 

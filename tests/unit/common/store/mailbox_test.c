@@ -113,7 +113,7 @@ static void add_older_cursor(struct pg_unit *unit, const struct mailbox_hold *ho
 
 static void add_begin(struct pg_unit *unit, const struct mailbox_hold *hold)
 {
-    mailbox_add_begin(unit, arena, hold, 8);
+    mailbox_add_begin(unit, arena, hold, 8, 9);
 }
 
 static void add_alert(struct pg_unit *unit, const struct mailbox_hold *hold)
@@ -212,6 +212,31 @@ static void test_a_cursor_never_moves_back(void)
     end_test();
 }
 
+/* Who comes later has tries of its own. */
+static void test_tries_are_of_fewer_never_of_more(void)
+{
+    static const struct {
+        uint32_t uid, last;
+        const char *together;
+    } begins[] = {{6, 9, "6"}, /* of a row from before */
+                  {7, 9, "9"}, {7, 12, "9"}, {7, 8, "8"}, {7, 9, "8"}, {9, 12, "12"}};
+    begin_test();
+    struct mailbox_hold hold = {.worker = WORKER_B, .fence = 7, .life = LIFE_B};
+    CU_ASSERT_TRUE(uuid_parse(TENANT, &hold.tenant) && uuid_parse(MAILBOX, &hold.id));
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++) {
+        struct pg_unit unit = {0};
+        struct outcome out;
+        mailbox_add_begin(&unit, arena, &hold, begins[i].uid, begins[i].last);
+        rig_submit(&unit, &out);
+        rig_run();
+        CU_ASSERT_FALSE(out.failed);
+        rig_sql(&out, "SELECT trying_to::text FROM mailboxes", NULL, NULL);
+        rig_run();
+        CU_ASSERT_STRING_EQUAL(out.text, begins[i].together);
+    }
+    end_test();
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -219,6 +244,7 @@ int main(void)
     CU_add_test(suite, "a large attachment has time", test_a_large_attachment_has_time);
     CU_add_test(suite, "only the holder writes", test_only_the_holder_writes);
     CU_add_test(suite, "a cursor never moves back", test_a_cursor_never_moves_back);
+    CU_add_test(suite, "tries are of fewer, never of more", test_tries_are_of_fewer_never_of_more);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
