@@ -378,6 +378,45 @@ def test_quotes_the_mail_that_it_answers(desk):
     assert '<html lang="de">' in html
 
 
+def give_turn(desk, box, asked, delivery):
+    """The mail `asked` was answered by this delivery's turn, in which a tool was begun."""
+    turn = desk.value(
+        "INSERT INTO turns (tenant_id, id, session_id, conversation_id, number, state, fence, epoch, deadline_at, finished_at)"
+        " VALUES (%s::uuid, gen_random_uuid(), %s::uuid, %s::uuid, 1, 'finished', 1, 0, now(), now()) RETURNING id::text",
+        box.tenant, box.session, box.conversation)
+    desk.sql("INSERT INTO inbox_events (tenant_id, channel, provider_id, session_id, message_id, address_hash, content_hash,"
+             " state, turn_id, claim_id, event_time) VALUES (%s::uuid, 'mail', %s, %s::uuid, %s::uuid, gen_random_uuid(), '',"
+             " 'answered', %s::uuid, gen_random_uuid(), now())", box.tenant, asked, box.session, asked, turn)
+    desk.sql("INSERT INTO turn_rounds (tenant_id, turn_id, number, after_position, claimed, said)"
+             " VALUES (%s::uuid, %s::uuid, 1, 1, 1, '')", box.tenant, turn)
+    desk.sql("INSERT INTO tool_calls (tenant_id, id, turn_id, round, place, provider_id, name, arguments, started_at)"
+             " VALUES (%s::uuid, gen_random_uuid(), %s::uuid, 1, 1, 'c', 'take_message', '{}', now())", box.tenant, turn)
+    desk.sql("UPDATE deliveries SET turn_id = %s::uuid WHERE id = %s::uuid", turn, delivery)
+    desk.sql("UPDATE channel_sessions SET delivery_seq = %s WHERE id = %s::uuid", box.seq, box.session)
+
+
+def test_what_is_said_again_quotes_the_same(desk):
+    """A takeover kept a reply from leaving, and after it the reply leaves as a mail of its own."""
+    start(desk)
+    box = mailbox(desk, "ok")
+    asked = box.came(ASKED)
+    desk.sql("UPDATE conversations SET epoch = 1, held_by = 'ops:test', held_at = now() WHERE id = %s::uuid", box.conversation)
+    kept = box.mail("Good morning.", epoch=0, quoted=asked, quoted_on="2026-11-02 10:15", language="de")
+    assert box.wait_state(kept, "suppressed")["reason"] == "epoch"
+    give_turn(desk, box, asked, kept)
+    good(desk, "handback", box.conversation)
+    anew, *more = desk.sql("SELECT id::text FROM deliveries WHERE conversation_id = %s::uuid AND id <> %s::uuid",
+                           box.conversation, kept)
+    assert not more
+    rows = desk.sql("SELECT subject, in_reply_to, reference_ids, quoted_id::text, quoted_on, language FROM delivery_mails"
+                    " WHERE delivery_id = ANY (%s::uuid[])", [kept, anew[0]])
+    assert rows == [rows[0]] * 2 and rows[0][3:] == (asked, "2026-11-02 10:15", "de"), rows
+    box.wake_mail(anew[0])
+    box.wait_state(anew[0], "sent")
+    mail, = mails_of(desk, "ok", box)
+    assert f"Am 02.11.2026 um 10:15 schrieb {box.address}:\n> When are you <open>?" in mail.whole, mail.whole
+
+
 def test_quotes_no_more_than_a_bound(desk):
     """And nothing of a mail without words."""
     start(desk)
