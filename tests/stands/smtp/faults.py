@@ -26,6 +26,7 @@ RULE                     what it does
   offer:WORD             a further line in the answer to EHLO
   user:NAME:SECRET       AUTH PLAIN and LOGIN take just these; XOAUTH2 takes SECRET as the token
   close                  closes after each mail, without a word
+  bye                    says 421 right behind its yes to each mail, and to whatever comes then
 
 STAGE: greet ehlo starttls auth mail rcpt rcpt2 (the second of a mail) data body (in the middle of the mail)
 dot (the mail is read to its end; with drop, hang, late and wait it counts as taken).
@@ -142,7 +143,7 @@ class Session(threading.Thread):
         self.server, self.socket, self.number = server, connection, number
         flags = server.flags & {"wrongcert", "expired"}
         self.files = files[flags.pop() if flags else "good"]
-        self.buffer, self.tls, self.sni, self.login = b"", None, None, None
+        self.buffer, self.tls, self.sni, self.login, self.parted = b"", None, None, None, False
         self.hello, self.sender, self.recipients, self.rcpts = None, None, [], 0
 
     def about(self):
@@ -214,7 +215,9 @@ class Session(threading.Thread):
         if verb.upper() == "QUIT":
             self.answer("quit", "221 2.0.0 bye")
             return False
-        if method is None:
+        if self.parted:
+            self.answer("parted", "421 4.4.2 closing")
+        elif method is None:
             self.answer("other", "250 2.0.0 ok" if verb.upper() in ("RSET", "NOOP") else "500 5.5.1 what?")
         else:
             method(rest)
@@ -302,7 +305,8 @@ class Session(threading.Thread):
             threading.Thread(target=self.server.keep_landed, args=(self, data), daemon=True).start()
         taken = rule in ("", "drop", "hang", "wait") or rule.startswith(("late:", "slow:"))
         number = self.server.keep(self, data) if taken else 0
-        self.answer("dot", f"250 2.0.0 queued as {number}")
+        self.parted = "bye" in self.server.flags
+        self.answer("dot", f"250 2.0.0 queued as {number}" + ("\r\n421 4.4.2 closing" if self.parted else ""))
         if "close" in self.server.flags:
             raise Dropped
 

@@ -179,6 +179,7 @@ static const char *const others[] = {
     "c-gate=tls;" USER,
     "reuse=tls;" USER,
     "closing=tls;close;" USER,
+    "parting=tls;bye;" USER,
     "body=plain;body=drop",
     "h-body=plain;body=hang",
     "alike=starttls;" USER,
@@ -350,7 +351,8 @@ static int connection_of(const char *name, int number)
     return connection;
 }
 
-/* curl keeps the connection; one that the server closed meanwhile costs no mail. */
+/* curl keeps the connection; one that the server closed meanwhile costs no mail, nor does a 421
+ * behind the last mail's yes, which is no answer to the next one. */
 static void test_reuse(void)
 {
     struct outcome outcome;
@@ -365,12 +367,18 @@ static void test_reuse(void)
         rig_send(&(struct sending){.url = TLS, .scenario = "closing"}, "s3cret", &outcome);
         loop_run(loop);
         CU_ASSERT_EQUAL(outcome.class, MAIL_SMTP_ACCEPTED);
+        rig_send(&(struct sending){.url = TLS, .scenario = "parting"}, "s3cret", &outcome);
+        loop_run(loop);
+        CU_ASSERT_EQUAL(outcome.class, MAIL_SMTP_ACCEPTED);
+        CU_ASSERT_EQUAL(outcome.reply.code, 250);
     }
     mail_smtp_free(&sender);
     sender = all;
     CU_ASSERT_EQUAL(connection_of("reuse", 1), connection_of("reuse", 3));
     CU_ASSERT_NOT_EQUAL(connection_of("closing", 1), connection_of("closing", 2));
     CU_ASSERT_EQUAL(rig_mails("closing"), 3);
+    CU_ASSERT_NOT_EQUAL(connection_of("parting", 1), connection_of("parting", 2));
+    CU_ASSERT_EQUAL(rig_mails("parting"), 3);
 }
 
 /* libesmtp's connection ends with its last mail: those that wait in line for the same account and
