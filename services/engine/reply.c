@@ -1,4 +1,4 @@
-/* Cleaning and cutting of replies, and the look for what must not leave in one.
+/* Cleaning and cutting of replies.
  * think.c calls it before each commit, reception.c for the parts that a reply without a model is
  * made of. */
 #include "reply.h"
@@ -90,61 +90,4 @@ const char *reply_append_to(struct arena *arena, const char *reply, const char *
 const char *reply_append(struct arena *arena, const char *reply, const char *more)
 {
     return reply_append_to(arena, reply, more, REPLY_UNITS_MAX);
-}
-
-/* ---- what must not leave ---- */
-
-static void add_letters(struct strbuf *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        char c = *text;
-        if (c >= 'A' && c <= 'Z')
-            c = (char)(c - 'A' + 'a');
-        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
-            strbuf_add_char(out, c);
-    }
-}
-
-/* How far two texts agree to the left of, and from, the places `a` and `b`. */
-static size_t run_around(const struct strbuf *one, size_t a, const struct strbuf *two, size_t b)
-{
-    size_t left = 0, right = 0;
-    while (left < a && left < b && one->data[a - left - 1] == two->data[b - left - 1])
-        left++;
-    while (a + right < one->length && b + right < two->length &&
-           one->data[a + right] == two->data[b + right])
-        right++;
-    return left + right;
-}
-
-/* A run of that length holds, wherever it begins, a whole step of half of it: only those are looked
- * for. */
-static bool share_a_run(const struct strbuf *reply, const struct strbuf *text)
-{
-    const size_t step = REPLY_QUOTE_MIN / 2;
-    for (size_t at = 0; at + step <= text->length; at += step) {
-        const char *from = reply->data, *end = reply->data + reply->length, *hit;
-        while ((hit = memmem(from, (size_t)(end - from), text->data + at, step)) != NULL) {
-            if (run_around(reply, (size_t)(hit - reply->data), text, at) >= REPLY_QUOTE_MIN)
-                return true;
-            from = hit + 1;
-        }
-    }
-    return false;
-}
-
-bool reply_quotes(const char *reply, const char *const *texts, size_t count)
-{
-    struct strbuf said, text;
-    bool quotes = false;
-    strbuf_init(&said, strlen(reply) + 1);
-    add_letters(&said, reply);
-    for (size_t i = 0; i < count && !quotes && said.length >= REPLY_QUOTE_MIN; i++) {
-        strbuf_init(&text, strlen(texts[i]) + 1);
-        add_letters(&text, texts[i]);
-        quotes = text.length >= REPLY_QUOTE_MIN && share_a_run(&said, &text);
-        strbuf_fini(&text);
-    }
-    strbuf_fini(&said);
-    return quotes;
 }

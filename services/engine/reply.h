@@ -32,13 +32,4 @@ const char *reply_append(struct arena *arena, const char *reply, const char *mor
 /* The same with at most `units`. */
 const char *reply_append_to(struct arena *arena, const char *reply, const char *more, size_t units);
 
-/* So many letters and digits in a row are no coincidence: about 60 characters of a text. */
-#define REPLY_QUOTE_MIN 50
-
-/* Whether the reply quotes one of the `count` texts: a run of REPLY_QUOTE_MIN ASCII letters and
- * digits is the same in both, whatever their case and whatever stands between them (blanks, line
- * ends, markup). All UTF-8; texts of fewer letters are never quoted. A translation or a cipher is
- * not seen. */
-bool reply_quotes(const char *reply, const char *const *texts, size_t count);
-
 #endif

@@ -271,9 +271,6 @@ int64_t calls_price_written(const struct assistant_model *model);
 /* The assistant's version of the turn; NULL while it is being read (assistants.h). */
 const struct assistant *think_assistant(struct session *session);
 
-/* Whether a reply holds a piece of what is ours alone: the rules, and what is said of our tools. */
-bool think_quotes_rules(struct session *session, const char *reply);
-
 /* What is left of the turn's time; negative when it is over. */
 int64_t think_time_left_ms(const struct session *session);
 

@@ -12,6 +12,7 @@
 #include "race.h"
 #include "reception_turn.h"
 #include "reply.h"
+#include "rules.h"
 #include "service/log.h"
 #include "session.h"
 #include "think_inside.h"
@@ -94,25 +95,6 @@ static enum turn_event after_failure(struct session *session, const struct assis
     return EVENT_NO_MODEL;
 }
 
-bool think_quotes_rules(struct session *session, const char *reply)
-{
-    const struct assistant *assistant = think_assistant(session);
-    const char *texts[PROMPT_RULES + PROMPT_CHANNELS + 2 + ASSISTANT_TOOLS_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < PROMPT_RULES; i++)
-        texts[count++] = prompt_rules[i];
-    for (size_t i = 0; i < PROMPT_CHANNELS; i++)
-        texts[count++] = prompt_channel_rules[i];
-    texts[count++] = voice_cut_off_rules;
-    texts[count++] = mail_turn_stranger_rules;
-    for (size_t i = 0; assistant != NULL && i < assistant->call_tools.count; i++) {
-        const struct tool *tool = tools_named(assistant->call_tools.items[i].name);
-        if (tool != NULL)
-            texts[count++] = tool->description;
-    }
-    return reply_quotes(reply, texts, count);
-}
-
 /* What an answer without failure is for the turn: its reply, or a round of tool calls; else
  * TURN_EVENTS, and `err` says why. */
 static enum turn_event read_answer(struct session *session, const struct assistant *assistant,
@@ -132,7 +114,7 @@ static enum turn_event read_answer(struct session *session, const struct assista
         session->commit.body =
             spoken ? voice_answered(session)
                    : reply_clean_to(session->arena, result->text, mail_turn_reply_units(session));
-        if (think_quotes_rules(session, spoken ? result->text : session->commit.body)) {
+        if (rules_are_told(session, spoken ? result->text : session->commit.body)) {
             /* Like a filter's refusal: another model that reads the same may say the same. */
             err_set(err, ERR_PERMANENT, WITHHELD, "the reply quotes the rules of the platform");
             return TURN_EVENTS;

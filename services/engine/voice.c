@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "contract/voice.h"
 #include "counters.h"
+#include "rules.h"
 #include "service/log.h"
 #include "speak.h"
 #include "store/voice.h"
@@ -64,7 +65,7 @@ static void say(struct voice *voice, const char *text)
     if (voice->is_withheld || text[0] == '\0' || !has_room(voice, text))
         return;
     text = arena_printf(session->arena, "%s%s", gap ? " " : "", text);
-    if (think_quotes_rules(session, arena_printf(session->arena, "%s%s", said, text))) {
+    if (rules_are_told(session, arena_printf(session->arena, "%s%s", said, text))) {
         voice->is_withheld = true;
         return;
     }

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from attempts import (ASKING, ATTEMPTS, FALLBACK, FEW, LEAKED, MANY, PLAIN, QUOTING, SAID, SERVICE, WITHHELD,
-                      call, show)
+from attempts import (ASKING, ATTEMPTS, FALLBACK, FEW, MANY, PART, PLAIN, QUOTING, SAID, SERVICE,
+                      WITHHELD, call, show)
 from call_records import CALLS, Call
 from harness import oracle, tables
 from harness.vendor import Vendor
@@ -229,8 +229,6 @@ class Try:
             return WITHHELD if self.withheld else FALLBACK
         if oracle.new_nonces(self.body) == [self.said.nonce]:
             return PLAIN
-        if self.attempt.reads and windows([self.attempt.reads(self.body)]) & self.stage.pieces:
-            return LEAKED
         few = not self.attempt.says and len(self.body) < 40
         return SAID if self.body == self.attempt.says or few else self.body
 
@@ -257,7 +255,7 @@ class Try:
 
 def test_model_that_obeys_everybody(desk):
     """Guards: assistant_may_use and the schemas of the tools (engine/effects.c), the contact in the SQL of
-    store/booking.c, ROUNDS_MAX, reply_quotes (engine/reply.c), prompt_add_passage (engine/prompt.c)."""
+    store/booking.c, ROUNDS_MAX, quotes.c (engine), prompt_add_passage (engine/prompt.c)."""
     assert len(ATTEMPTS) >= 40
     # Nothing dies here: a lease that lapses would have all the turns begun anew.
     desk.start_tool()
@@ -313,6 +311,28 @@ def marks_are_seen(stage, watch):
     neighbour.wait_replies(2, 30)
     seen = [rule["matched"] for rule in stage.desk.fired("model")[:len(watch)]]
     assert all(seen[:3]), seen
+
+
+def test_rules_told_piece_by_piece(desk):
+    """Each of many replies tells a piece that is too short to be a quotation. Guard: what the desk said before
+    is heard, too (engine/rules.c)."""
+    engines(desk)
+    one = Customer(desk, 1)
+    one.text()
+    one.wait_replies(1)
+    prompt = good(desk, "prompt", "show", one.conversation(), "--json").json()
+    rules = prompt["messages"][0]["text"]
+    try:
+        for at in range(8):  # as far as the rules go
+            piece, said = rules[at * 2 * PART:][:PART], one.make()
+            desk.faults("model", {"match": said.nonce, "action": {"type": "reply", "text": piece}})
+            say(desk, said)
+            one.wait_replies(at + 2)
+    finally:
+        desk.faults("model")
+    outcomes = [outcome for _, outcome, _ in one.replies()][1:]
+    left = outcomes.index("fallback")
+    assert 3 <= left <= 6 and set(outcomes[left:]) == {"fallback"}, outcomes
 
 
 OPENING = ("You are the receptionist of the business described below and write in its name. Use only the facts given"

@@ -41,7 +41,7 @@ def outcome_of(desk, ann):
 
 
 def test_orders_in_every_part_of_a_mail(desk):
-    """Guards: reply_quotes of services/engine/reply.c; the conversation's contact in every tool."""
+    """Guards: services/engine/quotes.c; the conversation's contact in every tool."""
     mail_engines(desk, mail_deadline_ms=25000, adopter_deadline_ms=10000, worker_lease_ms=8000)  # nothing dies here
     desk.faults("model", {"action": {"type": "obey"}})
     box = Mailbox(desk)

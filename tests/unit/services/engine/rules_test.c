@@ -7,6 +7,7 @@
 #include "prompt/prompt.h"
 #include "prompt/rounds.h"
 #include "prompt/tokens.h"
+#include "rules.h"
 #include "think_inside.h"
 #include "voice.h"
 #include "voice_rules.h"
@@ -35,8 +36,7 @@ static void check_no_piece_leaves(struct session *session, const char *text)
     const size_t length = strlen(text);
     CU_ASSERT_TRUE_FATAL(length > PIECE);
     for (size_t at = 0; at + PIECE <= length; at += 40)
-        CU_ASSERT_TRUE(
-            think_quotes_rules(session, arena_strndup(session->arena, text + at, PIECE)));
+        CU_ASSERT_TRUE(rules_are_told(session, arena_strndup(session->arena, text + at, PIECE)));
 }
 
 static void rules_of_texts(void)
@@ -53,7 +53,7 @@ static void rules_of_texts(void)
     CU_ASSERT_EQUAL(channel_told(session), PROMPT_SMS);
     for (size_t i = 0; i < PROMPT_CHANNELS; i++)
         check_no_piece_leaves(session, prompt_channel_rules[i]);
-    CU_ASSERT_FALSE(think_quotes_rules(session, "You are welcome; the channel is open from nine."));
+    CU_ASSERT_FALSE(rules_are_told(session, "You are welcome; the channel is open from nine."));
     bench_end();
 }
 
