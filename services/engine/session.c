@@ -70,6 +70,7 @@ static void end_turn(struct session *session)
     briefing_drop_ahead(session);
     session->with_claim = false;
     memset(&session->measured, 0, sizeof session->measured);
+    memset(&session->trimmed, 0, sizeof session->trimmed);
     session->asked.prompt_record = session->asked.prompt_passages = NULL;
     session->asked.left_out = 0;
     session->asked.is_first = false;

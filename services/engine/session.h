@@ -70,6 +70,10 @@ struct session {
         int64_t *tokens; /* of a call of each model of the chain, -1: not measured; or NULL, */
         size_t rounds;   /* as the turn was with so many */
     } measured;
+    struct trimmed {
+        int64_t tokens;  /* of a prompt for the model that called one of the turn too long; or 0 */
+        int model_index; /* that model */
+    } trimmed;
     struct ask asked;        /* the model that the turn asks, or asked last, */
     struct ask rival;        /* and the one beside it; without a call: none */
     struct crowd_entry line; /* for a place among the calls at once of the turn's model */

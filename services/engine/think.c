@@ -73,6 +73,37 @@ static void reserve_anew(struct session *session)
     session->most = (struct usage_amounts){0};
 }
 
+/* The budget of the next prompt for the session's model: less than its window once it has called
+ * one of this turn too long, because our estimate or what we know of the window is wrong. */
+static int64_t prompt_most(const struct session *session, const struct assistant_model *model)
+{
+    const struct trimmed *trimmed = &session->trimmed;
+    return trimmed->tokens > 0 && trimmed->model_index == session->asked.model_index
+               ? trimmed->tokens
+               : think_prompt_budget(session, model);
+}
+
+/* Whether the model is asked once more with half of that prompt, so with less of what was said
+ * before; not where that leaves nothing out. */
+static bool trims(struct session *session, const struct assistant *assistant, const struct err *err)
+{
+    struct trimmed *trimmed = &session->trimmed;
+    const int index = session->asked.model_index;
+    const int64_t budget = think_prompt_budget(session, &assistant->models[index]);
+    const int64_t sent = session->asked.prompt_tokens;
+    const int64_t half = (sent < budget ? sent : budget) / 2;
+    struct prompt prompt;
+    struct err why;
+    if (strcmp(err->code, "llm.too_long") != 0 || half == 0 ||
+        (trimmed->tokens > 0 && trimmed->model_index == index))
+        return false;
+    const struct prompt_parts parts = think_parts(session, assistant, half);
+    if (prompt_build(session->arena, &parts, &prompt, &why) != 0 || prompt.tokens >= sent)
+        return false;
+    *trimmed = (struct trimmed){.model_index = index, .tokens = half};
+    return true;
+}
+
 /* Decides what a failed call means for the turn. */
 static enum turn_event after_failure(struct session *session, const struct assistant *assistant,
                                      const struct err *err)
@@ -87,6 +118,10 @@ static enum turn_event after_failure(struct session *session, const struct assis
         return EVENT_MODEL_AWAY;
     }
     session->model_tries = 0;
+    if (trims(session, assistant, err)) {
+        session->model_retry_ms = 0;
+        return EVENT_MODEL_AWAY;
+    }
     if (err->class != ERR_PERMANENT && !is_last) {
         session->asked.model_index++;
         session->model_retry_ms = 0;
@@ -241,8 +276,7 @@ struct prompt_parts think_parts(struct session *session, const struct assistant 
 static int build_prompt(struct session *session, const struct assistant *assistant,
                         const struct assistant_model *model, struct prompt *prompt, struct err *err)
 {
-    const struct prompt_parts parts =
-        think_parts(session, assistant, think_prompt_budget(session, model));
+    const struct prompt_parts parts = think_parts(session, assistant, prompt_most(session, model));
     if (prompt_build(session->arena, &parts, prompt, err) != 0)
         return -1;
     session->asked.prompt_position = prompt->position;

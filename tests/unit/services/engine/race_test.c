@@ -1,5 +1,6 @@
 /* Two models of a chain asked at once, on a real PostgreSQL and a scripted server of models: who
- * answers, what is recorded and counted of the other, and when nobody is raced. */
+ * answers, what is recorded and counted of the other, and when nobody is raced. And one that calls
+ * the prompt too long. */
 #include "unit/common/http/fake_server.h"
 #include "unit/services/engine/engine_rig.h"
 
@@ -14,11 +15,14 @@
 #define END(why)                                                                                   \
     "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"" why "\"}],"                           \
     "\"usage\":{\"prompt_tokens\":100,\"completion_tokens\":20}}\n\ndata: [DONE]\n\n"
+#define TOO_LONG    "{\"error\":{\"code\":\"context_length_exceeded\"}}"
+#define SMALL_BYTES 8000 /* what a small model takes of a request */
 #define OPEN_STREAM "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 
 static struct fake_server *server;
 static atomic_bool told[3]; /* what waits for that number goes on; nothing waits for 0 */
 static struct inbox_claimed claimed;
+static int per_minute = 1; /* calls that each model may have */
 
 /* ---- the models: a path begins with what one does and what it waits for, "words-1" ---- */
 
@@ -34,7 +38,10 @@ static bool serve(struct fake_server *s, int fd, const struct fake_request *requ
     const int waits_for = *end == '-' ? end[1] - '0' : 0;
     while (waits_for > 0 && !atomic_load(&told[waits_for]) && !atomic_load(&s->stopping))
         poll(NULL, 0, 1);
-    if (strncmp(name, "words", 5) == 0)
+    if (strncmp(name, "full", 4) == 0 ||
+        (strncmp(name, "small", 5) == 0 && request->body_length > SMALL_BYTES))
+        return fake_answer(fd, "400 Bad Request", "", TOO_LONG);
+    if (strncmp(name, "words", 5) == 0 || strncmp(name, "small", 5) == 0)
         return fake_answer(fd, "200 OK", "", CHUNK("{\"content\":\"Here I am.\"}") END("stop"));
     if (strncmp(name, "tool", 4) == 0)
         return fake_answer(fd, "200 OK", "",
@@ -63,18 +70,18 @@ static void open_producer(void)
     CU_ASSERT_EQUAL_FATAL(bus_producer_open(&options, &engine.producer, &err), 0);
 }
 
-/* The tenant's assistant has these models, each of which may be asked once a minute and is
+/* The tenant's assistant has these models, each of which may be asked so often a minute and is
  * raced after so many ms. */
 static void write_chain(const char *const models[3], int race_after_ms)
 {
     const char *list = "";
     for (int i = 0; i < 3 && models[i] != NULL; i++)
-        list =
-            arena_printf(arena,
-                         "%s%s{\"vendor\":\"%s\",\"base_url\":\"http://127.0.0.1:%d/%s\","
-                         "\"model\":\"m\",\"max_tokens\":50,\"price_in\":10,\"price_out\":30,"
-                         "\"requests_per_minute\":1,\"race_after_ms\":%d}",
-                         list, i > 0 ? "," : "", models[i], server->port, models[i], race_after_ms);
+        list = arena_printf(arena,
+                            "%s%s{\"vendor\":\"%s\",\"base_url\":\"http://127.0.0.1:%d/%s\","
+                            "\"model\":\"m\",\"max_tokens\":50,\"price_in\":10,\"price_out\":30,"
+                            "\"requests_per_minute\":%d,\"race_after_ms\":%d}",
+                            list, i > 0 ? "," : "", models[i], server->port, models[i], per_minute,
+                            race_after_ms);
     run(arena_printf(arena,
                      "INSERT INTO assistant_versions VALUES ('" TENANT "',"
                      " '00000000-0000-7000-8000-0000000000a1', 1, '{\"models\":[%s],"
@@ -359,6 +366,45 @@ static void how_long_a_first_word_is_waited_for(void)
             cases[i].after_ms);
 }
 
+/* ---- a prompt that was too long ---- */
+
+/* A turn behind 30 messages, some 3000 tokens. */
+static void begin_long(const char *const models[3])
+{
+    per_minute = 10;
+    begin(false, 0, models);
+    per_minute = 1;
+    run("INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction, author, body,"
+        " event_time) SELECT tenant_id, gen_random_uuid(), conversation_id, id, 'in', 'contact',"
+        " repeat('long ', 60), clock_timestamp() FROM channel_sessions, generate_series(1, 30)");
+    ask();
+    CU_ASSERT_TRUE(rig_until(is_gone));
+}
+
+/* The same model, once, with less of what was said before. Guard: trims. */
+static void a_prompt_too_long_is_sent_once_more_trimmed(void)
+{
+    begin_long((const char *const[3]){"small", "words"});
+    CU_ASSERT_STRING_EQUAL(outcome(), "reply");
+    CU_ASSERT_STRING_EQUAL(rows(), "small failed llm.too_long, small answered");
+    pthread_mutex_lock(&server->lock);
+    CU_ASSERT_PTR_NOT_NULL(strstr(server->last_body, "hello")); /* what is to be answered */
+    CU_ASSERT_PTR_NOT_NULL(strstr(server->last_body, "long long"));
+    pthread_mutex_unlock(&server->lock);
+    end();
+}
+
+/* The next one gets the prompt that its own window has room for. */
+static void a_trimmed_prompt_that_is_too_long_goes_to_the_next_model(void)
+{
+    begin_long((const char *const[3]){"full", "words"});
+    CU_ASSERT_STRING_EQUAL(outcome(), "reply");
+    CU_ASSERT_STRING_EQUAL(rows(),
+                           "full failed llm.too_long, full failed llm.too_long, words answered");
+    CU_ASSERT_TRUE(server->last_body != NULL && strlen(server->last_body) > SMALL_BYTES);
+    end();
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -377,6 +423,8 @@ int main(void)
     CU_add_test(suite, "the deadline", both_are_stopped_when_the_time_is_over);
     CU_add_test(suite, "who is not raced", who_is_not_raced);
     CU_add_test(suite, "how long", how_long_a_first_word_is_waited_for);
+    CU_add_test(suite, "too long", a_prompt_too_long_is_sent_once_more_trimmed);
+    CU_add_test(suite, "too long twice", a_trimmed_prompt_that_is_too_long_goes_to_the_next_model);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }
