@@ -21,4 +21,7 @@ int64_t tokens_of_bytes(size_t bytes);
 int64_t tokens_of_message(const struct llm_message *message);
 int64_t tokens_of_tools(const struct llm_tool *tools, size_t count);
 
+/* One of the desk's own tools, on the average: for who does not have them. */
+#define TOKENS_OF_DESK_TOOL 160
+
 #endif

@@ -19,6 +19,7 @@ CHAIN = ("assistant:\n  models:\n", """assistant:
       total: 20s
     - vendor: ollama
       model: small:1b
+      window: 16000
 """)
 
 
@@ -86,6 +87,7 @@ def test_chain_of_vendors(desk):
     assert chain[1]["headers"] == ["anthropic-version: 2023-06-01"]
     assert chain[1]["auth"] == "x-api-key" and chain[1]["total_ms"] == 20000
     assert chain[2]["base_url"].startswith("http://localhost:") and "price_in" not in chain[2]
+    assert chain[2]["window"] == 16000
     assert chain[3] == before["config"]["models"][0]
 
     done = good(desk, "tenant", "apply", path, "--yes", "--json", environment=KEYS)
@@ -107,6 +109,15 @@ def test_vendor_mistakes_of_a_tenant_are_named(desk):
     path = tenant_file(desk, "garage", (CHAIN[0], CHAIN[0] + "    - vendor: gemni\n"))
     done = expect(FAILED, desk, "tenant", "apply", path, "--yes")
     assert "did you mean gemini?" in done.said and "openrouter" in done.said
+
+
+def test_window_that_is_too_small_is_refused(desk):
+    """The file names no window of a model of one's own: what its server has by default is too small."""
+    desk.prepare()
+    path = tenant_file(desk, "garage", (CHAIN[0], CHAIN[0] + "    - {vendor: ollama, model: small, max_tokens: 3000}\n"))
+    line = path.read_text().splitlines().index("    - {vendor: ollama, model: small, max_tokens: 3000}") + 1
+    done = expect(FAILED, desk, "tenant", "apply", path, "--dry-run")
+    assert f"{path}:{line}: window: 4096 tokens are too few" in done.said, done.said
 
 
 def test_chain_of_the_keys_that_run_finds(desk):

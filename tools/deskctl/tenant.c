@@ -12,6 +12,7 @@
 #include "tenant_history.h"
 #include "tenant_plan.h"
 #include "tenant_resources.h"
+#include "tenant_room.h"
 #include "tenant_show.h"
 #include "json/json.h"
 
@@ -51,6 +52,7 @@ static int plan_all(struct batch *batch, struct problems *problems, struct err *
                          "of the IANA list, like America/New_York",
                          file->timezone);
         tenant_plan_make(batch->desk->arena, file, existing, &keys, &batch->plans[i]);
+        tenant_room_check(problems, file, &batch->plans[i].row);
         batch->changes += batch->plans[i].change_count;
     }
     return 0;

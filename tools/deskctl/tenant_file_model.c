@@ -116,14 +116,14 @@ static void take_prices(const struct vendor *vendor, struct tenant_file_model *m
 {
     const struct vendor_model *known =
         model->model != NULL ? vendor_file_find_model(vendor, model->model) : NULL;
+    if (model->window == 0)
+        model->window = known != NULL && known->window > 0 ? known->window : vendor->window;
     if (known == NULL)
         return;
     model->price_in = per_token(known->input);
     model->price_cached = per_token(known->cached);
     model->price_out = per_token(known->output);
     model->price_written = per_token(known->cache_write);
-    if (model->window == 0)
-        model->window = known->window;
 }
 
 /* What the entry leaves open is as the vendor's file says. */

@@ -119,6 +119,9 @@ static void print_vendor(struct desk *desk, const struct vendor *vendor, struct 
         strbuf_printf(out, "  at most %" PRId64 " tokens a minute\n", vendor->tokens_per_minute);
     if (vendor->concurrent > 0)
         strbuf_printf(out, "  at most %" PRId64 " calls at once\n", vendor->concurrent);
+    if (vendor->window > 0)
+        strbuf_printf(out, "  window %" PRId64 " tokens, unless a model's is known\n",
+                      vendor->window);
     if (vendor->extra != NULL)
         strbuf_printf(out, "  extra %s\n", vendor->extra);
     strbuf_printf(out, "  default model %s\n",
@@ -178,6 +181,8 @@ static void write_vendor(struct desk *desk, const struct vendor *vendor, struct 
         json_add_int(&writer, "tokens_per_minute", vendor->tokens_per_minute);
     if (vendor->concurrent > 0)
         json_add_int(&writer, "concurrent", vendor->concurrent);
+    if (vendor->window > 0)
+        json_add_int(&writer, "window", vendor->window);
     json_add_text(&writer, "default_model", vendor->default_model);
     json_add_text(&writer, "priced", vendor->priced);
     json_open_array(&writer, "models");

@@ -48,6 +48,7 @@ static const struct field vendor_fields[] = {
     {"tokens_per_minute", FIELD_INT, AT(draft, vendor.tokens_per_minute), 1, VENDOR_RATE_MAX, false,
      NULL},
     {"concurrent", FIELD_INT, AT(draft, vendor.concurrent), 1, VENDOR_CALLS_MAX, false, NULL},
+    {"window", FIELD_INT, AT(draft, vendor.window), 1, WINDOW_MAX, false, NULL},
     {"models", FIELD_LIST, AT(draft, models), 0, VENDOR_MODELS_MAX, false, NULL},
 };
 

@@ -36,6 +36,7 @@ struct vendor {
     const char *priced;        /* date of the prices, "2026-09-23"; NULL: none known */
     int64_t requests_per_minute, tokens_per_minute; /* of a tenant's account; 0: not limited */
     int64_t concurrent;                             /* calls at once, likewise */
+    int64_t window; /* of models of which the list says none; 0: unknown */
     struct vendor_model *models;
     size_t model_count;
     bool key_required;

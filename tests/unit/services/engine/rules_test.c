@@ -9,6 +9,7 @@
 #include "prompt/tokens.h"
 #include "rules.h"
 #include "think_inside.h"
+#include "tools.h"
 #include "voice.h"
 #include "voice_rules.h"
 
@@ -99,6 +100,25 @@ static void rules_of_mails(void)
     bench_end();
 }
 
+/* `tenant apply` counts them without having them: rather too many than too few. */
+static void tools_are_as_long_as_is_said(void)
+{
+    static const char *const names[] = {
+        "take_message", "escalate",      "end_conversation", "check_availability",
+        "book",         "reschedule",    "cancel",           "search_knowledge",
+        "send_text",    "transfer_call", "switch_language"};
+    const int64_t count = sizeof names / sizeof names[0];
+    int64_t tokens = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const struct tool *tool = tools_named(names[i]);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(tool);
+        const struct llm_tool offered = {tool->name, tool->description, tool->parameters};
+        tokens += tokens_of_tools(&offered, 1);
+    }
+    CU_ASSERT(tokens <= count * TOKENS_OF_DESK_TOOL);
+    CU_ASSERT(tokens > count * TOKENS_OF_DESK_TOOL * 4 / 5);
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -107,6 +127,7 @@ int main(void)
     CU_add_test(suite, "after an outage", rules_after_an_outage);
     CU_add_test(suite, "of calls", rules_of_calls);
     CU_add_test(suite, "of mails", rules_of_mails);
+    CU_add_test(suite, "tools", tools_are_as_long_as_is_said);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }

@@ -45,6 +45,7 @@ static struct vendor vendor_items[] = {
      .dialect = "openai",
      .base_url = "http://localhost:8080/v1",
      .auth = "bearer",
+     .window = 4096,
      .temperature = true,
      .stream_usage = true},
     {.name = "open",
@@ -256,6 +257,30 @@ static void test_limits(void)
     }
 }
 
+/* The entry's, else the model's of the vendor's list, else the vendor's. */
+static void test_windows(void)
+{
+    static const struct {
+        const char *entry;
+        int64_t window;
+    } cases[] = {
+        {"{vendor: home, model: m}", 4096},
+        {"{vendor: home, model: m, window: 32000}", 32000},
+        {"{vendor: acme, key: env:DESK_TEST_KEY}", 128000},
+        {"{vendor: acme, key: env:DESK_TEST_KEY, model: acme-2}", 0},
+        {"{base_url: \"https://a\", model: m}", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct problems problems;
+        struct tenant_file file;
+        read_text(&problems, with_chain(arena_printf(arena, "    - %s\n", cases[i].entry)), &file);
+        CU_ASSERT_STRING_EQUAL(problems.text.data, "");
+        CU_ASSERT_EQUAL(file.models[0].window, cases[i].window);
+        tenant_file_fini(&file);
+        strbuf_fini(&problems.text);
+    }
+}
+
 /* What ties an entry to its vendor. The entry stands on line 8. */
 static const struct {
     const char *entry;
@@ -365,6 +390,7 @@ int main(void)
     setenv("DESK_TEST_OLD", SECRET "-old", 1);
     setenv("DESK_TEST_KEY", SECRET "-key", 1);
     arena = arena_new();
+    CU_add_test(suite, "windows", test_windows);
     CU_basic_run_tests();
     unlink(path);
     arena_free(&arena);

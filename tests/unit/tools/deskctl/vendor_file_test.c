@@ -235,6 +235,7 @@ static const struct mistake mistakes[] = {
     {"priced: 2026-09-23\n", "requests_per_minute: 0\npriced: 2026-09-23\n", 17, "\"0\"", "1 to"},
     {"priced: 2026-09-23\n", "tokens_per_minute: 30k\npriced: 2026-09-23\n", 17, "whole number",
      "1 to 1000000000"},
+    {"priced: 2026-09-23\n", "window: 4k\npriced: 2026-09-23\n", 17, "whole number", "1 to"},
     {"priced: 2026-09-23\n", "concurrent: 0\npriced: 2026-09-23\n", 17, "\"0\"", "1 to 100000"},
     {"note: until May", "note: \"\"", 24, "is empty", "write something"},
 };
