@@ -139,8 +139,11 @@ def test_number_of_another_tenant_is_refused(desk):
     number = tenant_row(desk, "northpine-outfitters")["channels"][0]["address"]
     path = tenant_file(desk, "medspa", ("env:MEDSPA_TWILIO_NUMBER:-+15550100303", f'"{number}"'))
     before = tenant_row(desk, "lumen-medspa")
-    done = expect(FAILED, desk, "tenant", "apply", path, "--yes")
-    assert number in done.said and "another tenant" in done.said
+    line = path.read_text().splitlines().index(f'    number: "{number}"')  # of the entry's "- kind", from 1
+    for option in ("--dry-run", "--yes"):
+        done = expect(FAILED, desk, "tenant", "apply", path, option)
+        said = f"number: {number} belongs to another tenant, northpine-outfitters; remove it there"
+        assert f"{path}:{line}: {said}" in done.said, done.said
     assert tenant_row(desk, "lumen-medspa") == before
 
 

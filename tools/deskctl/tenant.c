@@ -29,6 +29,39 @@ struct batch {
 
 /* ---- planning ---- */
 
+/* Whether the same apply takes the channel from that tenant: a number may move. */
+static bool is_given_up(const struct batch *batch, const struct tenant_channel *channel)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        for (size_t j = 0; j < batch->plans[i].channel_count; j++)
+            if (batch->plans[i].channels[j].remove &&
+                uuid_equal(&batch->plans[i].channels[j].row.id, &channel->id))
+                return true;
+    return false;
+}
+
+/* Numbers that another tenant has, before anybody is asked for a yes. */
+static int check_numbers(struct batch *batch, size_t index, struct problems *problems,
+                         struct err *err)
+{
+    const struct tenant_file *file = &batch->files[index];
+    problems->file = file->path;
+    for (size_t i = 0; i < file->channel_count; i++) {
+        const struct tenant_file_channel *channel = &file->channels[i];
+        struct tenant_channel *taken = NULL;
+        if (tenant_find_channel(batch->session, batch->desk->arena, channel->kind, channel->number,
+                                &taken, err) != 0)
+            return -1;
+        if (taken != NULL && !uuid_equal(&taken->tenant, &batch->plans[index].row.id) &&
+            !is_given_up(batch, taken))
+            problems_add(problems, channel->line,
+                         "number: %s belongs to another tenant, %s; remove it there first, or "
+                         "apply that file together with this one",
+                         channel->number, taken->tenant_name);
+    }
+    return 0;
+}
+
 static int plan_all(struct batch *batch, struct problems *problems, struct err *err)
 {
     struct tenant_keys keys;
@@ -55,6 +88,9 @@ static int plan_all(struct batch *batch, struct problems *problems, struct err *
         tenant_room_check(problems, file, &batch->plans[i].row);
         batch->changes += batch->plans[i].change_count;
     }
+    for (size_t i = 0; i < batch->count; i++)
+        if (check_numbers(batch, i, problems, err) != 0)
+            return -1;
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* `http_tools:` of a tenant file: what the assistant may ask or do at the business's own services.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "tenant_file.h"
@@ -33,6 +34,35 @@ static const struct field tool_fields[] = {
 
 #define FIELD_COUNT (sizeof tool_fields / sizeof tool_fields[0])
 
+/* The child that a way begins with ("properties.n", "[2]"), which is then behind it; NULL: none. */
+static const struct yaml_node *step(const struct yaml_node *node, const char **way)
+{
+    const struct yaml_node *found = NULL;
+    const char *from = *way + (**way == '.' ? 1 : 0);
+    size_t length = 0, index = 0;
+    for (const struct yaml_node *child = node->first; child != NULL; child = child->next) {
+        char number[32];
+        snprintf(number, sizeof number, "[%zu]", index++);
+        const char *name = child->key != NULL ? child->key : number;
+        const size_t size = strlen(name);
+        if (size > length && strncmp(from, name, size) == 0 && strchr(".[:", from[size]) != NULL) {
+            found = child;
+            length = size;
+        }
+    }
+    *way = from + length;
+    return found;
+}
+
+/* The line of the place that a refusal begins with, as far as it is told: a long way is cut. */
+static int line_of_place(const struct yaml_node *schema, const char *refusal)
+{
+    const struct yaml_node *at = schema, *next;
+    while ((next = step(at, &refusal)) != NULL)
+        at = next;
+    return at->line;
+}
+
 /* A model calls a tool with an object and is told one; what the schema says must be what the engine
  * checks by. */
 static void check_schema(struct section *section, const struct yaml_node *schema, const char *text)
@@ -46,7 +76,8 @@ static void check_schema(struct section *section, const struct yaml_node *schema
                      "%s: must be a JSON Schema of an object; add type: object", schema->key);
     else if (json_parse(text, strlen(text), &json, &err) == 0 &&
              json_schema_read(json, &read, &err) != 0)
-        problems_add(section->problems, schema->line, "%s: %s", schema->key, err.message);
+        problems_add(section->problems, line_of_place(schema, err.message), "%s: %s", schema->key,
+                     err.message);
     json_schema_free(&read);
     json_free(&json);
 }

@@ -79,6 +79,30 @@ static const struct bad_section bad[] = {
     /* schemas */
     {TOOL("a", URL, "{type: object, properties: {n: {type: string, pattern: x}}}"),
      "6: parameters: properties.n.pattern: not in the subset; use enum or bounds\n"},
+    /* in lines of their own, the problem has the one where it stands */
+    {TOOL("a", URL, "") "      type: object\n"
+                        "      properties:\n"
+                        "        n:\n"
+                        "          type: string\n"
+                        "          pattern: x\n",
+     "11: parameters: properties.n.pattern: not in the subset; use enum or bounds\n"},
+    {TOOL("a", URL, "") "      type: object\n"
+                        "      properties:\n"
+                        "        a: {type: string}\n"
+                        "        a.b:\n"
+                        "          type: array\n"
+                        "          items:\n"
+                        "            enum:\n"
+                        "              - x\n"
+                        "              - [y]\n",
+     "15: parameters: properties.a.b.items.enum[1]: must be a text, a number, true, false or "
+     "null\n"},
+    {TOOL("a", URL, SCHEMA) "    result:\n"
+                            "      type: object\n"
+                            "      additionalProperties: false\n"
+                            "      required:\n"
+                            "        - n\n",
+     "11: result: required.n: not among the properties, and additionalProperties is false\n"},
     {TOOL("a", URL, "[a]"), "6: parameters: must be a block of indented name: value lines\n"},
     {TOOL("a", URL, "{properties: {}}"),
      "6: parameters: must be a JSON Schema of an object; add type: object\n"},
