@@ -25,7 +25,7 @@ static const struct field tool_fields[] = {
     {"name", FIELD_IDENT, AT(name), 0, TOOL_NAME_MAX, true, NULL},
     {"description", FIELD_TEXT, AT(description), 1, 500, true, NULL},
     {"url", FIELD_ENDPOINT, AT(url), 0, 0, true, NULL},
-    {"secret", FIELD_SECRET, AT(secret), 0, 0, false, NULL},
+    {"secret", FIELD_SECRET, AT(secret), 0, 0, true, NULL},
     {"timeout", FIELD_MS, AT(timeout), 1000, 30000, false, NULL},
     {"changes", FIELD_BOOL, AT(changes), 0, 0, true, NULL},
     {"parameters", FIELD_MAPPING, AT(parameters), 0, 0, true, NULL},

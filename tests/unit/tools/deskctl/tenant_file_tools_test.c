@@ -3,7 +3,9 @@
 #include "section_rig.h"
 
 #define OBJECT "parameters: {type: object}"
-#define PLAIN  "{name: a, description: x, url: \"https://a.example\", changes: false, " OBJECT "}"
+#define SECRET "secret: env:DESK_TEST_TOKEN"
+#define PLAIN                                                                                      \
+    "{name: a, description: x, url: \"https://a.example\", changes: false, " SECRET ", " OBJECT "}"
 
 static const struct good_section good[] = {
     {"http_tools: [" PLAIN "]\n", "http_tools",
@@ -33,8 +35,10 @@ static const struct good_section good[] = {
     {"http_tools: []\n", "http_tools", "[]"},
 };
 
-/* One tool in lines: name, description, url, changes, parameters are on lines 2 to 6. */
-#define TOOL(name, url, parameters)                                                                \
+/* One tool in lines: name, description, url, changes, parameters are on lines 2 to 6, its secret on
+ * line 7. */
+#define TOOL(name, url, parameters) BARE(name, url, parameters) "    " SECRET "\n"
+#define BARE(name, url, parameters)                                                                \
     "http_tools:\n  - name: " name "\n    description: x\n    url: " url                           \
     "\n    changes: false\n    parameters: " parameters "\n"
 #define URL    "https://a.example/b"
@@ -43,6 +47,7 @@ static const struct good_section good[] = {
 static const struct bad_section bad[] = {
     {"http_tools:\n  - {name: a}\n", "2: an HTTP tool needs description:; add it\n"
                                      "2: an HTTP tool needs url:; add it\n"
+                                     "2: an HTTP tool needs secret:; add it\n"
                                      "2: an HTTP tool needs changes:; add it\n"
                                      "2: an HTTP tool needs parameters:; add it\n"},
     {TOOL("Order", URL, SCHEMA), "2: name: \"Order\" must be small letters, digits and _, starting "
@@ -67,26 +72,27 @@ static const struct bad_section bad[] = {
     {TOOL("a", "https://a.example/b c", SCHEMA),
      "4: url: \"https://a.example/b c\" must be plain ASCII without spaces\n"},
     {TOOL("a", URL, SCHEMA) "    timeout: 500ms\n",
-     "7: timeout: \"500ms\" must be from 1000ms to 30000ms\n"},
+     "8: timeout: \"500ms\" must be from 1000ms to 30000ms\n"},
     {TOOL("a", URL, SCHEMA) "    timeout: 31s\n",
-     "7: timeout: \"31s\" must be from 1000ms to 30000ms\n"},
-    {TOOL("a", URL, SCHEMA) "    secret: token-1\n",
+     "8: timeout: \"31s\" must be from 1000ms to 30000ms\n"},
+    {BARE("a", URL, SCHEMA) "    secret: token-1\n",
      "7: secret: a secret must not stand in this file; put it into the environment or a file and "
      "write env:NAME or file:PATH (and change it: it has been seen)\n"},
-    {TOOL("a", URL, SCHEMA) "    secret: env:DESK_TEST_NONE\n",
+    {BARE("a", URL, SCHEMA) "    secret: env:DESK_TEST_NONE\n",
      "7: secret: the environment variable DESK_TEST_NONE is not set; set it\n"},
-    {TOOL("a", URL, SCHEMA) "    methd: GET\n", "7: an HTTP tool has no \"methd\"; remove it\n"},
+    {TOOL("a", URL, SCHEMA) "    methd: GET\n", "8: an HTTP tool has no \"methd\"; remove it\n"},
     /* schemas */
     {TOOL("a", URL, "{type: object, properties: {n: {type: string, pattern: x}}}"),
      "6: parameters: properties.n.pattern: not in the subset; use enum or bounds\n"},
     /* in lines of their own, the problem has the one where it stands */
-    {TOOL("a", URL, "") "      type: object\n"
+    {BARE("a", URL, "") "      type: object\n"
                         "      properties:\n"
                         "        n:\n"
                         "          type: string\n"
-                        "          pattern: x\n",
+                        "          pattern: x\n"
+                        "    " SECRET "\n",
      "11: parameters: properties.n.pattern: not in the subset; use enum or bounds\n"},
-    {TOOL("a", URL, "") "      type: object\n"
+    {BARE("a", URL, "") "      type: object\n"
                         "      properties:\n"
                         "        a: {type: string}\n"
                         "        a.b:\n"
@@ -94,7 +100,8 @@ static const struct bad_section bad[] = {
                         "          items:\n"
                         "            enum:\n"
                         "              - x\n"
-                        "              - [y]\n",
+                        "              - [y]\n"
+                        "    " SECRET "\n",
      "15: parameters: properties.a.b.items.enum[1]: must be a text, a number, true, false or "
      "null\n"},
     {TOOL("a", URL, SCHEMA) "    result:\n"
@@ -102,7 +109,7 @@ static const struct bad_section bad[] = {
                             "      additionalProperties: false\n"
                             "      required:\n"
                             "        - n\n",
-     "11: result: required.n: not among the properties, and additionalProperties is false\n"},
+     "12: result: required.n: not among the properties, and additionalProperties is false\n"},
     {TOOL("a", URL, "[a]"), "6: parameters: must be a block of indented name: value lines\n"},
     {TOOL("a", URL, "{properties: {}}"),
      "6: parameters: must be a JSON Schema of an object; add type: object\n"},
@@ -114,7 +121,7 @@ static const struct bad_section bad[] = {
     {TOOL("a", URL, "{type: object, a: {b: {c: {d: {e: {f: {g: {h: {i: {j: {}}}}}}}}}}}"),
      "6: parameters: is nested deeper than 10 blocks; make it flatter\n"},
     {TOOL("a", URL, SCHEMA) "    result: {type: array}\n",
-     "7: result: must be a JSON Schema of an object; add type: object\n"},
+     "8: result: must be a JSON Schema of an object; add type: object\n"},
     {"http_tools: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]\n",
      "1: http_tools: has 17 entries; it must have 0 to 16\n"},
 };
@@ -129,20 +136,21 @@ static void test_bad(void)
     rig_bad(bad, sizeof bad / sizeof bad[0]);
 }
 
-/* Each entry's secret is at its place, none at that of one without. */
+/* Each entry's secret is at its place. */
 static void test_secrets(void)
 {
     struct problems problems;
     struct tenant_file file;
+    setenv("DESK_TEST_OTHER", "token-2", 1);
     rig_read("http_tools:\n  - " PLAIN "\n"
              "  - {name: b, description: x, url: \"https://a\", changes: true, " OBJECT
-             ", secret: env:DESK_TEST_TOKEN}\n",
+             ", secret: env:DESK_TEST_OTHER}\n",
              &problems, &file);
     CU_ASSERT_STRING_EQUAL(rig_said(&problems), "");
     CU_ASSERT_EQUAL_FATAL(file.tool_count, 2);
-    CU_ASSERT_PTR_NULL(file.tool_secrets[0]);
-    CU_ASSERT_STRING_EQUAL(secret_reveal(file.tool_secrets[1]), "token-1");
-    CU_ASSERT_PTR_NULL(strstr(rig_json(&file, "http_tools"), "token-1"));
+    CU_ASSERT_STRING_EQUAL(secret_reveal(file.tool_secrets[0]), "token-1");
+    CU_ASSERT_STRING_EQUAL(secret_reveal(file.tool_secrets[1]), "token-2");
+    CU_ASSERT_PTR_NULL(strstr(rig_json(&file, "http_tools"), "token-"));
     tenant_file_fini(&file);
     strbuf_fini(&problems.text);
 }
@@ -151,11 +159,11 @@ static void test_large_schema(void)
 {
     struct strbuf text;
     strbuf_init(&text, 65536);
-    strbuf_add_text(&text, TOOL("a", URL, "{type: object, title: \""));
+    strbuf_add_text(&text, BARE("a", URL, "{type: object, title: \""));
     strbuf_truncate(&text, text.length - 1);
     for (int i = 0; i < 8000; i++)
         strbuf_add_char(&text, 'x');
-    strbuf_add_text(&text, "\"}\n");
+    strbuf_add_text(&text, "\"}\n    " SECRET "\n");
     const struct bad_section large = {
         text.data, "6: parameters: is more than 8000 bytes as JSON; shorten it\n"};
     rig_bad(&large, 1);
