@@ -23,12 +23,14 @@ const char inbox_lock_addresses_sql[] =
 static const char insert_sql[] =
     "WITH input AS (SELECT t.tenant_id, t.provider_id, t.sender, t.address, t.session_id,"
     " t.contact_id, t.message_id, t.address_hash, t.content_hash,"
-    " least(t.at, clock_timestamp()) AS event_time, t.word, t.traceparent, t.place, t.channel"
+    " least(t.at, clock_timestamp()) AS event_time, t.word, t.traceparent, t.place, t.channel,"
+    " t.code"
     " FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[],"
     " $6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::bytea[], $11::timestamptz[],"
-    " $12::text[], $13::text[], $15::bigint[], $18::text[]) AS t (tenant_id, provider_id, sender,"
+    " $12::text[], $13::text[], $15::bigint[], $18::text[], $19::text[]) AS t (tenant_id, "
+    "provider_id, sender,"
     " address, session_id, contact_id, message_id, address_hash, content_hash, at, word,"
-    " traceparent, place, channel)),"
+    " traceparent, place, channel, code)),"
     /* The words of this batch that are new: mostly none, so that each text asks an empty list. */
     " words AS MATERIALIZED (SELECT w.tenant_id, w.sender, w.address, w.place, CASE w.word"
     " WHEN 'stop' THEN 'opted_out' ELSE 'opted_in' END AS consent FROM input w"
@@ -51,6 +53,7 @@ static const char insert_sql[] =
     " WHEN word = 'start' AND consent = 'opted_out' THEN 'opted_in'"
     " WHEN word = 'help' THEN 'help'"
     " WHEN word = 'code' AND " ROTA_SENDER_SQL " THEN 'rota'"
+    " WHEN word = 'within' AND " ROTA_CODE_SQL " THEN 'rota'"
     " WHEN word = 'note' THEN 'note'"
     " WHEN consent = 'opted_out' THEN 'no_consent'"
     " WHEN event_time < clock_timestamp() - $14::bigint * interval '1 ms' THEN 'late'"
@@ -164,7 +167,8 @@ static void make_word(struct strbuf *out, const struct inbox_event *event)
 {
     static const char *const words[] = {
         [INBOX_NO_WORD] = "",  [INBOX_STOP] = "stop", [INBOX_START] = "start",
-        [INBOX_HELP] = "help", [INBOX_CODE] = "code", [INBOX_NOTE] = "note"};
+        [INBOX_HELP] = "help", [INBOX_CODE] = "code", [INBOX_CODE_WITHIN] = "within",
+        [INBOX_NOTE] = "note"};
     strbuf_add_text(out, words[event->consent]);
 }
 
@@ -214,6 +218,7 @@ struct inbox_columns inbox_make_columns(struct arena *arena, const struct inbox_
         .body = TEXT_COLUMN(body),
         .media = TEXT_COLUMN(media_json),
         .traceparent = TEXT_COLUMN(traceparent),
+        .code = TEXT_COLUMN(code),
         .session = UUID_COLUMN(session),
         .contact = UUID_COLUMN(contact),
         .message = UUID_COLUMN(message),
@@ -247,7 +252,7 @@ size_t inbox_add_codes(struct pg_unit *unit, struct arena *arena, const char *cl
     struct rota_code *codes = NULL; /* most claims have none */
     size_t used = 0;
     for (size_t i = 0; i < count; i++) {
-        if (events[i].consent != INBOX_CODE)
+        if (events[i].consent != INBOX_CODE && events[i].consent != INBOX_CODE_WITHIN)
             continue;
         if (codes == NULL)
             codes = arena_alloc(arena, (count - i) * sizeof *codes);
@@ -256,6 +261,7 @@ size_t inbox_add_codes(struct pg_unit *unit, struct arena *arena, const char *cl
                                            .provider_id = events[i].provider_id,
                                            .address = events[i].address,
                                            .code = events[i].code,
+                                           .within = events[i].consent == INBOX_CODE_WITHIN,
                                            .message = uuid_new(),
                                            .delivery = uuid_new(),
                                            .audit = uuid_new(),
@@ -282,9 +288,10 @@ void inbox_add_claim(struct pg_unit *unit, struct arena *arena, const char *work
     const char *burst_max = inbox_number(arena, timing->burst_max_ms);
     inbox_add(unit, inbox_lock_addresses_sql, (const char *[]){c.lock, NULL});
     inbox_add(unit, insert_sql,
-              (const char *[]){claim, c.tenant, c.provider_id, c.sender, c.address, c.session,
-                               c.contact, c.message, c.address_hash, c.content_hash, c.time, c.word,
-                               c.traceparent, late, c.place, replies, window, c.channel, NULL});
+              (const char *[]){claim,     c.tenant,  c.provider_id, c.sender,       c.address,
+                               c.session, c.contact, c.message,     c.address_hash, c.content_hash,
+                               c.time,    c.word,    c.traceparent, late,           c.place,
+                               replies,   window,    c.channel,     c.code,         NULL});
     inbox_add(unit, lock_contacts_sql, (const char *[]){c.tenant, c.address, NULL});
     inbox_add(unit, touch_conversations_sql,
               (const char *[]){claim, c.tenant, c.provider_id, quiet, c.address, c.channel, NULL});

@@ -15,13 +15,15 @@
 
 /* What a text says about consent (contract: a whole message that is a stop or start word, or the
  * provider's OptOutType); INBOX_CODE: it looks like the code of a notice and is one if its sender
- * was sent any (store/rota_reply.h). */
+ * was sent any (store/rota_reply.h); INBOX_CODE_WITHIN: it names what looks like one, and counts
+ * only if its sender was sent that very code. */
 enum inbox_consent {
     INBOX_NO_WORD,
     INBOX_STOP,
     INBOX_START,
     INBOX_HELP,
     INBOX_CODE,
+    INBOX_CODE_WITHIN,
     INBOX_NOTE, /* nobody's words: what happened to a call; ends at once, `body` may be "" */
 };
 
@@ -35,7 +37,7 @@ struct inbox_event {
     const char *media_json; /* JSON array or NULL */
     int64_t event_time_ms;
     enum inbox_consent consent;
-    const char *code; /* in capitals, of INBOX_CODE; else NULL */
+    const char *code; /* in capitals, of INBOX_CODE and _WITHIN; else NULL */
     bool replay;      /* not in the order in which it was written: its words count by their time */
     int64_t place;    /* order of arrival within the batch */
     const char *traceparent;                             /* or "" */

@@ -144,7 +144,7 @@
 
 /* The columns of a batch as array literals. */
 struct inbox_columns {
-    const char *tenant, *provider_id, *sender, *address, *body, *media, *word, *traceparent;
+    const char *tenant, *provider_id, *sender, *address, *body, *media, *word, *traceparent, *code;
     const char *session, *contact, *message, *address_hash, *conversation, *content_hash, *time;
     const char *lock, *place, *channel, *replay;
 };

@@ -23,17 +23,19 @@ static const char lock_sql[] =
 
 /* What a code means, in this order. */
 #define KIND_SQL                                                                                   \
-    "CASE WHEN f.wrong + f.nth > $11::bigint + 1 THEN 'silent'"                                    \
-    " WHEN f.wrong + f.nth > $11::bigint THEN 'many' WHEN f.notice_id IS NULL THEN 'wrong'"        \
+    "CASE WHEN f.wrong + f.nth > $12::bigint + 1 THEN 'silent'"                                    \
+    " WHEN f.wrong + f.nth > $12::bigint THEN 'many' WHEN f.notice_id IS NULL THEN 'wrong'"        \
     " WHEN f.escalation_state = 'closed' THEN 'closed'"                                            \
     " WHEN f.escalation_state = 'accepted' AND f.accepted_by = f.name THEN 'yours'"                \
     " WHEN f.escalation_state = 'accepted' THEN 'taken'"                                           \
-    " WHEN f.notice_state = 'open' AND f.until_at > clock_timestamp() THEN 'accept'"               \
+    " WHEN f.notice_state = 'open' AND f.until_at > clock_timestamp()"                             \
+    " THEN CASE WHEN f.within THEN 'only' ELSE 'accept' END"                                       \
     " ELSE 'expired' END"
 
 /* Each is true when it is written: the transaction accepts and answers at once. */
 #define WORDS_SQL                                                                                  \
     "CASE j.kind WHEN 'accept' THEN j.code || ' is yours, thank you. Nobody else is asked.'"       \
+    " WHEN 'only' THEN 'Nothing was accepted yet. To take it, text only OK ' || j.code || '.'"     \
     " WHEN 'yours' THEN j.code || ' is yours already.'"                                            \
     " WHEN 'taken' THEN j.code || ' is taken: ' || coalesce(j.accepted_by, 'a colleague')"         \
     " || ' has it.' WHEN 'closed' THEN j.code || ' is settled already.'"                           \
@@ -44,8 +46,9 @@ static const char lock_sql[] =
 
 static const char reply_sql[] =
     "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[],"
-    " $6::text[], $7::uuid[], $8::uuid[], $9::uuid[], $10::bigint[]) AS t (tenant_id, channel,"
-    " provider_id, address, code, message_id, delivery_id, audit_id, place)),"
+    " $6::text[], $7::uuid[], $8::uuid[], $9::uuid[], $10::bigint[], $11::boolean[]) AS t "
+    "(tenant_id,"
+    " channel, provider_id, address, code, message_id, delivery_id, audit_id, place, within)),"
     " mine AS (SELECT i.*, e.session_id, e.event_time, s.conversation_id, c.epoch, (SELECT count(*)"
     " FROM inbox_events w WHERE w.tenant_id = i.tenant_id AND w.address_hash = e.address_hash"
     " AND w.reason = 'rota_wrong' AND w.claimed_at > clock_timestamp() - interval '1 h') AS wrong,"
@@ -118,6 +121,7 @@ void rota_add_replies(struct pg_unit *unit, struct arena *arena, const char *cla
         {offsetof(struct rota_code, delivery), COLUMN_UUID},
         {offsetof(struct rota_code, audit), COLUMN_UUID},
         {offsetof(struct rota_code, place), COLUMN_INT},
+        {offsetof(struct rota_code, within), COLUMN_BOOL},
     };
     const struct column_rows rows = {codes, sizeof *codes, count};
     columns_add(pg_add(unit, lock_sql), arena, &rows, kinds, 5);

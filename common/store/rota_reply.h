@@ -15,11 +15,13 @@
  * that hour count for nothing. The last is answered so, and then none. */
 #define ROTA_WRONG_MAX 5
 
-/* A text that is a code and nothing else, or a mail that begins with one or with OK: it accepts
- * what its thread is about. */
+/* A text that is a code and says yes, or a mail that begins with one or with OK: it accepts what
+ * its thread is about. A text that says more than that (`within`) accepts nothing: it is told how.
+ */
 struct rota_code {
     const char *tenant, *channel, *provider_id, *address;
     const char *code;                     /* in capitals */
+    bool within;                          /* there is more in the text */
     struct uuid message, delivery, audit; /* fresh ids */
     int64_t place;                        /* order of arrival */
 };
@@ -29,6 +31,13 @@ struct rota_code {
 #define ROTA_SENDER_SQL                                                                            \
     "EXISTS (SELECT FROM escalation_notices r WHERE r.tenant_id = j.tenant_id"                     \
     " AND r.sms = j.address AND r.sent_at > clock_timestamp() - interval '7 days')"
+
+/* What is true of one that names a code among other words, `j.code`: that its number was sent it.
+ */
+#define ROTA_CODE_SQL                                                                              \
+    "EXISTS (SELECT FROM escalation_notices r WHERE r.tenant_id = j.tenant_id"                     \
+    " AND r.sms = j.address AND r.code = j.code"                                                   \
+    " AND r.sent_at > clock_timestamp() - interval '7 days')"
 
 /* What is true of a mail's `f` whose thread is a notice's. */
 #define ROTA_THREAD_SQL                                                                            \

@@ -94,8 +94,9 @@ static void to_event(struct intake *intake, const struct sms_received *sms, stru
     };
     hash_content(sms, out->content_hash);
     char code[ROTA_CODE_SIZE];
-    if (out->consent == INBOX_NO_WORD && rota_plan_read_code(sms->body, code)) {
-        out->consent = INBOX_CODE;
+    const enum rota_said said = rota_plan_read_text(sms->body, code);
+    if (out->consent == INBOX_NO_WORD && said != ROTA_SAYS_NOTHING) {
+        out->consent = said == ROTA_SAYS_YES ? INBOX_CODE : INBOX_CODE_WITHIN;
         out->code = arena_strdup(intake->arena, code);
     }
 }

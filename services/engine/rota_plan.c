@@ -285,6 +285,8 @@ const char *rota_plan_nobody(struct arena *arena, const struct rota_due *due)
 
 /* ---- codes ---- */
 
+#define REPLY_MAX 160 /* bytes of one that may be the answer to a notice */
+
 static const char digits[] = "23456789", letters[] = "CDFGHJKMNPQRTVWXY";
 
 static char symbol(int index)
@@ -314,24 +316,54 @@ void rota_plan_code(char out[ROTA_CODE_SIZE])
     }
 }
 
-bool rota_plan_read_code(const char *text, char out[ROTA_CODE_SIZE])
+/* A word that is one; written in capitals. */
+static bool read_code(const char *word, size_t length, char out[ROTA_CODE_SIZE])
 {
-    static const char blank[] = " \t\r\n";
-    text += strspn(text, blank);
-    if (strncasecmp(text, "ok", 2) == 0 && text[2] != '\0' && strchr(" \t\r\n,:", text[2]) != NULL)
-        text += 2 + strspn(text + 2, " \t\r\n,:");
-    size_t length = 0;
-    for (; length < ROTA_CODE_SIZE - 1; length++) {
-        char c = text[length];
+    char code[ROTA_CODE_SIZE] = "";
+    if (length != ROTA_CODE_SIZE - 1)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        char c = word[i];
         c = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-        if (c == '\0' || (strchr(digits, c) == NULL && strchr(letters, c) == NULL))
+        if (strchr(digits, c) == NULL && strchr(letters, c) == NULL)
             return false;
-        out[length] = c;
+        code[i] = c;
     }
-    out[length] = '\0';
-    text += length;
-    text += *text == '.' || *text == '!';
-    return text[strspn(text, blank)] == '\0' && is_mixed(out);
+    if (!is_mixed(code))
+        return false;
+    memcpy(out, code, sizeof code);
+    return true;
+}
+
+/* What changes nothing of a yes. */
+static bool is_polite(const char *word, size_t length)
+{
+    static const char *const words[] = {"ok",    "okay",  "yes", "sure",   "thanks",
+                                        "thank", "you",   "thx", "accept", "accepted",
+                                        "mine",  "hello", "hi"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strlen(words[i]) == length && strncasecmp(words[i], word, length) == 0)
+            return true;
+    return false;
+}
+
+enum rota_said rota_plan_read_text(const char *text, char out[ROTA_CODE_SIZE])
+{
+    static const char around[] = " \t\r\n.,:;!-?()\"'";
+    bool has_code = false, has_more = strchr(text, '?') != NULL;
+    if (strlen(text) > REPLY_MAX)
+        return ROTA_SAYS_NOTHING;
+    for (text += strspn(text, around); *text != '\0'; text += strspn(text, around)) {
+        const size_t length = strcspn(text, around);
+        if (!has_code && read_code(text, length, out))
+            has_code = true;
+        else
+            has_more |= !is_polite(text, length);
+        text += length;
+    }
+    if (!has_code)
+        return ROTA_SAYS_NOTHING;
+    return has_more ? ROTA_NAMES_CODE : ROTA_SAYS_YES;
 }
 
 bool rota_plan_read_mail(const char *text, char out[ROTA_CODE_SIZE])
@@ -343,7 +375,7 @@ bool rota_plan_read_mail(const char *text, char out[ROTA_CODE_SIZE])
         return false;
     memcpy(line, text, length);
     line[length] = '\0';
-    if (rota_plan_read_code(line, out))
+    if (rota_plan_read_text(line, out) == ROTA_SAYS_YES)
         return true;
     if (strncasecmp(line, "ok", 2) != 0 || line[2 + strspn(line + 2, " \t.,!")] != '\0')
         return false;

@@ -48,12 +48,18 @@ const char *rota_plan_nobody(struct arena *arena, const struct rota_due *due);
 /* A fresh code: at least one letter and one digit, so that no word and no number is one. */
 void rota_plan_code(char out[ROTA_CODE_SIZE]);
 
-/* True if the whole text looks like a code, with or without "OK" before it, in whatever case;
- * writes it in capitals. */
-bool rota_plan_read_code(const char *text, char out[ROTA_CODE_SIZE]);
+enum rota_said {
+    ROTA_SAYS_NOTHING,
+    ROTA_SAYS_YES,  /* a code, and nothing but words like OK and thanks */
+    ROTA_NAMES_CODE /* a short text with a code in it: it may say no, or ask something */
+};
 
-/* True if the first line of a mail that is not empty says yes: a code, as above, or OK alone, which
- * is written as "OK". Signatures may follow. */
+/* What a text says that may be the answer to a notice. A code may be in whatever case, and is
+ * written in capitals. */
+enum rota_said rota_plan_read_text(const char *text, char out[ROTA_CODE_SIZE]);
+
+/* True if the first line of a mail that is not empty says yes: with a code, as above, or OK alone,
+ * which is written as "OK". Signatures may follow. */
 bool rota_plan_read_mail(const char *text, char out[ROTA_CODE_SIZE]);
 
 #endif

@@ -269,15 +269,27 @@ static inline struct inbox_event code_from(int who, int n, const char *code)
     return event;
 }
 
-/* Claims a text that is a code; returns what its inbox row says. */
-static inline const char *text_code(int who, int n, const char *code)
+/* Claims a text with a code; returns what its inbox row says. */
+static inline const char *text_event(struct inbox_event event, int n)
 {
-    struct inbox_event event = code_from(who, n, code);
     claim(WORKER_A, &event, 1);
     return value(arena_printf(arena,
                               "SELECT state || ' ' || coalesce(reason, '-') FROM inbox_events"
                               " WHERE provider_id = 'SM%03d'",
                               n));
+}
+
+/* The same of a text that is a code, and of one that names it among other words. */
+static inline const char *text_code(int who, int n, const char *code)
+{
+    return text_event(code_from(who, n, code), n);
+}
+
+static inline const char *text_within(int who, int n, const char *code)
+{
+    struct inbox_event event = code_from(who, n, code);
+    event.consent = INBOX_CODE_WITHIN;
+    return text_event(event, n);
 }
 
 /* The last answer of the desk to somebody. */

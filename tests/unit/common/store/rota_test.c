@@ -211,6 +211,28 @@ static void accepted_by_code(void)
     end_test();
 }
 
+/* What says more than yes may be a no: it accepts nothing, and is told how. What was never sent to
+ * that number is no code, however it looks. */
+static void a_code_among_other_words(void)
+{
+    begin_rota();
+    open_one();
+    tell(STAFF, "7K3F");
+    CU_ASSERT_STRING_EQUAL(text_within(STAFF, 20, "7K3F"), "ended rota");
+    CU_ASSERT_STRING_EQUAL(answer_to(STAFF),
+                           "Nothing was accepted yet. To take it, text only OK 7K3F.");
+    CU_ASSERT_STRING_EQUAL(rows(), "policy_word:open:running:1");
+    CU_ASSERT_STRING_EQUAL(text_within(STAFF, 21, "24TH"), "open -");     /* no code */
+    CU_ASSERT_STRING_EQUAL(text_within(STAFF + 1, 22, "7K3F"), "open -"); /* somebody else's */
+    CU_ASSERT_STRING_EQUAL(text_code(STAFF, 23, "7K3F"), "ended rota");
+    CU_ASSERT_STRING_EQUAL(rows(), "policy_word:accepted:over:1");
+    CU_ASSERT_STRING_EQUAL(text_within(STAFF, 24, "7K3F"), "ended rota");
+    CU_ASSERT_TRUE(has(answer_to(STAFF), "7K3F is yours already"));
+    run("UPDATE escalation_notices SET sent_at = sent_at - interval '8 d'");
+    CU_ASSERT_STRING_EQUAL(text_within(STAFF, 25, "7K3F"), "open -");
+    end_test();
+}
+
 /* The same event again (a redelivery) accepts nothing again and is not answered again. */
 static void a_code_is_claimed_once(void)
 {
@@ -549,6 +571,7 @@ int main(void)
     CU_add_test(suite, "no flood", no_flood_holds_up_another_tenant);
     CU_add_test(suite, "a pause until hours begin", a_pause_until_hours_begin);
     CU_add_test(suite, "accepted by code", accepted_by_code);
+    CU_add_test(suite, "a code among other words", a_code_among_other_words);
     CU_add_test(suite, "a code is claimed once", a_code_is_claimed_once);
     CU_add_test(suite, "two accept in one claim", two_accept_in_one_claim);
     CU_add_test(suite, "accepted before a step", accepted_while_a_step_is_on_its_way);
