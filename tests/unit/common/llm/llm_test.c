@@ -68,6 +68,8 @@ static const struct script scripts[] = {
      ERR_FALL_BACK, LLM_OTHER},
     {"gave-up", "200 OK", "", TEXT("x") FINISH("error") DONE, "x", "llm.unavailable",
      ERR_RETRY_LATER, LLM_OTHER},
+    {"no-resource", "200 OK", "", TEXT("x") FINISH("insufficient_system_resource") DONE, "x",
+     "llm.unavailable", ERR_RETRY_LATER, LLM_OTHER}, /* DeepSeek */
     {"bad-json", "200 OK", "", TEXT("x") "data: {\"choices\": oops\n\n", "x", "llm.nonsense",
      ERR_FALL_BACK, LLM_OTHER},
     {"bad-utf8", "200 OK", "", TEXT("x") TEXT("\xC3\x28") FINISH("stop") DONE, "x", "llm.nonsense",
