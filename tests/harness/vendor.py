@@ -29,6 +29,7 @@ class Vendor:
         self.port = port
         self.plays = {}  # mark -> lists of steps: one a request, the last of them for all others
         self.asked = []  # bodies, in order
+        self.heads = {}  # request line and headers by body, as text
         self.ended = False
         self.tls = None
         if certificate:
@@ -66,8 +67,7 @@ class Vendor:
         finally:
             connection.close()
 
-    @staticmethod
-    def _read(connection):
+    def _read(self, connection):
         """The body of one request; whatever is no request at all (a TLS client's hello) as it is."""
         data = b""
         while b"\r\n\r\n" not in data:
@@ -83,6 +83,7 @@ class Vendor:
             if not more:
                 break
             body += more
+        self.heads[body] = head.decode("latin-1")
         return body
 
     def _steps(self, body):

@@ -4,14 +4,18 @@ chain is told apart by its path.
 """
 
 import contextlib
+import json
+import re
 import time
 from itertools import groupby
 
 import yaml
 
-from harness import oracle
+from harness import CHECKOUT, oracle
 from harness.standstill import Standstill
+from harness.vendor import END, OPEN, STREAMS, Vendor, chunk
 from operating import TENANTS, good
+from procs import free_port
 from scripted import Customer, engines, say
 from tenants import read_document
 
@@ -104,6 +108,84 @@ def test_every_dialect_answers_and_remembers(desk):
                 " AND l.model = 'stand-1' AND l.request_id IS NOT NULL) FROM llm_calls l JOIN turns t"
                 " ON t.tenant_id = l.tenant_id AND t.id = l.turn_id WHERE t.session_id = %s::uuid",
                 customer.session()["id"])
+
+
+# What each vendor's file makes of a request: its path, how the key goes, and what of the body is its own.
+BEARER, PLAIN = "authorization: bearer a-key", {"max_tokens": 300, "stream_options": {"include_usage": True}}
+CHAT = "/v1/chat/completions"
+FILES = {
+    "openai": (CHAT, BEARER, {"max_completion_tokens": 300, "stream_options": {"include_usage": True}}),
+    "gemini": ("/v1beta/models/gemini-3.5-flash-lite:streamGenerateContent?alt=sse", "x-goog-api-key: a-key", {}),
+    "anthropic": ("/v1/messages", "x-api-key: a-key", {"max_tokens": 300}),
+    "deepseek": ("/chat/completions", BEARER, {**PLAIN, "thinking": {"type": "disabled"}}),
+    "groq": ("/openai" + CHAT, BEARER, PLAIN),
+    "mistral": (CHAT, BEARER, PLAIN),
+    "xai": (CHAT, BEARER, PLAIN),
+    "openrouter": ("/api" + CHAT, BEARER, PLAIN),
+    "together": (CHAT, BEARER, PLAIN),
+    "ollama": (CHAT, None, PLAIN),
+    "llamacpp": (CHAT, None, PLAIN),
+    "vllm": (CHAT, None, PLAIN),
+}
+NAMELESS = ("openrouter", "together", "ollama", "llamacpp", "vllm")  # a tenant names the model
+
+
+@contextlib.contextmanager
+def business_of_each_vendor(desk, wire):
+    """{vendor: a customer of its tenant}, each tenant with that vendor's file at another address, and no more."""
+    folder = desk.folder / "vendors"
+    folder.mkdir()
+    for path in (CHECKOUT / "deploy" / "vendors").glob("*.yaml"):
+        text = re.sub(r"^(base_url: )https?://[^/\s]+", rf"\g<1>{wire.url('')}", path.read_text(), flags=re.M)
+        (folder / path.name).write_text(text)
+    source = read_document(TENANTS / "garage.yaml")
+    document = {key: source[key] for key in ("timezone", "language", "assistant", "channels")}
+    known, files = len(desk.tenants), []
+    for place, (vendor, (_, key, _)) in enumerate(FILES.items(), 1):
+        channel = {**source["channels"][0], "number": f"+155501980{place:02d}", "account_sid": f"AC{0xf00 + place:032x}"}
+        model = {"vendor": vendor, **({"key": "env:VENDOR_KEY"} if key else {}),
+                 **({"model": "small-1"} if vendor in NAMELESS else {})}
+        document = {**document, "name": f"of-{vendor}", "display_name": vendor, "channels": [channel],
+                    "assistant": {**source["assistant"], "models": [model]}}
+        files.append(desk.folder / f"of-{vendor}.yaml")
+        files[-1].write_text(yaml.safe_dump(document))
+        desk.tenants.append({"name": document["name"], "account_sid": channel["account_sid"], "auth_token": "",
+                             "messaging_service_sid": None, "numbers": {"sms": channel["number"]}})
+    good(desk, "tenant", "apply", *files, "--yes",
+         environment={"FRONTDESK_VENDORS_DIR": str(folder), "VENDOR_KEY": "a-key"})
+    try:
+        yield {vendor: Customer(desk, known + place) for place, vendor in enumerate(FILES)}
+    finally:
+        del desk.tenants[known:]
+
+
+def test_every_vendors_file_is_asked_as_it_says(desk):
+    """Two texts, so that the second request holds an answer of the model's."""
+    engines(desk, **UNHURRIED)
+    wire, said = Vendor(free_port()), {}
+    with contextlib.closing(wire), business_of_each_vendor(desk, wire) as customers:
+        for number in (1, 2):
+            wire.plays.clear()  # the first text stands in the second prompt, too
+            for vendor, customer in customers.items():
+                said[vendor] = customer.make()
+                stream = STREAMS[DIALECTS.get(vendor, "openai")](["You wrote ", said[vendor].nonce])
+                wire.play(f"{said[vendor].nonce} hello", [OPEN, chunk(stream), END])
+            say(desk, *said.values())
+            for vendor, customer in customers.items():
+                body, outcome, _ = customer.wait_replies(number)[-1]
+                assert (body, outcome) == (f"You wrote {said[vendor].nonce}", "reply"), (vendor, body)
+                assert calls(customer) == [(vendor, "answered", "")] * number
+    for vendor, (path, key, own) in FILES.items():
+        body = next(body for body in wire.asked if f"{said[vendor].nonce} hello".encode() in body)
+        head, request = wire.heads[body].lower(), json.loads(body)
+        assert head.startswith(f"post {path.lower()} "), (vendor, head)
+        assert (key in head) if key else ("key" not in head and "authorization" not in head), (vendor, head)
+        assert ("anthropic-version: 2023-06-01" in head) == (vendor == "anthropic"), head
+        assert {name: request.get(name) for name in own} == own, (vendor, request)
+        echoed = [m for m in request.get("messages", []) if m["role"] == "assistant" and "reasoning_content" in m]
+        assert (len(echoed) == 1) == (vendor == "deepseek"), (vendor, request)
+        if vendor in NAMELESS:
+            assert request["model"] == "small-1"
 
 
 def test_next_in_the_chain_answers(desk):
