@@ -62,14 +62,14 @@ def staff(desk, somebody):
     return person
 
 
-def ask_for_a_person(desk, customer):
-    """The customer writes, and the model calls `escalate`. Who has nobody left to tell may say so at once:
+def ask_for_a_person(desk, customer, reason=WISH["reason"]):
+    """The customer writes, and the model calls `escalate`, for that reason. Who has nobody left to tell may say so at once:
     that is no turn's reply."""
     def answered():
         return [reply for reply in customer.replies() if reply[1] is not None]
     said = customer.make("a person, please")
     desk.faults("model", {"match": said.nonce, "count": 1, "action": {
-        "type": "tool_call", "name": "escalate", "arguments": json.dumps(WISH)}})
+        "type": "tool_call", "name": "escalate", "arguments": json.dumps({**WISH, "reason": reason})}})
     count = len(answered()) + 1
     say(desk, said)
     desk.wait(lambda: len(answered()) >= count, 15, lambda: f"{count} replies, got {customer.replies()}")
@@ -366,10 +366,20 @@ def test_a_withheld_reply_is_no_outage(desk):
 
 
 def test_only_listed_triggers_call(desk):
-    """A wish that the tenant did not list is recorded, and nobody is told."""
-    with business(desk, [member(desk, "front desk")], on=["anger"]) as customer:
+    """A wish that the tenant did not list is recorded, and nobody is told; the rota is called for those that it
+    listed, also by what only the model sees."""
+    one = member(desk, "front desk")
+    with business(desk, [one], on=["anger", "low_grounding"]) as customer:
         ask_for_a_person(desk, customer)
         assert escalation(customer)["rota"] == "none" and escalation(customer)["due_at"] is None
+        for reason in ("anger", "low_grounding"):
+            other = Customer(desk, GARAGE)
+            ask_for_a_person(desk, other, reason)
+            assert escalation(other)["reason"] == reason
+            (name, _, state, code, text, _), = wait_told(other, 1)
+            assert (name, state) == ("front desk", "open") and f"OK {code}" in text and other.address in text, text
+            text_back(desk, staff(desk, one), code)
+            assert escalation(other)["accepted_by"] == "front desk"
         desk.settled(1, lambda: len(notices(customer)), 10)
         assert not notices(customer)
 
