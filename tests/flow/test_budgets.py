@@ -32,9 +32,9 @@ def mute_vendor(desk):
 
 
 @contextlib.contextmanager
-def budgets(desk, count=1, config=None, mute=False, **limits):
+def budgets(desk, count=1, config=None, mute=False, price=None, **limits):
     """The garage with these budgets and without tools, nothing spent yet; afterwards its own. `mute`: its
-    vendor is not asked what a call used, and does not tell."""
+    vendor is not asked what a call used, and does not tell. `price`: of its model."""
     desk.scripted = None  # engines that have warned of nothing yet
     engines(desk, count, **(config or {}))
     document = read_document(TENANTS / "garage.yaml")
@@ -45,6 +45,8 @@ def budgets(desk, count=1, config=None, mute=False, **limits):
     if mute:
         document["assistant"]["models"] = [{"vendor": "mute", "key": "env:OPENAI_API_KEY"}]
         options = {"environment": {"FRONTDESK_VENDORS_DIR": str(mute_vendor(desk))}}
+    if price:
+        document["assistant"]["models"][0]["price"] = price
     path = desk.folder / "budgets.yaml"
     path.write_text(yaml.safe_dump(document))
     good(desk, "tenant", "apply", path, "--yes", **options)
@@ -122,6 +124,29 @@ def test_month_and_segments(desk):
         move_back(desk, customer, "month")
         customer.text()
         assert is_answered(customer, 4)
+
+
+def test_spent_dollars_take_a_message(desk):
+    """A budget of money is spent by the prices in the file; then a message is taken without a model, as one
+    task for people."""
+    with budgets(desk, price={"input": 1000, "output": 2000}, day={"dollars": 0.05}) as customer:
+        customer.text()
+        assert is_answered(customer, 1)
+        tokens_in, tokens_out, cost = desk.sql(
+            "SELECT tokens_in, tokens_out, cost FROM llm_calls c JOIN turns t ON t.tenant_id = c.tenant_id"
+            " AND t.id = c.turn_id WHERE t.id = %s::uuid", customer.turns()[0]["id"])[0]
+        assert cost == 1000000 * tokens_in + 2000000 * tokens_out  # billionths of a dollar
+        row = usage(desk, "day", "dollars")
+        assert abs(float(row["spent"]) - cost / 1e9) < 1e-6 and float(row["budget"]) == 0.05, row
+        for count, words in enumerate(("My brakes squeak", "patient 2041", "here, after 5 pm"), 2):
+            say(desk, customer.make(body=words))
+            assert is_turned_down(customer, count), customer.replies()
+        assert len(customer.model_calls()) == 1 and warnings(desk)[-1] == ("budget.spent", "day")
+        assert desk.sql(
+            "SELECT e.reason, e.state, e.caller, e.summary, e.call_back FROM escalations e JOIN turns t"
+            " ON t.tenant_id = e.tenant_id AND t.id = e.turn_id WHERE t.session_id = %s::uuid",
+            customer.session()["id"]) == [
+                ("message", "open", "patient 2041", "My brakes squeak", "here, after 5 pm")]
 
 
 def test_use_is_counted_without_budgets(desk):
