@@ -102,6 +102,38 @@ def test_message_over_three_texts(desk):
     assert len(tasks(customer)) == 1 and customer.open_events() == 0
 
 
+# What the desk asks for, and how it reads the message back, where its tenant speaks so.
+SPOKEN = {
+    "es": (("¿Me dice su nombre?", "contactarle"), "Esto queda anotado para nuestro equipo:", "Nombre", "Asunto"),
+    "de": (("Wie ist Ihr Name?", "erreichen wir Sie"), "Das ist für unser Team notiert:", "Name", "Anliegen"),
+    "fr": (("Quel est votre nom ?", "vous joindre"), "Ceci est noté pour notre équipe :", "Nom", "Sujet"),
+}
+
+
+def test_message_in_each_language(desk):
+    """Three tenants side by side; nothing of it is English, and the task is the same."""
+    engines(desk)
+    with contextlib.ExitStack() as stack:
+        customers = {}
+        for number, language in enumerate(SPOKEN):
+            stack.enter_context(changed(desk, number, language=language, languages=[language]))
+            customers[language] = Customer(desk, number)
+        mute(desk)
+        for count, words in enumerate((REASON, NAME, CALL_BACK), 1):
+            for customer in customers.values():
+                text(desk, customer, words)
+            for language, customer in customers.items():
+                asks, noted, name, about = SPOKEN[language]
+                body = told(customer, count)
+                if count < 3:
+                    assert asks[count - 1] in body and "?" in body, (language, body)
+                else:
+                    assert all(part in body for part in (noted, f"{name}: {NAME}", f"{about}: {REASON}", CALL_BACK)), body
+                assert not any(word in body for word in ("May I", "reach you", "recorded")), (language, body)
+        for customer in customers.values():
+            assert tasks(customer) == [("message", "open", NAME, REASON, CALL_BACK)]
+
+
 def test_killed_between_texts_and_in_a_commit(desk):
     """Guard: the notes are written in the very commit of their turn (store/reception_record.c keep_sql)."""
     desk.scripted = None
