@@ -81,6 +81,18 @@ def test_anthropic_alone(desk):
     one_vendor(desk, "anthropic", "ANTHROPIC_API_KEY", "/v1/messages")
 
 
+def test_vendors_that_speak_openai_s_dialect_alone(desk):
+    """Below paths of their own. DeepSeek's usual model is an alias without a price."""
+    for vendor, key, path, priced in (("deepseek", "DEEPSEEK_API_KEY", "/chat/completions", False),
+                                      ("groq", "GROQ_API_KEY", "/openai/v1/chat/completions", True)):
+        with_keys(desk, **{key: "a-key"})
+        desk.reset("model")
+        call, _ = answered_by(desk, 2)  # the one with a budget in dollars, and in tokens
+        assert (call["provider"], call["outcome"]) == (vendor, "answered"), call
+        assert (call["cost"] or 0) > 0 if priced else call["cost"] is None, call
+        assert asked_paths(desk) == {path}, asked_paths(desk)
+
+
 def test_openai_alone_keeps_the_files(desk):
     """Their own entries name the vendor, so that the model that they name has its price. The address is the
     one that OPENAI_BASE_URL gives them."""

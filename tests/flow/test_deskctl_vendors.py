@@ -114,8 +114,9 @@ def test_vendor_mistakes_of_a_tenant_are_named(desk):
 def test_window_that_is_too_small_is_refused(desk):
     """The file names no window of a model of one's own: what its server has by default is too small."""
     desk.prepare()
-    path = tenant_file(desk, "garage", (CHAIN[0], CHAIN[0] + "    - {vendor: ollama, model: small, max_tokens: 3000}\n"))
-    line = path.read_text().splitlines().index("    - {vendor: ollama, model: small, max_tokens: 3000}") + 1
+    entry = "    - {vendor: ollama, model: small, max_tokens: 3000}"
+    path = tenant_file(desk, "garage", (CHAIN[0], f"{CHAIN[0]}{entry}\n"))
+    line = path.read_text().splitlines().index(entry) + 1
     done = expect(FAILED, desk, "tenant", "apply", path, "--dry-run")
     assert f"{path}:{line}: window: 4096 tokens are too few" in done.said, done.said
 

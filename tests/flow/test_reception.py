@@ -128,7 +128,8 @@ def test_message_in_each_language(desk):
                 if count < 3:
                     assert asks[count - 1] in body and "?" in body, (language, body)
                 else:
-                    assert all(part in body for part in (noted, f"{name}: {NAME}", f"{about}: {REASON}", CALL_BACK)), body
+                    said = (noted, f"{name}: {NAME}", f"{about}: {REASON}", CALL_BACK)
+                    assert all(part in body for part in said), (language, body)
                 assert not any(word in body for word in ("May I", "reach you", "recorded")), (language, body)
         for customer in customers.values():
             assert tasks(customer) == [("message", "open", NAME, REASON, CALL_BACK)]

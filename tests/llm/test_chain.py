@@ -142,7 +142,8 @@ def business_of_each_vendor(desk, wire):
     document = {key: source[key] for key in ("timezone", "language", "assistant", "channels")}
     known, files = len(desk.tenants), []
     for place, (vendor, (_, key, _)) in enumerate(FILES.items(), 1):
-        channel = {**source["channels"][0], "number": f"+155501980{place:02d}", "account_sid": f"AC{0xf00 + place:032x}"}
+        channel = {**source["channels"][0], "number": f"+155501980{place:02d}",
+                   "account_sid": f"AC{0xf00 + place:032x}"}
         model = {"vendor": vendor, **({"key": "env:VENDOR_KEY"} if key else {}),
                  **({"model": "small-1"} if vendor in NAMELESS else {})}
         document = {**document, "name": f"of-{vendor}", "display_name": vendor, "channels": [channel],

@@ -108,9 +108,12 @@ static bool openai_owns(const struct stand_exchange *x)
     return true;
 }
 
+/* Vendors have it below paths of their own: /openai/v1 (Groq), none (DeepSeek). */
 static bool openai_is_chat_path(const char *path)
 {
-    return strcmp(path, "/v1/chat/completions") == 0;
+    static const char end[] = "/chat/completions";
+    const size_t length = strlen(path), tail = sizeof end - 1;
+    return length >= tail && strcmp(path + length - tail, end) == 0;
 }
 
 static const char *openai_key(const struct stand_exchange *x)
