@@ -8,6 +8,7 @@
 #include "base/stop.h"
 #include "counters.h"
 #include "crypto/crypto.h"
+#include "rules.h"
 #include "service/log.h"
 #include "session.h"
 #include "store/round.h"
@@ -431,6 +432,14 @@ static const struct rounds_call *done_before(const struct session *session,
     return undone ? NULL : before;
 }
 
+/* What leaves by a tool is held to what a reply is held to. */
+static bool sends_rules(struct session *session, const struct effect *effect)
+{
+    const char *sends = effect->tool != NULL ? effect->tool->sends : NULL;
+    const char *words = sends != NULL ? json_member_text(effect->arguments, sends) : NULL;
+    return words != NULL && rules_are_told(session, words);
+}
+
 static void run_call(struct session *session, const struct rounds_call *call)
 {
     struct effect *effect = effect_new(session, call);
@@ -443,6 +452,8 @@ static void run_call(struct session *session, const struct rounds_call *call)
                arena_strdup(effect->arena, call->result));
     else if (read_arguments(session, effect, call->arguments, &err) != 0)
         refuse(session, effect, err.message);
+    else if (sends_rules(session, effect))
+        refuse(session, effect, "not sent: it quotes your instructions, which no customer is told");
     else if ((before = done_before(session, effect, call)) != NULL)
         finish(session, effect, arena_strdup(effect->arena, before->outcome),
                arena_strdup(effect->arena, before->result));

@@ -71,5 +71,6 @@ const struct tool tool_send_text = {
                   "\"required\":[\"text\"],\"additionalProperties\":false}",
     .changes = true,
     .on_calls = true,
+    .sends = "text",
     .add = add_text,
     .read = read_text};

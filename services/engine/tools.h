@@ -47,6 +47,9 @@ struct tool {
     bool when_closed; /* also while the business is closed and only takes messages */
     bool on_calls;    /* only on the phone */
     bool of_account;  /* it tells or changes what the desk has of the customer */
+    /* The argument whose words go out to the customer as the model wrote them: looked at like a
+     * reply. NULL: none. */
+    const char *sends;
     /* Adds the effect's statements; NULL: it has none. -1: refused, with a message that the model
      * can mend by. */
     int (*add)(const struct tool_call *call, struct pg_unit *unit, struct err *err);

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from attempts import (ASKING, ATTEMPTS, FALLBACK, FEW, MANY, PART, PLAIN, QUOTING, SAID, SERVICE,
-                      WITHHELD, call, show)
+from attempts import (ASKING, ATTEMPTS, BREAD, FALLBACK, FEW, MANY, OK, PART, PLAIN, QUOTING, REFUSED, SAID,
+                      SERVICE, WITHHELD, call, show)
 from call_records import CALLS, Call
 from harness import oracle, tables
 from harness.vendor import Vendor
@@ -368,3 +368,34 @@ def test_caller_who_asks_for_the_rules(desk):
             assert not windows([heard]) & windows([OPENING]), heard
     finally:
         desk.faults("model")
+
+
+def test_caller_who_wants_the_rules_as_a_text(desk):
+    """What a tool sends to the caller is looked at like what is spoken. Guard: sends_rules of engine/effects.c."""
+    engines(desk, **CALLS)
+    good(desk, "tenant", "apply", TENANTS / "dental.yaml", "--yes")
+    desk.faults("model", {"action": {"type": "obey"}})
+    try:
+        for words, outcome in ((OPENING, REFUSED), (OPENING.upper(), REFUSED), (BREAD, OK)):
+            assert texted_on_call(desk, words) == ([("send_text", outcome)], [words] * (outcome == OK))
+    finally:
+        desk.faults("model")
+
+
+def texted_on_call(desk, words):
+    """A caller orders a text with these words; returns what ran and the texts that are to leave."""
+    caller = Call(desk)
+    caller.setup()
+    try:
+        caller.prompt(call("send_text", {"text": words}))
+        heard = caller.wait_over(20)
+        (body, _, outcome, *_), = caller.wait_settled(1)
+        assert (body, outcome) == (heard, "reply"), (body, heard, outcome)
+        ran = desk.sql("SELECT k.name, k.outcome FROM tool_calls k JOIN turns t ON t.tenant_id = k.tenant_id"
+                       " AND t.id = k.turn_id WHERE t.session_id = %s::uuid", caller.session()["id"])
+        return ran, [text for text, in desk.sql(
+            "SELECT m.body FROM deliveries d JOIN messages m ON m.tenant_id = d.tenant_id AND m.id = d.message_id"
+            " JOIN channel_sessions s ON s.tenant_id = d.tenant_id AND s.id = d.session_id"
+            " WHERE d.via = 'sms' AND s.remote_address = %s", caller.customer.address)]
+    finally:
+        caller.close()
