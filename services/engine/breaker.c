@@ -17,12 +17,14 @@
 #define PROBE_MAX_MS   120000
 #define PROBE_WAIT_MS  250
 #define FORGET_MS      600000
+#define NEWS_MS        1000 /* less than that longer alone is not told */
 
 struct breaker {
     int failures;     /* in a row */
     int opened;       /* times in a row; 0: closed */
     int64_t until_ms; /* open until then, or the probe's last moment; closed: the last failure */
     bool probing;
+    bool told; /* for how long, by the provider, or that it is of no use before a person mends it */
 };
 
 struct breakers {
@@ -97,15 +99,51 @@ static int64_t longer(int64_t first_ms, int64_t max_ms, int opened)
     return first_ms < max_ms ? first_ms : max_ms;
 }
 
-static int64_t open_for(struct breaker *breaker, int64_t now_ms, int64_t first_ms, int64_t max_ms,
-                        int64_t asked_ms)
+static bool tells_how_long(enum llm_health health, const struct err *err)
 {
-    int64_t wait_ms = longer(first_ms, max_ms, breaker->opened);
-    if (asked_ms > 0)
-        wait_ms = asked_ms < ASKED_MAX_MS ? asked_ms : ASKED_MAX_MS;
+    return health == LLM_SHUT || err->retry_after_ms > 0;
+}
+
+/* How long it is left alone that has opened so many times in a row. */
+static int64_t alone_ms(enum llm_health health, const struct err *err, int opened)
+{
+    if (health == LLM_SHUT)
+        return longer(SHUT_MS, SHUT_MAX_MS, opened);
+    if (err->retry_after_ms > 0)
+        return err->retry_after_ms < ASKED_MAX_MS ? err->retry_after_ms : ASKED_MAX_MS;
+    return longer(TROUBLE_MS, TROUBLE_MAX_MS, opened);
+}
+
+static int64_t open_up(struct breaker *breaker, enum llm_health health, const struct err *err,
+                       int64_t now_ms)
+{
+    int64_t wait_ms = alone_ms(health, err, breaker->opened);
     breaker->opened++;
+    breaker->told = tells_how_long(health, err);
     breaker->until_ms = now_ms + wait_ms;
     return wait_ms;
+}
+
+/* A call that began before it opened failed as well: only a longer wish is new. A probe on its way
+ * will tell better. */
+static int64_t stay_open(struct breaker *breaker, enum llm_health health, const struct err *err,
+                         int64_t now_ms)
+{
+    if (breaker->probing || !tells_how_long(health, err))
+        return 0;
+    const int64_t wait_ms = alone_ms(health, err, breaker->opened - 1);
+    const int64_t more_ms = now_ms + wait_ms - breaker->until_ms;
+    breaker->told = true;
+    breaker->until_ms += more_ms > 0 ? more_ms : 0;
+    return more_ms >= NEWS_MS ? wait_ms : 0;
+}
+
+/* What went well began before the provider said that it wants to be left alone: it is, until then,
+ * and the one call that tries it then tells whether that is over. */
+static bool stays_alone(const struct breaker *breaker, bool probe, int64_t now_ms)
+{
+    return breaker->opened > 0 && breaker->told && !probe &&
+           (breaker->probing || breaker->until_ms > now_ms);
 }
 
 int64_t breaker_report(struct breakers *breakers, const char *key, bool probe,
@@ -114,7 +152,7 @@ int64_t breaker_report(struct breakers *breakers, const char *key, bool probe,
     enum llm_health health = err != NULL ? llm_health(err) : LLM_HEALTHY;
     struct breaker *breaker = map_get_text(breakers->troubled, key);
     if (health == LLM_HEALTHY) {
-        if (breaker != NULL)
+        if (breaker != NULL && !stays_alone(breaker, probe, now_ms))
             free(map_remove_text(breakers->troubled, key));
         return 0;
     }
@@ -123,14 +161,12 @@ int64_t breaker_report(struct breakers *breakers, const char *key, bool probe,
         map_put_text(breakers->troubled, key, breaker);
     }
     if (breaker->opened > 0 && !probe)
-        return 0;
+        return stay_open(breaker, health, err, now_ms);
     breaker->probing = false;
     breaker->failures++;
     breaker->until_ms = now_ms;
-    if (health == LLM_SHUT)
-        return open_for(breaker, now_ms, SHUT_MS, SHUT_MAX_MS, 0);
-    if (probe || err->retry_after_ms > 0 || breaker->failures >= FAILURES_MAX)
-        return open_for(breaker, now_ms, TROUBLE_MS, TROUBLE_MAX_MS, err->retry_after_ms);
+    if (probe || tells_how_long(health, err) || breaker->failures >= FAILURES_MAX)
+        return open_up(breaker, health, err, now_ms);
     return 0;
 }
 

@@ -1,7 +1,7 @@
 """A vendor of chat models that writes any bytes at all: for what no well-formed stand-in would send.
 
 Each request is told apart by a mark in its body. What is played to it is a list of steps: bytes are
-sent, a number is a pause in seconds, and CUT, RESET, HANG or FOREVER end it. The three dialects'
+sent, a number is a pause in seconds, an event is waited for, and CUT, RESET, HANG or FOREVER end it. The three dialects'
 events are made here too, as a vendor sends them when all is well.
 """
 
@@ -108,6 +108,8 @@ class Vendor:
                 return
             elif step == CUT:
                 return
+            elif isinstance(step, threading.Event):
+                step.wait(60)
             else:
                 threading.Event().wait(step)
 

@@ -6,6 +6,7 @@ chain is told apart by its path.
 import contextlib
 import json
 import re
+import threading
 import time
 from itertools import groupby
 
@@ -13,7 +14,7 @@ import yaml
 
 from harness import CHECKOUT, oracle
 from harness.standstill import Standstill
-from harness.vendor import END, OPEN, STREAMS, Vendor, chunk
+from harness.vendor import END, OPEN, STREAMS, Vendor, chunk, openai, whole
 from operating import TENANTS, good
 from procs import free_port
 from scripted import Customer, engines, say
@@ -234,6 +235,31 @@ def test_wrong_key_is_left_alone_until_a_new_version(desk):
         customer.text()
         customer.wait_replies(1)
         assert calls(customer) == [("openai", "answered", "")]
+
+
+def test_retry_after_is_obeyed_with_calls_side_by_side(desk):
+    """A call that began before the 429 and goes well says nothing about the time that the vendor asks for."""
+    vendor, go = Vendor(free_port()), threading.Event()
+    patient = entry(desk, "openai", base_url=vendor.url("/v1"), first_token="25s", total="25s")
+    with chain(desk, patient, entry(desk, "gemini"), turn_deadline_ms=30000) as early:
+        limited, late = Customer(desk, GARAGE), Customer(desk, GARAGE)
+        first, second, third = early.make(), limited.make(), late.make()
+        answer = whole("200 OK", "text/event-stream", openai(["Here you are."]))
+        vendor.play(first.nonce, [go, answer])
+        vendor.play(second.nonce, [whole("429 Too Many Requests", "application/json", b"{}", "Retry-After: 3600")])
+        vendor.play(third.nonce, [answer])
+        say(desk, first)
+        desk.wait(lambda: vendor.asked, 20, "the first customer's call")
+        say(desk, second)
+        assert limited.wait_replies(1)[0][1] == "reply"
+        go.set()
+        assert early.wait_replies(1)[0][1] == "reply"
+        say(desk, third)
+        assert late.wait_replies(1)[0][1] == "reply"
+        assert calls(limited) == [("openai", "failed", "llm.throttled"), ("gemini", "answered", "")]
+        assert calls(early) == [("openai", "answered", "")]
+        assert calls(late) == [("gemini", "answered", "")]
+    vendor.close()
 
 
 def test_prompt_that_is_refused_says_nothing_about_the_model(desk):

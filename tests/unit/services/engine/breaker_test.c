@@ -81,6 +81,71 @@ static void test_stragglers(void)
     CU_ASSERT_EQUAL(wait_ms("a", 10), 0);
 }
 
+static void ends_well(const char *key, bool as_probe, int64_t now_ms)
+{
+    breaker_report(breakers, key, as_probe, NULL, now_ms);
+}
+
+/* Calls that began before a provider said so, and end behind it. */
+static void test_told_with_others_at_work(void)
+{
+    static const struct {
+        const char *code;
+        int64_t retry_after_ms, alone_ms;
+    } rows[] = {{"llm.throttled", 20000, 20000},
+                {"llm.unavailable", 30000, 30000},
+                {"llm.exhausted", 0, 60000},
+                {"llm.config", 0, 60000}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *key = rows[i].code;
+        probe = false;
+        fail(key, ERR_RETRY_LATER, rows[i].code, 0, rows[i].retry_after_ms);
+        ends_well(key, false, 500);
+        fail(key, ERR_FALL_BACK, "llm.bad_request", 600, 0); /* says no more than a good one */
+        fail(key, ERR_RETRY_LATER, "http.timeout", 700, 0);
+        CU_ASSERT_EQUAL(wait_ms(key, 1000), rows[i].alone_ms - 1000);
+        CU_ASSERT_EQUAL(wait_ms(key, rows[i].alone_ms), 0);
+        CU_ASSERT_TRUE(probe);
+        ends_well(key, false, rows[i].alone_ms + 1);
+        CU_ASSERT_TRUE(breaker_is_open(breakers, key)); /* what tries it is still to tell */
+        ends_well(key, true, rows[i].alone_ms + 2);
+        CU_ASSERT_FALSE(breaker_is_open(breakers, key));
+    }
+}
+
+/* When its time is over, whoever is answered has closed it. */
+static void test_told_and_over(void)
+{
+    probe = false;
+    fail("a", ERR_RETRY_LATER, "llm.throttled", 0, 20000);
+    ends_well("a", false, 19999);
+    CU_ASSERT_TRUE(breaker_is_open(breakers, "a"));
+    ends_well("a", false, 20000);
+    CU_ASSERT_FALSE(breaker_is_open(breakers, "a"));
+}
+
+/* What failed before may be told of for longer by those at work. */
+static void test_told_for_longer(void)
+{
+    struct err err;
+    fail_often("a", 5, 0);
+    fail("a", ERR_RETRY_LATER, "llm.throttled", 100, 2000); /* shorter than it is anyway */
+    CU_ASSERT_EQUAL(wait_ms("a", 100), 4900);
+    err_set(&err, ERR_RETRY_LATER, "llm.throttled", "it failed");
+    err.retry_after_ms = 30000;
+    CU_ASSERT_EQUAL(breaker_report(breakers, "a", false, &err, 200), 30000);
+    CU_ASSERT_EQUAL(wait_ms("a", 200), 30000);
+    CU_ASSERT_EQUAL(breaker_report(breakers, "a", false, &err, 300), 0); /* no news */
+    CU_ASSERT_EQUAL(wait_ms("a", 300), 30000);
+    fail("a", ERR_FALL_BACK, "llm.exhausted", 400, 0);
+    CU_ASSERT_EQUAL(wait_ms("a", 400), 60000);
+    CU_ASSERT_EQUAL(wait_ms("a", 60400), 0);
+    CU_ASSERT_TRUE(probe);
+    CU_ASSERT_EQUAL(breaker_report(breakers, "a", false, &err, 60500), 0);
+    ends_well("a", true, 60600);
+    CU_ASSERT_FALSE(breaker_is_open(breakers, "a"));
+}
+
 static void test_shut_at_once(void)
 {
     probe = false;
@@ -172,6 +237,9 @@ static void test_all(void)
     with_fresh(test_opens_and_closes);
     with_fresh(test_opens_longer);
     with_fresh(test_stragglers);
+    with_fresh(test_told_with_others_at_work);
+    with_fresh(test_told_and_over);
+    with_fresh(test_told_for_longer);
     with_fresh(test_shut_at_once);
     with_fresh(test_told_how_long);
     with_fresh(test_not_its_fault);
