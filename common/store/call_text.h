@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/uuid.h"
 #include "pg/pg.h"
+#include "store/usage.h"
 
 #define CALL_TEXTS_MAX 5 /* to one caller, of one call */
 
@@ -17,11 +18,12 @@ struct call_text {
     struct uuid session, message; /* of texts between the two numbers; fresh */
     const char *from, *to, *body;
     int64_t segments, answer_within_ms;
+    struct usage_limits limits; /* of the tenant: its segments */
 };
 
-/* Adds it, behind round_add_begin in the same unit; 1 statement: a message and its delivery in the
- * conversation of the call's turn, once however often the call is repeated. The session of texts is
- * made, or moved to that conversation, as a claim does. */
+/* Adds it, behind round_add_begin in the same unit, as the unit's last: a message and its delivery
+ * in the conversation of the call's turn, once however often the call is repeated. The session of
+ * texts is made, or moved to that conversation, as a claim does. */
 void call_text_add(struct pg_unit *unit, struct arena *arena, const struct call_text *text);
 
 enum call_text_kind {
@@ -29,9 +31,10 @@ enum call_text_kind {
     CALL_TEXT_OPTED_OUT,
     CALL_TEXT_NO_NUMBER, /* `from` sends no texts any more */
     CALL_TEXT_ENOUGH,    /* CALL_TEXTS_MAX have left */
+    CALL_TEXT_SPENT,     /* the segments of the day or month are spent or reserved */
 };
 
-/* What came of it, from statement `s` of an answer whose call has begun. */
-enum call_text_kind call_text_read(const struct pg_answer *answer, int s);
+/* What came of it, from the last statement of an answer whose call has begun. */
+enum call_text_kind call_text_read(const struct pg_answer *answer);
 
 #endif

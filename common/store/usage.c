@@ -67,10 +67,10 @@ static const char reserve_sql[] =
     " greatest(i.cost, o.cost) AS cost, greatest(i.segments, o.segments) AS segments,"
     " i.day_tokens, i.day_cost, i.day_segments, i.month_tokens, i.month_cost, i.month_segments,"
     " least(i.used_tokens, o.tokens) AS used_tokens, least(i.used_cost, o.cost) AS used_cost, u.*,"
-    " o.day IS NOT NULL AND i.tokens <= o.tokens AND i.cost <= o.cost AND i.segments <= o.segments"
-    " AS kept, (o.day = u.day)::integer AS own_day, (o.day >= u.month)::integer AS own_month,"
-    " o.tokens AS o1, o.cost AS o2, o.segments AS o3, (o.segments > 0)::integer AS holds FROM "
-    "input i"
+    " o.segments IS NOT NULL AND i.tokens <= o.tokens AND i.cost <= o.cost"
+    " AND i.segments <= o.segments AS kept, (o.day = u.day)::integer AS own_day,"
+    " (o.day >= u.month)::integer AS own_month, o.tokens AS o1, o.cost AS o2, o.segments AS o3,"
+    " (o.segments IS NOT NULL)::integer AS holds FROM input i"
     " JOIN turns t ON t.tenant_id = i.tenant_id AND t.id = i.turn_id AND t.fence = i.fence"
     " AND t.worker = $1::uuid AND t.state = 'running' JOIN used u ON u.tenant_id = i.tenant_id"
     " LEFT JOIN LATERAL (" OWN_SQL ") AS o ON true),"
@@ -92,7 +92,7 @@ static const char reserve_sql[] =
     " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)),"
     " judged AS (SELECT s.n, s.tenant_id, s.turn_id, s.fence, s.tokens, s.cost, s.segments,"
     " s.kept, s.day, s.month, s.used_tokens, s.used_cost,"
-    " s.o1 > s.used_tokens OR s.o2 > s.used_cost OR s.o3 > 0 AS holds_more,"
+    " s.o1 > s.used_tokens OR s.o2 > s.used_cost OR s.holds = 1 AS holds_more,"
     " CASE WHEN s.kept THEN 'reserved'"
     " WHEN d1 + gone_d1 + ud1 >= day_tokens OR d2 + gone_d2 + ud2 >= day_cost"
     " OR d3 >= day_segments OR m1 + gone_m1 + um1 >= month_tokens"
@@ -113,12 +113,19 @@ static const char reserve_sql[] =
     " reserved_cost = l.cost, reserved_segments = l.segments FROM locked l"
     " WHERE l.kind = 'reserved' AND t.tenant_id = l.tenant_id AND t.id = l.turn_id),"
     " given_back AS (UPDATE turns t SET reserved_tokens = l.used_tokens,"
-    " reserved_cost = l.used_cost, reserved_segments = 0 FROM locked l"
+    " reserved_cost = l.used_cost, reserved_segments = NULL FROM locked l"
     " WHERE l.kind = 'full' AND t.tenant_id = l.tenant_id AND t.id = l.turn_id)"
     " SELECT i.n, CASE WHEN j.n IS NULL THEN 'lost' WHEN j.kind <> 'reserved' OR j.kept OR EXISTS "
     "(SELECT FROM locked l"
     " WHERE l.n = j.n) THEN j.kind ELSE 'again' END, j.day_per_cent, j.month_per_cent, j.day::text,"
     " j.month::text FROM input i LEFT JOIN judged j ON j.n = i.n ORDER BY i.n";
+
+void usage_add_lock(struct pg_unit *unit, struct arena *arena, const char *tenant)
+{
+    static const struct column columns[] = {{0, COLUMN_TEXT}};
+    columns_add(pg_add(unit, lock_sql), arena, &(struct column_rows){&tenant, sizeof tenant, 1},
+                columns, COLUMNS(columns));
+}
 
 enum { RESERVE_STATEMENT = 1 };
 

@@ -26,7 +26,7 @@ struct usage_wish {
     const char *tenant;
     struct uuid turn;
     int64_t fence;             /* of the turn's start */
-    struct usage_amounts most; /* that the turn may use, 0 or more each, segments 1 or more */
+    struct usage_amounts most; /* that the turn may use, 0 or more each */
     struct usage_amounts used; /* of that already, by tokens and cost */
     struct usage_limits limits;
 };
@@ -36,6 +36,10 @@ struct usage_wish {
  * it must wait only what it has used stays reserved. Rows: usage_read_reserved. */
 void usage_add_reserve(struct pg_unit *unit, struct arena *arena, const char *worker,
                        const struct usage_wish *wishes, size_t count);
+
+/* Adds, last of all locks, that on the tenant's reservations: what the next statement of the unit
+ * finds spent and reserved stays so until its end. */
+void usage_add_lock(struct pg_unit *unit, struct arena *arena, const char *tenant);
 
 enum usage_kind {
     USAGE_RESERVED, /* the turn may go on */

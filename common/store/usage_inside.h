@@ -7,14 +7,13 @@
 #define USAGE_LOCK "1970495847"
 
 /* What is reserved from a day on, as rows (day, tokens, cost, segments, is_gone); the tenant and
- * the day are SQL. Gone is what a turn has used that waits for more: it alone reserves no segments
- * (usage_wish). By turns that run: of a turn whose conversation was taken over, or whose session is
- * not due any more, nothing is. And by summaries that are being made, until their claim lapses. A
- * session is looked up for each turn (OFFSET 0): of all that are due those of the tenant are not
- * listed. */
+ * the day are SQL. Gone is what a turn has used that waits for more: its segments are NULL. By
+ * turns that run: of a turn whose conversation was taken over, or whose session is not due any
+ * more, nothing is. And by summaries that are being made, until their claim lapses. A session is
+ * looked up for each turn (OFFSET 0): of all that are due those of the tenant are not listed. */
 #define USAGE_HELD_SQL(tenant, since)                                                              \
     "(SELECT t.reserved_day AS day, t.reserved_tokens AS tokens, t.reserved_cost AS cost,"         \
-    " t.reserved_segments AS segments, t.reserved_segments = 0 AS is_gone FROM turns t"            \
+    " t.reserved_segments AS segments, t.reserved_segments IS NULL AS is_gone FROM turns t"        \
     " CROSS JOIN LATERAL (SELECT FROM channel_sessions s WHERE s.tenant_id = t.tenant_id"          \
     " AND s.id = t.session_id AND s.due_at IS NOT NULL OFFSET 0) AS s"                             \
     " JOIN conversations c ON c.tenant_id = t.tenant_id AND c.id = t.conversation_id"              \

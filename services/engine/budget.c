@@ -47,6 +47,14 @@ bool budget_is_set(const struct usage_limits *limits)
     return is_any_set(&limits->day) || is_any_set(&limits->month);
 }
 
+struct usage_limits budget_of_turn(const struct usage_limits *limits, bool by_text)
+{
+    struct usage_limits held = *limits;
+    if (!by_text)
+        held.day.segments = held.month.segments = -1;
+    return held;
+}
+
 /* ---- the worst case ---- */
 
 /* By the dearest way to read: all of it may be new to the provider's cache. */
@@ -78,7 +86,7 @@ static void keep_dearer(struct usage_amounts *most, const struct usage_amounts *
 struct usage_amounts budget_worst(const struct assistant *assistant, int64_t prompt_tokens,
                                   const struct rounds *rounds, bool raced)
 {
-    struct usage_amounts lost = {0}, worst = {.segments = SEGMENTS_WORST};
+    struct usage_amounts lost = {0}, worst = {0};
     const int64_t calls =
         assistant->call_tools.count > 0 ? ROUNDS_MAX - (int64_t)rounds->count + 1 : 1;
     for (size_t i = 0; i < assistant->model_count; i++) {
@@ -99,11 +107,16 @@ struct usage_amounts budget_worst(const struct assistant *assistant, int64_t pro
     return worst;
 }
 
-void budget_reserve(struct session *session, const struct assistant *assistant)
+int64_t budget_segments(bool by_text)
+{
+    return by_text ? SEGMENTS_WORST : 0;
+}
+
+void budget_reserve(struct session *session, const struct usage_limits *limits)
 {
     if (session->list == LIST_RESERVES || session->ticket != 0)
         return; /* on its way already */
-    session->limits = assistant->budget;
+    session->limits = *limits;
     session->list = LIST_RESERVES;
     TAILQ_INSERT_TAIL(&session->engine->sessions->reserves, session, link);
     statements_flush(session->engine->sessions);

@@ -16,6 +16,10 @@ struct assistant;
 /* Reads the member `budgets` of a version's config; NULL: none. Loop thread, pure. */
 struct usage_limits budget_read(const struct json *budgets);
 
+/* Of a tenant's limits those that hold for a turn: segments only where the reply is a text. Pure.
+ */
+struct usage_limits budget_of_turn(const struct usage_limits *limits, bool by_text);
+
 /* Whether any limit is set. */
 bool budget_is_set(const struct usage_limits *limits);
 
@@ -26,10 +30,13 @@ struct usage_amounts budget_of_call(const struct assistant_model *model, int64_t
 
 /* What a turn may use at most from a prompt of so many tokens on, tools included: as many rounds as
  * it has room for, each with an answer of the greatest length and results of some length, by the
- * dearest model of the chain; and the longest reply. Where each model is raced (race.h), also the
+ * dearest model of the chain. No segments. Where each model is raced (race.h), also the
  * prompts of those that lose, of whose answers nothing counts. Pure. */
 struct usage_amounts budget_worst(const struct assistant *assistant, int64_t prompt_tokens,
                                   const struct rounds *rounds, bool raced);
+
+/* The segments of the longest reply, where it is a text. Pure. */
+int64_t budget_segments(bool by_text);
 
 /* The length that an answer of that model is asked to keep to: its own, else, of a tenant with a
  * budget, what the worst case holds of it; 0: none. Pure. */
@@ -37,9 +44,9 @@ int budget_answer_tokens(const struct assistant *assistant, const struct assista
 
 struct session;
 
-/* Puts the session in line for the reservation of `most`; think_reserved follows, never from
- * inside. */
-void budget_reserve(struct session *session, const struct assistant *assistant);
+/* Puts the session in line for the reservation of `most` within its limits; think_reserved follows,
+ * never from inside. */
+void budget_reserve(struct session *session, const struct usage_limits *limits);
 
 /* Logs and counts, once per period and process, that 80 % or all of a tenant's budget is spent. Any
  * thread. */

@@ -240,6 +240,11 @@ static enum prompt_channel channel_of(const struct session *session)
     return session->turn.is_mail ? PROMPT_MAIL : PROMPT_SMS;
 }
 
+static bool is_by_text(const struct session *session)
+{
+    return channel_of(session) == PROMPT_SMS;
+}
+
 /* What the prompt says of this moment: what is new in the call, that a mail is a stranger's, the
  * briefing, and what was asked without a model. */
 static const char *told_now(struct session *session, const struct assistant *assistant)
@@ -310,19 +315,34 @@ static struct usage_amounts worst_case(struct session *session, const struct ass
     struct usage_amounts worst = budget_worst(assistant, prompt.tokens, &session->rounds,
                                               race_is_wanted(session, assistant));
     const struct usage_amounts used = calls_used(session);
+    worst.segments = budget_segments(is_by_text(session));
     worst.tokens += used.tokens;
     worst.cost += used.cost;
     return worst;
 }
 
+/* Mails and calls cost no segments: they neither reserve any nor end when they are spent. */
+static struct usage_limits limits_of(const struct session *session,
+                                     const struct assistant *assistant)
+{
+    return budget_of_turn(&assistant->budget, is_by_text(session));
+}
+
 static void reserve(struct session *session, const struct assistant *assistant)
 {
+    const struct usage_limits limits = limits_of(session, assistant);
     if (session->with_claim)
         return; /* the turn has no row yet that could keep it: think_start_stands */
-    if (session->most.segments == 0) /* once a run: who waits for a full budget asks often */
+    if (session->most.tokens == 0) /* once a run: who waits for a full budget asks often */
         session->most = worst_case(session, assistant);
     session->most_rounds = session->rounds.count;
-    budget_reserve(session, assistant);
+    budget_reserve(session, &limits);
+}
+
+static bool has_limits(const struct session *session, const struct assistant *assistant)
+{
+    const struct usage_limits limits = limits_of(session, assistant);
+    return budget_is_set(&limits);
 }
 
 /* The results of a round may be longer than what was reserved for them, and each prompt from here
@@ -452,7 +472,7 @@ void think_assistant_ready(struct session *session, const struct assistant *assi
         session_apply(session, EVENT_CLOSED);
     else if (assistant->model_count == 0)
         session_apply(session, EVENT_NO_MODEL);
-    else if (budget_is_set(&assistant->budget) && !is_reserved(session, assistant))
+    else if (has_limits(session, assistant) && !is_reserved(session, assistant))
         reserve(session, assistant);
     else
         ask(session, assistant);

@@ -32,6 +32,7 @@ static int add_text(const struct tool_call *call, struct pg_unit *unit, struct e
                                       .to = call->caller,
                                       .body = body,
                                       .segments = segments.count,
+                                      .limits = call->assistant->budget,
                                       .answer_within_ms = call->answer_within_ms});
     return 0;
 }
@@ -51,8 +52,12 @@ static void read_text(const struct tool_call *call, const struct pg_answer *answ
         [CALL_TEXT_NO_NUMBER] = {"refused", "error", "the business sends no texts"},
         [CALL_TEXT_ENOUGH] = {"refused", "error",
                               "not sent: enough texts have been sent during this call"},
+        [CALL_TEXT_SPENT] = {"refused", "error",
+                             "not sent: the business sends no more texts for now. Tell the caller "
+                             "what it was to say"},
     };
-    enum call_text_kind kind = call_text_read(answer, first);
+    enum call_text_kind kind = call_text_read(answer);
+    (void)first;
     out->outcome = words[kind].outcome;
     out->text = tools_text(call->arena, words[kind].name, words[kind].text);
     if (kind == CALL_TEXT_SENT) {

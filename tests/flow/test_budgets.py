@@ -6,8 +6,10 @@ import contextlib
 
 import yaml
 
+from call_records import CALLS, Call
 from harness import oracle
 from harness.stops import FREEZE
+from mail_talk import MAIL_ENGINE, Correspondent, Mailbox
 from procs import own_dir
 from operating import OK, TENANTS, doctor, good, good_environment
 from scripted import Customer, engines, say
@@ -147,6 +149,27 @@ def test_spent_dollars_take_a_message(desk):
             " ON t.tenant_id = e.tenant_id AND t.id = e.turn_id WHERE t.session_id = %s::uuid",
             customer.session()["id"]) == [
                 ("message", "open", "patient 2041", "My brakes squeak", "here, after 5 pm")]
+
+
+def test_spent_segments_stop_texts_alone(desk):
+    """Who phones or mails costs none: he is answered by the model as before. Guard: budget_of_turn."""
+    with budgets(desk, config={**CALLS, **MAIL_ENGINE}, day={"sms_segments": 1}) as customer:
+        customer.text()
+        assert is_answered(customer, 1)
+        customer.text()
+        assert is_turned_down(customer, 2), customer.replies()
+        writer = Correspondent(desk, Mailbox(desk, GARAGE))
+        mail = writer.mail()
+        reply, = writer.wait_replies(1)
+        assert (reply.outcome, oracle.new_nonces(reply.body)) == ("reply", [mail.nonce])
+        call = Call(desk, tenant=GARAGE)
+        call.setup()
+        try:
+            nonce = call.prompt()
+            assert oracle.new_nonces(call.wait_over()) == [nonce]
+            assert call.wait_settled(1)[0][2] == "reply"
+        finally:
+            call.close()
 
 
 def test_use_is_counted_without_budgets(desk):

@@ -238,6 +238,20 @@ def test_texts_have_an_end(desk):
         assert len(texts(call)) == 5
 
 
+def test_texts_end_with_their_budget(desk):
+    """Only they do: the model goes on, and tells the caller instead. Guard: USED_SQL of store/call_text.c."""
+    engines(desk, 1, **CALLS)
+    with clinic(desk, budgets={"day": {"sms_segments": 1}}), calling(desk) as call:
+        desk.sql("DELETE FROM usage WHERE tenant_id = %s::uuid", call.customer.tenant_id)
+        for outcome in ("ok", "refused"):
+            ask_for(call, "send_text", {"text": f"It is {outcome}."})
+            call.wait_over()
+        assert [outcome for _, outcome, _ in results(call)] == ["ok", "refused"], results(call)
+        assert "no more texts for now" in results(call)[-1][2]["error"], results(call)
+        assert [text[0] for text in texts(call)] == ["It is ok."]
+        assert [row[2] for row in call.wait_settled(2)] == ["reply", "reply"]
+
+
 def test_tools_of_calls_are_not_for_texts(desk):
     customer = Customer(engines(desk, 1, **CALLS))
     said = customer.make()

@@ -124,6 +124,23 @@ static inline enum usage_kind reserve_one(int n, int64_t tokens, int64_t limit)
     return reserve(WORKER_A, &one, 1).kinds[0];
 }
 
+static inline enum usage_kind reserve_more(int n, int64_t tokens, int64_t used)
+{
+    struct usage_wish one = wish(n, tokens, 1000);
+    one.used = (struct usage_amounts){used, used * 10, 0};
+    return reserve(WORKER_A, &one, 1).kinds[0];
+}
+
+/* As if turns that are over had used so many tokens, today. */
+static inline void spend(int tokens)
+{
+    run(arena_printf(arena,
+                     "INSERT INTO usage (tenant_id, period, since, tokens) SELECT '" TENANT
+                     "', p, date_trunc(p, now() AT TIME ZONE 'Europe/Berlin')::date, %d"
+                     " FROM unnest(ARRAY['day', 'month']) AS p",
+                     tokens));
+}
+
 /* ---- commits ---- */
 
 static inline struct turn_commit commit_number(const char *tenant, int n, int64_t tokens)

@@ -45,7 +45,7 @@ static void one_call_without_tools(void)
     const struct usage_amounts worst = budget_worst(&assistant, 100, &rounds, false);
     CU_ASSERT_EQUAL(worst.tokens, 400);       /* the first model's answer is the longest */
     CU_ASSERT_EQUAL(worst.cost, 100 * 10000); /* the second one's prompt the dearest */
-    CU_ASSERT_EQUAL(worst.segments, 25);
+    CU_ASSERT_EQUAL(worst.segments, 0);
     assistant.models[0].price_in = assistant.models[1].price_in = -1;
     assistant.models[0].price_out = -1;
     CU_ASSERT_EQUAL(budget_worst(&assistant, 100, &rounds, false).cost, 0);
@@ -62,7 +62,22 @@ static void a_race_reads_the_prompt_twice(void)
     const struct usage_amounts worst = budget_worst(&assistant, 100, &rounds, true);
     CU_ASSERT_EQUAL(worst.tokens, 400 + 100);
     CU_ASSERT_EQUAL(worst.cost, 2 * 100 * 10000);
-    CU_ASSERT_EQUAL(worst.segments, 25);
+}
+
+/* Mails and calls have nothing to do with the budget of texts. */
+static void segments_are_those_of_texts(void)
+{
+    const struct usage_limits all = read_text("{\"budgets\":{\"day\":{\"tokens\":5,\"segments\":6},"
+                                              "\"month\":{\"segments\":7}}}");
+    const struct usage_limits text = budget_of_turn(&all, true);
+    CU_ASSERT_EQUAL(text.day.segments, 6);
+    CU_ASSERT_EQUAL(text.month.segments, 7);
+    const struct usage_limits mail = budget_of_turn(&all, false);
+    CU_ASSERT_EQUAL(mail.day.tokens, 5);
+    CU_ASSERT_EQUAL(mail.day.segments, -1);
+    CU_ASSERT_EQUAL(mail.month.segments, -1);
+    CU_ASSERT_EQUAL(budget_segments(true), 25);
+    CU_ASSERT_EQUAL(budget_segments(false), 0);
 }
 
 /* Each round is an answer, and part of every later prompt; no more are left than a turn may have.
@@ -103,6 +118,7 @@ int main(void)
     CU_add_test(suite, "one call without tools", one_call_without_tools);
     CU_add_test(suite, "a race", a_race_reads_the_prompt_twice);
     CU_add_test(suite, "rounds with tools", rounds_with_tools);
+    CU_add_test(suite, "segments", segments_are_those_of_texts);
     CU_add_test(suite, "the longest answer", the_longest_answer_is_asked_for);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
