@@ -1,6 +1,6 @@
 /* The SQL of model calls: see calls.h. A commit stores its turn's calls by a statement of its own
- * and counts in the next one what of them is new (turn.c); calls that no commit takes are stored
- * and counted by one statement here. */
+ * and counts in the next one what of them is new (turn.c); those that come with a round, and those
+ * that no commit takes, are stored and counted by one statement here. */
 #include "store/calls.h"
 
 #include "store/turn_inside.h"
@@ -38,20 +38,37 @@ static const char lock_sql[] =
     " JOIN conversations c ON c.tenant_id = t.tenant_id AND c.id = t.conversation_id"
     " ORDER BY c.tenant_id, c.id FOR KEY SHARE OF c";
 
-/* The rows of usage are locked last and by key, as a commit does. */
-static const char left_sql[] =
-    "WITH stored AS (" STORE_SQL " RETURNING tenant_id, turn_id, tokens_in, tokens_out, cost),"
-    " used AS (SELECT k.tenant_id, coalesce(t.reserved_day,"
-    " (now() AT TIME ZONE z.timezone)::date) AS day,"
-    " coalesce(k.tokens_in, 0) + coalesce(k.tokens_out, 0) AS tokens, coalesce(k.cost, 0) AS cost"
-    " FROM stored k JOIN turns t ON t.tenant_id = k.tenant_id AND t.id = k.turn_id"
+/* Stores them, and what is new of them as rows `used`. */
+#define USED_SQL                                                                                   \
+    "WITH stored AS (" STORE_SQL " RETURNING tenant_id, turn_id, tokens_in, tokens_out, cost),"    \
+    " used AS (SELECT k.tenant_id, k.turn_id, coalesce(t.reserved_day,"                            \
+    " (now() AT TIME ZONE z.timezone)::date) AS day,"                                              \
+    " coalesce(k.tokens_in, 0) + coalesce(k.tokens_out, 0) AS tokens, coalesce(k.cost, 0) AS cost" \
+    " FROM stored k JOIN turns t ON t.tenant_id = k.tenant_id AND t.id = k.turn_id"                \
     " JOIN tenants z ON z.id = k.tenant_id)"
-    " INSERT INTO usage AS u (tenant_id, period, since, tokens, cost)"
-    " SELECT x.tenant_id, p.period, date_trunc(p.period, x.day::timestamp)::date,"
-    " sum(x.tokens)::bigint, sum(x.cost)::bigint"
-    " FROM used x CROSS JOIN (VALUES ('day'), ('month')) AS p (period)"
-    " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 ON CONFLICT (tenant_id, period, since) DO UPDATE SET"
-    " tokens = u.tokens + EXCLUDED.tokens, cost = u.cost + EXCLUDED.cost";
+
+/* The rows of usage are locked last and by key, as a commit does. */
+#define COUNT_SQL(where)                                                                           \
+    " INSERT INTO usage AS u (tenant_id, period, since, tokens, cost)"                             \
+    " SELECT x.tenant_id, p.period, date_trunc(p.period, x.day::timestamp)::date,"                 \
+    " sum(x.tokens)::bigint, sum(x.cost)::bigint"                                                  \
+    " FROM used x CROSS JOIN (VALUES ('day'), ('month')) AS p (period)" where                      \
+    " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 ON CONFLICT (tenant_id, period, since) DO UPDATE SET"      \
+    " tokens = u.tokens + EXCLUDED.tokens, cost = u.cost + EXCLUDED.cost"
+
+static const char left_sql[] = USED_SQL COUNT_SQL("");
+
+/* The turn goes on: what is counted is not reserved any more. Of a turn that another worker has by
+ * now the reservation holds what that one may use. */
+static const char of_rounds_sql[] =
+    USED_SQL ", spent AS (UPDATE turns t SET"
+             " reserved_tokens = greatest(0, t.reserved_tokens - x.tokens),"
+             " reserved_cost = greatest(0, t.reserved_cost - x.cost)"
+             " FROM (SELECT k.tenant_id, k.turn_id, sum(k.tokens)::bigint AS tokens,"
+             " sum(k.cost)::bigint AS cost FROM used k GROUP BY 1, 2) AS x"
+             " WHERE t.tenant_id = x.tenant_id AND t.id = x.turn_id AND t.worker = $19::uuid"
+             " AND t.state = 'running' AND t.reserved_day IS NOT NULL RETURNING 1)" COUNT_SQL(
+                 " WHERE (SELECT count(*) FROM spent) >= 0");
 
 /* A model call with the turn it belongs to, as one row. */
 struct call_row {
@@ -60,8 +77,8 @@ struct call_row {
     struct turn_llm_call call;
 };
 
-static void add(struct pg_unit *unit, struct arena *arena, const char *sql,
-                const struct calls_of_turn *turns, size_t count)
+static struct pg_statement *add(struct pg_unit *unit, struct arena *arena, const char *sql,
+                                const struct calls_of_turn *turns, size_t count)
 {
     static const struct column kinds[] = {
         {offsetof(struct call_row, tenant), COLUMN_TEXT},
@@ -91,14 +108,22 @@ static void add(struct pg_unit *unit, struct arena *arena, const char *sql,
         for (size_t k = 0; k < turns[i].count; k++)
             rows[used++] = (struct call_row){
                 .tenant = turns[i].tenant, .turn = turns[i].turn, .call = turns[i].calls[k]};
-    columns_add(pg_add(unit, sql), arena, &(struct column_rows){rows, sizeof *rows, total}, kinds,
+    struct pg_statement *statement = pg_add(unit, sql);
+    columns_add(statement, arena, &(struct column_rows){rows, sizeof *rows, total}, kinds,
                 COLUMNS(kinds));
+    return statement;
 }
 
 void calls_add_store(struct pg_unit *unit, struct arena *arena, const struct calls_of_turn *turns,
                      size_t count)
 {
     add(unit, arena, store_sql, turns, count);
+}
+
+void calls_add_of_rounds(struct pg_unit *unit, struct arena *arena, const char *worker,
+                         const struct calls_of_turn *turns, size_t count)
+{
+    pg_param(add(unit, arena, of_rounds_sql, turns, count), worker);
 }
 
 void calls_add_left(struct pg_unit *unit, struct arena *arena, const struct calls_of_turn *turns,
@@ -113,4 +138,4 @@ void calls_add_left(struct pg_unit *unit, struct arena *arena, const struct call
     add(unit, arena, left_sql, turns, count);
 }
 
-const char *const calls_statements[] = {store_sql, NULL};
+const char *const calls_statements[] = {store_sql, of_rounds_sql, NULL};

@@ -18,6 +18,13 @@ struct calls_of_turn {
     size_t count; /* at most TURN_CALLS_MAX */
 };
 
+/* Adds, behind the rounds of these turns (round.h), the storing and counting of the calls that they
+ * made so far, whatever became of the rounds: who dies behind it loses none of them. Of a turn that
+ * still runs under `worker` its reservation is less by what is counted. Sent again it changes
+ * nothing. */
+void calls_add_of_rounds(struct pg_unit *unit, struct arena *arena, const char *worker,
+                         const struct calls_of_turn *turns, size_t count);
+
 /* Adds to an empty unit the storing and counting of calls whose turn will not commit them: a person
  * or another worker has it. Nobody's turn, worker or fence is asked: the calls were made. Rows that
  * are there already, and turns that were erased, count nothing, so the unit may be sent again. No

@@ -137,6 +137,21 @@ static void add_calls(struct pg_unit *unit, struct arena *arena, const char *wor
                 COLUMNS(columns));
 }
 
+static void add_asked(struct pg_unit *unit, struct arena *arena, const char *worker,
+                      const struct round *rounds, size_t count)
+{
+    struct calls_of_turn *turns = arena_alloc(arena, count * sizeof *turns);
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++)
+        if (rounds[i].asked_count > 0)
+            turns[used++] = (struct calls_of_turn){.tenant = rounds[i].of.tenant,
+                                                   .turn = rounds[i].of.turn,
+                                                   .calls = rounds[i].asked,
+                                                   .count = rounds[i].asked_count};
+    if (used > 0)
+        calls_add_of_rounds(unit, arena, worker, turns, used);
+}
+
 void round_add_store(struct pg_unit *unit, struct arena *arena, const char *worker,
                      const struct round *rounds, size_t count)
 {
@@ -159,6 +174,7 @@ void round_add_store(struct pg_unit *unit, struct arena *arena, const char *work
     pg_param(statement, worker);
     columns_add(statement, arena, &rows, columns, COLUMNS(columns));
     add_calls(unit, arena, worker, rounds, count);
+    add_asked(unit, arena, worker, rounds, count);
 }
 
 static enum round_kind kind_of(const struct pg_answer *answer, int row)

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/uuid.h"
 #include "pg/pg.h"
+#include "store/calls.h"
 
 #define ROUND_CALLS_MAX 16
 
@@ -36,7 +37,9 @@ struct round {
     int64_t number, after_position;
     const char *said; /* the model's text beside its calls */
     const struct round_call *calls;
-    size_t call_count; /* 1 to ROUND_CALLS_MAX */
+    size_t call_count;                 /* 1 to ROUND_CALLS_MAX */
+    const struct turn_llm_call *asked; /* calls of models by then that are not stored */
+    size_t asked_count;
 };
 
 /* What a statement about a running turn was answered. */
@@ -47,8 +50,9 @@ enum round_kind {
     ROUND_LOST,  /* another worker or fence has the session */
 };
 
-/* Adds the storing of `count` rounds (at most 500), each of another session. Sent again after a
- * lost answer it changes nothing. Rows: round_read. */
+/* Adds the storing of `count` rounds (at most 500), each of another session, and of the calls of
+ * models that led to them (calls.h). Sent again after a lost answer it changes nothing. Rows:
+ * round_read. */
 void round_add_store(struct pg_unit *unit, struct arena *arena, const char *worker,
                      const struct round *rounds, size_t count);
 

@@ -252,6 +252,15 @@ struct usage_amounts calls_used(const struct session *session)
     return used;
 }
 
+void calls_stored(struct session *session)
+{
+    const struct usage_amounts used = calls_used(session);
+    struct usage_amounts *most = &session->most;
+    most->tokens = most->tokens > used.tokens ? most->tokens - used.tokens : 0;
+    most->cost = most->cost > used.cost ? most->cost - used.cost : 0;
+    calls_forget(session);
+}
+
 /* A word that others gave us, or NULL: nothing that a column could refuse. */
 static const char *plain(const char *word)
 {

@@ -1,6 +1,21 @@
 /* Copies of what a unit borrows: the session may be dropped while it is on its way. */
 #include "copies.h"
 
+static const struct turn_llm_call *copy_asked(struct arena *arena, const struct turn_llm_call *from,
+                                              size_t count)
+{
+    struct turn_llm_call *calls = arena_alloc(arena, count * sizeof *calls);
+    for (size_t i = 0; i < count; i++) {
+        struct turn_llm_call *call = &calls[i];
+        *call = from[i];
+        call->provider = arena_strdup(arena, call->provider);
+        call->model = arena_strdup(arena, call->model);
+        call->error_code = arena_strdup(arena, call->error_code);
+        call->request_id = arena_strdup(arena, call->request_id);
+    }
+    return calls;
+}
+
 struct round copies_round(struct arena *arena, const struct session *session)
 {
     const struct rounds_round *from = session->rounds.items[session->rounds.count - 1];
@@ -17,7 +32,9 @@ struct round copies_round(struct arena *arena, const struct session *session)
                           .after_position = from->after_position,
                           .said = arena_strdup(arena, from->said),
                           .calls = calls,
-                          .call_count = from->call_count};
+                          .call_count = from->call_count,
+                          .asked = copy_asked(arena, session->calls, session->call_count),
+                          .asked_count = session->call_count};
     round.of.tenant = arena_strdup(arena, session->tenant);
     return round;
 }
@@ -51,14 +68,5 @@ void copies_commit(struct arena *arena, struct turn_commit *commit)
     commit->trigger.summary = arena_strdup(arena, commit->trigger.summary);
     commit->trigger.promised = arena_strdup(arena, commit->trigger.promised);
     commit->reception = copy_record(arena, commit->reception);
-    struct turn_llm_call *calls = arena_alloc(arena, commit->call_count * sizeof *calls);
-    for (size_t i = 0; i < commit->call_count; i++) {
-        struct turn_llm_call *call = &calls[i];
-        *call = commit->calls[i];
-        call->provider = arena_strdup(arena, call->provider);
-        call->model = arena_strdup(arena, call->model);
-        call->error_code = arena_strdup(arena, call->error_code);
-        call->request_id = arena_strdup(arena, call->request_id);
-    }
-    commit->calls = calls;
+    commit->calls = copy_asked(arena, commit->calls, commit->call_count);
 }

@@ -1,6 +1,6 @@
 /* One unit at a time, so that calls that the database will not take hold up no others. They are in
- * memory only: a process that dies loses them, as it does those of its running turns. session.c
- * calls it. */
+ * memory only: a process that dies loses them, as it does those that its running turns have made
+ * since their last round. session.c calls it. */
 #include "leftovers.h"
 
 #include "base/mem.h"

@@ -244,6 +244,9 @@ void calls_record_cut(struct session *session, const struct assistant *assistant
 /* Their rows are stored, or somebody else does it. */
 void calls_forget(struct session *session);
 
+/* Likewise while the turn goes on: what they used is counted, and not reserved any more. */
+void calls_stored(struct session *session);
+
 /* What the noted calls have used, at most 1e15 each; no segments. */
 struct usage_amounts calls_used(const struct session *session);
 

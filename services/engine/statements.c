@@ -426,6 +426,7 @@ static void rounds_done(void *arg, const struct pg_answer *answer)
             continue;
         session->db_failures = session->bugs = 0;
         session->alone = false;
+        calls_stored(session); /* with it, however it was judged */
         session_apply(session, events[kind]);
     }
     batch_free(batch);

@@ -3,6 +3,7 @@ nor given twice, and many texts at once spend no more than there is (docs/PROTOC
 """
 
 import contextlib
+import json
 
 import yaml
 
@@ -34,8 +35,8 @@ def mute_vendor(desk):
 
 
 @contextlib.contextmanager
-def budgets(desk, count=1, config=None, mute=False, price=None, **limits):
-    """The garage with these budgets and without tools, nothing spent yet; afterwards its own. `mute`: its
+def budgets(desk, count=1, config=None, mute=False, price=None, tools=None, **limits):
+    """The garage with these budgets and tools (none), nothing spent yet; afterwards its own. `mute`: its
     vendor is not asked what a call used, and does not tell. `price`: of its model."""
     desk.scripted = None  # engines that have warned of nothing yet
     engines(desk, count, **(config or {}))
@@ -43,6 +44,8 @@ def budgets(desk, count=1, config=None, mute=False, price=None, **limits):
     for key in ("tools", "services", "resources", "intents", "escalation"):
         document.pop(key, None)
     document["budgets"] = limits
+    if tools:
+        document["tools"] = tools
     options = {}
     if mute:
         document["assistant"]["models"] = [{"vendor": "mute", "key": "env:OPENAI_API_KEY"}]
@@ -252,6 +255,28 @@ def test_killed_engine_loses_and_doubles_nothing(desk):
             customer.turns()[0]["id"]), row
         turn = customer.turns()[0]
         assert turn["tries"] == 1 and turn["reserved_tokens"] == held["reserved"], turn
+        asked = len(customer.model_calls())
+        assert (asked, len(rows(desk, customer))) == (2, 1)  # the one whose answer it held is lost
+
+
+def test_killed_engine_loses_no_call_of_its_rounds(desk):
+    """What led to a round that stands is stored and counted with it: only the call behind it is lost, and whoever
+    goes on counts none twice. Guard: calls_add_of_rounds."""
+    with budgets(desk, tools=["take_message"], day={"tokens": 1000000}) as customer:
+        said = customer.make()
+        desk.faults("model", {"match": said.nonce, "count": 1, "action": {
+            "type": "tool_call", "name": "take_message", "arguments": json.dumps({"message": "call me"})}})
+        stop = desk.stops.arm("engine.answered", skip=1)
+        say(desk, said)
+        desk.wait(lambda: stop.hits, 20, "the engine to die with the answer behind its round")
+        kept, held = rows(desk, customer), usage(desk, "day", "tokens")
+        assert [outcome for outcome, *_ in kept] == ["answered"], kept
+        assert held["reserved"] > 0 and held["spent"] == sum(in_ + out for _, in_, out in kept), held
+        desk.revive()
+        assert is_answered(customer, 1)
+        ended, row = rows(desk, customer), usage(desk, "day", "tokens")
+        assert (len(customer.model_calls()), len(ended)) == (3, 2) and ended[:1] == kept, ended
+        assert row["reserved"] == 0 and row["spent"] == sum(in_ + out for _, in_, out in ended), row
 
 
 def test_two_hundred_texts_at_once(desk):
