@@ -204,6 +204,7 @@ static const char due_sql[] =
     " u.id AS turn_id FROM (SELECT * FROM seen w"
     " WHERE (w.state IS NULL OR (w.state = 'ended' AND w.reason = 'no_model'))"
     " AND EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = w.tenant_id AND d.turn_id = w.id"
+    " AND d.answer_by > clock_timestamp()"
     " AND NOT EXISTS (SELECT FROM deliveries n WHERE n.tenant_id = d.tenant_id"
     " AND n.session_id = d.session_id AND n.seq > d.seq OFFSET 0) OFFSET 0)"
     " ORDER BY w.settled_at NULLS FIRST, w.finished_at, w.id LIMIT " LOOKED_AT_MAX ") AS u" FOUND

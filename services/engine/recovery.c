@@ -94,6 +94,14 @@ static void looked(void *arg, const struct pg_answer *answer)
         take_step(self, &due);
 }
 
+/* What is older may not be answered any more; of the rest its answer-by time decides. */
+static int64_t longest_ms(const struct engine_settings *settings)
+{
+    return settings->mail_answer_within_ms > settings->answer_within_ms
+               ? settings->mail_answer_within_ms
+               : settings->answer_within_ms;
+}
+
 static void look(void *arg)
 {
     struct recovery *self = arg;
@@ -106,7 +114,7 @@ static void look(void *arg)
     recover_add_look(
         &unit, self->arena,
         &(struct recover_look){.first_ms = recovery_pause_ms(settings->recovery_every_ms, 1),
-                               .within_ms = settings->answer_within_ms,
+                               .within_ms = longest_ms(settings),
                                .limit = LIMIT});
     self->in_flight = 1;
     pg_submit(engine->pg, &unit);

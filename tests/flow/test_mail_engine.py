@@ -3,11 +3,14 @@
 import contextlib
 import json
 
+import yaml
+
 from harness import CHECKOUT, mail_table, oracle
 from harness.stops import KILL
 from mail_talk import Correspondent, Mailbox, mail_engines, send, wakes
 from operating import good
 from scripted import Customer, fallback_of, hand_back, letters, quiet, wait_gone
+from tenants import read_document
 
 SHARE = True
 THREADS = 30000
@@ -378,6 +381,36 @@ def test_recover_answers_a_mail_in_its_thread(desk):
     answer = ann.wait_replies(2, deadline_s=30)[1]
     assert (answer.via, answer.outcome, answer.session) == ("mail", "reply", first.session)
     assert (answer.in_reply_to, answer.subject) == (mail.message_id, "Opening hours")
+
+
+def test_recovery_by_itself_has_the_time_of_mails(desk):
+    """A mail is answered after all as long as mails may be, not as long as texts. Guard: within_ms of recovery.c."""
+    desk.scripted = None
+    mail_engines(desk, recovery_every_ms=500, answer_within_ms=1000)
+    with recovers_by_itself(desk, SHOP):
+        desk.faults("model", {"action": {"type": "status", "status": 500}})
+        ann = Correspondent(desk, Mailbox(desk, tenant=SHOP))
+        ann.mail("a question")
+        first, = ann.wait_replies(1, deadline_s=30)
+        assert first.outcome == "fallback"
+        desk.faults("model")
+        answer = ann.wait_replies(2, deadline_s=30)[1]
+        assert (answer.via, answer.outcome, answer.session) == ("mail", "reply", first.session)
+    desk.scripted = None
+
+
+@contextlib.contextmanager
+def recovers_by_itself(desk, number):
+    """The tenant's file says so; afterwards its own again."""
+    file = desk.installation.tenant_files[number]
+    path = desk.folder / "recovers.yaml"
+    path.write_text(yaml.safe_dump(read_document(file) | {"recover": {"answer": True, "by_itself": True}}))
+    good(desk, "tenant", "apply", path, "--yes")
+    try:
+        yield
+    finally:
+        desk.faults("model")
+        good(desk, "tenant", "apply", file, "--yes")
 
 
 def test_takeover_reply_and_hand_back(desk):
