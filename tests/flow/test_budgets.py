@@ -111,7 +111,8 @@ def test_spent_budget_asks_no_model(desk):
         shown = good(desk, "usage", "--tenant", NAME).out
         assert NAME in shown and "tokens" in shown and "dollars" in shown, shown
         checks = doctor(desk, OK, environment=good_environment(desk))
-        assert checks[f"budget {NAME}"]["result"] == "warn", checks
+        told = checks[f"budget {NAME}"]
+        assert told["result"] == "warn" and told["what"].endswith("are spent: no model is asked"), told
         move_back(desk, customer, "day")
         customer.text()
         assert is_answered(customer, 4)
@@ -123,6 +124,8 @@ def test_month_and_segments(desk):
         assert is_answered(customer, 1)
         customer.text()
         assert is_turned_down(customer, 2), customer.replies()
+        told = doctor(desk, OK, environment=good_environment(desk))[f"budget {NAME}"]
+        assert told["what"].endswith("are spent: no model is asked for a text"), told
         move_back(desk, customer, "day")  # another day of the same month
         customer.text()
         assert is_turned_down(customer, 3), customer.replies()

@@ -414,6 +414,14 @@ static void check_escalations(struct doctor *doctor)
 /* ---- budgets ---- */
 
 /* What a tenant allows itself is no fault of the installation: never a failure. */
+/* Segments end turns by text alone. */
+static const char *what_is_over(const struct usage_row *row, int64_t per_cent)
+{
+    const bool all = (row->budget.tokens > 0 && row->spent.tokens >= row->budget.tokens) ||
+                     (row->budget.cost > 0 && row->spent.cost >= row->budget.cost);
+    return per_cent < 100 ? "" : all ? ": no model is asked" : ": no model is asked for a text";
+}
+
 static bool check_budget(struct doctor *doctor, const struct usage_row *row)
 {
     struct arena *arena = doctor->desk->arena;
@@ -429,7 +437,7 @@ static bool check_budget(struct doctor *doctor, const struct usage_row *row)
         return false;
     report(doctor, CHECK_WARN, arena_printf(arena, "budget %s", row->tenant),
            arena_printf(arena, "%" PRId64 " %% of the %s since %s are spent%s", per_cent,
-                        row->period, row->since, per_cent >= 100 ? ": no model is asked" : ""),
+                        row->period, row->since, what_is_over(row, per_cent)),
            "see `deskctl usage`; raise budgets: in the tenant's file if that is too early");
     return true;
 }
