@@ -38,17 +38,17 @@ void mail_parse_mend_field(char *field, size_t length)
     char *end = field + length;
     int mended = 0;
     for (char *at = field; (at = memchr(at, ']', (size_t)(end - at))) != NULL;) {
-        do
-            at++;
-        while (at < end && is_space(*at));
-        if (at == end || *at != '(')
-            continue;
-        char *behind = mended < MENDED_MAX ? comment_end(at, end) : NULL;
-        if (behind == NULL) {
+        at++;
+        while (at < end && (is_space(*at) || *at == '(')) {
+            char *behind = at + 1;
+            if (*at == '(')
+                behind = mended < MENDED_MAX ? comment_end(at, end) : NULL;
+            if (behind != NULL) {
+                at = behind;
+                continue;
+            }
             *at = ' ';
             mended++;
-        } else {
-            at = behind;
         }
     }
 }

@@ -189,6 +189,8 @@ static void test_addresses(void)
         {"x <a b@example.com>", NULL},
         /* GMime loses memory with these: the sanitizer tells */
         {"a@[127.0.0.1](", NULL},
+        {"a@[127.0.0.1]((((", NULL}, /* it is looked at twice */
+        {"a@[127.0.0.1] (x) (y(", NULL},
         {"a@[127.0.0.1]\n ((x)", NULL},
         {"x <a@[127.0.0.1](>, b@example.com", "b@example.com"},
         {"a@[127.0.0.1] (y), b@example.com", "b@example.com"},
