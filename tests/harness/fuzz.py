@@ -6,6 +6,7 @@ FOLDER = CHECKOUT / "tests" / "fuzz"
 BUILT = CHECKOUT / "build" / "fuzz"
 MAILS = CHECKOUT / "tests" / "data" / "mail"
 SECONDS, SECONDS_LONG = 15, 60
+FOUND = 1  # the exit code of a finding; libFuzzer's own, 77, is that of a skipped test
 INPUT_DEADLINE_S = 60  # for one input: endless is a finding, slow under a sanitizer is not
 # Mails that other tests have anyway.
 MORE_SEEDS = {"mime": ("class", "parse", "reply"), "reply": ("reply",), "report": ("class",)}
@@ -26,7 +27,8 @@ def command(name, seconds):
     for folder in (grown, found):
         folder.mkdir(parents=True, exist_ok=True)
     words = [BUILT / "bin" / f"fuzz-{name}", f"-max_total_time={seconds}", f"-timeout={INPUT_DEADLINE_S}",
-             "-rss_limit_mb=1024", "-verbosity=0", "-print_final_stats=1", f"-artifact_prefix={found}/{name}-"]
+             "-rss_limit_mb=1024", "-verbosity=0", "-print_final_stats=1", f"-error_exitcode={FOUND}",
+             f"-artifact_prefix={found}/{name}-"]
     if (FOLDER / f"{name}.dict").exists():
         words.append(f"-dict={FOLDER / name}.dict")
     return words + [grown, FOLDER / "seeds" / name, *(MAILS / more for more in MORE_SEEDS.get(name, ()))]
