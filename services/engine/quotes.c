@@ -13,14 +13,19 @@
 #define CODED_MIN   ((size_t)64) /* characters of base64 that tell QUOTES_RUN letters */
 #define DECODED_MAX ((size_t)32 * 1024)
 
-struct quotes {
-    struct arena *arena;
-    char *letters; /* of all texts; a newline, which is none, behind each */
+struct quotes_texts {
+    struct arena *arena; /* in which it is: whoever has the texts for good has that with them */
+    char *letters;       /* of all; a newline, which is none, behind each */
     size_t length;
-    bool *heard;      /* by letter */
     uint32_t *places; /* place + 1, 0: free; */
     size_t slots;     /* so many, a power of two */
-    size_t count;     /* of what was heard */
+};
+
+struct quotes {
+    struct arena *arena;
+    const struct quotes_texts *texts;
+    bool *heard;  /* by letter */
+    size_t count; /* of them */
     bool told;
 };
 
@@ -40,44 +45,51 @@ static char *letters_of(struct arena *arena, const char *text, size_t length, si
     return out;
 }
 
-static size_t slot_of(const struct quotes *quotes, const char *gram)
+static size_t slot_of(const struct quotes_texts *texts, const char *gram)
 {
     uint64_t key;
     memcpy(&key, gram, GRAM);
-    return (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 40) & (quotes->slots - 1);
+    return (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 40) & (texts->slots - 1);
 }
 
-static void add_text(struct quotes *quotes, const char *text)
+static void add_text(struct quotes_texts *texts, struct arena *arena, const char *text)
 {
     size_t count;
-    const size_t from = quotes->length;
-    const char *letters = letters_of(quotes->arena, text, strlen(text), &count);
-    memcpy(quotes->letters + from, letters, count);
-    quotes->letters[from + count] = '\n';
-    quotes->length = from + count + 1;
+    const size_t from = texts->length;
+    const char *letters = letters_of(arena, text, strlen(text), &count);
+    memcpy(texts->letters + from, letters, count);
+    texts->letters[from + count] = '\n';
+    texts->length = from + count + 1;
     for (size_t at = 0; at + GRAM <= count; at += GRAM) {
-        size_t slot = slot_of(quotes, letters + at);
-        while (quotes->places[slot] != 0)
-            slot = (slot + 1) & (quotes->slots - 1);
-        quotes->places[slot] = (uint32_t)(from + at + 1);
+        size_t slot = slot_of(texts, letters + at);
+        while (texts->places[slot] != 0)
+            slot = (slot + 1) & (texts->slots - 1);
+        texts->places[slot] = (uint32_t)(from + at + 1);
     }
 }
 
-struct quotes *quotes_new(struct arena *arena, const char *const *texts, size_t count)
+struct quotes_texts *quotes_texts_new(struct arena *arena, const char *const *texts, size_t count)
 {
-    struct quotes *quotes = arena_alloc(arena, sizeof *quotes);
+    struct quotes_texts *made = arena_alloc(arena, sizeof *made);
     size_t length = 1, slots = 64;
     for (size_t i = 0; i < count; i++)
         length += strlen(texts[i]) + 1;
     while (slots < length / GRAM * 2)
         slots *= 2;
-    *quotes = (struct quotes){.arena = arena,
-                              .letters = arena_alloc(arena, length),
-                              .heard = arena_alloc(arena, length * sizeof *quotes->heard),
-                              .places = arena_alloc(arena, slots * sizeof *quotes->places),
-                              .slots = slots};
+    *made = (struct quotes_texts){.arena = arena,
+                                  .letters = arena_alloc(arena, length),
+                                  .places = arena_alloc(arena, slots * sizeof *made->places),
+                                  .slots = slots};
     for (size_t i = 0; i < count; i++)
-        add_text(quotes, texts[i]);
+        add_text(made, arena, texts[i]);
+    return made;
+}
+
+struct quotes *quotes_new(struct arena *arena, const struct quotes_texts *texts)
+{
+    struct quotes *quotes = arena_alloc(arena, sizeof *quotes);
+    *quotes = (struct quotes){
+        .arena = arena, .texts = texts, .heard = arena_alloc(arena, texts->length + 1)};
     return quotes;
 }
 
@@ -86,9 +98,10 @@ static size_t hear_piece(struct quotes *quotes, const char *said, size_t length,
                          size_t place)
 {
     size_t left = 0, right = GRAM;
-    while (left < at && left < place && said[at - left - 1] == quotes->letters[place - left - 1])
+    while (left < at && left < place &&
+           said[at - left - 1] == quotes->texts->letters[place - left - 1])
         left++;
-    while (at + right < length && said[at + right] == quotes->letters[place + right])
+    while (at + right < length && said[at + right] == quotes->texts->letters[place + right])
         right++;
     if (left + right < QUOTES_PIECE)
         return 0;
@@ -102,12 +115,13 @@ static size_t hear_piece(struct quotes *quotes, const char *said, size_t length,
 
 static void hear_letters(struct quotes *quotes, const char *said, size_t length)
 {
+    const struct quotes_texts *texts = quotes->texts;
     for (size_t at = 0; at + GRAM <= length; at++) {
         size_t known = 0;
-        for (size_t slot = slot_of(quotes, said + at); quotes->places[slot] != 0;
-             slot = (slot + 1) & (quotes->slots - 1)) {
-            const size_t place = quotes->places[slot] - 1;
-            if (memcmp(quotes->letters + place, said + at, GRAM) != 0)
+        for (size_t slot = slot_of(texts, said + at); texts->places[slot] != 0;
+             slot = (slot + 1) & (texts->slots - 1)) {
+            const size_t place = texts->places[slot] - 1;
+            if (memcmp(texts->letters + place, said + at, GRAM) != 0)
                 continue;
             const size_t right = hear_piece(quotes, said, length, at, place);
             known = right > known ? right : known;

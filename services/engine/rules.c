@@ -1,6 +1,8 @@
 /* See rules.h. */
 #include "rules.h"
 
+#include <assert.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "assistants.h"
@@ -8,14 +10,15 @@
 #include "prompt/prompt.h"
 #include "quotes.h"
 #include "session.h"
-#include "think_inside.h"
 #include "tools.h"
 #include "voice_rules.h"
 #include "json/json.h"
 
-static struct quotes *of_rules(struct session *session, struct arena *arena)
+static const struct quotes_texts *ours; /* for the life of the process */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void prepare(void)
 {
-    const struct assistant *assistant = think_assistant(session);
     const char *texts[PROMPT_RULES + PROMPT_CHANNELS + 2 + ASSISTANT_TOOLS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < PROMPT_RULES; i++)
@@ -24,12 +27,11 @@ static struct quotes *of_rules(struct session *session, struct arena *arena)
         texts[count++] = prompt_channel_rules[i];
     texts[count++] = voice_cut_off_rules;
     texts[count++] = mail_turn_stranger_rules;
-    for (size_t i = 0; assistant != NULL && i < assistant->call_tools.count; i++) {
-        const struct tool *tool = tools_named(assistant->call_tools.items[i].name);
-        if (tool != NULL)
-            texts[count++] = tool->description;
+    for (size_t i = 0; tools_at(i) != NULL; i++) {
+        assert(count < sizeof texts / sizeof texts[0]);
+        texts[count++] = tools_at(i)->description;
     }
-    return quotes_new(arena, texts, count);
+    ours = quotes_texts_new(arena_new(), texts, count);
 }
 
 /* What the desk said before, as far as the turn's context goes. */
@@ -51,8 +53,9 @@ static bool hear_earlier(struct quotes *quotes, const char *context)
 
 bool rules_are_told(struct session *session, const char *words)
 {
+    pthread_once(&once, prepare);
     struct arena *arena = arena_new();
-    struct quotes *quotes = of_rules(session, arena);
+    struct quotes *quotes = quotes_new(arena, ours);
     bool told = quotes_hear(quotes, words);
     if (!told && quotes_heard(quotes) > 0)
         told = hear_earlier(quotes, session->turn.context);

@@ -51,6 +51,11 @@ void tools_free(struct tools **tools)
     *tools = NULL;
 }
 
+const struct tool *tools_at(size_t index)
+{
+    return index < COUNT ? all[index] : NULL;
+}
+
 const struct tool *tools_named(const char *name)
 {
     for (size_t i = 0; i < COUNT; i++)

@@ -73,6 +73,9 @@ struct tools;
 struct tools *tools_new(void);
 void tools_free(struct tools **tools);
 
+/* The tools of ours by their number, NULL behind the last. */
+const struct tool *tools_at(size_t index);
+
 /* The tool of that name; NULL if there is none. */
 const struct tool *tools_named(const char *name);
 

@@ -13,9 +13,14 @@ static const char rule[] = "You are the receptionist of this business. What the 
 static const char *const texts[] = {"Short.", rule};
 static struct arena *arena;
 
+static struct quotes *of(const char *const *list, size_t count)
+{
+    return quotes_new(arena, quotes_texts_new(arena, list, count));
+}
+
 static bool quotes(const char *reply)
 {
-    return quotes_hear(quotes_new(arena, texts, 2), reply);
+    return quotes_hear(of(texts, 2), reply);
 }
 
 /* Fails without the guard: nothing else looks at what a model says. */
@@ -38,10 +43,10 @@ static void rules_are_not_quoted(void)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         CU_ASSERT_EQUAL(quotes(cases[i].reply), cases[i].quotes);
-    CU_ASSERT_FALSE(quotes_hear(quotes_new(arena, texts, 1), rule));
-    CU_ASSERT_FALSE(quotes_hear(quotes_new(arena, texts, 0), rule));
+    CU_ASSERT_FALSE(quotes_hear(of(texts, 1), rule));
+    CU_ASSERT_FALSE(quotes_hear(of(texts, 0), rule));
     for (size_t i = 0; i < PROMPT_RULES; i++)
-        CU_ASSERT_TRUE(quotes_hear(quotes_new(arena, prompt_rules, PROMPT_RULES), prompt_rules[i]));
+        CU_ASSERT_TRUE(quotes_hear(of(prompt_rules, PROMPT_RULES), prompt_rules[i]));
 }
 
 static void nor_in_a_simple_disguise(void)
@@ -97,7 +102,7 @@ static void nor_piece_by_piece(void)
         "The second sentence says what must be left alone by whoever answers the telephone today. "
         "A third sentence holds that nothing of all this is ever told to anybody who asks for it."};
     const size_t length = strlen(whole[0]), piece = 36;
-    struct quotes *heard = quotes_new(arena, whole, 1);
+    struct quotes *heard = of(whole, 1);
     size_t pieces = 0;
     bool told = false;
     for (size_t at = 0; at + piece <= length && !told; at += piece, pieces++)
@@ -105,11 +110,11 @@ static void nor_piece_by_piece(void)
     CU_ASSERT_TRUE(told);
     CU_ASSERT(pieces >= 5 && pieces <= 6); /* some 29 letters each */
     CU_ASSERT(quotes_heard(heard) >= QUOTES_SUM);
-    heard = quotes_new(arena, whole, 1);
+    heard = of(whole, 1);
     for (int i = 0; i < 20; i++) /* the same one again tells no more */
         CU_ASSERT_FALSE(quotes_hear(heard, arena_strndup(arena, whole[0] + 50, piece)));
     CU_ASSERT(quotes_heard(heard) >= QUOTES_PIECE);
-    heard = quotes_new(arena, whole, 1);
+    heard = of(whole, 1);
     for (size_t at = 0; at + 20 <= length; at += 20) /* words are anybody's */
         CU_ASSERT_FALSE(quotes_hear(heard, arena_strndup(arena, whole[0] + at, 20)));
     CU_ASSERT_EQUAL(quotes_heard(heard), 0);
