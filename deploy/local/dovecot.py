@@ -34,7 +34,7 @@ auth_mechanisms = {mechanisms}
 auth_failure_delay = 0
 imap_idle_notify_interval = 5 mins
 mail_max_userip_connections = 100
-{many}{tokens}passdb {{
+{many}{tokens}{asked}passdb {{
   driver = passwd-file
   args = {folder}/users
 }}
@@ -83,6 +83,13 @@ service imap-login {{
 """
 SPARE_USERS = 100
 
+ASKED = """service auth {{
+  unix_listener {asked} {{
+    mode = 0666
+  }}
+}}
+"""
+
 # It asks for each token, whether it still is good and whose it is.
 OAUTH2 = """introspection_url = {url}/introspect
 introspection_mode = post
@@ -94,9 +101,10 @@ active_value = true
 
 class Dovecot:
     """`mechanisms`: ways to log in that it offers, "plain login" or less. `tokens`: URL of the stand-in
-    whose access tokens it takes (tests/harness/oauth.py), by XOAUTH2. `clients`: at once, if more than 100."""
+    whose access tokens it takes (tests/harness/oauth.py), by XOAUTH2. `clients`: at once, if more than 100.
+    `asked`: with a socket, whose path it then is, where a server that sends mail asks it about passwords."""
 
-    def __init__(self, folder, mechanisms="plain login", tokens=None, clients=0):
+    def __init__(self, folder, mechanisms="plain login", tokens=None, clients=0, asked=False):
         self.user = server_user("dovecot")
         self.folder = own_dir(folder, self.user, 0o711)
         self.port, self.tls_port = free_port(), free_port()
@@ -107,6 +115,7 @@ class Dovecot:
         self.config = self.folder / "dovecot.conf"
         # A socket's path has at most 107 bytes, and Dovecot makes folders below.
         self.sockets = tempfile.TemporaryDirectory(prefix="dovecot-")
+        self.asked = asked and f"{self.sockets.name}/asked"
         self.child = Child("dovecot", ["/usr/sbin/dovecot", "-F", "-c", self.config],
                            self.folder / "dovecot.log", user=self.user)
 
@@ -150,7 +159,8 @@ class Dovecot:
                 folder=self.folder, sockets=self.sockets.name, user=user, group=group, port=self.port,
                 tls_port=self.tls_port, mechanisms=self.mechanisms,
                 many=MANY.format(clients=self.clients) if self.clients else "",
-                tokens=TOKENS.format(folder=self.folder) if self.tokens else ""), self.user)
+                tokens=TOKENS.format(folder=self.folder) if self.tokens else "",
+                asked=ASKED.format(asked=self.asked) if self.asked else ""), self.user)
             if self.tokens:
                 give_file(self.folder / "oauth2.conf", OAUTH2.format(url=self.tokens), self.user)
             self._write_users()
@@ -211,6 +221,16 @@ class Dovecot:
                 date = imaplib.Time2Internaldate(time.time() if when is None else when)
                 status, said = client.append(folder, None, date, mail)
                 assert status == "OK", said
+        finally:
+            client.logout()
+
+    def mails(self, name, folder="INBOX"):
+        """The bytes of what is in a mailbox, as it came in."""
+        client = self.connect(name)
+        try:
+            client.select(folder, readonly=True)
+            _, answer = client.uid("FETCH", "1:*", "(BODY.PEEK[])")
+            return [part[1] for part in answer if isinstance(part, tuple)]
         finally:
             client.logout()
 

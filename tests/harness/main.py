@@ -65,7 +65,8 @@ SECONDS = {RELEASE: 999, "unit": 998, "fuzz": 997, "e2e/test_transfers": 440, "f
            "flow/test_deskctl_call": 60, "flow/test_recordings": 60, "flow/test_takeover_person": 60,
            "flow/test_voice_engine": 60, "e2e/test_sms_outage": 60, "flow/test_transcripts": 60,
            "flow/test_mailpoller_tries": 55, "flow/test_mail_login": 55, "flow/test_merge": 50,
-           "flow/test_mailpoller_many": 50, "e2e/test_sms_load": 50, "e2e/test_calls_many": 45}
+           "flow/test_mailpoller_many": 50, "e2e/test_sms_load": 50, "e2e/test_calls_many": 45,
+           "e2e/test_mail_postfix": 40}
 SECONDS_OF_OTHERS = 30
 SKIPPED = 77
 CHECK_DEADLINE_S = 300
