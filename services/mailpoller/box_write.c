@@ -267,14 +267,22 @@ void box_publish(struct box *box)
 
 /* ---- ends ---- */
 
+/* Whether the server refused a mail, or fell silent with it in hand. That may be the mail, or a
+ * server whose store is away: then the next mail would be refused as well. */
+static bool is_refused(const struct box *box)
+{
+    return box->broken || strcmp(box->err.code, "mailbox.withheld") == 0;
+}
+
 /* Doubles with each failure, and a fifth of it is the box's own, so that mailboxes of one server do
- * not come back all at once. */
+ * not come back all at once. A mail's tries are as far apart as that goes, so that a server that is
+ * in trouble for some minutes has no mail passed by. */
 static int64_t pause_ms(const struct box *box)
 {
     const struct mailpoller_settings *settings = &box->mailpoller->shared->settings;
     int64_t doublings = box->mailbox.failures < 20 ? box->mailbox.failures : 20;
     int64_t ms = settings->retry_ms << doublings;
-    if (ms > settings->retry_max_ms)
+    if (ms > settings->retry_max_ms || is_refused(box))
         ms = settings->retry_max_ms;
     if (box_login_is_refused(&box->err))
         ms = settings->login_retry_ms;

@@ -107,6 +107,19 @@ def test_a_mail_for_which_the_server_ends_the_session_is_passed_by(desk):
         assert len(alone(way)) == TRIES and "BODY.PEEK[HEADER]" in alone(way)[-1], way.meddled
 
 
+def test_tries_are_far_apart(desk):
+    """A server whose store is away refuses one mail after the other: the first try waits for the longest pause at once, for
+    a refusal as for silence. Guard: is_refused of mailpoller/box_write.c."""
+    for words, fault in (("NO [SERVERBUG] Internal error.", "mailbox.withheld"), (SILENCE, "imap.timeout")):
+        mailbox, way = waiting(desk, *"abcde", config={**QUICK, "retry_max_ms": 600000, "command_timeout_ms": 300},
+                               instead=lambda command: words if mails(command) else None)
+        desk.wait(lambda: failures(desk, mailbox) == [fault], 20, lambda: f"{fault}: {failures(desk, mailbox)}")
+        desk.wait(lambda: desk.value("SELECT due_at > clock_timestamp() + interval '5 min' FROM mailboxes WHERE id = %s",
+                                     mailbox.id), 5, "the longest pause")
+        assert mailbox.skips() == []
+        end(mailbox, way)
+
+
 def test_a_restart_keeps_the_tries(desk):
     """As many sessions as a mail may have, each of another process."""
     slow = {**QUICK, "retry_ms": 600000, "retry_max_ms": 600000}
