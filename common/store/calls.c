@@ -138,4 +138,5 @@ void calls_add_left(struct pg_unit *unit, struct arena *arena, const struct call
     add(unit, arena, left_sql, turns, count);
 }
 
-const char *const calls_statements[] = {store_sql, of_rounds_sql, NULL};
+const char *const calls_statements[] = {of_rounds_sql, NULL};
+const char *const calls_store_statements[] = {store_sql, NULL};

@@ -34,5 +34,6 @@ void calls_add_left(struct pg_unit *unit, struct arena *arena, const struct call
 
 /* Its frequent statements, NULL-terminated, for store/statements.h. */
 extern const char *const calls_statements[];
+extern const char *const calls_store_statements[];
 
 #endif

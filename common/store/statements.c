@@ -52,7 +52,8 @@ static const char *const *const lists[] = {worker_statements,         inbox_stat
                                            turn_lock_statements,      turn_start_statements,
                                            turn_fresh_statements,     turn_commit_statements,
                                            voice_lock_statements,     voice_place_statements,
-                                           voice_word_statements,     round_store_statements};
+                                           voice_word_statements,     round_store_statements,
+                                           calls_store_statements};
 
 /* What follows each other in a unit and is one function: of all but the last nobody reads rows. Of
  * two that begin alike the longer one stands first. */
@@ -62,7 +63,7 @@ static const char *const *const sequences[][4] = {
     {turn_mark_statements, turn_lock_statements, turn_start_statements},
     {usage_statements},
     {turn_lock_statements, round_store_statements},
-    {turn_lock_statements, calls_statements, turn_commit_statements},
+    {turn_lock_statements, calls_store_statements, turn_commit_statements},
     {voice_lock_statements, voice_word_statements},
 };
 enum { SEQUENCES = sizeof sequences / sizeof sequences[0] };
