@@ -9,6 +9,7 @@
  * for 20. */
 #include "pg/inside.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,7 @@ void pg_function_name(const char *const *statements, char name[PG_FUNCTION_NAME_
 
 void pg_function_call(const char *name, int params, char call[PG_FUNCTION_CALL_SIZE])
 {
+    assert(params <= PG_FUNCTION_PARAMS_MAX);
     int used = snprintf(call, PG_FUNCTION_CALL_SIZE, "SELECT * FROM %s(", name);
     for (int i = 1; i <= params; i++)
         used += snprintf(call + used, (size_t)(PG_FUNCTION_CALL_SIZE - used),
@@ -113,9 +115,18 @@ static int add_statement(struct pg_session *session, const char *sql, bool last,
     if (pg_session_describe(session, sql, &described, err) != 0)
         return -1;
     const int columns = PQnfields(described);
+    const bool is_select = strncmp(sql, select, strlen(select)) == 0;
+    if ((!last && columns > 0 && !is_select) ||
+        out->param_count + PQnparams(described) > PG_FUNCTION_PARAMS_MAX) {
+        PQclear(described);
+        return err_set(err, ERR_BUG, "pg.function",
+                       "no function can be made of statements with over %d parameters together, or "
+                       "of one whose rows would be lost: %.60s",
+                       PG_FUNCTION_PARAMS_MAX, sql);
+    }
     if (last && columns > 0)
         strbuf_add_text(&out->body, "RETURN QUERY ");
-    const bool unread = !last && columns > 0 && strncmp(sql, select, strlen(select)) == 0;
+    const bool unread = !last && columns > 0;
     if (unread)
         strbuf_add_text(&out->body, perform);
     add_body(out, unread ? sql + strlen(select) : sql);

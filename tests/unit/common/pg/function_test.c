@@ -149,6 +149,30 @@ static void test_statements_in_one_function(void)
     rig_close();
 }
 
+/* Rows that would be lost, and more parameters than a function may have. */
+static void test_what_no_function_is_made_of(void)
+{
+    static const char *const lost[] = {list_sql, next_sql, NULL};
+    static const char many_sql[] =
+        "SELECT $1::int+$2::int+$3::int+$4::int+$5::int+$6::int+$7::int+$8::int+$9::int+$10::int"
+        "+$11::int+$12::int+$13::int+$14::int+$15::int+$16::int+$17::int+$18::int+$19::int+$20::int"
+        "+$21::int+$22::int+$23::int+$24::int+$25::int+$26::int+$27::int+$28::int+$29::int+$30::int"
+        "+$31::int+$32::int+$33::int+$34::int";
+    static const char *const many[] = {many_sql, many_sql, many_sql, NULL};
+    struct pg_session *session = NULL;
+    struct err err;
+    CU_ASSERT_TRUE(test_server_sql(&rig_server, "drop table if exists kept;"
+                                                " create table kept (name text, numbers int[])"));
+    CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "unit-test", &session, &err), 0);
+    CU_ASSERT_EQUAL(pg_session_define(session, lost, &err), -1);
+    CU_ASSERT_STRING_EQUAL(err.code, "pg.function");
+    CU_ASSERT_EQUAL(pg_session_define(session, many, &err), -1);
+    CU_ASSERT_STRING_EQUAL(err.code, "pg.function");
+    CU_ASSERT_EQUAL(pg_session_define(session, many + 1, &err), 0); /* 68 */
+    CU_ASSERT_EQUAL(pg_session_drop_functions(session, frequent, 0, &err), 0);
+    pg_session_close(&session);
+}
+
 /* Several units in flight meet a missing function: each of them is sent again as text. */
 static void test_functions_missing_for_several(void)
 {
@@ -215,6 +239,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("function", rig_start_server, rig_end_server);
     CU_add_test(suite, "statements as functions", test_statements_as_functions);
     CU_add_test(suite, "statements in one function", test_statements_in_one_function);
+    CU_add_test(suite, "what no function is made of", test_what_no_function_is_made_of);
     CU_add_test(suite, "functions missing for several", test_functions_missing_for_several);
     CU_add_test(suite, "a function of a changed table", test_function_of_a_changed_table);
     CU_basic_set_mode(CU_BRM_VERBOSE);
