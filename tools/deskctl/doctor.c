@@ -413,7 +413,6 @@ static void check_escalations(struct doctor *doctor)
 
 /* ---- budgets ---- */
 
-/* What a tenant allows itself is no fault of the installation: never a failure. */
 /* Segments end turns by text alone. */
 static const char *what_is_over(const struct usage_row *row, int64_t per_cent)
 {
