@@ -5,26 +5,13 @@ the mail's counts against none.
 
 import re
 
-from mailing import Mailbox, mail, pollers, server
+from mailing import server
 from operating import good
-from withholding import SILENCE, Withholder, asks_for, looks, mails, several
+from withholding import QUICK, SILENCE, asks_for, failures, looks, mails, several, waiting
 
-QUICK = {"retry_ms": 20, "retry_max_ms": 20, "adopt_every_ms": 50}
 DEADLINE_S = 120
 TRIES = 3
 BAD_MAIL = 3
-
-
-def waiting(desk, *subjects, config=QUICK, **meddling):
-    """A mailbox behind a server that meddles, with mails that a mailpoller finds together when it starts."""
-    pollers(desk, **config)
-    way = Withholder(server(desk), **meddling)
-    mailbox = Mailbox(desk, port=way.port)
-    mailbox.wait_cursor(0)
-    desk.terminate("mailpoller-1")
-    mailbox.deliver(*(mail(subject, "text") for subject in subjects))
-    pollers(desk, **config)
-    return mailbox, way
 
 
 def end(mailbox, way):
@@ -32,11 +19,6 @@ def end(mailbox, way):
     mailbox.remove()
     mailbox.desk.terminate("mailpoller-1")
     way.stop()
-
-
-def failures(desk, mailbox):
-    return [line["err"]["code"] for line in desk.log("mailpoller-1")
-            if line["event"] == "mailbox.failed" and line["mailbox"] == mailbox.id]
 
 
 def passed_by(mailbox, way, reason, fault):

@@ -6,29 +6,9 @@ from collections import Counter
 
 from mailing import Mailbox, mail, pollers, server
 from operating import good
-from withholding import Withholder, looks, mails, several
+from withholding import QUICK, Withholder, failures, looks, mails, several, waiting
 
-QUICK = {"retry_ms": 20, "retry_max_ms": 20, "adopt_every_ms": 50}
 DEADLINE_S = 90
-
-
-def waiting(desk, hide, *subjects, **config):
-    """A mailbox behind a server that withholds, with mails that a mailpoller finds together when it starts."""
-    config = {**QUICK, **config}
-    pollers(desk, **config)
-    way = Withholder(server(desk), hide)
-    mailbox = Mailbox(desk, port=way.port)
-    mailbox.wait_cursor(0)
-    desk.terminate("mailpoller-1")
-    mailbox.deliver(*(mail(subject, "text") for subject in subjects))
-    pollers(desk, **config)
-    return mailbox, way
-
-
-def failures(desk, mailbox):
-    """The codes of the failures that the mailpoller told of the mailbox."""
-    return [line["err"]["code"] for line in desk.log("mailpoller-1")
-            if line["event"] == "mailbox.failed" and line["mailbox"] == mailbox.id]
 
 
 def listed(desk, mailbox):
@@ -43,7 +23,7 @@ def end(mailbox, way):
 def test_mails_that_are_listed_and_not_told_are_passed_by(desk):
     """In the middle, two in a row, and as the last one; each with a bounded number of tries."""
     hidden = {2, 3, 5}
-    mailbox, way = waiting(desk, lambda command, uid: looks(command) and uid in hidden, *"abcde")
+    mailbox, way = waiting(desk, *"abcde", hide=lambda command, uid: looks(command) and uid in hidden)
     mailbox.wait_cursor(5, 30)
     assert mailbox.skips() == [(uid, "unreadable") for uid in sorted(hidden)]
     assert {event.value["uid"] for event in mailbox.events()} == {1, 4}
@@ -62,7 +42,7 @@ def test_mails_that_are_listed_and_not_told_are_passed_by(desk):
 
 def test_a_mail_that_is_told_and_does_not_come_is_passed_by(desk):
     """The last try asks for the beginning alone."""
-    mailbox, way = waiting(desk, lambda command, uid: mails(command) and uid == 2, *"abc")
+    mailbox, way = waiting(desk, *"abc", hide=lambda command, uid: mails(command) and uid == 2)
     mailbox.wait_cursor(3, 30)
     assert mailbox.skips() == [(2, "unreadable")]
     assert {event.value["uid"] for event in mailbox.events()} == {1, 3}
@@ -94,7 +74,7 @@ def test_a_mail_that_is_told_late_is_read(desk):
         times.append(uid)
         return looks(command) and len(times) <= 3
 
-    mailbox, way = waiting(desk, hide, "late")
+    mailbox, way = waiting(desk, "late", hide=hide)
     mailbox.wait_cursor(1, 30)
     assert len(way.hidden) == 3 and failures(desk, mailbox) == ["mailbox.withheld"]
     assert mailbox.skips() == [] and [event.value["subject"] for event in mailbox.events()] == ["late"]
@@ -105,8 +85,8 @@ def test_a_mail_that_is_told_late_is_read(desk):
 def test_a_young_mail_has_tries_of_its_own(desk):
     """It came before the last try of an older one, and is not told then either: that one alone is passed by."""
     told = set()
-    mailbox, way = waiting(desk, lambda command, uid: looks(command) and uid not in told, "old", "as old",
-                           retry_ms=600000, retry_max_ms=600000)
+    mailbox, way = waiting(desk, "old", "as old", config={**QUICK, "retry_ms": 600000, "retry_max_ms": 600000},
+                           hide=lambda command, uid: looks(command) and uid not in told)
 
     def again():
         desk.sql("UPDATE mailboxes SET due_at = clock_timestamp() WHERE id = %s", mailbox.id)
@@ -135,7 +115,7 @@ def test_a_mail_that_is_gone_at_the_next_look_leaves_no_row(desk):
             return True
         return False
 
-    mailbox, way = waiting(desk, hide, "gone", "stays")
+    mailbox, way = waiting(desk, "gone", "stays", hide=hide)
     mailbox.wait_cursor(2, 30)
     assert mailbox.skips() == [] and [event.value["subject"] for event in mailbox.events()] == ["stays"]
     end(mailbox, way)
@@ -143,7 +123,7 @@ def test_a_mail_that_is_gone_at_the_next_look_leaves_no_row(desk):
 
 def test_a_mail_that_is_left_out_of_several_is_asked_for_alone(desk):
     """And comes then; a server may be short of memory for all of them."""
-    mailbox, way = waiting(desk, lambda command, uid: mails(command) and several(command) and uid in (1, 3), *"abcd")
+    mailbox, way = waiting(desk, *"abcd", hide=lambda command, uid: mails(command) and several(command) and uid in (1, 3))
     mailbox.wait_cursor(4, 30)
     assert {event.value["subject"] for event in mailbox.events()} == set("abcd")
     assert mailbox.skips() == [] and failures(desk, mailbox) == []

@@ -7,11 +7,15 @@ import re
 import ssl
 import threading
 
+from mailing import Mailbox, mail, pollers, server
+
 LITERAL = re.compile(rb"\{(\d+)\}\r\n$")
 TOLD = re.compile(rb"\* \d+ FETCH \(.*?\bUID (\d+)", re.DOTALL)
 LINE_MAX = 1 << 20
 
-__all__ = ["SILENCE", "Withholder", "asks_for", "looks", "mails", "several"]
+__all__ = ["QUICK", "SILENCE", "Withholder", "asks_for", "failures", "looks", "mails", "several", "waiting"]
+
+QUICK = {"retry_ms": 20, "retry_max_ms": 20, "adopt_every_ms": 50}
 
 SILENCE = ""  # nothing is answered
 
@@ -123,3 +127,21 @@ class Withholder:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(20)
         self.loop.close()
+
+
+def waiting(desk, *subjects, config=QUICK, **meddling):
+    """A mailbox behind a server that meddles, with mails that a mailpoller finds together when it starts."""
+    pollers(desk, **config)
+    way = Withholder(server(desk), **meddling)
+    mailbox = Mailbox(desk, port=way.port)
+    mailbox.wait_cursor(0)
+    desk.terminate("mailpoller-1")
+    mailbox.deliver(*(mail(subject, "text") for subject in subjects))
+    pollers(desk, **config)
+    return mailbox, way
+
+
+def failures(desk, mailbox):
+    """The codes of the failures that the mailpoller told of the mailbox."""
+    return [line["err"]["code"] for line in desk.log("mailpoller-1")
+            if line["event"] == "mailbox.failed" and line["mailbox"] == mailbox.id]
