@@ -14,6 +14,16 @@ static const char *const *const frequent[] = {kept_in_one, next_alone, keep_alon
                                               NULL};
 enum { FREQUENT = 4 };
 
+static void open_calling(const char *const *const *functions, int connections)
+{
+    rig_open();
+    rig_pg = pg_new(&(struct pg_options){.loop = rig_loop,
+                                         .url = rig_server.url,
+                                         .name = "unit-test",
+                                         .connections = connections,
+                                         .functions = functions});
+}
+
 static struct outcome call_with(const char *sql, const char *one, const char *two)
 {
     static struct outcome out;
@@ -63,12 +73,7 @@ static void test_statements_as_functions(void)
     struct outcome out;
     CU_ASSERT_TRUE(test_server_sql(&rig_server, "create table kept (name text, numbers int[])"));
     define(FREQUENT);
-    rig_open();
-    rig_pg = pg_new(&(struct pg_options){.loop = rig_loop,
-                                         .url = rig_server.url,
-                                         .name = "unit-test",
-                                         .connections = 1,
-                                         .functions = frequent});
+    open_calling(frequent, 1);
     CU_ASSERT_STRING_EQUAL(functions(), "4");
     out = call_with(next_sql, "41", NULL);
     rig_assert_ok(&out, "42");
@@ -118,12 +123,7 @@ static void test_statements_in_one_function(void)
     CU_ASSERT_TRUE(test_server_sql(&rig_server, "drop table if exists kept;"
                                                 " create table kept (name text, numbers int[])"));
     define(FREQUENT);
-    rig_open();
-    rig_pg = pg_new(&(struct pg_options){.loop = rig_loop,
-                                         .url = rig_server.url,
-                                         .name = "unit-test",
-                                         .connections = 1,
-                                         .functions = frequent});
+    open_calling(frequent, 1);
     out = keep_in_one("a", "{1}");
     rig_assert_ok(&out, "1");
     CU_ASSERT_EQUAL(out.count, 4);
@@ -178,12 +178,7 @@ static void test_functions_missing_for_several(void)
 {
     struct outcome outs[4];
     define(0);
-    rig_open();
-    rig_pg = pg_new(&(struct pg_options){.loop = rig_loop,
-                                         .url = rig_server.url,
-                                         .name = "unit-test",
-                                         .connections = 4,
-                                         .functions = frequent});
+    open_calling(frequent, 4);
     struct pg_unit unit = {.count = 1, .statements = {{.sql = "select 1"}}};
     for (int i = 0; i < 4; i++) /* all connections are up */
         rig_submit(&unit, &outs[i]);
@@ -213,12 +208,7 @@ static void test_function_of_a_changed_table(void)
     CU_ASSERT_TRUE(
         test_server_sql(&rig_server, "alter table changing alter n type bigint using 70"));
     for (int anew = 0; anew < 2; anew++) {
-        rig_open();
-        rig_pg = pg_new(&(struct pg_options){.loop = rig_loop,
-                                             .url = rig_server.url,
-                                             .name = "unit-test",
-                                             .connections = 1,
-                                             .functions = listed});
+        open_calling(listed, 1);
         struct outcome out = call_with(sql, NULL, NULL);
         rig_assert_ok(&out, "70");
         rig_close();
