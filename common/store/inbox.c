@@ -196,11 +196,21 @@ static void make_content_hash(struct strbuf *out, const struct inbox_event *even
 }
 
 /* The advisory lock's key: the first 8 bytes of the keyed address hash. */
-static void make_lock(struct strbuf *out, const struct inbox_event *event)
+static int64_t lock_key(const struct inbox_event *event)
 {
     int64_t key;
     memcpy(&key, event->address_hash.bytes, sizeof key);
-    strbuf_printf(out, "%lld", (long long)key);
+    return key;
+}
+
+static void make_lock(struct strbuf *out, const struct inbox_event *event)
+{
+    strbuf_printf(out, "%lld", (long long)lock_key(event));
+}
+
+const char *inbox_lock_key(struct arena *arena, const struct inbox_event *event)
+{
+    return inbox_number(arena, lock_key(event));
 }
 
 #define TEXT_COLUMN(member) text_column(arena, events, count, offsetof(struct inbox_event, member))

@@ -1,6 +1,6 @@
 /* What the claims of texts, calls and mails have in common: statements in which only the kind of
  * the contact's address and our own address differ, and the parameters of a batch. Included by
- * inbox.c and inbox_mail.c only. Loop thread. */
+ * inbox.c, inbox_call.c and inbox_mail.c only. Loop thread. */
 #ifndef DESK_STORE_INBOX_INSIDE_H
 #define DESK_STORE_INBOX_INSIDE_H
 
@@ -165,6 +165,9 @@ struct pg_statement *inbox_add(struct pg_unit *unit, const char *sql, const char
 /* Adds, behind a claim, what its codes of a rota do (rota_reply.h); returns how many there are. */
 size_t inbox_add_codes(struct pg_unit *unit, struct arena *arena, const char *claim,
                        const struct inbox_event *events, size_t count, struct rota_code **codes);
+
+/* The key by which an event's address is locked, in the arena. */
+const char *inbox_lock_key(struct arena *arena, const struct inbox_event *event);
 
 /* A number as a parameter, in the arena. */
 const char *inbox_number(struct arena *arena, int64_t value);

@@ -17,6 +17,7 @@
 #include "store/directory.h"
 #include "store/escalation.h"
 #include "store/inbox.h"
+#include "store/inbox_call.h"
 #include "store/inbox_mail.h"
 #include "store/job.h"
 #include "store/knowledge.h"
@@ -53,12 +54,13 @@ static const char *const *const lists[] = {worker_statements,         inbox_stat
                                            turn_fresh_statements,     turn_commit_statements,
                                            voice_lock_statements,     voice_place_statements,
                                            voice_word_statements,     round_store_statements,
-                                           calls_store_statements};
+                                           calls_store_statements,    inbox_call_statements};
 
 /* What follows each other in a unit and is one function: of all but the last nobody reads rows. Of
  * two that begin alike the longer one stands first. */
 static const char *const *const sequences[][4] = {
     {inbox_statements},
+    {inbox_call_statements, turn_fresh_statements},
     {voice_lock_statements, voice_place_statements, turn_fresh_statements},
     {turn_mark_statements, turn_lock_statements, turn_start_statements},
     {usage_statements},

@@ -25,7 +25,8 @@ struct intake_lane {
     void (*fill)(struct intake *intake, struct pg_unit *unit);
     /* They are on their way; NULL: nothing is to be done meanwhile. */
     void (*sent)(struct intake *intake);
-    /* Its unit is committed. */
+    /* Its unit is committed. It may set claim_count to 0: nothing was claimed, the slice is filled
+     * again at once. */
     void (*report)(struct intake *intake, const struct pg_answer *answer);
     /* Its unit was not; NULL: nothing is to be undone. */
     void (*undo)(struct intake *intake);

@@ -10,6 +10,7 @@
 #include "counters.h"
 #include "service/log.h"
 #include "session.h"
+#include "store/inbox_call.h"
 #include "store/transfer.h"
 #include "store/turn.h"
 #include "store/voice.h"
@@ -39,6 +40,7 @@ struct slice {
     uint64_t *tickets;
     size_t count, start_count;
     int start_statement, answers_statement; /* of the unit */
+    bool is_plain; /* one event, in the claim that looks at nothing else (store/inbox_call.h) */
 };
 
 static struct voice_record *record_of(const struct intake *intake, const struct inbox_event *event)
@@ -138,22 +140,50 @@ static struct slice *make_slice(struct intake *intake)
     return slice;
 }
 
-static void fill_claims(struct intake *intake, struct pg_unit *unit, const char *worker)
+/* Words in a call in streaming mode, whose turn starts with them. One that failed is looked at
+ * whole, and so is one that was not plain. */
+static bool is_plain(const struct intake *intake, const struct slice *slice)
+{
+    return slice->count == 1 && slice->start_count == 1 && slice->step_count == 0 &&
+           intake->failures == 0 && !record_of(intake, &slice->events[0])->is_not_plain;
+}
+
+static void fill_plain(struct intake *intake, struct pg_unit *unit, const char *worker)
+{
+    const struct slice *slice = intake->slice;
+    inbox_call_add(unit, intake->claim_arena, worker,
+                   &(struct inbox_call){.event = &slice->events[0],
+                                        .call_sid = slice->places[0].call_sid,
+                                        .partition = slice->places[0].partition,
+                                        .answer_within_ms = LATE_MS,
+                                        .quiet_ms = intake->engine->shared->settings.quiet_ms});
+}
+
+static void fill_whole(struct intake *intake, struct pg_unit *unit, const char *worker)
 {
     struct arena *arena = intake->claim_arena;
-    const struct engine_settings *settings = &intake->engine->shared->settings;
-    struct slice *slice = intake->slice;
-    begin_turns(intake, slice);
-    inbox_add_claim(
-        unit, arena, worker, slice->events, slice->count,
-        &(struct inbox_timing){.answer_within_ms = LATE_MS, .quiet_ms = settings->quiet_ms});
+    const struct slice *slice = intake->slice;
+    inbox_add_claim(unit, arena, worker, slice->events, slice->count,
+                    &(struct inbox_timing){.answer_within_ms = LATE_MS,
+                                           .quiet_ms = intake->engine->shared->settings.quiet_ms});
     voice_add_locks(unit, arena, slice->places, slice->count);
     voice_add_places(unit, arena, slice->places, slice->place_count);
     if (slice->step_count > 0)
         voice_step_add(unit, arena, slice->steps, slice->step_count);
-    const struct turn_times times = statements_times(settings, SHARE_CALL);
+}
+
+static void fill_claims(struct intake *intake, struct pg_unit *unit, const char *worker)
+{
+    struct slice *slice = intake->slice;
+    begin_turns(intake, slice);
+    slice->is_plain = is_plain(intake, slice);
+    if (slice->is_plain)
+        fill_plain(intake, unit, worker);
+    else
+        fill_whole(intake, unit, worker);
+    const struct turn_times times = statements_times(&intake->engine->shared->settings, SHARE_CALL);
     slice->start_statement = unit->count;
-    turn_add_fresh(unit, arena, worker, slice->starts, slice->start_count, &times);
+    turn_add_fresh(unit, intake->claim_arena, worker, slice->starts, slice->start_count, &times);
 }
 
 /* The unit's last statement, where there is a step in it. */
@@ -368,30 +398,55 @@ static void report_steps(struct intake *intake, const struct pg_answer *answer)
             voice_step_answer(intake->engine, &slice->steps[found.index], &found);
 }
 
+static void report_claim(struct intake *intake, const struct inbox_claimed *claimed)
+{
+    struct sessions *sessions = intake->engine->sessions;
+    const struct slice *slice = intake->slice;
+    const struct inbox_event *event = &slice->events[claimed->index];
+    const struct voice_record *item = record_of(intake, event);
+    metric_add(claimed->fresh ? counters.voice_claimed : counters.voice_duplicates, 1);
+    STOP_POINT("engine.claimed", event->provider_id);
+    if (item->kind == ITEM_RESUMED && claimed->fresh)
+        voice_moved(sessions, &claimed->session, item->partition);
+    if (is_end(item->kind))
+        sessions_forget(sessions, &claimed->session);
+    if (!claimed->mine ||
+        !sessions_have_room(sessions, event->tenant, &claimed->session, SHARE_CALL))
+        return;
+    sessions_claimed(sessions, event->tenant, &claimed->session, &claimed->conversation,
+                     claimed->claimed, claimed->due_in_ms);
+    sessions_mark(sessions, &claimed->session, SHARE_CALL);
+}
+
+/* A start tells that its event was claimed. Without one the event is claimed whole. */
+static void report_plain(struct intake *intake, const struct pg_answer *answer)
+{
+    struct slice *slice = intake->slice;
+    struct turn_started started;
+    if (turn_read_started_at(answer, slice->start_statement, 0, &started)) {
+        report_claim(intake, &(struct inbox_claimed){.fresh = true,
+                                                     .mine = true,
+                                                     .session = slice->events[0].session,
+                                                     .conversation = started.conversation,
+                                                     .claimed = started.claimed});
+        report_turns(intake, answer);
+        return;
+    }
+    record_of(intake, &slice->events[0])->is_not_plain = true;
+    intake->lane->undo(intake);
+    intake->claim_count = 0;
+}
+
 static void report_claims(struct intake *intake, const struct pg_answer *answer)
 {
     struct slice *slice = intake->slice;
-    struct sessions *sessions = intake->engine->sessions;
     struct inbox_claimed claimed;
     bool *found = arena_alloc(intake->claim_arena, (slice->count + 1) * sizeof *found);
     for (int row = 0; inbox_read_claim(answer, row, &claimed); row++) {
         if (claimed.index >= slice->count)
             continue;
-        const struct inbox_event *event = &slice->events[claimed.index];
-        const struct voice_record *item = record_of(intake, event);
         found[claimed.index] = true;
-        metric_add(claimed.fresh ? counters.voice_claimed : counters.voice_duplicates, 1);
-        STOP_POINT("engine.claimed", event->provider_id);
-        if (item->kind == ITEM_RESUMED && claimed.fresh)
-            voice_moved(sessions, &claimed.session, item->partition);
-        if (is_end(item->kind))
-            sessions_forget(sessions, &claimed.session);
-        if (!claimed.mine ||
-            !sessions_have_room(sessions, event->tenant, &claimed.session, SHARE_CALL))
-            continue;
-        sessions_claimed(sessions, event->tenant, &claimed.session, &claimed.conversation,
-                         claimed.claimed, claimed.due_in_ms);
-        sessions_mark(sessions, &claimed.session, SHARE_CALL);
+        report_claim(intake, &claimed);
     }
     for (size_t i = 0; i < slice->count; i++)
         if (!found[i])
@@ -432,7 +487,10 @@ static void report_word(struct intake *intake, const struct pg_answer *answer)
 static void report(struct intake *intake, const struct pg_answer *answer)
 {
     const struct voice_record *record = record_of(intake, &intake->events[intake->first]);
-    if (intake->slice != NULL)
+    const struct slice *slice = intake->slice;
+    if (slice != NULL && slice->is_plain)
+        report_plain(intake, answer);
+    else if (slice != NULL)
         report_claims(intake, answer);
     else if (record->kind == ITEM_ANSWERED)
         voice_answered_tell(intake->engine, &record->answered, record->call_sid, record->partition,

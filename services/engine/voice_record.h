@@ -32,6 +32,7 @@ struct voice_record {
     struct voice_spoken spoken;   /* no turn: nothing is told of one */
     struct voice_message message; /* that the caller left */
     struct call_answer answered;  /* by whoever we called */
+    bool is_not_plain;            /* words whose claim found more to be looked at than the call */
 };
 
 /* Reads one of any type; texts live in the batch's arena. PERMANENT: it cannot be claimed. */
