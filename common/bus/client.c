@@ -8,10 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #define LOG_LINE_MAX 1024
+/* librdkafka's main thread sleeps whole milliseconds, rounded down, and then looks again and again
+ * until its next timer has come. With a wake-up that may come so much late it has. */
+#define TIMER_SLACK_NS 2000000ul
 
 static const struct bus_setting common_settings[] = {
     {"socket.nagle.disable", "true"},
@@ -195,7 +199,10 @@ int bus_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, void *opaque, rd
 {
     char text[300];
     rd_kafka_conf_set_opaque(conf, opaque);
+    const int slack_ns = prctl(PR_GET_TIMERSLACK); /* its threads take ours over */
+    prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
     rd_kafka_t *made = rd_kafka_new(type, conf, text, sizeof text);
+    prctl(PR_SET_TIMERSLACK, (unsigned long)slack_ns);
     if (made == NULL) {
         rd_kafka_conf_destroy(conf);
         return err_set(err, ERR_BUG, "bus.config", "no Kafka client can be made: %s", text);
