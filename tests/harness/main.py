@@ -43,7 +43,7 @@ BY_NAME = {VOICE: VOICE_FILES, MAIL: MAIL_FILES}
 LONG_CHECKS = ("fresh", "tidy")
 UNIT = CHECKOUT / "tests" / "unit"
 RELEASE = "build release"
-SLOTS = 12  # most files wait more than they work
+SLOTS = 16  # most files wait more than they work
 SLOTS_SURE = 3  # the others begin nothing new while the processors have no room
 # About how long the longer files take on two cores: these start first, so that the end is even. Before them what only
 # works (999 to 997), beside files that mostly wait.
@@ -59,6 +59,7 @@ SECONDS = {RELEASE: 999, "unit": 998, "fuzz": 997, "e2e/test_transfers": 440, "f
            "flow/test_voice_outage": 100, "tools/test_http": 100, "e2e/test_calls_back": 95, "llm/test_rates": 90,
            "crash/test_states": 90, "flow/test_mail_engine": 90, "crash/test_calls_unsent": 85,
            "flow/test_escalation": 85, "flow/test_deskctl_dead": 85, "crash/test_mails": 85,
+           "flow/test_mail_refused": 80,
            "tools/test_effects": 85, "flow/test_engine_crash": 80, "flow/test_responder_receipts": 80,
            "e2e/test_calls_outage": 75, "flow/test_ingress_outage": 75, "crash/test_servers": 70,
            "flow/test_takeover_cut_off": 70, "e2e/test_mail": 65, "flow/test_mail_withheld": 60,
@@ -66,8 +67,13 @@ SECONDS = {RELEASE: 999, "unit": 998, "fuzz": 997, "e2e/test_transfers": 440, "f
            "flow/test_voice_engine": 60, "e2e/test_sms_outage": 60, "flow/test_transcripts": 60,
            "flow/test_mailpoller_tries": 55, "flow/test_mail_login": 55, "flow/test_merge": 50,
            "flow/test_mailpoller_many": 50, "e2e/test_sms_load": 50, "e2e/test_calls_many": 45,
-           "e2e/test_mail_postfix": 40}
-SECONDS_OF_OTHERS = 30
+           "flow/test_budgets": 45, "flow/test_voice_drain": 45, "e2e/test_mail_postfix": 40, "e2e/test_sms": 40,
+           "flow/test_engine": 40, "llm/test_chain": 40, "flow/test_mailbox_cli": 35, "flow/test_voice_tools": 35,
+           "flow/test_gap_audit": 30, "flow/test_mailpoller_crash": 30, "flow/test_prompt": 30,
+           "flow/test_responder": 30, "flow/test_commit": 30, "flow/test_ingress": 30, "takeover/test_offsets": 25,
+           "flow/test_deskctl": 25, "flow/test_deskctl_setup": 25, "flow/test_engine_database": 25,
+           "flow/test_mailpoller_frozen": 25, "flow/test_shares": 25, "flow/test_voice_steps": 25}
+SECONDS_OF_OTHERS = 15
 SKIPPED = 77
 CHECK_DEADLINE_S = 300
 LONG_DEADLINE_S = 3600
