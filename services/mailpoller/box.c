@@ -41,6 +41,7 @@ static void (*const acts[])(struct box *box) = {
     [BOX_DO_SELECT] = box_select,       [BOX_DO_FIND_END] = box_find_end,
     [BOX_DO_KEEP] = box_keep,           [BOX_DO_SEARCH] = box_search,
     [BOX_DO_LOOK] = box_ask_looks,      [BOX_DO_BEGIN] = box_begin,
+    [BOX_DO_PROBE] = box_probe,         [BOX_DO_PROBE_NEXT] = box_probe_next,
     [BOX_DO_FETCH] = box_fetch,         [BOX_DO_READ] = box_read,
     [BOX_DO_STORE] = box_store,         [BOX_DO_PUBLISH] = box_publish,
     [BOX_DO_PAUSE] = pause_publishing,  [BOX_DO_MOVE] = box_move,

@@ -79,6 +79,8 @@ enum box_event box_take_in_hand(struct box *box, int64_t tries, int64_t last)
         box->mails[i] = (struct box_mail){.box = box, .look = box_look(box) + i};
     box->mail_at = box->read_at = 0;
     box->read_until_ms = 0;
+    if (box_in_doubt(box))
+        return BOX_ON_DOUBT;
     if (untold)
         return box_put_off(box) ? BOX_ON_FAILED : BOX_ON_TOO_OFTEN;
     if (tries <= BOX_TRIES_MAX)
@@ -102,6 +104,8 @@ void box_take_mail(struct box *box, const struct imap_mail *came)
     const struct mailpoller_shared *shared = box->mailpoller->shared;
     const struct mailbox *mailbox = &box->mailbox;
     struct box_mail *mail = find(box, came->uid);
+    if (box->state == BOX_PROBING)
+        box_probe_came(box, came);
     if (mail == NULL || box->state != BOX_FETCHING)
         return;
     if (came->length == 0 && mail->look->size_bytes > 0)

@@ -1,6 +1,6 @@
 /* What the files of a mailbox in hand share: box.c holds the machine, box_session.c what it asks
  * the mail server, box_batch.c the mails in hand, box_withheld.c those that do not come,
- * box_write.c what it writes to the database and to Kafka. */
+ * box_probe.c whether others do, box_write.c what it writes to the database and to Kafka. */
 #ifndef DESK_MAILPOLLER_BOX_INSIDE_H
 #define DESK_MAILPOLLER_BOX_INSIDE_H
 
@@ -17,6 +17,7 @@
 #define BOX_TEXT_BYTES  ((size_t)256 * 1024)   /* of a mail that is fetched in part */
 #define BOX_BATCH_BYTES ((int64_t)1024 * 1024) /* of mails that are fetched together */
 #define BOX_REFUSAL_MAX 32
+#define BOX_PROBES_MAX  5 /* others that are asked for when a mail was refused */
 
 /* A mail in hand. */
 struct box_mail {
@@ -63,6 +64,12 @@ struct box {
     struct imap_look *looks;        /* owned: the next of them */
     size_t look_count, look_at;
 
+    uint32_t probed; /* the mail in hand beside which others were asked for; 0: none */
+    uint32_t probes[BOX_PROBES_MAX];
+    size_t probe_count, probe_at;
+    bool proven;       /* one of them was given */
+    const char *doubt; /* what an error says behind its sentence if none was */
+
     struct arena *mail_arena; /* of the mails in hand */
     struct box_mail *mails;   /* by UID: the looks from look_at on */
     size_t mail_count;
@@ -97,7 +104,7 @@ void box_release(struct box *box);
 enum box_event box_after_mails(struct box *box);
 
 /* The next mails were begun `tries` times, of those that are not told the ones up to `last`: takes
- * them in hand. BOX_ON_KEPT, BOX_ON_FAILED or BOX_ON_TOO_OFTEN. */
+ * them in hand. BOX_ON_KEPT, BOX_ON_DOUBT, BOX_ON_FAILED or BOX_ON_TOO_OFTEN. */
 enum box_event box_take_in_hand(struct box *box, int64_t tries, int64_t last);
 
 /* They are listed for a person, and not published. */
@@ -139,6 +146,22 @@ void box_listed(struct box *box);
 /* The mails in hand are listed and not given: says why the mailbox is given back, to be tried
  * again. False if that was often enough: they are passed by. */
 bool box_put_off(struct box *box);
+
+/* ---- box_probe.c ---- */
+
+/* The mails in hand were tried before, and no other one was asked for yet in this session. */
+bool box_in_doubt(const struct box *box);
+
+/* Whether it counts against the mails in hand that the server does not give them. */
+bool box_is_proven(const struct box *box);
+
+/* Looks for others, asks for the next of them. BOX_ON_FOUND follows while there is one to ask for;
+ * then, proven or not, BOX_ON_NEXT for mails that were told, else BOX_ON_FAILED or BOX_ON_TOO_OFTEN
+ * as of box_put_off. */
+void box_probe(struct box *box);
+void box_probe_next(struct box *box);
+void box_probe_came(struct box *box, const struct imap_mail *came);
+void box_probe_answered(struct box *box, const struct imap_answer *answer);
 
 /* ---- box_session.c: each asks, and an event follows ---- */
 

@@ -1,4 +1,5 @@
 /* What a mailbox in hand asks its mail server, and what the answers mean for it. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,20 @@ static bool is_of_mails_in_hand(const struct box *box, const struct err *err)
                            strcmp(err->code, "imap.timeout") == 0);
 }
 
+/* The owner shall see what the mailbox waits for. */
+static void tell_of_mail(struct box *box)
+{
+    const struct err was = box->err;
+    const uint32_t uid = box->mails[0].look->uid;
+    if (box->state == BOX_PROBING)
+        err_set(&box->err, was.class, was.code,
+                "%.90s, asked for another mail than UID %" PRIu32 ", which it did not give",
+                was.message, uid);
+    else
+        err_set(&box->err, was.class, was.code, "%.90s, asked for the mail with UID %" PRIu32 "%s",
+                was.message, uid, box_is_proven(box) ? "" : box->doubt);
+}
+
 static void on_end(void *arg, const struct err *err)
 {
     struct box *box = arg;
@@ -51,6 +66,8 @@ static void on_end(void *arg, const struct err *err)
         box_login_refused(box);
     box->over = true;
     box->broken = err != NULL && is_of_mails_in_hand(box, err);
+    if (box->broken || (err != NULL && box->state == BOX_PROBING))
+        tell_of_mail(box);
     box_hang_up(box);
     switch (box->state) {
     case BOX_KEEPING:
@@ -340,9 +357,10 @@ static bool is_of_mails(const struct imap_answer *answer)
 
 static void refused_mails(struct box *box, const struct imap_answer *answer)
 {
-    snprintf(box->refusal, sizeof box->refusal, "%s", reason_of(answer));
+    if (box->state != BOX_PROBING)
+        snprintf(box->refusal, sizeof box->refusal, "%s", reason_of(answer));
     log_warn("mailbox.mails_refused", LOG_TEXT("mailbox", box->id),
-             LOG_TEXT("state", box_state_name(box->state)), LOG_TEXT("code", box->refusal));
+             LOG_TEXT("state", box_state_name(box->state)), LOG_TEXT("code", reason_of(answer)));
 }
 
 static void refused(struct box *box, const struct imap_answer *answer)
@@ -379,5 +397,8 @@ static void on_answer(void *arg, const struct imap_answer *answer)
         [IMAP_ASK_SELECT] = selected, [IMAP_ASK_SEARCH] = searched, [IMAP_ASK_LOOK] = looked,
         [IMAP_ASK_FETCH] = fetched,   [IMAP_ASK_IDLE] = waited,
     };
-    takers[answer->ask](box, answer);
+    if (box->state == BOX_PROBING)
+        box_probe_answered(box, answer);
+    else
+        takers[answer->ask](box, answer);
 }

@@ -12,6 +12,7 @@ enum box_state {
     BOX_SEARCHING,
     BOX_LOOKING,
     BOX_BEGINNING,
+    BOX_PROBING,
     BOX_FETCHING,
     BOX_READING,
     BOX_STORING,
@@ -34,6 +35,7 @@ enum box_event {
     BOX_ON_NOTHING,   /* there are none (left) */
     BOX_ON_GAP,       /* there are none here, but perhaps above */
     BOX_ON_NEXT,      /* there is a mail to begin, or a file to read */
+    BOX_ON_DOUBT,     /* it was begun before: is it the mail, or the server */
     BOX_ON_TOO_OFTEN, /* it was begun too often */
     BOX_ON_FETCHED,
     BOX_ON_UNWANTED, /* all that came */
@@ -59,6 +61,8 @@ enum box_act {
     BOX_DO_SEARCH,
     BOX_DO_LOOK,
     BOX_DO_BEGIN,
+    BOX_DO_PROBE,
+    BOX_DO_PROBE_NEXT,
     BOX_DO_FETCH,
     BOX_DO_READ,
     BOX_DO_STORE,

@@ -1,9 +1,9 @@
 /* Mails that the server lists and does not give, with a refusal or without a word: their index is
  * broken, they cannot be read, or something hides them. A mail that somebody removed between two
  * commands looks the same at first, so a new search says whether it still is there. One that is,
- * and again does not come, is tried in new sessions, with a pause before each; then it is listed
- * for a person, and those behind it are read. Mails that were not told together are passed by
- * together, but none that was not there at each of the tries. */
+ * and again does not come, is tried in new sessions, with a pause before each; then, if others were
+ * given (box_probe.c), it is listed for a person, and those behind it are read. Mails that were not
+ * told together are passed by together, but none that was not there at each of the tries. */
 #include <inttypes.h>
 
 #include "box_inside.h"
@@ -94,14 +94,15 @@ enum box_event box_told(struct box *box, bool refused)
 
 bool box_put_off(struct box *box)
 {
-    if (box->tries >= BOX_TRIES_MAX) {
+    if (box->tries > BOX_TRIES_MAX || (box->tries == BOX_TRIES_MAX && box_is_proven(box))) {
         box_pass_by(box, "unreadable");
         return false;
     }
     const bool refused = box->refusal[0] != '\0';
     err_set(&box->err, ERR_RETRY_LATER, "mailbox.withheld",
-            "the mail server lists the mail with UID %" PRIu32 " and does not give it%s%s%s",
-            box->mails[0].look->uid, refused ? " (" : "", box->refusal, refused ? ")" : "");
+            "the mail server lists the mail with UID %" PRIu32 " and does not give it%s%s%s%s",
+            box->mails[0].look->uid, refused ? " (" : "", box->refusal, refused ? ")" : "",
+            box_is_proven(box) ? "" : box->doubt);
     return true;
 }
 

@@ -289,13 +289,16 @@ static int64_t pause_ms(const struct box *box)
     return ms - (box->mailbox.fence * 7919 + clock_mono_ms()) % (ms / 5 + 1);
 }
 
-/* The session broke on its bytes, or a database or brokers that answer refuse what it brought. */
-static bool is_mails_fault(const struct err *err)
+/* A database or brokers that answer refuse what it brought; or the server refused it, or the
+ * session broke on its bytes, and the server gives others. */
+static bool is_mails_fault(const struct box *box)
 {
-    return strcmp(err->code, "imap.literal") == 0 || strcmp(err->code, "imap.line") == 0 ||
-           strcmp(err->code, "imap.syntax") == 0 || strcmp(err->code, "mailbox.withheld") == 0 ||
-           is_records_fault(err) ||
-           (err->class == ERR_PERMANENT && strncmp(err->code, "pg.", 3) == 0);
+    const struct err *err = &box->err;
+    if (is_records_fault(err) || (err->class == ERR_PERMANENT && strncmp(err->code, "pg.", 3) == 0))
+        return true;
+    return box_is_proven(box) &&
+           (is_refused(box) || strcmp(err->code, "imap.literal") == 0 ||
+            strcmp(err->code, "imap.line") == 0 || strcmp(err->code, "imap.syntax") == 0);
 }
 
 static void tell_failure(const struct box *box, int64_t next_in_ms)
@@ -335,7 +338,7 @@ void box_give_back(struct box *box)
     if (!box->draining && box->err.code[0] != '\0') {
         end.error = error_text(box);
         end.next_in_ms = pause_ms(box);
-        end.mail_at_fault = box->broken || is_mails_fault(&box->err);
+        end.mail_at_fault = is_mails_fault(box);
         end.pause = box_login_is_lost(&box->err);
         end.login_version = box->mailbox.wrapped_version;
         tell_failure(box, end.next_in_ms);

@@ -105,14 +105,14 @@ def test_tries_are_far_apart(desk):
 def test_a_restart_keeps_the_tries(desk):
     """As many sessions as a mail may have, each of another process."""
     slow = {**QUICK, "retry_ms": 600000, "retry_max_ms": 600000}
-    mailbox, way = waiting(desk, "a", config=slow,
-                           instead=lambda command: "* BYE Internal error" if mails(command) else None)
+    mailbox, way = waiting(desk, "a", "b", config=slow,
+                           instead=lambda command: "* BYE Internal error" if mails(command) and asks_for(command, 1) else None)
     for time in range(1, TRIES + 1):
         desk.wait(lambda: mailbox.row().failures == time, 20, lambda: f"failure {time}: {mailbox.row()}")
         assert len(way.meddled) == time
         desk.restart("mailpoller-1")
         desk.sql("UPDATE mailboxes SET due_at = clock_timestamp() WHERE id = %s", mailbox.id)
-    mailbox.wait_cursor(1)
+    mailbox.wait_cursor(2)
     assert mailbox.skips() == [(1, "too_often")] and len(way.meddled) == TRIES
     end(mailbox, way)
 

@@ -63,6 +63,7 @@ SECONDS = {RELEASE: 999, "unit": 998, "fuzz": 997, "e2e/test_transfers": 440, "f
            "tools/test_effects": 85, "flow/test_engine_crash": 80, "flow/test_responder_receipts": 80,
            "e2e/test_calls_outage": 75, "flow/test_ingress_outage": 75, "crash/test_servers": 70,
            "flow/test_takeover_cut_off": 70, "e2e/test_mail": 65, "flow/test_mail_withheld": 60,
+           "flow/test_mail_store_away": 60,
            "flow/test_deskctl_call": 60, "flow/test_recordings": 60, "flow/test_takeover_person": 60,
            "flow/test_voice_engine": 60, "e2e/test_sms_outage": 60, "flow/test_transcripts": 60,
            "flow/test_mailpoller_tries": 55, "flow/test_mail_login": 55, "flow/test_merge": 50,

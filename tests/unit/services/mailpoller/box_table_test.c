@@ -38,7 +38,8 @@ static void test_order(void)
                 CU_ASSERT_TRUE(event == BOX_ON_PUBLISHED || event == BOX_ON_UNWANTED ||
                                event == BOX_ON_TOO_OFTEN);
             if (rule->act == BOX_DO_FETCH)
-                CU_ASSERT_TRUE(state == BOX_BEGINNING || state == BOX_FETCHING);
+                CU_ASSERT_TRUE(state == BOX_BEGINNING || state == BOX_FETCHING ||
+                               state == BOX_PROBING);
         }
 }
 
@@ -60,6 +61,16 @@ static void test_withheld(void)
             CU_ASSERT_PTR_NULL(box_rule_for((enum box_state)state, BOX_ON_WITHHELD));
 }
 
+/* A mail that was tried before is neither asked for nor passed by before others were looked for. */
+static void test_in_doubt(void)
+{
+    CU_ASSERT_EQUAL(box_rule_for(BOX_BEGINNING, BOX_ON_DOUBT)->act, BOX_DO_PROBE);
+    CU_ASSERT_EQUAL(box_rule_for(BOX_PROBING, BOX_ON_FOUND)->act, BOX_DO_PROBE_NEXT);
+    CU_ASSERT_EQUAL(box_rule_for(BOX_PROBING, BOX_ON_NEXT)->act, BOX_DO_FETCH);
+    CU_ASSERT_EQUAL(box_rule_for(BOX_PROBING, BOX_ON_TOO_OFTEN)->act, BOX_DO_MOVE);
+    CU_ASSERT_EQUAL(box_rule_for(BOX_PROBING, BOX_ON_FAILED)->act, BOX_DO_GIVE_BACK);
+}
+
 static void test_prints(void)
 {
     struct strbuf out;
@@ -77,6 +88,7 @@ int main(void)
     CU_add_test(suite, "every state ends", test_every_state_ends);
     CU_add_test(suite, "order", test_order);
     CU_add_test(suite, "withheld", test_withheld);
+    CU_add_test(suite, "in doubt", test_in_doubt);
     CU_add_test(suite, "prints", test_prints);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
