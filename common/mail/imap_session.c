@@ -205,39 +205,6 @@ static void fail(struct imap_session *session, enum err_class class, const char 
     end(session, &err);
 }
 
-/* RFC 5530; OVERQUOTA is Gmail's for a day's traffic. */
-static const char *const passing_codes[] = {"UNAVAILABLE", "INUSE",        "LIMIT",    "SERVERBUG",
-                                            "OVERQUOTA",   "CONTACTADMIN", "THROTTLED"};
-
-/* Under [ALERT], which stands before refusals for good as well, or under no code at all. */
-static const char *const passing_words[] = {
-    "Too many simultaneous connections",            /* Gmail: 15 of an account */
-    "Account exceeded command or bandwidth limits", /* Gmail */
-    "Temporary System Error",                       /* Gmail */
-    "Request is throttled",                         /* Exchange Online */
-    "User is authenticated but not connected", /* Exchange: a login that it does not carry out */
-    "Server Unavailable",                      /* Exchange */
-    "Maximum number of connections",           /* Dovecot */
-};
-
-const char *imap_answer_passing(const char *code, const char *words)
-{
-    for (size_t i = 0; i < sizeof passing_codes / sizeof *passing_codes; i++)
-        if (strcmp(code, passing_codes[i]) == 0)
-            return passing_codes[i];
-    if (code[0] != '\0' && strcmp(code, "ALERT") != 0)
-        return NULL;
-    for (size_t i = 0; i < sizeof passing_words / sizeof *passing_words; i++)
-        if (strcasestr(words, passing_words[i]) != NULL)
-            return passing_words[i];
-    return NULL;
-}
-
-bool imap_session_is_passing(const struct imap_session *session)
-{
-    return imap_answer_passing(session->code, session->words) != NULL;
-}
-
 static const char *reason_of(const struct imap_session *session)
 {
     return session->code[0] != '\0' ? session->code : "no reason given";

@@ -62,6 +62,10 @@ struct imap_answer {
  * connections or too much traffic for now. `code` and `words` as in an answer. NULL for others. */
 const char *imap_answer_passing(const char *code, const char *words);
 
+/* True for such a one when it is said of mails: a bug, or a case for its administrator, is what
+ * servers call a mail that they cannot read. */
+bool imap_is_servers_trouble(const char *code, const char *words);
+
 /* A mail of a FETCH, as it comes; borrowed until the callback returns. */
 struct imap_mail {
     uint32_t uid;
@@ -157,9 +161,9 @@ void imap_session_wake(struct imap_session *session);
 /* Says goodbye as soon as nothing is being asked; on_end follows. */
 void imap_session_logout(struct imap_session *session);
 
-/* True if what the server said last is over by itself (imap_answer_passing); of a session that is
- * over, too, until it is closed. */
-bool imap_session_is_passing(const struct imap_session *session);
+/* True if the BYE that ended the session ("imap.bye") is none of what was asked of it: the server
+ * is busy (imap_is_servers_trouble), shuts down or found the session idle. Until it is closed. */
+bool imap_session_bye_is_passing(const struct imap_session *session);
 
 /* True if the server spoke of mails since the last search began, or since the owner saw what it
  * told: SELECT speaks of them each time. */

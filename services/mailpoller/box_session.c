@@ -39,7 +39,7 @@ static void on_alert(void *arg, const char *words)
 static bool is_of_mails_in_hand(const struct box *box, const struct err *err)
 {
     const bool bye = strcmp(err->code, "imap.bye") == 0;
-    return box->giving && ((bye && !imap_session_is_passing(box->session)) ||
+    return box->giving && ((bye && !imap_session_bye_is_passing(box->session)) ||
                            strcmp(err->code, "imap.timeout") == 0);
 }
 
@@ -345,14 +345,11 @@ static const char *reason_of(const struct imap_answer *answer)
 }
 
 /* What a server does not tell or give of mails with a refusal is withheld like what it leaves out
- * (box_withheld.c), unless it says that it is busy. A bug or a case for its administrator is what
- * servers call a mail that they cannot read. */
+ * (box_withheld.c), unless it says that it is busy. */
 static bool is_of_mails(const struct imap_answer *answer)
 {
-    const char *passing = imap_answer_passing(answer->code, answer->words);
     return (answer->ask == IMAP_ASK_LOOK || answer->ask == IMAP_ASK_FETCH) &&
-           (passing == NULL || strcmp(passing, "SERVERBUG") == 0 ||
-            strcmp(passing, "CONTACTADMIN") == 0);
+           !imap_is_servers_trouble(answer->code, answer->words);
 }
 
 static void refused_mails(struct box *box, const struct imap_answer *answer)

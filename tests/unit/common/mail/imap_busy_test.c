@@ -110,6 +110,52 @@ static void test_behind_the_login(void)
     }
 }
 
+static bool bye_passes;
+
+static void on_bye(void *arg, const struct err *err)
+{
+    bye_passes = imap_session_bye_is_passing(session);
+    on_end(arg, err);
+}
+
+/* Why a server ends a session: for itself, or perhaps for what it was asked. */
+static void test_byes(void)
+{
+    static const struct {
+        const char *says;
+        bool passes;
+    } cases[] = {
+        {"* BYE Server shutting down.\r\n", true},         /* Dovecot */
+        {"* BYE Disconnected for inactivity.\r\n", true},  /* Dovecot, Courier */
+        {"* BYE System shutdown\r\n", true},               /* UW */
+        {"* BYE Autologout; idle for too long\r\n", true}, /* UW */
+        {"* BYE idle too long\r\n", true},                 /* Cyrus */
+        {"* BYE [ALERT] Down for maintenance at 3\r\n", true},
+        {"* BYE Session expired, please login again.\r\n", true}, /* Gmail */
+        {"* BYE [UNAVAILABLE] Too many sessions\r\n", true},
+        {"* BYE [ALERT] Too many simultaneous connections. (Failure)\r\n", true},
+        {"* BYE [SERVERBUG] Internal error occurred.\r\n", false},
+        {"* BYE Internal error occurred. Refer to server log.\r\n", false}, /* Dovecot */
+        {"* BYE System Error (Failure)\r\n", false},                        /* Gmail */
+        {"* BYE Connection is closed. 13\r\n", false},                      /* Exchange */
+        {"* BYE [CLIENTBUG] Server shutting down\r\n", false},
+        {"* BYE\r\n", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct peer_step steps[] = {READY, {"SELECT", cases[i].says, 0}, END};
+        struct imap_session_options options = usual();
+        options.on_end = on_bye;
+        next_step = select_only;
+        bye_passes = !cases[i].passes;
+        open_with(steps, options);
+        CU_ASSERT_STRING_EQUAL(seen.code, "imap.bye");
+        if (bye_passes != cases[i].passes)
+            printf("\n    %s", cases[i].says);
+        CU_ASSERT_EQUAL(bye_passes, cases[i].passes);
+        finish();
+    }
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -118,6 +164,7 @@ int main(void)
     CU_add_test(suite, "login with a token", test_login_with_a_token);
     CU_add_test(suite, "in, and not connected", test_in_and_not_connected);
     CU_add_test(suite, "behind the login", test_behind_the_login);
+    CU_add_test(suite, "byes", test_byes);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
