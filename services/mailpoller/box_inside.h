@@ -57,7 +57,7 @@ struct box {
     uint32_t *uids;                /* owned: what the last search found */
     size_t uid_count, uid_at;
     size_t asked;                  /* of them, before uid_at: what the server was asked to tell */
-    size_t looked_alone;           /* so many are asked for one at a time */
+    size_t look_most;              /* so many are asked for at once; 0: IMAP_LOOKS_MAX */
     char refusal[BOX_REFUSAL_MAX]; /* the code of the last refusal to tell or give mails; "" */
     uint32_t window_last;
     uint32_t withheld, withheld_to; /* the next mails, listed and not told once; 0: none */

@@ -165,8 +165,8 @@ void box_search(struct box *box)
 void box_ask_looks(struct box *box)
 {
     size_t left = box->uid_count - box->uid_at;
-    size_t count = box->looked_alone > 0 ? 1 : left < IMAP_LOOKS_MAX ? left : IMAP_LOOKS_MAX;
-    box->looked_alone -= box->looked_alone > 0;
+    size_t most = box->look_most > 0 ? box->look_most : IMAP_LOOKS_MAX;
+    size_t count = left < most ? left : most;
     box->refusal[0] = '\0';
     imap_session_look(box->session, box->uids + box->uid_at, count);
     box->uid_at += count;
@@ -200,7 +200,7 @@ static void forget_mails(struct box *box)
     free(box->looks);
     box->uids = NULL;
     box->looks = NULL;
-    box->uid_count = box->look_count = box->uid_at = box->look_at = box->looked_alone = 0;
+    box->uid_count = box->look_count = box->uid_at = box->look_at = box->look_most = 0;
     arena_free(&box->mail_arena);
     arena_free(&box->unit_arena);
     box->mail_arena = arena_new();

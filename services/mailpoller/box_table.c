@@ -24,7 +24,7 @@ static const struct box_rule rules[] = {
     {BOX_LOOKING, BOX_ON_NEXT, BOX_BEGINNING, BOX_DO_BEGIN,
      "notes that the first of the next mails is begun, so that none stops its mailbox for ever"},
     {BOX_LOOKING, BOX_ON_FOUND, BOX_LOOKING, BOX_DO_LOOK,
-     "none of them counts: the next ones; or all were refused: one at a time"},
+     "none of them counts: the next ones; or all were refused: half of them"},
     {BOX_LOOKING, BOX_ON_NOTHING, BOX_SEARCHING, BOX_DO_SEARCH,
      "none of them counts, or the first is not told: is it still listed"},
     {BOX_LOOKING, BOX_ON_WITHHELD, BOX_BEGINNING, BOX_DO_BEGIN,

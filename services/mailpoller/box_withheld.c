@@ -62,10 +62,11 @@ static const struct imap_look *look_of(const struct box *box, uint32_t uid)
     return NULL;
 }
 
-/* One of several may be why the server refuses to tell of any: each is asked for alone. */
-static enum box_event ask_each(struct box *box)
+/* One of several may be why the server refuses to tell of any: half of them are asked for, until
+ * the one is found. It costs a few commands, however many there are; those behind it grow again. */
+static enum box_event ask_half(struct box *box)
 {
-    box->looked_alone = box->asked;
+    box->look_most = box->asked / 2;
     box->uid_at -= box->asked;
     box->look_count = 0;
     return BOX_ON_FOUND;
@@ -84,7 +85,9 @@ enum box_event box_told(struct box *box, bool refused)
     while (told == 0 && untold < box->asked && look_of(box, uids[untold]) == NULL)
         untold++;
     if (refused && told == 0 && box->asked > 1)
-        return ask_each(box);
+        return ask_half(box);
+    if (!refused)
+        box->look_most = 2 * box->look_most < IMAP_LOOKS_MAX ? 2 * box->look_most : 0;
     if (untold > 0)
         return not_told(box, uids, untold);
     box->look_count = told;

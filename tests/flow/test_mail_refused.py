@@ -36,8 +36,8 @@ def alone(way):
     return [command for command in way.meddled if not several(command)]
 
 
-def refuse(asks, words):
-    return lambda command: words if asks(command) and asks_for(command, BAD_MAIL) else None
+def refuse(asks, words, uid=BAD_MAIL):
+    return lambda command: words if asks(command) and asks_for(command, uid) else None
 
 
 def test_a_mail_that_is_refused_is_passed_by(desk):
@@ -54,6 +54,18 @@ def test_a_mail_of_which_the_server_refuses_to_tell_is_passed_by(desk):
     passed_by(mailbox, way, "unreadable", "a look refused")
     assert failures(desk, mailbox) == ["mailbox.withheld"] * (TRIES - 1)
     assert len(alone(way)) == 2 * TRIES, way.meddled  # twice in each of three sessions
+
+
+def test_a_mail_among_many_of_which_the_server_refuses_to_tell(desk):
+    """It is found by halves: not each of the others is asked for alone."""
+    names = [f"mail {uid}" for uid in range(1, 65)]
+    mailbox, way = waiting(desk, *names, instead=refuse(looks, "NO [SERVERBUG] Internal error occurred.", 33))
+    mailbox.wait_cursor(64, 60)
+    assert mailbox.skips() == [(33, "unreadable")]
+    mailbox.tell("a look refused for one of 64", *names, told=["mail 33"])
+    asked = [command.split()[2] for command in way.asked if looks(command)]
+    assert len(asked) <= 36, asked
+    end(mailbox, way)
 
 
 def test_a_refused_mail_that_is_gone_leaves_no_row(desk):
