@@ -42,7 +42,8 @@ static const char channel_sql[] =
     " $3::text, '', '', '[]', $4::uuid, 1, 1)"
     " ON CONFLICT (tenant_id, id) DO UPDATE SET assistant_id = excluded.assistant_id";
 
-/* Due at once: a login that was mended shall not wait for the end of a pause. */
+/* Due at once: a login that was mended shall not wait for the end of a pause. One that was removed
+ * is there again, and its pause is over. */
 static const char mailbox_sql[] =
     "INSERT INTO mailboxes AS m (tenant_id, id, address, host, port, security, auth, user_name,"
     " secret_from, secret_name, folder, trusted_servers, sent_folder) VALUES ($1::uuid, $2::uuid,"
@@ -53,7 +54,19 @@ static const char mailbox_sql[] =
     " secret_from = excluded.secret_from, secret_name = excluded.secret_name,"
     " folder = excluded.folder, trusted_servers = excluded.trusted_servers,"
     " sent_folder = excluded.sent_folder, failures = 0, last_error = NULL,"
-    " due_at = clock_timestamp()";
+    " paused_at = CASE WHEN m.removed_at IS NULL THEN m.paused_at END,"
+    " paused_by = CASE WHEN m.removed_at IS NULL THEN m.paused_by END,"
+    " paused_why = CASE WHEN m.removed_at IS NULL THEN m.paused_why END,"
+    " removed_at = NULL, due_at = clock_timestamp()";
+
+/* Behind that people have read what came there meanwhile, and it begins at its next mail. */
+#define LEFT_FOR "interval '30 days'"
+
+static const char left_sql[] =
+    "SELECT id FROM mailboxes WHERE tenant_id = $1::uuid AND address = $2::text"
+    " AND host = $3::text AND user_name = $4::text AND folder = $5::text"
+    " AND uid_validity IS NOT NULL AND removed_at > clock_timestamp() - " LEFT_FOR
+    " ORDER BY removed_at DESC LIMIT 1";
 
 static const char forget_logins_sql[] =
     "DELETE FROM mail_credentials WHERE tenant_id = $1::uuid AND mailbox_id = $2::uuid";
@@ -62,13 +75,15 @@ static const char leave_sql[] = "UPDATE mailboxes SET removed_at = clock_timesta
                                 " WHERE tenant_id = $1::uuid AND id = $2::uuid";
 
 /* UIDs of the place that it leaves say nothing of the new one, and by its own id neither do events
- * and skips. When it was read does: imap_cursor_select rescans by that. */
+ * and skips. When it was read does: imap_cursor_select rescans by that. A place that was read
+ * before has a cursor of its own. */
+#define CARRY(column)                                                                              \
+    column " = CASE WHEN m.started_at IS NULL THEN o." column " ELSE m." column " END, "
 static const char carry_sql[] =
-    "UPDATE mailboxes m SET since_at = o.since_at, newest_at = o.newest_at,"
-    " started_at = o.started_at, read_at = o.read_at, paused_at = o.paused_at,"
-    " paused_by = o.paused_by, paused_why = o.paused_why FROM mailboxes o"
-    " WHERE m.tenant_id = $1::uuid AND m.id = $3::uuid AND o.tenant_id = $1::uuid"
-    " AND o.id = $2::uuid";
+    "UPDATE mailboxes m SET " CARRY("since_at") CARRY("newest_at") CARRY("started_at")
+        CARRY("read_at") "paused_at = o.paused_at, paused_by = o.paused_by,"
+                         " paused_why = o.paused_why FROM mailboxes o WHERE m.tenant_id = $1::uuid"
+                         " AND m.id = $3::uuid AND o.tenant_id = $1::uuid AND o.id = $2::uuid";
 
 static const char account_sql[] =
     "INSERT INTO mail_accounts (tenant_id, channel_id, url, secret, from_name, per_minute, per_day)"
@@ -159,6 +174,23 @@ int mailbox_admin_list(struct pg_session *session, struct arena *arena, const ch
     *rows = arena_alloc(arena, (*count + 1) * sizeof **rows);
     for (int i = 0; i < (int)*count; i++)
         (*rows)[i] = read_row(result, arena, i);
+    pg_result_free(&result);
+    return 0;
+}
+
+int mailbox_admin_find_left(struct pg_session *session, const struct mailbox_admin_row *row,
+                            struct uuid *left, struct err *err)
+{
+    char tenant[UUID_TEXT_SIZE];
+    const struct pg_statement statement = {.sql = left_sql,
+                                           .params = {uuid_format(&row->tenant, tenant),
+                                                      row->address, row->host, row->user_name,
+                                                      row->folder},
+                                           .param_count = 5};
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, &statement, &result, err) != 0)
+        return -1;
+    *left = pg_rows(result, 0) > 0 ? pg_uuid(result, 0, 0, 0) : (struct uuid){0};
     pg_result_free(&result);
     return 0;
 }

@@ -34,11 +34,17 @@ int mailbox_admin_list(struct pg_session *session, struct arena *arena, const ch
                        const char *address, struct mailbox_admin_row **rows, size_t *count,
                        struct err *err);
 
-/* Writes a mailbox (new or there already: its cursor stays), its channel of kind mail, its account
- * and its logins. Of `row` what a person says of a mailbox is read: identity to wrapped_out;
- * `assistant` answers. `moved_from` is the mailbox that `row`, a new one, stands for from now on,
- * as its mails are at another place; NULL: none. PERMANENT "mailbox.address" when the address is
- * another tenant's. */
+/* Finds the mailbox of that tenant and address that was read at this host, user and folder and
+ * removed not long ago, the last one; a nil id in *left if there is none. Of `row` those are read.
+ */
+int mailbox_admin_find_left(struct pg_session *session, const struct mailbox_admin_row *row,
+                            struct uuid *left, struct err *err);
+
+/* Writes a mailbox (new or there already, or removed: its cursor stays), its channel of kind mail,
+ * its account and its logins. Of `row` what a person says of a mailbox is read: identity to
+ * wrapped_out; `assistant` answers. `moved_from` is the mailbox that `row`, another one, stands for
+ * from now on, as its mails are at another place; NULL: none. PERMANENT "mailbox.address" when the
+ * address is another tenant's. */
 int mailbox_admin_put(struct pg_session *session, const struct mailbox_admin_row *row,
                       const struct uuid *moved_from, const struct uuid *assistant, struct err *err);
 

@@ -47,7 +47,7 @@ struct adding {
     struct pg_session *session;
     const struct mailbox_file *file;
     const struct secret *key; /* wraps */
-    bool replace, replaced, moved;
+    bool replace, replaced, moved, returned;
     struct uuid from; /* if it moved */
 };
 
@@ -60,16 +60,35 @@ static const char *wrap(const struct adding *adding, const struct mailbox_admin_
                                 err);
 }
 
-/* Another port is, too: what is read twice is known by its content, and what is not read is lost.
- */
+/* The ports of a host lead to the same mailbox, with TLS or STARTTLS. Should they not, its
+ * UIDVALIDITY, which the mailpoller compares, is another one. */
 static bool is_elsewhere(const struct mailbox_admin_row *row, const struct mailbox_file *file)
 {
-    return strcmp(row->host, file->imap.host) != 0 || row->port != file->imap.port ||
+    return strcmp(row->host, file->imap.host) != 0 ||
            strcmp(row->user_name, file->imap.user) != 0 || strcmp(row->folder, file->folder) != 0;
 }
 
-/* The row of that address: the tenant's own, or a new one. A mailbox at another place is a new one,
- * whose UIDs are none of what was read. */
+/* A mailbox at another place is another one, whose UIDs are none of what was read: the one that was
+ * left there not long ago, or a new one. */
+static int take_id(struct adding *adding, const struct mailbox_admin_row *there,
+                   struct mailbox_admin_row *row, struct err *err)
+{
+    adding->moved = there != NULL && is_elsewhere(there, adding->file);
+    if (there != NULL && !adding->moved) {
+        row->id = there->id;
+        return 0;
+    }
+    if (adding->moved)
+        adding->from = there->id;
+    if (mailbox_admin_find_left(adding->session, row, &row->id, err) != 0)
+        return -1;
+    adding->returned = !uuid_is_nil(&row->id);
+    if (!adding->returned)
+        row->id = uuid_new();
+    return 0;
+}
+
+/* The row of that address: the tenant's own, or a new one. `row` has what the file says of it. */
 static int find_place(struct adding *adding, const struct tenant_row *tenant,
                       struct mailbox_admin_row *row, struct err *err)
 {
@@ -89,16 +108,10 @@ static int find_place(struct adding *adding, const struct tenant_row *tenant,
         return err_set(err, ERR_PERMANENT, "mailbox.exists",
                        "%.120s is there already; --replace changes it and keeps what was read",
                        address);
-    adding->moved = count > 0 && is_elsewhere(&rows[0], adding->file);
-    if (adding->moved)
-        adding->from = rows[0].id;
-    *row = (struct mailbox_admin_row){
-        .tenant = tenant->id,
-        .id = count > 0 && !adding->moved ? rows[0].id : uuid_new(),
-        .channel = channel != NULL ? channel->id : uuid_new(),
-    };
+    row->tenant = tenant->id;
+    row->channel = channel != NULL ? channel->id : uuid_new();
     adding->replaced = count > 0;
-    return 0;
+    return take_id(adding, count > 0 ? &rows[0] : NULL, row, err);
 }
 
 static void fill(const struct mailbox_file *file, struct mailbox_admin_row *row)
@@ -123,11 +136,11 @@ static void fill(const struct mailbox_file *file, struct mailbox_admin_row *row)
 
 static int put(struct adding *adding, const struct tenant_row *tenant, struct err *err)
 {
-    struct mailbox_admin_row row;
+    struct mailbox_admin_row row = {0};
     const struct mailbox_file *file = adding->file;
+    fill(file, &row);
     if (find_place(adding, tenant, &row, err) != 0)
         return -1;
-    fill(file, &row);
     row.wrapped_in = wrap(adding, &row, &file->in, "in", err);
     if (row.wrapped_in == NULL)
         return -1;
@@ -180,7 +193,10 @@ static int add_file(struct desk *desk, const struct words *words, const struct m
     }
     desk_note("%s %s of %s; `deskctl mailbox check %s` tells whether all of it works",
               adding.replaced ? "changed" : "added", file->address, file->tenant, file->address);
-    if (adding.moved)
+    if (adding.returned)
+        desk_note("it was read there before, not long ago: what came there since is read, and "
+                  "answered if it was not");
+    else if (adding.moved)
         desk_note("it is at another place now: what came there since a day before the newest mail "
                   "that was read is read anew, and answered if it was not");
     const struct desk_fact facts[] = {{"address", file->address, 0},
