@@ -32,6 +32,10 @@ def survive(desk, point):
     return events
 
 
+def test_dies_before_the_fetch(desk):
+    assert len(survive(desk, "mailpoller.begun")) == 2
+
+
 def test_dies_after_the_fetch(desk):
     assert len(survive(desk, "mailpoller.fetched")) == 2
 
