@@ -24,7 +24,6 @@ struct breaker {
     int opened;       /* times in a row; 0: closed */
     int64_t until_ms; /* open until then, or the probe's last moment; closed: the last failure */
     bool probing;
-    bool told; /* for how long, by the provider, or that it is of no use before a person mends it */
 };
 
 struct breakers {
@@ -119,7 +118,6 @@ static int64_t open_up(struct breaker *breaker, enum llm_health health, const st
 {
     int64_t wait_ms = alone_ms(health, err, breaker->opened);
     breaker->opened++;
-    breaker->told = tells_how_long(health, err);
     breaker->until_ms = now_ms + wait_ms;
     return wait_ms;
 }
@@ -133,17 +131,8 @@ static int64_t stay_open(struct breaker *breaker, enum llm_health health, const 
         return 0;
     const int64_t wait_ms = alone_ms(health, err, breaker->opened - 1);
     const int64_t more_ms = now_ms + wait_ms - breaker->until_ms;
-    breaker->told = true;
     breaker->until_ms += more_ms > 0 ? more_ms : 0;
     return more_ms >= NEWS_MS ? wait_ms : 0;
-}
-
-/* What went well began before the provider said that it wants to be left alone: it is, until then,
- * and the one call that tries it then tells whether that is over. */
-static bool stays_alone(const struct breaker *breaker, bool probe, int64_t now_ms)
-{
-    return breaker->opened > 0 && breaker->told && !probe &&
-           (breaker->probing || breaker->until_ms > now_ms);
 }
 
 int64_t breaker_report(struct breakers *breakers, const char *key, bool probe,
@@ -152,7 +141,8 @@ int64_t breaker_report(struct breakers *breakers, const char *key, bool probe,
     enum llm_health health = err != NULL ? llm_health(err) : LLM_HEALTHY;
     struct breaker *breaker = map_get_text(breakers->troubled, key);
     if (health == LLM_HEALTHY) {
-        if (breaker != NULL && !stays_alone(breaker, probe, now_ms))
+        /* While it is open only probes begin: any other call began before, and tells of then. */
+        if (breaker != NULL && (breaker->opened == 0 || probe))
             free(map_remove_text(breakers->troubled, key));
         return 0;
     }

@@ -34,11 +34,11 @@ bool breaker_is_tried(const struct breakers *breakers, const char *key);
 /* Whether it is open: it is left alone, or was and no call has gone well since. */
 bool breaker_is_open(const struct breakers *breakers, const char *key);
 
-/* Tells how a call ended; NULL: well. What began before it opened, and fails, tells nothing new but
- * a longer wish to be left alone; and if it goes well it closes nothing that a provider's own word
- * has opened: a Retry-After, a key or an account that is of no use. What a failure counts is
- * llm_health's word: one that no model has is trouble. Returns for how long it is left alone
- * because of this one, 0 if it is not. */
+/* Tells how a call ended; NULL: well. What began before it opened says nothing of now, however long
+ * it took: if it goes well it closes nothing, that is the probe's to do, and if it fails only a
+ * longer wish to be left alone is new. What a failure counts is llm_health's word: one that no
+ * model has is trouble. Returns for how long it is left alone because of this one, 0 if it is not.
+ */
 int64_t breaker_report(struct breakers *breakers, const char *key, bool probe,
                        const struct err *err, int64_t now_ms);
 
