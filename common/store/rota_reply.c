@@ -6,12 +6,13 @@
 #include "store/delivery_state.h"
 #include "store/job.h"
 
-/* What a code `m` in session `e` is about: a text's of its number, a mail's of its thread. */
+/* What a code `m` in session `e` is about: a text's of its number, a mail's of its thread, which OK
+ * alone accepts, and of all codes only its own. */
 #define NOTICE_SQL                                                                                 \
     "SELECT a.* FROM escalation_notices a WHERE a.tenant_id = m.tenant_id"                         \
     " AND m.channel = 'sms' AND a.sms = m.address AND a.code = m.code"                             \
     " UNION ALL SELECT b.* FROM escalation_notices b WHERE b.tenant_id = m.tenant_id"              \
-    " AND m.channel = 'mail' AND b.id = e.session_id"
+    " AND m.channel = 'mail' AND b.id = e.session_id AND m.code IN ('OK', b.code)"
 
 /* Two people who accept at once, here or in another claim, are told one after the other. */
 static const char lock_sql[] =
@@ -42,7 +43,8 @@ static const char lock_sql[] =
     " WHEN 'expired' THEN 'The time for ' || j.code || ' is over and it was not accepted."         \
     " It is still on the desk''s list.' WHEN 'many' THEN"                                          \
     " 'Too many wrong codes. Codes from this number count again in an hour.'"                      \
-    " ELSE j.code || ' is no code that was sent to this number. Nothing was accepted.' END"
+    " ELSE j.code || CASE j.channel WHEN 'mail' THEN ' is not the code of this mail.'"             \
+    " ELSE ' is no code that was sent to this number.' END || ' Nothing was accepted.' END"
 
 static const char reply_sql[] =
     "WITH input AS (SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[],"

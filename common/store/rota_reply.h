@@ -15,8 +15,9 @@
  * that hour count for nothing. The last is answered so, and then none. */
 #define ROTA_WRONG_MAX 5
 
-/* A text that is a code and says yes, or a mail that begins with one or with OK: it accepts what
- * its thread is about. A text that says more than that (`within`) accepts nothing: it is told how.
+/* A text that is a code and says yes, or a mail that begins with OK or with the code of its
+ * thread's notice: it accepts what that is about. A text that says more than that (`within`)
+ * accepts nothing: it is told how.
  */
 struct rota_code {
     const char *tenant, *channel, *provider_id, *address;

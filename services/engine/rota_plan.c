@@ -295,16 +295,27 @@ static char symbol(int index)
     return index < count ? digits[index] : letters[index - count];
 }
 
-static bool is_mixed(const char *code)
+/* What else people write is none of it: a word; a number with what it counts behind it (24th,
+ * 30km), or in front (CF24); a time (9h45). No two digits together, and digits and letters change
+ * twice. */
+static bool has_shape(const char *code)
 {
-    return strpbrk(code, digits) != NULL && strpbrk(code, letters) != NULL;
+    int changes = 0;
+    for (size_t i = 1; code[0] != '\0' && code[i] != '\0'; i++) {
+        const bool is_digit = strchr(digits, code[i]) != NULL;
+        const bool was_digit = strchr(digits, code[i - 1]) != NULL;
+        if (is_digit && was_digit)
+            return false;
+        changes += is_digit != was_digit;
+    }
+    return changes >= 2;
 }
 
 void rota_plan_code(char out[ROTA_CODE_SIZE])
 {
     enum { SYMBOLS = sizeof digits + sizeof letters - 2, FAIR = 256 / SYMBOLS * SYMBOLS };
     out[0] = '\0';
-    while (!is_mixed(out)) {
+    while (!has_shape(out)) {
         size_t length = 0;
         while (length < ROTA_CODE_SIZE - 1) {
             uint8_t byte;
@@ -329,20 +340,38 @@ static bool read_code(const char *word, size_t length, char out[ROTA_CODE_SIZE])
             return false;
         code[i] = c;
     }
-    if (!is_mixed(code))
+    if (!has_shape(code))
         return false;
     memcpy(out, code, sizeof code);
     return true;
 }
 
-/* What changes nothing of a yes. */
-static bool is_polite(const char *word, size_t length)
+struct word {
+    const char *text;
+    size_t length;
+};
+
+static bool is_word(struct word word, const char *text)
 {
-    static const char *const words[] = {"ok",    "okay",  "yes", "sure",   "thanks",
-                                        "thank", "you",   "thx", "accept", "accepted",
-                                        "mine",  "hello", "hi"};
+    return strlen(text) == word.length && strncasecmp(text, word.text, word.length) == 0;
+}
+
+/* What changes nothing of a yes: alone, or only behind another word, as in "I take it". */
+static bool is_polite(struct word word, struct word before)
+{
+    static const struct {
+        const char *text, *behind;
+    } words[] = {{"ok", NULL},       {"okay", NULL},   {"yes", NULL},
+                 {"sure", NULL},     {"thanks", NULL}, {"thank", NULL},
+                 {"you", "thank"},   {"thx", NULL},    {"accept", NULL},
+                 {"accepted", NULL}, {"mine", NULL},   {"hello", NULL},
+                 {"hi", NULL},       {"i", NULL},      {"i\xe2\x80\x99ll", NULL},
+                 {"ll", "i"},        {"will", "i"},    {"take", "i"},
+                 {"take", "ll"},     {"take", "will"}, {"take", "i\xe2\x80\x99ll"},
+                 {"it", "take"}};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (strlen(words[i]) == length && strncasecmp(words[i], word, length) == 0)
+        if (is_word(word, words[i].text) &&
+            (words[i].behind == NULL || is_word(before, words[i].behind)))
             return true;
     return false;
 }
@@ -351,15 +380,17 @@ enum rota_said rota_plan_read_text(const char *text, char out[ROTA_CODE_SIZE])
 {
     static const char around[] = " \t\r\n.,:;!-?()\"'";
     bool has_code = false, has_more = strchr(text, '?') != NULL;
+    struct word word = {"", 0};
     if (strlen(text) > REPLY_MAX)
         return ROTA_SAYS_NOTHING;
     for (text += strspn(text, around); *text != '\0'; text += strspn(text, around)) {
-        const size_t length = strcspn(text, around);
-        if (!has_code && read_code(text, length, out))
+        const struct word before = word;
+        word = (struct word){text, strcspn(text, around)};
+        if (!has_code && read_code(word.text, word.length, out))
             has_code = true;
         else
-            has_more |= !is_polite(text, length);
-        text += length;
+            has_more |= !is_polite(word, before);
+        text += word.length;
     }
     if (!has_code)
         return ROTA_SAYS_NOTHING;

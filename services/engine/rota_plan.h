@@ -45,12 +45,13 @@ const char *rota_plan_subject(struct arena *arena, const struct rota_due *due, c
  * arena. */
 const char *rota_plan_nobody(struct arena *arena, const struct rota_due *due);
 
-/* A fresh code: at least one letter and one digit, so that no word and no number is one. */
+/* A fresh code: digits stand alone between letters, or before or behind them, so that no word, no
+ * number, and no day or time is one. */
 void rota_plan_code(char out[ROTA_CODE_SIZE]);
 
 enum rota_said {
     ROTA_SAYS_NOTHING,
-    ROTA_SAYS_YES,  /* a code, and nothing but words like OK and thanks */
+    ROTA_SAYS_YES,  /* a code, and nothing but words like OK, thanks and "I take it" */
     ROTA_NAMES_CODE /* a short text with a code in it: it may say no, or ask something */
 };
 

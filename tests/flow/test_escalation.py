@@ -196,7 +196,8 @@ def test_wrong_and_expired_codes(desk):
         assert text_back(desk, person, wrong) == (
             ("ended", "rota_wrong"),
             f"{wrong} is no code that was sent to this number. Nothing was accepted.")
-        # Who was told nothing has no code: it is an ordinary text.
+        # No day is a code, and who was told nothing has none: both are ordinary texts.
+        assert text_back(desk, person, "Thanks, 24th")[0][0] == "answered"
         (state, _), answer = text_back(desk, Customer(desk, GARAGE), code)
         assert state == "answered" and answer is None
         time_is_over(customer)

@@ -88,6 +88,21 @@ def test_what_does_not_accept(desk):
         assert escalation(customer)["state"] == "open" and len(who.replies()) == 1
 
 
+def test_another_codes_mail_accepts_nothing(desk):
+    """A code in the thread of another one's notice; then the notice's own. Guard: NOTICE_SQL of store/rota_reply.c."""
+    ines = member("ines")
+    with told(desk, ines) as (box, customer):
+        code = notices(customer)[0][3]
+        wrong = "2C2C" if code != "2C2C" else "3C3C"
+        who = person(desk, box, ines)
+        notice = who.sent(who.replies()[0])
+        assert mail_back(desk, who, notice, f"OK {wrong}") == ("ended", "rota_wrong")
+        assert answers(who) == [f"{wrong} is not the code of this mail. Nothing was accepted."]
+        assert escalation(customer)["state"] == "open"
+        assert mail_back(desk, who, notice, f"OK {code}") == ("ended", "rota")
+        assert escalation(customer)["accepted_by"] == "ines"
+
+
 def test_a_text_is_first(desk):
     """By mail only who cannot be texted: without a number, or opted out."""
     both = member("ines", sms=desk.new_address())
