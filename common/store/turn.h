@@ -123,7 +123,7 @@ struct turn_llm_call {
     int64_t started_ms;                           /* wall clock */
 };
 
-#define TURN_CALLS_MAX 64
+#define TURN_CALLS_MAX 64 /* and one for each round that was on its way as they were reached */
 
 struct turn_commit {
     const char *tenant;

@@ -66,17 +66,17 @@ static int64_t sum(int64_t a, int64_t b)
 }
 
 /* A turn has few calls. Should it have more than rows, the last row stands for all of the rest:
- * what they used is counted. */
+ * what they used is counted. One that is on its way to be stored is what it is. */
 static void keep_call(struct session *session, const struct turn_llm_call *call)
 {
     session->calls_turn = session->turn.turn;
-    if (session->call_count < TURN_CALLS_MAX) {
+    if (session->call_count < TURN_CALLS_MAX || session->call_count == session->calls_sent) {
         if (session->call_count == session->call_room)
             make_room(session);
         session->calls[session->call_count++] = *call;
         return;
     }
-    struct turn_llm_call *last = &session->calls[TURN_CALLS_MAX - 1];
+    struct turn_llm_call *last = &session->calls[session->call_count - 1];
     last->outcome = CALLS_SUMMED;
     last->error_code = last->finish = last->request_id = "";
     last->tokens_in = sum(last->tokens_in, call->tokens_in);
@@ -236,13 +236,13 @@ void calls_forget(struct session *session)
 {
     arena_free(&session->calls_arena);
     session->calls = NULL;
-    session->call_count = session->call_room = 0;
+    session->call_count = session->call_room = session->calls_sent = 0;
 }
 
-struct usage_amounts calls_used(const struct session *session)
+static struct usage_amounts used_by(const struct session *session, size_t count)
 {
     struct usage_amounts used = {0};
-    for (size_t i = 0; i < session->call_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct turn_llm_call *call = &session->calls[i];
         used.tokens = sum(used.tokens, sum(call->tokens_in, call->tokens_out));
         used.cost = sum(used.cost, call->cost);
@@ -252,13 +252,25 @@ struct usage_amounts calls_used(const struct session *session)
     return used;
 }
 
+struct usage_amounts calls_used(const struct session *session)
+{
+    return used_by(session, session->call_count);
+}
+
 void calls_stored(struct session *session)
 {
-    const struct usage_amounts used = calls_used(session);
+    const size_t sent = session->calls_sent;
+    const struct usage_amounts used = used_by(session, sent);
     struct usage_amounts *most = &session->most;
     most->tokens = most->tokens > used.tokens ? most->tokens - used.tokens : 0;
     most->cost = most->cost > used.cost ? most->cost - used.cost : 0;
-    calls_forget(session);
+    if (session->call_count == sent) {
+        calls_forget(session);
+        return;
+    }
+    session->call_count -= sent;
+    memmove(session->calls, session->calls + sent, session->call_count * sizeof *session->calls);
+    session->calls_sent = 0;
 }
 
 /* A word that others gave us, or NULL: nothing that a column could refuse. */

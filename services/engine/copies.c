@@ -16,7 +16,7 @@ static const struct turn_llm_call *copy_asked(struct arena *arena, const struct 
     return calls;
 }
 
-struct round copies_round(struct arena *arena, const struct session *session)
+struct round copies_round(struct arena *arena, struct session *session)
 {
     const struct rounds_round *from = session->rounds.items[session->rounds.count - 1];
     struct round_call *calls = arena_alloc(arena, from->call_count * sizeof *calls);
@@ -36,6 +36,7 @@ struct round copies_round(struct arena *arena, const struct session *session)
                           .asked = copy_asked(arena, session->calls, session->call_count),
                           .asked_count = session->call_count};
     round.of.tenant = arena_strdup(arena, session->tenant);
+    session->calls_sent = session->call_count;
     return round;
 }
 

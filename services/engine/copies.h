@@ -7,8 +7,9 @@
 #include "session.h"
 #include "store/round.h"
 
-/* The turn's newest round. */
-struct round copies_round(struct arena *arena, const struct session *session);
+/* The turn's newest round, with the calls of models that are noted by now; they are marked as sent
+ * (calls_stored). */
+struct round copies_round(struct arena *arena, struct session *session);
 
 /* Replaces all texts of the commit by copies. */
 void copies_commit(struct arena *arena, struct turn_commit *commit);

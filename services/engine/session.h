@@ -91,6 +91,7 @@ struct session {
     struct uuid calls_turn; /* that they were made for */
     struct turn_llm_call *calls;
     size_t call_count, call_room;
+    size_t calls_sent; /* of these, the first so many: in the unit that stores the round */
 };
 TAILQ_HEAD(session_list, session);
 
@@ -233,7 +234,7 @@ bool effects_only_ask(const struct session *session);
 
 /* Notes a model call that ended, or was cut with one of the outcomes above and had told so much,
  * for the commit; `assistant` NULL: not known. Tokens that nobody told, of a prompt that may have
- * left, are estimated. Beyond TURN_CALLS_MAX the last row sums them up. */
+ * left, are estimated. Beyond TURN_CALLS_MAX the last row sums them up, unless it is on its way. */
 struct assistant;
 struct llm_result;
 void calls_record(struct session *session, const struct assistant *assistant,
@@ -244,7 +245,8 @@ void calls_record_cut(struct session *session, const struct assistant *assistant
 /* Their rows are stored, or somebody else does it. */
 void calls_forget(struct session *session);
 
-/* Likewise while the turn goes on: what they used is counted, and not reserved any more. */
+/* Likewise, while the turn goes on, of those that its round was sent with (`calls_sent`): what they
+ * used is counted, and not reserved any more. What was noted since is still to be stored. */
 void calls_stored(struct session *session);
 
 /* What the noted calls have used, at most 1e15 each; no segments. */

@@ -1,5 +1,6 @@
 /* What is kept of what a model's endpoint says of a call. */
 #include "assistants.h"
+#include "copies.h"
 #include "counters.h"
 #include "session.h"
 
@@ -186,6 +187,57 @@ static void calls_beyond_the_rows_are_summed(void)
     CU_ASSERT_EQUAL(calls_used(&session).tokens, 0);
 }
 
+/* Sends the turn's round and returns how many calls go with it. */
+static size_t send_round(struct session *session, struct arena *arena)
+{
+    static struct rounds_round round = {.number = 1, .said = ""};
+    session->rounds = (struct rounds){.items = {&round}, .count = 1};
+    return copies_round(arena, session).asked_count;
+}
+
+/* What is noted while the round is on its way is not in it, so it is kept and still reserved. */
+static void what_came_meanwhile_is_not_stored(void)
+{
+    struct session session = {.most = {.tokens = 100, .cost = 1000}};
+    struct arena *arena = arena_new();
+    counters_init();
+    record(&session, 5, "first");
+    CU_ASSERT_EQUAL(send_round(&session, arena), 1);
+    record(&session, 7, "second");
+    record(&session, 8, "third");
+    calls_stored(&session);
+    CU_ASSERT_EQUAL(session.most.tokens, 94);
+    CU_ASSERT_EQUAL(session.most.cost, 940);
+    CU_ASSERT_EQUAL_FATAL(session.call_count, 2);
+    CU_ASSERT_STRING_EQUAL(session.calls[0].model, "second");
+    CU_ASSERT_STRING_EQUAL(session.calls[1].model, "third");
+    CU_ASSERT_EQUAL(calls_used(&session).tokens, 17);
+    CU_ASSERT_EQUAL(send_round(&session, arena), 2);
+    calls_stored(&session);
+    CU_ASSERT_EQUAL(session.call_count, 0);
+    CU_ASSERT_EQUAL(session.most.tokens, 77);
+    arena_free(&arena);
+}
+
+/* A row that is on its way takes nothing in any more. */
+static void a_row_that_was_sent_sums_up_no_more(void)
+{
+    struct session session = {.call_count = 0};
+    struct arena *arena = arena_new();
+    counters_init();
+    for (int i = 0; i < TURN_CALLS_MAX; i++)
+        record(&session, 5, "");
+    CU_ASSERT_EQUAL(send_round(&session, arena), TURN_CALLS_MAX);
+    record(&session, 7, "");
+    record(&session, 8, "");
+    CU_ASSERT_EQUAL(calls_used(&session).tokens, TURN_CALLS_MAX * 6 + 17);
+    calls_stored(&session);
+    CU_ASSERT_EQUAL(session.call_count, 1);
+    CU_ASSERT_EQUAL(calls_used(&session).tokens, 17);
+    calls_forget(&session);
+    arena_free(&arena);
+}
+
 static void plain_calls_hold_numbers_and_plain_words(void)
 {
     struct session session = {.call_count = 0};
@@ -214,6 +266,8 @@ int main(void)
     CU_add_test(suite, "what nobody told", what_nobody_told_is_estimated);
     CU_add_test(suite, "prices of caches", caches_have_their_prices);
     CU_add_test(suite, "calls beyond the rows", calls_beyond_the_rows_are_summed);
+    CU_add_test(suite, "calls noted meanwhile", what_came_meanwhile_is_not_stored);
+    CU_add_test(suite, "a row that was sent", a_row_that_was_sent_sums_up_no_more);
     CU_add_test(suite, "plain calls", plain_calls_hold_numbers_and_plain_words);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
