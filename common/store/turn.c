@@ -49,9 +49,6 @@ static const char lock_sessions_sql[] =
     " LIMIT greatest(1, (SELECT count(*) FROM message_mails y WHERE y.tenant_id = j.tenant_id"     \
     " AND y.message_id = ANY (j.message_ids)))) AS w)"
 
-/* Of a start that does not know the conversation: it runs behind the claim that opened it. */
-#define NIL "00000000-0000-0000-0000-000000000000"
-
 /* A round is told again unless a newer text was claimed before any of its calls started. */
 #define ROUND_STANDS                                                                               \
     "(r.claimed = j.claimed OR EXISTS (SELECT FROM tool_calls k WHERE k.tenant_id = r.tenant_id"   \
@@ -121,7 +118,7 @@ static const char start_sql[] =
                " AND t.state = 'running'"
                " LEFT JOIN LATERAL " OVERTAKEN_SQL " AS past ON t.id IS NOT NULL),"
                " judged AS (SELECT s.*, CASE WHEN owner IS DISTINCT FROM $1::uuid THEN 'lost'"
-               " WHEN now_conversation <> nullif(conversation_id, '" NIL "'::uuid) THEN 'moved'"
+               " WHEN now_conversation <> conversation_id THEN 'moved'"
                " WHEN held_by IS NOT NULL THEN 'held' WHEN events IS NULL THEN 'nothing'"
                " WHEN tries >= $10::integer THEN 'fail'"
                " WHEN tries >= $11::integer AND NOT suspect_slot THEN 'suspect'"

@@ -37,7 +37,7 @@ void turn_add_moved(struct pg_unit *unit, const char *worker, const struct turn_
 /* ---- start ---- */
 struct turn_start {
     const char *tenant;
-    struct uuid session, conversation; /* the conversation as last seen; nil: whatever it is */
+    struct uuid session, conversation; /* the conversation as last seen, which is locked */
     struct uuid turn;                  /* fresh id, used if no turn is running */
     bool recompute;                    /* the running turn starts anew because a message came */
     bool suspect_slot;                 /* the caller holds the process's suspect slot */
@@ -66,8 +66,9 @@ enum turn_start_kind {
     TURN_START_SUSPECT, /* not started: come again with the suspect slot */
     TURN_START_NOTHING, /* no open event: due_at is cleared */
     TURN_START_HELD,    /* a person has the conversation: due_at is cleared */
-    TURN_START_MOVED,   /* the conversation changed under us: start again with the one given */
-    TURN_START_LOST,    /* the session is not ours any more */
+    TURN_START_MOVED, /* the conversation is another one, which was not locked: start again with the
+                         one given */
+    TURN_START_LOST,  /* the session is not ours any more */
 };
 
 struct turn_started {

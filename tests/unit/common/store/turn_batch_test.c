@@ -136,6 +136,37 @@ static void a_claim_beside_a_takeover_closes_and_arms_nothing(void)
     end_test();
 }
 
+/* A start that does not know its conversation has not locked it, so it cannot know either whether
+ * somebody is taking it over: it writes nothing and is told which one it is. Guard: 'moved' in
+ * start_sql. */
+static void a_start_without_a_conversation_writes_nothing(void)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "one");
+    struct pg_session *holder = NULL;
+    struct err err;
+    CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "holder", &holder, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(pg_session_script(holder,
+                                            "BEGIN; UPDATE conversations SET epoch = epoch + 1,"
+                                            " held_by = 'operator'",
+                                            &err),
+                          0);
+    struct inbox_claimed unknown = claimed.rows[0];
+    unknown.conversation = (struct uuid){.bytes = {0}};
+    struct turn_started told = start(WORKER_A, &unknown);
+    CU_ASSERT_EQUAL(told.kind, TURN_START_MOVED);
+    CU_ASSERT_TRUE(uuid_equal(&told.conversation, &claimed.rows[0].conversation));
+    CU_ASSERT_STRING_EQUAL(value("SELECT (SELECT count(*) FROM turns) || ' ' || fence"
+                                 " FROM channel_sessions"),
+                           "0 0");
+    CU_ASSERT_EQUAL_FATAL(pg_session_script(holder, "COMMIT", &err), 0);
+    unknown.conversation = told.conversation;
+    CU_ASSERT_EQUAL(start(WORKER_A, &unknown).kind, TURN_START_HELD);
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM turns"), "0");
+    pg_session_close(&holder);
+    end_test();
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -144,6 +175,8 @@ int main(void)
     CU_add_test(suite, "two turns in one unit", two_turns_in_one_unit);
     CU_add_test(suite, "a claim beside a takeover",
                 a_claim_beside_a_takeover_closes_and_arms_nothing);
+    CU_add_test(suite, "a start without a conversation",
+                a_start_without_a_conversation_writes_nothing);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }

@@ -3,6 +3,13 @@
 
 #include "counters.h"
 
+static struct inbox_claimed claimed;
+
+static bool is_thinking(void)
+{
+    return find(&claimed)->state == TURN_THINKING;
+}
+
 static bool is_over(void)
 {
     return !statements_in_flight(engine.sessions);
@@ -60,6 +67,24 @@ static void a_call_in_line_has_a_conversation(void)
     end_engine();
 }
 
+/* A call that was claimed before its engine knew it, and did not start with that claim: the first
+ * start tells its conversation, the next one runs in it. */
+static void a_call_that_starts_by_itself_runs_in_its_conversation(void)
+{
+    begin_engine();
+    uint64_t ticket = 0;
+    struct claims claims = claim_one(worker_id(engine.worker), 1, 1, "hello");
+    claimed = claims.rows[0];
+    CU_ASSERT_TRUE_FATAL(sessions_begin_call(engine.sessions, TENANT, &claimed.session, &ticket));
+    CU_ASSERT_TRUE(uuid_is_nil(&find(&claimed)->conversation));
+    sessions_call_by_itself(engine.sessions, &claimed.session, ticket);
+    CU_ASSERT_TRUE(rig_until(is_thinking));
+    CU_ASSERT_TRUE(uuid_equal(&find(&claimed)->conversation, &claimed.conversation));
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM turns WHERE state = 'running'"), "1");
+    sessions_drop_all(engine.sessions);
+    end_engine();
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -67,6 +92,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("starts", open_server, rig_end_server);
     CU_add_test(suite, "a session without a row", a_session_without_a_row_keeps_no_place);
     CU_add_test(suite, "a call in line", a_call_in_line_has_a_conversation);
+    CU_add_test(suite, "a call by itself", a_call_that_starts_by_itself_runs_in_its_conversation);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }
