@@ -25,10 +25,13 @@ static const char lock_turns_sql[] =
     " FROM unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, turn_id) JOIN turns t"
     " ON t.tenant_id = i.tenant_id AND t.id = i.turn_id ORDER BY 1) AS x";
 
-/* A message is a task of its own: it opens always and stands in no wish's way, whoever has accepted
- * it; nor does a call that somebody took, for that talk is over. A wish for a person opens nothing
- * where somebody has accepted one, where people are being asked or this turn has asked them, and
- * where nobody is to be asked and one is listed. */
+/* Tasks of their own, no wishes for a person: a message, and what a tenant's tool was to do. */
+#define TASKS "('message', 'tool_outage')"
+
+/* A message opens always. A task stands in no wish's way, whoever has accepted it; nor does a call
+ * that somebody took, for that talk is over. A wish for a person opens nothing where somebody has
+ * accepted one, where people are being asked or this turn has asked them, and where nobody is to be
+ * asked and one is listed. */
 static const char open_sql[] =
     "WITH begun AS (SELECT k.tenant_id, k.id, k.turn_id, t.conversation_id FROM tool_calls k"
     " JOIN turns t ON t.tenant_id = k.tenant_id AND t.id = k.turn_id"
@@ -37,7 +40,7 @@ static const char open_sql[] =
     " other AS (SELECT CASE WHEN o.state = 'accepted' THEN 'taken' WHEN o.rota = 'running'"
     " THEN 'asked' ELSE 'listed' END AS word FROM begun b"
     " JOIN escalations o ON o.tenant_id = b.tenant_id AND o.conversation_id = b.conversation_id"
-    " AND o.id <> b.id WHERE $3::text <> 'message' AND o.reason <> 'message'"
+    " AND o.id <> b.id WHERE $3::text <> 'message' AND o.reason NOT IN " TASKS
     " AND ((o.state = 'accepted' AND o.transfer IS NULL) OR (o.state = 'open' AND (o.rota = "
     "'running' OR NOT $8::boolean"
     " OR (o.turn_id = b.turn_id AND o.rota <> 'none'))))"
@@ -93,7 +96,8 @@ enum escalation_opened escalation_read_opened(const struct pg_answer *answer, in
     " AND p.state <> 'running' ORDER BY p.started_at DESC LIMIT 1) THEN 'repeated_failure'"        \
     " ELSE i.reason END"
 
-/* Two of a conversation in one batch open one: rather the one that is no outage.
+/* Two of a conversation in one batch open one: rather the one that is no outage. Of tools that are
+ * away a conversation has one task until it is closed.
  *
  * `said`: of a commit that is sent again the reply may have left, or be on its way; no claim of it
  * is at work meanwhile, which would wait for the commit's lock of the session. */
@@ -106,7 +110,7 @@ static const char of_turns_sql[] =
     " AND t.worker = $1::uuid AND t.state <> 'running'),"
     " known AS (SELECT a.*, EXISTS (SELECT FROM escalations o WHERE o.tenant_id = a.tenant_id"
     " AND o.conversation_id = a.conversation_id AND o.id <> a.id AND o.state = 'accepted'"
-    " AND o.transfer IS NULL AND o.reason <> 'message') AS taken FROM asked a),"
+    " AND o.transfer IS NULL AND o.reason NOT IN " TASKS ") AS taken FROM asked a),"
     " said AS (UPDATE messages m SET body = k.if_taken FROM known k WHERE k.taken"
     " AND k.if_taken IS NOT NULL AND m.tenant_id = k.tenant_id AND m.turn_id = k.turn_id"
     " AND m.direction = 'out' AND EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = m.tenant_id"
@@ -114,8 +118,9 @@ static const char of_turns_sql[] =
     " seen AS (SELECT DISTINCT ON (k.tenant_id, k.conversation_id) k.* FROM known k"
     " WHERE NOT k.taken AND k.why IS NOT NULL"
     " AND NOT EXISTS (SELECT FROM escalations o WHERE o.tenant_id = k.tenant_id"
-    " AND o.conversation_id = k.conversation_id AND o.state = 'open' AND o.rota = 'running')"
-    " ORDER BY k.tenant_id, k.conversation_id, k.why = 'provider_outage', k.id),"
+    " AND o.conversation_id = k.conversation_id AND ((o.state = 'open' AND o.rota = 'running')"
+    " OR (k.why = 'tool_outage' AND o.reason = k.why AND o.state <> 'closed')))"
+    " ORDER BY k.tenant_id, k.conversation_id, k.why IN ('provider_outage', 'tool_outage'), k.id),"
     " judged AS (SELECT s.*, s.calls AND (s.why <> 'provider_outage'"
     " OR (row_number() OVER (PARTITION BY s.tenant_id, s.why ORDER BY s.id) = 1"
     " AND NOT EXISTS (SELECT FROM escalations o WHERE o.tenant_id = s.tenant_id"

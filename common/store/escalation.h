@@ -39,7 +39,7 @@ enum escalation_opened escalation_read_opened(const struct pg_answer *answer, in
 
 /* What a turn opens by its commit, without being asked to. */
 struct escalation_trigger {
-    const char *reason;  /* policy_word, provider_outage; NULL: none */
+    const char *reason;  /* policy_word, provider_outage, tool_outage; NULL: none */
     bool if_repeated;    /* or repeated_failure, if the turn before this one had no answer either */
     struct uuid id;      /* the same for the same cause */
     const char *summary; /* for somebody who has read nothing */
@@ -59,7 +59,8 @@ struct escalation_of_turn {
  * committed under this worker and fence opened; one for a conversation, and nothing where the
  * conversation has an escalation, no message, that somebody accepted (the reply is then if_taken,
  * unless a send of it has begun) or that the rota is being told of. Of an outage of a tenant's
- * models the rota is told once an hour; the others are only listed. */
+ * models the rota is told once an hour; the others are only listed. A conversation has one
+ * tool_outage at a time. */
 void escalation_add_of_turns(struct pg_unit *unit, struct arena *arena, const char *worker,
                              const struct escalation_of_turn *rows, size_t count);
 

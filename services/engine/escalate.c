@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "crypto/crypto.h"
 #include "mail_turn.h"
+#include "reception_turn.h"
 #include "reply.h"
 #include "tools.h"
 #include "json/json.h"
@@ -74,31 +75,97 @@ static void tell_customer(struct session *session, const struct assistant *assis
 
 /* ---- no answer ---- */
 
+static const char *newest_text(const struct json *context)
+{
+    const char *text = "";
+    for (const struct json *item = json_first(context); item != NULL; item = json_next(item))
+        text = open_text(item) != NULL ? open_text(item) : text;
+    return text;
+}
+
 static void note_failure(struct session *session, const struct triggers *triggers,
                          const struct json *context)
 {
     struct escalation_trigger *trigger = &session->commit.trigger;
-    const char *outcome = session->commit.outcome, *text = "";
+    const char *outcome = session->commit.outcome;
     char turn[UUID_TEXT_SIZE];
-    for (const struct json *item = json_first(context); item != NULL; item = json_next(item))
-        text = open_text(item) != NULL ? open_text(item) : text;
     if (strcmp(outcome, "fallback") == 0 && session->failed &&
         triggers_want(triggers, "provider_outage"))
         trigger->reason = "provider_outage";
     trigger->if_repeated = triggers_want(triggers, "repeated_failure");
     trigger->id = ident(session, "turn", uuid_format(&session->turn.turn, turn));
     trigger->summary = arena_printf(session->arena, "Sent the %s wording to: %s", outcome,
-                                    quote(session->arena, text));
+                                    quote(session->arena, newest_text(context)));
+}
+
+/* ---- a tool of the tenant's own that is away ---- */
+
+static bool went_well(const struct rounds *rounds, const char *tool)
+{
+    for (size_t i = 0; i < rounds->count; i++)
+        for (size_t k = 0; k < rounds->items[i]->call_count; k++) {
+            const struct rounds_call *call = &rounds->items[i]->calls[k];
+            if (strcmp(call->name, tool) == 0 && call->done && strcmp(call->outcome, "ok") == 0)
+                return true;
+        }
+    return false;
+}
+
+/* The first call of such a tool that failed, whatever the turn stood at, and of which none went
+ * well; NULL: none. What the model called wrongly was refused: that is no fault of the tool's. */
+static const struct rounds_call *lost_call(const struct session *session,
+                                           const struct assistant *assistant)
+{
+    const struct rounds *rounds = &session->rounds;
+    for (size_t i = 0; i < rounds->count; i++)
+        for (size_t k = 0; k < rounds->items[i]->call_count; k++) {
+            const struct rounds_call *call = &rounds->items[i]->calls[k];
+            if (call->done && strcmp(call->outcome, "ok") != 0 &&
+                strcmp(call->outcome, "refused") != 0 &&
+                assistant_http_tool(assistant, call->name) != NULL &&
+                !went_well(rounds, call->name))
+                return call;
+        }
+    return NULL;
+}
+
+/* Nobody would see what the customer wanted: the model has answered, and recorded nothing. */
+static const struct rounds_call *unseen_call(const struct session *session,
+                                             const struct assistant *assistant)
+{
+    const char *outcome = session->commit.outcome;
+    const bool answered = strcmp(outcome, "reply") == 0 || strcmp(outcome, "interrupted") == 0;
+    if (!answered || reception_turn_has_message(session) ||
+        went_well(&session->rounds, tool_transfer_call.name))
+        return NULL;
+    return lost_call(session, assistant);
+}
+
+/* It is listed, and nobody is woken for it. */
+static void note_tool(struct session *session, const struct rounds_call *call,
+                      const struct json *context)
+{
+    struct escalation_trigger *trigger = &session->commit.trigger;
+    const bool may_be_done = strcmp(call->outcome, "unknown") == 0;
+    char turn[UUID_TEXT_SIZE];
+    trigger->reason = "tool_outage";
+    trigger->calls = false;
+    trigger->id = ident(session, "tool_outage", uuid_format(&session->turn.turn, turn));
+    trigger->summary =
+        arena_printf(session->arena, "The tool %s did not work%s. The customer wrote: %s",
+                     call->name, may_be_done ? ", and may have done what it was asked for" : "",
+                     quote(session->arena, newest_text(context)));
 }
 
 void escalate_prepare(struct session *session, const struct assistant *assistant)
 {
     const struct triggers *triggers = &assistant->triggers;
+    const struct rounds_call *unseen = unseen_call(session, assistant);
     struct json *context = NULL;
     struct err err;
     bool failed = strcmp(session->commit.outcome, "fallback") == 0 ||
                   strcmp(session->commit.outcome, "degraded") == 0;
-    if ((triggers->word_count == 0 && !failed) ||
+    if ((triggers->word_count == 0 && !failed && unseen == NULL) ||
         json_parse(session->turn.context, strlen(session->turn.context), &context, &err) != 0)
         return;
     session->commit.trigger.calls = triggers->has_rota;
@@ -106,5 +173,7 @@ void escalate_prepare(struct session *session, const struct assistant *assistant
         tell_customer(session, assistant);
     else if (failed)
         note_failure(session, triggers, context);
+    else if (unseen != NULL)
+        note_tool(session, unseen, context);
     json_free(&context);
 }

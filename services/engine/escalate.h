@@ -1,5 +1,5 @@
 /* What a turn opens by its commit without being asked to: its texts hold a word that the tenant
- * looks for, or no model answered. */
+ * looks for, no model answered, or a tool of the tenant's was away and nobody would see it. */
 #ifndef DESK_ENGINE_ESCALATE_H
 #define DESK_ENGINE_ESCALATE_H
 

@@ -128,7 +128,7 @@ static const struct reception_record *record_of(struct session *session, const s
 
 /* A message or wish for a person is recorded in the unit in which its call begins. It stands
  * whatever the customer wrote since: people read that in the conversation. */
-static bool has_message(const struct session *session)
+bool reception_turn_has_message(const struct session *session)
 {
     const struct rounds *rounds = &session->rounds;
     for (size_t i = 0; i < rounds->count; i++)
@@ -149,7 +149,7 @@ static const char *with_facts(struct session *session, const struct assistant *a
 {
     const struct wording *words = &assistant->words;
     const char *body = opening;
-    if (has_message(session))
+    if (reception_turn_has_message(session))
         body = reply_append(session->arena, body, words->stands);
     const char *facts = reception_facts(session->arena, &session->rounds, words);
     return facts != NULL ? reply_append(session->arena, body, facts) : body;
@@ -166,7 +166,7 @@ void reception_turn_facts(struct session *session, const struct assistant *assis
 {
     *out = (struct reception_reply){
         .body = assistant != NULL ? with_facts(session, assistant, "") : "",
-        .record = has_message(session) ? reception_turn_answered(session) : NULL};
+        .record = reception_turn_has_message(session) ? reception_turn_answered(session) : NULL};
 }
 
 void reception_turn_reply(struct session *session, const struct assistant *assistant,
@@ -180,7 +180,7 @@ void reception_turn_reply(struct session *session, const struct assistant *assis
     struct kept kept;
     struct reception_output step;
     *out = (struct reception_reply){.body = with_facts(session, assistant, opening)};
-    if (has_message(session))
+    if (reception_turn_has_message(session))
         out->record = reception_turn_answered(session);
     if (out->body != opening)
         return;

@@ -14,6 +14,9 @@ struct session;
  * what its tools have done. */
 bool reception_turn_is_recovery(struct session *session);
 
+/* Whether its tools have recorded a message or a wish for people. */
+bool reception_turn_has_message(const struct session *session);
+
 /* What a turn without a model's reply says. */
 struct reception_reply {
     const char *body;                      /* "": nothing is sent */

@@ -16,7 +16,7 @@ from operating import TENANTS, good
 from procs import free_port
 from scripted import Customer, engines, hand_back, say, take_over
 from tenants import read_document
-from test_effects import GARAGE, STEADY, answered, ask, calls
+from test_effects import GARAGE, MESSAGE, STEADY, answered, ask, calls, escalations
 
 SHARE = True
 DEADLINE_S = 90
@@ -206,6 +206,39 @@ def test_silent_tool_leaves_time_for_an_answer(desk):
         answered(customer, said, 1)
         (_, state, outcome, result), = calls(customer)
         assert (state, outcome) == ("done", "failed") and "in time" in result["error"], result
+
+
+def test_tool_that_is_away_is_a_task(desk):
+    """What the customer wanted is listed for people, once until that is closed; not where the model took a message, nor where
+    a call of the tool went well. Guard: unseen_call of escalate.c."""
+    broken, refuses = ({"action": {"type": "status", "status": status}} for status in (500, 404))
+    with shop(desk) as customer:
+        desk.faults("tool", broken)
+        answered(customer, said := ask(desk, customer, "order_status", NUMBER), 1)
+        (reason, summary, _, state), = escalations(customer)
+        assert (reason, state) == ("tool_outage", "open"), reason
+        assert "order_status" in summary and said.nonce in summary and "may have done" not in summary, summary
+        assert "tool_outage" in good(desk, "escalation", "list").out
+        desk.faults("tool", refuses)
+        answered(customer, ask(desk, customer, "order_cancel", NUMBER), 2)
+        assert len(escalations(customer)) == 1
+        task = desk.value("SELECT id::text FROM escalations WHERE conversation_id = %s::uuid", customer.conversation())
+        good(desk, "escalation", "close", task)
+        answered(customer, ask(desk, customer, "order_cancel", NUMBER), 3)
+        assert sorted(row[3] for row in escalations(customer)) == ["closed", "open"]
+        desk.faults("model", {"action": {"type": "obey"}})
+        for wishes, outcomes, listed in (((("order_status", NUMBER), ("take_message", MESSAGE)), ["failed", "ok"], ["message"]),
+                                         ((("order_cancel", NUMBER), ("order_cancel", {"number": "A-18"})), ["failed", "ok"], [])):
+            desk.faults("tool", {**refuses, "count": 1})
+            customer = Customer(desk, GARAGE)
+            customer.text(" ".join("INJECT:" + json.dumps({"call": name, "arguments": arguments})
+                                   for name, arguments in wishes))
+            assert customer.wait_replies(1)[0][1] == "reply"
+            assert [row[2] for row in calls(customer)] == outcomes, calls(customer)
+            assert [row[0] for row in escalations(customer)] == listed, wishes
+
+
+test_tool_that_is_away_is_a_task.deadline_s = 120
 
 
 def test_second_try(desk):

@@ -127,6 +127,39 @@ static void failures(void)
     end_test();
 }
 
+/* One in a conversation until it is closed, told nobody; it stands in no wish's way, and opens none
+ * where people are asked already. Guard: of_turns_sql. */
+static void a_tool_that_is_away(void)
+{
+    begin_rota();
+    struct escalation_trigger away = trigger_of("tool_outage", 1);
+    away.calls = false;
+    struct turn_commit made = turn_with(1, 1, "reply", away);
+    commit(WORKER_A, &made); /* its answer was lost */
+    away.id = number_id(8, 2);
+    turn_with(1, 2, "reply", away);
+    run("UPDATE escalations SET state = 'accepted', accepted_by = 'x'");
+    away.id = number_id(8, 3);
+    turn_with(1, 3, "reply", away);
+    CU_ASSERT_STRING_EQUAL(rows(), "tool_outage:accepted:none:0");
+    struct escalation_trigger word = trigger_of("policy_word", 4);
+    word.if_taken = "Somebody is on it.";
+    turn_with(1, 4, "reply", word);
+    CU_ASSERT_STRING_EQUAL(last_reply(), "See you at 3.");
+    CU_ASSERT_STRING_EQUAL(rows(), "tool_outage:accepted:none:0 policy_word:open:running:0");
+    run("UPDATE escalations SET state = 'closed', closed_by = 'x' WHERE reason = 'tool_outage'");
+    away.id = number_id(8, 5);
+    turn_with(1, 5, "reply", away);
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM escalations"), "2");
+    run("UPDATE escalations SET state = 'closed', rota = 'over', closed_by = 'x'");
+    away.id = number_id(8, 6);
+    turn_with(1, 6, "reply", away);
+    CU_ASSERT_STRING_EQUAL(value("SELECT string_agg(reason || ' ' || rota, ', ') FROM escalations"
+                                 " WHERE state = 'open'"),
+                           "tool_outage none");
+    end_test();
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -137,6 +170,7 @@ int main(void)
     CU_add_test(suite, "a reply that may have left", a_reply_that_may_have_left_stands);
     CU_add_test(suite, "an accepted message", an_accepted_message_is_in_no_way);
     CU_add_test(suite, "failures", failures);
+    CU_add_test(suite, "a tool that is away", a_tool_that_is_away);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }
