@@ -194,6 +194,26 @@ static void failures_in_our_words(void)
     CU_ASSERT_FALSE(o.unknown);
 }
 
+/* Nothing of the call has left, so nothing was done. */
+static void servers_that_are_not_there(void)
+{
+    static const struct {
+        const char *url, *code;
+    } cases[] = {{"http://127.0.0.1:1/", "http.connect"}, {"http://tool.invalid/", "http.resolve"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        changes.url = cases[i].url;
+        struct call_outcome o = call_path(&changes, NULL);
+        if (strcmp(o.code, cases[i].code) != 0 || o.tries != TOOL_HTTP_TRIES_MAX)
+            printf("\n    %s: %s, %d tries\n", cases[i].url, o.code, o.tries);
+        CU_ASSERT_FALSE(o.good || o.unknown);
+        CU_ASSERT_STRING_EQUAL(o.code, cases[i].code);
+        CU_ASSERT_EQUAL(o.tries, TOOL_HTTP_TRIES_MAX);
+        CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "cannot be reached"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "go on without it"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "\"done\":\"no\""));
+    }
+}
+
 /* A refusal says nothing of what an earlier process sent. */
 static void what_was_begun_may_be_done(void)
 {
@@ -383,6 +403,7 @@ int main(void)
     CU_add_test(suite, "answers are data", answers_are_data);
     CU_add_test(suite, "what passes is tried again", what_passes_is_tried_again);
     CU_add_test(suite, "failures in our words", failures_in_our_words);
+    CU_add_test(suite, "servers that are not there", servers_that_are_not_there);
     CU_add_test(suite, "what was begun may be done", what_was_begun_may_be_done);
     CU_add_test(suite, "time is bounded", time_is_bounded);
     CU_add_test(suite, "private addresses", private_addresses);
