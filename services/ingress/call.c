@@ -161,11 +161,20 @@ static void do_pass_on(struct call *call, const struct call_input *in)
     call->owed = true;
 }
 
+/* The caller makes himself heard: the silence begins anew. Who was waiting already has waited since
+ * his first word without an answer: he would never be asked for a message if he went on. */
+static void hear_caller(struct call *call, const struct call_input *in)
+{
+    if (call->state != CALL_ASKED)
+        start_clock(call, in);
+    call->quiet_ms = in->now_ms;
+}
+
 /* The last key was pressed a while ago: since then he hears nothing. */
 static void do_ask(struct call *call, const struct call_input *in)
 {
     do_pass_on(call, in);
-    start_clock(call, in);
+    hear_caller(call, in);
     if (in->keys != NULL)
         call->quiet_ms = call->keys_ms;
 }
@@ -187,7 +196,9 @@ static void do_hush(struct call *call, const struct call_input *in)
     }
     speech_hush(&call->speech, in->now_ms);
     call->cycle_open = false;
-    start_clock(call, in);
+    hear_caller(call, in);
+    if (call->wait_ms > in->now_ms)
+        call->wait_ms = in->now_ms; /* what it waited for does not sound any more */
 }
 
 static void do_show(struct call *call, const struct call_input *in)

@@ -55,7 +55,7 @@ struct call {
     bool asked_again; /* a caller who says nothing was asked whether he is there */
     bool filled;      /* a filler was said since the clock began */
     int64_t quiet_ms; /* since when we have the word, or the caller last made himself heard */
-    int64_t wait_ms;  /* since when no frame came while we have the word */
+    int64_t wait_ms;  /* since when we have the word, or the last frame came in that time */
     int64_t frame_ms; /* of the last frame taken */
     int64_t state_ms; /* since when WAITING or PARTED */
     char *handoff;    /* owned; what `end` will carry; NULL */

@@ -39,9 +39,10 @@ static const struct call_rule rules[] = {
     {CALL_LISTENING, ON_CLOSED, CALL_WAITING, DO_LOSE, "the socket is closed"},
     {CALL_LISTENING, ON_ENDED, CALL_GONE, DO_CONCLUDE, "the call is over"},
 
-    {CALL_ASKED, ON_PROMPT, CALL_ASKED, DO_ASK, "the caller said more: the clock runs anew"},
+    {CALL_ASKED, ON_PROMPT, CALL_ASKED, DO_ASK,
+     "the caller said more: the silence begins anew, the 12 s run on"},
     {CALL_ASKED, ON_INTERRUPT, CALL_ASKED, DO_HUSH,
-     "the caller cut into a filler or the turn before: the clock runs anew"},
+     "the caller cut into a filler or the turn before: the silence begins anew, the 12 s run on"},
     {CALL_ASKED, ON_OPEN, CALL_ASKED, DO_SHOW,
      "an adopter asks what was spoken: it is told, and has 12 s"},
     {CALL_ASKED, ON_TEXT, CALL_SPEAKING, DO_SAY, "the answer begins"},

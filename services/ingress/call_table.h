@@ -46,7 +46,7 @@ enum call_event {
 
 enum call_action {
     DO_GREET,       /* publish `setup` */
-    DO_ASK,         /* publish the prompt, start the clock */
+    DO_ASK,         /* publish the prompt, start the clock unless it runs */
     DO_PASS_ON,     /* publish the prompt, nothing more */
     DO_HUSH,        /* drop the turn, publish what of it was heard */
     DO_SHOW,        /* publish what was spoken: the answer to `open` */

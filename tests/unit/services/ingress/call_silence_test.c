@@ -92,6 +92,51 @@ static void a_new_session_counts_anew(void)
     rig_close(&rig);
 }
 
+/* ---- who speaks on while nobody answers ---- */
+
+/* Nothing answers, and he says "Hello?" into every filler: each filler comes in its time, and 12 s
+ * after his first word he is asked for a message. */
+static void who_never_stops_talking_is_asked_for_a_message(void)
+{
+    struct rig rig;
+    rig_open_asked(&rig);
+    rig_pass(&rig, 4000);
+    CU_ASSERT(rig_said(&rig, "One moment."));
+    rig_pass(&rig, 500);
+    rig_interrupt(&rig, "One");
+    rig_pass(&rig, 1000);
+    rig_prompt(&rig, "Hello?");
+    rig_pass(&rig, 4000);
+    CU_ASSERT(rig_said(&rig, "I am still looking."));
+    rig_pass(&rig, 300);
+    rig_interrupt(&rig, "I");
+    rig_pass(&rig, 1200);
+    rig_prompt(&rig, "Hello? Is anybody there?");
+    rig_pass(&rig, 999);
+    CU_ASSERT(rig_said(&rig, ""));
+    rig_pass(&rig, 1);
+    CU_ASSERT(rig_said(&rig, "Please leave a message."));
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_OVER);
+    rig_close(&rig);
+}
+
+/* He asks while the former answer sounds on for 3 s, and then cuts it off: from then on he waits.
+ */
+static void who_cuts_off_what_sounds_waits_since_then(void)
+{
+    struct rig rig;
+    rig_open_asked(&rig);
+    rig_last(&rig, 1, 1, 0, "We are open from nine to five.");
+    rig_prompt(&rig, "And tomorrow?");
+    rig_pass(&rig, 1000);
+    rig_interrupt(&rig, "We are open");
+    rig_pass(&rig, 11999);
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_ASKED);
+    rig_pass(&rig, 1);
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_OVER);
+    rig_close(&rig);
+}
+
 /* ---- keys ---- */
 
 /* The wait for another key is silence as well; the fallback waits for the engine, as ever. */
@@ -199,6 +244,8 @@ static const CU_TestInfo tests[] = {
     {"words that cross the end", words_that_cross_the_end_are_owed},
     {"words that the prompt holds", words_that_the_prompt_holds_are_not_owed},
     {"a new session", a_new_session_counts_anew},
+    {"who never stops talking", who_never_stops_talking_is_asked_for_a_message},
+    {"who cuts off what sounds", who_cuts_off_what_sounds_waits_since_then},
     {"the wait for a key", the_wait_for_a_key_is_silence},
     {"words behind keys", words_behind_keys_begin_the_clock},
     {"who lost the fallback", who_lost_the_fallback_is_owed_a_word},
