@@ -137,6 +137,58 @@ static void who_cuts_off_what_sounds_waits_since_then(void)
     rig_close(&rig);
 }
 
+/* ---- a turn that begins anew ---- */
+
+/* He coughs before he has heard a word of the answer, and says nothing behind it: the engine begins
+ * it anew, and if it does not he is not left in silence. */
+static void a_turn_that_was_cut_unheard_is_owed(void)
+{
+    for (int which = 0; which < 3; which++) {
+        struct rig rig;
+        rig_open_asked(&rig);
+        if (which < 2)
+            rig_text(&rig, 1, 1, 0, "We are open ");
+        else
+            rig_last(&rig, 1, 1, 0, "We are open until six.");
+        if (which == 1)
+            rig_pass(&rig, 1500); /* it stalls; what Twilio says he heard is nothing */
+        rig_interrupt(&rig, "");
+        CU_ASSERT(rig_heard(&rig, VOICE_INTERRUPT, 1, 1, 0, ""));
+        CU_ASSERT_EQUAL(call_state(rig.call), CALL_ASKED);
+        rig_pass(&rig, 3999);
+        CU_ASSERT(rig_said(&rig, ""));
+        rig_pass(&rig, 1);
+        CU_ASSERT(rig_said(&rig, "One moment."));
+        rig_last(&rig, 2, 2, 0, "We are open until six.");
+        CU_ASSERT_EQUAL(call_state(rig.call), CALL_LISTENING);
+        rig_close(&rig);
+    }
+}
+
+/* Nor if the engine is dead. */
+static void a_turn_that_is_not_begun_anew_ends_in_the_fallback(void)
+{
+    struct rig rig;
+    rig_open_asked(&rig);
+    rig_text(&rig, 1, 1, 0, "We are open ");
+    rig_interrupt(&rig, "");
+    rig_pass(&rig, 12000);
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_OVER);
+    rig_close(&rig);
+}
+
+/* Who has heard a part of it has the word: nothing of it comes again. */
+static void a_turn_that_was_cut_when_heard_is_over(void)
+{
+    struct rig rig;
+    rig_open_asked(&rig);
+    rig_text(&rig, 1, 1, 0, "We are open until six. ");
+    rig_pass(&rig, 1300);
+    rig_interrupt(&rig, "We are open");
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_LISTENING);
+    rig_close(&rig);
+}
+
 /* ---- keys ---- */
 
 /* The wait for another key is silence as well; the fallback waits for the engine, as ever. */
@@ -246,6 +298,9 @@ static const CU_TestInfo tests[] = {
     {"a new session", a_new_session_counts_anew},
     {"who never stops talking", who_never_stops_talking_is_asked_for_a_message},
     {"who cuts off what sounds", who_cuts_off_what_sounds_waits_since_then},
+    {"a turn that was cut unheard", a_turn_that_was_cut_unheard_is_owed},
+    {"a turn that is not begun anew", a_turn_that_is_not_begun_anew_ends_in_the_fallback},
+    {"a turn that was cut when heard", a_turn_that_was_cut_when_heard_is_over},
     {"the wait for a key", the_wait_for_a_key_is_silence},
     {"words behind keys", words_behind_keys_begin_the_clock},
     {"who lost the fallback", who_lost_the_fallback_is_owed_a_word},

@@ -337,6 +337,8 @@ static void settle(struct world *w, const struct report *report)
     if (report->reason == VOICE_LAST || report->reason == VOICE_INTERRUPT ||
         report->reason == VOICE_FALLBACK)
         w->turn_open = false;
+    if (report->reason == VOICE_INTERRUPT && report->text[0] == '\0')
+        w->prompt_open = true; /* nothing of it was heard: its events are open again */
     /* what was sent before and is not in a stall's report, or was cut off, has to be asked after */
     if (report->reason == VOICE_STALL || report->reason == VOICE_CLOSE ||
         report->reason == VOICE_STOP) {
