@@ -143,7 +143,25 @@ static struct twiml_language language_of(const struct directory_language *langua
                                    .speech_model = word_or_null(language->speech_model)};
 }
 
-void answer_relay(const struct answer *answer, bool resumed, int failures)
+static const char *welcome_of(const struct answer *answer, enum answer_greeting greeting)
+{
+    const struct directory_voice *voice = answer->channel->voice;
+    if (greeting == ANSWER_GREETS)
+        return words_greeting(answer->webhook->request->arena, voice, answer->say);
+    return greeting == ANSWER_CONSENTS ? voice->consent_line : NULL;
+}
+
+/* Who asks for what comes behind the session is told that it was to greet, and with what. */
+static const char *ended_url(const struct answer *answer, enum answer_greeting greeting,
+                             int failures)
+{
+    const char *const query[] = {"greets", "1", answer->say != NULL ? "say" : NULL, answer->say,
+                                 NULL};
+    return answer_url(answer->webhook, "relay-ended", answer->channel->tenant, failures,
+                      greeting == ANSWER_GREETED ? NULL : query);
+}
+
+void answer_relay(const struct answer *answer, enum answer_greeting greeting, int failures)
 {
     const struct directory_voice *voice = answer->channel->voice;
     struct arena *arena = answer->webhook->request->arena;
@@ -152,12 +170,9 @@ void answer_relay(const struct answer *answer, bool resumed, int failures)
         languages[i] = language_of(&voice->languages[i]);
     struct twiml_language first = language_of(&voice->language);
     struct twiml_relay relay = {
-        .action =
-            answer_url(answer->webhook, "relay-ended", answer->channel->tenant, failures, NULL),
-        .url = relay_url(answer, resumed),
-        .welcome_greeting = resumed                    ? NULL
-                            : answer->greeting != NULL ? answer->greeting
-                                                       : words_greeting(arena, voice),
+        .action = ended_url(answer, greeting, failures),
+        .url = relay_url(answer, greeting != ANSWER_GREETS),
+        .welcome_greeting = welcome_of(answer, greeting),
         .welcome_greeting_interruptible = interruptible[voice->interruptible],
         .language = first.code,
         .tts_provider = first.tts_provider,

@@ -18,14 +18,21 @@ struct answer {
     struct webhook *webhook;
     const struct channel *channel; /* of our number, with a voice part */
     const char *call_sid;
-    const char *person;   /* the other end's number, or ""; it goes into the recording's URL */
-    const char *greeting; /* of this call; NULL: the number's own */
-    int step;             /* of webhook mode, that is answered; 0: a call in streaming mode */
+    const char *person; /* the other end's number, or ""; it goes into the recording's URL */
+    const char *say;    /* of a call that we placed, in place of the greeting; else NULL */
+    int step;           /* of webhook mode, that is answered; 0: a call in streaming mode */
 };
 
-/* A relay socket. `resumed`: not the call's first, nobody greets; `failures`: sessions that failed
- * one after the other before this one. */
-void answer_relay(const struct answer *answer, bool resumed, int failures);
+/* What Twilio says when the socket is there. */
+enum answer_greeting {
+    ANSWER_GREETS,   /* consent line and greeting: the caller has heard nothing yet */
+    ANSWER_CONSENTS, /* the consent line alone: it broke off */
+    ANSWER_GREETED,  /* nothing */
+};
+
+/* A relay socket: the call's first, as far as anybody has heard, if it greets. `failures`: sessions
+ * that failed one after the other before this one. */
+void answer_relay(const struct answer *answer, enum answer_greeting greeting, int failures);
 
 /* Records a message, after the words (NULL: after none). */
 void answer_message(const struct answer *answer, enum voice_record_why why, const char *words);

@@ -148,9 +148,9 @@ bool call_unsettled(const struct call *call, int64_t now_ms)
 static void do_greet(struct call *call, const struct call_input *in)
 {
     call_publish_setup(call, in->acts);
-    start_clock(call, in);
-    if (!call->resumed)
+    if (call->greets)
         speech_aside(&call->speech, in->now_ms, call->words->greeting);
+    start_clock(call, in);
     call->resumed = true;
     call->asked_again = false;
 }
@@ -399,6 +399,9 @@ static bool take_socket(struct call *call, const struct call_relay *event,
     }
     if (first)
         call->owed = call->resumed || call->words->greeting[0] == '\0';
+    call->greets = first ? !call->resumed : event->greets;
+    if (call->greets && !call->owed && call->turn.number == 0)
+        call->resumed = false; /* nothing was said in it: this is the first for everybody */
     call_fire(call, call->owed ? ON_SOCKET_OWED : ON_SOCKET, in);
     return true;
 }

@@ -116,6 +116,7 @@ struct call_relay {
     const char *session; /* VX... */
     const char *text, *lang;
     bool partial, on;
+    bool greets; /* SETUP: not the call's first here, but Twilio greets again */
     char digit;
 };
 

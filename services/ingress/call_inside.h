@@ -35,6 +35,7 @@ struct call {
     int stream_partition;
     bool outbound, resumed, draining;
     bool missed; /* people are to be told, if the caller says nothing */
+    bool greets; /* Twilio says the greeting at the newest socket */
 
     int64_t epoch;
     struct call_turn turn;

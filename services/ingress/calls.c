@@ -328,8 +328,10 @@ const char *calls_setup(struct calls *calls, const struct calls_socket *socket,
     live->before = live->now;
     live->now = *socket;
     live->now.token = NULL;
-    struct call_relay event = {
-        .kind = CALL_RELAY_SETUP, .socket = socket->serial, .session = setup->session_id};
+    struct call_relay event = {.kind = CALL_RELAY_SETUP,
+                               .socket = socket->serial,
+                               .session = setup->session_id,
+                               .greets = !socket->token->resumed};
     call_relay(live->call, clock_mono_ms(), &event, &calls->acts);
     if (atomic_load(&calls->ingress->draining))
         call_drain(live->call, clock_mono_ms(), &calls->acts);

@@ -303,10 +303,11 @@ void step_turn_begin(const struct answer *answer, const struct twilio_call *call
     struct call_step lost;
     if (!read_lost(answer, &lost)) {
         tell_begun(answer, call, outbound);
-        step_answer_gather(answer, 1, &told,
-                           answer->greeting != NULL ? answer->greeting
-                           : outbound               ? NULL
-                                      : words_greeting(answer->webhook->request->arena, voice));
+        step_answer_gather(
+            answer, 1, &told,
+            outbound && answer->say == NULL
+                ? NULL
+                : words_greeting(answer->webhook->request->arena, voice, answer->say));
     } else if (strcmp(lost.kind, "step") == 0 && lost.step > 0) {
         step_answer_wait(answer, lost.step, 1, &told);
     } else {

@@ -122,7 +122,9 @@ static void take_call(struct webhook *webhook, const struct channel *channel)
     else if (!outbound && twilio_call_is_blocked(voice, answer.person))
         answer_reject(webhook);
     else if (voice->mode == DIRECTORY_RELAY && voice_is_open(webhook->ingress))
-        answer_relay(&answer, outbound || goes_on(&webhook->form, &call), 0);
+        answer_relay(&answer,
+                     outbound || goes_on(&webhook->form, &call) ? ANSWER_GREETED : ANSWER_GREETS,
+                     0);
     else if (voice_pass_on(webhook, call.call_sid))
         return;
     else if (voice->mode == DIRECTORY_GATHER && step_turn_is_open(webhook->ingress))

@@ -57,13 +57,9 @@ static const char *or_null(const char *text)
 static void greet(struct step *step)
 {
     const struct directory_voice *voice = step->channel->voice;
-    struct arena *arena = step->webhook->request->arena;
-    const char *say = text_of(step, "say");
-    step->answer.greeting = voice->consent_line[0] == '\0'
-                                ? say
-                                : arena_printf(arena, "%s %s", voice->consent_line, say);
+    step->answer.say = text_of(step, "say");
     if (voice->mode == DIRECTORY_RELAY && voice_is_open(step->webhook->ingress))
-        answer_relay(&step->answer, false, 0);
+        answer_relay(&step->answer, ANSWER_GREETS, 0);
     else if (voice_pass_on(step->webhook, step->call.call_sid))
         return;
     else if (voice->mode == DIRECTORY_GATHER && step_turn_is_open(step->webhook->ingress))

@@ -16,8 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FAILURES_MAX 3  /* relay sessions that fail one after the other; then a message */
-#define WELL_S       30 /* a session that lasted so long has served its caller */
+#define FAILURES_MAX 3       /* relay sessions that fail one after the other; then a message */
+#define WELL_S       30      /* a session that lasted so long has served its caller */
+#define NO_SOCKET    "64102" /* Twilio's code where it could not connect */
 
 static struct arena *arena_of(const struct step *step)
 {
@@ -25,6 +26,12 @@ static struct arena *arena_of(const struct step *step)
 }
 
 /* ---- what all have in common ---- */
+
+static const char *query_text(const struct step *step, const char *name)
+{
+    const char *value = form_get(&step->query, name);
+    return value != NULL && text_is_utf8(value, strlen(value)) ? value : "";
+}
 
 static void find_channel(struct step *step, const char *ours)
 {
@@ -66,22 +73,23 @@ void voice_step_give_up(const struct step *step)
 }
 
 /* Another relay session, unless too many failed or nobody would be there. */
-static void relay_again(const struct step *step, int failures)
+static void relay_again(const struct step *step, enum answer_greeting greeting, int failures)
 {
     if (failures < FAILURES_MAX && voice_is_open(step->webhook->ingress))
-        answer_relay(&step->answer, true, failures);
+        answer_relay(&step->answer, greeting, failures);
     else if (!voice_pass_on(step->webhook, step->call.call_sid))
         voice_step_give_up(step);
 }
 
 /* ---- Connect is over ---- */
 
-static void hand_off(const struct step *step, const struct handoff *handoff)
+static void hand_off(const struct step *step, enum answer_greeting greeting,
+                     const struct handoff *handoff)
 {
     const struct directory_voice *voice = step->channel->voice;
     switch (handoff->kind) {
     case HANDOFF_RELAY:
-        relay_again(step, 0);
+        relay_again(step, greeting, 0);
         break;
     case HANDOFF_RECORD:
         answer_message(&step->answer, handoff->why,
@@ -96,6 +104,22 @@ static void hand_off(const struct step *step, const struct handoff *handoff)
     }
 }
 
+/* What a session left unsaid that was to greet, as its URL tells. Within the first second nobody
+ * has heard or said anything; the consent line, which the greeting begins with, is said again
+ * unless it has sounded to its end, a second after the socket was there. */
+static enum answer_greeting left_unsaid(const struct step *step,
+                                        const struct twilio_call_relayed *relayed)
+{
+    const struct directory_voice *voice = step->channel->voice;
+    const int64_t consent_ms = (int64_t)strlen(voice->consent_line) * 10000 / voice->speaking_rate;
+    if (form_count(&step->query, "greets") == 0)
+        return ANSWER_GREETED;
+    if (relayed->duration_s == 0 || strcmp(relayed->error_code, NO_SOCKET) == 0)
+        return ANSWER_GREETS;
+    return consent_ms > 0 && relayed->duration_s * 1000 <= consent_ms + 1000 ? ANSWER_CONSENTS
+                                                                             : ANSWER_GREETED;
+}
+
 /* In a row: the path counts those before this one. */
 static int failures_of(const struct step *step, const struct twilio_call_relayed *relayed)
 {
@@ -107,8 +131,10 @@ static void on_relay_ended(struct step *step)
     struct twilio_call_relayed relayed;
     struct handoff handoff;
     struct err err;
+    const char *say = query_text(step, "say");
     if (!voice_step_open(step))
         return;
+    step->answer.say = say[0] != '\0' ? say : NULL;
     if (twilio_call_read_relayed(arena_of(step), &step->webhook->form, &relayed, &err) != 0) {
         webhook_refuse(step->webhook, 400, err.code);
         voice_step_give_up(step);
@@ -118,12 +144,12 @@ static void on_relay_ended(struct step *step)
         log_warn("relay.failed", LOG_TEXT("call", step->call.call_sid),
                  LOG_TEXT("status", relayed.status), LOG_TEXT("code", relayed.error_code),
                  LOG_INT("failures", failures_of(step, &relayed)));
-        relay_again(step, failures_of(step, &relayed));
+        relay_again(step, left_unsaid(step, &relayed), failures_of(step, &relayed));
     } else if (handoff_read(arena_of(step), relayed.handoff, &handoff, &err) != 0) {
         log_error("relay.handoff", LOG_TEXT("call", step->call.call_sid), LOG_ERR(&err));
-        relay_again(step, failures_of(step, &relayed));
+        relay_again(step, left_unsaid(step, &relayed), failures_of(step, &relayed));
     } else {
-        hand_off(step, &handoff);
+        hand_off(step, left_unsaid(step, &relayed), &handoff);
     }
 }
 
@@ -177,7 +203,7 @@ static void come_back(struct step *step)
     if (step->path.step > 0)
         step_turn_back(step);
     else
-        relay_again(step, 0);
+        relay_again(step, ANSWER_GREETED, 0);
 }
 
 /* The form is read before the call is known to go on: also the caller who hung up is told of. */
@@ -192,7 +218,7 @@ static void on_dialled(struct step *step)
         twilio_call_read_dialled(&webhook->form, &dialled, &err) != 0 || id == NULL ||
         !uuid_parse(id, &dial)) {
         if (voice_step_open(step))
-            relay_again(step, 0);
+            relay_again(step, ANSWER_GREETED, 0);
         return;
     }
     enum voice_dial outcome = outcome_of(&dialled);
@@ -213,12 +239,6 @@ static void on_returned(struct step *step)
 }
 
 /* ---- the person who is rung up ---- */
-
-static const char *query_text(const struct step *step, const char *name)
-{
-    const char *value = form_get(&step->query, name);
-    return value != NULL && text_is_utf8(value, strlen(value)) ? value : "";
-}
 
 /* What a callback that tells of no call but a sid has in its URL. False: that is not ours. */
 static bool call_of_query(const struct step *step, const char *call_sid, const char *account_sid,

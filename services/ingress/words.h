@@ -7,8 +7,9 @@
 #include "contract/directory_voice.h"
 
 /* What Twilio says when a call is answered: the line about consent, if there is one, and the
- * greeting. In the arena. */
-const char *words_greeting(struct arena *arena, const struct directory_voice *voice);
+ * greeting, or `say` in its place where that is not NULL. In the arena. */
+const char *words_greeting(struct arena *arena, const struct directory_voice *voice,
+                           const char *say);
 
 /* A call's words, in the arena but for what is borrowed from `voice`. `greeted`: Twilio greets;
  * `turn`: the fillers are taken in turn from this one on, whatever the number. */

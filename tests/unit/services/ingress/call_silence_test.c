@@ -249,6 +249,53 @@ static void who_lost_the_fallback_is_owed_a_word(void)
     rig_close(&rig);
 }
 
+static void connect_again(struct rig *rig)
+{
+    rig_relay(rig, (struct call_relay){.kind = CALL_RELAY_SETUP,
+                                       .socket = ++rig->sockets,
+                                       .session = "VX2",
+                                       .greets = true});
+}
+
+/* The first session broke before anybody could hear it: Twilio greets again, and for the engine
+ * this is the call's first socket, so that it has no word to say. */
+static void a_second_greeting_begins_the_call_anew(void)
+{
+    struct rig rig;
+    rig_open_with(&rig, &rig_words, false);
+    rig_socket(&rig, SESSION);
+    rig_pass(&rig, 200);
+    rig_hang_up(&rig);
+    connect_again(&rig);
+    CU_ASSERT_FALSE(rig_act(&rig, CALL_ACT_SETUP)->setup->resumed);
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_LISTENING);
+    rig_fresh(&rig);
+    call_drain(rig.call, rig.now_ms, &rig.acts);
+    rig_pass(&rig, 2600 + 2499); /* its 26 characters, and a pause */
+    CU_ASSERT_EQUAL(rig.acts.count, 0);
+    rig_pass(&rig, 1);
+    CU_ASSERT_EQUAL(rig_count(&rig, CALL_ACT_END), 1);
+    rig_close(&rig);
+}
+
+/* He has said something all the same: he is greeted, and his answer is owed and waited for. */
+static void a_second_greeting_forgets_nothing(void)
+{
+    struct rig rig;
+    rig_open_with(&rig, &rig_words, false);
+    rig_socket(&rig, SESSION);
+    rig_prompt(&rig, "Are you open?");
+    rig_hang_up(&rig);
+    connect_again(&rig);
+    CU_ASSERT_TRUE(rig_act(&rig, CALL_ACT_SETUP)->setup->resumed);
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_ASKED);
+    rig_pass(&rig, 1300 + 3999); /* by the fastest voice */
+    CU_ASSERT(rig_said(&rig, ""));
+    rig_pass(&rig, 1);
+    CU_ASSERT(rig_said(&rig, "One moment."));
+    rig_close(&rig);
+}
+
 /* ---- the speaking rate ---- */
 
 static void open_with_rate(struct rig *rig, struct call_words *words, int chars_per_s)
@@ -304,6 +351,8 @@ static const CU_TestInfo tests[] = {
     {"the wait for a key", the_wait_for_a_key_is_silence},
     {"words behind keys", words_behind_keys_begin_the_clock},
     {"who lost the fallback", who_lost_the_fallback_is_owed_a_word},
+    {"a second greeting", a_second_greeting_begins_the_call_anew},
+    {"a second greeting and his words", a_second_greeting_forgets_nothing},
     {"a slow rate", a_slow_rate_makes_no_silence},
     {"a syllable", a_syllable_takes_longer_than_a_letter},
 };

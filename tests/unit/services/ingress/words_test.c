@@ -31,7 +31,9 @@ static void test_words(void)
     CU_ASSERT_EQUAL(words->silence_ms, 30000);
     CU_ASSERT_STRING_EQUAL(words_make(arena, &voice, false, 0)->greeting, "");
     voice.consent_line = "Recorded.";
-    CU_ASSERT_STRING_EQUAL(words_greeting(arena, &voice), "Recorded. Hello.");
+    CU_ASSERT_STRING_EQUAL(words_greeting(arena, &voice, NULL), "Recorded. Hello.");
+    CU_ASSERT_STRING_EQUAL(words_greeting(arena, &voice, "We call back."),
+                           "Recorded. We call back.");
 }
 
 /* In turn over calls, and never the same one twice in a row where there are two. */

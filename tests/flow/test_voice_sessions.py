@@ -1,0 +1,109 @@
+"""What comes behind a relay session: the test is Twilio, and tells how sessions ended as a real one does only now and then."""
+
+import json
+import urllib.parse
+import uuid
+import xml.etree.ElementTree as xml
+
+import phoning
+from phoning import GREETING, Call
+from test_voice_ingress import at_work, relay_path
+from test_voice_webhook import Hand
+
+SHARE = True
+HELLO = {"wait_for": "reply"}
+CONSENT = "This call is recorded."  # 1.5 s, as ingress reckons
+WHOLE = f"{CONSENT} {GREETING}"
+
+
+class Session:
+    """A document that begins a relay session of a call."""
+
+    def __init__(self, hand, document):
+        self.hand, self.document = hand, document
+        connect = xml.fromstring(document).find("Connect")
+        assert connect is not None, document
+        self.action = connect.get("action").partition("#")[0].removeprefix(hand.desk.public_url)
+        relay = connect.find("ConversationRelay")
+        self.says, self.path = relay.get("welcomeGreeting"), urllib.parse.urlsplit(relay.get("url")).path
+
+    def is_first(self):
+        """Its path tells whoever gets the socket that the call had none before."""
+        return self.path == relay_path(self.hand.desk, self.hand.tenant_id, self.hand.sid, self.path.split("/")[4])
+
+    def ends(self, **how):
+        """What is answered when it has ended so."""
+        return self.hand.desk.post(self.action, self.hand.params + list(how.items())).body.decode()
+
+    def fails(self, seconds, code="64105"):
+        told = {"SessionDuration": str(seconds)} if seconds is not None else {}
+        return self.ends(SessionStatus="failed", ErrorCode=code, **told)
+
+
+def called(desk, tenant):
+    """The first session of a new call."""
+    hand = Hand(desk, tenant)
+    return Session(hand, desk.post("/twilio/voice", hand.params).body.decode())
+
+
+def test_a_greeting_that_nobody_heard_is_said_again(desk):
+    """Whole, in a session that is the first for everybody; of one that was heard in part, the consent line."""
+    with at_work(desk):
+        for consent, seconds, code, says in (
+                (CONSENT, None, "64102", WHOLE), (CONSENT, 0, "64105", WHOLE), (CONSENT, 2, "64105", CONSENT),
+                (CONSENT, None, "64105", CONSENT), (CONSENT, 3, "64105", None),
+                (None, None, "64102", GREETING), (None, 0, "64105", GREETING), (None, 1, "64105", None)):
+            tenant = phoning.publish_number(desk, consent_line=consent)
+            first = called(desk, tenant)
+            assert first.is_first() and first.says == (WHOLE if consent else GREETING), first.document
+            second = Session(first.hand, first.fails(seconds, code))
+            assert second.says == says, (consent, seconds, code, second.document)
+            assert second.is_first() == (says in (WHOLE, GREETING)), (consent, seconds, code, second.document)
+            assert f"/relay-ended/{tenant}/1" in second.action, second.action
+
+
+def test_who_was_greeted_is_not_greeted_again(desk):
+    """Whatever fails later in the call; three in a row end in a message, greeted or not."""
+    with at_work(desk, consent_line=CONSENT):
+        tenant = phoning.publish_number(desk, consent_line=CONSENT)
+        first = called(desk, tenant)
+        later = Session(first.hand, first.fails(30))
+        assert later.says is None and not later.is_first(), later.document
+        assert Session(first.hand, later.fails(None, "64102")).says is None
+        relay = json.dumps({"do": "relay"})
+        moved = Session(first.hand, first.ends(SessionStatus="ended", SessionDuration="0", HandoffData=relay))
+        assert moved.says == WHOLE and moved.is_first(), moved.document
+        moved = Session(first.hand, first.ends(SessionStatus="ended", SessionDuration="9", HandoffData=relay))
+        assert moved.says is None and not moved.is_first(), moved.document
+        second = Session(first.hand, first.fails(None, "64102"))
+        third = Session(first.hand, second.fails(None, "64102"))
+        assert second.says == third.says == WHOLE, third.document
+        assert "<Record" in third.fails(None, "64102")
+
+
+def test_a_call_that_we_placed_begins_with_its_own_words_again(desk):
+    with at_work(desk, consent_line=CONSENT):
+        hand = Hand(desk, phoning.publish_number(desk, consent_line=CONSENT))
+        ours, person = desk.tenant(0).numbers["sms"], desk.new_address()
+        changed = {"From": ours, "To": person, "Direction": "outbound-api"}
+        hand.params = [(name, changed.get(name, value)) for name, value in hand.params]
+        words = "Grüße & Küsse: you asked for us."
+        query = urllib.parse.urlencode({"delivery": str(uuid.uuid4()), "say": words}, quote_via=urllib.parse.quote)
+        document = desk.post(f"/twilio/voice/back/{hand.tenant_id}/0?{query}",
+                             [*hand.params, ("AnsweredBy", "human")]).body.decode()
+        first = Session(hand, document)
+        second = Session(hand, first.fails(None, "64102"))
+        third = Session(hand, second.fails(0))
+        assert first.says == second.says == third.says == f"{CONSENT} {words}", (document, third.document)
+
+
+def test_a_socket_that_breaks_at_once(desk):
+    """The caller is greeted, and the engines hear of a call that has just begun."""
+    with at_work(desk, consent_line=CONSENT) as told:
+        call = Call(desk, [{"wait_for": "relay"}, {"cut": "reset"}, {"silence": 500}, {"wait_for": "relay"}, HELLO,
+                           {"hangup": True}])
+        told.wait(call.sid, "ended")
+        story = call.over()
+        setups = told.of(call.sid, "setup")
+        assert [setup.value.get("resumed", False) for setup in setups] == [False] * len(setups), setups
+        assert story.heard().endswith(WHOLE), story.heard()
