@@ -159,6 +159,7 @@ static void do_pass_on(struct call *call, const struct call_input *in)
 {
     call_publish_prompt(call, in);
     call->owed = true;
+    call->words_ms = in->now_ms;
 }
 
 /* The caller makes himself heard: the silence begins anew. Who was waiting already has waited since
@@ -460,6 +461,8 @@ static bool take_relay(struct call *call, const struct call_relay *event, struct
     case CALL_RELAY_SPEAKING:
         call->speaking = event->on;
         call->voice_ms = in->now_ms;
+        if (event->on)
+            call->began_ms = in->now_ms;
         return true;
     case CALL_RELAY_CLOSED:
         call_end_keys(call, in);

@@ -9,6 +9,22 @@ static int64_t spoken_until(const struct call *call)
     return call->voice_ms + (call->speaking ? CALL_SPEECH_MS : 0);
 }
 
+static int64_t keys_due(const struct call *call)
+{
+    return call->key_count > 0 ? call->keys_ms + CALL_KEYS_MS : -1;
+}
+
+/* When an `end` may leave: all before it has sounded, and whoever began to speak has come to his
+ * words. Where they are a prompt already, nothing more is waited for: that he ceased may be told
+ * late, or not at all. */
+static int64_t may_leave(const struct call *call)
+{
+    int64_t at_ms = call->speech.audible_ms;
+    if (call->began_ms > call->words_ms)
+        at_ms = call_later(at_ms, spoken_until(call) + (call->speaking ? 0 : CALL_PAUSE_MS));
+    return call_later(at_ms, keys_due(call));
+}
+
 /* When the state's own clock strikes, and as what; -1: never. That a caller is not left in silence
  * is reckoned with the fastest voice, all else with the usual one: words that are cut off are worse
  * than a filler that comes a moment early. */
@@ -39,6 +55,8 @@ static int64_t strike(const struct call *call, int64_t now_ms, enum call_event *
         *event = ON_STALL;
         return call->frame_ms + CALL_STALL_MS;
     case CALL_LEAVING:
+        *event = ON_SPOKEN;
+        return may_leave(call);
     case CALL_OVER:
         *event = ON_SPOKEN;
         return call->speech.audible_ms;
@@ -55,11 +73,6 @@ static int64_t strike(const struct call *call, int64_t now_ms, enum call_event *
 static int64_t earlier(int64_t a, int64_t b)
 {
     return a < 0 || (b >= 0 && b < a) ? b : a;
-}
-
-static int64_t keys_due(const struct call *call)
-{
-    return call->key_count > 0 ? call->keys_ms + CALL_KEYS_MS : -1;
 }
 
 static int64_t missing_due(const struct call *call)

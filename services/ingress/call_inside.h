@@ -51,6 +51,8 @@ struct call {
 
     bool speaking;    /* the caller does, for all we are told */
     int64_t voice_ms; /* when he began or ceased */
+    int64_t began_ms; /* when he began */
+    int64_t words_ms; /* of his last prompt */
 
     bool owed;        /* something that the caller said has no answer yet, for all we know */
     bool asked_again; /* a caller who says nothing was asked whether he is there */
