@@ -398,6 +398,8 @@ static bool take_socket(struct call *call, const struct call_relay *event,
         call->session = xstrdup(event->session);
         call->number = 0;
     }
+    call->before.number = call->number;
+    call->before.turn_number = call->turn.number;
     if (first)
         call->owed = call->resumed || call->words->greeting[0] == '\0';
     call->greets = first ? !call->resumed : event->greets;

@@ -78,6 +78,24 @@ void call_give_up_missing(struct call *call, const struct call_input *in)
 
 /* ---- one frame that is next ---- */
 
+/* What a fence answers whose engine does not tell: all that was said before it, or before the
+ * socket where its turn is of before that. */
+static int64_t held_by(const struct call *call, const struct voice_frame *frame)
+{
+    if (frame->prompt > 0)
+        return frame->prompt;
+    return frame->turn_number <= call->before.turn_number ? call->before.number : call->number;
+}
+
+/* True if the caller has an answer to all that he said. Asides alone answer nothing: who comes back
+ * over another socket gets the bridge, whatever he has said into it by then. */
+static bool answers_all(const struct call *call, const struct voice_frame *frame)
+{
+    bool words = frame->kind == VOICE_FRAME_END || (frame->text[0] != '\0' && !frame->aside);
+    return !call->turn.interrupted && call->turn.holds >= call->number &&
+           (words || frame->prompt > 0 || call->number == call->before.number);
+}
+
 #define KEY_MS 250 /* that a digit of sendDigits sounds, about */
 
 static void take(struct call *call, const struct voice_frame *frame, const struct call_input *from)
@@ -86,6 +104,8 @@ static void take(struct call *call, const struct voice_frame *frame, const struc
     in.frame = frame;
     call->turn.next = frame->seq + 1;
     call->frame_ms = in.now_ms;
+    if (answers_all(call, frame))
+        call->owed = false;
     switch (frame->kind) {
     case VOICE_FRAME_OPEN:
         call_fire(call, ON_OPEN, &in);
@@ -156,12 +176,6 @@ static void begin_turn(struct call *call, const struct voice_frame *frame,
         .id = frame->turn, .number = frame->turn_number, .fence = turn->fence, .missing_ms = -1};
 }
 
-/* What the caller has said so far is in the turn's prompt. Who does not tell answers all of it. */
-static bool answers_all(const struct call *call, const struct voice_frame *frame)
-{
-    return frame->prompt == 0 || frame->prompt >= call->number;
-}
-
 /* A higher fence: its engine has the turn, whatever becomes of the frame. */
 static enum call_verdict begin_fence(struct call *call, const struct voice_frame *frame,
                                      const struct call_input *in)
@@ -179,9 +193,8 @@ static enum call_verdict begin_fence(struct call *call, const struct voice_frame
     turn->epoch = frame->epoch;
     turn->next = 0;
     turn->said_seq = -1;
+    turn->holds = held_by(call, frame);
     turn->shut = is_silent(call);
-    if (!turn->interrupted && !turn->shut && answers_all(call, frame))
-        call->owed = false;
     if (turn->shut)
         call_tell(call, call->state == CALL_OVER ? VOICE_FALLBACK : VOICE_CLOSE,
                   call->speech.text.length, in->acts);

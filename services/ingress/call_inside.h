@@ -16,6 +16,7 @@ struct call_turn {
     int64_t fence;            /* the newest seen of the call */
     int64_t next;             /* seq that comes next in the fence */
     int64_t said_seq;         /* the last one given to the caller in the fence; -1 */
+    int64_t holds;            /* the newest prompt that its newest fence answers, for all we know */
     bool begun;               /* something of the turn was given to the caller */
     bool finished;            /* all of it was */
     bool interrupted;         /* nothing of it is spoken any more */
@@ -45,6 +46,9 @@ struct call {
     bool in_aside;   /* the last words of an engine were an aside */
 
     int64_t number; /* of the session's last prompt */
+    struct {
+        int64_t number, turn_number; /* of the call when its newest socket came */
+    } before;
     char keys[VOICE_KEYS_MAX + 1];
     size_t key_count;
     int64_t keys_ms; /* of the last key */

@@ -92,6 +92,73 @@ static void a_new_session_counts_anew(void)
     rig_close(&rig);
 }
 
+/* ---- what he said into a new socket ---- */
+
+static void aside(struct rig *rig, int turn, int64_t fence, int64_t seq, const char *text)
+{
+    struct voice_frame frame = rig_frame(rig, turn, fence, seq);
+    frame.text = text;
+    frame.aside = true;
+    CU_ASSERT_EQUAL(rig_take(rig, &frame), VERDICT_TAKEN);
+}
+
+/* The bridge was on its way when he spoke: his words are for the turn after it. */
+static void the_bridge_answers_nothing(void)
+{
+    struct rig rig;
+    rig_open_asked(&rig);
+    rig_hang_up(&rig);
+    rig_socket(&rig, "VX2");
+    rig_prompt(&rig, "Hello?");
+    aside(&rig, 1, 1, 0, "Sorry.");
+    rig_last(&rig, 1, 1, 1, "");
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_ASKED);
+    rig_pass(&rig, 300 + 3999); /* its 6 characters, by the fastest voice */
+    CU_ASSERT(rig_said(&rig, ""));
+    rig_pass(&rig, 1);
+    CU_ASSERT(rig_said(&rig, "One moment."));
+    say(&rig, 2, 2, 0, "Yes, we are open.", true, 1);
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_LISTENING);
+    rig_close(&rig);
+}
+
+/* The same where a reply goes on that was cut off: it began before he spoke. */
+static void the_rest_of_a_reply_answers_nothing(void)
+{
+    struct rig rig;
+    rig_open_asked(&rig);
+    say(&rig, 1, 1, 0, "We are open ", false, 1);
+    rig_hang_up(&rig);
+    rig_socket(&rig, "VX2");
+    rig_prompt(&rig, "Hello?");
+    rig_fence(&rig, 1, 2);
+    aside(&rig, 1, 2, 1, "Sorry.");
+    rig_text(&rig, 1, 2, 2, "We are open until six.");
+    rig_last(&rig, 1, 2, 3, "");
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_ASKED);
+    rig_close(&rig);
+}
+
+/* Who has said nothing into it has his word with the bridge. */
+static void the_bridge_is_a_word(void)
+{
+    for (int resumed = 0; resumed < 2; resumed++) {
+        struct rig rig;
+        rig_open_with(&rig, &rig_words, resumed);
+        rig_socket(&rig, SESSION);
+        if (!resumed) {
+            rig_prompt(&rig, "Are you open?");
+            rig_hang_up(&rig);
+            rig_socket(&rig, "VX2");
+        }
+        CU_ASSERT_EQUAL(call_state(rig.call), CALL_ASKED);
+        aside(&rig, 1, 1, 0, "Sorry.");
+        rig_last(&rig, 1, 1, 1, "");
+        CU_ASSERT_EQUAL(call_state(rig.call), CALL_LISTENING);
+        rig_close(&rig);
+    }
+}
+
 /* ---- who speaks on while nobody answers ---- */
 
 /* Nothing answers, and he says "Hello?" into every filler: each filler comes in its time, and 12 s
@@ -436,6 +503,9 @@ static const CU_TestInfo tests[] = {
     {"words that cross the end", words_that_cross_the_end_are_owed},
     {"words that the prompt holds", words_that_the_prompt_holds_are_not_owed},
     {"a new session", a_new_session_counts_anew},
+    {"the bridge", the_bridge_answers_nothing},
+    {"the rest of a reply", the_rest_of_a_reply_answers_nothing},
+    {"the bridge is a word", the_bridge_is_a_word},
     {"who never stops talking", who_never_stops_talking_is_asked_for_a_message},
     {"who cuts off what sounds", who_cuts_off_what_sounds_waits_since_then},
     {"a turn that was cut unheard", a_turn_that_was_cut_unheard_is_owed},
