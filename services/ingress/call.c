@@ -129,12 +129,18 @@ static void set_handoff(struct call *call, const char *handoff)
 }
 
 /* We have the word from now on, or when all that was written has sounded. */
+static void start_wait(struct call *call, const struct call_input *in)
+{
+    call->wait_ms = call_later(in->now_ms, call->speech.audible_ms);
+    set_handoff(call, NULL);
+}
+
+/* The same, and the silence begins. */
 static void start_clock(struct call *call, const struct call_input *in)
 {
     call->quiet_ms = in->now_ms;
-    call->wait_ms = call_later(in->now_ms, call->speech.audible_ms);
     call->filled = false;
-    set_handoff(call, NULL);
+    start_wait(call, in);
 }
 
 bool call_unsettled(const struct call *call, int64_t now_ms)
@@ -180,9 +186,10 @@ static void do_ask(struct call *call, const struct call_input *in)
         call->quiet_ms = call->keys_ms;
 }
 
+/* What brought us here has broken the silence, or has not. */
 static void do_owe(struct call *call, const struct call_input *in)
 {
-    start_clock(call, in);
+    start_wait(call, in);
 }
 
 static void do_hush(struct call *call, const struct call_input *in)
@@ -211,7 +218,10 @@ static void do_show(struct call *call, const struct call_input *in)
 static void do_say(struct call *call, const struct call_input *in)
 {
     say_frame(call, in);
-    start_clock(call, in);
+    if (in->frame->text[0] != '\0')
+        start_clock(call, in);
+    else
+        start_wait(call, in); /* nobody hears that a turn is at its end */
     call->asked_again = false;
 }
 

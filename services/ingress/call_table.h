@@ -58,7 +58,7 @@ enum call_action {
     DO_FILL,        /* say a filler */
     DO_FALL_BACK,   /* say the fallback, publish `heard` (`fallback`), keep {"do":"record"} */
     DO_HAND_OFF,    /* send `end` with the handoff */
-    DO_OWE,         /* start the clock */
+    DO_OWE,         /* start the 12 s; the silence goes on */
     DO_STILL_THERE, /* ask whether he is still there */
     DO_GOODBYE,     /* say goodbye, keep {"do":"hangup"} */
     DO_MOVE,        /* send `end` with {"do":"relay"}: another ingress takes the call */

@@ -80,6 +80,8 @@ void speech_sound(struct speech *speech, int64_t now_ms, int64_t sound_ms)
 
 void speech_aside(struct speech *speech, int64_t now_ms, const char *text)
 {
+    if (text[0] == '\0')
+        return; /* it breaks no silence */
     int64_t sound_ms = duration_ms(speech, text, strlen(text));
     sound(speech, now_ms, sound_ms, fastest_ms(text, sound_ms));
 }
@@ -87,6 +89,8 @@ void speech_aside(struct speech *speech, int64_t now_ms, const char *text)
 void speech_add(struct speech *speech, int64_t now_ms, const char *text)
 {
     int64_t start_ms = speech->audible_ms < now_ms ? now_ms : speech->audible_ms;
+    if (text[0] == '\0')
+        return;
     if (speech->run_count == 0 || start_ms != speech->text_ms)
         begin_run(speech, start_ms);
     if (!speech->text.overflow)

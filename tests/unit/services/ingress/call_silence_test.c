@@ -33,6 +33,27 @@ static void words_that_cross_the_first_frame_are_owed(void)
     rig_close(&rig);
 }
 
+/* The turn's end comes late and without a word: he has heard nothing since the words before it. */
+static void an_end_without_words_breaks_no_silence(void)
+{
+    struct rig rig;
+    rig_open_asked(&rig);
+    say(&rig, 1, 1, 0, "Yes, we are.", false, 1); /* 12 characters: 0.6 s of the fastest voice */
+    rig_prompt(&rig, "And tomorrow?");
+    rig_pass(&rig, 3000);
+    say(&rig, 1, 1, 1, "", true, 1);
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_ASKED);
+    rig_pass(&rig, 600 + 3999 - 3000);
+    CU_ASSERT(rig_said(&rig, ""));
+    rig_pass(&rig, 1);
+    CU_ASSERT(rig_said(&rig, "One moment."));
+    rig_pass(&rig, 3000 + 12000 - 4600 - 1); /* the frame gave its engine 12 s more */
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_ASKED);
+    rig_pass(&rig, 1);
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_OVER);
+    rig_close(&rig);
+}
+
 /* In one piece, and before an end of the session: he stays. */
 static void words_that_cross_the_end_are_owed(void)
 {
@@ -500,6 +521,7 @@ static void a_syllable_takes_longer_than_a_letter(void)
 
 static const CU_TestInfo tests[] = {
     {"words that cross the first frame", words_that_cross_the_first_frame_are_owed},
+    {"an end without words", an_end_without_words_breaks_no_silence},
     {"words that cross the end", words_that_cross_the_end_are_owed},
     {"words that the prompt holds", words_that_the_prompt_holds_are_not_owed},
     {"a new session", a_new_session_counts_anew},
