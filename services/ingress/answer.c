@@ -262,7 +262,8 @@ void answer_dial(const struct answer *answer, const struct handoff *handoff, con
     struct webhook *webhook = answer->webhook;
     const struct channel *channel = answer->channel;
     char id[UUID_TEXT_SIZE];
-    const char *const dial[] = {"dial", uuid_format(&handoff->dial, id), NULL};
+    const char *const dial[] = {"dial", uuid_format(&handoff->dial, id),
+                                handoff->cold ? "cold" : NULL, "1", NULL};
     const char *const whisper[] = {"to", channel->address, "say",
                                    fit_briefing(webhook->request->arena, handoff->briefing), NULL};
     const char *const machine[] = {

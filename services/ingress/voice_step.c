@@ -155,8 +155,10 @@ static void on_relay_ended(struct step *step)
 
 /* ---- Dial is over ---- */
 
-/* A person who hangs up in the whisper leaves a call that was completed, but not bridged. */
-static enum voice_dial outcome_of(const struct twilio_call_dialled *dialled)
+/* A person who hangs up in the whisper leaves a call that was completed, but not bridged. Where
+ * Twilio does not tell, who was rung up with a whisper has not accepted: the caller comes back to
+ * the desk rather than being left by both. */
+static enum voice_dial outcome_of(const struct twilio_call_dialled *dialled, bool cold)
 {
     static const struct {
         const char *status;
@@ -168,7 +170,8 @@ static enum voice_dial outcome_of(const struct twilio_call_dialled *dialled)
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcmp(known[i].status, dialled->status) == 0)
             return known[i].outcome;
-    bool talked = dialled->bridged == 1 || (dialled->bridged < 0 && dialled->duration_s > 0);
+    bool talked =
+        dialled->bridged == 1 || (cold && dialled->bridged < 0 && dialled->duration_s > 0);
     return talked ? VOICE_ACCEPTED : VOICE_REFUSED;
 }
 
@@ -221,7 +224,7 @@ static void on_dialled(struct step *step)
             relay_again(step, ANSWER_GREETED, 0);
         return;
     }
-    enum voice_dial outcome = outcome_of(&dialled);
+    enum voice_dial outcome = outcome_of(&dialled, form_count(&step->query, "cold") > 0);
     tell_dialled(step, &dial, outcome, dialled.duration_s);
     if (!voice_step_open(step))
         return;

@@ -9,6 +9,7 @@ import phoning
 from phoning import GREETING, Call
 from test_voice_ingress import at_work, relay_path
 from test_voice_webhook import Hand
+from webhook import new_sid
 
 SHARE = True
 HELLO = {"wait_for": "reply"}
@@ -95,6 +96,35 @@ def test_a_call_that_we_placed_begins_with_its_own_words_again(desk):
         second = Session(hand, first.fails(None, "64102"))
         third = Session(hand, second.fails(0))
         assert first.says == second.says == third.says == f"{CONSENT} {words}", (document, third.document)
+
+
+def dialled(desk, hand, told, query="", **how):
+    """The outcome that is told of a transfer, and what its caller is answered."""
+    dial = str(uuid.uuid4())
+    document = desk.post(f"/twilio/voice/dialled/{hand.tenant_id}/0?dial={dial}{query}",
+                         [*hand.params, ("DialCallSid", new_sid("CA")), *how.items()]).body.decode()
+    return told.wait(hand.sid, "dialled", which=lambda r: r.value["dial"] == dial).value["outcome"], document
+
+
+def test_who_is_not_told_to_be_joined_has_not_accepted(desk):
+    """A whisper was hung up on, for all we know: the caller is back. Nobody presses a key in a cold transfer."""
+    with at_work(desk) as told:
+        hand = Hand(desk, phoning.publish_number(desk))
+        took = {"DialCallStatus": "completed", "DialCallDuration": "12"}
+        for query, how, outcome in (("", took, "refused"), ("", {**took, "DialBridged": "true"}, "accepted"),
+                                    ("", {**took, "DialBridged": "false"}, "refused"),
+                                    ("&cold=1", took, "accepted"), ("&cold=1", {**took, "DialBridged": "false"}, "refused"),
+                                    ("&cold=1", {**took, "DialCallDuration": "0"}, "refused")):
+            said, document = dialled(desk, hand, told, query, **how)
+            assert said == outcome, (query, how, said)
+            assert ("<Hangup" in document) == (outcome == "accepted"), (query, how, document)
+            assert ("<ConversationRelay" in document) == (outcome == "refused"), (query, how, document)
+        for cold in (False, True):
+            call = called(desk, hand.tenant_id)
+            handoff = {"do": "dial", "dial": str(uuid.uuid4()), "to": "+15559870003", "cold": cold}
+            document = call.ends(SessionStatus="ended", SessionDuration="9", HandoffData=json.dumps(handoff))
+            action = xml.fromstring(document).find("Dial").get("action")
+            assert ("cold=1" in action) == cold, action
 
 
 def test_a_socket_that_breaks_at_once(desk):
