@@ -27,12 +27,13 @@ struct step_told step_answer_read(const struct form *query)
     return (struct step_told){.silent_ms = number_of(query, "silent", 3600000),
                               .asked = (int)number_of(query, "asked", 100),
                               .unclear = number_of(query, "unclear", 1) == 1,
+                              .crowded = (int)number_of(query, "crowded", 100),
                               .lang = lang != NULL ? lang : ""};
 }
 
-/* Room for four pairs, the `wait` and the end. */
+/* Room for five pairs, the `wait` and the end. */
 struct query {
-    const char *pairs[11];
+    const char *pairs[13];
     size_t count;
 };
 
@@ -56,6 +57,7 @@ static const char *url_of(const struct answer *answer, const char *kind, int64_t
     struct arena *arena = answer->webhook->request->arena;
     struct query query = {.count = 0};
     add_number(&query, arena, "wait", wait);
+    add_number(&query, arena, "crowded", told->crowded);
     add_number(&query, arena, "silent", told->silent_ms);
     add_number(&query, arena, "asked", told->asked);
     add_number(&query, arena, "unclear", told->unclear);

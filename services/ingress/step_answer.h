@@ -19,6 +19,7 @@ struct step_told {
     int64_t silent_ms; /* for so long the caller has said nothing since anybody spoke */
     int asked;         /* so often in a row he was asked whether he is there */
     bool unclear;      /* he was just asked to say it again */
+    int crowded;       /* of the requests for an answer so far, those that found no place to wait */
     const char *lang;  /* that the call is held in; "" the number's */
 };
 

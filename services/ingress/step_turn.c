@@ -17,7 +17,10 @@
 
 #include <string.h>
 
-#define WAITS_MAX  3   /* requests that wait on for one answer; then a message */
+#define WAITS_MAX 3 /* requests that wait on for one answer; then a message */
+#define REQUESTS_MAX                                                                               \
+    12                 /* requests for it, also those that find no place to wait; then a message   \
+                        */
 #define ASKS_MAX   1   /* questions whether the caller is there, in a row; then a message */
 #define UNCLEAR_PM 300 /* speech that is less sure is not answered, but asked for again, once */
 
@@ -153,28 +156,32 @@ static void give_up(const struct step *step)
     voice_step_give_up(step);
 }
 
-/* Tells the engine and waits for its answer until then (0: Kafka is away, nobody hears it now); the
- * `wait`th request after this one would go on waiting for it. Takes the news. */
+/* Tells the engine and waits for its answer until then (0: Kafka is away, nobody hears it now);
+ * this is the `wait`th request after the step's own. One that finds no place has not waited, and is
+ * not counted as if it had. Takes the news. */
 static void ask(const struct step *step, struct news *news, int64_t until_ms, int wait)
 {
     const struct step_told told = step_answer_read(&step->query);
-    const struct step_told kept = {.lang = told.lang};
+    struct step_told kept = {.lang = told.lang, .crowded = told.crowded};
     struct waiting *waiting = step->webhook->ingress->waiting;
     struct waiter *waiter = waiting_begin(
         waiting, &(struct waiting_for){step->tenant, step->call.call_sid, step->path.step});
     enum waiting_outcome outcome = WAITING_LATE;
     struct voice_frame frame;
     bool sent = news != NULL && news_send(&news);
-    if (waiter != NULL)
+    if (waiter != NULL) {
         outcome = waiting_end(&waiter, sent ? until_ms : 0, arena_of(step), &frame);
-    else
+    } else {
         metric_add(counters.steps_crowded, 1);
+        kept.crowded++;
+    }
     if (outcome == WAITING_ANSWERED)
         speak(step, told.lang, &frame);
-    else if (!sent || until_ms == 0 || outcome == WAITING_FAILED || wait > WAITS_MAX)
+    else if (!sent || until_ms == 0 || outcome == WAITING_FAILED ||
+             wait - kept.crowded >= WAITS_MAX || wait >= REQUESTS_MAX)
         give_up(step);
     else
-        step_answer_wait(&step->answer, step->path.step, wait, &kept);
+        step_answer_wait(&step->answer, step->path.step, wait + 1, &kept);
 }
 
 static bool open_step(struct step *step)
@@ -249,10 +256,16 @@ void step_turn_said(struct step *step)
         ask_to_repeat(step, &told);
     else
         ask(step, prompt_of(step, &input),
-            step_turn_is_open(ingress) ? now_ms + ingress->settings.step_wait_ms - delay_ms : 0, 1);
+            step_turn_is_open(ingress) ? now_ms + ingress->settings.step_wait_ms - delay_ms : 0, 0);
 }
 
 /* ---- a filler is over ---- */
+
+/* As ask() counts: the requests before the `wait`th, and the step's own, were `wait`. */
+static bool is_waited(int64_t wait, int crowded)
+{
+    return crowded <= wait && wait - crowded <= WAITS_MAX;
+}
 
 void step_turn_wait(struct step *step)
 {
@@ -262,14 +275,14 @@ void step_turn_wait(struct step *step)
     const char *text = form_get(&step->query, "wait");
     if (!open_step(step))
         return;
-    if (text == NULL || !text_parse_int(text, 1, WAITS_MAX, &wait) || !is_number(step)) {
+    if (text == NULL || !text_parse_int(text, 1, REQUESTS_MAX, &wait) || !is_number(step) ||
+        !is_waited(wait, step_answer_read(&step->query).crowded)) {
         webhook_refuse(step->webhook, 400, "webhook.step");
         voice_step_give_up(step);
         return;
     }
     if (!voice_pass_on(step->webhook, step->call.call_sid))
-        ask(step, waits_of(step, (int)wait), now_ms + ingress->settings.step_wait_ms,
-            (int)wait + 1);
+        ask(step, waits_of(step, (int)wait), now_ms + ingress->settings.step_wait_ms, (int)wait);
 }
 
 /* It is the answer to a step in which nobody says anything. */
