@@ -2,9 +2,9 @@
  *
  * The relay socket's path /relay/<tenant>/<CallSid>/<expiry>/<mac> is made when a call is answered
  * and given to Twilio; any ingress that has the key can check it. It is good for one call and for a
- * short time, beside Twilio's signature, which covers the URL only as far as the account goes. Its
- * mac also tells whether the call had a socket before: any ingress must know, and nobody may say so
- * but who answered the call.
+ * short time, and once at the process that let its socket in, beside Twilio's signature, which
+ * covers the URL only as far as the account goes. Its mac also tells whether the call had a socket
+ * before: any ingress must know, and nobody may say so but who answered the call.
  *
  * The paths of a call's further webhooks, /twilio/voice/<kind>/<tenant>/<step>, carry no mac:
  * Twilio's signature covers them, and they count only after it fitted a key of that very tenant.

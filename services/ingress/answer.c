@@ -68,12 +68,13 @@ const char *answer_url(const struct webhook *webhook, const char *kind, const ch
     return text;
 }
 
-/* The socket's URL: whatever scheme we are reached by, Twilio's is wss. */
-static const char *relay_url(const struct answer *answer, bool resumed)
+/* The socket's URL: whatever scheme we are reached by, Twilio's is wss. A path is good once: the
+ * session after one that failed within the same second has another expiry. */
+static const char *relay_url(const struct answer *answer, bool resumed, int failures)
 {
     const struct ingress *ingress = answer->webhook->ingress;
     struct arena *arena = answer->webhook->request->arena;
-    struct call_token token = {.expires_s = clock_wall_ms() / 1000 + ANSWER_TOKEN_S,
+    struct call_token token = {.expires_s = clock_wall_ms() / 1000 + ANSWER_TOKEN_S + failures,
                                .resumed = resumed};
     struct err err;
     const char *path = NULL;
@@ -171,7 +172,7 @@ void answer_relay(const struct answer *answer, enum answer_greeting greeting, in
     struct twiml_language first = language_of(&voice->language);
     struct twiml_relay relay = {
         .action = ended_url(answer, greeting, failures),
-        .url = relay_url(answer, greeting != ANSWER_GREETS),
+        .url = relay_url(answer, greeting != ANSWER_GREETS, failures),
         .welcome_greeting = welcome_of(answer, greeting),
         .welcome_greeting_interruptible = interruptible[voice->interruptible],
         .language = first.code,

@@ -1,7 +1,7 @@
 /* Sockets of calls. A handshake counts when our own path's mac and Twilio's signature under a key
- * of the path's tenant fit; what then comes is still hostile: the first frame must be the setup of
- * the path's call, a frame that cannot be read is counted and passed over, and a peer that sends
- * nothing else is closed. Called by ingress.c; the rest is callbacks of http/socket.h. */
+ * of the path's tenant fit, once; what then comes is still hostile: the first frame must be the
+ * setup of the path's call, a frame that cannot be read is counted and passed over, and a peer that
+ * sends nothing else is closed. Called by ingress.c; the rest is callbacks of http/socket.h. */
 #include "lines.h"
 
 #include "base/clock.h"
@@ -10,6 +10,7 @@
 #include "counters.h"
 #include "http/socket.h"
 #include "service/log.h"
+#include "spent.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ struct lines {
     struct loop *loop;
     struct socket_server *server;
     struct arena *arena; /* of the frame in hand */
+    struct spent *spent; /* paths that were used */
     uint64_t serial;
     struct socket_counts told; /* numbers that the metrics have */
 };
@@ -85,6 +87,11 @@ static int on_handshake(void *arg, const struct socket_handshake *handshake, voi
     }
     if (!is_signed(lines, handshake, &token)) {
         log_warn("relay.refused", LOG_TEXT("reason", "signature.wrong"),
+                 LOG_TEXT("call", token.call_sid));
+        return 403;
+    }
+    if (!spent_take(lines->spent, handshake->target, token.expires_s, clock_wall_ms() / 1000)) {
+        log_warn("relay.refused", LOG_TEXT("reason", "call_token.used"),
                  LOG_TEXT("call", token.call_sid));
         return 403;
     }
@@ -251,6 +258,7 @@ int lines_open(struct ingress *ingress, struct calls *calls, struct loop *loop,
     made->calls = calls;
     made->loop = loop;
     made->arena = arena_new();
+    made->spent = spent_new(SPENT_MAX);
     struct socket_options options = {.loop = loop,
                                      .listen = ingress->settings.relay_listen,
                                      .path_prefix = "/relay/",
@@ -284,6 +292,7 @@ void lines_close(struct lines **lines)
         return;
     *lines = NULL;
     socket_server_free(&closed->server);
+    spent_free(&closed->spent);
     arena_free(&closed->arena);
     free(closed);
 }

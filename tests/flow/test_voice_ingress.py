@@ -445,6 +445,8 @@ def test_tokens(desk):
         sid, soon = webhook.new_sid("CA"), int(time.time()) + 60
         good = relay_path(desk, tenant, sid, soon)
         assert knock(desk, good, token) == 101
+        assert knock(desk, good, token) == 403, "a second time"
+        good = relay_path(desk, tenant, sid, soon - 1)  # of the same call, and not used yet
         assert knock(desk, good, None) == 403, "a stolen path, without Twilio's signature"
         assert knock(desk, good, stranger) == 403, "signed by another tenant's account"
         assert knock(desk, relay_path(desk, other, sid, soon), token) == 403, "of another tenant"
@@ -454,6 +456,7 @@ def test_tokens(desk):
         assert knock(desk, relay_path(desk, tenant, sid, soon, b"k" * 32), token) == 403, "another key"
         assert knock(desk, good[:-1] + ("0" if good[-1] != "0" else "1"), token) == 403
         assert knock(desk, good + "?a=1", token) == 403
+        assert knock(desk, good, token) == 101, "who was not let in has not used it"
         assert knock(desk, "/relay/", token) == 403
         assert knock(desk, "/other", token) == 404
 
