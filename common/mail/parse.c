@@ -89,11 +89,13 @@ static void read_parts(struct arena *arena, GMimeStream *stream, struct mail_fie
     size_t rest = mail_fields_rest(fields);
     if (rest == copy->len) /* of no bytes at all GMime makes nothing */
         g_byte_array_append(copy, (const guint8 *)"\n", 1);
-    g_mime_stream_set_bounds(stream, (gint64)rest, -1);
+    size_t length = copy->len - rest, read = mail_parse_scan((char *)copy->data + rest, length);
+    mail->cut |= read < length;
+    g_mime_stream_set_bounds(stream, (gint64)rest, (gint64)(rest + read));
     GMimeParser *parser = g_mime_parser_new_with_stream(stream);
     GMimeObject *top = g_mime_parser_construct_part(parser, options);
     g_object_unref(parser);
-    mail_parse_parts(arena, top, sink, mail);
+    mail_parse_parts(arena, options, top, sink, mail);
     if (top != NULL)
         g_object_unref(top);
 }
@@ -112,7 +114,6 @@ int mail_parse(struct arena *arena, const char *bytes, size_t length, const stru
     pthread_once(&once, prepare);
     GMimeStream *stream = g_mime_stream_mem_new_with_buffer(bytes, length);
     GByteArray *copy = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
-    mail_parse_mend((char *)copy->data, copy->len);
     mail_fields_init(&fields, (char *)copy->data, copy->len);
     mail_parse_headers(arena, options, &fields, &found);
     if (!fields.broken)

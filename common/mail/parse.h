@@ -98,7 +98,7 @@ struct mail {
 };
 
 /* Is given the decoded bytes of each part, once, while the mail is parsed; part and bytes are
- * borrowed until it returns. A message that is nested deeper than MAIL_DEPTH_MAX has no bytes. */
+ * borrowed until it returns. */
 struct mail_sink {
     void (*take)(void *arg, const struct mail_part *part, const void *bytes, size_t length);
     void *arg;

@@ -8,6 +8,7 @@
 #include "mail/parse_inside.h"
 
 #define NAME_BYTES 4224 /* what may be a name for longer than GMime's buffer is no mail */
+#define RAW_BYTES  ((size_t)64 * 1024) /* of a field that are read; GMime puts some on the stack */
 
 static bool is_blank(char c)
 {
@@ -17,19 +18,6 @@ static bool is_blank(char c)
 static bool is_control(char c)
 {
     return (unsigned char)c < 0x20 || (unsigned char)c == 0x7f;
-}
-
-/* An empty line; a CR may be the last byte of all. */
-static bool is_empty(const char *at, const char *end)
-{
-    return *at == '\n' || (*at == '\r' && (at + 1 == end || at[1] == '\n'));
-}
-
-/* Behind the line. */
-static char *line_end(char *at, char *end)
-{
-    char *found = memchr(at, '\n', (size_t)(end - at));
-    return found == NULL ? end : found + 1;
 }
 
 /* Where the name ends that the line begins with: at its colon, unless something stands before that
@@ -71,7 +59,7 @@ void mail_fields_init(struct mail_fields *fields, char *bytes, size_t length)
 static char *field_end(const struct mail_fields *fields, char *line)
 {
     do
-        line = line_end(line, fields->end);
+        line = mail_line_end(line, fields->end);
     while (line < fields->end && is_blank(*line));
     return line;
 }
@@ -81,13 +69,14 @@ static bool pass_by(struct mail_fields *fields, char *line, const char *stop)
 {
     fields->broken = stop == fields->end || stop - line == NAME_BYTES ||
                      (!fields->any && !is_from_line(line, stop));
-    fields->at = fields->any ? field_end(fields, line) : line_end(line, fields->end);
+    fields->at = fields->any ? field_end(fields, line) : mail_line_end(line, fields->end);
     return !fields->broken;
 }
 
 bool mail_fields_next(struct mail_fields *fields, struct arena *arena, struct mail_field *out)
 {
-    while (!fields->broken && fields->at < fields->end && !is_empty(fields->at, fields->end)) {
+    while (!fields->broken && fields->at < fields->end &&
+           !mail_is_empty_line(fields->at, fields->end)) {
         char *line = fields->at, *colon = name_end(line, fields->end);
         size_t length = (size_t)(colon - line);
         if (colon == fields->end || length == NAME_BYTES || *colon != ':' ||
@@ -105,10 +94,11 @@ bool mail_fields_next(struct mail_fields *fields, struct arena *arena, struct ma
             fields->kept += fields->at - line;
             continue;
         }
+        size_t raw = (size_t)(fields->at - colon - 1);
         if (out != NULL)
             *out = (struct mail_field){
                 .name = arena_strndup(arena, line, length),
-                .raw = arena_strndup(arena, colon + 1, (size_t)(fields->at - colon - 1)),
+                .raw = arena_strndup(arena, colon + 1, raw < RAW_BYTES ? raw : RAW_BYTES),
             };
         return true;
     }

@@ -15,12 +15,17 @@
 
 #define DOMAIN_LABEL_MAX 63 /* of a whole domain it makes sure of each label */
 
+/* What GMime takes for it grows faster than they do, or is much for each word of them. */
+#define HEAD_BYTES_MAX    ((size_t)1024 * 1024) /* of all fields */
+#define ADDRESS_BYTES_MAX ((size_t)64 * 1024)   /* of all fields of addresses */
+
 struct field {
     struct arena *arena;
     GMimeParserOptions *options;
     struct mail *mail;
     const char *raw;   /* as it came */
     const char *value; /* decoded, one line */
+    size_t *room;      /* bytes of addresses that are still read */
 };
 
 static bool is_ascii(const char *text)
@@ -77,15 +82,28 @@ static void add_address(struct field *f, struct address_list *list, InternetAddr
     };
 }
 
-/* Adds the addresses of a field, those of a group as well. */
-static void read_addresses(struct field *f, struct mail_addresses *out)
+/* The field as GMime may see it; false if that is not all of it. */
+static bool mend(struct field *f, char *raw)
+{
+    const bool whole = mail_parse_mend_field(raw);
+    size_t length = strlen(raw);
+    const bool fits = length <= *f->room;
+    if (!fits)
+        raw[0] = '\0';
+    *f->room -= fits ? length : 0;
+    return whole && fits;
+}
+
+/* Adds the addresses of a field, those of a group as well; false if it was too long. */
+static bool read_addresses(struct field *f, struct mail_addresses *out)
 {
     struct address_list list = {.items =
                                     arena_alloc(f->arena, MAIL_ADDRESSES_MAX * sizeof *list.items)};
     for (; list.count < out->count; list.count++)
         list.items[list.count] = out->items[list.count];
     char *raw = arena_strdup(f->arena, f->raw);
-    mail_parse_mend_field(raw, strlen(raw));
+    const bool whole = mend(f, raw);
+    f->mail->cut |= !whole;
     InternetAddressList *read = internet_address_list_parse(f->options, raw);
     int count = read == NULL ? 0 : internet_address_list_length(read);
     for (int i = 0; i < count && list.count < MAIL_ADDRESSES_MAX; i++) {
@@ -103,6 +121,7 @@ static void read_addresses(struct field *f, struct mail_addresses *out)
     if (read != NULL)
         g_object_unref(read);
     *out = (struct mail_addresses){list.items, list.count};
+    return whole;
 }
 
 static void read_first(struct field *f, struct mail_addresses *out)
@@ -118,8 +137,8 @@ static void read_from(struct field *f)
         mail->odd_from = true;
         return;
     }
-    read_addresses(f, &mail->from);
-    mail->odd_from = mail->from.count != 1;
+    const bool whole = read_addresses(f, &mail->from);
+    mail->odd_from = mail->from.count != 1 || !whole;
 }
 
 static void read_reply_to(struct field *f)
@@ -271,9 +290,12 @@ void mail_parse_headers(struct arena *arena, GMimeParserOptions *options, struct
     struct mail_field field;
     struct mail_header *headers = NULL;
     size_t count = 0, room = 0;
+    size_t bytes = 0, addresses = ADDRESS_BYTES_MAX;
     mail->odd_from = true; /* until there is one */
-    while (count < MAIL_HEADERS_MAX && mail_fields_next(from, arena, &field)) {
-        struct field f = {arena, options, mail, field.raw, NULL};
+    while (count < MAIL_HEADERS_MAX && bytes < HEAD_BYTES_MAX &&
+           mail_fields_next(from, arena, &field)) {
+        struct field f = {arena, options, mail, field.raw, NULL, &addresses};
+        bytes += strlen(field.raw);
         if (count == room) {
             room += HEADERS_ROOM;
             headers = xreallocarray(headers, room, sizeof *headers);
@@ -294,4 +316,20 @@ void mail_parse_headers(struct arena *arena, GMimeParserOptions *options, struct
     free(headers);
     mail->headers = copy;
     mail->header_count = count;
+}
+
+const char *mail_parse_subject(struct arena *arena, GMimeParserOptions *options, const char *bytes,
+                               size_t length)
+{
+    struct mail_fields from;
+    struct mail_field field;
+    size_t count = 0;
+    length = length < HEAD_BYTES_MAX ? length : HEAD_BYTES_MAX;
+    mail_fields_init(&from, arena_strndup(arena, bytes, length), length);
+    for (; count < MAIL_HEADERS_MAX && mail_fields_next(&from, arena, &field); count++) {
+        struct field f = {.arena = arena, .options = options, .raw = field.raw};
+        if (mail_same_name(field.name, "Subject"))
+            return decoded_value(&f);
+    }
+    return "";
 }

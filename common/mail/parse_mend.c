@@ -1,17 +1,16 @@
-/* Address fields that GMime 3.2 must not see as they are: a domain in brackets with a comment
+/* Address fields that GMime 3.2 must not see as they are. A domain in brackets with a comment
  * behind it that never ends ("a@[x](") makes it lose memory with each parse, so that a stranger
- * could fill ours mail by mail. Such a comment's parenthesis becomes a space. Found by
- * tests/fuzz/address.c. */
+ * could fill ours mail by mail: such a comment's parenthesis becomes a space. A group in a group in
+ * a group ("a:a:a:") makes it call itself as often: beyond some, colons become spaces. And lists
+ * without addresses ("x x, x x,") cost it the square of their length: of a field so much is read as
+ * MAIL_VALUE_MAX allows, up to a comma. Found by tests/fuzz/address.c. Called by parse_headers.c.
+ */
 #include <string.h>
-#include <strings.h>
 
 #include "mail/parse_inside.h"
 
-#define FIELD_MAX  (64u * 1024) /* looked back at for the field's name */
 #define MENDED_MAX 16 /* then comments are not looked at: each look may be as long as the field */
-
-/* The fields that GMime parses by itself, as soon as it sees a mail's header. */
-static const char *const fields[] = {"From:", "Sender:", "Reply-To:", "To:", "Cc:", "Bcc:"};
+#define COLONS_MAX 50 /* of groups, routes and IPv6 addresses; each may be a call deeper */
 
 static bool is_space(char c)
 {
@@ -33,9 +32,8 @@ static char *comment_end(char *at, const char *end)
     return NULL;
 }
 
-void mail_parse_mend_field(char *field, size_t length)
+static void mend_comments(char *field, char *end)
 {
-    char *end = field + length;
     int mended = 0;
     for (char *at = field; (at = memchr(at, ']', (size_t)(end - at))) != NULL;) {
         at++;
@@ -53,51 +51,21 @@ void mail_parse_mend_field(char *field, size_t length)
     }
 }
 
-/* Where the line begins that `at` is in, or that its line continues. */
-static char *field_start(char *bytes, char *at)
+bool mail_parse_mend_field(char *field)
 {
-    char *first = at - bytes > (ptrdiff_t)FIELD_MAX ? at - FIELD_MAX : bytes;
-    while (at > first && (at[-1] != '\n' || *at == ' ' || *at == '\t'))
-        at--;
-    return at;
-}
-
-static char *field_end(char *at, char *end)
-{
-    while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
-        at++;
-        if (at == end || (*at != ' ' && *at != '\t'))
-            return at;
+    size_t length = strlen(field);
+    const bool cut = length > MAIL_VALUE_MAX;
+    if (cut) {
+        const char *comma = memrchr(field, ',', MAIL_VALUE_MAX);
+        length = comma == NULL ? 0 : (size_t)(comma - field);
+        field[length] = '\0';
     }
-    return end;
-}
-
-static bool has_addresses(const char *field, const char *end)
-{
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        size_t length = strlen(fields[i]);
-        if ((size_t)(end - field) >= length && strncasecmp(field, fields[i], length) == 0)
-            return true;
+    char *end = field + length, *colon = field;
+    mend_comments(field, end);
+    for (int i = 0; (colon = memchr(colon, ':', (size_t)(end - colon))) != NULL; i++) {
+        if (i >= COLONS_MAX)
+            *colon = ' ';
+        colon++;
     }
-    return false;
-}
-
-void mail_parse_mend(char *bytes, size_t length)
-{
-    if (length == 0)
-        return;
-    char *end = bytes + length;
-    for (char *at = bytes; (at = memchr(at, ']', (size_t)(end - at))) != NULL;) {
-        char *next = at + 1;
-        while (next < end && is_space(*next))
-            next++;
-        if (next < end && *next == '(') {
-            char *field = field_start(bytes, at);
-            char *over = field_end(at, end);
-            if (has_addresses(field, end))
-                mail_parse_mend_field(field, (size_t)(over - field));
-            next = over;
-        }
-        at = next;
-    }
+    return !cut;
 }

@@ -20,6 +20,7 @@
 
 struct reading {
     struct arena *arena;
+    GMimeParserOptions *options;
     const struct mail_sink *sink;
     struct mail *mail;
     struct mail_section *sections;
@@ -27,6 +28,7 @@ struct reading {
     struct mail_part *parts;
     size_t part_count;
     int seen;    /* parts of any kind */
+    bool digest; /* a part without a type is a mail */
     bool report; /* the mail is a multipart/report */
 };
 
@@ -81,6 +83,10 @@ static const char *type_of(struct arena *arena, GMimeObject *object)
         else if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 0x7f)
             return "application/octet-stream";
     }
+    if (strncmp(text, "massage/", 8) == 0) /* as parse_scan.c spelt it */
+        text[1] = 'e';
+    else if (strcmp(text, "multipart/digast") == 0)
+        text[13] = 'e';
     return text;
 }
 
@@ -104,7 +110,7 @@ static bool is_attached(GMimeObject *object)
 
 /* ---- bytes ---- */
 
-/* The decoded bytes of a part, or those of a whole mail. */
+/* The decoded bytes of a part. */
 struct decoded {
     const char *bytes; /* the mail's own, or one of these */
     size_t length;
@@ -158,16 +164,10 @@ static void decode_content(GMimeDataWrapper *content, struct decoded *out)
 /* They live until fini_decoded, and not longer than the object. */
 static void decode(GMimeObject *object, struct decoded *out)
 {
+    GMimeDataWrapper *content = g_mime_part_get_content(GMIME_PART(object));
     *out = (struct decoded){.bytes = ""};
-    if (GMIME_IS_PART(object)) {
-        GMimeDataWrapper *content = g_mime_part_get_content(GMIME_PART(object));
-        if (content != NULL)
-            decode_content(content, out);
-    } else {
-        out->stream = g_mime_stream_mem_new();
-        g_mime_object_write_to_stream(object, NULL, out->stream);
-        borrow(out->stream, out);
-    }
+    if (content != NULL)
+        decode_content(content, out);
 }
 
 /* A text part in UTF-8, in the arena. */
@@ -321,55 +321,54 @@ static bool take_report(struct reading *r, GMimeObject *object, const char *type
     return true;
 }
 
-/* True if objects are nested deeper than `left` below this one: writing such a mail out again would
- * take GMime as many calls into each other. */
-static bool is_deep(GMimeObject *object, int left)
+/* ---- mails in the mail ---- */
+
+static bool is_message(const struct reading *r, GMimeObject *object, const char *type)
 {
-    if (left == 0)
-        return true;
-    if (GMIME_IS_MESSAGE_PART(object)) {
-        GMimeMessage *message = g_mime_message_part_get_message(GMIME_MESSAGE_PART(object));
-        GMimeObject *body = message == NULL ? NULL : g_mime_message_get_mime_part(message);
-        return body != NULL && is_deep(body, left - 1);
-    }
-    if (!GMIME_IS_MULTIPART(object))
-        return false;
-    int count = g_mime_multipart_get_count(GMIME_MULTIPART(object));
-    for (int i = 0; i < count; i++)
-        if (is_deep(g_mime_multipart_get_part(GMIME_MULTIPART(object), i), left - 1))
+    static const char *const types[] = {"message/rfc822", "message/global", "message/rfc2822",
+                                        "message/news"};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (strcmp(type, types[i]) == 0)
             return true;
-    return false;
+    return r->digest && g_mime_object_get_header(object, "Content-Type") == NULL;
 }
 
-static void take_message(struct reading *r, GMimeMessagePart *object, int depth)
+/* Bytes up to the empty line. */
+static size_t head_length(const struct decoded *mail)
 {
-    const char *subject;
-    struct decoded decoded = {.bytes = ""};
-    GMimeMessage *message = g_mime_message_part_get_message(object);
-    if (message == NULL)
+    const char *line = mail->bytes, *end = line + mail->length;
+    while (line < end && !mail_is_empty_line(line, end)) {
+        const char *found = memchr(line, '\n', (size_t)(end - line));
+        line = found == NULL ? end : found + 1;
+    }
+    return (size_t)(line - mail->bytes);
+}
+
+/* It is a file: nobody reads what is in it. */
+static void take_message(struct reading *r, GMimeObject *object)
+{
+    struct decoded decoded;
+    decode(object, &decoded);
+    if (decoded.length == 0) {
+        fini_decoded(&decoded);
         return;
-    bool deep = is_deep(GMIME_OBJECT(object), MAIL_DEPTH_MAX - depth);
+    }
+    size_t head = head_length(&decoded);
     if (r->report && r->mail->original[0] == '\0') {
-        char *headers = g_mime_object_get_headers(GMIME_OBJECT(message), NULL);
         struct strbuf text;
         strbuf_init(&text, MAIL_REPORT_MAX);
-        if (headers != NULL)
-            mail_charset_decode(NULL, headers, strlen(headers), &text);
+        mail_charset_decode(NULL, decoded.bytes, head, &text);
         r->mail->original = arena_strndup(r->arena, text.data, text.length);
         strbuf_fini(&text);
-        g_free(headers);
     }
-    if (!deep)
-        decode(GMIME_OBJECT(message), &decoded);
-    r->mail->cut |= deep;
-    subject = g_mime_message_get_subject(message);
-    const char *name = mail_line(r->arena, subject == NULL ? "mail" : subject, SUBJECT_NAME_MAX);
+    const char *subject = mail_parse_subject(r->arena, r->options, decoded.bytes, head);
+    const char *name = mail_line(r->arena, subject[0] == '\0' ? "mail" : subject, SUBJECT_NAME_MAX);
     struct mail_part part = {
         .kind = MAIL_PART_MESSAGE,
         .name = mail_file_name(r->arena, arena_printf(r->arena, "%s.eml", name)),
         .type = "message/rfc822",
         .charset = "",
-        .content_id = content_id_of(r->arena, GMIME_OBJECT(object)),
+        .content_id = content_id_of(r->arena, object),
     };
     give(r, &part, decoded.bytes, decoded.length);
     fini_decoded(&decoded);
@@ -386,6 +385,10 @@ static void take_part(struct reading *r, GMimePart *object, size_t section, bool
     bool text = html || strcmp(type, "text/plain") == 0 || strcmp(type, "text/enriched") == 0;
     if (take_report(r, GMIME_OBJECT(object), type))
         return;
+    if (is_message(r, GMIME_OBJECT(object), type)) {
+        take_message(r, GMIME_OBJECT(object));
+        return;
+    }
     if (section != NO_SECTION && !text && strncmp(type, "text/", 5) == 0 &&
         strcmp(type, "text/calendar") != 0)
         return; /* one more form of the same text, for some program: AMP, watches */
@@ -406,8 +409,10 @@ static void walk_multipart(struct reading *r, GMimeMultipart *object, size_t sec
         r->section_count < MAIL_SECTIONS_MAX)
         section = r->section_count++;
     related |= strcmp(type, "multipart/related") == 0;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        r->digest = strcmp(type, "multipart/digest") == 0;
         walk(r, g_mime_multipart_get_part(object, i), section, related, depth + 1);
+    }
 }
 
 static void walk(struct reading *r, GMimeObject *object, size_t section, bool related, int depth)
@@ -421,17 +426,16 @@ static void walk(struct reading *r, GMimeObject *object, size_t section, bool re
     r->seen++;
     if (GMIME_IS_MULTIPART(object))
         walk_multipart(r, GMIME_MULTIPART(object), section, related, depth);
-    else if (GMIME_IS_MESSAGE_PART(object))
-        take_message(r, GMIME_MESSAGE_PART(object), depth);
     else if (GMIME_IS_PART(object))
         take_part(r, GMIME_PART(object), section, related);
 }
 
-void mail_parse_parts(struct arena *arena, GMimeObject *top, const struct mail_sink *sink,
-                      struct mail *mail)
+void mail_parse_parts(struct arena *arena, GMimeParserOptions *options, GMimeObject *top,
+                      const struct mail_sink *sink, struct mail *mail)
 {
     struct reading r = {
         .arena = arena,
+        .options = options,
         .sink = sink,
         .mail = mail,
         .sections = arena_alloc(arena, MAIL_SECTIONS_MAX * sizeof *r.sections),

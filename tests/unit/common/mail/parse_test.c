@@ -267,9 +267,6 @@ static void test_bombs(void)
     for (int i = 0; i < 20000; i++)
         strbuf_printf(&b, "Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n", i, i);
     check_cut(&b);
-    strbuf_init(&b, MAIL_BYTES_MAX); /* mails in mails */
-    repeat(&b, "From: a@example.com\nContent-Type: message/rfc822\n\n", 20000);
-    check_cut(&b);
     strbuf_init(&b, MAIL_BYTES_MAX); /* 100,000 headers */
     repeat(&b, "X-A: b\n", 100000);
     strbuf_add_text(&b, "\nx\n");
