@@ -10,6 +10,7 @@
 #include "mail/address.h"
 
 #define STATEMENTS_MAX 40
+#define LETTER_MAX     4 /* bytes of one in UTF-8: a value may be cut before it */
 
 static const struct {
     const char *word;
@@ -28,7 +29,9 @@ const char *mail_auth_name(enum mail_auth_result result)
     return names[result];
 }
 
-/* The value without comments; quoted texts become empty, as nothing that we read is in one. */
+/* The value without comments. Of a quoted text a quote is left: nothing that we read is in one, and
+ * what stands beside one is no domain. NULL if a comment or a quoted text does not end, or if the
+ * value was cut: what would follow is not known, so that nothing of it counts. */
 static char *without_comments(struct arena *arena, const char *value)
 {
     char *out = arena_strdup(arena, value), *to = out;
@@ -45,9 +48,11 @@ static char *without_comments(struct arena *arena, const char *value)
             depth--;
         else if (depth == 0 && !quoted)
             *to++ = *c;
+        if (*c == '"' && depth == 0 && !quoted)
+            *to++ = '"';
     }
     *to = '\0';
-    return out;
+    return depth > 0 || quoted || strlen(value) + LETTER_MAX > MAIL_VALUE_MAX ? NULL : out;
 }
 
 /* Cuts at the next `separators` character; moves *rest behind it. NULL at the end. */
@@ -70,10 +75,14 @@ static bool is_trusted(const char *server, const char *const *trusted, size_t co
     return false;
 }
 
-/* The server's name, "" if the first statement is a result already. */
+/* The server's name, "" if the first statement is a result already. Of a value that is void as
+ * well: what a stranger wrote into it stands behind. */
 static const char *server_of(struct arena *arena, const char *value)
 {
-    char *rest = without_comments(arena, value), *first = next_piece(&rest, ";");
+    char *rest = without_comments(arena, value);
+    if (rest == NULL)
+        rest = arena_strdup(arena, value);
+    char *first = next_piece(&rest, ";");
     first += strspn(first, " ");
     first[strcspn(first, " ")] = '\0'; /* a version may follow */
     return strchr(first, '=') != NULL ? "" : first;
@@ -131,10 +140,18 @@ static void settle(enum mail_auth_result *to, enum mail_auth_result result)
         *to = result;
 }
 
-static void read_results(struct arena *arena, const char *value, const char *from_domain,
-                         struct mail_auth *out)
+/* Of DMARC a server tells one result. Where there are two, somebody wrote the other one: a pass
+ * stands against nothing. */
+static void settle_dmarc(enum mail_auth_result *to, bool first, enum mail_auth_result result)
 {
-    char *rest = without_comments(arena, value);
+    if (first || *to == MAIL_AUTH_PASS || result == MAIL_AUTH_FAIL)
+        *to = result;
+}
+
+/* False if there are more statements than are read: one that counts may be among them. */
+static bool read_results(char *rest, const char *from_domain, struct mail_auth *out)
+{
+    int dmarcs = 0;
     bool dmarc_told = false, dmarc_fits = false, aligned = false;
     for (int i = 0; i < STATEMENTS_MAX; i++) {
         char *piece = next_piece(&rest, ";");
@@ -144,7 +161,7 @@ static void read_results(struct arena *arena, const char *value, const char *fro
         bool fits = s.result == MAIL_AUTH_PASS && from_domain[0] != '\0' &&
                     strcasecmp(s.domain, from_domain) == 0;
         if (strcasecmp(s.method, "dmarc") == 0) {
-            settle(&out->dmarc, s.result);
+            settle_dmarc(&out->dmarc, dmarcs++ == 0, s.result);
             dmarc_told |= s.result != MAIL_AUTH_NONE;
             dmarc_fits |= fits;
         } else if (strcasecmp(s.method, "dkim") == 0) {
@@ -156,6 +173,7 @@ static void read_results(struct arena *arena, const char *value, const char *fro
         }
     }
     out->verified = dmarc_told ? dmarc_fits && out->dmarc == MAIL_AUTH_PASS : aligned;
+    return rest == NULL;
 }
 
 void mail_auth_read(struct arena *arena, const struct mail *mail, const char *const *trusted,
@@ -168,9 +186,11 @@ void mail_auth_read(struct arena *arena, const struct mail *mail, const char *co
             !is_trusted(server_of(arena, header->value), trusted, trusted_count))
             continue;
         bool known = !mail->odd_from && mail->from.count == 1;
+        const char *domain = known ? mail_address_domain(mail->from.items[0].address) : "";
+        char *value = without_comments(arena, header->value);
         out->found = true;
-        read_results(arena, header->value,
-                     known ? mail_address_domain(mail->from.items[0].address) : "", out);
+        if (value == NULL || !read_results(value, domain, out))
+            *out = (struct mail_auth){.found = true};
         return;
     }
 }

@@ -27,7 +27,9 @@ struct mail_auth {
 
 /* Reads the results of the topmost field whose server is one of `trusted` (any case). "" in the
  * list stands for fields without a server's name, as Microsoft 365 writes them. With none trusted,
- * nothing is found. `arena` is for working memory. */
+ * nothing is found. A field with a comment or a quoted text that does not end, or that is longer
+ * than what is read, says nothing: servers write into it what a stranger told them. Two results of
+ * DMARC are no pass. `arena` is for working memory. */
 void mail_auth_read(struct arena *arena, const struct mail *mail, const char *const *trusted,
                     size_t trusted_count, struct mail_auth *out);
 

@@ -32,7 +32,7 @@
 
 struct mail_header {
     const char *name;  /* as written */
-    const char *value; /* unfolded, encoded words decoded */
+    const char *value; /* unfolded; encoded words decoded, but of Authentication-Results */
 };
 
 /* Message-IDs without their angles, as written. */

@@ -23,6 +23,7 @@ struct field {
     struct arena *arena;
     GMimeParserOptions *options;
     struct mail *mail;
+    const char *name;
     const char *raw;   /* as it came */
     const char *value; /* decoded, one line */
     size_t *room;      /* bytes of addresses that are still read */
@@ -273,10 +274,17 @@ static const struct {
     {"Date", read_date},
 };
 
+/* Fields of servers, in which nothing is encoded: what looks so is a stranger's word, which decoded
+ * could end a comment and begin a statement. */
+static bool is_literal(const char *name)
+{
+    return mail_same_name(name, "Authentication-Results");
+}
+
 /* As one line; without encoded words and 8-bit bytes it is what it says. */
 static const char *decoded_value(const struct field *f)
 {
-    if (strstr(f->raw, "=?") == NULL && is_ascii(f->raw))
+    if (is_literal(f->name) || (strstr(f->raw, "=?") == NULL && is_ascii(f->raw)))
         return mail_line(f->arena, f->raw, MAIL_VALUE_MAX);
     char *decoded = g_mime_utils_header_decode_text(f->options, f->raw);
     const char *value = mail_line(f->arena, decoded == NULL ? "" : decoded, MAIL_VALUE_MAX);
@@ -294,7 +302,7 @@ void mail_parse_headers(struct arena *arena, GMimeParserOptions *options, struct
     mail->odd_from = true; /* until there is one */
     while (count < MAIL_HEADERS_MAX && bytes < HEAD_BYTES_MAX &&
            mail_fields_next(from, arena, &field)) {
-        struct field f = {arena, options, mail, field.raw, NULL, &addresses};
+        struct field f = {arena, options, mail, field.name, field.raw, NULL, &addresses};
         bytes += strlen(field.raw);
         if (count == room) {
             room += HEADERS_ROOM;
@@ -327,7 +335,7 @@ const char *mail_parse_subject(struct arena *arena, GMimeParserOptions *options,
     length = length < HEAD_BYTES_MAX ? length : HEAD_BYTES_MAX;
     mail_fields_init(&from, arena_strndup(arena, bytes, length), length);
     for (; count < MAIL_HEADERS_MAX && mail_fields_next(&from, arena, &field); count++) {
-        struct field f = {.arena = arena, .options = options, .raw = field.raw};
+        struct field f = {.arena = arena, .options = options, .name = field.name, .raw = field.raw};
         if (mail_same_name(field.name, "Subject"))
             return decoded_value(&f);
     }

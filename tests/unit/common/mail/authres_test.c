@@ -2,6 +2,7 @@
  * else a mail carries. */
 #include "mail/authres.h"
 
+#include "base/strbuf.h"
 #include "unit/common/mail/mail_files.h"
 
 #define GMAIL                                                                                      \
@@ -88,6 +89,25 @@ static void test_results(void)
         {"mx.example (a comment (nested) \\) ; dmarc=pass) ; dmarc=fail", 0, 0, MAIL_AUTH_FAIL,
          false},
         {"mx.example;;;= ; =pass; dmarc", 0, 0, 0, false},
+        /* what a stranger's envelope says stands in it, in his own words */
+        {"mx.example; spf=pass (sender is =?utf-8?Q?x=29=3B_dmarc=3Dpass_header.from=3Dexample.com"
+         "_=28?=@evil.example) smtp.mailfrom=evil.example; dmarc=fail header.from=example.com",
+         MAIL_AUTH_PASS, 0, MAIL_AUTH_FAIL, false},
+        {"mx.example; spf=pass smtp.mailfrom==?utf-8?Q?x=3B_dmarc=3Dpass_header.from=3Dexample.com"
+         "_?=@evil.example",
+         MAIL_AUTH_PASS, 0, 0, false},
+        {"mx.example; dmarc=pass header.from=example.com; dmarc=fail header.from=example.com", 0, 0,
+         MAIL_AUTH_FAIL, false},
+        {"mx.example; dmarc=fail header.from=example.com; dmarc=pass header.from=example.com", 0, 0,
+         MAIL_AUTH_FAIL, false},
+        {"mx.example; dmarc=none; dmarc=pass header.from=example.com", 0, 0, 0, false},
+        {"mx.example; dmarc=pass header.from=example.com; dmarc=none", 0, 0, 0, false},
+        {"mx.example; dmarc=pass header.from=example.com; dmarc=temperror", 0, 0, MAIL_AUTH_UNSURE,
+         false},
+        {"mx.example; dkim=pass header.d=example.com(.evil.example", 0, 0, 0, false},
+        {"mx.example; dkim=pass header.d=example.com (a (b) ; dmarc=fail", 0, 0, 0, false},
+        {"mx.example; dkim=pass header.d=example.com; x=\"; dmarc=fail", 0, 0, 0, false},
+        {"mx.example; dkim=pass header.d=\"evil.\"example.com", 0, MAIL_AUTH_PASS, 0, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct arena *arena = arena_new();
@@ -108,12 +128,39 @@ static void test_results(void)
     }
 }
 
+/* What stands behind the last that is read might say the contrary. */
+static void test_too_much(void)
+{
+    static const char *const trusted[] = {"mx.example"}, *const fields[] = {"; x=y", " y"};
+    static const size_t counts[] = {40, 10 * 1000};
+    for (size_t i = 0; i < 2; i++) {
+        struct arena *arena = arena_new();
+        struct mail_auth auth;
+        struct strbuf value;
+        strbuf_init(&value, (size_t)1 << 20);
+        strbuf_add_text(&value,
+                        "Authentication-Results: mx.example; dkim=pass header.d=example.com");
+        read_auth(arena_printf(arena, "%s\nFrom: a@example.com\n", value.data), trusted, 1, &auth);
+        CU_ASSERT_TRUE(auth.verified);
+        for (size_t j = 0; j < counts[i]; j++)
+            strbuf_add_text(&value, fields[i]);
+        read_auth(arena_printf(arena, "%s; dmarc=fail\nFrom: a@example.com\n", value.data), trusted,
+                  1, &auth);
+        CU_ASSERT_TRUE(auth.found);
+        CU_ASSERT_FALSE(auth.verified);
+        CU_ASSERT_EQUAL(auth.dkim, MAIL_AUTH_NONE);
+        strbuf_fini(&value);
+        arena_free(&arena);
+    }
+}
+
 int main(void)
 {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("authres", NULL, NULL);
     CU_add_test(suite, "servers", test_servers);
     CU_add_test(suite, "results", test_results);
+    CU_add_test(suite, "too much", test_too_much);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
     CU_cleanup_registry();
