@@ -247,11 +247,16 @@ static bool is_daemon(const struct look *look)
     return is_from(look, "mailer-daemon") || is_from(look, "mailerdaemon");
 }
 
+static bool is_from_a_daemon(const struct look *look)
+{
+    return is_daemon(look) || is_from(look, "postmaster") ||
+           is_from(look, "MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e");
+}
+
 /* As the systems that return mails do. */
 static bool is_from_a_system(const struct look *look)
 {
-    return has_no_return_path(look) || is_daemon(look) || is_from(look, "postmaster") ||
-           is_from(look, "MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e");
+    return has_no_return_path(look) || is_from_a_daemon(look);
 }
 
 static bool is_bounce_subject(const struct look *look)
@@ -275,17 +280,6 @@ static bool has_own_id_line(const struct look *look, const char *text)
     return false;
 }
 
-static bool is_returned(const struct look *look)
-{
-    return is_from_a_system(look) &&
-           (has_own_id_line(look, look->text) || has_own_id_line(look, look->mail->original));
-}
-
-static bool is_qmail(const struct look *look)
-{
-    return begins(look->text + strspn(look->text, " \n"), "Hi. This is the qmail-send program at");
-}
-
 static bool is_auto_subject(const struct look *look)
 {
     const char *subject = look->mail->subject;
@@ -299,6 +293,39 @@ static bool is_auto_subject(const struct look *look)
             return true;
     }
     return false;
+}
+
+/* As the programs mark what they answer by themselves. */
+static bool is_auto_answer(const struct look *look)
+{
+    const char *submitted = mail_header(look->mail, "Auto-Submitted");
+    return (submitted != NULL && begins(submitted, "auto-replied")) ||
+           mail_header(look->mail, "X-Autoreply") != NULL ||
+           mail_header(look->mail, "X-Autorespond") != NULL ||
+           mail_header(look->mail, "X-AutoReply-From") != NULL || is_auto_subject(look);
+}
+
+/* True if what the mail quotes has its author's address: he is whom our mail was for, and has it.
+ */
+static bool quotes_its_author(const struct look *look)
+{
+    const char *author = from_address(look);
+    return author[0] != '\0' && (strcasestr(look->text, author) != NULL ||
+                                 strcasestr(look->mail->original, author) != NULL);
+}
+
+/* Absence notes have no return path either, and may quote our mail's header. */
+static bool is_returned(const struct look *look)
+{
+    if (!is_from_a_system(look) ||
+        (!is_from_a_daemon(look) && (is_auto_answer(look) || quotes_its_author(look))))
+        return false;
+    return has_own_id_line(look, look->text) || has_own_id_line(look, look->mail->original);
+}
+
+static bool is_qmail(const struct look *look)
+{
+    return begins(look->text + strspn(look->text, " \n"), "Hi. This is the qmail-send program at");
 }
 
 static bool is_robot(const struct look *look)
