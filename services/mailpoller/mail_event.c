@@ -31,13 +31,14 @@ static const char *first_plain(struct arena *arena, const struct mail_addresses 
 }
 
 /* From alone: it is what Authentication-Results speak of. With the address of any other header, a
- * stranger would be verified as whom he likes. */
+ * stranger would be verified as whom he likes. And its first address alone, by which classify.c
+ * knows robots: with another one, a robot would be answered. */
 static void set_from(struct arena *arena, const struct mail *mail, struct mail_received *event)
 {
-    event->from = first_plain(arena, &mail->from);
-    event->from_name = mail->from.count > 0
-                           ? event_text_line(arena, mail->from.items[0].name, MAIL_EVENT_NAME_MAX)
-                           : "";
+    const struct mail_addresses first = {mail->from.items, mail->from.count > 0};
+    event->from = first_plain(arena, &first);
+    event->from_name =
+        event->from != NULL ? event_text_line(arena, first.items[0].name, MAIL_EVENT_NAME_MAX) : "";
     event->reply_to = first_plain(arena, &mail->reply_to);
     if (event->reply_to == NULL ||
         (event->from != NULL && strcmp(event->reply_to, event->from) == 0))

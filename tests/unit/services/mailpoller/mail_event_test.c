@@ -145,6 +145,11 @@ static void test_who_can_be_answered(void)
     CU_ASSERT_TRUE(is_skipped("no_sender"));
     make("From: j\xc3\xbcrg@b.example\r\n\r\nx\r\n");
     CU_ASSERT_TRUE(is_skipped("no_sender"));
+    make("From: j\xc3\xbcrg@b.example, mailer-daemon@b.example\r\n\r\nx\r\n");
+    CU_ASSERT_TRUE(is_skipped("no_sender"));
+    make("From: noreply@b.example, a@b.example\r\n\r\nx\r\n");
+    CU_ASSERT_STRING_EQUAL(received().from, "noreply@b.example");
+    CU_ASSERT_STRING_EQUAL(received().class, "robot");
     make_bytes("", 0);
     CU_ASSERT_TRUE(is_skipped("unreadable"));
     make("From: a@b.example\r\nAuto-Submitted: auto-replied\r\n\r\naway\r\n");
