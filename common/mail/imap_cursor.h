@@ -57,8 +57,9 @@ size_t imap_cursor_sort(uint32_t *uids, size_t count, uint32_t first, uint32_t l
 int64_t imap_cursor_search_since(const struct imap_cursor *cursor);
 
 /* True if a mail is to be published: not one of a rescan that is older than since_ms by the
- * server's date, nor a day older by its own (0: none): a mailbox that was moved has the day of the
- * move on all its mails. */
+ * server's date, nor a day older by its own (0: not known yet): a mailbox that was moved has the
+ * day of the move on all its mails. One that tells no date of its own is taken for an old one. */
+#define IMAP_CURSOR_UNDATED 1
 bool imap_cursor_wants(const struct imap_cursor *cursor, uint32_t uid, int64_t internal_ms,
                        int64_t own_ms);
 

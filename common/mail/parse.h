@@ -82,7 +82,9 @@ struct mail {
     struct mail_ids in_reply_to, references;
     const char *subject; /* "" if it has none */
     bool has_date;
-    int64_t date_ms; /* by the sender's clock, 1990-2100 */
+    int64_t date_ms;     /* by the sender's clock, 1990-2100 */
+    int64_t received_ms; /* when the last server got it: of the topmost Received that says
+                          * so; 0: none does */
 
     const struct mail_section *sections;
     size_t section_count;

@@ -241,17 +241,30 @@ static void read_subject(struct field *f)
         f->mail->subject = mail_line(f->arena, f->value, MAIL_SUBJECT_MAX);
 }
 
-static void read_date(struct field *f)
+/* 0 for what is no date, and for one that no mail has. */
+static int64_t date_of(const char *text)
 {
-    GDateTime *when = f->mail->has_date ? NULL : g_mime_utils_header_decode_date(f->raw);
+    GDateTime *when = g_mime_utils_header_decode_date(text);
     if (when == NULL)
-        return;
+        return 0;
     int64_t ms = (int64_t)g_date_time_to_unix(when) * 1000;
     g_date_time_unref(when);
-    if (ms < MS_1990 || ms >= MS_2100)
-        return;
-    f->mail->date_ms = ms;
-    f->mail->has_date = true;
+    return ms < MS_1990 || ms >= MS_2100 ? 0 : ms;
+}
+
+static void read_date(struct field *f)
+{
+    if (!f->mail->has_date)
+        f->mail->date_ms = date_of(f->raw);
+    f->mail->has_date = f->mail->date_ms > 0;
+}
+
+/* Each server puts its own above those of the servers before it. */
+static void read_received(struct field *f)
+{
+    const char *date = strrchr(f->raw, ';');
+    if (f->mail->received_ms == 0 && date != NULL)
+        f->mail->received_ms = date_of(date + 1);
 }
 
 static const struct {
@@ -272,6 +285,7 @@ static const struct {
     {"References", read_references},
     {"Subject", read_subject},
     {"Date", read_date},
+    {"Received", read_received},
 };
 
 /* Fields of servers, in which nothing is encoded: what looks so is a stranger's word, which decoded

@@ -11,7 +11,9 @@ import secrets
 import ssl
 import tempfile
 import time
+from datetime import datetime, timezone
 from email.message import EmailMessage
+from email.utils import format_datetime
 
 from procs import Child, free_port, give_file, own_dir, port_open, run_tool, server_user, wait_for
 
@@ -275,13 +277,14 @@ class Dovecot:
 
 def mail(subject, text, sender="Ann <ann@customer.example>", to="desk@clinic.example",
          message_id=None, **headers):
-    """A plain mail as bytes with CRLF; headers by name with _ for -."""
+    """A plain mail as bytes with CRLF; headers by name with _ for -, None for none. Written now unless Date says more."""
     made = EmailMessage()
     made["From"] = sender
     made["To"] = to
     made["Subject"] = subject
     made["Message-ID"] = message_id or f"<{secrets.token_hex(8)}@customer.example>"
-    for name, value in headers.items():
-        made[name.replace("_", "-")] = value
+    for name, value in {"Date": format_datetime(datetime.now(timezone.utc)), **headers}.items():
+        if value is not None:
+            made[name.replace("_", "-")] = value
     made.set_content(text)
     return made.as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

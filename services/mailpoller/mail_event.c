@@ -281,7 +281,9 @@ void mail_event_make(struct arena *arena, const struct mail_source *source,
     mail_classify(&mail, whole.text, &house, &verdict);
     out->class = verdict.class;
     out->rule = verdict.rule;
-    out->sent_ms = mail.has_date ? mail.date_ms : 0;
+    out->sent_ms = mail.has_date          ? mail.date_ms
+                   : mail.received_ms > 0 ? mail.received_ms
+                                          : IMAP_CURSOR_UNDATED;
     if ((verdict.class == MAIL_CLASS_BOUNCE || verdict.class == MAIL_CLASS_COMPLAINT) &&
         make_reports(arena, source, &mail, whole.text, &signer, out))
         return;

@@ -11,6 +11,7 @@
 #include "bus/bus.h"
 #include "contract/mail.h"
 #include "mail/classify.h"
+#include "mail/imap_cursor.h"
 #include "store/mailbox.h"
 
 /* Where a mail was found. All borrowed. */
@@ -41,7 +42,8 @@ struct mail_outcome {
     enum mail_class class;
     const char *rule;
     bool reported;               /* records are reports on a mail of ours */
-    int64_t sent_ms;             /* by the sender's clock; 0: not told */
+    int64_t sent_ms;             /* by the sender's clock, or when a server got it;
+                                  * IMAP_CURSOR_UNDATED: the mail does not tell */
     struct mail_received *event; /* of a customer's mail, not encoded yet; NULL: there is none */
     struct bus_record *records;  /* as many as there are */
     size_t record_count;

@@ -261,20 +261,21 @@ def test_numbers_that_change_lose_and_repeat_nothing(desk):
     mailbox.wait_cursor(32)
     desk.terminate("mailpoller-1")
     mailbox.deliver(mail("three", "in between"))
-    mailbox.deliver(mail("moved", "an old one, moved here today", Date="Tue, 1 Apr 2025 10:00:00 +0000"))
+    mailbox.deliver(mail("moved", "an old one, moved here today", Date="Tue, 1 Apr 2025 10:00:00 +0000"),
+                    mail("undated", "moved here today, and who knows how old", Date=None))
     fresh = mailbox.dovecot.renumber(mailbox.user)
     pollers(desk)
     desk.wait(lambda: mailbox.row().uid_validity == fresh, 20, "the new numbers")
-    mailbox.wait_cursor(34)
+    mailbox.wait_cursor(35)
     after = [event for event in mailbox.events() if event.value["uid_validity"] == fresh]
     assert [event.value["subject"] for event in after] == ["one", "two", "three"]
     assert [event.value["content_hash"] for event in after[:2]] == [
         event.value["content_hash"] for event in before]
     assert len({event.value["content_hash"] for event in mailbox.events()}) == 3
-    assert mailbox.skips() == [(34, "old")]
+    assert mailbox.skips() == [(34, "old"), (35, "old")]
     desk.wait(lambda: mailbox.row().since_at is None, 10, "the end of the rescan")
     mailbox.deliver(mail("four", "as usual"))
-    mailbox.wait_cursor(35)
+    mailbox.wait_cursor(36)
     mailbox.tell("UIDVALIDITY changes", "one", "two", "three", "four")
     mailbox.remove()
 

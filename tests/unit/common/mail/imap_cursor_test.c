@@ -99,6 +99,8 @@ static void test_validity_changes(void)
     /* moved here today, written long ago */
     CU_ASSERT_FALSE(imap_cursor_wants(&cursor, 3, NOW, NOW - 30 * IMAP_DAY_MS));
     CU_ASSERT_TRUE(imap_cursor_wants(&cursor, 3, NOW, NOW - IMAP_DAY_MS));
+    CU_ASSERT_FALSE(imap_cursor_wants(&cursor, 3, NOW, IMAP_CURSOR_UNDATED)); /* who knows when */
+    CU_ASSERT_TRUE(imap_cursor_wants(&cursor, 51, NOW, IMAP_CURSOR_UNDATED));
     CU_ASSERT_TRUE(imap_cursor_wants(&cursor, 51, NOW, NOW - 30 * IMAP_DAY_MS)); /* came since */
     imap_cursor_done(&cursor, 49, NOW, NOW);
     CU_ASSERT_TRUE(cursor.since_ms > 0);

@@ -137,6 +137,26 @@ static void test_content_hash_of_programs(void)
     CU_ASSERT_STRING_EQUAL(spam.content_hash, list.content_hash);
 }
 
+/* By which a mailbox that was moved to another server knows its old mails, all of which came there
+ * today. */
+static void test_when_it_was_sent(void)
+{
+    static const char date[] = "Date: Tue, 22 Sep 2026 10:00:00 +0000\r\n";
+    static const char received_at[] =
+        "Received: from a; b by mx.example; Tue, 22 Sep 2026 12:00:00 "
+        "+0100 (BST)\r\nReceived: by x; Mon, 1 Jan 2001 10:00:00 "
+        "+0000\r\n";
+    const int64_t ten = 1790071200000, hour_ms = 3600 * 1000;
+    make(arena_printf(arena, "%sFrom: a@b.example\r\n%s\r\nx\r\n", received_at, date));
+    CU_ASSERT_EQUAL(outcome.sent_ms, ten);
+    CU_ASSERT_EQUAL(received().sent_ms, ten);
+    make(arena_printf(arena, "%sFrom: a@b.example\r\nDate: soon\r\n\r\nx\r\n", received_at));
+    CU_ASSERT_EQUAL(outcome.sent_ms, ten + hour_ms);
+    CU_ASSERT_EQUAL(received().sent_ms, 0); /* by the sender's clock alone */
+    make("Received: by x\r\nFrom: a@b.example\r\n\r\nx\r\n");
+    CU_ASSERT_EQUAL(outcome.sent_ms, IMAP_CURSOR_UNDATED);
+}
+
 static void test_who_can_be_answered(void)
 {
     make("From: Nobody\r\nReply-To: reply@b.example\r\nSender: s@b.example\r\n\r\nx\r\n");
@@ -365,6 +385,7 @@ int main(void)
     CU_add_test(suite, "a mail", test_a_mail);
     CU_add_test(suite, "content hash", test_content_hash);
     CU_add_test(suite, "content hash of programs", test_content_hash_of_programs);
+    CU_add_test(suite, "when it was sent", test_when_it_was_sent);
     CU_add_test(suite, "who can be answered", test_who_can_be_answered);
     CU_add_test(suite, "a stranger names no other", test_a_stranger_names_no_other);
     CU_add_test(suite, "bounds", test_bounds);
