@@ -44,7 +44,8 @@ bool imap_cursor_window(const struct imap_cursor *cursor, uint32_t *first, uint3
     if (cursor->last_uid == UINT32_MAX)
         return false;
     *first = cursor->last_uid + 1;
-    *last = UINT32_MAX - *first < IMAP_WINDOW - 1 ? UINT32_MAX : *first + (IMAP_WINDOW - 1);
+    *last = cursor->all || UINT32_MAX - *first < IMAP_WINDOW - 1 ? UINT32_MAX
+                                                                 : *first + (IMAP_WINDOW - 1);
     /* What came behind the rescan counts whatever its date, by which a rescan is searched. */
     if (cursor->since_ms > 0 && *first <= cursor->rescan_to && *last > cursor->rescan_to)
         *last = (uint32_t)cursor->rescan_to;
@@ -96,6 +97,7 @@ void imap_cursor_done(struct imap_cursor *cursor, uint32_t uid, int64_t internal
     int64_t came_ms = internal_ms < now_ms ? internal_ms : now_ms;
     if (uid > cursor->last_uid)
         cursor->last_uid = uid;
+    cursor->all = false;
     if (came_ms > cursor->newest_ms)
         cursor->newest_ms = came_ms;
     end_rescan(cursor);
@@ -110,5 +112,6 @@ bool imap_cursor_window_done(struct imap_cursor *cursor, uint32_t last, uint32_t
     if (end > cursor->last_uid)
         cursor->last_uid = end;
     end_rescan(cursor);
-    return known > cursor->last_uid;
+    cursor->all = next_uid == 0 && last > known && last < UINT32_MAX;
+    return cursor->all || known > cursor->last_uid;
 }

@@ -22,6 +22,7 @@ struct imap_cursor {
     int64_t rescan_to;  /* the rescan's last UID; what is above came by itself */
     int64_t newest_ms;  /* INTERNALDATE of the newest mail that was done, or when reading began */
     int64_t started_ms; /* when reading began; 0: the mailbox was never read */
+    bool all; /* the next window has no end; not kept: a new session begins with a window again */
 };
 
 /* What SELECT said. */
@@ -70,8 +71,9 @@ void imap_cursor_done(struct imap_cursor *cursor, uint32_t uid, int64_t internal
                       int64_t now_ms);
 
 /* The window was searched and all that was found in it is done. The cursor moves to its end if more
- * UIDs are known to be above it (next_uid of SELECT), so that a gap is not searched for ever.
- * Returns true if the next window is to be searched now. */
+ * UIDs are known to be above it (next_uid of SELECT), so that a gap is not searched for ever. Where
+ * that is not told, the next window is all that is above, so that mails behind a gap are found, and
+ * the cursor stays. Returns true if the next window is to be searched now. */
 bool imap_cursor_window_done(struct imap_cursor *cursor, uint32_t last, uint32_t next_uid);
 
 #endif

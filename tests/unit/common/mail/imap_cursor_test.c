@@ -80,8 +80,51 @@ static void test_windows(void)
     CU_ASSERT_EQUAL(cursor.last_uid, 169999);
     CU_ASSERT_FALSE(imap_cursor_window_done(&cursor, 200000, 170000));
     CU_ASSERT_EQUAL(cursor.last_uid, 169999); /* 170000 may be there in a moment */
-    CU_ASSERT_FALSE(imap_cursor_window_done(&cursor, 200000, 0));
-    CU_ASSERT_EQUAL(cursor.last_uid, 169999);
+}
+
+/* A server that does not tell where the UIDs end may have given out a million in between: behind an
+ * empty window all that is above is searched, once for each look. */
+static void test_gap_without_an_end(void)
+{
+    uint32_t first, last;
+    struct imap_cursor cursor = {0};
+    struct imap_selected untold = {.validity = 7};
+    imap_cursor_select(&cursor, &untold, 100, NOW);
+    for (int look = 0; look < 3; look++) {
+        CU_ASSERT_TRUE(imap_cursor_window(&cursor, &first, &last));
+        CU_ASSERT_EQUAL(first, 101);
+        CU_ASSERT_EQUAL(last, 100 + IMAP_WINDOW);
+        CU_ASSERT_TRUE(imap_cursor_window_done(&cursor, last, 0));
+        CU_ASSERT_TRUE(imap_cursor_window(&cursor, &first, &last));
+        CU_ASSERT_EQUAL(first, 101);
+        CU_ASSERT_EQUAL(last, UINT32_MAX);
+        if (look < 2) { /* nothing */
+            CU_ASSERT_FALSE(imap_cursor_window_done(&cursor, last, 0));
+            CU_ASSERT_EQUAL(cursor.last_uid, 100);
+        }
+    }
+    imap_cursor_done(&cursor, 1000000, NOW, NOW);
+    CU_ASSERT_TRUE(imap_cursor_window(&cursor, &first, &last));
+    CU_ASSERT_EQUAL(first, 1000001);
+    CU_ASSERT_EQUAL(last, 1000000 + IMAP_WINDOW);
+}
+
+/* Within a rescan its end is known. */
+static void test_rescan_without_an_end(void)
+{
+    uint32_t first, last;
+    struct imap_cursor cursor = started(100);
+    struct imap_selected anew = {.validity = 8};
+    imap_cursor_select(&cursor, &anew, 120000, NOW);
+    int windows = 0;
+    do {
+        CU_ASSERT_TRUE(imap_cursor_window(&cursor, &first, &last));
+        windows++;
+    } while (imap_cursor_window_done(&cursor, last, 0) && windows < 10);
+    CU_ASSERT_EQUAL(windows, 3);
+    CU_ASSERT_EQUAL(last, 120000);
+    CU_ASSERT_EQUAL(cursor.last_uid, 120000);
+    CU_ASSERT_EQUAL(cursor.since_ms, 0);
 }
 
 static void test_validity_changes(void)
@@ -182,6 +225,8 @@ int main(void)
     CU_add_test(suite, "sorts and leaves out", test_sorts_and_leaves_out);
     CU_add_test(suite, "goes forward only", test_goes_forward_only);
     CU_add_test(suite, "windows", test_windows);
+    CU_add_test(suite, "a gap without an end", test_gap_without_an_end);
+    CU_add_test(suite, "a rescan without an end", test_rescan_without_an_end);
     CU_add_test(suite, "a rescan's window", test_rescan_ends_its_window);
     CU_add_test(suite, "validity changes", test_validity_changes);
     CU_add_test(suite, "a rescan knows the beginning", test_rescan_knows_the_beginning);
