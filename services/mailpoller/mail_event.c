@@ -19,6 +19,9 @@
  * whatever is in it. */
 #define BODY_WRITTEN_MAX ((size_t)288 * 1024)
 #define TEXT_WRITTEN_MAX ((size_t)80 * 1024)
+
+#define HASHED_TEXT_MAX 4000 /* bytes */
+
 /* ---- who ---- */
 
 /* The first plain address of the list, lower-case, or NULL. */
@@ -99,9 +102,11 @@ static bool find_delivery(const struct mail *mail, const struct mail_signer *sig
 
 /* ---- what is in it ---- */
 
-/* The same for one mail in several mailboxes, and after a mailbox was made anew. A copy that is not
- * a person's, as one that came by a list, is no answered mail's twin: it is another content. What
- * has neither Message-ID nor Date is told from the same words of another day by when it came. */
+/* The same for one mail in several mailboxes, after a mailbox was made anew, and whether it was
+ * read whole or in part: of a mail with a Message-ID the beginning of its text counts, which both
+ * have. A copy that is not a person's, as one that came by a list, is no answered mail's twin: it
+ * is another content. What has neither Message-ID nor Date is told from the same words of another
+ * day by when it came. */
 static const char *content_hash(struct arena *arena, const struct mail *mail, const char *from,
                                 const char *text, bool is_person, int64_t internal_ms)
 {
@@ -113,7 +118,10 @@ static const char *content_hash(struct arena *arena, const struct mail *mail, co
     strbuf_add_text(&all, date != NULL ? date : "");
     strbuf_add_char(&all, '\0');
     strbuf_add(&all, from, strlen(from) + 1);
-    strbuf_add_text(&all, text);
+    size_t length = strlen(text);
+    if (mail->message_id[0] != '\0' && length > HASHED_TEXT_MAX)
+        length = HASHED_TEXT_MAX;
+    strbuf_add(&all, text, length);
     if (!is_person)
         strbuf_add(&all, "\0", 2);
     if (mail->message_id[0] == '\0' && date == NULL)
