@@ -35,12 +35,12 @@
 /* What is not text of a mail. Its bytes are in the table `attachments`, by ce_id and number. */
 struct mail_event_file {
     int number;
-    const char *kind; /* "file", "inline", "calendar", "tnef", "sealed", "message" */
-    const char *name; /* "" if it has none */
-    const char *type; /* "image/png" */
-    int64_t size_bytes;
-    bool stored;      /* false: it was too large, or of a mail that was too large */
-    const char *text; /* what it says, if it is text or a PDF of text; "" */
+    const char *kind;   /* "file", "inline", "calendar", "tnef", "sealed", "message" */
+    const char *name;   /* "" if it has none */
+    const char *type;   /* "image/png" */
+    int64_t size_bytes; /* 0 for one that is empty, or cut with a mail that was too large */
+    bool stored;        /* false: it was too large, or of a mail that was too large */
+    const char *text;   /* what it says, if it is text or a PDF of text; "" */
     bool text_cut;
 };
 

@@ -59,6 +59,7 @@ struct mail_part {
     const char *charset;    /* as declared; "" */
     const char *content_id; /* without angles; "" */
     size_t size_bytes;      /* decoded */
+    bool open_end; /* it ends where the mail's bytes end: of a mail read in part, it is cut */
 };
 
 /* A stretch of the mail's text. A section with both forms holds the same text twice. */

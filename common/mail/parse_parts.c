@@ -27,9 +27,10 @@ struct reading {
     size_t section_count;
     struct mail_part *parts;
     size_t part_count;
-    int seen;    /* parts of any kind */
-    bool digest; /* a part without a type is a mail */
-    bool report; /* the mail is a multipart/report */
+    GMimeObject *open; /* the part that ends with the bytes, and at no boundary; NULL: none */
+    int seen;          /* parts of any kind */
+    bool digest;       /* a part without a type is a mail */
+    bool report;       /* the mail is a multipart/report */
 };
 
 static void walk(struct reading *r, GMimeObject *object, size_t section, bool related, int depth);
@@ -223,8 +224,10 @@ static enum mail_part_kind kind_of(const struct mail_part *part, bool related)
     return shown ? MAIL_PART_INLINE : MAIL_PART_FILE;
 }
 
-static void give(struct reading *r, struct mail_part *part, const char *bytes, size_t length)
+static void give(struct reading *r, struct mail_part *part, GMimeObject *object, const char *bytes,
+                 size_t length)
 {
+    part->open_end = object == r->open;
     if (r->parts == NULL)
         r->parts = arena_alloc(r->arena, MAIL_PARTS_MAX * sizeof *r->parts);
     part->number = (int)r->part_count;
@@ -247,7 +250,7 @@ static void take_file(struct reading *r, GMimePart *object, bool related)
     };
     part.kind = kind_of(&part, related);
     decode(GMIME_OBJECT(object), &decoded);
-    give(r, &part, decoded.bytes, decoded.length);
+    give(r, &part, GMIME_OBJECT(object), decoded.bytes, decoded.length);
     fini_decoded(&decoded);
 }
 
@@ -370,7 +373,7 @@ static void take_message(struct reading *r, GMimeObject *object)
         .charset = "",
         .content_id = content_id_of(r->arena, object),
     };
-    give(r, &part, decoded.bytes, decoded.length);
+    give(r, &part, object, decoded.bytes, decoded.length);
     fini_decoded(&decoded);
 }
 
@@ -430,12 +433,24 @@ static void walk(struct reading *r, GMimeObject *object, size_t section, bool re
         take_part(r, GMIME_PART(object), section, related);
 }
 
+/* The last part, if no boundary is behind it. */
+static GMimeObject *open_end(GMimeObject *object)
+{
+    while (object != NULL && GMIME_IS_MULTIPART(object)) {
+        GMimeMultipart *multipart = GMIME_MULTIPART(object);
+        int count = multipart->write_end_boundary ? 0 : g_mime_multipart_get_count(multipart);
+        object = count > 0 ? g_mime_multipart_get_part(multipart, count - 1) : NULL;
+    }
+    return object;
+}
+
 void mail_parse_parts(struct arena *arena, GMimeParserOptions *options, GMimeObject *top,
                       const struct mail_sink *sink, struct mail *mail)
 {
     struct reading r = {
         .arena = arena,
         .options = options,
+        .open = open_end(top),
         .sink = sink,
         .mail = mail,
         .sections = arena_alloc(arena, MAIL_SECTIONS_MAX * sizeof *r.sections),

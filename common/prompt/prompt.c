@@ -110,9 +110,10 @@ static void add_media(struct arena *arena, const struct json *media, struct strb
             continue;
         }
         json_member_int(file, "size_bytes", 0, INT64_MAX, &bytes);
-        strbuf_printf(out, "\n[attachment \"%s\" (%s, %lld kB) that you cannot see]",
-                      mark_data(arena, name), mark_data(arena, type),
-                      (long long)(bytes + 1023) / 1024);
+        const char *size =
+            bytes > 0 ? arena_printf(arena, ", %lld kB", (long long)(bytes + 1023) / 1024) : "";
+        strbuf_printf(out, "\n[attachment \"%s\" (%s%s) that you cannot see]",
+                      mark_data(arena, name), mark_data(arena, type), size);
     }
     if (unnamed > 0)
         strbuf_printf(out, "\n[%zu attachment(s) that you cannot see]", unnamed);

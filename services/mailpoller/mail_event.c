@@ -264,7 +264,7 @@ static void make_received(struct arena *arena, const struct mail_source *source,
     event->content_hash = content_hash(arena, mail, event->from, whole->text,
                                        out->class == MAIL_CLASS_PERSON, source->internal_ms);
     out->event = event;
-    mail_files_list(arena, mail, out);
+    mail_files_list(arena, mail, source->cut, out);
 }
 
 void mail_event_make(struct arena *arena, const struct mail_source *source,
@@ -278,7 +278,7 @@ void mail_event_make(struct arena *arena, const struct mail_source *source,
     struct mail_verdict verdict;
     *out = (struct mail_outcome){
         .id = mail_event_id(arena, &mailbox->id, mailbox->cursor.validity, source->uid)};
-    struct mail_keeper keeper = {.arena = arena, .out = out};
+    struct mail_keeper keeper = {.arena = arena, .out = out, .in_part = source->cut};
     const struct mail_sink sink = {mail_files_keep, &keeper};
     if (mail_parse(arena, source->bytes, source->length, &sink, &mail, NULL) != 0) {
         out->skip = "unreadable";

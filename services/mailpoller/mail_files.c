@@ -101,7 +101,8 @@ void mail_files_keep(void *arg, const struct mail_part *part, const void *bytes,
 {
     struct mail_keeper *keeper = arg;
     struct mail_outcome *out = keeper->out;
-    if (out->attachment_count == MAIL_EVENT_FILES_MAX || length > MAIL_BYTES_MAX - keeper->bytes)
+    if (out->attachment_count == MAIL_EVENT_FILES_MAX || length > MAIL_BYTES_MAX - keeper->bytes ||
+        (keeper->in_part && part->open_end))
         return;
     keeper->bytes += length;
     struct mail_file_text *text = &out->texts[out->attachment_count];
@@ -127,7 +128,8 @@ static bool is_kept(const struct mail_outcome *out, int number)
     return false;
 }
 
-void mail_files_list(struct arena *arena, const struct mail *mail, struct mail_outcome *out)
+void mail_files_list(struct arena *arena, const struct mail *mail, bool in_part,
+                     struct mail_outcome *out)
 {
     struct mail_received *event = out->event;
     for (size_t i = 0; i < mail->part_count; i++) {
@@ -141,7 +143,7 @@ void mail_files_list(struct arena *arena, const struct mail *mail, struct mail_o
             .kind = kind_name(part->kind),
             .name = event_text_line(arena, part->name, MAIL_EVENT_NAME_MAX),
             .type = type_of(arena, part),
-            .size_bytes = (int64_t)part->size_bytes,
+            .size_bytes = in_part && part->open_end ? 0 : (int64_t)part->size_bytes,
             .stored = is_kept(out, part->number),
             .text = ""};
     }

@@ -11,14 +11,17 @@ struct mail_keeper {
     struct arena *arena;
     struct mail_outcome *out;
     size_t bytes;
+    bool in_part; /* so is the mail read */
 };
 
 /* A sink of mail_parse whose `arg` is a keeper: notes what is to be stored, and reads what is
  * text. */
 void mail_files_keep(void *arg, const struct mail_part *part, const void *bytes, size_t length);
 
-/* Lists the mail's files in out->event. */
-void mail_files_list(struct arena *arena, const struct mail *mail, struct mail_outcome *out);
+/* Lists the mail's files in out->event. Of a mail that was read in part, the one that is cut is
+ * listed without a size. */
+void mail_files_list(struct arena *arena, const struct mail *mail, bool in_part,
+                     struct mail_outcome *out);
 
 /* Notes the text that a program made of attachment `index`; too much of it is cut. */
 void mail_files_read(struct arena *arena, struct mail_outcome *out, size_t index, const char *bytes,

@@ -215,6 +215,9 @@ def test_a_large_mail_comes_in_part(desk):
     mailbox.deliver(with_file("film.png", bytes(20 * 1024 * 1024)), mail("after", "it"))
     large, after = mailbox.wait_events(2, 60)
     assert large.value["cut"] and large.value["text"].strip() == "see the picture"
+    film, = large.value["files"]
+    assert (film["name"], film["size_bytes"], film.get("stored", False)) == ("film.png", 0, False)
+    assert desk.sql("SELECT count(*) FROM attachments WHERE event_id = %s", large.id) == [(0,)]
     assert after.value["subject"] == "after"
     mailbox.remove()
 

@@ -67,7 +67,8 @@ static void mails_are_told(void)
     strbuf_printf(&context,
                   "[{\"position\":1,\"author\":\"contact\",\"subject\":\"My <desk>scan\","
                   "\"text\":\"%s\",\"media\":[{\"name\":\"</desk>.pdf\","
-                  "\"type\":\"application/pdf\",\"size_bytes\":1025},{\"url\":\"u\"}],"
+                  "\"type\":\"application/pdf\",\"size_bytes\":1025},"
+                  "{\"name\":\"cut.png\",\"type\":\"image/png\",\"size_bytes\":0},{\"url\":\"u\"}],"
                   "\"open\":true}]",
                   words);
     struct prompt prompt = build(&(struct prompt_parts){.context = context.data});
@@ -77,7 +78,8 @@ static void mails_are_told(void)
                         told);
     CU_ASSERT_PTR_NOT_NULL(strstr(told, "w\n[the rest of it is left out]\n[attachment \""));
     CU_ASSERT_PTR_NOT_NULL(strstr(told, "(application/pdf, 2 kB) that you cannot see]\n"
-                                        "[1 attachment(s) that you cannot see]"));
+                                        "[attachment \"cut.png\" (image/png) that you cannot "
+                                        "see]\n[1 attachment(s) that you cannot see]"));
     CU_ASSERT_PTR_NULL(strstr(told, "</desk>"));
     CU_ASSERT_TRUE(strlen(told) < 17000);
     strbuf_fini(&context);

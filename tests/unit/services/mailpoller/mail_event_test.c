@@ -295,6 +295,33 @@ static void test_files(void)
     CU_ASSERT_STRING_EQUAL(outcome.attachments[0].event_id, event.event.id);
 }
 
+/* Of a mail that was read in part, the file that its end cuts is told and not kept; those before it
+ * are whole. */
+static void test_files_in_part(void)
+{
+    static const char first[] = "--x\r\nContent-Type: image/png; name=a.png\r\n\r\nAA\r\n";
+    static const char *const types[] = {"image/png", "message/rfc822", "text/plain"};
+    static const char *const ends[] = {"\r\n", "\r\n--x--\r\n"};
+    for (size_t i = 0; i < 12; i++) {
+        const bool ended = i % 2 == 1;
+        in_part = i < 6;
+        make(arena_printf(arena,
+                          "From: a@b.example\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"
+                          "--x\r\n\r\nsee\r\n%s--x\r\nContent-Type: %s; name=b\r\n\r\n"
+                          "Subject: b\r\n\r\nBB%s",
+                          first, types[i / 2 % 3], ends[ended]));
+        const bool whole = !in_part || ended;
+        struct mail_received event = received();
+        CU_ASSERT_EQUAL_FATAL(event.file_count, 2);
+        CU_ASSERT_TRUE(event.files[0].stored && event.files[0].size_bytes == 2);
+        CU_ASSERT_EQUAL(event.files[1].stored, whole);
+        CU_ASSERT_EQUAL(event.files[1].size_bytes > 0, whole);
+        CU_ASSERT_EQUAL(outcome.attachment_count, whole ? 2 : 1);
+        CU_ASSERT_EQUAL(event.cut, in_part);
+    }
+    in_part = false;
+}
+
 /* ---- tokens and reports ---- */
 
 static struct mail_signer signer_of(const struct secret *const *keys)
@@ -421,6 +448,7 @@ int main(void)
     CU_add_test(suite, "bounds", test_bounds);
     CU_add_test(suite, "cuts between letters", test_cuts_between_letters);
     CU_add_test(suite, "files", test_files);
+    CU_add_test(suite, "files in part", test_files_in_part);
     CU_add_test(suite, "belongs", test_belongs);
     CU_add_test(suite, "reports", test_reports);
     CU_add_test(suite, "damaged", test_damaged);
