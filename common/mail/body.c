@@ -19,6 +19,7 @@ struct body {
     struct mail_span *spans;
     size_t span_count;
     bool cut;
+    bool full; /* markup takes long to read: no more of it */
 };
 
 /* How many bytes are neither white space nor control characters, counted eight at a time: those
@@ -57,7 +58,7 @@ static void add_text(struct body *body, const char *text)
 {
     size_t room = body->text.max - body->text.length, length = strlen(text);
     if (length > room) {
-        body->cut = true;
+        body->cut = body->full = true;
         for (length = room; length > 0 && text[length - 1] != '\n';)
             length--;
     }
@@ -87,7 +88,7 @@ void mail_body_read(struct arena *arena, const struct mail *mail, struct mail_te
     struct body body = {.arena = arena};
     strbuf_init(&body.text, MAIL_BODY_MAX);
     strbuf_expect(&body.text, USUAL_BYTES);
-    for (size_t i = 0; i < mail->section_count; i++) {
+    for (size_t i = 0; i < mail->section_count && !body.full; i++) {
         struct mail_text html, plain = {.text = mail->sections[i].plain};
         if (is_html(arena, &mail->sections[i], &html))
             add_section(&body, &html);

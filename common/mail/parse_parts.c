@@ -16,7 +16,8 @@
 #define NO_SECTION       SIZE_MAX
 #define TYPE_MAX         128
 #define SUBJECT_NAME_MAX 150
-#define MARKUP_BYTES     (2u * 1024 * 1024) /* of an HTML part that are kept: what html.h reads */
+#define MARKUP_BYTES     (2u * 1024 * 1024) /* of all HTML parts that are kept */
+#define JOINED_BYTES     (8u * 1024 * 1024) /* that are copied to put forms of a section together */
 
 struct reading {
     struct arena *arena;
@@ -28,9 +29,10 @@ struct reading {
     struct mail_part *parts;
     size_t part_count;
     GMimeObject *open; /* the part that ends with the bytes, and at no boundary; NULL: none */
-    int seen;          /* parts of any kind */
-    bool digest;       /* a part without a type is a mail */
-    bool report;       /* the mail is a multipart/report */
+    size_t markup, joined;
+    int seen;    /* parts of any kind */
+    bool digest; /* a part without a type is a mail */
+    bool report; /* the mail is a multipart/report */
 };
 
 static void walk(struct reading *r, GMimeObject *object, size_t section, bool related, int depth);
@@ -273,8 +275,11 @@ static const char *append(struct reading *r, const char *before, const char *tex
 {
     if (before == NULL)
         return text;
-    if (strlen(before) + strlen(text) < max)
+    size_t length = strlen(before) + strlen(text);
+    if (length < max && length <= JOINED_BYTES - r->joined) {
+        r->joined += length;
         return arena_printf(r->arena, "%s\n%s", before, text);
+    }
     r->mail->cut = true;
     return before;
 }
@@ -290,7 +295,12 @@ static void take_text(struct reading *r, GMimeObject *object, bool html, size_t 
     }
     struct mail_section *to = &r->sections[section];
     if (html) {
-        const char *text = text_of(r, object, MARKUP_BYTES);
+        if (r->markup == MARKUP_BYTES) {
+            r->mail->cut = true;
+            return;
+        }
+        const char *text = text_of(r, object, MARKUP_BYTES - r->markup);
+        r->markup += strlen(text);
         to->html = append(r, to->html, text, MARKUP_BYTES);
         to->html_length = strlen(to->html);
     } else {

@@ -9,10 +9,11 @@
 #include "mail/charset.h"
 #include "mail/html.h"
 
-#define TOLD_MAX    ((size_t)32 * 1024) /* of all files, as they are written in JSON */
-#define READ_MAX    ((size_t)64 * 1024) /* bytes of a file that are looked at for its text */
-#define MAGIC_IN    1024                /* bytes at whose beginning a PDF says that it is one */
-#define LEAST_BYTES ((size_t)64)        /* a text of which less has room is not told */
+#define TOLD_MAX    ((size_t)32 * 1024)  /* of all files, as they are written in JSON */
+#define READ_MAX    ((size_t)64 * 1024)  /* bytes of a file that are looked at for its text */
+#define MAGIC_IN    1024                 /* bytes at whose beginning a PDF says that it is one */
+#define MARKUP_MAX  ((size_t)512 * 1024) /* bytes of HTML that are read: it takes long */
+#define LEAST_BYTES ((size_t)64)         /* a text of which less has room is not told */
 
 static const char *kind_name(enum mail_part_kind kind)
 {
@@ -89,6 +90,11 @@ static void read_text(struct mail_keeper *keeper, const struct mail_part *part, 
     to->text = text_of(keeper->arena, part->charset, bytes, length, &to->cut);
     if (to->text == NULL || !is_html(part))
         return;
+    if (keeper->markup >= MARKUP_MAX) {
+        to->text = NULL;
+        return;
+    }
+    keeper->markup += strlen(to->text);
     struct mail_text html;
     mail_html_read(keeper->arena, to->text, strlen(to->text), &html);
     to->text = html.text[0] != '\0' ? html.text : NULL;

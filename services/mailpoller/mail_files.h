@@ -11,7 +11,8 @@ struct mail_keeper {
     struct arena *arena;
     struct mail_outcome *out;
     size_t bytes;
-    bool in_part; /* so is the mail read */
+    size_t markup; /* bytes of HTML that were read */
+    bool in_part;  /* so is the mail read */
 };
 
 /* A sink of mail_parse whose `arg` is a keeper: notes what is to be stored, and reads what is

@@ -343,6 +343,53 @@ static void test_cut(void)
     CU_ASSERT_TRUE(mail.cut);
 }
 
+/* ---- markup ---- */
+
+/* It takes long to read: of all parts so much is kept as of one, and what is put together is not
+ * copied for each form anew. */
+static void test_markup_without_end(void)
+{
+    size_t markup = 0;
+    begin(AUTHOR MIXED);
+    for (int i = 0; i < 40; i++) {
+        strbuf_add_text(&bytes, "--b\nContent-Type: text/html\n\n");
+        repeat("&#", 50 * 1000);
+        strbuf_add_text(&bytes, "\n");
+    }
+    (void)read_it();
+    for (size_t i = 0; i < mail.section_count; i++)
+        markup += mail.sections[i].html_length;
+    CU_ASSERT(markup > MAIL_HTML_MAX / 2 && markup <= MAIL_HTML_MAX);
+    CU_ASSERT_TRUE(mail.cut);
+    begin(AUTHOR "Content-Type: multipart/alternative; boundary=b\n\n");
+    for (int i = 0; i < 190; i++) {
+        strbuf_add_text(&bytes, "--b\nContent-Type: text/html\n\n");
+        repeat("<p>word", 1500);
+        strbuf_add_text(&bytes, "\n");
+    }
+    (void)read_it();
+    CU_ASSERT_EQUAL_FATAL(mail.section_count, 1);
+    CU_ASSERT(mail.sections[0].html_length < (size_t)512 * 1024);
+    CU_ASSERT_TRUE(mail.cut);
+}
+
+/* Behind a text that is full nothing is read. */
+static void test_full(void)
+{
+    struct mail_section sections[] = {{.plain = "words\n"}, {.plain = ""}, {.plain = "the end\n"}};
+    const struct mail two = {.sections = sections, .section_count = 3};
+    struct mail_text text;
+    begin("");
+    mail_body_read(arena, &two, &text);
+    CU_ASSERT_STRING_EQUAL(text.text, "words\n\nthe end\n");
+    fill("twenty bytes a line\n");
+    sections[1].plain = bytes.data;
+    mail_body_read(arena, &two, &text);
+    CU_ASSERT_TRUE(text.cut);
+    CU_ASSERT(strlen(text.text) > MAIL_BODY_MAX - 100);
+    CU_ASSERT_PTR_NULL(strstr(text.text, "the end"));
+}
+
 static int set_up(void)
 {
     arena = arena_new();
@@ -373,6 +420,8 @@ int main(void)
     CU_add_test(suite, "dashes without end", test_dashes_without_end);
     CU_add_test(suite, "whole", test_whole);
     CU_add_test(suite, "what is before the bound", test_cut);
+    CU_add_test(suite, "markup without end", test_markup_without_end);
+    CU_add_test(suite, "a full text", test_full);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();

@@ -167,6 +167,30 @@ static int tear_down(void)
     return 0;
 }
 
+/* Markup takes long to read: of many files some are. */
+static void test_markup(void)
+{
+    struct strbuf mail;
+    strbuf_init(&mail, (size_t)16 << 20);
+    strbuf_add_text(&mail, HEAD BODY);
+    for (int file = 0; file < 20; file++) {
+        strbuf_add_text(&mail, FILE_OF("text/html", "a.html") "word");
+        for (int i = 0; i < 20000; i++)
+            strbuf_add_text(&mail, "&#");
+        strbuf_add_text(&mail, "\r\n");
+    }
+    strbuf_add_text(&mail, FILE_OF("text/plain", "b.txt") "text\r\n--x--\r\n");
+    make(mail.data);
+    strbuf_fini(&mail);
+    size_t told = 0;
+    CU_ASSERT_EQUAL_FATAL(outcome.attachment_count, 21);
+    for (size_t i = 0; i < 20; i++)
+        told += outcome.texts[i].text != NULL;
+    CU_ASSERT_EQUAL(told, 14); /* of 40 kB each */
+    CU_ASSERT_PTR_NOT_NULL(outcome.texts[0].text);
+    CU_ASSERT_STRING_EQUAL(outcome.texts[20].text, "text");
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -175,6 +199,7 @@ int main(void)
     CU_add_test(suite, "pdf", test_pdf);
     CU_add_test(suite, "only persons'", test_only_persons);
     CU_add_test(suite, "bounds", test_bounds);
+    CU_add_test(suite, "markup", test_markup);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
