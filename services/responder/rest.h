@@ -38,9 +38,9 @@ struct rest_create {
     const struct delivery_call *call; /* of a call; else NULL */
 };
 
-/* The form that places a call: To, From, Timeout, MachineDetection, the Url that is asked when it
- * was taken, which carries the words, and a StatusCallback as below for each step of the call. In
- * the arena. Words that do not fit into a URL are cut. */
+/* The form that places a call: To, From, Timeout, MachineDetection and its times, the Url that is
+ * asked when it was taken, which carries the words, and a StatusCallback as below for each step of
+ * the call. In the arena. Words that do not fit into a URL are cut. */
 const char *rest_create_call_form(struct arena *arena, const struct rest_create *create);
 
 /* For rest_call.c: a form's pair, and the StatusCallback. */

@@ -12,6 +12,8 @@ from harness import oracle
 from harness.deskctl import FAILED, good, run
 from harness.stops import KILL
 from operating import TENANTS
+from phoning import Story
+from struck import Struck
 from test_calls_rota import calls, heard, wait_dead, wait_over
 
 SHARE = True
@@ -97,6 +99,17 @@ def goes_on(desk):
 def test_a_person_goes_on_with_the_desk(desk):
     with clinic(desk):
         goes_on(desk)
+
+
+def test_who_takes_it_and_says_nothing_hears_a_voice_soon(desk):
+    """Also where a machine would be waited for to its beep."""
+    with clinic(desk), Struck("a customer whom we call is silent") as struck:
+        customer, id_ = task(desk, speech_ms=0, script=[HELLO, {"hangup": True}])
+        good(desk, "escalation", "call", id_)
+        call, = wait_over(desk, customer)
+        found, = [event for event in call["events"] if event["kind"] == "detected"]
+        assert found["answered_by"] == "unknown" and heard(call).startswith(GREETED), call["events"]
+        struck.over(Story(call))
 
 
 def test_the_same_without_sockets(desk):

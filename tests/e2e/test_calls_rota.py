@@ -10,6 +10,8 @@ from delivering import quiet
 from harness.deskctl import good
 from harness.stops import KILL
 from operating import TENANTS
+from phoning import Story
+from struck import Struck
 
 SHARE = True
 DEADLINE_S = 150
@@ -111,6 +113,18 @@ def test_accepted_with_a_key(desk):
         assert quiet(desk, 2, lambda: len(calls(desk))) == 1
         shown = good(desk, "escalation", "show", row(desk, customer)[3]).out
         assert "Ines" in shown and numbers["Ines"] in shown and "delivered" in shown, shown
+
+
+def test_who_takes_it_and_says_nothing_hears_a_voice_soon(desk):
+    """Twilio listens before it asks us what to say; P6 holds all the same."""
+    with rota(desk, ("Ines", {"speech_ms": 0, **presses("1")})) as numbers, \
+            Struck("a call that we place: whoever takes it is silent") as struck:
+        customer = ask(desk)
+        wait_state(desk, customer, "accepted", "Ines", "over")
+        call, = wait_over(desk, numbers["Ines"])
+        found, = [event for event in call["events"] if event["kind"] == "detected"]
+        assert found["answered_by"] == "unknown" and "Press 1 to take it" in heard(call), call["events"]
+        struck.over(Story(call))
 
 
 def test_nobody_is_waited_for_who_cannot_come(desk):

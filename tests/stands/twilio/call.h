@@ -85,6 +85,7 @@ struct call {
     char *url, *method, *fallback_url, *status_callback, *inline_twiml;
     char *amd_callback;
     bool detects, detects_async, detects_end;
+    double detect_silence_ms, detect_speech_ms, detect_end_ms, detect_timeout_ms; /* leg.h */
     unsigned progress_mask, progress_told; /* wanted; happened */
     int sequence;
     const char *answered_by;                  /* static or NULL */

@@ -39,7 +39,7 @@ static bool check_answer(const cJSON *item)
 static int check(const cJSON *entry, struct stand_buf *why)
 {
     static const char *const texts[] = {"number", "amd", "refused_status"};
-    static const char *const numbers[] = {"ring_ms", "greeting_ms", "amd_ms", "count"};
+    static const char *const numbers[] = {"ring_ms", "greeting_ms", "speech_ms", "amd_ms", "count"};
     const cJSON *item;
     cJSON_ArrayForEach(item, entry)
     {

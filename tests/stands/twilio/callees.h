@@ -1,7 +1,8 @@
 /*
  * How the numbers that are dialled behave, by POST /_callees: one object or a list of
  *   {"number": "+1555…" or "*", "answer": "human" | "machine" | "busy" | "no-answer" | "failed",
- *    "ring_ms": 500, "greeting_ms": of a machine (3000), "amd": AnsweredBy, "amd_ms": 0,
+ *    "ring_ms": 500, "greeting_ms": of a machine (3000), "speech_ms": so long whoever takes it
+ * speaks at once (0: not at all), by which the detection goes then; "amd": AnsweredBy, "amd_ms": 0,
  *    "refused_status": DialCallStatus after a whisper that refused (completed),
  *    "count": so many calls, then the entry is gone, "script": what the person does (script.h),
  *    and the settings of call_settings.h}

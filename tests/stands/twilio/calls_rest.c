@@ -13,6 +13,7 @@
 #include "stands/twilio/create.h"
 #include "stands/twilio/events.h"
 #include "stands/twilio/fetch.h"
+#include "stands/twilio/leg.h"
 #include "stands/twilio/list.h"
 #include "stands/twilio/outbound.h"
 #include "stands/twilio/progress.h"
@@ -136,6 +137,19 @@ static bool is(const struct stand_form *form, const char *name, const char *valu
     return text && strcmp(text, value) == 0;
 }
 
+static void read_detection(struct call *call, const struct stand_form *form)
+{
+    leg_listen_as_usual(call);
+    call->detect_silence_ms =
+        number_of(form, "MachineDetectionSilenceTimeout", call->detect_silence_ms);
+    call->detect_speech_ms =
+        number_of(form, "MachineDetectionSpeechThreshold", call->detect_speech_ms);
+    call->detect_end_ms =
+        number_of(form, "MachineDetectionSpeechEndThreshold", call->detect_end_ms);
+    call->detect_timeout_ms =
+        number_of(form, "MachineDetectionTimeout", call->detect_timeout_ms / 1000) * 1000;
+}
+
 static void read_form(struct call *call, const struct stand_form *form)
 {
     call->settings = call_settings_default();
@@ -150,6 +164,7 @@ static void read_form(struct call *call, const struct stand_form *form)
     call->detects_end = is(form, "MachineDetection", "DetectMessageEnd");
     call->detects = !digits && (call->detects_end || is(form, "MachineDetection", "Enable"));
     call->detects_async = is(form, "AsyncAmd", "true");
+    read_detection(call, form);
     unsigned mask = 0;
     for (size_t i = 0; i < form->count; i++) {
         if (strcmp(form->pairs[i].name, "StatusCallbackEvent") == 0)

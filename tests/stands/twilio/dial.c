@@ -191,7 +191,7 @@ static void on_answered(struct call *child)
     struct call *call = child->parent;
     const struct dial *dial = call->verb_data;
     const char *url = dial->number == call->element ? NULL : twiml_attribute(dial->number, "url");
-    record_dial(call, "callee_answered", child, leg_answered_by(child, false));
+    record_dial(call, "callee_answered", child, leg_answered_by(child));
     if (child->detects)
         leg_detect_aside(child);
     if (!url) {
@@ -216,6 +216,7 @@ static void read_number(struct call *child, const struct call *call,
     const char *told = twiml_attribute(number, "amdStatusCallback");
     child->status_callback = callback ? fetch_resolve(call->document_url, callback) : NULL;
     child->detects = detection != NULL;
+    leg_listen_as_usual(child);
     child->detects_end = detection && strcmp(detection, "DetectMessageEnd") == 0;
     child->amd_callback = told ? fetch_resolve(call->document_url, told) : NULL;
     if (!events)

@@ -24,22 +24,60 @@ const char *leg_text(const struct call *call, const char *name)
     return cJSON_IsString(item) ? item->valuestring : NULL;
 }
 
-const char *leg_answered_by(const struct call *call, bool to_the_end)
+void leg_listen_as_usual(struct call *call)
+{
+    call->detect_silence_ms = 5000;
+    call->detect_speech_ms = 2400;
+    call->detect_end_ms = 1200;
+    call->detect_timeout_ms = 30000;
+}
+
+/* What is found, and when. */
+struct detection {
+    const char *by;
+    double ms;
+};
+
+/* As Twilio listens to who speaks for so long once the call is taken. */
+static struct detection listen_to(const struct call *call, double speech_ms)
+{
+    if (speech_ms == 0)
+        return (struct detection){"unknown", call->detect_silence_ms};
+    if (speech_ms < call->detect_speech_ms)
+        return (struct detection){"human", speech_ms + call->detect_end_ms};
+    if (call->detects_end)
+        return (struct detection){"machine_end_beep", speech_ms};
+    return (struct detection){"machine_start", call->detect_speech_ms};
+}
+
+static struct detection detect(const struct call *call)
 {
     const char *answer = leg_text(call, "answer"), *amd = leg_text(call, "amd");
-    if (amd)
-        return amd;
-    if (answer && strcmp(answer, "machine") == 0)
-        return to_the_end ? "machine_end_beep" : "machine_start";
-    return "human";
+    const bool machine = answer && strcmp(answer, "machine") == 0;
+    const double speech_ms = leg_number(call, "speech_ms", -1);
+    struct detection found = {"human", DETECT_MS};
+    if (speech_ms >= 0)
+        found = listen_to(call, speech_ms);
+    else if (machine && call->detects_end)
+        found =
+            (struct detection){"machine_end_beep", leg_number(call, "greeting_ms", GREETING_MS)};
+    else if (machine)
+        found.by = "machine_start";
+    found.by = amd ? amd : found.by;
+    found.ms = leg_number(call, "amd_ms", found.ms);
+    if (found.ms > call->detect_timeout_ms)
+        found = (struct detection){"unknown", call->detect_timeout_ms};
+    return found;
+}
+
+const char *leg_answered_by(const struct call *call)
+{
+    return detect(call).by;
 }
 
 double leg_detection_ms(const struct call *call)
 {
-    const char *answer = leg_text(call, "answer");
-    bool machine = answer && strcmp(answer, "machine") == 0;
-    double greeting_ms = leg_number(call, "greeting_ms", GREETING_MS);
-    return leg_number(call, "amd_ms", machine && call->detects_end ? greeting_ms : DETECT_MS);
+    return detect(call).ms;
 }
 
 void leg_detect_aside(struct call *call)
@@ -53,7 +91,7 @@ void leg_detect_aside(struct call *call)
     stand_form_borrow(&form);
     stand_form_add(&form, "CallSid", call->sid);
     stand_form_add(&form, "AccountSid", call->account->sid);
-    stand_form_add(&form, "AnsweredBy", leg_answered_by(call, call->detects_end));
+    stand_form_add(&form, "AnsweredBy", leg_answered_by(call));
     stand_form_add(&form, "MachineDetectionDuration", ms);
     progress_send(call, call->amd_callback, &form, wait_ms);
 }

@@ -9,8 +9,13 @@
  * `timeout_ms` at the latest. */
 void leg_dial(struct call *call, double timeout_ms, void (*answered)(struct call *call));
 
-/* Who took it, as AnsweredBy says it; `to_the_end`: a machine is waited for until its beep. */
-const char *leg_answered_by(const struct call *call, bool to_the_end);
+/* The detection listens as it does when nobody says otherwise (MachineDetection… of the Calls
+ * resource): who makes no sound for so long, or is not known by the timeout, is `unknown`; who
+ * speaks for so long is a machine; who is silent for so long behind less is a person. */
+void leg_listen_as_usual(struct call *call);
+
+/* Who took it, as AnsweredBy says it; a machine may be waited for until its beep. */
+const char *leg_answered_by(const struct call *call);
 
 /* A number of the callee's entry, or `fallback`; a text of it, or NULL. */
 double leg_number(const struct call *call, const char *name, double fallback);

@@ -66,7 +66,7 @@ static void record_detection(struct call *call, double ms)
 
 static void on_detected(struct call *call)
 {
-    call->answered_by = leg_answered_by(call, call->detects_end);
+    call->answered_by = leg_answered_by(call);
     record_detection(call, leg_detection_ms(call));
     ask_twiml(call);
 }

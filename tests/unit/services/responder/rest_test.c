@@ -68,6 +68,8 @@ static void test_create_call(void)
     CU_ASSERT_STRING_EQUAL(form_get(&form, "From"), "+15550001111");
     CU_ASSERT_STRING_EQUAL(form_get(&form, "Timeout"), "25");
     CU_ASSERT_STRING_EQUAL(form_get(&form, "MachineDetection"), "Enable");
+    CU_ASSERT_STRING_EQUAL(form_get(&form, "MachineDetectionSilenceTimeout"), "2500");
+    CU_ASSERT_STRING_EQUAL(form_get(&form, "MachineDetectionTimeout"), "4");
     CU_ASSERT_EQUAL(form_count(&form, "StatusCallbackEvent"), 4);
     CU_ASSERT_PTR_NOT_NULL(strstr(form_get(&form, "StatusCallback"), "&attempt=3#rc=5&rp=all"));
     CU_ASSERT_STRING_EQUAL(form_get(&form, "Url"),
@@ -83,6 +85,8 @@ static void test_create_call(void)
     text = rest_create_call_form(arena, &create);
     CU_ASSERT_EQUAL_FATAL(form_parse(arena, text, strlen(text), &form, NULL), 0);
     CU_ASSERT_STRING_EQUAL(form_get(&form, "MachineDetection"), "DetectMessageEnd");
+    CU_ASSERT_STRING_EQUAL(form_get(&form, "MachineDetectionSilenceTimeout"), "2500");
+    CU_ASSERT_EQUAL(form_count(&form, "MachineDetectionTimeout"), 0);
     const char *url = form_get(&form, "Url");
     CU_ASSERT(strstr(url, "/voice/asked/") != NULL && strlen(url) < 2700);
     url = strchr(url, '?') + 1;

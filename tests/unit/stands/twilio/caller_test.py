@@ -537,6 +537,22 @@ class CallerTest(unittest.TestCase):
             got = [one["SequenceNumber"] for one in got]
             self.assertEqual("".join(got if mode == "out_of_order" else sorted(got)), numbers)
 
+    def test_outbound_call_is_listened_to_before_it_is_asked_for(self):
+        """As long as whoever takes it speaks, or is silent, and the request's times say."""
+        detects, end = "MachineDetection", "DetectMessageEnd"
+        cases = [(0, {}, "unknown", 5000), (0, {f"{detects}SilenceTimeout": "2500"}, "unknown", 2500),
+                 (600, {}, "human", 1800), (600, {f"{detects}SpeechEndThreshold": "500"}, "human", 1100),
+                 (3000, {}, "machine_start", 2400), (3000, {f"{detects}SpeechThreshold": "4000"}, "human", 4200),
+                 (9000, {detects: end}, "machine_end_beep", 9000),
+                 (9000, {detects: end, f"{detects}Timeout": "4"}, "unknown", 4000)]
+        for speech_ms, times, by, ms in cases:
+            self.callee(speech_ms=speech_ms, speed=50)
+            form = {"To": STAFF, "From": OURS, "Twiml": "<Response><Say>Hi</Say></Response>", detects: "Enable", **times}
+            call = self.over(self.rest("POST", "/Calls.json", **form)[1]["sid"])
+            found, = self.of(call, "detected")
+            self.assertEqual((found["answered_by"], found["ms"]), (by, ms), times)
+            self.assertEqual(self.heard(call), "Hi")
+
     def test_outbound_call_that_nobody_takes(self):
         form = {"To": STAFF, "From": OURS, "Twiml": "<Response><Say>Hi</Say></Response>"}
         for answer, status in (("busy", "busy"), ("no-answer", "no-answer"), ("failed", "failed")):
