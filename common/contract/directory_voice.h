@@ -57,7 +57,7 @@ struct directory_voice {
     const char *goodbye;
     bool record;       /* calls are recorded */
     bool transcribe;   /* messages are written down by the provider, where the language allows */
-    bool missed_calls; /* people are told of a caller who says nothing */
+    bool missed_calls; /* people are told of a caller who says nothing, or is not answered */
     const char *blocked[DIRECTORY_BLOCKED_MAX]; /* E.164: calls from them are refused */
     size_t blocked_count;
     int silence_ms;                 /* 1,000-600,000: without a word of the caller */

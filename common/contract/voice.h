@@ -134,7 +134,7 @@ struct voice_ended {
     enum voice_end reason;
     int64_t duration_s;         /* -1: not told */
     bool found;                 /* no ingress tells it: the provider's list of calls does */
-    bool missed;                /* people are to be told, if the caller has said nothing in it */
+    bool missed;                /* people are to be told, if nobody has answered the caller */
     struct voice_spoken spoken; /* of the last turn, where this ingress knows; else no turn */
 };
 void voice_ended_encode(struct arena *arena, const char *prefix, const struct voice_ended *in,

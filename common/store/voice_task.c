@@ -9,17 +9,18 @@
 #define TRANSCRIPT_SAID_MAX 1000 /* bytes of it that the task says; the rest is in its row */
 
 /* A caller who was left to speak to a tape, or to nobody, reached nobody: who has a rota is told,
- * by the number's newest version. */
-#define MADE_SQL(which)                                                                            \
-    "WITH place AS (SELECT s.tenant_id, s.conversation_id, s.channel_id,"                          \
+ * by the number's newest version. `beside` is joined, and may be asked for by the others. */
+#define MADE_SQL(summary, beside, which)                                                           \
+    "WITH place AS (SELECT s.tenant_id, s.conversation_id, s.channel_id, " summary " AS summary,"  \
     " coalesce(jsonb_array_length(v.config->'escalation'->'rota') > 0, false) AS calls"            \
     " FROM channel_sessions s JOIN channels ch ON ch.tenant_id = s.tenant_id"                      \
     " AND ch.id = s.channel_id"                                                                    \
     " LEFT JOIN assistants a ON a.tenant_id = ch.tenant_id AND a.id = ch.assistant_id"             \
     " LEFT JOIN assistant_versions v ON v.tenant_id = a.tenant_id AND v.assistant_id = a.id"       \
-    " AND v.version = a.current_version WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid" which    \
+    " AND v.version = a.current_version" beside                                                    \
+    " WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid" which                                      \
     "), made AS (INSERT INTO escalations (tenant_id, id, conversation_id, reason, summary,"        \
-    " call_back, rota) SELECT tenant_id, $3::uuid, conversation_id, 'message', $4::text,"          \
+    " call_back, rota) SELECT tenant_id, $3::uuid, conversation_id, 'message', summary,"           \
     " $5::text, CASE WHEN calls THEN 'running' ELSE 'none' END FROM place"                         \
     " ON CONFLICT DO NOTHING RETURNING tenant_id, id, rota)"
 #define TIMER_SQL(due)                                                                             \
@@ -27,6 +28,7 @@
     " WHERE rota = 'running' ON CONFLICT DO NOTHING"
 
 static const char task_sql[] = MADE_SQL(
+    "$4::text", "",
     "") ", kept AS (INSERT INTO recordings (tenant_id, id, channel_id, recording_sid, account_sid,"
         " duration_s) SELECT m.tenant_id, m.id, p.channel_id, $6::text, $7::text, $8::bigint"
         " FROM made m, place p)"
@@ -57,17 +59,42 @@ static const char transcript_sql[] =
     "NOT EXISTS (SELECT FROM messages m WHERE m.tenant_id = s.tenant_id AND m.session_id = s.id"   \
     " AND m.direction = 'in')"
 
+/* What the caller said behind the last of his words that he heard an answer to: `words`, since
+ * `since`; whether no turn has answered any of them: `is_all`. */
+#define UNANSWERED_SQL                                                                             \
+    " CROSS JOIN LATERAL (SELECT string_agg(w.body, ' ' ORDER BY w.position) AS words,"            \
+    " min(w.event_time) AS since, bool_and(w.is_all) AS is_all FROM (SELECT m.body, m.position,"   \
+    " m.event_time, bool_and(e.state = 'late') OVER () AS is_all,"                                 \
+    " max(m.position) FILTER (WHERE e.state <> 'late'"                                             \
+    " AND NOT EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = e.tenant_id"                    \
+    " AND d.session_id = e.session_id AND d.turn_id = e.turn_id AND d.state = 'suppressed'"        \
+    " AND d.reason = 'unheard')) OVER () AS last FROM messages m JOIN inbox_events e"              \
+    " ON e.tenant_id = m.tenant_id AND e.channel = 'voice' AND e.provider_id = m.provider_id"      \
+    " WHERE m.tenant_id = s.tenant_id AND m.session_id = s.id AND m.author = 'contact') AS w"      \
+    " WHERE w.last IS NULL OR w.position > w.last) AS u"
+#define WORDS_SQL "coalesce($6::text || left(u.words, 1000), $4::text)"
+
+/* Nobody answered him and he left no message. Who was answered before and hangs up right behind
+ * his last words has taken his leave: he did not wait for an answer so long as to hear a filler. */
+#define IS_MISSED                                                                                  \
+    "(" IS_SILENT " OR (u.words IS NOT NULL"                                                       \
+    " AND (u.is_all OR s.ended_at >= u.since + interval '4 s')"                                    \
+    " AND NOT EXISTS (SELECT FROM messages m WHERE m.tenant_id = s.tenant_id"                      \
+    " AND m.session_id = s.id AND m.author = 'system' AND m.provider_id LIKE 'RE%')))"
+
 /* now() is when the transaction began: the claim in front of this has made the session. If
  * something else had, and only the end was lost, the number's newest version says whether people
- * are to hear of a silent call. */
+ * are to hear of a call that nobody answered. */
 static const char found_sql[] = MADE_SQL(
+    WORDS_SQL, UNANSWERED_SQL,
     " AND (s.created_at >= now() OR ((v.config->'phone'->>'missed_calls')::boolean"
-    " AND " IS_SILENT
+    " AND " IS_MISSED
     "))") " INSERT INTO jobs (tenant_id, id, kind, subject, due_at)" TIMER_SQL("clock_timestamp()");
 
 static const char missed_sql[] = MADE_SQL(
-    " AND " IS_SILENT) " INSERT INTO jobs (tenant_id, id, kind, subject, "
-                       "due_at)" TIMER_SQL("clock_timestamp() + $6::bigint * interval '1 ms'");
+    WORDS_SQL, UNANSWERED_SQL,
+    " AND " IS_MISSED) " INSERT INTO jobs (tenant_id, id, kind, subject, "
+                       "due_at)" TIMER_SQL("clock_timestamp() + $7::bigint * interval '1 ms'");
 
 /* Who has been told knows better what to do. */
 static const char not_missed_sql[] =
@@ -102,12 +129,14 @@ static struct pg_statement *add_task(struct pg_unit *unit, struct arena *arena, 
 
 void voice_task_add_found(struct pg_unit *unit, struct arena *arena, const struct voice_task *task)
 {
-    add_task(unit, arena, found_sql, task);
+    pg_param(add_task(unit, arena, found_sql, task), task->said);
 }
 
 void voice_task_add_missed(struct pg_unit *unit, struct arena *arena, const struct voice_task *task)
 {
-    pg_param(add_task(unit, arena, missed_sql, task), number_of(arena, task->tell_in_ms));
+    struct pg_statement *statement = add_task(unit, arena, missed_sql, task);
+    pg_param(statement, task->said);
+    pg_param(statement, number_of(arena, task->tell_in_ms));
 }
 
 void voice_task_add_not_missed(struct pg_unit *unit, struct arena *arena, const char *tenant,

@@ -15,6 +15,7 @@ struct voice_task {
     const char *tenant;
     struct uuid session, id; /* the task's: opened once */
     const char *summary;
+    const char *said; /* of a call that nobody answered: what its summary is before his words */
     const char *call_back; /* or NULL */
     int64_t tell_in_ms;    /* the rota is told so much later; 0: at once */
     /* Of a message that was left, whose task's id is made of the recording's. */
@@ -36,7 +37,8 @@ void voice_task_add_transcript(struct pg_unit *unit, struct arena *arena,
  * voice_task_add_missed, if its number's business wants that. Told at once; 1 statement. */
 void voice_task_add_found(struct pg_unit *unit, struct arena *arena, const struct voice_task *task);
 
-/* Adds a call in which nothing was said, pressed or left; no task if anything was. 1 statement. */
+/* Adds a call in which nothing was said, pressed or left, or nobody answered what was, behind its
+ * end (voice_add_end); else no task. The beginning of such words stands in it. 1 statement. */
 void voice_task_add_missed(struct pg_unit *unit, struct arena *arena,
                            const struct voice_task *task);
 

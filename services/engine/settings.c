@@ -99,8 +99,8 @@ const struct config_spec engine_config[] = {
         "People are told of a spoken message at the latest so long after it, with what the "
         "provider wrote down of it if that has come."),
     ROW("missed_call_wait_ms", CONFIG_MS, missed_call_wait_ms, "60s", 0, 600000, 0,
-        "People are told of a call in which nothing was said so long after its end: a message "
-        "that was left in it may be told of later than that."),
+        "People are told of a call in which nothing was said, or nobody answered the caller, so "
+        "long after its end: a message that was left in it may be told of later than that."),
 };
 const size_t engine_config_count = sizeof engine_config / sizeof engine_config[0];
 

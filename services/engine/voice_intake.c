@@ -270,8 +270,8 @@ static void fill_dialled(struct intake *intake, struct pg_unit *unit)
 }
 
 /* What the caller left is a task, whose id is made of its recording's, by whichever event; a call
- * of which only the provider knows is one as well, or one in which nothing was said, whose id is
- * made of its end's. */
+ * of which only the provider knows is one as well, or one in which nobody answered the caller,
+ * whose id is made of its end's. */
 static void fill_task(struct intake *intake, struct pg_unit *unit)
 {
     const struct inbox_event *event = &intake->events[intake->first];
@@ -324,6 +324,8 @@ static void fill(struct intake *intake, struct pg_unit *unit)
     fill_claims(intake, unit, worker);
     if (kind == ITEM_RESUMED)
         fill_resume(intake, unit, worker);
+    if (is_end(kind))
+        fill_word(intake, unit, worker, false);
     if (kind == ITEM_WAIT)
         fill_return(intake, unit);
     if (kind == ITEM_DIALLED)

@@ -26,6 +26,8 @@ void voice_message_add(struct pg_unit *unit, struct arena *arena, const struct i
                               .session = event->session,
                               .id = message->task,
                               .summary = event->body,
+                              .said = "Missed call: the caller was not answered, and left no "
+                                      "message. The caller said: ",
                               .call_back = call_back(event, message),
                               .recording_sid = message->recording_sid,
                               .account_sid = message->account_sid,

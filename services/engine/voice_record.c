@@ -101,10 +101,9 @@ static int read_ended(struct intake *intake, const struct bus_record *record,
     struct voice_ended ended;
     if (voice_ended_decode(intake->arena, record, &ended, err) != 0)
         return -1;
-    const bool silent = uuid_is_nil(&ended.spoken.turn); /* a turn answers what was said */
-    *item = item_from(ended.found              ? ITEM_FOUND
-                      : ended.missed && silent ? ITEM_MISSED
-                                               : ITEM_ENDED,
+    *item = item_from(ended.found    ? ITEM_FOUND
+                      : ended.missed ? ITEM_MISSED
+                                     : ITEM_ENDED,
                       &ended.call);
     item->message.found = ended.found;
     item->message.tell_in_ms = intake->engine->shared->settings.missed_call_wait_ms;

@@ -18,7 +18,7 @@ struct voice_record {
         ITEM_TASK,
         ITEM_TRANSCRIPT,
         ITEM_FOUND,  /* the call's end, which only the provider has told */
-        ITEM_MISSED, /* its end, of which people are to hear if nothing was said in it */
+        ITEM_MISSED, /* its end, of which people are to hear if nobody answered the caller */
         ITEM_DIALLED,
         ITEM_HEARD,    /* from here on nothing is claimed */
         ITEM_ANSWERED, /* a call that we placed */

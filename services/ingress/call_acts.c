@@ -93,7 +93,6 @@ void call_publish_prompt(struct call *call, const struct call_input *in)
 {
     struct arena *arena = in->acts->arena;
     struct voice_prompt *prompt = arena_alloc(arena, sizeof *prompt);
-    call->missed = false;
     prompt->number = ++call->number;
     prompt->event = head(
         call, arena_printf(arena, "%s:%s:%" PRId64, call->call_sid, call->session, call->number),

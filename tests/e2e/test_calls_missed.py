@@ -1,13 +1,14 @@
-"""Whoever hangs up within the greeting, of a business that wants to hear of missed calls: from the telephone to the
+"""Whoever hangs up within the greeting, or is not answered, of a business that wants to hear of missed calls: from the telephone to the
 task that people see, in both modes."""
 
-from callers import BYE, FAST, HELLO, Caller, answer_to, say, up
+from callers import BYE, FAST, HELLO, PHONE, Caller, answer_to, calm, say, up
 from harness import oracle
 from operating import good, tenant_file
 
 SHARE = True
 DEADLINE_S = 120
 MISSED = "Missed call: the caller said nothing, and left no message."
+UNANSWERED = "Missed call: the caller was not answered, and left no message. The caller said: "
 QUICK = [{"wait_for": "audible", "words": 2}, BYE]  # he has heard who it is
 
 
@@ -59,6 +60,34 @@ def test_streaming(desk):
 
 def test_webhook_mode(desk):
     hang_up(desk, "webhook", desk.new_address())
+
+
+def not_answered(desk, mode):
+    """The engines are away: he asks, hears that somebody is looking, and gives up."""
+    wants(desk, f"mode: {mode}", "missed_calls: task")
+    nonce = desk.new_nonce()
+    call = Caller(desk, [HELLO, {"silence": 500}, say(f"My crown came off. {nonce}"), {"silence": 6500}, BYE], rate=FAST)
+    desk.wait(lambda: call.story().of("audible"), 20, "the greeting")
+    for name in ("engine-1", "engine-2"):
+        desk.freeze(name)
+    try:
+        heard = call.over(60).heard()
+    finally:
+        for name in ("engine-1", "engine-2"):
+            desk.thaw(name)
+    assert any(filler in heard for filler in PHONE["fillers"]), heard
+    desk.wait(lambda: tasks(desk, call.caller), 40, lambda: f"the missed call: {call.rows()}")
+    (summary, state), = tasks(desk, call.caller)
+    assert summary.startswith(UNANSWERED) and nonce in summary and state == "open", (summary, state)
+    calm(desk)
+
+
+def test_nobody_answers_a_streamed_call(desk):
+    not_answered(desk, "streaming")
+
+
+def test_nobody_answers_in_webhook_mode(desk):
+    not_answered(desk, "webhook")
 
 
 def test_nobody_asked_for_it(desk):

@@ -3,7 +3,7 @@ inbound.voice, reads the frames of voice.stream and answers them as the call's f
 
 import json
 import secrets
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -55,12 +55,13 @@ class Call:
 
     # What the ingress tells
 
-    def tell(self, type_, id_, **value):
+    def tell(self, type_, id_, later_s=0, **value):
+        """So much later by the clock of the ingress."""
         known = self.customer.known
         value = {"call_sid": self.sid, "account_sid": known["account_sid"],
                  "from": self.customer.address, "to": known["numbers"]["sms"],
                  "relay_session": self.relay, "stream_partition": self.partition, **value}
-        when = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+        when = (datetime.now(timezone.utc) + timedelta(seconds=later_s)).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
         headers = {"ce_specversion": "1.0", "ce_id": id_, "ce_source": f"twilio/{known['account_sid']}",
                    "ce_type": f"desk.voice.{type_}.v1", "ce_time": when,
                    "content-type": "application/json", "tenant": self.customer.tenant_id}

@@ -1,5 +1,6 @@
-"""A caller who says nothing, presses nothing and leaves nothing is a task for people, where the record of his
-call's end says that the business wants it (docs/VOICE.md): once, however often that comes, in both modes."""
+"""A caller who says nothing, presses nothing and leaves nothing, or whom nobody answers, is a task for people, where
+the record of his call's end says that the business wants it (docs/VOICE.md): once, however often that comes, in both
+modes."""
 
 import secrets
 
@@ -12,6 +13,7 @@ from test_voice_steps import Steps
 SHARE = True
 DEADLINE_S = 90
 MISSED = "Missed call: the caller said nothing, and left no message."
+UNANSWERED = "Missed call: the caller was not answered, and left no message. The caller said: "
 FOUND = "Somebody called while the desk could hear nothing, and left no message."
 
 
@@ -104,6 +106,87 @@ def test_who_has_said_something_is_no_missed_call(desk):
 
 def call_prompt(call):
     return call.prompt("hello")
+
+
+def asks(desk, call, words):
+    """The caller says this, and the model is still at it."""
+    nonce = desk.new_nonce()
+    desk.faults("model", {"match": nonce, "action": {"type": "delay", "ms": 20000}})
+    turns = len(call.turns())
+    call.prompt(words, nonce)
+    desk.wait(lambda: len(call.turns()) > turns, 20, lambda: f"his turn: {call.rows()}")
+    return f"{nonce} {words}"
+
+
+def test_who_is_not_answered_is_one_task_with_his_words(desk):
+    """He hears fillers, or a tape, and hangs up: in both modes."""
+    up(desk)
+    for mode in ("streaming", "webhook"):
+        call = Call(desk) if mode == "streaming" else Steps(desk)
+        call.setup()
+        if mode == "streaming":
+            said = asks(desk, call, "my crown came off")
+        else:
+            nonce = desk.new_nonce()
+            desk.faults("model", {"match": nonce, "action": {"type": "delay", "ms": 20000}})
+            call.step("my crown came off", nonce=nonce)
+            said = f"{nonce} my crown came off"
+            desk.wait(call.turns, 20, lambda: f"his turn: {call.rows()}")
+        call.ended(missed=True)
+        call.ended(missed=True)
+        over(call)
+        assert [state for state, _ in call.events()] == ["late"], (mode, call.rows())
+        assert tasks(call) == [(UNANSWERED + said, "open", "running", call.customer.address)], (mode, tasks(call))
+        desk.faults("model")
+
+
+def test_who_is_answered_and_takes_his_leave_is_no_missed_call(desk):
+    """A last word that nobody had the time to answer."""
+    up(desk)
+    call = Call(desk)
+    call.setup()
+    call.prompt("hello")
+    call.wait_over()
+    call.wait_settled(1)
+    asks(desk, call, "thank you, goodbye")
+    call.ended(missed=True, later_s=1)
+    over(call)
+    assert [state for state, _ in call.events()] == ["answered", "late"], call.rows()
+    assert tasks(call) == [], tasks(call)
+    desk.faults("model")
+
+
+def test_who_was_answered_once_and_waits_in_vain_is_one_task(desk):
+    up(desk)
+    call = Call(desk)
+    call.setup()
+    call.prompt("hello")
+    call.wait_over()
+    call.wait_settled(1)
+    said = asks(desk, call, "and my crown came off")
+    call.ended(missed=True, later_s=5)  # he has heard a filler
+    over(call)
+    assert tasks(call) == [(UNANSWERED + said, "open", "running", call.customer.address)], tasks(call)
+    desk.faults("model")
+
+
+def test_who_is_not_answered_leaves_a_message(desk):
+    """That is the task, told of before his end and behind it."""
+    up(desk)
+    for first in (True, False):
+        call = Call(desk)
+        call.setup()
+        asks(desk, call, "my crown came off")
+        if first:
+            leave(call)
+        call.ended(missed=True)
+        if not first:
+            leave(call)
+        over(call)
+        assert [row[:2] for row in tasks(call) if row[1] != "closed"] == [
+            ("The caller left a spoken message (12 s).", "open")], (first, tasks(call))
+        assert len(tasks(call)) == 1 + (not first), tasks(call)
+        desk.faults("model")
 
 
 def test_what_the_caller_heard_is_kept_as_by_any_end(desk):

@@ -1,5 +1,5 @@
-/* What a caller leaves to people against PostgreSQL: a call in which nothing was said is one task,
- * of which the rota hears later; one in which anything was is none. */
+/* What a caller leaves to people against PostgreSQL: a call in which nothing was said, or was
+ * answered, is one task, of which the rota hears later; any other is none. */
 #include "unit/common/store/turn_rig.h"
 
 #include "store/voice_task.h"
@@ -44,6 +44,7 @@ static const struct voice_task missed = {.tenant = TENANT,
                                          .session = {{9, [15] = 1}},
                                          .id = {{7, [15] = 1}},
                                          .summary = "Missed call.",
+                                         .said = "Not answered. The caller said: ",
                                          .call_back = "+15559001",
                                          .tell_in_ms = LATER_MS};
 
@@ -115,6 +116,97 @@ static void whatever_came_in_is_no_missed_call(void)
     }
 }
 
+/* As the call's end leaves what nobody answered. */
+static void was_late(int n)
+{
+    run(arena_printf(arena,
+                     "UPDATE inbox_events SET state = 'late', reason = 'call_over'"
+                     " WHERE provider_id = 'CA1:%d'",
+                     n));
+}
+
+static void end_after(const char *wait)
+{
+    run(arena_printf(arena,
+                     "UPDATE channel_sessions SET ended_at = (SELECT max(event_time)"
+                     " FROM inbox_events) + interval '%s'",
+                     wait));
+    end_silently();
+}
+
+static void who_was_not_answered_is_one_task(void)
+{
+    begin_call();
+    tell(2, "", "My crown came off.");
+    tell(3, "", "Hello?");
+    was_late(2);
+    was_late(3);
+    end_after("1 s");
+    end_after("1 s");
+    CU_ASSERT_STRING_EQUAL(value(TASKS), "open running later");
+    CU_ASSERT_STRING_EQUAL(value("SELECT summary FROM escalations"),
+                           "Not answered. The caller said: My crown came off. Hello?");
+    end_test();
+}
+
+static void what_he_said_is_cut(void)
+{
+    begin_call();
+    char *words = arena_alloc(arena, 4001);
+    memset(words, 'a', 4000);
+    words[4000] = '\0';
+    tell(2, "", words);
+    was_late(2);
+    end_after("1 s");
+    CU_ASSERT_STRING_EQUAL(value("SELECT length(summary)::text FROM escalations"), "1031");
+    end_test();
+}
+
+/* A goodbye behind which he hangs up wants no answer; a question that he waits behind does. */
+static void who_was_answered_before_must_have_waited(void)
+{
+    static const struct {
+        const char *wait, *summary;
+    } cases[] = {{"1 s", NULL},
+                 {"4 s", "Not answered. The caller said: And on Sunday?"},
+                 {"30 s", "Not answered. The caller said: And on Sunday?"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        begin_call();
+        tell(2, "", "When are you open?");
+        run("UPDATE inbox_events SET state = 'answered' WHERE provider_id = 'CA1:2'");
+        tell(3, "", "And on Sunday?");
+        was_late(3);
+        end_after(cases[i].wait);
+        CU_ASSERT_STRING_EQUAL(value("SELECT coalesce(max(summary), '') FROM escalations"),
+                               cases[i].summary != NULL ? cases[i].summary : "");
+        end_test();
+    }
+}
+
+static void who_was_answered_at_last_has_missed_nothing(void)
+{
+    begin_call();
+    tell(2, "", "When are you open?");
+    was_late(2);
+    tell(3, "", "When are you open?");
+    run("UPDATE inbox_events SET state = 'answered' WHERE provider_id = 'CA1:3'");
+    end_after("30 s");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*)::text FROM escalations"), "0");
+    end_test();
+}
+
+static void whose_message_was_recorded_is_no_missed_call(void)
+{
+    begin_call();
+    tell(2, "", "My crown came off.");
+    was_late(2);
+    tell(3, "note", "The caller left a spoken message (12 s).");
+    run("UPDATE messages SET provider_id = 'RE1' WHERE provider_id = 'CA1:3'");
+    end_after("30 s");
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*)::text FROM escalations"), "0");
+    end_test();
+}
+
 /* The call of another day, or another session of the same person, is not this one. */
 static void only_this_call_counts(void)
 {
@@ -181,14 +273,17 @@ static void found_and_missed_are_one(void)
     }
 }
 
-/* Only the end was lost: as the business wants it, and only if nothing was said. */
+/* Only the end was lost: as the business wants it, and only if nothing was said or answered. */
 static void a_silent_call_whose_end_was_lost(void)
 {
     static const struct {
         const char *phone, *words, *tasks;
-    } cases[] = {{"{}", NULL, "0"},
-                 {"{\"missed_calls\": true}", NULL, "1"},
-                 {"{\"missed_calls\": true}", "hello", "0"}};
+        bool late;
+    } cases[] = {{"{}", NULL, "0", false},
+                 {"{\"missed_calls\": true}", NULL, "1", false},
+                 {"{\"missed_calls\": true}", "hello", "0", false},
+                 {"{}", "hello", "0", true},
+                 {"{\"missed_calls\": true}", "hello", "1", true}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         begin_call();
         run(arena_printf(arena,
@@ -196,6 +291,8 @@ static void a_silent_call_whose_end_was_lost(void)
                          cases[i].phone));
         if (cases[i].words != NULL)
             tell(2, "", cases[i].words);
+        if (cases[i].late)
+            was_late(2);
         struct pg_unit unit = {.done = on_done};
         voice_task_add_found(&unit, arena, &missed);
         rig_waiting++;
@@ -213,6 +310,11 @@ int main(void)
     CU_add_test(suite, "a silent call", a_silent_call_is_one_task);
     CU_add_test(suite, "no rota", without_a_rota_it_is_only_listed);
     CU_add_test(suite, "not silent", whatever_came_in_is_no_missed_call);
+    CU_add_test(suite, "not answered", who_was_not_answered_is_one_task);
+    CU_add_test(suite, "many words", what_he_said_is_cut);
+    CU_add_test(suite, "answered before", who_was_answered_before_must_have_waited);
+    CU_add_test(suite, "answered at last", who_was_answered_at_last_has_missed_nothing);
+    CU_add_test(suite, "recorded", whose_message_was_recorded_is_no_missed_call);
     CU_add_test(suite, "another session", only_this_call_counts);
     CU_add_test(suite, "a message behind it", a_message_behind_the_end_takes_it_back);
     CU_add_test(suite, "who was told", who_was_told_keeps_it);
