@@ -91,6 +91,7 @@ static const struct event_member ended_members[] = {
                "hung_up, completed, failed, no_answer, busy or canceled"),
     VOICE_NUMBER("duration_s", EVENT_INT64, AT(duration_s), false, -1, VOICE_SECONDS_MAX,
                  "a number from 0 to 604800"),
+    VOICE_BOOL("outbound", AT(outbound)),
     VOICE_BOOL("found", AT(found)),
     VOICE_BOOL("missed", AT(missed)),
     VOICE_HEARD_ROWS(struct voice_ended),

@@ -133,6 +133,7 @@ struct voice_ended {
     struct voice_call call;
     enum voice_end reason;
     int64_t duration_s;         /* -1: not told */
+    bool outbound;              /* we placed the call */
     bool found;                 /* no ingress tells it: the provider's list of calls does */
     bool missed;                /* people are to be told, if nobody has answered the caller */
     struct voice_spoken spoken; /* of the last turn, where this ingress knows; else no turn */

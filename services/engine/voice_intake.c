@@ -248,7 +248,7 @@ static void fill_resume(struct intake *intake, struct pg_unit *unit, const char 
 
 static bool is_end(enum item_kind kind)
 {
-    return kind == ITEM_FOUND || kind == ITEM_MISSED || kind == ITEM_ENDED;
+    return kind == ITEM_FOUND || kind == ITEM_MISSED || kind == ITEM_OVER || kind == ITEM_ENDED;
 }
 
 static void fill_end(struct pg_unit *unit, struct arena *arena, const struct inbox_event *event)
@@ -332,6 +332,8 @@ static void fill(struct intake *intake, struct pg_unit *unit)
         fill_dialled(intake, unit);
     if (kind == ITEM_TASK || kind == ITEM_TRANSCRIPT || kind == ITEM_FOUND || kind == ITEM_MISSED)
         fill_task(intake, unit);
+    if (kind == ITEM_OVER)
+        fill_end(unit, arena, event);
     fill_answers(intake, unit);
     const struct slice *slice = intake->slice;
     if (intake->failures == 0 && slice->start_count > 0 &&

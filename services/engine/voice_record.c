@@ -101,9 +101,11 @@ static int read_ended(struct intake *intake, const struct bus_record *record,
     struct voice_ended ended;
     if (voice_ended_decode(intake->arena, record, &ended, err) != 0)
         return -1;
-    *item = item_from(ended.found    ? ITEM_FOUND
-                      : ended.missed ? ITEM_MISSED
-                                     : ITEM_ENDED,
+    const bool answered = ended.reason == VOICE_HUNG_UP || ended.reason == VOICE_COMPLETED;
+    *item = item_from(ended.found                   ? ITEM_FOUND
+                      : ended.missed                ? ITEM_MISSED
+                      : answered && !ended.outbound ? ITEM_OVER
+                                                    : ITEM_ENDED,
                       &ended.call);
     item->message.found = ended.found;
     item->message.tell_in_ms = intake->engine->shared->settings.missed_call_wait_ms;

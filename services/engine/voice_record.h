@@ -19,10 +19,11 @@ struct voice_record {
         ITEM_TRANSCRIPT,
         ITEM_FOUND,  /* the call's end, which only the provider has told */
         ITEM_MISSED, /* its end, of which people are to hear if nobody answered the caller */
+        ITEM_OVER,   /* its end, which may come before all else that is told of it */
         ITEM_DIALLED,
         ITEM_HEARD,    /* from here on nothing is claimed */
-        ITEM_ANSWERED, /* a call that we placed */
-        ITEM_ENDED
+        ITEM_ANSWERED, /* a call that we placed, */
+        ITEM_ENDED /* the end of one, or of one that nobody answered: there need be no session */
     } kind;
     const char *call_sid;
     int partition;

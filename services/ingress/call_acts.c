@@ -109,6 +109,7 @@ void call_publish_ended(struct call *call, const struct call_input *in)
     struct voice_ended *ended = arena_alloc(in->acts->arena, sizeof *ended);
     ended->event = head(call, arena_printf(in->acts->arena, "%s:ended", call->call_sid), in->acts);
     ended->call = who(call, in->acts);
+    ended->outbound = call->outbound;
     ended->missed = call->missed;
     ended->reason = in->reason;
     ended->duration_s = in->duration_s;

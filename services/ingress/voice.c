@@ -60,6 +60,7 @@ static struct news *end_of(const struct webhook *webhook, const struct voice_own
     twilio_call_read_progress(&webhook->form, &progress);
     ended->event = news_head(news, arena_printf(news->arena, "%s:ended", call->call_sid),
                              call->account_sid, owner->tenant);
+    ended->outbound = twilio_call_is_outbound(call->direction);
     ended->missed = twilio_call_may_be_missed(owner->voice, call);
     ended->reason = reason;
     ended->duration_s = progress.duration_s > VOICE_SECONDS_MAX ? -1 : progress.duration_s;

@@ -123,7 +123,7 @@ class Call:
         self.heard("interrupt", text)
 
     def ended(self, **more):
-        self.tell("ended", f"{self.sid}:ended", reason="hung_up", duration_s=20, **more)
+        self.tell("ended", f"{self.sid}:ended", **{"reason": "hung_up", "duration_s": 20, **more})
 
     # What it hears
 

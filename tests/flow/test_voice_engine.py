@@ -259,6 +259,39 @@ def test_end_of_the_call_settles_what_has_no_heard(desk):
     call.close()
 
 
+def test_an_end_that_overtakes_its_call_is_kept(desk):
+    """Another ingress told it, whose Kafka was back first: nobody speaks into a call that is over."""
+    engines(desk, **CALLS)
+    call = Call(desk)
+    call.ended()
+    call.setup()
+    call.prompt("hello?")
+    behind = Call(desk, call.customer)
+    behind.prompt("hello again")
+    behind.wait_over()
+    assert call.events() == [("late", "late")], call.rows()
+    assert call.session()["ended_at"] and call.turns() == [], call.rows()
+    call.listen(1)
+    assert call.frames == []
+    call.close()
+    behind.close()
+
+
+def test_the_end_of_a_call_that_nobody_took_makes_no_session(desk):
+    """Whom we called, and who hung up while Twilio still listened for a machine; a caller who is blocked, or who hung
+    up while it rang: the ends of such calls are told."""
+    engines(desk, **CALLS)
+    for told in ({"outbound": True}, {"reason": "no_answer"}, {"reason": "busy"}):
+        call = Call(desk)
+        call.ended(**told)
+        behind = Call(desk, call.customer)  # the records of one person come in their order
+        behind.prompt()
+        behind.wait_over()
+        assert call.session() is None, told
+        call.close()
+        behind.close()
+
+
 def test_recording_is_a_task(desk):
     engines(desk, **CALLS)
     call = Call(desk)

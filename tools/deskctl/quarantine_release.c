@@ -197,6 +197,7 @@ static void add_end(struct letting *letting, const struct twilio_call *call, enu
                  .relay_session = ""},
         .reason = reason,
         .duration_s = progress.duration_s > VOICE_SECONDS_MAX ? -1 : progress.duration_s,
+        .outbound = twilio_call_is_outbound(call->direction),
         .missed = missed};
     voice_ended_encode(desk->arena, desk->settings.kafka.topic_prefix, &ended,
                        add_record(letting, TOPIC_INBOUND_VOICE));

@@ -386,7 +386,13 @@ static void test_members_of_a_call(void)
     check_spoken(&ended.spoken);
     CU_ASSERT_EQUAL(ended.reason, VOICE_HUNG_UP);
     CU_ASSERT_EQUAL(ended.duration_s, 61);
-    CU_ASSERT(ended.missed && !ended.found);
+    CU_ASSERT(ended.missed && !ended.found && !ended.outbound);
+    check_member(&record, "outbound", "(absent)");
+    struct voice_ended placed = an_end();
+    placed.outbound = true;
+    voice_ended_encode(arena, "desk.", &placed, &record);
+    CU_ASSERT_FATAL(voice_ended_decode(arena, &record, &ended, &err) == 0);
+    CU_ASSERT(ended.outbound);
     check_member(&record, "reason", "\"hung_up\"");
     arena_free(&arena);
 }

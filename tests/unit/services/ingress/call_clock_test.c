@@ -428,6 +428,7 @@ static void a_hang_up_at_every_point(void)
         CU_ASSERT_STRING_EQUAL(ended->event.id, CALL_SID ":ended");
         CU_ASSERT_EQUAL(ended->duration_s, 12);
         CU_ASSERT_EQUAL(uuid_is_nil(&ended->spoken.turn), point < 3);
+        CU_ASSERT_FALSE(ended->outbound);
         CU_ASSERT(ended->missed); /* an engine knows whether anybody has answered */
         CU_ASSERT_EQUAL(call_state(rig.call), CALL_GONE);
         CU_ASSERT_EQUAL(rig.acts.due_ms, -1);
