@@ -7,6 +7,7 @@
 #include "base/strbuf.h"
 #include "base/text.h"
 #include "contract/twilio_call.h"
+#include "contract/twilio_call_end.h"
 #include "contract/twilio_page.h"
 #include "contract/voice.h"
 #include "json/json.h"
@@ -103,6 +104,13 @@ static bool is_older(const struct twilio_listed *listed, const struct twilio_cal
     return listed->began_ms != 0 && listed->began_ms < query->since_ms;
 }
 
+/* Of a call that came in. */
+static bool is_over(const struct twilio_listed *listed)
+{
+    enum voice_end how;
+    return twilio_call_is_over(listed->status, &how);
+}
+
 static bool counts(const struct json *item, const struct twilio_listed *listed,
                    const struct twilio_calls_query *query)
 {
@@ -113,11 +121,10 @@ static bool counts(const struct json *item, const struct twilio_listed *listed,
     if (query->kind == TWILIO_PLACED)
         return strcmp(word, "outbound-api") == 0 && strcmp(listed->to, query->number) == 0 &&
                text_is_e164(listed->from);
-    if (strcmp(listed->status, "completed") != 0)
-        return false;
     if (query->kind == TWILIO_RECORDINGS)
-        return strcmp(word, "RecordVerb") == 0;
-    return strcmp(word, "inbound") == 0 && strcmp(listed->to, query->number) == 0;
+        return strcmp(listed->status, "completed") == 0 && strcmp(word, "RecordVerb") == 0;
+    return is_over(listed) && strcmp(word, "inbound") == 0 &&
+           strcmp(listed->to, query->number) == 0;
 }
 
 int twilio_calls_read(struct arena *arena, const char *bytes, size_t length,
@@ -189,10 +196,12 @@ void twilio_calls_encode(struct arena *arena, const char *prefix, const char *te
                               record);
         return;
     }
+    enum voice_end reason = VOICE_COMPLETED;
+    twilio_call_is_over(call->status, &reason);
     voice_ended_encode(arena, prefix,
                        &(struct voice_ended){.event = event,
                                              .call = of,
-                                             .reason = VOICE_COMPLETED,
+                                             .reason = reason,
                                              .duration_s = call->duration_s,
                                              .found = true},
                        record);

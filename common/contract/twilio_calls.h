@@ -24,7 +24,7 @@ struct twilio_listed {
                                    placed began_ms is when it was ordered: it has no other yet */
     const char *from, *to;      /* of a call; of one that was placed as its events tell it: from the
                                    person, to our number */
-    const char *status;
+    const char *status;         /* of a call that came in one after which nothing comes */
     int64_t duration_s;
     const char *error; /* why it cannot be an event: "" if it can */
     struct twilio_listed *next;
@@ -45,11 +45,11 @@ struct twilio_calls_query {
 };
 const char *twilio_calls_url(struct arena *arena, const struct twilio_calls_query *query);
 
-/* Reads a page: of calls those that came in to the number, were answered and are over; of
- * recordings those that Record made and that can be fetched; of placed calls those that our REST
- * requests made, to a number; what began before since_ms is left out. A page of placed calls that
- * are all older is the last. PERMANENT "twilio.page" if it is none, or if its next page is outside
- * the account. */
+/* Reads a page: of calls those that came in to the number and are over, also of whom hung up while
+ * it rang; of recordings those that Record made and that can be fetched; of placed calls those that
+ * our REST requests made, to a number; what began before since_ms is left out. A page of placed
+ * calls that are all older is the last. PERMANENT "twilio.page" if it is none, or if its next page
+ * is outside the account. */
 int twilio_calls_read(struct arena *arena, const char *bytes, size_t length,
                       const struct twilio_calls_query *query, struct twilio_calls_page *page,
                       struct err *err);

@@ -429,17 +429,40 @@ bool voice_read_heard(const struct pg_answer *answer, const char **text, const c
 }
 
 /* What was found at the provider once has an inbox row, whatever became of its session. */
+#define IS_UNKNOWN                                                                                 \
+    "NOT EXISTS (SELECT FROM channel_sessions s WHERE s.tenant_id = $1::uuid"                      \
+    " AND s.call_sid = i.sid AND s.ended_at IS NOT NULL) AND NOT EXISTS (SELECT"                   \
+    " FROM inbox_events e WHERE e.tenant_id = $1::uuid AND e.channel = 'voice'"                    \
+    " AND e.provider_id = i.sid || ':ended')"
+
 static const char unknown_sql[] =
-    "SELECT i.sid FROM unnest($2::text[]) AS i (sid) WHERE NOT EXISTS (SELECT"
-    " FROM channel_sessions s WHERE s.tenant_id = $1::uuid AND s.call_sid = i.sid"
-    " AND s.ended_at IS NOT NULL) AND NOT EXISTS (SELECT FROM inbox_events e"
-    " WHERE e.tenant_id = $1::uuid AND e.channel = 'voice' AND e.provider_id = i.sid || ':ended')";
+    "SELECT i.sid FROM unnest($2::text[]) AS i (sid) WHERE " IS_UNKNOWN;
+
+/* The ends of other calls that nobody answered leave nothing behind, so that nothing knows them. */
+static const char rung_sql[] =
+    "SELECT i.sid FROM unnest($2::text[], $3::text[]) AS i (sid, caller)"
+    " JOIN channels ch ON ch.tenant_id = $1::uuid AND ch.kind = 'voice' AND ch.address = $4::text"
+    " AND ch.removed_at IS NULL"
+    " JOIN assistants a ON a.tenant_id = ch.tenant_id AND a.id = ch.assistant_id"
+    " JOIN assistant_versions v ON v.tenant_id = a.tenant_id AND v.assistant_id = a.id"
+    " AND v.version = a.current_version WHERE (v.config->'phone'->>'missed_calls')::boolean"
+    " AND NOT coalesce(v.config->'phone'->'blocked' @> to_jsonb(i.caller), false)"
+    " AND " IS_UNKNOWN;
 
 void voice_add_unknown(struct pg_unit *unit, const char *tenant, const char *call_sids)
 {
     struct pg_statement *statement = pg_add(unit, unknown_sql);
     pg_param(statement, tenant);
     pg_param(statement, call_sids);
+}
+
+void voice_add_rung(struct pg_unit *unit, const char *tenant, const struct voice_rung *rung)
+{
+    struct pg_statement *statement = pg_add(unit, rung_sql);
+    pg_param(statement, tenant);
+    pg_param(statement, rung->call_sids);
+    pg_param(statement, rung->callers);
+    pg_param(statement, rung->ours);
 }
 
 /* Who took a call that we placed has a session; nobody else's end is told of. */
@@ -456,19 +479,36 @@ void voice_add_open(struct pg_unit *unit, const char *tenant, const char *call_s
     pg_param(statement, call_sids);
 }
 
-static int any_of(struct pg_session *session, const char *sql, const struct uuid *tenant,
-                  const char *call_sid, bool *any, struct err *err)
+static int any_rows(struct pg_session *session, const struct pg_statement *statement, bool *any,
+                    struct err *err)
 {
-    char text[UUID_TEXT_SIZE], one[64];
     struct pg_result *result = NULL;
-    snprintf(one, sizeof one, "{%s}", call_sid); /* a sid: nothing in it that would be quoted */
-    const struct pg_statement statement = {
-        .sql = sql, .params = {uuid_format(tenant, text), one}, .param_count = 2};
-    if (pg_session_query(session, &statement, &result, err) != 0)
+    if (pg_session_query(session, statement, &result, err) != 0)
         return -1;
     *any = pg_rows(result, 0) > 0;
     pg_result_free(&result);
     return 0;
+}
+
+static int any_of(struct pg_session *session, const char *sql, const struct uuid *tenant,
+                  const char *call_sid, bool *any, struct err *err)
+{
+    char text[UUID_TEXT_SIZE], one[64];
+    snprintf(one, sizeof one, "{%s}", call_sid); /* a sid: nothing in it that would be quoted */
+    const struct pg_statement statement = {
+        .sql = sql, .params = {uuid_format(tenant, text), one}, .param_count = 2};
+    return any_rows(session, &statement, any, err);
+}
+
+int voice_is_rung(struct pg_session *session, const struct uuid *tenant,
+                  const struct voice_rung *rung, bool *missed, struct err *err)
+{
+    char text[UUID_TEXT_SIZE];
+    const struct pg_statement statement = {
+        .sql = rung_sql,
+        .params = {uuid_format(tenant, text), rung->call_sids, rung->callers, rung->ours},
+        .param_count = 4};
+    return any_rows(session, &statement, missed, err);
 }
 
 int voice_is_open(struct pg_session *session, const struct uuid *tenant, const char *call_sid,

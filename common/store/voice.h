@@ -121,6 +121,20 @@ bool voice_read_resumed(const struct pg_answer *answer, int s, struct voice_resu
  * row with the sid each. */
 void voice_add_unknown(struct pg_unit *unit, const char *tenant, const char *call_sids);
 
+/* Calls to a number of ours that nobody answered. */
+struct voice_rung {
+    const char *ours;                /* that number */
+    const char *call_sids, *callers; /* array literals of equal length */
+};
+
+/* Adds the question of which of them people are to hear and have not: those of a business that
+ * wants it, of callers who are not blocked, and whose end is not known; a row with the sid each. */
+void voice_add_rung(struct pg_unit *unit, const char *tenant, const struct voice_rung *rung);
+
+/* Whether there is one among them. Blocking (deskctl). */
+int voice_is_rung(struct pg_session *session, const struct uuid *tenant,
+                  const struct voice_rung *rung, bool *missed, struct err *err);
+
 /* Whether the call is known to be over. Blocking (deskctl). */
 int voice_knows_end(struct pg_session *session, const struct uuid *tenant, const char *call_sid,
                     bool *known, struct err *err);

@@ -83,13 +83,16 @@ static const char transcript_sql[] =
     " AND m.session_id = s.id AND m.author = 'system' AND m.provider_id LIKE 'RE%')))"
 
 /* now() is when the transaction began: the claim in front of this has made the session. If
- * something else had, and only the end was lost, the number's newest version says whether people
- * are to hear of a call that nobody answered. */
+ * something else had, and only the end was lost, or if he hung up while it rang, the number's
+ * newest version says whether people are to hear of it. Who is blocked was refused. */
+#define IS_FOUND                                                                                   \
+    "((s.created_at >= now() AND $7::boolean)"                                                     \
+    " OR ((v.config->'phone'->>'missed_calls')::boolean AND " IS_MISSED "))"                       \
+    " AND NOT coalesce(v.config->'phone'->'blocked' @> to_jsonb(s.remote_address), false)"
+
 static const char found_sql[] = MADE_SQL(
-    WORDS_SQL, UNANSWERED_SQL,
-    " AND (s.created_at >= now() OR ((v.config->'phone'->>'missed_calls')::boolean"
-    " AND " IS_MISSED
-    "))") " INSERT INTO jobs (tenant_id, id, kind, subject, due_at)" TIMER_SQL("clock_timestamp()");
+    WORDS_SQL, UNANSWERED_SQL, " AND " IS_FOUND) " INSERT INTO jobs (tenant_id, id, kind, subject, "
+                                                 "due_at)" TIMER_SQL("clock_timestamp()");
 
 static const char missed_sql[] = MADE_SQL(
     WORDS_SQL, UNANSWERED_SQL,
@@ -129,7 +132,9 @@ static struct pg_statement *add_task(struct pg_unit *unit, struct arena *arena, 
 
 void voice_task_add_found(struct pg_unit *unit, struct arena *arena, const struct voice_task *task)
 {
-    pg_param(add_task(unit, arena, found_sql, task), task->said);
+    struct pg_statement *statement = add_task(unit, arena, found_sql, task);
+    pg_param(statement, task->said);
+    pg_param(statement, task->was_answered ? "t" : "f");
 }
 
 void voice_task_add_missed(struct pg_unit *unit, struct arena *arena, const struct voice_task *task)

@@ -5,6 +5,7 @@
 #ifndef DESK_STORE_VOICE_TASK_H
 #define DESK_STORE_VOICE_TASK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -17,6 +18,7 @@ struct voice_task {
     const char *summary;
     const char *said; /* of a call that nobody answered: what its summary is before his words */
     const char *call_back; /* or NULL */
+    bool was_answered;     /* of a call that was found: not while it rang did the caller hang up */
     int64_t tell_in_ms;    /* the rota is told so much later; 0: at once */
     /* Of a message that was left, whose task's id is made of the recording's. */
     const char *recording_sid, *account_sid;
@@ -33,8 +35,9 @@ void voice_task_add_transcript(struct pg_unit *unit, struct arena *arena,
                                const struct voice_task *task, const char *text);
 
 /* Adds a call of which nothing but its end has come, found at the provider; that end's claim makes
- * the call's session if nothing else has. Also one of which only the end was lost, as
- * voice_task_add_missed, if its number's business wants that. Told at once; 1 statement. */
+ * the call's session if nothing else has. Also one of which only the end was lost, or that was not
+ * answered, as voice_task_add_missed, if its number's business wants that; none of a caller who is
+ * blocked. Told at once; 1 statement. */
 void voice_task_add_found(struct pg_unit *unit, struct arena *arena, const struct voice_task *task);
 
 /* Adds a call in which nothing was said, pressed or left, or nobody answered what was, behind its

@@ -29,6 +29,7 @@ void voice_message_add(struct pg_unit *unit, struct arena *arena, const struct i
                               .said = "Missed call: the caller was not answered, and left no "
                                       "message. The caller said: ",
                               .call_back = call_back(event, message),
+                              .was_answered = message->was_answered,
                               .recording_sid = message->recording_sid,
                               .account_sid = message->account_sid,
                               .duration_s = message->duration_s,

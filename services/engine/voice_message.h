@@ -13,6 +13,7 @@ struct voice_message {
     const char *call_sid, *account_sid;
     const char *recording_sid; /* NULL: none */
     bool found;                /* without one: the call is known from the provider's list alone */
+    bool was_answered;         /* that call */
     const char *transcript;    /* NULL: this is the recording; "": nothing was understood */
     struct uuid task;          /* the same for a recording and its transcript */
     struct uuid missed;        /* the task that the call itself would be, without anything in it */

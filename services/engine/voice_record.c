@@ -108,6 +108,7 @@ static int read_ended(struct intake *intake, const struct bus_record *record,
                                                     : ITEM_ENDED,
                       &ended.call);
     item->message.found = ended.found;
+    item->message.was_answered = answered;
     item->message.tell_in_ms = intake->engine->shared->settings.missed_call_wait_ms;
     item->reason = "close";
     item->spoken = ended.spoken;

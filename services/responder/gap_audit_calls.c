@@ -2,7 +2,8 @@
  * account's recordings, of which those count that were left in one of these calls. What the inbox
  * does not know is published, the recordings first, so that a call that left one is no missed call:
  * the ends when all recordings are confirmed. Of each the oldest first. A call that we placed is
- * its delivery's to tell of (call_ends.c): here it ends only the session of who took it. */
+ * its delivery's to tell of (call_ends.c): here it ends only the session of who took it. One that
+ * nobody answered counts where people are to hear of missed calls. */
 #include "gap_audit_inside.h"
 
 #include <string.h>
@@ -89,7 +90,7 @@ static void inject_all(struct gap_audit *audit)
 
 /* ---- what is known ---- */
 
-enum { UNKNOWN_CALLS, UNKNOWN_PLACED, UNKNOWN_RECORDINGS };
+enum { UNKNOWN_CALLS, UNKNOWN_RUNG, UNKNOWN_PLACED, UNKNOWN_RECORDINGS };
 
 static void unknown_known(void *arg, const struct pg_answer *answer)
 {
@@ -107,18 +108,31 @@ static void unknown_known(void *arg, const struct pg_answer *answer)
     inject_all(audit);
 }
 
+/* The sids, or the people, of those that somebody answered, or that nobody did. */
+struct choice {
+    const struct twilio_listed *list;
+    int64_t before_ms;
+    bool answered, people;
+};
+
+static const char *texts_of(struct gap_audit *audit, const struct choice *choice)
+{
+    struct pg_array texts;
+    pg_array_init(&texts);
+    for (const struct twilio_listed *one = choice->list; one != NULL; one = one->next)
+        if (*one->error == '\0' && one->at_ms <= choice->before_ms &&
+            (strcmp(one->status, "completed") == 0) == choice->answered)
+            pg_array_add(&texts, choice->people ? one->from : one->sid);
+    const char *literal = pg_array_take(&texts, audit->arena);
+    pg_array_fini(&texts);
+    return literal;
+}
+
 static const char *sids_of(struct gap_audit *audit, const struct twilio_listed *list,
                            int64_t before_ms)
 {
-    struct pg_array sids;
-    pg_array_init(&sids);
-    for (; list != NULL; list = list->next)
-        if (*list->error == '\0' && list->at_ms <= before_ms &&
-            strcmp(list->status, "completed") == 0)
-            pg_array_add(&sids, list->sid);
-    const char *literal = pg_array_take(&sids, audit->arena);
-    pg_array_fini(&sids);
-    return literal;
+    return texts_of(audit,
+                    &(struct choice){.list = list, .before_ms = before_ms, .answered = true});
 }
 
 static void ask_unknown(struct gap_audit *audit)
@@ -126,7 +140,14 @@ static void ask_unknown(struct gap_audit *audit)
     struct pg_unit unit = {.deadline_ms = GAP_AUDIT_UNIT_MS, .done = unknown_known, .arg = audit};
     struct responder *responder = gap_audit_responder(audit);
     const int64_t told_ms = audit->job.now_ms - responder->shared->settings.call_audit_after_ms;
+    struct choice rung = {.list = audit->calls, .before_ms = told_ms};
+    const char *sids = texts_of(audit, &rung);
+    rung.people = true;
     voice_add_unknown(&unit, audit->tenant, sids_of(audit, audit->calls, told_ms));
+    voice_add_rung(&unit, audit->tenant,
+                   &(struct voice_rung){.ours = audit->route.from,
+                                        .call_sids = sids,
+                                        .callers = texts_of(audit, &rung)});
     voice_add_open(&unit, audit->tenant, sids_of(audit, audit->placed, told_ms));
     inbox_add_unknown(&unit, audit->tenant, "voice", sids_of(audit, audit->recordings, INT64_MAX));
     pg_submit(responder->pg, &unit);

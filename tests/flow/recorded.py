@@ -101,10 +101,16 @@ def kept_bytes(desk, recording):
 
 @contextlib.contextmanager
 def edge(twiml):
-    """Answers every webhook with this document, in the place of an ingress that has no Kafka; its URL."""
+    """Answers every webhook with this document, in the place of an ingress that has no Kafka; its URL. None: it
+    answers nothing, so that the call goes on to ring."""
+    over = threading.Event()
+
     class Answer(BaseHTTPRequestHandler):
         def do_POST(self):
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if twiml is None:
+                over.wait(60)
+                return
             body = twiml.encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/xml")
@@ -121,9 +127,22 @@ def edge(twiml):
     try:
         yield f"http://127.0.0.1:{server.server_port}/voice"
     finally:
+        over.set()
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def ring_in(desk, caller=None):
+    """Somebody calls tenant 0 while nothing answers, and hangs up while it rings; (caller, call's sid)."""
+    known, caller = desk.tenants[0], caller or desk.new_address()
+    with edge(None) as url:
+        sid = desk._call("twilio", "/_calls", {"account_sid": known["account_sid"], "from": caller,
+                                               "to": known["numbers"]["sms"], "url": url,
+                                               "script": [{"silence": 300}, {"hangup": True}]})["sid"]
+        desk.wait(lambda: desk._call("twilio", f"/_calls/{sid}")["over"], 20, "the call to be over")
+    assert rest(desk, f"Calls/{sid}.json")["status"] == "no-answer"
+    return caller, sid
 
 
 def call_in(desk, words=None, caller=None):

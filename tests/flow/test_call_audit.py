@@ -1,10 +1,12 @@
 """Calls and recordings that the provider has and the desk has not, because nothing could tell of them: the gap
 audit and `deskctl reconcile` find them, once, and people are told."""
 
+import json
+
 from call_records import Call
 from delivering import quiet
-from operating import DIFFERENT, OK, expect, good
-from recorded import audits, call_in, fetches, kept_bytes, leave_message, rest, tasks, up, wait_state
+from operating import DIFFERENT, OK, expect, good, run
+from recorded import audits, call_in, fetches, kept_bytes, leave_message, rest, ring_in, tasks, up, wait_state
 
 SHARE = True
 DEADLINE_S = 90
@@ -76,6 +78,41 @@ def test_an_end_that_was_lost_is_no_missed_call(desk):
     desk.wait(lambda: call.session()["ended_at"], 20, "the end of the call")
     assert tasks(desk, caller) == []
     call.close()
+
+
+def test_who_hung_up_while_it_rang_is_found(desk):
+    """No ingress was there to answer: a task, where the business wants to hear of missed calls, and has not blocked
+    him; elsewhere nothing is left of it. deskctl sees the same ones."""
+    begin(desk)
+    name = desk.tenants[0]["name"]
+    blocked, friend, other = (desk.new_address() for _ in range(3))
+
+    def phone(**settings):
+        desk.sql("UPDATE assistant_versions v SET config = jsonb_set(config, '{phone}', coalesce(config->'phone', '{}')"
+                 " || %s::jsonb) FROM assistants a WHERE a.tenant_id = v.tenant_id AND a.id = v.assistant_id"
+                 " AND v.version = a.current_version AND v.tenant_id = (SELECT id FROM tenants WHERE name = %s)",
+                 json.dumps(settings), name)
+    try:
+        phone(missed_calls=False, blocked=[blocked])
+        sids = [ring_in(desk, caller)[1] for caller in (blocked, friend)]
+        audit_now(desk)
+        wait_audited(desk)
+        assert [ids(desk, sid) for sid in sids] == [[], []]
+        assert not {row["sid"] for row in run(desk, "reconcile", "--tenant", name, "--json").json()} & set(sids)
+        phone(missed_calls=True)
+        rows = expect(DIFFERENT, desk, "reconcile", "--tenant", name, "--json").json()
+        assert {row["sid"] for row in rows} & set(sids) == {sids[1]}, rows
+        _, later = ring_in(desk, other)
+        for _ in range(2):
+            audit_now(desk)
+            wait_audited(desk)
+        for caller, sid in ((friend, sids[1]), (other, later)):
+            desk.wait(lambda who=caller: tasks(desk, who), 20, "the missed call")
+            assert tasks(desk, caller) == [(MISSED, False)] and ids(desk, sid) == [f"{sid}:ended"], ids(desk, sid)
+            assert desk.value("SELECT ended_at IS NOT NULL FROM channel_sessions WHERE call_sid = %s", sid)
+        assert ids(desk, sids[0]) == [] and tasks(desk, blocked) == []
+    finally:
+        phone(missed_calls=False, blocked=[])
 
 
 def test_what_was_left_in_a_call_that_we_placed_is_found(desk):

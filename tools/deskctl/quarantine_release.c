@@ -234,6 +234,7 @@ static int encode_call(struct letting *letting, struct err *err)
                                          .at_ms = letting->item->at_ms,
                                          .from = call.from,
                                          .to = call.to,
+                                         .status = "completed",
                                          .duration_s = -1};
     twilio_calls_encode(desk->arena, desk->settings.kafka.topic_prefix, tenant_text(letting),
                         call.account_sid, &listed, NULL, add_record(letting, TOPIC_INBOUND_VOICE));

@@ -44,6 +44,30 @@ static int read_list(const struct reconcile_calls *calls, enum twilio_calls_kind
     return 0;
 }
 
+static const char *array_of(struct arena *arena, const char *text)
+{
+    struct pg_array array;
+    pg_array_init(&array);
+    pg_array_add(&array, text);
+    const char *literal = pg_array_take(&array, arena);
+    pg_array_fini(&array);
+    return literal;
+}
+
+/* One that nobody answered is to be told where people want to hear of it. */
+static int knows_rung(const struct reconcile_calls *calls, struct pg_session *session,
+                      const struct twilio_listed *listed, bool *known, struct err *err)
+{
+    struct arena *arena = calls->desk->arena;
+    const struct voice_rung rung = {.ours = calls->channel->address,
+                                    .call_sids = array_of(arena, listed->sid),
+                                    .callers = array_of(arena, listed->from)};
+    bool missed = false;
+    int result = voice_is_rung(session, &calls->channel->tenant, &rung, &missed, err);
+    *known = !missed;
+    return result;
+}
+
 static int is_known(const struct reconcile_calls *calls, const struct twilio_listed *listed,
                     bool *known, struct err *err)
 {
@@ -55,8 +79,10 @@ static int is_known(const struct reconcile_calls *calls, const struct twilio_lis
     int result = 0;
     if (listed->kind == TWILIO_RECORDINGS)
         result = admin_inbox_knows(session, tenant, "voice", listed->sid, known, err);
-    else if (listed->kind == TWILIO_CALLS)
+    else if (listed->kind == TWILIO_CALLS && strcmp(listed->status, "completed") == 0)
         result = voice_knows_end(session, tenant, listed->sid, known, err);
+    else if (listed->kind == TWILIO_CALLS)
+        result = knows_rung(calls, session, listed, known, err);
     else if ((result = voice_is_open(session, tenant, listed->sid, &open, err)) == 0)
         *known = !open;
     desk_rollback(calls->desk);

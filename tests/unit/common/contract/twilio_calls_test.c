@@ -119,7 +119,7 @@ static void test_where_placed_calls_end(void)
     CU_ASSERT_FALSE(goes_on(old));
 }
 
-/* Answered, over, to this number, and not from before. */
+/* Over, to this number, and not from before. */
 static void test_which_calls_count(void)
 {
     const char *ours = "+15550002222", *start = "09:08:30";
@@ -134,7 +134,9 @@ static void test_which_calls_count(void)
                                 call_json(CALL, "inbound", ours, "completed", "09:08:06")),
                    "null");
     CU_ASSERT_PTR_NOT_NULL_FATAL(list);
-    CU_ASSERT_PTR_NULL(list->next);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(list->next);
+    CU_ASSERT_STRING_EQUAL(list->next->status, "busy");
+    CU_ASSERT_PTR_NULL(list->next->next);
     CU_ASSERT_STRING_EQUAL(list->event_id, CALL ":ended");
     CU_ASSERT_EQUAL(list->duration_s, 34);
     CU_ASSERT_EQUAL(list->at_ms, SINCE_MS + 53000);
@@ -178,6 +180,11 @@ static void test_events(void)
     CU_ASSERT_EQUAL(ended.reason, VOICE_COMPLETED);
     CU_ASSERT_STRING_EQUAL(ended.event.id, CALL ":ended");
     CU_ASSERT_STRING_EQUAL(ended.call.from, "+15550001111");
+    struct twilio_listed *rang = read_items(
+        &calls, call_json(CALL, "inbound", "+15550002222", "no-answer", "09:08:30"), "null");
+    twilio_calls_encode(arena, "desk.", TENANT, ACCOUNT, rang, NULL, &record);
+    CU_ASSERT_EQUAL_FATAL(voice_ended_decode(arena, &record, &ended, &err), 0);
+    CU_ASSERT_EQUAL(ended.reason, VOICE_NO_ANSWER);
     twilio_calls_encode(arena, "desk.", TENANT, ACCOUNT, call, &recording, &record);
     CU_ASSERT_EQUAL_FATAL(voice_recorded_decode(arena, &record, &recorded, &err), 0);
     CU_ASSERT_STRING_EQUAL(recorded.event.id, RECORDING);

@@ -257,6 +257,7 @@ static void found_and_missed_are_one(void)
         event.session = number_id(9, 2);
         event.consent = INBOX_NOTE;
         struct voice_task found = missed;
+        found.was_answered = true;
         found.session = number_id(9, found_first ? 2 : 1);
         if (found_first)
             inbox_add_claim(&unit, arena, WORKER_A, &event, 1,
@@ -303,6 +304,43 @@ static void a_silent_call_whose_end_was_lost(void)
     }
 }
 
+/* Nothing but his end has come, and he may have hung up while it rang, or be blocked. */
+static void a_call_that_only_the_provider_knows(void)
+{
+    static const struct {
+        bool answered;
+        const char *phone, *tasks;
+    } cases[] = {{true, "{}", "1"},
+                 {false, "{}", "0"},
+                 {false, "{\"missed_calls\": true}", "1"},
+                 {true, "{\"blocked\": [\"+15559002\", \"+15559001\"]}", "0"},
+                 {false, "{\"missed_calls\": true, \"blocked\": [\"+15559001\"]}", "0"},
+                 {false, "{\"missed_calls\": true, \"blocked\": [\"+15559002\"]}", "1"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        begin_test();
+        run(seed_voice_sql);
+        run(arena_printf(arena,
+                         "UPDATE assistant_versions SET config = config || '{\"phone\": %s}'",
+                         cases[i].phone));
+        struct pg_unit unit = {.done = on_done};
+        struct inbox_event event = text_of(1, 9, "");
+        event.channel = "voice";
+        event.provider_id = "CA1:ended";
+        event.session = number_id(9, 1);
+        event.consent = INBOX_NOTE;
+        struct voice_task found = missed;
+        found.was_answered = cases[i].answered;
+        inbox_add_claim(&unit, arena, WORKER_A, &event, 1,
+                        &(struct inbox_timing){3000, 10000, 86400000, 604800000, 0, 0});
+        voice_task_add_found(&unit, arena, &found);
+        rig_waiting++;
+        pg_submit(rig_pg, &unit);
+        rig_run();
+        CU_ASSERT_STRING_EQUAL(value("SELECT count(*)::text FROM escalations"), cases[i].tasks);
+        end_test();
+    }
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -319,6 +357,7 @@ int main(void)
     CU_add_test(suite, "a message behind it", a_message_behind_the_end_takes_it_back);
     CU_add_test(suite, "who was told", who_was_told_keeps_it);
     CU_add_test(suite, "found as well", found_and_missed_are_one);
+    CU_add_test(suite, "only found", a_call_that_only_the_provider_knows);
     CU_add_test(suite, "an end that was lost", a_silent_call_whose_end_was_lost);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
