@@ -55,7 +55,6 @@ struct directory_voice {
     const char *still_there;    /* to a caller who says nothing */
     const char *not_understood; /* of one who was not understood (GATHER); "" as still_there */
     const char *goodbye;
-    bool record;       /* calls are recorded */
     bool transcribe;   /* messages are written down by the provider, where the language allows */
     bool missed_calls; /* people are told of a caller who says nothing, or is not answered */
     const char *blocked[DIRECTORY_BLOCKED_MAX]; /* E.164: calls from them are refused */

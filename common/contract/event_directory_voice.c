@@ -55,7 +55,6 @@ const struct event_member event_directory_voice_members[] = {
     WORDING("still_there", AT(still_there), true),
     WORDING("not_understood", AT(not_understood), false),
     WORDING("goodbye", AT(goodbye), true),
-    VOICE_BOOL("record", AT(record)),
     VOICE_BOOL("transcribe", AT(transcribe)),
     VOICE_BOOL("missed_calls", AT(missed_calls)),
     {"blocked", EVENT_LIST, AT(blocked), false, 0, DIRECTORY_BLOCKED_MAX, NULL,

@@ -91,8 +91,8 @@ static void test_settings(void)
         {"not understood as usual", NULL, "not_understood", GONE},
         {"not understood blank", "event.member", "not_understood", "\" \""},
         {"no goodbye", "event.member", "goodbye", GONE},
-        {"record text", "event.member", "record", "\"yes\""},
-        {"not recorded", NULL, "record", GONE},
+        {"transcribe text", "event.member", "transcribe", "\"yes\""},
+        {"a member of before, whatever it is", NULL, "record", "\"yes\""},
         {"written down", NULL, "transcribe", "true"},
         {"nobody blocked", NULL, "blocked", GONE},
         {"blocked a word", "event.member", "blocked", "[\"anonymous\"]"},
@@ -245,7 +245,6 @@ static void test_members(void)
     CU_ASSERT_STRING_EQUAL(voice->still_there, "Are you still there?");
     CU_ASSERT_STRING_EQUAL(voice->not_understood, "Pardon?");
     CU_ASSERT_STRING_EQUAL(voice->goodbye, "Goodbye.");
-    CU_ASSERT_TRUE(voice->record);
     CU_ASSERT_EQUAL_FATAL(voice->blocked_count, 1);
     CU_ASSERT_STRING_EQUAL(voice->blocked[0], "+15550003333");
     CU_ASSERT_EQUAL(voice->silence_ms, 30000);
@@ -289,7 +288,6 @@ static void test_defaults(void)
     CU_ASSERT_STRING_EQUAL(out.voice->not_understood, "");
     CU_ASSERT_STRING_EQUAL(out.voice->transfer_caller_id, "");
     CU_ASSERT(out.voice->language_count == 0 && out.voice->blocked_count == 0);
-    CU_ASSERT_FALSE(out.voice->record);
     arena_free(&arena);
 }
 

@@ -177,7 +177,6 @@ static inline struct directory_voice a_number(void)
         .still_there = "Are you still there?",
         .not_understood = "Pardon?",
         .goodbye = "Goodbye.",
-        .record = true,
         .blocked = {"+15550003333"},
         .blocked_count = 1,
         .silence_ms = 30000,
