@@ -213,7 +213,8 @@ static const char start_sql[] =
                                      " EXISTS (SELECT FROM kb_documents d WHERE d.tenant_id = "
                                      "j.tenant_id),"
                                      " CASE WHEN j.channel = 'voice' THEN j.remote_address END,"
-                                     " CASE WHEN j.channel = 'voice' THEN " TURN_TEXT_NUMBER_SQL
+                                     " CASE WHEN j.channel = 'voice' THEN " TURN_OUR_NUMBER_SQL
+                                     " END, CASE WHEN j.channel = 'voice' THEN " TURN_LANGUAGE_SQL
                                      " END,"
                                      " j.channel, CASE WHEN j.channel = 'mail' AND j.kind IN "
                                      "('run', 'fail') THEN " VERIFIED_SQL " END"
@@ -328,8 +329,9 @@ bool turn_read_started_at(const struct pg_answer *answer, int s, int row, struct
         .has_knowledge = pg_bool(r, s, row, 28),
         .caller = pg_text(r, s, row, 29),
         .text_number = pg_text(r, s, row, 30),
-        .is_mail = strcmp(pg_text(r, s, row, 31), "mail") == 0,
-        .verified = pg_bool(r, s, row, 32),
+        .language = pg_text(r, s, row, 31),
+        .is_mail = strcmp(pg_text(r, s, row, 32), "mail") == 0,
+        .verified = pg_bool(r, s, row, 33),
     };
     return true;
 }

@@ -102,6 +102,7 @@ struct turn_started {
     const char *answers;      /* text[] literal: the events of the start before; "" if none */
     const char *caller;       /* his number, or what he is known by who withholds it */
     const char *text_number;  /* ours that he could be texted from; "" if there is none */
+    const char *language;     /* that the call is held in by now; "": the usual */
 
     bool is_mail;  /* the session is a thread of mails; */
     bool verified; /* and all that is to be answered is from whom it says */
@@ -147,7 +148,7 @@ struct turn_commit {
     const char *traceparent;
     const char *passages; /* JSON: what the prompt held of the tenant's knowledge; or NULL */
     const char *prompt;   /* JSON: what is kept of the last prompt (prompt/record.h); or NULL */
-    const char *handoff, *lang; /* of a reply to a step (store/voice_step.h); or NULL */
+    const char *handoff, *lang;               /* of a call's reply (store/voice_step.h); or NULL */
     const struct reception_record *reception; /* what is to be noted; NULL: as it was */
     const struct turn_llm_call *calls;
     size_t call_count; /* at most TURN_CALLS_MAX */

@@ -190,6 +190,7 @@ static void add_ways(struct pg_unit *unit, struct arena *arena, const struct tur
             rows[used++] = (struct voice_step_way){.tenant = commits[i].tenant,
                                                    .turn = commits[i].turn,
                                                    .fence = commits[i].fence,
+                                                   .sockets = commits[i].sockets,
                                                    .handoff = commits[i].handoff,
                                                    .lang = commits[i].lang};
     if (used > 0)

@@ -66,9 +66,17 @@
     " ORDER BY p.closed_at DESC LIMIT 1) ORDER BY s.up_to DESC LIMIT 1)"
 
 /* The number that the caller would be texted from: the one that he called, if it sends texts. */
-#define TURN_TEXT_NUMBER_SQL                                                                       \
+#define TURN_OUR_NUMBER_SQL                                                                        \
     "(SELECT x.address FROM channels x WHERE x.tenant_id = j.tenant_id AND x.kind = 'sms'"         \
     " AND x.removed_at IS NULL ORDER BY x.address = j.ours DESC, x.created_at, x.id LIMIT 1)"
+
+/* The language that the call was switched to. */
+#define TURN_LANGUAGE_SQL                                                                          \
+    "(SELECT x.language FROM channel_sessions x WHERE x.tenant_id = j.tenant_id"                   \
+    " AND x.id = j.session_id)"
+
+/* Both columns, of a caller's turn. */
+#define TURN_TEXT_NUMBER_SQL TURN_OUR_NUMBER_SQL ", " TURN_LANGUAGE_SQL
 
 extern const char turn_commit_sql[]; /* turn_commit.c */
 

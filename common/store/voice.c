@@ -247,6 +247,11 @@ static const char silent_sql[] =
     " AND e.channel = 'voice' AND e.provider_id = $3::text"                                        \
     " AND e.xmin = pg_current_xact_id_if_assigned()::xid)"
 
+/* The socket speaks the usual language. */
+static const char usual_sql[] =
+    "UPDATE channel_sessions s SET language = NULL WHERE s.tenant_id = $1::uuid"
+    " AND s.id = $2::uuid AND s.language IS NOT NULL AND " IS_FRESH;
+
 /* Whoever has the call's turn in hand goes on by himself: if its commit is on its way already, that
  * is refused. A reply that the end of the socket cut off goes on under its own number; else a word
  * of ours is a turn that no row tells of. */
@@ -389,9 +394,13 @@ void voice_add_ask(struct pg_unit *unit, struct arena *arena, const char *tenant
 
 void voice_add_resume(struct pg_unit *unit, struct arena *arena, const struct voice_resume *resume)
 {
-    struct pg_statement *statement = pg_add(unit, resume_sql);
+    struct pg_statement *statement = pg_add(unit, usual_sql);
     char *at = arena_alloc(arena, CLOCK_RFC3339_SIZE);
     clock_format_rfc3339(resume->at_ms, at);
+    pg_param(statement, resume->tenant);
+    pg_param(statement, text_of(arena, &resume->session));
+    pg_param(statement, resume->record);
+    statement = pg_add(unit, resume_sql);
     pg_param(statement, resume->tenant);
     pg_param(statement, text_of(arena, &resume->session));
     pg_param(statement, resume->record);

@@ -111,7 +111,8 @@ struct voice_resume {
                     * what has sounded of the last reply is judged by the time */
 };
 
-/* Adds it, behind the claim of the setup; 1 statement. */
+/* Adds it, behind the claim of the setup; 2 statements, of which the last has the row. The call is
+ * held in the usual language again. */
 void voice_add_resume(struct pg_unit *unit, struct arena *arena, const struct voice_resume *resume);
 
 /* Reads it from statement `s`; false: nothing is to be said. */

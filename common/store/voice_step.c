@@ -52,11 +52,15 @@ static const char answers_sql[] =
     " AND x.id = d.message_id OFFSET 0) AS m";
 
 static const char ways_sql[] =
-    "UPDATE turns t SET handoff = i.handoff, lang = i.lang"
-    " FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[])"
-    " AS i (tenant_id, turn_id, fence, handoff, lang)"
-    " WHERE t.tenant_id = i.tenant_id AND t.id = i.turn_id AND t.fence = i.fence"
-    " AND t.state = 'finished'";
+    "WITH way AS MATERIALIZED (SELECT i.*, t.session_id, t.sockets <= i.sockets AS is_here"
+    " FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::bigint[])"
+    " AS i (tenant_id, turn_id, fence, handoff, lang, sockets) CROSS JOIN LATERAL (SELECT x.*"
+    " FROM turns x WHERE x.tenant_id = i.tenant_id AND x.id = i.turn_id AND x.fence = i.fence"
+    " AND x.state = 'finished' OFFSET 0) AS t),"
+    " held AS (UPDATE channel_sessions s SET language = w.lang FROM way w WHERE w.lang IS NOT NULL"
+    " AND w.is_here AND s.tenant_id = w.tenant_id AND s.id = w.session_id)"
+    " UPDATE turns t SET handoff = w.handoff, lang = w.lang FROM way w"
+    " WHERE t.tenant_id = w.tenant_id AND t.id = w.turn_id";
 
 static const struct column columns[] = {
     {offsetof(struct voice_step, tenant), COLUMN_TEXT},
@@ -108,6 +112,7 @@ void voice_step_add_ways(struct pg_unit *unit, struct arena *arena,
         {offsetof(struct voice_step_way, fence), COLUMN_INT},
         {offsetof(struct voice_step_way, handoff), COLUMN_TEXT},
         {offsetof(struct voice_step_way, lang), COLUMN_TEXT},
+        {offsetof(struct voice_step_way, sockets), COLUMN_INT},
     };
     columns_add(pg_add(unit, ways_sql), arena, &(struct column_rows){ways, sizeof *ways, count},
                 kinds, COLUMNS(kinds));

@@ -46,15 +46,17 @@ struct voice_step_answer {
 bool voice_step_read_answer(const struct pg_answer *answer, int s, int row,
                             struct voice_step_answer *out);
 
-/* What goes with a reply besides its words. */
+/* What goes with a call's reply besides its words. */
 struct voice_step_way {
     const char *tenant;
     struct uuid turn;
-    int64_t fence;
-    const char *handoff, *lang; /* NULL: none */
+    int64_t fence, sockets; /* of the commit */
+    const char *handoff;    /* to a step; NULL: none */
+    const char *lang;       /* that the call is held in from there on; NULL: as before */
 };
 
-/* Adds, behind the statement that commits the turns, that they have it, if they were committed; 1
+/* Adds, behind the statement that commits the turns, that they have it, if they were committed, and
+ * that their calls are held in that language, unless another socket begins in the usual one; 1
  * statement, no rows. */
 void voice_step_add_ways(struct pg_unit *unit, struct arena *arena,
                          const struct voice_step_way *ways, size_t count);

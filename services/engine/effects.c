@@ -15,6 +15,7 @@
 #include "tool_http.h"
 #include "tools.h"
 #include "voice.h"
+#include "voice_step.h"
 #include "wake_up.h"
 #include "json/json.h"
 
@@ -48,13 +49,14 @@ static struct rounds_call *next_call(struct session *session)
 }
 
 /* Whom a call's tools may reach: the caller, and nobody that the model names. */
-static void add_caller(const struct session *session, struct tool_call *call)
+static void add_caller(struct session *session, struct tool_call *call)
 {
     const struct engine_shared *shared = session->engine->shared;
     const char *parts[] = {"session", session->tenant, "sms", session->turn.text_number,
                            session->turn.caller};
     call->caller = session->turn.caller;
     call->text_number = session->turn.text_number;
+    call->language = arena_strdup(call->arena, voice_step_language(session));
     call->text_session = crypto_ident(shared->id_key, parts, sizeof parts / sizeof parts[0]);
     call->answer_within_ms = shared->settings.answer_within_ms;
 }
@@ -74,7 +76,8 @@ static struct effect *effect_new(struct session *session, const struct rounds_ca
                                       .contact = session->turn.contact,
                                       .conversation = session->turn.conversation,
                                       .caller = "",
-                                      .text_number = ""};
+                                      .text_number = "",
+                                      .language = ""};
     if (session->voice != NULL)
         add_caller(session, &effect->call);
     return effect;

@@ -173,6 +173,7 @@ static void keep_turn(struct session *session, const struct turn_started *starte
     session->turn.answers = arena_strdup(session->arena, started->answers);
     session->turn.caller = arena_strdup(session->arena, started->caller);
     session->turn.text_number = arena_strdup(session->arena, started->text_number);
+    session->turn.language = arena_strdup(session->arena, started->language);
     session->turn.rounds = NULL; /* read below, and borrowed */
     session->started_ms = clock_mono_ms();
     session->briefing = (struct briefing){.ready = false};

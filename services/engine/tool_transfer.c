@@ -27,7 +27,7 @@ static int no_such_person(const struct phone_plan *plan, struct err *err)
 static const char *promise_of(const struct tool_call *call, bool calls)
 {
     const struct assistant *assistant = call->assistant;
-    const struct voice_words *words = voice_words_of(assistant->profile.language);
+    const struct voice_words *words = voice_words_of(call->language);
     const char *tell = assistant->workflow.tell;
     return arena_printf(call->arena, "%s %s %s", words->nobody,
                         calls && tell[0] != '\0' ? tell : words->noted, words->more);

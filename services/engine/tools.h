@@ -26,6 +26,7 @@ struct tool_call {
     /* On a call; "" and nil else. */
     const char *caller;       /* his number, or what he is known by who withholds it */
     const char *text_number;  /* ours that he could be texted from; "": none */
+    const char *language;     /* that he is spoken to when he is back from a transfer */
     struct uuid text_session; /* of texts between the two */
     int64_t answer_within_ms;
 };

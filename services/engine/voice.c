@@ -44,8 +44,36 @@ static void send_words(struct voice *voice, const char *text, bool aside)
                      (struct voice_frame){.kind = VOICE_FRAME_TEXT, .text = text, .aside = aside});
 }
 
+/* The language that the turn has chosen is of all words that follow. */
+static void speak_language(struct voice *voice)
+{
+    const char *lang = voice_end_language(voice->session);
+    if (lang == NULL || strcmp(lang, voice->lang) == 0)
+        return;
+    snprintf(voice->lang, sizeof voice->lang, "%s", lang);
+    voice_send_frame(voice,
+                     (struct voice_frame){.kind = VOICE_FRAME_LANGUAGE, .lang = voice->lang});
+}
+
+const char *voice_language(struct session *session)
+{
+    const char *chosen = voice_end_language(session);
+    if (chosen != NULL)
+        return chosen;
+    if (session->voice->lang[0] != '\0')
+        return session->voice->lang;
+    const struct assistant *assistant = think_assistant(session);
+    return assistant != NULL ? assistant->profile.language : "en";
+}
+
+static const struct voice_words *words_of(struct voice *voice)
+{
+    return voice_words_of(voice_language(voice->session));
+}
+
 static void say_aside(struct voice *voice, const char *text)
 {
+    speak_language(voice);
     send_words(voice, text, true);
 }
 
@@ -93,14 +121,6 @@ static void give(struct voice *voice, const char *piece)
     strbuf_clear(&voice->held);
 }
 
-static const char *language_of(struct session *session)
-{
-    if (session->voice->lang[0] != '\0')
-        return session->voice->lang;
-    const struct assistant *assistant = think_assistant(session);
-    return assistant != NULL ? assistant->profile.language : "en";
-}
-
 static void give_pieces(struct voice *voice)
 {
     const char *piece;
@@ -108,23 +128,12 @@ static void give_pieces(struct voice *voice)
         give(voice, piece);
 }
 
-/* The language that the turn has chosen is of all words that follow. */
-static void speak_language(struct voice *voice)
-{
-    const char *lang = voice_end_language(voice->session);
-    if (lang == NULL || strcmp(lang, voice->lang) == 0)
-        return;
-    snprintf(voice->lang, sizeof voice->lang, "%s", lang);
-    voice_send_frame(voice,
-                     (struct voice_frame){.kind = VOICE_FRAME_LANGUAGE, .lang = voice->lang});
-}
-
 static void begin_answer(struct voice *voice)
 {
     if (voice->speak != NULL)
         return;
     speak_language(voice);
-    voice->speak = speak_new(language_of(voice->session));
+    voice->speak = speak_new(voice_language(voice->session));
     voice->gap = true;
 }
 
@@ -194,7 +203,7 @@ void voice_asked(struct session *session)
         return;
     voice->broke_off = false;
     voice->bridged = voice->said.length;
-    say_aside(voice, voice_words_of(language_of(session))->bridge);
+    say_aside(voice, words_of(voice)->bridge);
 }
 
 /* The turn's last frame: its words are over, or the relay session is, too. */
@@ -237,7 +246,7 @@ static const char *behind_rounds(struct voice *voice, const char *said)
     struct session *session = voice->session;
     for (size_t i = 0; i < session->rounds.count && said[0] != '\0'; i++) {
         const char *clean =
-            speak_clean(session->arena, language_of(session), session->rounds.items[i]->said);
+            speak_clean(session->arena, voice_language(session), session->rounds.items[i]->said);
         size_t from = 0;
         if (speak_repeats(clean, said, &from)) {
             say(voice, clean + strlen(said));
@@ -256,7 +265,7 @@ static void go_on(struct voice *voice)
     const char *heard = voice->heard;
     voice->asks = voice->is_asking = false;
     if (!voice->is_cut) {
-        const size_t at = speak_resume_end(heard, language_of(session));
+        const size_t at = speak_resume_end(heard, voice_language(session));
         strbuf_add(&voice->said, heard, at);
         const char *rest = behind_rounds(voice, arena_strndup(session->arena, heard, at));
         voice->skip = rest[0] != '\0' ? xstrdup(rest) : NULL;
@@ -331,7 +340,7 @@ bool voice_is_ready(struct session *session)
         voice->is_asking = true;
         voice->ask_until_ms =
             clock_mono_ms() + session->engine->shared->settings.voice_heard_wait_ms;
-        say_aside(voice, voice_words_of(language_of(session))->bridge);
+        say_aside(voice, words_of(voice)->bridge);
         timer_start(voice->poll, ASK_EVERY_MS, 0);
     }
     return !voice->asks;
@@ -350,7 +359,7 @@ const char *voice_brief(struct session *session)
 static void on_filler(void *arg)
 {
     struct voice *voice = arg;
-    say_aside(voice, voice_words_of(language_of(voice->session))->filler);
+    say_aside(voice, words_of(voice)->filler);
 }
 
 void voice_tool_began(struct session *session, const struct uuid *call)
@@ -403,6 +412,7 @@ void voice_started(struct session *session)
     voice->partition = turn->stream_partition;
     voice->number = turn->number;
     voice->sockets = 0;
+    snprintf(voice->lang, sizeof voice->lang, "%s", turn->language);
     voice->step = voice_step_of(turn->events, turn->call_sid);
     keep_heard(voice, turn->heard);
     if (turn->again && strcmp(turn->heard_reason, "interrupt") == 0)
@@ -568,11 +578,12 @@ void voice_moved(struct sessions *sessions, const struct uuid *session, int part
         return;
     voice->partition = partition;
     voice->lang[0] = '\0';
+    voice->session->turn.language = "";
     voice->is_moved = voice->seq > 0 && !is_told(voice);
     if (voice->seq == 0)
         voice->sockets++;
     if (voice->is_moved)
         session_apply(voice->session, EVENT_REDIAL);
     else if (voice->seq == 0 && is_at_work(voice->session))
-        say_aside(voice, voice_words_of(language_of(voice->session))->bridge);
+        say_aside(voice, words_of(voice)->bridge);
 }

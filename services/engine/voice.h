@@ -54,6 +54,9 @@ bool voice_goes_on(const struct session *session);
 /* Whether the model can be asked; if not, think_start is called again, or the turn has ended. */
 bool voice_is_ready(struct session *session);
 
+/* The tag of the language in which the session's call is spoken to. Not for texts. */
+const char *voice_language(struct session *session);
+
 /* What the prompt says of this moment of a call, in the turn's arena; NULL: nothing. */
 const char *voice_brief(struct session *session);
 

@@ -114,8 +114,7 @@ bool voice_end_says(struct session *session, const struct assistant *assistant)
     const struct rounds_call *call = session->voice != NULL ? transfer_of(session) : NULL;
     if (call == NULL || person_of(assistant, call) == NULL)
         return false;
-    session->commit.body =
-        voice_say(session, voice_words_of(assistant->profile.language)->reaching);
+    session->commit.body = voice_say(session, voice_words_of(voice_language(session))->reaching);
     session_apply(session, EVENT_ANSWER);
     return true;
 }

@@ -43,7 +43,7 @@ struct voice {
     char *heard;          /* as far as the row knows */
     struct timer *poll, *filler;
     struct uuid covered;           /* the tool call that the filler is for */
-    char lang[VOICE_LANG_MAX + 1]; /* that a turn of this engine has switched to; "": the usual */
+    char lang[VOICE_LANG_MAX + 1]; /* that the socket was switched to; "": the usual */
     int64_t ask_until_ms, token_ms, sent_ms;
     int64_t sounds_ms; /* until when what has left sounds, about */
 };

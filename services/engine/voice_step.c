@@ -2,6 +2,7 @@
  * voice_intake.c when a request asks for it again. */
 #include "voice_step.h"
 
+#include "assistants.h"
 #include "base/text.h"
 #include "contract/voice.h"
 #include "voice_inside.h"
@@ -74,13 +75,23 @@ void voice_step_answer(struct engine *engine, const struct voice_step *step,
     arena_free(&arena);
 }
 
+const char *voice_step_language(struct session *session)
+{
+    const struct assistant *assistant = think_assistant(session);
+    if (session->voice->step > 0)
+        return voice_language(session);
+    return assistant != NULL ? assistant->profile.language : "en";
+}
+
 void voice_step_prepare(struct session *session)
 {
     const struct voice *voice = session->voice;
-    if (voice == NULL || voice->step == 0)
+    if (voice == NULL)
         return;
-    session->commit.handoff = voice->handoff;
-    session->commit.lang = voice->lang[0] != '\0' ? voice->lang : NULL;
+    const bool switched = strcmp(voice->lang, session->turn.language) != 0;
+    session->commit.handoff = voice->step > 0 ? voice->handoff : NULL;
+    session->commit.lang =
+        voice->lang[0] != '\0' && (voice->step > 0 || switched) ? voice->lang : NULL;
 }
 
 bool voice_step_committed(struct session *session)

@@ -20,6 +20,10 @@ int64_t voice_prompt_of(const char *events, const char *call_sid);
 void voice_step_answer(struct engine *engine, const struct voice_step *step,
                        const struct voice_step_answer *answer);
 
+/* The tag of the language in which the session's caller is spoken to when he is back from a
+ * transfer: another socket begins in the usual one, in webhook mode it stays. */
+const char *voice_step_language(struct session *session);
+
 /* What of the turn's end belongs to its commit, when that is made. */
 void voice_step_prepare(struct session *session);
 

@@ -299,9 +299,83 @@ def test_the_language_is_switched_before_the_words(desk):
             call.wait_over()
             assert call.languages == ["es-US"]  # it stays
             call.wait_settled(2)
+            assert call.session()["language"] == "es-US"
             ask_for(call, "switch_language", {"language": "fr"})
             call.wait_over()
             assert results(call)[-1][1] == "refused" and "es-US" in results(call)[-1][2]["error"]
+
+
+@contextlib.contextmanager
+def in_spanish(desk):
+    """A call of the clinic that a turn of its has switched."""
+    document = read_document(TENANTS / "dental.yaml")
+    engines(desk, 1, **CALLS)
+    with clinic(desk, phone={**document["phone"], "languages": [{"language": "es-US"}]},
+                tools=[*document["tools"], "switch_language"]):
+        with calling(desk) as call:
+            ask_for(call, "switch_language", {"language": "es"}, "¿Habla español?")
+            call.wait_over()
+            call.wait_settled(1)
+            assert call.languages == ["es-US"]
+            yield call
+
+
+def covered(desk, call):
+    """What the caller hears while the next turn's tool takes long."""
+    holder = desk.servers.postgres.connect(desk.installation.database)
+    holder.autocommit = False
+    before = len(call.asides)
+    try:
+        holder.cursor().execute("LOCK TABLE escalations IN SHARE ROW EXCLUSIVE MODE")
+        ask_for(call, "take_message", {"message": "llámenme"})
+        call.pump(lambda: len(call.asides) > before, 15, "a word for the tool")
+        holder.rollback()
+    finally:
+        holder.close()
+    call.wait_over()
+    return call.asides[before:]
+
+
+def test_our_own_words_are_in_the_language_of_the_call(desk):
+    """Those of later turns too: what covers a wait, and what is said before a person is rung up."""
+    with in_spanish(desk) as call:
+        assert covered(desk, call) == ["Un momento, lo estoy mirando."], call.asides
+        call.wait_settled(2)
+        _, said = put_through(call)
+        assert said == "Un momento, por favor. Estoy intentando localizar a alguien.", said
+        assert call.languages == ["es-US"], call.languages  # said once to the ingress
+
+
+def test_another_engine_knows_the_language_of_the_call(desk):
+    with in_spanish(desk) as call:
+        desk.kill("engine-1")
+        desk.scripted = None
+        desk.revive(("engine",))
+        assert covered(desk, call) == ["Un momento, lo estoy mirando."], call.asides
+
+
+def test_another_socket_begins_in_the_usual_language(desk):
+    """Of a call that waits; whose turn is at work, switches that one too."""
+    with in_spanish(desk) as call:
+        call.comes_back()
+        call.wait_over()
+        assert covered(desk, call) == ["One moment, I am looking that up."], call.asides
+        call.wait_settled(2)
+        ask_for(call, "switch_language", {"language": "es"}, "¿Habla español?")
+        call.wait_over()
+        assert call.languages == ["es-US"] * 2, call.languages
+
+
+def test_a_person_is_rung_up_in_the_language_of_the_same_turn(desk):
+    with in_spanish(desk) as call:
+        call.comes_back()
+        call.wait_over()
+        desk.faults("model", {"action": {"type": "obey"}})
+        call.over = False
+        call.prompt(orders(("switch_language", {"language": "es"}),
+                           ("transfer_call", {"summary": "A broken crown.", "to": PERSON["name"]})))
+        said = call.wait_over()
+        assert said == "Un momento, por favor. Estoy intentando localizar a alguien.", (said, results(call))
 
 
 def test_each_slow_tool_is_covered_once(desk):

@@ -126,6 +126,7 @@ static inline void on_started(void *arg, const struct pg_answer *answer)
         row->earlier = arena_strdup(arena, row->earlier);
         row->reception = arena_strdup(arena, row->reception);
         row->heard_reason = arena_strdup(arena, row->heard_reason);
+        row->language = arena_strdup(arena, row->language);
     }
     rig_count_down();
 }

@@ -405,6 +405,46 @@ static void what_is_whole_is_not_told_behind_what_was(void)
     end_test();
 }
 
+#define LANGUAGE "SELECT coalesce(language, 'usual') FROM channel_sessions"
+
+/* A reply in that language to the caller's words number `n`. */
+static void speak_in(const char *lang, int n, int sockets)
+{
+    const struct inbox_claimed claimed = say(n);
+    const struct turn_started turn = start(WORKER_A, &claimed);
+    struct turn_commit reply = commit_of(&claimed, &turn);
+    run(arena_printf(arena, "UPDATE turns SET sockets = %d WHERE state = 'running'", sockets));
+    run("UPDATE turns SET heard = 'See you at 3.' WHERE state = 'running'");
+    reply.lang = lang;
+    CU_ASSERT_EQUAL(commit(WORKER_A, &reply).kind, TURN_COMMITTED);
+}
+
+static void a_call_keeps_its_language_until_another_socket(void)
+{
+    begin_test();
+    run(voice_sql);
+    speak_in(NULL, 1, 0);
+    CU_ASSERT_STRING_EQUAL(value(LANGUAGE), "usual");
+    speak_in("es-US", 2, 0);
+    speak_in(NULL, 3, 0);
+    CU_ASSERT_STRING_EQUAL(value(LANGUAGE), "es-US");
+    const struct inbox_claimed claimed = say(4);
+    CU_ASSERT_STRING_EQUAL(start(WORKER_A, &claimed).language, "es-US");
+    resume(5, true, 1600);
+    CU_ASSERT_STRING_EQUAL(value(LANGUAGE), "usual");
+    end_test();
+}
+
+/* What was heard was said over the former one; the new one speaks the usual language. */
+static void a_switch_behind_another_socket_is_none(void)
+{
+    begin_test();
+    run(voice_sql);
+    speak_in("es-US", 1, 1);
+    CU_ASSERT_STRING_EQUAL(value(LANGUAGE), "usual");
+    end_test();
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -420,6 +460,8 @@ int main(void)
     CU_add_test(suite, "a commit, another socket", a_commit_behind_another_socket_is_refused);
     CU_add_test(suite, "and was heard", a_commit_behind_another_socket_may_be_heard);
     CU_add_test(suite, "a stop, a newer epoch", a_stop_ends_no_turn_of_a_newer_epoch);
+    CU_add_test(suite, "a language", a_call_keeps_its_language_until_another_socket);
+    CU_add_test(suite, "a language, another socket", a_switch_behind_another_socket_is_none);
     CU_add_test(suite, "what is whole", what_is_whole_is_not_told_behind_what_was);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;

@@ -79,7 +79,7 @@ static void rules_of_calls(void)
 {
     struct session *session = begin();
     session->turn.call_sid = "CA1";
-    session->turn.heard = session->turn.heard_reason = "";
+    session->turn.heard = session->turn.heard_reason = session->turn.language = "";
     voice_started(session);
     CU_ASSERT_EQUAL(channel_told(session), PROMPT_VOICE);
     CU_ASSERT_PTR_NULL(voice_brief(session));
