@@ -1,6 +1,6 @@
 /* The cache of access tokens: one entry for each mailbox, with its grant, its token and those who
- * wait for one. The mailpoller holds one per loop; `deskctl mailbox check` makes one for its run.
- */
+ * wait for one. Mailpoller and responder hold one per loop; `deskctl mailbox check` makes one for
+ * its run. */
 #include "mail/oauth.h"
 
 #include <stdlib.h>

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/mailbox.h"
+
 #define ISO(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
 
 static const char list_sql[] =
@@ -17,7 +19,7 @@ static const char list_sql[] =
                        " m.paused_why, m.last_error, m.alert, " ISO(
                            "m.due_at") ","
                                        " EXISTS (SELECT FROM workers w WHERE w.id = m.worker AND "
-                                       "NOT w.dead)"
+                                       "NOT w.dead), coalesce(i.version, 0)"
                                        " FROM mailboxes m JOIN tenants t ON t.id = m.tenant_id"
                                        " LEFT JOIN channels ch ON ch.tenant_id = m.tenant_id AND "
                                        "ch.kind = 'mail'"
@@ -158,6 +160,7 @@ static struct mailbox_admin_row read_row(const struct pg_result *r, struct arena
         .alert = cell(r, arena, row, 31),
         .due_at = cell(r, arena, row, 32),
         .held = pg_bool(r, 0, row, 33),
+        .version_in = pg_int(r, 0, row, 34),
     };
 }
 
@@ -286,6 +289,14 @@ int mailbox_admin_put(struct pg_session *session, const struct mailbox_admin_row
         put_login(session, tenant, id, "in", row->wrapped_in, err) != 0)
         return -1;
     return put_login(session, tenant, id, "out", row->wrapped_out, err);
+}
+
+int mailbox_admin_renew(struct pg_session *session, struct arena *arena,
+                        const struct mailbox_admin_row *row, const char *wrapped, struct err *err)
+{
+    struct pg_unit unit = {0};
+    mailbox_add_login(&unit, arena, &row->tenant, &row->id, row->version_in, wrapped);
+    return run(session, &unit.statements[0], NULL, err);
 }
 
 static int step(struct pg_session *session, const struct pg_statement *statement, bool *changed,

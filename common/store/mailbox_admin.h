@@ -23,6 +23,7 @@ struct mailbox_admin_row {
     const char *smtp_url, *smtp_secret, *from_name;
     int64_t per_minute, per_day; /* 0: not known */
     const char *wrapped_in, *wrapped_out;
+    int64_t version_in; /* of wrapped_in */
     int64_t uid_validity, last_uid, failures, skipped;
     const char *read_at, *paused_at, *paused_by, *paused_why, *last_error, *alert, *due_at;
     bool held; /* by a worker that lives */
@@ -47,6 +48,11 @@ int mailbox_admin_find_left(struct pg_session *session, const struct mailbox_adm
  * address is another tenant's. */
 int mailbox_admin_put(struct pg_session *session, const struct mailbox_admin_row *row,
                       const struct uuid *moved_from, const struct uuid *assistant, struct err *err);
+
+/* Keeps what its token endpoint gave for the row's wrapped_in. Nothing happens when somebody has
+ * written another one since: that one counts. */
+int mailbox_admin_renew(struct pg_session *session, struct arena *arena,
+                        const struct mailbox_admin_row *row, const char *wrapped, struct err *err);
 
 /* Stops or goes on reading it; *changed is false when it was so already. */
 int mailbox_admin_pause(struct pg_session *session, const struct mailbox_admin_row *row,

@@ -1,11 +1,15 @@
 """Mailboxes that log in with tokens: Dovecot takes those that the stand-in endpoint gave out, and no others."""
 
 import itertools
+import threading
 
 from mailboxes import Courier, TokenBox, mail, pollers
 from operating import FAILED, OK
 
 DEADLINE_S = 90
+
+
+VERSION = "(SELECT version FROM mail_credentials c WHERE c.mailbox_id = mailboxes.id AND c.way = 'in')"
 
 
 def start(desk, box):
@@ -109,12 +113,54 @@ def test_a_wrong_client_pauses_the_mailbox(desk):
 def test_a_new_refresh_token_is_kept(desk):
     box = TokenBox(desk, life_s=4, rotate=True)
     start(desk, box)
-    version = "(SELECT version FROM mail_credentials c WHERE c.mailbox_id = mailboxes.id AND c.way = 'in')"
-    desk.wait(lambda: box.column(version) == 2, 20, "the second version")
+    desk.wait(lambda: box.column(VERSION) == 2, 20, "the second version")
     desk.restart("mailpoller-1")  # memory is gone, the first refresh token is void
-    desk.wait(lambda: box.column(version) > 2, 20, lambda: f"a third version: {box.bought()}")
+    desk.wait(lambda: box.column(VERSION) > 2, 20, lambda: f"a third version: {box.bought()}")
     box.read(1, "first")
     assert set(box.bought()) == {200}
+    box.remove()
+
+
+def rotating(desk):
+    """A mailbox whose refresh tokens are for once, and that nobody reads."""
+    for name in [name for name in desk.services if name.startswith("mailpoller")]:
+        desk.kill(name)
+    box = TokenBox(desk, rotate=True)
+    box.add()
+    return box
+
+
+def test_a_new_refresh_token_of_check_is_kept(desk):
+    """The endpoint takes the one that the command was given no more: the next who asks needs the new one."""
+    box = rotating(desk)
+    for version in (2, 3):
+        assert box.check(OK, "--no-mail")["token"]["result"] == "ok"
+        assert box.column(VERSION) == version
+    pollers(desk, mail_ca_file=box.ca_file)
+    desk.wait(lambda: box.listed()["state"] == "reading", 20, lambda: f"reading: {box.listed()}")
+    box.read(1, "first")
+    assert box.bought() == [200] * 3 and box.column("paused_at") is None
+    box.remove()
+
+
+REFUSE = ("CREATE SEQUENCE test_refusals",
+          "CREATE FUNCTION test_refuse() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+          " PERFORM nextval('test_refusals'); RAISE EXCEPTION 'away' USING ERRCODE = '57P01'; END $$",
+          "CREATE TRIGGER test_refuse BEFORE UPDATE ON mail_credentials FOR EACH ROW EXECUTE FUNCTION test_refuse()")
+
+
+def test_a_new_refresh_token_of_check_waits_for_the_database(desk):
+    box = rotating(desk)
+    for statement in REFUSE:
+        desk.sql(statement)
+    done = []
+    check = threading.Thread(target=lambda: done.append(box.deskctl(OK, "check", box.address, "--no-mail")), daemon=True)
+    check.start()
+    desk.wait(lambda: desk.value("SELECT last_value FROM test_refusals") > 1, 20, "two tries")
+    desk.sql("DROP TRIGGER test_refuse ON mail_credentials")
+    check.join(60)
+    assert "waits for the database" in done[0].said and box.column(VERSION) == 2
+    assert box.check(OK, "--no-mail")["token"]["result"] == "ok"
     box.remove()
 
 

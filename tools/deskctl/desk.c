@@ -145,6 +145,12 @@ int desk_database(struct desk *desk, struct pg_session **session, struct err *er
     return 0;
 }
 
+void desk_disconnect(struct desk *desk)
+{
+    pg_session_close(&desk->session);
+    desk->in_transaction = false;
+}
+
 int desk_owner(struct desk *desk, struct pg_session **session, struct err *err)
 {
     if (open_session(desk->settings.database_direct_url, "database_direct_url", &desk->owner,

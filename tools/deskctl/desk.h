@@ -72,6 +72,9 @@ int desk_print_facts(const struct desk *desk, const struct desk_fact *facts, siz
  * PERMANENT "desk.config" when no address is configured, or pg's error. */
 int desk_database(struct desk *desk, struct pg_session **session, struct err *err);
 
+/* Closes that session, as its connection may be dead: who asks next gets another one. */
+void desk_disconnect(struct desk *desk);
+
 /* The owner's session on the direct connection, for migrations; borrowed. */
 int desk_owner(struct desk *desk, struct pg_session **session, struct err *err);
 

@@ -19,7 +19,8 @@
 #define QUIET_MS   30000
 #define CONNECT_MS 15000
 #define POLL_MS    1000
-#define LATEST_MAX 50 /* mails that came since the folder was selected, and are looked into */
+#define KEEP_MS    60000 /* so long a new refresh token waits for the database */
+#define LATEST_MAX 50    /* mails that came since the folder was selected, and are looked into */
 
 /* What a login came to. */
 struct way {
@@ -37,6 +38,7 @@ struct mailbox_probe {
     struct timer *timer;
     struct http_client *http;
     struct oauth *oauth;
+    const char *renewed; /* the login with the new refresh token, wrapped; NULL: there is none */
     struct imap_session *session;
     struct mail_smtp *smtp;
     struct imap_selected selected;
@@ -153,11 +155,64 @@ static void on_token(void *arg, const struct secret *token, const struct err *er
     end_step(probe);
 }
 
+/* The endpoint may take the old one no more: from here on the new one is in this process alone. */
+static void on_rotated(void *arg, const struct uuid *owner, int64_t version,
+                       const struct oauth_grant *grant)
+{
+    struct mailbox_probe *probe = arg;
+    struct arena *arena = probe->desk->arena;
+    const struct mail_login login = {.grant = *grant};
+    const struct secret *key = NULL;
+    (void)version;
+    if (desk_key(probe->desk, DESK_KEY_CREDENTIALS, &key, &probe->err) == 0)
+        probe->renewed = mail_login_wrap_text(
+            arena, &login, key, credential_mailbox_context(arena, &probe->row->tenant, owner, "in"),
+            &probe->err);
+}
+
+static int try_to_keep(struct mailbox_probe *probe, struct err *err)
+{
+    struct desk *desk = probe->desk;
+    struct pg_session *session = NULL;
+    if (desk_begin(desk, &session, err) == 0 &&
+        mailbox_admin_renew(session, desk->arena, probe->row, probe->renewed, err) == 0 &&
+        desk_commit(desk, err) == 0)
+        return 0;
+    desk_disconnect(desk);
+    return -1;
+}
+
+/* As the services do (service/mailbox_token.h), but not for ever: somebody waits for the command.
+ */
+static int keep(struct mailbox_probe *probe, struct err *err)
+{
+    const int64_t end_ms = clock_mono_ms() + KEEP_MS;
+    struct err why;
+    for (bool told = false; try_to_keep(probe, &why) != 0; told = true) {
+        if (clock_mono_ms() >= end_ms)
+            return err_set(err, ERR_PERMANENT, "oauth.not_kept",
+                           "the token endpoint gave a new refresh token, and the database did not "
+                           "take it: log in at the provider anew and add the mailbox with "
+                           "--replace (%.100s)",
+                           why.message);
+        if (!told)
+            desk_note("a new refresh token of the mailbox waits for the database: %s", why.message);
+        begin_step(probe, false);
+        timer_start(probe->timer, POLL_MS, 0);
+        if (wait_for_step(probe, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 int mailbox_probe_token(struct mailbox_probe *probe, struct err *err)
 {
     begin_step(probe, false);
-    oauth_ask(probe->oauth, &probe->row->id, 1, &probe->in.login->grant, on_token, probe);
-    return wait_for_step(probe, err);
+    oauth_ask(probe->oauth, &probe->row->id, probe->row->version_in, &probe->in.login->grant,
+              on_token, probe);
+    if (wait_for_step(probe, err) != 0)
+        return -1;
+    return probe->renewed != NULL ? keep(probe, err) : 0;
 }
 
 /* ---- IMAP ---- */
@@ -392,7 +447,8 @@ int mailbox_probe_new(struct desk *desk, const struct mailbox_admin_row *row,
     probe->loop = loop_new();
     probe->timer = timer_new(probe->loop, on_timer, probe);
     probe->http = http_client_new(&(struct http_client_options){.loop = probe->loop});
-    probe->oauth = oauth_new(&(struct oauth_options){.loop = probe->loop, .client = probe->http});
+    probe->oauth = oauth_new(&(struct oauth_options){
+        .loop = probe->loop, .client = probe->http, .on_rotated = on_rotated, .arg = probe});
     if (open_in(probe, err) != 0 || open_out(probe, err) != 0) {
         mailbox_probe_free(&probe);
         return -1;

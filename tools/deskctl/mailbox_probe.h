@@ -17,7 +17,8 @@ int mailbox_probe_new(struct desk *desk, const struct mailbox_admin_row *row,
 /* Closes what is open; sets to NULL; accepts NULL. */
 void mailbox_probe_free(struct mailbox_probe **probe);
 
-/* Whether tokens are bought, and buys one. */
+/* Whether tokens are bought, and buys one. A new refresh token that comes with it is kept; PERMANENT
+ * "oauth.not_kept" when the database does not take it within a minute. */
 bool mailbox_probe_wants_token(const struct mailbox_probe *probe);
 int mailbox_probe_token(struct mailbox_probe *probe, struct err *err);
 
