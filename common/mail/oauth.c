@@ -240,18 +240,50 @@ static void drop_grant(struct entry *entry)
     free(entry->scope);
     secret_free(&entry->client_secret);
     secret_free(&entry->refresh_token);
-    secret_free(&entry->token);
 }
 
-static void take_grant(struct entry *entry, int64_t version, const struct oauth_grant *grant)
+static void take_grant(struct entry *entry, const struct oauth_grant *grant)
 {
     drop_grant(entry);
-    entry->version = version;
     entry->token_url = xstrdup(grant->token_url);
     entry->client_id = xstrdup(grant->client_id);
     entry->scope = xstrdup(grant->scope);
     entry->client_secret = copy_secret(grant->client_secret);
     entry->refresh_token = copy_secret(grant->refresh_token);
+}
+
+static bool same_secret(const struct secret *a, const struct secret *b)
+{
+    if (a == NULL || b == NULL)
+        return a == b;
+    return strcmp(secret_reveal(a), secret_reveal(b)) == 0;
+}
+
+/* Whether it is of the same client for the same things. */
+static bool same_client(const struct entry *entry, const struct oauth_grant *grant)
+{
+    return entry->token_url != NULL && strcmp(entry->token_url, grant->token_url) == 0 &&
+           strcmp(entry->client_id, grant->client_id) == 0 &&
+           strcmp(entry->scope, grant->scope) == 0 &&
+           same_secret(entry->client_secret, grant->client_secret) &&
+           (entry->refresh_token == NULL) == (grant->refresh_token == NULL);
+}
+
+/* A refresh token that this process or another one was given comes from the database under another
+ * version. What was bought with the former one is as good as before: whoever dropped it would buy
+ * anew, be given the next refresh token, and so have the others drop theirs. */
+static void change_grant(struct entry *entry, int64_t version, const struct oauth_grant *grant)
+{
+    bool is_renewed = same_client(entry, grant);
+    entry->version = version;
+    if (is_renewed && same_secret(entry->refresh_token, grant->refresh_token))
+        return;
+    if (entry->transfer != NULL)
+        http_cancel(entry->oauth->options.client, entry->transfer);
+    entry->transfer = NULL;
+    if (!is_renewed)
+        secret_free(&entry->token);
+    take_grant(entry, grant);
 }
 
 /* The token is there already, or was given up by the time. */
@@ -286,12 +318,8 @@ struct oauth_wait *oauth_ask(struct oauth *oauth, const struct uuid *owner, int6
     struct oauth_wait *wait = xcalloc(1, sizeof *wait);
     wait->done = done;
     wait->arg = arg;
-    if (entry->version < version) {
-        if (entry->transfer != NULL)
-            http_cancel(oauth->options.client, entry->transfer);
-        entry->transfer = NULL;
-        take_grant(entry, version, grant);
-    }
+    if (entry->version < version)
+        change_grant(entry, version, grant);
     LIST_INSERT_HEAD(&entry->waiting, wait, entry);
     if (entry->transfer == NULL)
         timer_start(entry->timer, 0, 0);
@@ -338,6 +366,7 @@ static bool free_entry(void *arg, const void *key, size_t key_length, void *valu
         oauth_cancel(&wait);
     timer_free(&entry->timer);
     drop_grant(entry);
+    secret_free(&entry->token);
     free(entry);
     return true;
 }

@@ -56,7 +56,9 @@ struct oauth_wait;
 typedef void oauth_done(void *arg, const struct secret *token, const struct err *err);
 
 /* Asks for a token of the owner (a mailbox). `version` rises with each change of its grant: a token
- * of another one is not taken. All of `grant` is copied. Returns borrowed. */
+ * of another one is not taken. With another refresh token alone it is the same grant, as that comes
+ * back from where on_rotated, of whichever process, had it kept. All of `grant` is copied. Returns
+ * borrowed. */
 struct oauth_wait *oauth_ask(struct oauth *oauth, const struct uuid *owner, int64_t version,
                              const struct oauth_grant *grant, oauth_done *done, void *arg);
 

@@ -121,6 +121,22 @@ def test_a_new_refresh_token_is_kept(desk):
     box.remove()
 
 
+def test_a_token_whose_refresh_token_was_renewed_is_kept(desk):
+    """The new refresh token comes back with the next look, under another version: what it bought is still good."""
+    box = TokenBox(desk, rotate=True)
+    start(desk, box)
+    desk.wait(lambda: box.column(VERSION) == 2, 20, "the second version")
+    for number in (1, 2):
+        fence = box.column("fence")
+        box.deskctl(OK, "pause", box.address)
+        desk.wait(lambda: box.column("worker") is None, 20, lambda: f"let go: {box.listed()}")
+        box.deskctl(OK, "resume", box.address)
+        box.read(number, f"mail {number}")
+        assert box.column("fence") > fence
+    assert box.bought() == [200] and box.column(VERSION) == 2
+    box.remove()
+
+
 def rotating(desk):
     """A mailbox whose refresh tokens are for once, and that nobody reads."""
     for name in [name for name in desk.services if name.startswith("mailpoller")]:

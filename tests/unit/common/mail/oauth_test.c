@@ -114,13 +114,19 @@ static void finish(void)
     loop_pass(loop);
 }
 
-static struct oauth_wait *ask_for(struct seen *seen, const struct uuid *whose, int64_t version)
+static struct oauth_wait *ask_with(struct seen *seen, const struct uuid *whose, int64_t version,
+                                   const struct secret *token, const char *scope)
 {
     static char url[100];
     snprintf(url, sizeof url, "http://127.0.0.1:%d/token", server->port);
-    const struct oauth_grant grant = {url, "client 1", "", NULL, refresh};
+    const struct oauth_grant grant = {url, "client 1", scope, NULL, token};
     waiting++;
     return oauth_ask(oauth, whose, version, &grant, on_done, seen);
+}
+
+static struct oauth_wait *ask_for(struct seen *seen, const struct uuid *whose, int64_t version)
+{
+    return ask_with(seen, whose, version, refresh, "");
 }
 
 static void give_up(void *arg)
@@ -138,14 +144,37 @@ static void run(void)
     timer_free(&watchdog);
 }
 
+static struct seen wait_for(struct seen *seen)
+{
+    CU_ASSERT_EQUAL(seen->calls, 0); /* never from inside */
+    run();
+    CU_ASSERT_EQUAL(seen->calls, 1);
+    return *seen;
+}
+
 static struct seen ask(const struct uuid *whose, int64_t version)
 {
     struct seen seen = {0};
     ask_for(&seen, whose, version);
-    CU_ASSERT_EQUAL(seen.calls, 0); /* never from inside */
-    run();
-    CU_ASSERT_EQUAL(seen.calls, 1);
-    return seen;
+    return wait_for(&seen);
+}
+
+/* The grant comes with another refresh token. */
+static struct seen ask_again(int64_t version, const char *text)
+{
+    struct seen seen = {0};
+    struct secret *token = secret_new(text, strlen(text));
+    ask_with(&seen, &owner, version, token, "");
+    secret_free(&token);
+    return wait_for(&seen);
+}
+
+/* For other things than before. */
+static struct seen ask_other(int64_t version)
+{
+    struct seen seen = {0};
+    ask_with(&seen, &owner, version, refresh, "mail.send");
+    return wait_for(&seen);
 }
 
 /* ---- tests ---- */
@@ -180,13 +209,13 @@ static void test_asks_anew(void)
     oauth_forget(oauth, &owner); /* the server refused it */
     oauth_forget(oauth, &second);
     CU_ASSERT_STRING_EQUAL(ask(&owner, 1).token, "t2");
-    CU_ASSERT_STRING_EQUAL(ask(&owner, 2).token, "t3"); /* another grant */
+    CU_ASSERT_STRING_EQUAL(ask_other(2).token, "t3"); /* another grant */
     answer_with("200 OK", "{\"access_token\":\"t#\",\"expires_in\":1}");
     oauth_forget(oauth, &owner);
-    CU_ASSERT_STRING_EQUAL(ask(&owner, 2).token, "t4");
+    CU_ASSERT_STRING_EQUAL(ask_other(2).token, "t4");
     for (int64_t end_ms = clock_mono_ms() + 1000; clock_mono_ms() < end_ms;)
         ;
-    CU_ASSERT_STRING_EQUAL(ask(&owner, 2).token, "t5"); /* its time was over */
+    CU_ASSERT_STRING_EQUAL(ask_other(2).token, "t5"); /* its time was over */
     finish();
 }
 
@@ -204,6 +233,25 @@ static void test_a_new_refresh_token(void)
     pthread_mutex_lock(&server->lock);
     CU_ASSERT_PTR_NOT_NULL(strstr(server->last_body, "refresh_token=r-new&"));
     pthread_mutex_unlock(&server->lock);
+    finish();
+}
+
+/* It was kept in the database, and comes back from there; so do those of other processes. */
+static void test_a_new_refresh_token_comes_back(void)
+{
+    begin();
+    answer_with("200 OK", "{\"access_token\":\"t#\",\"refresh_token\":\"r-new\"}");
+    CU_ASSERT_STRING_EQUAL(ask(&owner, 4).token, "t1");
+    CU_ASSERT_STRING_EQUAL(ask_again(5, "r-new").token, "t1");
+    CU_ASSERT_STRING_EQUAL(ask_again(6, "r-other").token, "t1");
+    CU_ASSERT_EQUAL(rotated.calls, 1);
+    oauth_forget(oauth, &owner);
+    CU_ASSERT_STRING_EQUAL(ask_again(6, "r-other").token, "t2");
+    pthread_mutex_lock(&server->lock);
+    CU_ASSERT_PTR_NOT_NULL(strstr(server->last_body, "refresh_token=r-other&"));
+    pthread_mutex_unlock(&server->lock);
+    CU_ASSERT_EQUAL(rotated.calls, 2);
+    CU_ASSERT_EQUAL(rotated.version, 6);
     finish();
 }
 
@@ -268,6 +316,7 @@ int main(void)
     CU_add_test(suite, "one request for all", test_one_request_for_all);
     CU_add_test(suite, "asks anew", test_asks_anew);
     CU_add_test(suite, "a new refresh token", test_a_new_refresh_token);
+    CU_add_test(suite, "a new refresh token comes back", test_a_new_refresh_token_comes_back);
     CU_add_test(suite, "answers", test_answers);
     CU_add_test(suite, "nobody there", test_nobody_there);
     CU_basic_set_mode(CU_BRM_VERBOSE);
