@@ -27,7 +27,8 @@ struct entry {
     int64_t version;
     char *token_url, *client_id, *scope;
     struct secret *client_secret, *refresh_token;
-    struct secret *token; /* NULL: none, or it was refused */
+    struct secret *former; /* the refresh token that the endpoint gave that for; NULL: none */
+    struct secret *token;  /* NULL: none, or it was refused */
     int64_t good_until_ms;
     struct http_transfer *transfer;
     struct timer *timer; /* tells those who ask for a token that is there */
@@ -102,7 +103,8 @@ static int take_token(struct entry *entry, const struct json *answer, struct err
         secret_free(&refresh);
         return 0;
     }
-    secret_free(&entry->refresh_token);
+    secret_free(&entry->former);
+    entry->former = entry->refresh_token;
     entry->refresh_token = refresh;
     const struct oauth_options *options = &entry->oauth->options;
     const struct oauth_grant grant = {entry->token_url, entry->client_id, entry->scope,
@@ -240,6 +242,7 @@ static void drop_grant(struct entry *entry)
     free(entry->scope);
     secret_free(&entry->client_secret);
     secret_free(&entry->refresh_token);
+    secret_free(&entry->former);
 }
 
 static void take_grant(struct entry *entry, const struct oauth_grant *grant)
@@ -271,12 +274,14 @@ static bool same_client(const struct entry *entry, const struct oauth_grant *gra
 
 /* A refresh token that this process or another one was given comes from the database under another
  * version. What was bought with the former one is as good as before: whoever dropped it would buy
- * anew, be given the next refresh token, and so have the others drop theirs. */
+ * anew, be given the next refresh token, and so have the others drop theirs. The former one of ours
+ * is on its way to be replaced there. */
 static void change_grant(struct entry *entry, int64_t version, const struct oauth_grant *grant)
 {
     bool is_renewed = same_client(entry, grant);
     entry->version = version;
-    if (is_renewed && same_secret(entry->refresh_token, grant->refresh_token))
+    if (is_renewed && (same_secret(entry->refresh_token, grant->refresh_token) ||
+                       (entry->former != NULL && same_secret(entry->former, grant->refresh_token))))
         return;
     if (entry->transfer != NULL)
         http_cancel(entry->oauth->options.client, entry->transfer);

@@ -16,20 +16,27 @@
 #define UNIT_MS  10000
 #define AGAIN_MS 500
 
+struct owner {
+    struct uuid tenant;
+    char *last; /* the login that was written last, wrapped; NULL: none yet */
+};
+
 struct keeping {
     LIST_ENTRY(keeping) entry;
     struct mailbox_tokens *tokens;
     struct pg *pg;
     struct arena *arena; /* of its texts, and of itself */
-    struct uuid tenant, mailbox;
+    struct uuid mailbox;
+    struct owner *owner;
     int64_t version;
     const char *wrapped;
+    const char *former; /* what we had written before it; NULL: it was not written yet */
     bool in_flight;
 };
 
 struct mailbox_tokens {
     struct timer *again;
-    struct map *tenants; /* of mailboxes, by mailbox */
+    struct map *owners; /* by mailbox */
     LIST_HEAD(, keeping) list;
     size_t count;
 };
@@ -49,28 +56,53 @@ static void end(struct keeping *keeping)
     arena_free(&arena);
 }
 
+static struct keeping *find(struct mailbox_tokens *tokens, const struct owner *owner)
+{
+    struct keeping *keeping;
+    LIST_FOREACH(keeping, &tokens->list, entry)
+    if (keeping->owner == owner)
+        return keeping;
+    return NULL;
+}
+
+static void submit(struct keeping *keeping);
+
 /* A failure is none of the token's: whatever it is, the next try may do. */
 static void kept(void *arg, const struct pg_answer *answer)
 {
     struct keeping *keeping = arg;
+    struct mailbox_tokens *tokens = keeping->tokens;
     char id[UUID_TEXT_SIZE];
     keeping->in_flight = false;
-    if (answer->err == NULL) {
-        log_info("mailbox.token_renewed", LOG_TEXT("mailbox", uuid_format(&keeping->mailbox, id)),
-                 LOG_BOOL("first", pg_rows(answer->results, 0) > 0));
-        end(keeping);
+    if (answer->err != NULL) {
+        log_warn("mailbox.token_waits", LOG_TEXT("mailbox", uuid_format(&keeping->mailbox, id)),
+                 LOG_ERR(answer->err));
+        timer_start(tokens->again, AGAIN_MS, 0);
         return;
     }
-    log_warn("mailbox.token_waits", LOG_TEXT("mailbox", uuid_format(&keeping->mailbox, id)),
-             LOG_ERR(answer->err));
-    timer_start(keeping->tokens->again, AGAIN_MS, 0);
+    log_info("mailbox.token_renewed", LOG_TEXT("mailbox", uuid_format(&keeping->mailbox, id)),
+             LOG_BOOL("first", pg_rows(answer->results, 0) > 0));
+    const struct owner *owner = keeping->owner;
+    end(keeping);
+    struct keeping *next = find(tokens, owner);
+    if (next != NULL)
+        submit(next);
 }
 
+/* The row has the version that the token was given for, or what we made of that meanwhile. */
 static void submit(struct keeping *keeping)
 {
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = kept, .arg = keeping};
-    mailbox_add_login(&unit, keeping->arena, &keeping->tenant, &keeping->mailbox, keeping->version,
-                      keeping->wrapped);
+    struct owner *owner = keeping->owner;
+    if (keeping->former == NULL) {
+        keeping->former = arena_strdup(keeping->arena, owner->last != NULL ? owner->last : "");
+        free(owner->last);
+        owner->last = xstrdup(keeping->wrapped);
+    }
+    mailbox_add_login(&unit, keeping->arena, &owner->tenant, &keeping->mailbox,
+                      &(struct mailbox_renewal){.version = keeping->version,
+                                                .former_hex = keeping->former,
+                                                .wrapped_hex = keeping->wrapped});
     keeping->in_flight = true;
     pg_submit(keeping->pg, &unit);
 }
@@ -80,57 +112,60 @@ static void on_again(void *arg)
     struct mailbox_tokens *tokens = arg;
     struct keeping *keeping;
     LIST_FOREACH(keeping, &tokens->list, entry)
-    if (!keeping->in_flight)
+    if (!keeping->in_flight && keeping->former != NULL)
         submit(keeping);
-}
-
-static void drop_older(struct mailbox_tokens *tokens, const struct uuid *mailbox)
-{
-    struct keeping *keeping, *next;
-    for (keeping = LIST_FIRST(&tokens->list); keeping != NULL; keeping = next) {
-        next = LIST_NEXT(keeping, entry);
-        if (!keeping->in_flight && uuid_equal(&keeping->mailbox, mailbox))
-            end(keeping);
-    }
 }
 
 void mailbox_tokens_remember(struct mailbox_tokens *tokens, const struct uuid *tenant,
                              const struct uuid *mailbox)
 {
-    if (map_get(tokens->tenants, mailbox->bytes, sizeof mailbox->bytes) != NULL)
+    if (map_get(tokens->owners, mailbox->bytes, sizeof mailbox->bytes) != NULL)
         return;
-    struct uuid *copy = xmalloc(sizeof *copy);
-    *copy = *tenant;
-    map_put(tokens->tenants, mailbox->bytes, sizeof mailbox->bytes, copy);
+    struct owner *owner = xcalloc(1, sizeof *owner);
+    owner->tenant = *tenant;
+    map_put(tokens->owners, mailbox->bytes, sizeof mailbox->bytes, owner);
+}
+
+/* One that is being written may be in the row before it is known to be: the new one comes behind
+ * it, and instead of another that waits there. */
+static void put_in_line(struct keeping *keeping)
+{
+    struct mailbox_tokens *tokens = keeping->tokens;
+    struct keeping *older = find(tokens, keeping->owner);
+    if (older != NULL && older->former == NULL) {
+        end(older);
+        older = find(tokens, keeping->owner);
+    }
+    LIST_INSERT_HEAD(&tokens->list, keeping, entry);
+    tokens->count++;
+    if (older == NULL)
+        submit(keeping);
 }
 
 void mailbox_tokens_keep(struct mailbox_tokens *tokens, struct pg *pg, const struct secret *key,
                          const struct uuid *mailbox, int64_t version,
                          const struct oauth_grant *grant)
 {
-    const struct uuid *tenant = map_get(tokens->tenants, mailbox->bytes, sizeof mailbox->bytes);
+    struct owner *owner = map_get(tokens->owners, mailbox->bytes, sizeof mailbox->bytes);
     const struct mail_login login = {.grant = *grant};
     struct arena *arena = arena_new();
     struct err err;
     const char *wrapped = mail_login_wrap_text(
-        arena, &login, key, credential_mailbox_context(arena, tenant, mailbox, "in"), &err);
+        arena, &login, key, credential_mailbox_context(arena, &owner->tenant, mailbox, "in"), &err);
     if (wrapped == NULL) {
         say_lost(mailbox, &err);
         arena_free(&arena);
         return;
     }
-    drop_older(tokens, mailbox);
     struct keeping *keeping = arena_alloc(arena, sizeof *keeping);
     *keeping = (struct keeping){.tokens = tokens,
                                 .pg = pg,
                                 .arena = arena,
-                                .tenant = *tenant,
                                 .mailbox = *mailbox,
+                                .owner = owner,
                                 .version = version,
                                 .wrapped = wrapped};
-    LIST_INSERT_HEAD(&tokens->list, keeping, entry);
-    tokens->count++;
-    submit(keeping);
+    put_in_line(keeping);
 }
 
 size_t mailbox_tokens_count(const struct mailbox_tokens *tokens)
@@ -142,15 +177,17 @@ struct mailbox_tokens *mailbox_tokens_new(struct loop *loop)
 {
     struct mailbox_tokens *tokens = xcalloc(1, sizeof *tokens);
     tokens->again = timer_new(loop, on_again, tokens);
-    tokens->tenants = map_new();
+    tokens->owners = map_new();
     LIST_INIT(&tokens->list);
     return tokens;
 }
 
-static bool free_tenant(void *arg, const void *key, size_t key_length, void *value)
+static bool free_owner(void *arg, const void *key, size_t key_length, void *value)
 {
+    struct owner *owner = value;
     (void)arg, (void)key, (void)key_length;
-    free(value);
+    free(owner->last);
+    free(owner);
     return true;
 }
 
@@ -166,8 +203,8 @@ void mailbox_tokens_free(struct mailbox_tokens **handle)
         say_lost(&keeping->mailbox, &err);
         end(keeping);
     }
-    map_each(tokens->tenants, free_tenant, NULL);
-    map_free(&tokens->tenants);
+    map_each(tokens->owners, free_owner, NULL);
+    map_free(&tokens->owners);
     timer_free(&tokens->again);
     free(tokens);
     *handle = NULL;

@@ -82,7 +82,7 @@ static const char end_sql[] =
 static const char login_sql[] =
     "UPDATE mail_credentials SET wrapped = decode($4::text, 'hex'), version = version + 1,"
     " changed_at = clock_timestamp() WHERE tenant_id = $1::uuid AND mailbox_id = $2::uuid"
-    " AND way = 'in' AND version = $3::bigint RETURNING 1";
+    " AND way = 'in' AND (version = $3::bigint OR wrapped = decode($5::text, 'hex')) RETURNING 1";
 
 static const char release_sql[] = "UPDATE mailboxes SET worker = NULL, due_at = clock_timestamp()"
                                   " WHERE worker = $1::uuid";
@@ -253,13 +253,14 @@ void mailbox_add_end(struct pg_unit *unit, struct arena *arena, const struct mai
 }
 
 void mailbox_add_login(struct pg_unit *unit, struct arena *arena, const struct uuid *tenant,
-                       const struct uuid *id, int64_t version, const char *wrapped_hex)
+                       const struct uuid *id, const struct mailbox_renewal *renewal)
 {
     struct pg_statement *statement = pg_add(unit, login_sql);
     pg_param(statement, text_of(arena, tenant));
     pg_param(statement, text_of(arena, id));
-    pg_param(statement, number(arena, version));
-    pg_param(statement, wrapped_hex);
+    pg_param(statement, number(arena, renewal->version));
+    pg_param(statement, renewal->wrapped_hex);
+    pg_param(statement, renewal->former_hex);
 }
 
 void mailbox_add_release(struct pg_unit *unit, const char *worker)

@@ -97,10 +97,17 @@ struct mailbox_end {
 void mailbox_add_end(struct pg_unit *unit, struct arena *arena, const struct mailbox_hold *hold,
                      const struct mailbox_end *end);
 
-/* Adds the statement that keeps a login that was wrapped anew, if it still is of that version; no
- * row if another process was first. */
+/* A login that was wrapped anew. */
+struct mailbox_renewal {
+    int64_t version;         /* of the one that it was made from */
+    const char *former_hex;  /* what the same process had written instead of that; "": nothing */
+    const char *wrapped_hex; /* the new one */
+};
+
+/* Adds the statement that keeps it, if the row still has that version, or what the process wrote
+ * there; no row if another process was first. */
 void mailbox_add_login(struct pg_unit *unit, struct arena *arena, const struct uuid *tenant,
-                       const struct uuid *id, int64_t version, const char *wrapped_hex);
+                       const struct uuid *id, const struct mailbox_renewal *renewal);
 
 /* Adds the statement that gives back all mailboxes of the worker, due now (drain). */
 void mailbox_add_release(struct pg_unit *unit, const char *worker);

@@ -295,7 +295,8 @@ int mailbox_admin_renew(struct pg_session *session, struct arena *arena,
                         const struct mailbox_admin_row *row, const char *wrapped, struct err *err)
 {
     struct pg_unit unit = {0};
-    mailbox_add_login(&unit, arena, &row->tenant, &row->id, row->version_in, wrapped);
+    mailbox_add_login(&unit, arena, &row->tenant, &row->id,
+                      &(struct mailbox_renewal){row->version_in, "", wrapped});
     return run(session, &unit.statements[0], NULL, err);
 }
 

@@ -148,6 +148,22 @@ def test_a_new_refresh_token_is_kept(desk):
     box.remove()
 
 
+def test_two_new_refresh_tokens_within_an_attempt_are_kept(desk):
+    """The server refuses the first token, the second one comes with a further refresh token, and then it refuses that."""
+    box = token_box(desk, rotate=True)
+    thread = start(desk, box)
+    delivery = thread.mail()  # what the endpoint gives out is for Dovecot alone
+    version = "(SELECT version FROM mail_credentials c WHERE c.mailbox_id = mailboxes.id AND c.way = 'in')"
+    for bought in (2, 4):
+        row = thread.wait_state(delivery, "deferred")
+        assert row["error_code"].startswith(("535", "smtp.denied")), row
+        assert box.bought() == [200] * bought
+        desk.wait(lambda: box.column(version) == bought + 1, 20, lambda: f"version {bought + 1}: {box.column(version)}")
+        thread.come_again(delivery)
+        desk.wait(lambda: len(box.bought()) == bought + 2, 20, "the next two purchases")
+    box.remove()
+
+
 RENEW = ("CREATE FUNCTION test_renew() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
          " UPDATE mail_credentials SET version = version + 1 WHERE mailbox_id = NEW.id AND way = 'in';"
          " RETURN NULL; END $$",

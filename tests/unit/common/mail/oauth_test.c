@@ -255,6 +255,26 @@ static void test_a_new_refresh_token_comes_back(void)
     finish();
 }
 
+/* The second one is there before the first is read back. */
+static void test_two_new_refresh_tokens(void)
+{
+    begin();
+    answer_with("200 OK", "{\"access_token\":\"t#\",\"refresh_token\":\"r-one\"}");
+    CU_ASSERT_STRING_EQUAL(ask(&owner, 4).token, "t1");
+    oauth_forget(oauth, &owner);
+    answer_with("200 OK", "{\"access_token\":\"t#\",\"refresh_token\":\"r-two\"}");
+    CU_ASSERT_STRING_EQUAL(ask(&owner, 4).token, "t2");
+    CU_ASSERT_EQUAL(rotated.version, 4);
+    CU_ASSERT_STRING_EQUAL(ask_again(5, "r-one").token, "t2");
+    oauth_forget(oauth, &owner);
+    answer_with("200 OK", "{\"access_token\":\"t#\"}");
+    CU_ASSERT_STRING_EQUAL(ask_again(5, "r-one").token, "t3");
+    pthread_mutex_lock(&server->lock);
+    CU_ASSERT_PTR_NOT_NULL(strstr(server->last_body, "refresh_token=r-two&"));
+    pthread_mutex_unlock(&server->lock);
+    finish();
+}
+
 static void test_answers(void)
 {
     static const struct {
@@ -317,6 +337,7 @@ int main(void)
     CU_add_test(suite, "asks anew", test_asks_anew);
     CU_add_test(suite, "a new refresh token", test_a_new_refresh_token);
     CU_add_test(suite, "a new refresh token comes back", test_a_new_refresh_token_comes_back);
+    CU_add_test(suite, "two new refresh tokens", test_two_new_refresh_tokens);
     CU_add_test(suite, "answers", test_answers);
     CU_add_test(suite, "nobody there", test_nobody_there);
     CU_basic_set_mode(CU_BRM_VERBOSE);
