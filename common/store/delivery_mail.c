@@ -14,7 +14,7 @@ static const char mail_sql[] =
     "UPDATE delivery_mails w SET message_id = coalesce(w.message_id, d.token || '@'"
     " || split_part(d.address, '@', 2)) FROM (SELECT d.tenant_id, d.id, d.conversation_id,"
     " d.author, d.created_at, i.token, t.language, ch.address, a.url, a.secret, a.from_name,"
-    " b.id AS mailbox_id, b.sent_folder IS NOT NULL AS wants_copy,"
+    " a.plus_addresses, b.id AS mailbox_id, b.sent_folder IS NOT NULL AS wants_copy,"
     " l.way, encode(l.wrapped, 'hex') AS wrapped, l.version"
     " FROM unnest($2::uuid[], $3::uuid[], $4::text[]) AS i (tenant_id, id, token)"
     " JOIN deliveries d ON d.tenant_id = i.tenant_id AND d.id = i.id"
@@ -36,7 +36,8 @@ static const char mail_sql[] =
     " coalesce(d.wrapped, ''), coalesce(d.version, 0),"
     " coalesce(d.wants_copy AND w.copied_at IS NULL, false), coalesce(w.quoted_on, ''),"
     " coalesce((SELECT left(m.body, 20000) FROM messages m"
-    " WHERE m.tenant_id = w.tenant_id AND m.id = w.quoted_id), '')";
+    " WHERE m.tenant_id = w.tenant_id AND m.id = w.quoted_id), ''),"
+    " coalesce(d.plus_addresses, true)";
 
 const char delivery_mail_made_sql[] =
     "INSERT INTO delivery_mails (tenant_id, delivery_id, subject, in_reply_to, reference_ids,"
@@ -115,6 +116,7 @@ static struct delivery_mail read_row(const struct pg_answer *answer, int stateme
         .wants_copy = pg_bool(r, statement, row, 17),
         .quoted_on = pg_text(r, statement, row, 18),
         .quoted = pg_text(r, statement, row, 19),
+        .plus_addresses = pg_bool(r, statement, row, 20),
     };
     delivery_read_ref(answer, statement, row, &mail.ref);
     return mail;

@@ -25,6 +25,7 @@ struct delivery_mail {
     struct delivery_mail_login login;
     bool wants_copy;       /* in the mailbox's folder of sent mails */
     const char *from_name; /* beside the mailbox's address */
+    bool plus_addresses;   /* its server takes mail for the address with a token in it */
     const char *subject;   /* of the mail that it answers; "" */
     const char *in_reply_to;
     const char *references; /* ids with one space between, the oldest first */

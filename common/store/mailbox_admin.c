@@ -19,7 +19,8 @@ static const char list_sql[] =
                        " m.paused_why, m.last_error, m.alert, " ISO(
                            "m.due_at") ","
                                        " EXISTS (SELECT FROM workers w WHERE w.id = m.worker AND "
-                                       "NOT w.dead), coalesce(i.version, 0)"
+                                       "NOT w.dead), coalesce(i.version, 0),"
+                                       " coalesce(a.plus_addresses, true)"
                                        " FROM mailboxes m JOIN tenants t ON t.id = m.tenant_id"
                                        " LEFT JOIN channels ch ON ch.tenant_id = m.tenant_id AND "
                                        "ch.kind = 'mail'"
@@ -88,11 +89,12 @@ static const char carry_sql[] =
                          " AND m.id = $3::uuid AND o.tenant_id = $1::uuid AND o.id = $2::uuid";
 
 static const char account_sql[] =
-    "INSERT INTO mail_accounts (tenant_id, channel_id, url, secret, from_name, per_minute, per_day)"
-    " VALUES ($1::uuid, $2::uuid, $3::text, $4::text, $5::text, $6::integer, $7::integer)"
-    " ON CONFLICT (tenant_id, channel_id) DO UPDATE"
+    "INSERT INTO mail_accounts (tenant_id, channel_id, url, secret, from_name, per_minute, per_day,"
+    " plus_addresses) VALUES ($1::uuid, $2::uuid, $3::text, $4::text, $5::text, $6::integer,"
+    " $7::integer, $8::boolean) ON CONFLICT (tenant_id, channel_id) DO UPDATE"
     " SET url = excluded.url, secret = excluded.secret, from_name = excluded.from_name,"
-    " per_minute = excluded.per_minute, per_day = excluded.per_day";
+    " per_minute = excluded.per_minute, per_day = excluded.per_day,"
+    " plus_addresses = excluded.plus_addresses";
 
 static const char login_sql[] =
     "INSERT INTO mail_credentials AS c (tenant_id, mailbox_id, way, wrapped)"
@@ -161,6 +163,7 @@ static struct mailbox_admin_row read_row(const struct pg_result *r, struct arena
         .due_at = cell(r, arena, row, 32),
         .held = pg_bool(r, 0, row, 33),
         .version_in = pg_int(r, 0, row, 34),
+        .plus_addresses = pg_bool(r, 0, row, 35),
     };
 }
 
@@ -232,11 +235,11 @@ static int put_account(struct pg_session *session, const struct mailbox_admin_ro
     char channel[UUID_TEXT_SIZE], minute[24], day[24];
     snprintf(minute, sizeof minute, "%lld", (long long)row->per_minute);
     snprintf(day, sizeof day, "%lld", (long long)row->per_day);
-    const struct pg_statement statement = {.sql = account_sql,
-                                           .params = {tenant, uuid_format(&row->channel, channel),
-                                                      row->smtp_url, row->smtp_secret,
-                                                      row->from_name, minute, day},
-                                           .param_count = 7};
+    const struct pg_statement statement = {
+        .sql = account_sql,
+        .params = {tenant, uuid_format(&row->channel, channel), row->smtp_url, row->smtp_secret,
+                   row->from_name, minute, day, row->plus_addresses ? "t" : "f"},
+        .param_count = 8};
     return run(session, &statement, NULL, err);
 }
 

@@ -21,6 +21,7 @@ struct mailbox_admin_row {
     const char *sent_folder;
     int64_t port;
     const char *smtp_url, *smtp_secret, *from_name;
+    bool plus_addresses;         /* mail for its address with a token in it is taken */
     int64_t per_minute, per_day; /* 0: not known */
     const char *wrapped_in, *wrapped_out;
     int64_t version_in; /* of wrapped_in */

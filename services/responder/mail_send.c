@@ -202,7 +202,9 @@ int mail_send_compose(const struct flight *flight, struct strbuf *out, struct er
     const struct mail_address to = {.name = "", .address = flight->route.to};
     struct mail_draft draft = {
         .from = {mail->from_name, flight->route.from},
-        .reply_to = mail_token_address(arena, &signer, flight->route.from, &mail->conversation),
+        .reply_to = mail->plus_addresses ? mail_token_address(arena, &signer, flight->route.from,
+                                                              &mail->conversation)
+                                         : NULL,
         .to = {&to, 1},
         .message_id = mail->message_id,
         .in_reply_to = mail->in_reply_to,

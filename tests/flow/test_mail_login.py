@@ -50,6 +50,23 @@ def test_a_wrapped_password_by_both_libraries(desk):
     box.remove()
 
 
+def test_answers_go_to_the_mailbox_where_plus_addresses_are_refused(desk):
+    """Its server takes mail for its own address alone: an answer threads by what else the mail says."""
+    box = Box(desk)
+    box.add()
+    thread = start(desk, box)
+    thread.wait_state(thread.mail(), "sent")
+    box.add("--replace", plus_addresses="false")
+    delivery = thread.mail()
+    thread.wait_state(delivery, "sent")
+    with_token, without = box.faults.mails("ok")
+    assert with_token["Reply-To"].startswith(f"{box.user}+"), with_token["Reply-To"]
+    assert without["Reply-To"] is None and without["From"] == f"Reception <{box.address}>"
+    assert without["Message-ID"] == f"<{thread.message_id(delivery)}>"
+    assert without["References"].split()[-1] == without["In-Reply-To"] == "<m2@mail.example>"
+    box.remove()
+
+
 def test_a_login_that_does_not_open_lets_the_mail_wait(desk):
     box = Box(desk)
     box.add()

@@ -1,5 +1,6 @@
 """deskctl mailbox: what add writes and refuses, what list and check say, and that pause stops the poller."""
 
+import re
 import time
 
 from mailboxes import Box, Courier, mail, pollers
@@ -78,6 +79,7 @@ BAD = {
     "no grant": ({"password": None, "oauth": {"token_url": "https://l.example/t", "client_id": "c"}},
                  "needs a refresh_token"),
     "a mistyped field": ({"adress": "desk@clinic.example"}, "address"),
+    "plus_addresses": ({"plus_addresses": "perhaps"}, "plus_addresses"),
     "no limit": ({"limits": {"per_minute": 0}}, "per_minute"),
 }
 
@@ -119,15 +121,18 @@ def test_check_sends_a_mail_to_itself_and_reads_it_back(desk):
         assert "IDLE" in steps["imap login"]["said"] and "SPECIAL-USE" in steps["imap login"]["said"]
         assert "INBOX has 0 mails" in steps["folder"]["said"]
         sent = box.faults.mails("ok")[0]
-        assert sent["From"].addresses[0].addr_spec == sent["To"].addresses[0].addr_spec == box.address
+        assert sent["From"].addresses[0].addr_spec == box.address
+        to = sent["To"].addresses[0].addr_spec  # as customers answer
+        assert re.fullmatch(re.escape(box.user) + r"\+[a-z2-7]{40}@clinic\.example", to) and sent.about["to"] == [to]
         assert sent.about["login"] == ["PLAIN", box.user] and sent.about["tls"]
         assert box.dovecot.status(box.user)["UNSEEN"] == 1
     # A relay without an account; and the folder's cursor is told.
     desk.sql("UPDATE mailboxes SET uid_validity = %s, last_uid = 1 WHERE address = %s",
              box.dovecot.status(box.user)["UIDVALIDITY"], box.address)
-    box.add("--replace", smtp=f"smtp://localhost:{box.faults.ports['relay']}?tls=none")
+    box.add("--replace", smtp=f"smtp://localhost:{box.faults.ports['relay']}?tls=none", plus_addresses="false")
     with Courier(box.faults, "relay", box.dovecot, box.user):
         steps = box.check(OK)
+    assert box.faults.mails("relay")[0].about["to"] == [box.address]
     assert "read up to UID 1" in steps["folder"]["said"]
     assert steps["smtp send"]["said"].startswith("localhost:")
     box.remove()
@@ -149,9 +154,12 @@ def test_check_explains_each_failure_in_a_sentence(desk):
         ("smtp send", "smtp.no_starttls", "STARTTLS", {"smtp": box.smtp("strip")}),
         ("smtp send", "smtp.535", "is the password right", {"smtp_password": "file:wrong"}),
         ("smtp send", "smtp.550", "may the account send as that address", {"smtp": box.smtp("stolen")}),
-        ("smtp send", "smtp.550", f"takes no mail for {box.address}", {"smtp": box.smtp("closed")}),
+        ("smtp send", "smtp.550", f"takes no mail for {box.address}", {"smtp": box.smtp("closed"), "plus_addresses": "false"}),
+        ("smtp send", "smtp.550", f"takes no mail for {box.user}+...@clinic.example (550), where answers go: turn plus"
+         " addresses on there, or write plus_addresses: false and --replace", {"smtp": box.smtp("closed")}),
         ("smtp send", "smtp.554", "spam or by policy", {"smtp": box.smtp("spam")}),
-        ("arrival", "mailbox.not_arrived", "spam folder", {}),
+        ("arrival", "mailbox.not_arrived", f"mail for {box.user}+...@clinic.example comes here", {}),
+        ("arrival", "mailbox.not_arrived", f"spam folder, and whether {box.address} is", {"plus_addresses": "false"}),
     ]
     box.add()
     wrong = []

@@ -132,6 +132,7 @@ static void fill(const struct mailbox_file *file, struct mailbox_admin_row *row)
     row->from_name = file->name;
     row->per_minute = file->per_minute;
     row->per_day = file->per_day;
+    row->plus_addresses = file->plus_addresses;
 }
 
 static int put(struct adding *adding, const struct tenant_row *tenant, struct err *err)

@@ -16,6 +16,7 @@ struct head {
     const char *tenant, *address, *name, *imap, *smtp, *folder, *sent_folder;
     struct secret *password, *smtp_password;
     const struct yaml_node *oauth, *trusted_servers, *limits;
+    bool plus_addresses;
 };
 
 static const struct field head_fields[] = {
@@ -31,6 +32,7 @@ static const struct field head_fields[] = {
     {"sent_folder", FIELD_TEXT, AT(head, sent_folder), 1, 200, false, NULL},
     {"trusted_servers", FIELD_LIST, AT(head, trusted_servers), 0, MAILBOX_TRUSTED_MAX, false, NULL},
     {"limits", FIELD_MAPPING, AT(head, limits), 0, 0, false, NULL},
+    {"plus_addresses", FIELD_BOOL, AT(head, plus_addresses), 0, 0, false, NULL},
 };
 
 struct oauth_block {
@@ -180,11 +182,12 @@ static void check_folder(struct problems *problems, const struct yaml_node *root
 static void read_tree(struct problems *problems, const struct yaml_node *root,
                       struct secret **given, struct mailbox_file *file)
 {
-    struct head head = {.folder = "INBOX"};
+    struct head head = {.folder = "INBOX", .plus_addresses = true};
     fields_read(problems, root, "a mailbox's file", head_fields, COUNT(head_fields), &head);
     file->tenant = head.tenant;
     file->name = head.name;
     file->folder = head.folder;
+    file->plus_addresses = head.plus_addresses;
     if (head.sent_folder != NULL)
         file->sent_folder = strcmp(head.sent_folder, "auto") == 0 ? "" : head.sent_folder;
     if (head.address != NULL && !mail_address_is_plain(head.address))

@@ -16,7 +16,8 @@ struct mailbox_file {
     const char *folder, *sent_folder; /* sent_folder NULL: no copies, "": the server's own */
     const char *trusted_servers;      /* JSON array */
     int64_t per_minute, per_day;      /* 0: not known */
-    struct mail_login in, out;        /* out counts if has_out; parts owned */
+    bool plus_addresses;
+    struct mail_login in, out; /* out counts if has_out; parts owned */
     bool has_out;
 };
 

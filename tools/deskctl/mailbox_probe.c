@@ -7,12 +7,14 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "crypto/crypto.h"
 #include "http/client.h"
 #include "loop/loop.h"
 #include "mail/compose.h"
 #include "mail/imap_session.h"
 #include "mail/login.h"
 #include "mail/smtp.h"
+#include "mail/token.h"
 #include "mailbox_words.h"
 #include "store/credential.h"
 
@@ -42,6 +44,7 @@ struct mailbox_probe {
     struct imap_session *session;
     struct mail_smtp *smtp;
     struct imap_selected selected;
+    const char *to; /* the mail to itself */
     const char *message_id;
     int64_t sent_ms;
     bool over;      /* the session */
@@ -329,13 +332,27 @@ static void on_sent(void *arg, const struct mail_smtp_result *result)
     end_step(probe);
 }
 
+/* Where customers' answers will go: by nobody's token, as only its form counts. */
+static const char *own_address(struct mailbox_probe *probe)
+{
+    const struct mailbox_admin_row *row = probe->row;
+    struct uuid nobody = uuid_new();
+    char text[UUID_TEXT_SIZE];
+    struct secret *key = secret_new(uuid_format(&nobody, text), CRYPTO_KEY_BYTES);
+    const struct mail_signer signer = {row->tenant, (const struct secret *const *)&key, 1};
+    const char *address = mail_token_address(probe->desk->arena, &signer, row->address, &nobody);
+    secret_free(&key);
+    return row->plus_addresses && address != NULL ? address : row->address;
+}
+
 /* Its sender is the mailbox's own address, so that the mailpoller takes it for our own mail. */
 static int compose(struct mailbox_probe *probe, struct strbuf *message, struct err *err)
 {
     const struct mailbox_admin_row *row = probe->row;
     struct uuid id = uuid_new();
     char text[UUID_TEXT_SIZE];
-    const struct mail_address to = {.name = "", .address = row->address};
+    probe->to = own_address(probe);
+    const struct mail_address to = {.name = "", .address = probe->to};
     probe->sent_ms = clock_wall_ms();
     probe->message_id = arena_printf(probe->desk->arena, "check.%s@%s", uuid_format(&id, text),
                                      mail_address_domain(row->address));
@@ -363,7 +380,7 @@ static int send_it(struct mailbox_probe *probe, struct err *err)
             &(struct mail_smtp_call){.account = &probe->smtp_account,
                                      .secret = probe->sends != NULL ? probe->sends->secret : NULL,
                                      .from = probe->row->address,
-                                     .to = &probe->row->address,
+                                     .to = &probe->to,
                                      .to_count = 1,
                                      .message = message.data,
                                      .length = message.length,
@@ -411,6 +428,23 @@ static int look(struct mailbox_probe *probe, struct err *err)
     return wait_for_step(probe, err);
 }
 
+static int not_arrived(const struct mailbox_probe *probe, int64_t wait_s, struct err *err)
+{
+    const struct mailbox_admin_row *row = probe->row;
+    char form[MAILBOX_PLUS_SIZE];
+    if (!row->plus_addresses)
+        return err_set(err, ERR_RETRY_LATER, "mailbox.not_arrived",
+                       "the mail was taken but is not in %.60s after %lld s: look into the spam "
+                       "folder, and whether %.80s is this mailbox's address",
+                       row->folder, (long long)wait_s, row->address);
+    mailbox_words_plus(row, form);
+    return err_set(err, ERR_RETRY_LATER, "mailbox.not_arrived",
+                   "the mail was taken but is not in %.30s after %lld s: look into the spam "
+                   "folder, and whether mail for %s comes here (else write plus_addresses: false "
+                   "and --replace)",
+                   row->folder, (long long)wait_s, form);
+}
+
 int mailbox_probe_receive(struct mailbox_probe *probe, int64_t wait_s, const char **said,
                           struct err *err)
 {
@@ -421,11 +455,7 @@ int mailbox_probe_receive(struct mailbox_probe *probe, int64_t wait_s, const cha
         if (probe->found)
             break;
         if (clock_mono_ms() - begin_ms >= wait_s * 1000)
-            return err_set(
-                err, ERR_RETRY_LATER, "mailbox.not_arrived",
-                "the mail was taken but is not in %.60s after %lld s: look into the spam "
-                "folder, and whether %.80s is this mailbox's address",
-                probe->row->folder, (long long)wait_s, probe->row->address);
+            return not_arrived(probe, wait_s, err);
         begin_step(probe, false);
         timer_start(probe->timer, POLL_MS, 0);
         if (wait_for_step(probe, err) != 0)

@@ -17,8 +17,8 @@ int mailbox_probe_new(struct desk *desk, const struct mailbox_admin_row *row,
 /* Closes what is open; sets to NULL; accepts NULL. */
 void mailbox_probe_free(struct mailbox_probe **probe);
 
-/* Whether tokens are bought, and buys one. A new refresh token that comes with it is kept; PERMANENT
- * "oauth.not_kept" when the database does not take it within a minute. */
+/* Whether tokens are bought, and buys one. A new refresh token that comes with it is kept;
+ * PERMANENT "oauth.not_kept" when the database does not take it within a minute. */
 bool mailbox_probe_wants_token(const struct mailbox_probe *probe);
 int mailbox_probe_token(struct mailbox_probe *probe, struct err *err);
 
@@ -28,7 +28,7 @@ int mailbox_probe_log_in(struct mailbox_probe *probe, const char **said, struct 
 /* Looks into the folder; *said is how many mails it has and how far it was read. */
 int mailbox_probe_folder(struct mailbox_probe *probe, const char **said, struct err *err);
 
-/* Sends a mail from the mailbox to itself. */
+/* Sends a mail from the mailbox to itself, by an address as customers answer to. */
 int mailbox_probe_send(struct mailbox_probe *probe, const char **said, struct err *err);
 
 /* Waits until that mail is in the folder. RETRY_LATER "mailbox.not_arrived". */

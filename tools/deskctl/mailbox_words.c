@@ -120,6 +120,30 @@ const char *mailbox_words_folder(struct arena *arena, const struct mailbox_admin
 
 /* ---- SMTP ---- */
 
+void mailbox_words_plus(const struct mailbox_admin_row *row, char form[MAILBOX_PLUS_SIZE])
+{
+    size_t local = strcspn(row->address, "@");
+    snprintf(form, MAILBOX_PLUS_SIZE, "%.*s+...%.40s", (int)(local < 24 ? local : 24), row->address,
+             row->address + local);
+}
+
+/* Refused may be the address with the token alone. */
+static void say_recipient(const struct mailbox_admin_row *row,
+                          const struct mail_smtp_account *account,
+                          const struct mail_smtp_result *result, char *out, size_t size)
+{
+    char form[MAILBOX_PLUS_SIZE];
+    mailbox_words_plus(row, form);
+    if (!row->plus_addresses)
+        snprintf(out, size, "%.80s:%d takes no mail for %.80s (%d): %s", account->host,
+                 account->port, row->address, result->reply.code, result->judgement.meaning);
+    else
+        snprintf(out, size,
+                 "%.40s:%d takes no mail for %s (%d), where answers go: turn plus addresses on "
+                 "there, or write plus_addresses: false and --replace",
+                 account->host, account->port, form, result->reply.code);
+}
+
 static void say_stage(const struct mailbox_admin_row *row, const struct mail_smtp_account *account,
                       const struct mail_smtp_result *result, char *out, size_t size)
 {
@@ -133,8 +157,7 @@ static void say_stage(const struct mailbox_admin_row *row, const struct mail_smt
                  account->host, account->port, row->address, result->reply.code);
         break;
     case SMTP_RCPT:
-        snprintf(out, size, "%.80s:%d takes no mail for %.80s (%d): %s", account->host,
-                 account->port, row->address, result->reply.code, result->judgement.meaning);
+        say_recipient(row, account, result, out, size);
         break;
     default:
         snprintf(out, size, "%.80s:%d says %d at %s: %s", account->host, account->port,

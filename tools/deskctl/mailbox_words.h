@@ -20,6 +20,10 @@ void mailbox_words_smtp(const struct mailbox_admin_row *row,
                         const struct mail_smtp_account *account,
                         const struct mail_smtp_result *result, struct err *err);
 
+/* How an address with a token in it looks: "desk+...@clinic.example". */
+#define MAILBOX_PLUS_SIZE 72
+void mailbox_words_plus(const struct mailbox_admin_row *row, char form[MAILBOX_PLUS_SIZE]);
+
 /* What the IMAP server is and can, of `capabilities`; in the arena. */
 const char *mailbox_words_server(struct arena *arena, const struct mailbox_admin_row *row,
                                  const char *capabilities);
