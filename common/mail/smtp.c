@@ -253,8 +253,7 @@ struct mail_smtp_transfer *mail_smtp_start(struct mail_smtp *smtp,
     timer_start(job->timer, TICK_MS, 0);
     pthread_mutex_lock(&pool->lock);
     job->owners++;
-    *pool->behind = job;
-    pool->behind = &job->waiting;
+    smtp_line_add(job);
     smtp_pool_start_threads(pool);
     pthread_cond_signal(&pool->work);
     pthread_mutex_unlock(&pool->lock);

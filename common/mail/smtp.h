@@ -28,7 +28,8 @@ struct mail_smtp;
 
 struct mail_smtp_options {
     struct loop *loop;   /* borrowed */
-    int threads;         /* mails being sent at once: 1 to MAIL_SMTP_THREADS_MAX */
+    int threads;         /* mails being sent at once: 1 to MAIL_SMTP_THREADS_MAX; half of them, or
+                            1, through one server (host and port) */
     const char *ca_file; /* who may vouch for a server; NULL: the system's bundle */
     const char *hello;   /* our own name for EHLO; NULL: the host's */
 };

@@ -38,6 +38,7 @@ typedef struct ssl_ctx_st SSL_CTX;
 #define MAILS_MAX   100 /* over one connection */
 
 struct session {
+    struct smtp_kept *kept;         /* the thread's */
     struct mail_smtp_transfer *job; /* in hand; NULL: it is done, and no other came */
     struct smtp_login login;
     int mails; /* that it has carried, with the one in hand */
@@ -140,7 +141,7 @@ static void next_mail(struct session *s)
     const int64_t size_limit = d->size_limit;
     if (s->mails == MAILS_MAX || d->broken || d->replies[SMTP_DOT].code / 100 != 2)
         return;
-    struct mail_smtp_transfer *next = smtp_next_alike(s->job, &s->login);
+    struct mail_smtp_transfer *next = smtp_next_alike(s->job, &s->login, s->kept);
     s->job = next;
     s->active_ms = clock_mono_ms();
     if (next == NULL)
@@ -276,11 +277,11 @@ static void close_session(struct session *s)
 
 /* A connection that carried others before may be dead by now, or its server may want no more on it:
  * as long as nothing of the mail has left, it is tried once more on a new one. */
-struct mail_smtp_transfer *smtp_esmtp_send(struct mail_smtp_transfer *job)
+struct mail_smtp_transfer *smtp_esmtp_send(struct mail_smtp_transfer *job, struct smtp_kept *kept)
 {
     bool again;
     do {
-        struct session s = {.job = job, .mails = 1, .active_ms = clock_mono_ms()};
+        struct session s = {.kept = kept, .job = job, .mails = 1, .active_ms = clock_mono_ms()};
         smtp_dialogue_init(&job->dialogue);
         smtp_login_init(&s.login, job);
         run(&s);

@@ -20,6 +20,8 @@ enum smtp_phase {
 };
 
 struct crypto_trust;
+struct map;
+struct smtp_host; /* a server, by host and port */
 
 /* What the loop and its threads share; all of them own it. */
 struct smtp_pool {
@@ -30,9 +32,11 @@ struct smtp_pool {
     pthread_cond_t work, answered, ended;
     /* guarded by the lock */
     struct mail_smtp_transfer *first, **behind; /* the line */
+    struct map *hosts;                          /* those with mails in line or threads */
     struct mail_smtp_transfer *asking, *over;   /* for the loop */
     int owners;                                 /* the sender, each thread, each mail */
     int threads, live, idle, stuck;             /* stuck: with a mail that was given up */
+    int per_host;                               /* threads of one server, at most */
     bool closed;                                /* the loop is not to be called any more */
 };
 
@@ -48,6 +52,7 @@ struct mail_smtp_transfer {
     bool given_up;                            /* nobody waits: nothing may leave any more */
     bool refused;                             /* the loop, or nobody in time, let it leave */
     struct mail_smtp_transfer *waiting;       /* behind it in the line */
+    struct smtp_host *host;                   /* while it is in line */
     struct mail_smtp_transfer *asking, *over; /* behind it on the way to the loop */
     /* set once */
     struct mail_smtp_account account;
@@ -74,8 +79,30 @@ struct mail_smtp_transfer {
 
 /* What a thread keeps between mails. */
 struct smtp_kept {
-    void *curl; /* CURL: its connections live on */
+    void *curl;             /* CURL: its connections live on */
+    struct smtp_host *host; /* the server that it is at; NULL: none */
 };
+
+/* ---- smtp_line.c: mails in line; with the lock held ---- */
+
+void smtp_line_init(struct smtp_pool *pool);
+void smtp_line_fini(struct smtp_pool *pool);
+
+/* Puts it at the end. */
+void smtp_line_add(struct mail_smtp_transfer *job);
+
+/* Takes it out, if it is there. */
+void smtp_line_remove(struct mail_smtp_transfer *job);
+
+/* The first whose server may have a further thread; NULL: none. */
+struct mail_smtp_transfer *smtp_line_first(const struct smtp_pool *pool);
+
+/* How many threads those in line may have now. */
+int smtp_line_wanted(const struct smtp_pool *pool);
+
+/* A thread begins with a mail for that server, or ends with it. The host is borrowed in between. */
+struct smtp_host *smtp_host_enter(struct smtp_pool *pool, const struct mail_smtp_account *account);
+void smtp_host_leave(struct smtp_pool *pool, struct smtp_host *host);
 
 /* ---- smtp_pool.c: threads, and what is guarded by the lock ---- */
 
@@ -95,7 +122,7 @@ void smtp_pool_after_ms(struct timespec *until, int64_t ms);
 /* With the lock held. */
 void smtp_set_phase(struct mail_smtp_transfer *job, enum smtp_phase phase);
 
-/* With the lock held: nobody waits for it any more. */
+/* With the lock held: nobody waits for it any more. The caller has a share of it. */
 void smtp_give_up(struct mail_smtp_transfer *job);
 
 /* Gives a share of the mail back. */
@@ -136,7 +163,7 @@ void smtp_login_fini(struct smtp_login *login);
  * little for the next one in line if it may go over the same connection. NULL: there is none, or
  * another's mail is in front of it, which shall not wait. */
 struct mail_smtp_transfer *smtp_next_alike(struct mail_smtp_transfer *job,
-                                           const struct smtp_login *login);
+                                           const struct smtp_login *login, struct smtp_kept *kept);
 
 /* The own name for EHLO, the file of CAs, and what it holds. */
 const char *smtp_hello(const struct mail_smtp_transfer *job);
@@ -148,7 +175,7 @@ struct crypto_trust *smtp_trust(const struct mail_smtp_transfer *job);
 /* Returns the mail in hand at its end, others may have gone before it (smtp_next_alike); NULL:
  * none.
  */
-struct mail_smtp_transfer *smtp_esmtp_send(struct mail_smtp_transfer *job);
+struct mail_smtp_transfer *smtp_esmtp_send(struct mail_smtp_transfer *job, struct smtp_kept *kept);
 void smtp_curl_send(struct mail_smtp_transfer *job, struct smtp_kept *kept);
 void smtp_curl_forget(struct smtp_kept *kept);
 

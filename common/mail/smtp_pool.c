@@ -1,8 +1,8 @@
-/* The threads of the SMTP sender. Mails wait in one line for few threads, each of which sends one
- * at a time and ends when there has been none for a while. Whether a mail may leave is asked of the
- * loop, where the lease is known, when the server is ready for its first byte. A thread that hangs
- * with a mail that was given up is not counted: as many more may run beside those. smtp.c is the
- * loop's side.
+/* The threads of the SMTP sender. Mails wait in one line (smtp_line.c) for few threads, each of
+ * which sends one at a time and ends when there has been none for a while. Whether a mail may leave
+ * is asked of the loop, where the lease is known, when the server is ready for its first byte. A
+ * thread that hangs with a mail that was given up is not counted: as many more may run beside
+ * those. smtp.c is the loop's side.
  */
 #include <assert.h>
 #include <errno.h>
@@ -29,6 +29,7 @@ static void pool_free(struct smtp_pool *pool)
     pthread_cond_destroy(&pool->work);
     pthread_cond_destroy(&pool->answered);
     pthread_cond_destroy(&pool->ended);
+    smtp_line_fini(pool);
     crypto_trust_free(&pool->trust);
     close(pool->event_fd);
     free(pool->ca_file);
@@ -194,50 +195,42 @@ struct crypto_trust *smtp_trust(const struct mail_smtp_transfer *job)
 }
 
 /* ---- threads ---- */
-/* With the lock held: nobody waits for it any more. */
+
+/* One in line is out of it, and the line's share of it with it. */
 void smtp_give_up(struct mail_smtp_transfer *job)
 {
     struct smtp_pool *pool = job->pool;
     job->given_up = true;
-    if (job->phase != SMTP_QUEUED)
+    if (job->host != NULL) {
+        smtp_line_remove(job);
+        job->owners--;
+    } else if (job->phase != SMTP_QUEUED) {
         pool->stuck++;
+    }
     pthread_cond_broadcast(&pool->answered);
 }
 
-/* With the lock held: the mail in front of the line, which is the calling thread's from now on. */
-static struct mail_smtp_transfer *take_first(struct smtp_pool *pool)
+/* With the lock held: the mail is the calling thread's from now on. */
+static void take(struct mail_smtp_transfer *job, struct smtp_host **host)
 {
-    struct mail_smtp_transfer *job = pool->first;
-    pool->first = job->waiting;
-    if (pool->first == NULL)
-        pool->behind = &pool->first;
+    smtp_line_remove(job);
+    *host = smtp_host_enter(job->pool, &job->account);
     smtp_set_phase(job, SMTP_RUNNING);
-    return job;
 }
 
-/* With the lock held: the next mail that somebody waits for, or NULL when there is none for long
- * enough or the pool is closed. */
-static struct mail_smtp_transfer *next_job(struct smtp_pool *pool)
+/* With the lock held: the first mail that may go, as soon as there is one; NULL when there is none
+ * for so long, or the pool is closed. */
+static struct mail_smtp_transfer *wait_for_line(struct smtp_pool *pool, int64_t ms)
 {
     struct timespec until;
-    smtp_pool_after_ms(&until, IDLE_MS);
-    for (;;) {
-        while (pool->first != NULL) {
-            struct mail_smtp_transfer *job = take_first(pool);
-            if (!job->given_up && !pool->closed)
-                return job;
-            pthread_mutex_unlock(&pool->lock);
-            smtp_release(job);
-            pthread_mutex_lock(&pool->lock);
-        }
-        if (pool->closed)
-            return NULL;
-        pool->idle++;
-        int rc = pthread_cond_timedwait(&pool->work, &pool->lock, &until);
-        pool->idle--;
-        if (rc == ETIMEDOUT && pool->first == NULL)
-            return NULL;
-    }
+    struct mail_smtp_transfer *job;
+    int rc = 0;
+    smtp_pool_after_ms(&until, ms);
+    pool->idle++;
+    while ((job = smtp_line_first(pool)) == NULL && !pool->closed && rc != ETIMEDOUT)
+        rc = pthread_cond_timedwait(&pool->work, &pool->lock, &until);
+    pool->idle--;
+    return pool->closed ? NULL : job;
 }
 
 /* With the lock held: the thread is through with it. False if the thread's share is still its own:
@@ -285,31 +278,22 @@ static bool is_alike(const struct mail_smtp_transfer *job, const struct smtp_log
            memcmp(&job->limits, &login->limits, sizeof job->limits) == 0;
 }
 
-/* With the lock held: true as soon as a mail is in line, false when there is none for long enough.
- */
-static bool wait_for_line(struct smtp_pool *pool, int64_t ms)
-{
-    struct timespec until;
-    int rc = 0;
-    smtp_pool_after_ms(&until, ms);
-    pool->idle++;
-    while (pool->first == NULL && !pool->closed && rc != ETIMEDOUT)
-        rc = pthread_cond_timedwait(&pool->work, &pool->lock, &until);
-    pool->idle--;
-    return pool->first != NULL && !pool->closed;
-}
-
 struct mail_smtp_transfer *smtp_next_alike(struct mail_smtp_transfer *job,
-                                           const struct smtp_login *login)
+                                           const struct smtp_login *login, struct smtp_kept *kept)
 {
     struct smtp_pool *pool = job->pool;
     struct mail_smtp_transfer *next = NULL;
     pthread_mutex_lock(&pool->lock);
     bool told = settle(job);
-    if (wait_for_line(pool, KEEP_MS)) {
-        if (!pool->first->given_up && is_alike(pool->first, login)) {
-            next = take_first(pool);
-        } else { /* this thread ends its session first, and that may take a while */
+    smtp_host_leave(pool, kept->host); /* who only waits takes nobody's place */
+    kept->host = NULL;
+    struct mail_smtp_transfer *first = wait_for_line(pool, KEEP_MS);
+    if (first != NULL && is_alike(first, login)) {
+        next = first;
+        take(next, &kept->host);
+    } else {
+        kept->host = smtp_host_enter(pool, &login->account); /* until its session has ended */
+        if (first != NULL) {                                 /* and that may take a while */
             smtp_pool_start_threads(pool);
             pthread_cond_signal(&pool->work);
         }
@@ -320,17 +304,16 @@ struct mail_smtp_transfer *smtp_next_alike(struct mail_smtp_transfer *job,
     return next;
 }
 
-static void send_one(struct mail_smtp_transfer *job, struct smtp_kept *kept)
+static void send_one(struct smtp_pool *pool, struct mail_smtp_transfer *job, struct smtp_kept *kept)
 {
     if (mail_smtp_account_wants_curl(&job->account))
         smtp_curl_send(job, kept);
     else
-        job = smtp_esmtp_send(job);
-    if (job == NULL)
-        return;
-    struct smtp_pool *pool = job->pool;
+        job = smtp_esmtp_send(job, kept);
     pthread_mutex_lock(&pool->lock);
-    bool told = settle(job);
+    bool told = job == NULL || settle(job);
+    smtp_host_leave(pool, kept->host);
+    kept->host = NULL;
     pthread_mutex_unlock(&pool->lock);
     if (!told)
         smtp_release(job);
@@ -339,12 +322,13 @@ static void send_one(struct mail_smtp_transfer *job, struct smtp_kept *kept)
 static void thread_main(void *arg)
 {
     struct smtp_pool *pool = arg;
-    struct smtp_kept kept = {NULL};
+    struct smtp_kept kept = {NULL, NULL};
     struct mail_smtp_transfer *job;
     pthread_mutex_lock(&pool->lock);
-    while ((job = next_job(pool)) != NULL) {
+    while ((job = wait_for_line(pool, IDLE_MS)) != NULL) {
+        take(job, &kept.host);
         pthread_mutex_unlock(&pool->lock);
-        send_one(job, &kept);
+        send_one(pool, job, &kept);
         pthread_mutex_lock(&pool->lock);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -360,10 +344,7 @@ static void thread_main(void *arg)
  * those that hang, as many again. */
 void smtp_pool_start_threads(struct smtp_pool *pool)
 {
-    int wanted = 0;
-    for (const struct mail_smtp_transfer *job = pool->first; job != NULL; job = job->waiting)
-        wanted++;
-    for (wanted -= pool->idle; wanted > 0; wanted--) {
+    for (int wanted = smtp_line_wanted(pool) - pool->idle; wanted > 0; wanted--) {
         if (pool->live - pool->stuck >= pool->threads || pool->live >= 2 * pool->threads)
             return;
         pool->live++;
@@ -396,7 +377,7 @@ int smtp_pool_new(const struct mail_smtp_options *options, struct smtp_pool **ou
     pool->hello = options->hello != NULL ? xstrdup(options->hello) : NULL;
     pool->threads = options->threads;
     pool->owners = 1;
-    pool->behind = &pool->first;
+    smtp_line_init(pool);
     pthread_mutex_init(&pool->lock, NULL);
     cond_init(&pool->work);
     cond_init(&pool->answered);

@@ -72,8 +72,9 @@ const struct config_spec responder_config[] = {
         "Our name for EHLO; empty: the host's."),
     ROW("mail_in_flight", CONFIG_INT, mail_in_flight, "64", 1, 10000, 0,
         "Mails in hand at once per loop, beside the texts; more wait in the database."),
-    ROW("mail_threads", CONFIG_INT, mail_threads, "8", 1, 64, 0,
-        "Mails being sent at once per loop, each on a thread."),
+    ROW("mail_threads", CONFIG_INT, mail_threads, "16", 1, 64, 0,
+        "Mails being sent at once per loop, each on a thread; at most half of them, or 1, through "
+        "one server."),
     ROW("mail_per_account", CONFIG_INT, mail_per_account, "2", 1, 64, 0,
         "Mails at once for one mailbox."),
     ROW("mail_connect_ms", CONFIG_MS, mail_connect_ms, "15s", 100, 120000, 0,

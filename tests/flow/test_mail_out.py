@@ -179,6 +179,20 @@ def test_takeover_stops_it(desk):
 PATIENT = {"mail_begin_ms": 120000, "mail_command_ms": 120000, "mail_dot_ms": 120000}  # as by default
 
 
+def test_a_server_that_hangs_holds_up_nobody_else(desk):
+    """As many mails as there are threads, of four mailboxes, wait behind the dot of one server for minutes."""
+    start(desk, mail_threads=8, **PATIENT)
+    hanging = [mailbox(desk, "hang") for _ in range(4)]
+    hanging += [Mailbox(desk, box=SimpleNamespace(address=box.sender)) for box in hanging]
+    waiting = [(box, box.mail()) for box in hanging]
+    for box, delivery in waiting:
+        box.wait_state(delivery, "sending")
+    desk.wait(lambda: sum(len(mails_of(desk, "hang", box)) for box in hanging) >= 4, 20, "four at the dot")
+    other = mailbox(desk, "ok")
+    other.wait_state(other.mail(), "sent")
+    assert {box.state(delivery) for box, delivery in waiting} == {"sending"}
+
+
 def test_a_takeover_does_not_wait_for_a_silent_server(desk):
     """P4: of one that its server has not let begin nothing leaves any more; of one that has begun it is said."""
     start(desk, **PATIENT)
