@@ -21,6 +21,8 @@ struct crypto_tls {
     char *host;
     bool is_address;
     const char *refusal;
+    bool (*is_over)(void *arg); /* NULL: never */
+    void *arg;
 };
 
 /* OpenSSL's set-up calls fail only for want of memory or by our own mistake. */
@@ -72,15 +74,33 @@ static int on_verify(int good, X509_STORE_CTX *chain)
     return good;
 }
 
+/* Asked before each read of the socket. Without the flags the failure is none that passes. */
+static long on_read(BIO *bio, int what, const char *bytes, size_t length, int number, long more,
+                    int result, size_t *done)
+{
+    const struct crypto_tls *tls = (const struct crypto_tls *)(void *)BIO_get_callback_arg(bio);
+    (void)bytes, (void)length, (void)number, (void)more, (void)done;
+    if (what != BIO_CB_READ || !tls->is_over(tls->arg))
+        return result;
+    BIO_clear_retry_flags(bio);
+    return -1;
+}
+
 /* The one call that comes with each session's own object before its first byte. An address is no
  * name: RFC 6066 keeps it out of SNI. */
 static void on_progress(const SSL *ssl, int where, int value)
 {
-    const struct crypto_tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    struct crypto_tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     (void)value;
     if ((where & SSL_CB_HANDSHAKE_DONE) != 0)
         ERR_clear_error();
-    if ((where & SSL_CB_HANDSHAKE_START) == 0 || tls->is_address)
+    if ((where & SSL_CB_HANDSHAKE_START) == 0)
+        return;
+    if (tls->is_over != NULL) {
+        BIO_set_callback_arg(SSL_get_rbio(ssl), (char *)tls);
+        BIO_set_callback_ex(SSL_get_rbio(ssl), on_read);
+    }
+    if (tls->is_address)
         return;
     SSL *own = (SSL *)(uintptr_t)ssl; /* const only by the callback's type */
     if (SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) == NULL)
@@ -106,6 +126,12 @@ struct crypto_tls *crypto_tls_new(const struct crypto_trust *trust, const char *
     if (!tls->is_address)
         must(X509_VERIFY_PARAM_set1_host(checks, host, 0) == 1);
     return tls;
+}
+
+void crypto_tls_end_when(struct crypto_tls *tls, bool (*is_over)(void *arg), void *arg)
+{
+    tls->is_over = is_over;
+    tls->arg = arg;
 }
 
 void crypto_tls_free(struct crypto_tls **tls)

@@ -4,6 +4,8 @@
 #ifndef DESK_CRYPTO_TLS_H
 #define DESK_CRYPTO_TLS_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
@@ -31,6 +33,11 @@ void crypto_thread_end(void);
  * chain to `trust` (borrowed) and that name (or IPv4 address) in the certificate. Returns owned.
  * One thread at a time. */
 struct crypto_tls *crypto_tls_new(const struct crypto_trust *trust, const char *host);
+
+/* Has the session fail once `is_over` says so when bytes are read: a server that sends one now and
+ * then would keep a library that waits for the whole record (libesmtp) for ever. Before the
+ * session. */
+void crypto_tls_end_when(struct crypto_tls *tls, bool (*is_over)(void *arg), void *arg);
 
 /* After the session. Sets to NULL; accepts NULL. */
 void crypto_tls_free(struct crypto_tls **tls);

@@ -14,6 +14,8 @@
  *   that bytes pass, it is emptied.
  * - what comes in the clear behind "220" to STARTTLS it takes for the server's: the dialogue sees
  * it.
+ * - it waits as long for each byte as for a whole reply, so a server that drips keeps it for ever.
+ * Once nobody waits any more, nothing but ends of lines comes in, which are no replies.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -47,6 +49,7 @@ struct session {
     struct crypto_tls *tls;
     bool connected;
     int64_t active_ms; /* when something last went over the wire */
+    int64_t done_ms;   /* when the last mail was, if none is in hand */
 };
 
 /* ---- callbacks ---- */
@@ -61,11 +64,21 @@ static void hide_chunking(const char *bytes, size_t length)
             memcpy((char *)(uintptr_t)(bytes + i), other, sizeof other - 1);
 }
 
+/* Nobody waits for what comes: the mail was given up, or the end of the session takes too long. */
+static bool is_over(void *arg)
+{
+    const struct session *s = arg;
+    return s->job != NULL ? smtp_given_up(s->job)
+                          : clock_mono_ms() - s->done_ms >= s->login.limits.command_ms;
+}
+
 static void on_bytes(const char *bytes, int length, int writing, void *arg)
 {
     struct session *s = arg;
     s->active_ms = clock_mono_ms();
     crypto_tls_forget_errors();
+    if (is_over(s) && writing == 0)
+        memset((char *)(uintptr_t)bytes, '\n', (size_t)length);
     if (s->job == NULL)
         return;
     struct smtp_dialogue *d = &s->job->dialogue;
@@ -76,7 +89,7 @@ static void on_bytes(const char *bytes, int length, int writing, void *arg)
             hide_chunking(bytes, (size_t)length);
         smtp_dialogue_received(d, bytes, (size_t)length);
     }
-    smtp_given_up(s->job);
+    smtp_given_up(s->job); /* tells where the session is now */
 }
 
 /* No block ends the mail: the library then drops the connection because of errno. */
@@ -143,7 +156,7 @@ static void next_mail(struct session *s)
         return;
     struct mail_smtp_transfer *next = smtp_next_alike(s->job, &s->login, s->kept);
     s->job = next;
-    s->active_ms = clock_mono_ms();
+    s->active_ms = s->done_ms = clock_mono_ms();
     if (next == NULL)
         return;
     s->mails++;
@@ -215,6 +228,7 @@ static void set_security(struct session *s)
     if (job->account.security == MAIL_SMTP_PLAIN)
         return;
     s->tls = crypto_tls_new(smtp_trust(job), job->account.host);
+    crypto_tls_end_when(s->tls, is_over, s);
     smtp_starttls_enable(s->smtp, Starttls_REQUIRED);
     smtp_starttls_set_ctx(s->smtp, crypto_tls_context(s->tls));
 }

@@ -144,7 +144,8 @@ bool smtp_may_end(struct mail_smtp_transfer *job);
 /* True once the end of the mail may have left: the answer to it has a limit of its own. */
 bool smtp_has_ended(struct mail_smtp_transfer *job);
 
-/* Tells the loop where the session is; true if the mail was given up and has not ended. */
+/* Tells the loop where the session is; true if the mail was given up, and its end, if that has
+ * left, was given its time. */
 bool smtp_given_up(struct mail_smtp_transfer *job);
 
 /* To whom a connection belongs: mails through the same account with the same secret may go over it.

@@ -174,7 +174,8 @@ bool smtp_given_up(struct mail_smtp_transfer *job)
 {
     pthread_mutex_lock(&job->pool->lock);
     job->stage = smtp_dialogue_stage(&job->dialogue);
-    bool yes = job->given_up && !job->ended;
+    bool waits = job->ended && clock_mono_ms() - job->phase_ms < job->limits.dot_ms;
+    bool yes = job->given_up && !waits;
     pthread_mutex_unlock(&job->pool->lock);
     return yes;
 }

@@ -19,6 +19,7 @@ RULE                     what it does
   STAGE=wait             answers as usual when DIR/NAME.go is there
   dot=fly                closes the connection, and has the mail when DIR/NAME.land is there
   STAGE*N=...            N times only (greylisting); further rules of the stage come behind it
+  tls=slow:SECONDS       instead of a handshake (starttls) a record of it that does not end, one byte each so many seconds
   wrongcert, expired     a certificate for another name, or of last year
   strip                  STARTTLS is not offered (somebody took it away)
   inject                 sends an answer in the clear behind the one to STARTTLS
@@ -244,7 +245,14 @@ class Session(threading.Thread):
         if "inject" in self.server.flags:
             text += "\r\n250-stand-in\r\n250 HELP"
         if self.answer("starttls", text):
-            self.secure()
+            self.drip() if self.server.rule("tls") else self.secure()
+
+    def drip(self):
+        """The head of a record (RFC 8446 5.1), and then nothing of use."""
+        pause = float(self.server.rule("tls").split(":")[1])
+        for byte in itertools.chain(b"\x16\x03\x03\x40\x00", itertools.repeat(0)):
+            self.socket.sendall(bytes([byte]))
+            time.sleep(pause)
 
     def auth(self, rest):
         words = rest.split(" ")

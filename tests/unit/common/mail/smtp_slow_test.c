@@ -2,9 +2,12 @@
  * the server does to its own. */
 #include "unit/common/mail/smtp_rig.h"
 
-#define PLAIN "smtp://127.0.0.1:PORT?tls=none"
+#define PLAIN    "smtp://127.0.0.1:PORT?tls=none"
+#define STARTTLS "smtp://desk%40clinic.example@localhost:PORT"
 
-static const char *const servers[] = {"hang=plain;greet=hang", "good=plain"};
+static const char *const servers[] = {"hang=plain;greet=hang",       "good=plain",
+                                      "drip-1=plain;ehlo=slow:0.5",  "drip-2=plain;ehlo=slow:0.5",
+                                      "tls-1=starttls;tls=slow:0.5", "tls-2=starttls;tls=slow:0.5"};
 
 static struct mail_smtp *all;
 
@@ -46,6 +49,40 @@ static void test_one_server_hangs(void)
     finish();
 }
 
+/* Each keeps its thread with a byte now and then, and with that all that there may ever be, until
+ * it is given up. */
+static void drip(const char *url, const char *first, const char *second)
+{
+    const char *const scenarios[] = {first, second};
+    static struct outcome dripping, good;
+    begin(1);
+    for (int i = 0; i < 2; i++) {
+        rig_send(&(struct sending){.url = url,
+                                   .scenario = scenarios[i],
+                                   .limits = {.command_ms = 30000, .begin_ms = 2000}},
+                 "s3cret", &dripping);
+        loop_run(loop);
+        CU_ASSERT_STRING_EQUAL(dripping.error, "smtp.timeout");
+    }
+    rig_send(&(struct sending){.url = PLAIN,
+                               .scenario = "good",
+                               .limits = {.command_ms = 10000, .begin_ms = 10000}},
+             "", &good);
+    loop_run(loop);
+    CU_ASSERT_EQUAL(good.class, MAIL_SMTP_ACCEPTED);
+    finish();
+}
+
+static void test_servers_that_drip(void)
+{
+    drip(PLAIN, "drip-1", "drip-2");
+}
+
+static void test_servers_that_drip_their_handshake(void)
+{
+    drip(STARTTLS, "tls-1", "tls-2");
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -53,6 +90,8 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("mail/smtp, slow servers", NULL, NULL);
     CU_add_test(suite, "one server hangs", test_one_server_hangs);
+    CU_add_test(suite, "servers that drip", test_servers_that_drip);
+    CU_add_test(suite, "servers that drip their handshake", test_servers_that_drip_their_handshake);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
