@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -78,6 +79,14 @@ static int forbid_network(void)
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
 }
 
+/* Of a process that runs as root; as it may gain none, exec gives none back. */
+static int drop_rights(void)
+{
+    static struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    static struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3];
+    return (int)syscall(SYS_capset, &header, none);
+}
+
 static int limit(__rlimit_resource_t what, rlim_t soft, rlim_t hard)
 {
     const struct rlimit limit = {soft, hard};
@@ -120,7 +129,7 @@ _Noreturn static void become(const struct child_options *options, int input, int
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && dup2(input, STDIN_FILENO) >= 0 &&
         dup2(output, STDOUT_FILENO) >= 0 && dup2(nothing, STDERR_FILENO) >= 0 &&
         close_range(STDERR_FILENO + 1, ~0U, 0) == 0 && set_limits(options) == 0 &&
-        forbid_network() == 0)
+        forbid_network() == 0 && drop_rights() == 0)
         execve(argv[0], argv, environment);
     _exit(EXIT_NO_RUN);
 }
@@ -227,6 +236,12 @@ static pid_t start(const struct child_options *options, int output)
     if (nothing >= 0)
         close(nothing);
     return pid;
+}
+
+void child_keep_out(void)
+{
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        abort(); /* there is no reason for it */
 }
 
 struct child *child_start(struct loop *loop, const struct child_options *options, struct err *err)

@@ -12,6 +12,11 @@
 
 struct child;
 
+/* From now on nobody without root's rights reads through /proc what this process knows: its
+ * environment has secrets, and its children are of the same user. It leaves no core dump, and a
+ * debugger has to be root's. Once, before the first. */
+void child_keep_out(void);
+
 /* How it went. */
 struct child_end {
     bool ok;            /* it ended well, or was stopped at output_max */
@@ -34,7 +39,8 @@ struct child_options {
 };
 
 /* Starts it; NULL with RETRY_LATER "child.start" if the system gives no process. It has no
- * descriptor of ours, no variable of ours, may open no socket and gains no rights. */
+ * descriptor of ours, no variable of ours, may open no socket and has no rights but its user's, and
+ * of root only the name. */
 struct child *child_start(struct loop *loop, const struct child_options *options, struct err *err);
 
 /* Kills it if it lives, and frees; done is not called. Sets *child to NULL; accepts NULL. */

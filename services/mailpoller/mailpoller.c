@@ -9,6 +9,7 @@
 #include "box_login.h"
 #include "box_table.h"
 #include "boxes.h"
+#include "child.h"
 #include "contract/topics.h"
 #include "counters.h"
 #include "crypto/crypto.h"
@@ -56,6 +57,7 @@ static int start(struct service *service, bool check_only, struct err *err)
         return -1;
     if (check_only)
         return 0;
+    child_keep_out();
     counters_init();
     shared.ready_database = service_condition(service, "database");
     shared.ready_worker = service_condition(service, "worker");

@@ -5,6 +5,9 @@
 #include <CUnit/Basic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define PYTHON "/usr/bin/python3"
 
@@ -106,6 +109,32 @@ static void test_bounds(void)
     CU_ASSERT_STRING_EQUAL(output, "['0', '1', '2', '3']\n"); /* 3 is the listing's own */
 }
 
+static const char *peek(void)
+{
+    run_python("import os\n"
+               "try: open(f'/proc/{os.getppid()}/environ', 'rb').read(1)\n"
+               "except PermissionError: print('kept out')\n");
+    return output;
+}
+
+/* Who runs as root keeps it from a child without root's rights; anybody else from all others. */
+static void test_parent(void)
+{
+    int status = 1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        bool is_other = getuid() != 0 || setuid(65534) == 0;
+        prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* as one that was begun by that user */
+        child_keep_out();
+        loop = loop_new();
+        _exit(is_other && strcmp(peek(), "kept out\n") == 0 ? 0 : 1);
+    }
+    CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+    CU_ASSERT_EQUAL(status, 0);
+    child_keep_out();
+    CU_ASSERT_STRING_EQUAL(peek(), "kept out\n");
+}
+
 /* Nothing is said of one that nobody waits for any more, and nothing is left of it. */
 static void test_cancelled(void)
 {
@@ -140,6 +169,7 @@ int main(void)
     CU_add_test(suite, "is stopped", test_is_stopped);
     CU_add_test(suite, "bounds", test_bounds);
     CU_add_test(suite, "cancelled", test_cancelled);
+    CU_add_test(suite, "its parent", test_parent);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
