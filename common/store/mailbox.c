@@ -100,15 +100,20 @@ static const char attachment_sql[] =
     " size_bytes, content) VALUES ($1::uuid, 'mail', $2::text, $3::integer, $4::text, $5::text,"
     " $6::text, $7::bigint, $8::bytea) ON CONFLICT DO NOTHING";
 
-/* So long an event may wait in its topic, and again as a dead letter (docs/adr/0008). */
+/* So long an event may wait in its topic, and again as a dead letter (docs/adr/0008). What no
+ * customer sent is nobody's after that, too. */
 #define UNCLAIMED "interval '30 days'"
+
+/* Classes of mails that no person wrote (mail/classify.h): such a mail ends under its own. */
+#define NO_PERSONS                                                                                 \
+    "('auto_reply', 'list', 'robot', 'spam', 'own', 'bounce', 'complaint', 'receipt')"
 
 static const char sweep_sql[] =
     "DELETE FROM attachments WHERE (tenant_id, channel, event_id, number) IN ("
     " SELECT a.tenant_id, a.channel, a.event_id, a.number FROM attachments a"
     " LEFT JOIN inbox_events e ON e.tenant_id = a.tenant_id AND e.channel = a.channel"
     " AND e.provider_id = a.event_id WHERE a.created_at < clock_timestamp() - interval '1 day'"
-    " AND (e.reason = 'erased' OR e.tenant_id IS NULL"
+    " AND (e.reason = 'erased' OR (e.tenant_id IS NULL OR e.reason IN " NO_PERSONS ")"
     " AND a.created_at < clock_timestamp() - " UNCLAIMED ")"
     " ORDER BY a.created_at LIMIT 100) RETURNING 1";
 
