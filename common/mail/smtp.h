@@ -34,6 +34,10 @@ struct mail_smtp_options {
     const char *hello;   /* our own name for EHLO; NULL: the host's */
 };
 
+/* Once in a process that sends, before it has threads: keeps libesmtp from looking for certificates
+ * of ours in a folder of the user's. */
+void mail_smtp_prepare(void);
+
 /* Returns an owned sender. Threads start with the first mail and end when there is none. PERMANENT
  * "crypto.trust" when the CA file cannot be read. */
 int mail_smtp_new(const struct mail_smtp_options *options, struct mail_smtp **smtp,

@@ -52,6 +52,15 @@ struct session {
     int64_t done_ms;   /* when the last mail was, if none is in hand */
 };
 
+/* Behind STARTTLS it looks for our certificate below $XDG_CONFIG_DIR, or $HOME/.config, and fails
+ * if that may not be looked into (HOME=/root of another user, ProtectHome): all but "there is no
+ * such file" is an error to it. HOME stays as it is, since libpq has its files there. */
+void mail_smtp_prepare(void)
+{
+    if (setenv("XDG_CONFIG_DIR", "/nonexistent", 1) != 0)
+        abort(); /* out of memory, like xmalloc */
+}
+
 /* ---- callbacks ---- */
 
 /* The library hands out its own read buffer before it parses it. */

@@ -71,6 +71,7 @@ static int start(struct service *service, bool check_only, struct err *err)
         return -1;
     if (check_only)
         return 0;
+    mail_smtp_prepare();
     counters_init();
     shared.ready_database = service_condition(service, "database");
     shared.ready_worker = service_condition(service, "worker");

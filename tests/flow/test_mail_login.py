@@ -3,7 +3,7 @@ renews tokens, and puts copies into folders of sent mails."""
 
 from mail_sending import Mailbox, mail_responders
 from mailboxes import Box, TokenBox, pollers
-from operating import OK
+from operating import OK, run
 
 NETWORKS = "127.0.0.0/8,::1/128"
 
@@ -64,6 +64,24 @@ def test_answers_go_to_the_mailbox_where_plus_addresses_are_refused(desk):
     assert without["Reply-To"] is None and without["From"] == f"Reception <{box.address}>"
     assert without["Message-ID"] == f"<{thread.message_id(delivery)}>"
     assert without["References"].split()[-1] == without["In-Reply-To"] == "<m2@mail.example>"
+    box.remove()
+
+
+def test_a_home_that_may_not_be_looked_into(desk):
+    """libesmtp looks for certificates there, and takes any error but "no such file" for the end of the session."""
+    box = Box(desk)
+    box.add()
+    thread = start(desk, box)
+    service = desk.service("responder-1")
+    nowhere = {"HOME": "/dev/null/home"}
+    service.environment.update(nowhere)
+    desk.restart("responder-1")
+    thread.wait_state(thread.mail(), "sent")
+    steps = run(desk, "mailbox", "check", box.address, "--json", "--wait", 1, f"--mail_ca_file={box.ca_file}",
+                environment=nowhere).json()
+    assert next(step["result"] for step in steps if step["step"] == "smtp send") == "ok", steps
+    service.environment.pop("HOME")
+    desk.restart("responder-1")
     box.remove()
 
 

@@ -472,6 +472,7 @@ int mailbox_probe_new(struct desk *desk, const struct mailbox_admin_row *row,
                       struct mailbox_probe **out, struct err *err)
 {
     struct mailbox_probe *probe = xcalloc(1, sizeof *probe);
+    mail_smtp_prepare();
     probe->desk = desk;
     probe->row = row;
     probe->loop = loop_new();
