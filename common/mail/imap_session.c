@@ -118,6 +118,20 @@ static bool authenticate(struct imap_session *session, const char *mechanism)
     return true;
 }
 
+/* The mechanism LOGIN (draft-murchison-sasl-login): name and password, each when it is asked for.
+ */
+static bool authenticate_login(struct imap_session *session)
+{
+    const struct secret *secret = session->options.secret;
+    struct imap_command *command = begin(session, "AUTHENTICATE LOGIN");
+    imap_command_wait(command);
+    text_add_base64(&command->text, session->user, strlen(session->user));
+    imap_command_wait(command);
+    text_add_base64(&command->text, secret_reveal(secret), secret_length(secret));
+    send_own(session);
+    return true;
+}
+
 static void fail(struct imap_session *session, enum err_class class, const char *code,
                  const char *format, ...) __attribute__((format(printf, 4, 5)));
 
@@ -138,6 +152,8 @@ static bool log_in(struct imap_session *session)
         send_own(session);
         return true;
     }
+    if (options->auth == IMAP_AUTH_PASSWORD && imap_session_can(session, "AUTH=LOGIN"))
+        return authenticate_login(session);
     fail(session, ERR_FALL_BACK, "imap.mechanism",
          "the server offers no way to log in with a %s here",
          options->auth == IMAP_AUTH_XOAUTH2 ? "token" : "password");

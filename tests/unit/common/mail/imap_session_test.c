@@ -25,7 +25,14 @@ static void test_logs_in(void)
         END};
     static const struct peer_step login[] = {
         HELLO, CAN("AUTH=CRAM-MD5"), {"LOGIN \"ann\" \"pw\"", "TAG OK in\r\n", 0}, CAN(""), END};
-    const struct peer_step *const ways[] = {ir, plain, login};
+    static const struct peer_step asked[] = {HELLO,
+                                             CAN("AUTH=LOGIN LOGINDISABLED SASL-IR"),
+                                             {"AUTHENTICATE LOGIN\r\n", "+ VXNlcm5hbWU6\r\n", 0},
+                                             {"YW5u\r\n", "+ UGFzc3dvcmQ6\r\n", 0},
+                                             {"cHc=\r\n", "TAG OK in\r\n", 0},
+                                             CAN(""),
+                                             END};
+    const struct peer_step *const ways[] = {ir, plain, login, asked};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         open_with(ways[i], usual());
         CU_ASSERT_TRUE(seen.ready);
