@@ -140,6 +140,10 @@ void pg_session_close(struct pg_session **session);
 int pg_session_query(struct pg_session *session, const struct pg_statement *statement,
                      struct pg_result **result, struct err *err);
 
+/* The same where it counts only how many rows there are. */
+int pg_session_count(struct pg_session *session, const struct pg_statement *statement, int *rows,
+                     struct err *err);
+
 /* Runs a script of several statements without parameters (migrations). */
 int pg_session_script(struct pg_session *session, const char *sql, struct err *err);
 void pg_result_free(struct pg_result **result);

@@ -71,6 +71,17 @@ int pg_session_query(struct pg_session *session, const struct pg_statement *stat
     return 0;
 }
 
+int pg_session_count(struct pg_session *session, const struct pg_statement *statement, int *rows,
+                     struct err *err)
+{
+    struct pg_result *result = NULL;
+    if (pg_session_query(session, statement, &result, err) != 0)
+        return -1;
+    *rows = pg_rows(result, 0);
+    pg_result_free(&result);
+    return 0;
+}
+
 int pg_session_describe(struct pg_session *session, const char *sql, PGresult **described,
                         struct err *err)
 {

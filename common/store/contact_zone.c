@@ -9,17 +9,6 @@ static const char set_sql[] =
     " JOIN tenants t ON t.id = a.tenant_id WHERE t.name = $1::text AND a.kind = 'phone'"
     " AND a.address = $2::text AND c.tenant_id = a.tenant_id AND c.id = a.contact_id RETURNING 1";
 
-static int count(struct pg_session *session, const struct pg_statement *statement, int *rows,
-                 struct err *err)
-{
-    struct pg_result *result = NULL;
-    if (pg_session_query(session, statement, &result, err) != 0)
-        return -1;
-    *rows = pg_rows(result, 0);
-    pg_result_free(&result);
-    return 0;
-}
-
 int contact_zone_set(struct pg_session *session, const char *tenant, const char *address,
                      const char *zone, struct err *err)
 {
@@ -27,12 +16,12 @@ int contact_zone_set(struct pg_session *session, const char *tenant, const char 
     const struct pg_statement set = {
         .sql = set_sql, .params = {tenant, address, zone}, .param_count = 3};
     int rows = 0;
-    if (count(session, &known, &rows, err) != 0)
+    if (pg_session_count(session, &known, &rows, err) != 0)
         return -1;
     if (rows == 0)
         return err_set(err, ERR_PERMANENT, "contact.zone",
                        "\"%.60s\" is no time zone; write one like America/New_York", zone);
-    if (count(session, &set, &rows, err) != 0)
+    if (pg_session_count(session, &set, &rows, err) != 0)
         return -1;
     return rows > 0 ? 0
                     : err_set(err, ERR_PERMANENT, "contact.not_found",

@@ -40,11 +40,10 @@ int hold_read(struct pg_session *session, struct hold_state *state, struct err *
 static int change(struct pg_session *session, const struct pg_statement *statement, bool *changed,
                   struct err *err)
 {
-    struct pg_result *result = NULL;
-    if (pg_session_query(session, statement, &result, err) != 0)
+    int rows;
+    if (pg_session_count(session, statement, &rows, err) != 0)
         return -1;
-    *changed = pg_rows(result, 0) > 0;
-    pg_result_free(&result);
+    *changed = rows > 0;
     return 0;
 }
 

@@ -76,8 +76,8 @@ static const char *bytes_text(struct arena *arena, const void *bytes, size_t len
     return literal;
 }
 
-void inbox_call_add(struct pg_unit *unit, struct arena *arena, const char *worker,
-                    const struct inbox_call *call)
+const char *inbox_call_add(struct pg_unit *unit, struct arena *arena, const char *worker,
+                           const struct inbox_call *call)
 {
     const struct inbox_event *event = call->event;
     const struct uuid id = uuid_new();
@@ -93,6 +93,7 @@ void inbox_call_add(struct pg_unit *unit, struct arena *arena, const char *worke
                                event->body, call->call_sid, inbox_number(arena, call->partition),
                                worker, inbox_number(arena, call->answer_within_ms),
                                inbox_number(arena, call->quiet_ms), NULL});
+    return claim;
 }
 
 const char *const inbox_call_statements[] = {lock_address_sql, take_sql, NULL};

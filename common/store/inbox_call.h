@@ -13,12 +13,12 @@ struct inbox_call {
     int64_t answer_within_ms, quiet_ms;
 };
 
-/* Adds the claim to an empty unit, with where the call is now; INBOX_CALL_STATEMENTS. They lock
- * what a turn's start needs, and turn_add_fresh must follow: its row tells that the event was
- * claimed. Without one the event may be claimed or not, and the whole claim follows. Texts live
+/* Adds the claim to an empty unit, with where the call is now; INBOX_CALL_STATEMENTS. Returns its
+ * id, in the arena, with which turn_add_fresh must follow: a row of that tells that the event was
+ * claimed, and without one the event may be claimed or not, and the whole claim follows. Texts live
  * until the unit is done; others are made in the arena. */
-void inbox_call_add(struct pg_unit *unit, struct arena *arena, const char *worker,
-                    const struct inbox_call *call);
+const char *inbox_call_add(struct pg_unit *unit, struct arena *arena, const char *worker,
+                           const struct inbox_call *call);
 
 #define INBOX_CALL_STATEMENTS 2
 

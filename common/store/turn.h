@@ -56,9 +56,11 @@ void turn_add_start(struct pg_unit *unit, struct arena *arena, const char *worke
 
 /* The same for turns that are new, in a unit whose earlier statements claimed what they answer and
  * have locked session and conversation (store/voice.h). No row where there is more to be looked at
- * than a new turn: such a one is started by itself. */
+ * than a new turn: such a one is started by itself. `claim`: the one that must have
+ * written an event that each turn answers (store/inbox_call.h); NULL: whichever. */
 void turn_add_fresh(struct pg_unit *unit, struct arena *arena, const char *worker,
-                    const struct turn_start *starts, size_t count, const struct turn_times *times);
+                    const struct turn_start *starts, size_t count, const struct turn_times *times,
+                    const char *claim);
 
 enum turn_start_kind {
     TURN_START_RUN,     /* think */

@@ -21,13 +21,14 @@ static const char fresh_sql[] =
     " JOIN assistants a ON a.tenant_id = ch.tenant_id AND a.id = ch.assistant_id"
     " CROSS JOIN LATERAL (SELECT array_agg(e.provider_id) AS events,"
     " array_agg(e.message_id) AS message_ids, min(e.traceparent) AS traceparent,"
+    " bool_or(e.claim_id = $7::uuid) AS is_claimed,"
     " bool_or(e.event_time < " TURN_OLDEST_SQL(
         "$6") ") AS stale"
-              " FROM (SELECT x.provider_id, x.message_id, x.traceparent, x.event_time"
+              " FROM (SELECT x.provider_id, x.message_id, x.traceparent, x.event_time, x.claim_id"
               " FROM inbox_events x WHERE x.tenant_id = i.tenant_id AND x.session_id = i.session_id"
               " AND x.state = 'open' ORDER BY x.claimed_at) AS e) AS o"
               " WHERE s.worker = $1::uuid AND c.held_by IS NULL AND o.events IS NOT NULL AND NOT "
-              "o.stale"
+              "o.stale AND coalesce(o.is_claimed, true)"
               " AND NOT EXISTS (SELECT FROM turns t WHERE t.tenant_id = s.tenant_id AND t.id = "
               "s.turn_id"
               " AND t.state = 'running')),"
@@ -57,7 +58,8 @@ static const char fresh_sql[] =
                         " " TURN_TEXT_NUMBER_SQL ", j.channel, false FROM j ORDER BY j.n";
 
 void turn_add_fresh(struct pg_unit *unit, struct arena *arena, const char *worker,
-                    const struct turn_start *starts, size_t count, const struct turn_times *times)
+                    const struct turn_start *starts, size_t count, const struct turn_times *times,
+                    const char *claim)
 {
     static const struct column kinds[] = {
         {offsetof(struct turn_start, tenant), COLUMN_TEXT},
@@ -70,6 +72,7 @@ void turn_add_fresh(struct pg_unit *unit, struct arena *arena, const char *worke
                 COLUMNS(kinds));
     pg_param(statement, arena_printf(arena, "%lld", (long long)times->deadline_ms));
     pg_param(statement, arena_printf(arena, "%lld", (long long)times->answer_within_ms));
+    pg_param(statement, claim);
 }
 
 const char *const turn_fresh_statements[] = {fresh_sql, NULL};

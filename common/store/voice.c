@@ -491,11 +491,10 @@ void voice_add_open(struct pg_unit *unit, const char *tenant, const char *call_s
 static int any_rows(struct pg_session *session, const struct pg_statement *statement, bool *any,
                     struct err *err)
 {
-    struct pg_result *result = NULL;
-    if (pg_session_query(session, statement, &result, err) != 0)
+    int rows;
+    if (pg_session_count(session, statement, &rows, err) != 0)
         return -1;
-    *any = pg_rows(result, 0) > 0;
-    pg_result_free(&result);
+    *any = rows > 0;
     return 0;
 }
 

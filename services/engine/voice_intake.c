@@ -148,15 +148,17 @@ static bool is_plain(const struct intake *intake, const struct slice *slice)
            intake->failures == 0 && !record_of(intake, &slice->events[0])->is_not_plain;
 }
 
-static void fill_plain(struct intake *intake, struct pg_unit *unit, const char *worker)
+/* Returns the claim's id. */
+static const char *fill_plain(struct intake *intake, struct pg_unit *unit, const char *worker)
 {
     const struct slice *slice = intake->slice;
-    inbox_call_add(unit, intake->claim_arena, worker,
-                   &(struct inbox_call){.event = &slice->events[0],
-                                        .call_sid = slice->places[0].call_sid,
-                                        .partition = slice->places[0].partition,
-                                        .answer_within_ms = LATE_MS,
-                                        .quiet_ms = intake->engine->shared->settings.quiet_ms});
+    return inbox_call_add(
+        unit, intake->claim_arena, worker,
+        &(struct inbox_call){.event = &slice->events[0],
+                             .call_sid = slice->places[0].call_sid,
+                             .partition = slice->places[0].partition,
+                             .answer_within_ms = LATE_MS,
+                             .quiet_ms = intake->engine->shared->settings.quiet_ms});
 }
 
 static void fill_whole(struct intake *intake, struct pg_unit *unit, const char *worker)
@@ -177,13 +179,16 @@ static void fill_claims(struct intake *intake, struct pg_unit *unit, const char 
     struct slice *slice = intake->slice;
     begin_turns(intake, slice);
     slice->is_plain = is_plain(intake, slice);
+    const char *claim =
+        NULL; /* older words may be open beside those that a plain one did not take */
     if (slice->is_plain)
-        fill_plain(intake, unit, worker);
+        claim = fill_plain(intake, unit, worker);
     else
         fill_whole(intake, unit, worker);
     const struct turn_times times = statements_times(&intake->engine->shared->settings, SHARE_CALL);
     slice->start_statement = unit->count;
-    turn_add_fresh(unit, intake->claim_arena, worker, slice->starts, slice->start_count, &times);
+    turn_add_fresh(unit, intake->claim_arena, worker, slice->starts, slice->start_count, &times,
+                   claim);
 }
 
 /* The unit's last statement, where there is a step in it. */
@@ -408,7 +413,8 @@ static void report_claim(struct intake *intake, const struct inbox_claimed *clai
     const struct slice *slice = intake->slice;
     const struct inbox_event *event = &slice->events[claimed->index];
     const struct voice_record *item = record_of(intake, event);
-    metric_add(claimed->fresh ? counters.voice_claimed : counters.voice_duplicates, 1);
+    const bool is_new = claimed->fresh || item->is_not_plain; /* that claim told nothing */
+    metric_add(is_new ? counters.voice_claimed : counters.voice_duplicates, 1);
     STOP_POINT("engine.claimed", event->provider_id);
     if (item->kind == ITEM_RESUMED && claimed->fresh)
         voice_moved(sessions, &claimed->session, item->partition);

@@ -102,7 +102,7 @@ def come_back(desk, **behaviour):
                 **behaviour) as call:
         story = call.over(90)
         assert story.summary["script"] == "done", (story.summary["script"], story.heard())
-        heard = story.heard()
+        heard = story.heard().replace("|", "")  # words come in pieces, on a slow machine one by one
         assert heard.count(PHONE["greeting"]) == 1 and heard.count(NOBODY) == 1 and TELL in heard, heard
         assert oracle.new_nonces(answer_to(story, second)) == [second], heard
         state, outcome, rota, by, promised = transfer(call)

@@ -43,7 +43,7 @@ BY_NAME = {VOICE: VOICE_FILES, MAIL: MAIL_FILES}
 LONG_CHECKS = ("fresh", "tidy")
 UNIT = CHECKOUT / "tests" / "unit"
 RELEASE = "build release"
-SLOTS = 16  # most files wait more than they work
+SLOTS = 12  # most files wait more than they work
 SLOTS_SURE = 3  # the others begin nothing new while the processors have no room
 # About how long the longer files take on two cores: these start first, so that the end is even. Before them what only
 # works (999 to 997), beside files that mostly wait.

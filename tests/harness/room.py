@@ -7,7 +7,7 @@ import time
 
 LOOK_S = 1.0
 LATELY = 4         # looks
-IDLE_SHARE = 0.15  # of all processors, on average over these looks
+IDLE_SHARE = 0.25  # of all processors, on average over these looks
 SETTLE_S = 2       # until what a file that began needs is seen: its installation starts first of all
 
 

@@ -26,15 +26,15 @@ static void add_plain(struct pg_unit *unit, const struct inbox_event *event)
 {
     const struct turn_start start = {
         .tenant = TENANT, .session = event->session, .turn = uuid_new()};
-    inbox_call_add(unit, arena, WORKER_A,
-                   &(struct inbox_call){.event = event,
-                                        .call_sid = "CA1",
-                                        .partition = 7,
-                                        .answer_within_ms = 600000,
-                                        .quiet_ms = 604800000});
+    const char *claim = inbox_call_add(unit, arena, WORKER_A,
+                                       &(struct inbox_call){.event = event,
+                                                            .call_sid = "CA1",
+                                                            .partition = 7,
+                                                            .answer_within_ms = 600000,
+                                                            .quiet_ms = 604800000});
     CU_ASSERT_EQUAL(unit->count, 1 + INBOX_CALL_STATEMENTS);
     turn_add_fresh(unit, arena, WORKER_A, &start, 1,
-                   &(struct turn_times){DEADLINE, 5000, 24 * 3600 * 1000});
+                   &(struct turn_times){DEADLINE, 5000, 24 * 3600 * 1000}, claim);
 }
 
 static struct starts claim_plain(const struct inbox_event *event)
@@ -179,6 +179,26 @@ static void other_words_leave_nothing(void)
     end_test();
 }
 
+/* What he was answered was not heard, and is open again: it is not answered in place of words that
+ * were not taken. */
+static void older_words_do_not_stand_for_what_was_not_claimed(void)
+{
+    static const char *const changes[] = {
+        "UPDATE conversations SET closed_at = clock_timestamp()",
+        "UPDATE conversations SET last_activity_at = clock_timestamp() - interval '8 days'",
+        "UPDATE channels SET removed_at = clock_timestamp() WHERE kind = 'voice'",
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        begin_call();
+        run("UPDATE inbox_events SET state = 'open', turn_id = NULL, settled_at = NULL");
+        run("UPDATE channel_sessions SET due_at = clock_timestamp() + interval '3 s'");
+        run(changes[i]);
+        const struct inbox_event event = words(2, "hello?");
+        leaves_nothing(&event);
+        end_test();
+    }
+}
+
 /* ---- somebody has the row ---- */
 
 static struct pg_session *other;
@@ -244,7 +264,7 @@ static void the_same_words_in_another_claim_are_waited_for(void)
     const struct inbox_event event = words(2, "hello?");
     int64_t key;
     memcpy(&key, event.address_hash.bytes, sizeof key);
-    claim_behind(
+    const struct starts started = claim_behind(
         &event,
         arena_printf(arena,
                      "SELECT pg_advisory_xact_lock_shared(%lld); INSERT INTO inbox_events"
@@ -253,6 +273,8 @@ static void the_same_words_in_another_claim_are_waited_for(void)
                      " 'CA1:VX1:2', session_id, gen_random_uuid(), address_hash, content_hash,"
                      " 'open', gen_random_uuid(), event_time FROM inbox_events",
                      (long long)key));
+    CU_ASSERT_EQUAL(started.count, 0);
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM turns"), "1");
     CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM inbox_events"), "2");
     CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM messages WHERE direction = 'in'"), "1");
     CU_ASSERT_STRING_EQUAL(value("SELECT claimed FROM channel_sessions"), "1");
@@ -284,6 +306,8 @@ int main(void)
                 plain_words_are_claimed_as_by_the_whole_claim);
     CU_add_test(suite, "what is not plain leaves nothing", what_is_not_plain_leaves_nothing);
     CU_add_test(suite, "other words leave nothing", other_words_leave_nothing);
+    CU_add_test(suite, "older words do not stand for what was not claimed",
+                older_words_do_not_stand_for_what_was_not_claimed);
     CU_add_test(suite, "what changes under it is seen", what_changes_under_it_is_seen);
     CU_add_test(suite, "what leaves it plain is waited for", what_leaves_it_plain_is_waited_for);
     CU_add_test(suite, "the same words in another claim are waited for",

@@ -42,14 +42,15 @@ static void add_fresh(struct pg_unit *unit)
     voice_add_locks(unit, arena, &place, 1);
     voice_add_places(unit, arena, &place, 1);
     turn_add_fresh(unit, arena, WORKER, &(struct turn_start){.tenant = TENANT}, 1,
-                   &(struct turn_times){0});
+                   &(struct turn_times){0}, NULL);
 }
 
 static void add_plain(struct pg_unit *unit)
 {
-    inbox_call_add(unit, arena, WORKER, &(struct inbox_call){.event = &event, .call_sid = "CA1"});
+    const char *claim = inbox_call_add(unit, arena, WORKER,
+                                       &(struct inbox_call){.event = &event, .call_sid = "CA1"});
     turn_add_fresh(unit, arena, WORKER, &(struct turn_start){.tenant = TENANT}, 1,
-                   &(struct turn_times){0});
+                   &(struct turn_times){0}, claim);
 }
 
 static void add_reserve(struct pg_unit *unit)

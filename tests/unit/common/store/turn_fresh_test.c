@@ -12,7 +12,7 @@ static struct starts start_fresh(const char *worker, const struct inbox_claimed 
     pg_add(&unit, "SELECT 2");
     pg_add(&unit, "SELECT 3");
     turn_add_fresh(&unit, arena, worker, &start, 1,
-                   &(struct turn_times){DEADLINE, 5000, 24 * 3600 * 1000});
+                   &(struct turn_times){DEADLINE, 5000, 24 * 3600 * 1000}, NULL);
     rig_waiting++;
     pg_submit(rig_pg, &unit);
     rig_run();
