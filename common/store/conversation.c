@@ -6,6 +6,7 @@
 
 #include "store/delivery_mail.h"
 #include "store/delivery_state.h"
+#include "store/escalation.h"
 #include "store/escalation_admin.h"
 #include "store/gather.h"
 #include "store/merge.h"
@@ -193,14 +194,14 @@ static const char forget_question_sql[] =
 
 /* Who takes over has accepted what people are asked about, and who hands back has settled it, and
  * what somebody of a rota had accepted before: what is accepted stands in the way of asking anybody
- * again. Messages are tasks of their own. */
+ * again. Tasks of their own stay whose they are. */
 static const char asked_sql[] =
     "SELECT id FROM escalations WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
-    " AND state = 'open' AND reason <> 'message' ORDER BY id FOR NO KEY UPDATE";
+    " AND state = 'open' AND reason NOT IN " ESCALATION_TASKS " ORDER BY id FOR NO KEY UPDATE";
 
 static const char settled_sql[] =
     "SELECT id FROM escalations WHERE tenant_id = $1::uuid AND conversation_id = $2::uuid"
-    " AND state = 'accepted' AND reason <> 'message' ORDER BY id FOR NO KEY UPDATE";
+    " AND state = 'accepted' AND reason NOT IN " ESCALATION_TASKS " ORDER BY id FOR NO KEY UPDATE";
 
 static const char calls_sql[] =
     "SELECT call_sid, stream_partition FROM channel_sessions WHERE tenant_id = $1::uuid"

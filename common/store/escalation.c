@@ -25,9 +25,6 @@ static const char lock_turns_sql[] =
     " FROM unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, turn_id) JOIN turns t"
     " ON t.tenant_id = i.tenant_id AND t.id = i.turn_id ORDER BY 1) AS x";
 
-/* Tasks of their own, no wishes for a person: a message, and what a tenant's tool was to do. */
-#define TASKS "('message', 'tool_outage')"
-
 /* A message opens always. A task stands in no wish's way, whoever has accepted it; nor does a call
  * that somebody took, for that talk is over. A wish for a person opens nothing where somebody has
  * accepted one, where people are being asked or this turn has asked them, and where nobody is to be
@@ -40,7 +37,7 @@ static const char open_sql[] =
     " other AS (SELECT CASE WHEN o.state = 'accepted' THEN 'taken' WHEN o.rota = 'running'"
     " THEN 'asked' ELSE 'listed' END AS word FROM begun b"
     " JOIN escalations o ON o.tenant_id = b.tenant_id AND o.conversation_id = b.conversation_id"
-    " AND o.id <> b.id WHERE $3::text <> 'message' AND o.reason NOT IN " TASKS
+    " AND o.id <> b.id WHERE $3::text <> 'message' AND o.reason NOT IN " ESCALATION_TASKS
     " AND ((o.state = 'accepted' AND o.transfer IS NULL) OR (o.state = 'open' AND (o.rota = "
     "'running' OR NOT $8::boolean"
     " OR (o.turn_id = b.turn_id AND o.rota <> 'none'))))"
@@ -110,7 +107,7 @@ static const char of_turns_sql[] =
     " AND t.worker = $1::uuid AND t.state <> 'running'),"
     " known AS (SELECT a.*, EXISTS (SELECT FROM escalations o WHERE o.tenant_id = a.tenant_id"
     " AND o.conversation_id = a.conversation_id AND o.id <> a.id AND o.state = 'accepted'"
-    " AND o.transfer IS NULL AND o.reason NOT IN " TASKS ") AS taken FROM asked a),"
+    " AND o.transfer IS NULL AND o.reason NOT IN " ESCALATION_TASKS ") AS taken FROM asked a),"
     " said AS (UPDATE messages m SET body = k.if_taken FROM known k WHERE k.taken"
     " AND k.if_taken IS NOT NULL AND m.tenant_id = k.tenant_id AND m.turn_id = k.turn_id"
     " AND m.direction = 'out' AND EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = m.tenant_id"

@@ -37,6 +37,10 @@ enum escalation_opened {
  */
 enum escalation_opened escalation_read_opened(const struct pg_answer *answer, int first);
 
+/* Reasons of tasks of their own, no wishes for a person: a message, and what a tenant's tool was to
+ * do. In SQL. */
+#define ESCALATION_TASKS "('message', 'tool_outage')"
+
 /* What a turn opens by its commit, without being asked to. */
 struct escalation_trigger {
     const char *reason;  /* policy_word, provider_outage, tool_outage; NULL: none */

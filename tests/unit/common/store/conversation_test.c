@@ -140,7 +140,8 @@ static void taken_over_while_people_are_asked(void)
 }
 
 /* Somebody of the rota has accepted, then a person took over and handed back: people can be asked
- * again, and a message that was taken on is still somebody's. Guard: settled_sql. */
+ * again, and a message that was taken on is still somebody's, and a tool's outage nobody's.
+ * Guard: asked_sql, settled_sql. */
 static void a_hand_back_settles_what_a_code_accepted(void)
 {
     begin_rota();
@@ -152,6 +153,9 @@ static void a_hand_back_settles_what_a_code_accepted(void)
     run("INSERT INTO escalations (tenant_id, id, conversation_id, reason, summary, state,"
         " accepted_by) SELECT tenant_id, gen_random_uuid(), conversation_id, 'message', 's',"
         " 'accepted', 'desk' FROM escalations");
+    run("INSERT INTO escalations (tenant_id, id, conversation_id, reason, summary, rota)"
+        " SELECT tenant_id, gen_random_uuid(), conversation_id, 'tool_outage', 's', 'over'"
+        " FROM escalations WHERE reason = 'message'");
     struct conversation_ref ref = of_customer();
     struct conversation_takeover taken;
     int64_t due = 0;
@@ -160,11 +164,14 @@ static void a_hand_back_settles_what_a_code_accepted(void)
     GOOD(conversation_take_over(console, &ref, &taken, &err));
     GOOD(conversation_hand_back(console, &ref, &due, &err));
     finish();
-    CU_ASSERT_STRING_EQUAL(rows(), "policy_word:closed:over:1 message:accepted:none:0");
+    CU_ASSERT_STRING_EQUAL(rows(), "policy_word:closed:over:1 message:accepted:none:0"
+                                   " tool_outage:open:over:0");
     CU_ASSERT_STRING_EQUAL(value("SELECT closed_by FROM escalations WHERE state = 'closed'"),
                            "staff");
     turn_with(1, 2, "reply", trigger_of("policy_word", 2));
-    CU_ASSERT_STRING_EQUAL(value("SELECT rota FROM escalations WHERE state = 'open'"), "running");
+    CU_ASSERT_STRING_EQUAL(value("SELECT rota FROM escalations WHERE state = 'open'"
+                                 " AND reason = 'policy_word'"),
+                           "running");
     end();
 }
 
