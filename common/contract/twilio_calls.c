@@ -203,6 +203,7 @@ void twilio_calls_encode(struct arena *arena, const char *prefix, const char *te
                                              .call = of,
                                              .reason = reason,
                                              .duration_s = call->duration_s,
+                                             .outbound = call->kind == TWILIO_PLACED,
                                              .found = true},
                        record);
 }

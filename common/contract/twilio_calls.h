@@ -54,8 +54,8 @@ int twilio_calls_read(struct arena *arena, const char *bytes, size_t length,
                       const struct twilio_calls_query *query, struct twilio_calls_page *page,
                       struct err *err);
 
-/* What is published of it: `desk.voice.ended` (found) of a call; `desk.voice.recorded` of a
- * recording of that call. Under the id that the webhook's event had. */
+/* What is published of it: `desk.voice.ended` (found; outbound, if it was placed) of a call;
+ * `desk.voice.recorded` of a recording of that call. Under the id that the webhook's event had. */
 void twilio_calls_encode(struct arena *arena, const char *prefix, const char *tenant,
                          const char *account_sid, const struct twilio_listed *call,
                          const struct twilio_listed *recording, struct bus_record *record);

@@ -102,10 +102,11 @@ static int read_ended(struct intake *intake, const struct bus_record *record,
     if (voice_ended_decode(intake->arena, record, &ended, err) != 0)
         return -1;
     const bool answered = ended.reason == VOICE_HUNG_UP || ended.reason == VOICE_COMPLETED;
-    *item = item_from(ended.found                   ? ITEM_FOUND
-                      : ended.missed                ? ITEM_MISSED
-                      : answered && !ended.outbound ? ITEM_OVER
-                                                    : ITEM_ENDED,
+    *item = item_from(ended.outbound ? ITEM_ENDED
+                      : ended.found  ? ITEM_FOUND
+                      : ended.missed ? ITEM_MISSED
+                      : answered     ? ITEM_OVER
+                                     : ITEM_ENDED,
                       &ended.call);
     item->message.found = ended.found;
     item->message.was_answered = answered;

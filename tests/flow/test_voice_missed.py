@@ -273,6 +273,29 @@ def test_found_at_the_provider_as_well(desk):
         assert tasks(call) == [(summary, "open", "running", call.customer.address)], (more, tasks(call))
 
 
+def test_the_end_of_a_call_that_we_placed_is_no_missed_call(desk):
+    """Also where only the provider's list tells of it, of a business that wants to hear of missed calls."""
+    up(desk)
+    wanted = desk.sql("SELECT v.tenant_id, v.assistant_id, v.version, v.config::text FROM assistant_versions v"
+                      " JOIN tenants t ON t.id = v.tenant_id WHERE t.name = %s", desk.tenants[0]["name"])
+    desk.sql("UPDATE assistant_versions v SET config = jsonb_set(config, '{phone}', coalesce(config->'phone', '{}')"
+             " || '{\"missed_calls\": true}') FROM tenants t WHERE t.id = v.tenant_id AND t.name = %s",
+             desk.tenants[0]["name"])
+    try:
+        for more, summaries in (({"outbound": True}, []), ({}, [MISSED])):
+            call = Call(desk)
+            call.setup(**more)
+            desk.wait(call.session, 20, "the call's session")
+            call.ended(found=True, **more)
+            over(call)
+            assert [row[0].replace(FOUND, MISSED) for row in tasks(call)] == summaries, (more, tasks(call))
+            assert call.session()["ended_at"], call.rows()
+    finally:
+        for tenant, assistant, version, config in wanted:
+            desk.sql("UPDATE assistant_versions SET config = %s::jsonb WHERE tenant_id = %s::uuid"
+                     " AND assistant_id = %s::uuid AND version = %s", config, tenant, assistant, version)
+
+
 def test_an_engine_that_dies_behind_the_claim(desk):
     up(desk)
     call = Call(desk)

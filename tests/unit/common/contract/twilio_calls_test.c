@@ -176,7 +176,7 @@ static void test_events(void)
     struct err err;
     twilio_calls_encode(arena, "desk.", TENANT, ACCOUNT, call, NULL, &record);
     CU_ASSERT_EQUAL_FATAL(voice_ended_decode(arena, &record, &ended, &err), 0);
-    CU_ASSERT_TRUE(ended.found);
+    CU_ASSERT_TRUE(ended.found && !ended.outbound);
     CU_ASSERT_EQUAL(ended.reason, VOICE_COMPLETED);
     CU_ASSERT_STRING_EQUAL(ended.event.id, CALL ":ended");
     CU_ASSERT_STRING_EQUAL(ended.call.from, "+15550001111");
@@ -185,6 +185,11 @@ static void test_events(void)
     twilio_calls_encode(arena, "desk.", TENANT, ACCOUNT, rang, NULL, &record);
     CU_ASSERT_EQUAL_FATAL(voice_ended_decode(arena, &record, &ended, &err), 0);
     CU_ASSERT_EQUAL(ended.reason, VOICE_NO_ANSWER);
+    struct twilio_listed ours = *call;
+    ours.kind = TWILIO_PLACED;
+    twilio_calls_encode(arena, "desk.", TENANT, ACCOUNT, &ours, NULL, &record);
+    CU_ASSERT_EQUAL_FATAL(voice_ended_decode(arena, &record, &ended, &err), 0);
+    CU_ASSERT_TRUE(ended.found && ended.outbound);
     twilio_calls_encode(arena, "desk.", TENANT, ACCOUNT, call, &recording, &record);
     CU_ASSERT_EQUAL_FATAL(voice_recorded_decode(arena, &record, &recorded, &err), 0);
     CU_ASSERT_STRING_EQUAL(recorded.event.id, RECORDING);
