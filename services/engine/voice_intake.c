@@ -458,9 +458,13 @@ static void report_claims(struct intake *intake, const struct pg_answer *answer)
         found[claimed.index] = true;
         report_claim(intake, &claimed);
     }
-    for (size_t i = 0; i < slice->count; i++)
-        if (!found[i])
-            intake_dead_letter(intake, (size_t)slice->events[i].place, "claim.no_channel");
+    for (size_t i = 0; i < slice->count; i++) {
+        const struct inbox_event *event = &slice->events[i];
+        if (!found[i] && is_end(record_of(intake, event)->kind)) /* it has ended all the same */
+            sessions_forget(intake->engine->sessions, &event->session);
+        else if (!found[i])
+            intake_dead_letter(intake, (size_t)event->place, "claim.no_channel");
+    }
     report_turns(intake, answer);
     report_steps(intake, answer);
     struct voice_resumed resumed;

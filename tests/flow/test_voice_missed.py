@@ -296,6 +296,24 @@ def test_the_end_of_a_call_that_we_placed_is_no_missed_call(desk):
                      " AND assistant_id = %s::uuid AND version = %s", config, tenant, assistant, version)
 
 
+def test_the_end_of_a_call_whose_number_is_gone(desk):
+    """It ends its session as any end does: nobody has to look at it."""
+    up(desk)
+    number = desk.tenants[0]["numbers"]["sms"]
+    for more in ({}, {"missed": True}, {"found": True}):
+        call = Call(desk)
+        call.setup()
+        desk.wait(call.session, 20, "the call's session")
+        desk.sql("UPDATE channels SET removed_at = clock_timestamp() WHERE kind = 'voice' AND address = %s", number)
+        try:
+            call.ended(**more)
+            desk.wait(lambda: call.session()["ended_at"], 20, "the end in the rows")
+        finally:
+            desk.sql("UPDATE channels SET removed_at = NULL WHERE kind = 'voice' AND address = %s", number)
+        over(call)
+        assert not [letter for letter in desk.kafka_records("dlq") if call.sid.encode() in (letter.value or b"")], more
+
+
 def test_an_engine_that_dies_behind_the_claim(desk):
     up(desk)
     call = Call(desk)
