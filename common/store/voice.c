@@ -447,14 +447,19 @@ bool voice_read_heard(const struct pg_answer *answer, const char **text, const c
 static const char unknown_sql[] =
     "SELECT i.sid FROM unnest($2::text[]) AS i (sid) WHERE " IS_UNKNOWN;
 
-/* The ends of other calls that nobody answered leave nothing behind, so that nothing knows them. */
+/* The ends of other calls that nobody answered leave nothing behind, so that nothing knows them.
+ * Who wants to hear of missed calls from today on is not told of yesterday's. */
 static const char rung_sql[] =
-    "SELECT i.sid FROM unnest($2::text[], $3::text[]) AS i (sid, caller)"
+    "SELECT i.sid FROM unnest($2::text[], $3::text[], $5::timestamptz[])"
+    " AS i (sid, caller, ended_at)"
     " JOIN channels ch ON ch.tenant_id = $1::uuid AND ch.kind = 'voice' AND ch.address = $4::text"
     " AND ch.removed_at IS NULL"
     " JOIN assistants a ON a.tenant_id = ch.tenant_id AND a.id = ch.assistant_id"
     " JOIN assistant_versions v ON v.tenant_id = a.tenant_id AND v.assistant_id = a.id"
     " AND v.version = a.current_version WHERE (v.config->'phone'->>'missed_calls')::boolean"
+    " AND (SELECT (w.config->'phone'->>'missed_calls')::boolean FROM assistant_versions w"
+    " WHERE w.tenant_id = a.tenant_id AND w.assistant_id = a.id AND w.created_at <= i.ended_at"
+    " ORDER BY w.version DESC LIMIT 1)"
     " AND NOT coalesce(v.config->'phone'->'blocked' @> to_jsonb(i.caller), false)"
     " AND " IS_UNKNOWN;
 
@@ -472,6 +477,7 @@ void voice_add_rung(struct pg_unit *unit, const char *tenant, const struct voice
     pg_param(statement, rung->call_sids);
     pg_param(statement, rung->callers);
     pg_param(statement, rung->ours);
+    pg_param(statement, rung->ends);
 }
 
 /* Who took a call that we placed has a session; nobody else's end is told of. */
@@ -512,10 +518,10 @@ int voice_is_rung(struct pg_session *session, const struct uuid *tenant,
                   const struct voice_rung *rung, bool *missed, struct err *err)
 {
     char text[UUID_TEXT_SIZE];
-    const struct pg_statement statement = {
-        .sql = rung_sql,
-        .params = {uuid_format(tenant, text), rung->call_sids, rung->callers, rung->ours},
-        .param_count = 4};
+    const struct pg_statement statement = {.sql = rung_sql,
+                                           .params = {uuid_format(tenant, text), rung->call_sids,
+                                                      rung->callers, rung->ours, rung->ends},
+                                           .param_count = 5};
     return any_rows(session, &statement, missed, err);
 }
 

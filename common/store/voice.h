@@ -124,12 +124,13 @@ void voice_add_unknown(struct pg_unit *unit, const char *tenant, const char *cal
 
 /* Calls to a number of ours that nobody answered. */
 struct voice_rung {
-    const char *ours;                /* that number */
-    const char *call_sids, *callers; /* array literals of equal length */
+    const char *ours;                       /* that number */
+    const char *call_sids, *callers, *ends; /* array literals of equal length; RFC 3339 of ends */
 };
 
 /* Adds the question of which of them people are to hear and have not: those of a business that
- * wants it, of callers who are not blocked, and whose end is not known; a row with the sid each. */
+ * wants it, and wanted it then, of callers who are not blocked, and whose end is not known; a row
+ * with the sid each. */
 void voice_add_rung(struct pg_unit *unit, const char *tenant, const struct voice_rung *rung);
 
 /* Whether there is one among them. Blocking (deskctl). */

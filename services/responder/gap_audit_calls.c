@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "service/log.h"
 #include "store/inbox.h"
 #include "store/voice.h"
@@ -108,12 +109,23 @@ static void unknown_known(void *arg, const struct pg_answer *answer)
     inject_all(audit);
 }
 
-/* The sids, or the people, of those that somebody answered, or that nobody did. */
+/* The sids, people or ends of those that somebody answered, or that nobody did. */
 struct choice {
     const struct twilio_listed *list;
     int64_t before_ms;
-    bool answered, people;
+    bool answered;
+    enum { CHOICE_SIDS, CHOICE_PEOPLE, CHOICE_ENDS } of;
 };
+
+static void add_choice(struct pg_array *texts, const struct choice *choice,
+                       const struct twilio_listed *one)
+{
+    char at[CLOCK_RFC3339_SIZE];
+    clock_format_rfc3339(one->at_ms, at);
+    pg_array_add(texts, choice->of == CHOICE_SIDS     ? one->sid
+                        : choice->of == CHOICE_PEOPLE ? one->from
+                                                      : at);
+}
 
 static const char *texts_of(struct gap_audit *audit, const struct choice *choice)
 {
@@ -122,7 +134,7 @@ static const char *texts_of(struct gap_audit *audit, const struct choice *choice
     for (const struct twilio_listed *one = choice->list; one != NULL; one = one->next)
         if (*one->error == '\0' && one->at_ms <= choice->before_ms &&
             (strcmp(one->status, "completed") == 0) == choice->answered)
-            pg_array_add(&texts, choice->people ? one->from : one->sid);
+            add_choice(&texts, choice, one);
     const char *literal = pg_array_take(&texts, audit->arena);
     pg_array_fini(&texts);
     return literal;
@@ -142,12 +154,15 @@ static void ask_unknown(struct gap_audit *audit)
     const int64_t told_ms = audit->job.now_ms - responder->shared->settings.call_audit_after_ms;
     struct choice rung = {.list = audit->calls, .before_ms = told_ms};
     const char *sids = texts_of(audit, &rung);
-    rung.people = true;
+    rung.of = CHOICE_PEOPLE;
+    const char *people = texts_of(audit, &rung);
+    rung.of = CHOICE_ENDS;
     voice_add_unknown(&unit, audit->tenant, sids_of(audit, audit->calls, told_ms));
     voice_add_rung(&unit, audit->tenant,
                    &(struct voice_rung){.ours = audit->route.from,
                                         .call_sids = sids,
-                                        .callers = texts_of(audit, &rung)});
+                                        .callers = people,
+                                        .ends = texts_of(audit, &rung)});
     voice_add_open(&unit, audit->tenant, sids_of(audit, audit->placed, told_ms));
     inbox_add_unknown(&unit, audit->tenant, "voice", sids_of(audit, audit->recordings, INT64_MAX));
     pg_submit(responder->pg, &unit);

@@ -59,9 +59,12 @@ static int knows_rung(const struct reconcile_calls *calls, struct pg_session *se
                       const struct twilio_listed *listed, bool *known, struct err *err)
 {
     struct arena *arena = calls->desk->arena;
+    char at[CLOCK_RFC3339_SIZE];
+    clock_format_rfc3339(listed->at_ms, at);
     const struct voice_rung rung = {.ours = calls->channel->address,
                                     .call_sids = array_of(arena, listed->sid),
-                                    .callers = array_of(arena, listed->from)};
+                                    .callers = array_of(arena, listed->from),
+                                    .ends = array_of(arena, at)};
     bool missed = false;
     int result = voice_is_rung(session, &calls->channel->tenant, &rung, &missed, err);
     *known = !missed;

@@ -2,6 +2,7 @@
  * answered, is one task, of which the rota hears later; any other is none. */
 #include "unit/common/store/turn_rig.h"
 
+#include "store/voice.h"
 #include "store/voice_task.h"
 
 #define LATER_MS 3600000
@@ -341,6 +342,48 @@ static void a_call_that_only_the_provider_knows(void)
     }
 }
 
+static void on_rung(void *arg, const struct pg_answer *answer)
+{
+    CU_ASSERT_PTR_NULL(answer->err);
+    *(int *)arg = answer->err == NULL ? pg_rows(answer->results, 0) : -1;
+    rig_count_down();
+}
+
+/* Whose business wants to hear of it, and wanted it when he rang. */
+static void who_rang_before_it_was_wanted_is_not_told_of(void)
+{
+    static const struct {
+        const char *before, *now;
+        int count;
+    } cases[] = {{"{}", "{\"missed_calls\": true}", 1},
+                 {"{\"missed_calls\": true}", "{\"missed_calls\": true}", 2},
+                 {"{\"missed_calls\": true}", "{}", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        begin_call();
+        run(arena_printf(arena,
+                         "UPDATE assistant_versions SET config = '{\"phone\": %s}', created_at ="
+                         " '2026-03-01T08:00:00Z';"
+                         "INSERT INTO assistant_versions SELECT tenant_id, assistant_id, 2,"
+                         " '{\"phone\": %s}', created_by, '2026-03-01T10:00:00Z'"
+                         " FROM assistant_versions;"
+                         "UPDATE assistants SET current_version = 2",
+                         cases[i].before, cases[i].now));
+        int count = -1;
+        struct pg_unit unit = {.done = on_rung, .arg = &count};
+        voice_add_rung(&unit, TENANT,
+                       &(struct voice_rung){.ours = "+15550001",
+                                            .call_sids = "{CA7,CA8,CA9}",
+                                            .callers = "{+15559001,+15559001,+15559001}",
+                                            .ends = "{2026-03-01T07:00:00Z,2026-03-01T09:00:00Z,"
+                                                    "2026-03-01T11:00:00Z}"});
+        rig_waiting++;
+        pg_submit(rig_pg, &unit);
+        rig_run();
+        CU_ASSERT_EQUAL(count, cases[i].count);
+        end_test();
+    }
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -358,6 +401,7 @@ int main(void)
     CU_add_test(suite, "who was told", who_was_told_keeps_it);
     CU_add_test(suite, "found as well", found_and_missed_are_one);
     CU_add_test(suite, "only found", a_call_that_only_the_provider_knows);
+    CU_add_test(suite, "rang before it was wanted", who_rang_before_it_was_wanted_is_not_told_of);
     CU_add_test(suite, "an end that was lost", a_silent_call_whose_end_was_lost);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
