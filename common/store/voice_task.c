@@ -74,13 +74,25 @@ static const char transcript_sql[] =
     " WHERE w.last IS NULL OR w.position > w.last) AS u"
 #define WORDS_SQL "coalesce($6::text || left(u.words, 1000), $4::text)"
 
+/* A person had the call behind what he said last, or he hung up while one was rung up. */
+#define WAS_PUT_THROUGH                                                                            \
+    "EXISTS (SELECT FROM turns t JOIN escalations e ON e.tenant_id = t.tenant_id"                  \
+    " AND e.turn_id = t.id WHERE t.tenant_id = s.tenant_id AND t.session_id = s.id"                \
+    " AND e.transfer IN ('accepted', 'hung_up')"                                                   \
+    " AND coalesce(e.accepted_at, u.since) >= u.since)"
+#define IS_HELD                                                                                    \
+    "EXISTS (SELECT FROM conversations c WHERE c.tenant_id = s.tenant_id"                          \
+    " AND c.id = s.conversation_id AND c.held_by IS NOT NULL)"
+
 /* Nobody answered him and he left no message. Who was answered before and hangs up right behind
- * his last words has taken his leave: he did not wait for an answer so long as to hear a filler. */
+ * his last words has taken his leave: he did not wait for an answer so long as to hear a filler.
+ * Whoever holds the conversation sees the words. */
 #define IS_MISSED                                                                                  \
     "(" IS_SILENT " OR (u.words IS NOT NULL"                                                       \
     " AND (u.is_all OR s.ended_at >= u.since + interval '4 s')"                                    \
     " AND NOT EXISTS (SELECT FROM messages m WHERE m.tenant_id = s.tenant_id"                      \
-    " AND m.session_id = s.id AND m.author = 'system' AND m.provider_id LIKE 'RE%')))"
+    " AND m.session_id = s.id AND m.author = 'system' AND m.provider_id LIKE 'RE%')"               \
+    " AND NOT " WAS_PUT_THROUGH " AND NOT " IS_HELD "))"
 
 /* now() is when the transaction began: the claim in front of this has made the session. If
  * something else had, and only the end was lost, or if he hung up while it rang, the number's

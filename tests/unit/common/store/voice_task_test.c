@@ -208,6 +208,76 @@ static void whose_message_was_recorded_is_no_missed_call(void)
     end_test();
 }
 
+/* He was answered before, said something else, and waits: a missed call, but for what the caller
+ * of this does to it. */
+static void begin_waiting(void)
+{
+    begin_call();
+    tell(2, "", "Can I speak to somebody?");
+    run("UPDATE inbox_events SET state = 'answered' WHERE provider_id = 'CA1:2'");
+    tell(3, "", "Okay, thanks.");
+    was_late(3);
+}
+
+/* What a turn of the call opened, so long behind the caller's last words. */
+static void open_task(const char *behind, const char *changes)
+{
+    run(arena_printf(
+        arena,
+        "WITH t AS (INSERT INTO turns (tenant_id, id, session_id, conversation_id, number, state,"
+        " outcome, fence, epoch, deadline_at, finished_at) SELECT tenant_id, gen_random_uuid(), id,"
+        " conversation_id, 1, 'finished', 'reply', 1, 0, now(), now() FROM channel_sessions"
+        " WHERE kind = 'voice' RETURNING *)"
+        " INSERT INTO escalations (tenant_id, id, conversation_id, turn_id, reason, summary,"
+        " created_at) SELECT tenant_id, gen_random_uuid(), conversation_id, id, 'customer_asks',"
+        " 's', (SELECT max(event_time) FROM inbox_events) + interval '%s' FROM t;"
+        "UPDATE escalations SET %s",
+        behind, changes));
+}
+
+#define MISSED "SELECT count(*)::text FROM escalations WHERE reason = 'message' AND turn_id IS NULL"
+#define LAST   "(SELECT max(event_time) FROM inbox_events)"
+
+/* Who comes back from that talk, or whom nobody took, waits in vain like anybody else. */
+static void who_was_put_through_has_missed_nothing(void)
+{
+    static const struct {
+        const char *transfer, *missed;
+    } cases[] = {
+        {"state = 'accepted', accepted_by = 'Anna', transfer = 'accepted',"
+         " accepted_at = " LAST " + interval '20 s'",
+         "0"},
+        {"state = 'accepted', accepted_by = 'Anna', transfer = 'accepted',"
+         " accepted_at = " LAST " - interval '20 s'",
+         "1"},
+        {"state = 'closed', closed_by = 'desk', closed_at = now(), transfer = 'accepted'", "0"},
+        {"transfer = 'hung_up'", "0"},
+        {"transfer = 'no_answer'", "1"},
+        {"state = 'closed', closed_by = 'desk', closed_at = now(), transfer = 'dropped'", "1"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        begin_waiting();
+        open_task("-1 s", cases[i].transfer);
+        end_after("5 min");
+        CU_ASSERT_STRING_EQUAL(value(MISSED), cases[i].missed);
+        end_test();
+    }
+}
+
+/* Whoever has the conversation sees what was said in it; that somebody called, nobody sees. */
+static void what_a_person_holds_is_no_missed_call(void)
+{
+    begin_waiting();
+    run("UPDATE conversations SET held_by = 'staff'");
+    end_after("30 s");
+    CU_ASSERT_STRING_EQUAL(value(MISSED), "0");
+    end_test();
+    begin_call();
+    run("UPDATE conversations SET held_by = 'staff'");
+    end_silently();
+    CU_ASSERT_STRING_EQUAL(value(MISSED), "1");
+    end_test();
+}
+
 /* The call of another day, or another session of the same person, is not this one. */
 static void only_this_call_counts(void)
 {
@@ -396,6 +466,8 @@ int main(void)
     CU_add_test(suite, "answered before", who_was_answered_before_must_have_waited);
     CU_add_test(suite, "answered at last", who_was_answered_at_last_has_missed_nothing);
     CU_add_test(suite, "recorded", whose_message_was_recorded_is_no_missed_call);
+    CU_add_test(suite, "put through", who_was_put_through_has_missed_nothing);
+    CU_add_test(suite, "held", what_a_person_holds_is_no_missed_call);
     CU_add_test(suite, "another session", only_this_call_counts);
     CU_add_test(suite, "a message behind it", a_message_behind_the_end_takes_it_back);
     CU_add_test(suite, "who was told", who_was_told_keeps_it);
