@@ -80,6 +80,13 @@ static const char transcript_sql[] =
     " AND e.turn_id = t.id WHERE t.tenant_id = s.tenant_id AND t.session_id = s.id"                \
     " AND e.transfer IN ('accepted', 'hung_up')"                                                   \
     " AND coalesce(e.accepted_at, u.since) >= u.since)"
+/* People have what he waited for an answer to: a message, or a wish for one of them. Of an outage
+ * the rota may not be told. */
+#define WAS_TAKEN_DOWN                                                                             \
+    "EXISTS (SELECT FROM turns t JOIN escalations e ON e.tenant_id = t.tenant_id"                  \
+    " AND e.turn_id = t.id WHERE t.tenant_id = s.tenant_id AND t.session_id = s.id"                \
+    " AND e.created_at >= u.since AND e.transfer IS DISTINCT FROM 'dropped'"                       \
+    " AND e.reason NOT IN ('provider_outage', 'tool_outage'))"
 #define IS_HELD                                                                                    \
     "EXISTS (SELECT FROM conversations c WHERE c.tenant_id = s.tenant_id"                          \
     " AND c.id = s.conversation_id AND c.held_by IS NOT NULL)"
@@ -92,7 +99,7 @@ static const char transcript_sql[] =
     " AND (u.is_all OR s.ended_at >= u.since + interval '4 s')"                                    \
     " AND NOT EXISTS (SELECT FROM messages m WHERE m.tenant_id = s.tenant_id"                      \
     " AND m.session_id = s.id AND m.author = 'system' AND m.provider_id LIKE 'RE%')"               \
-    " AND NOT " WAS_PUT_THROUGH " AND NOT " IS_HELD "))"
+    " AND NOT " WAS_PUT_THROUGH " AND NOT " WAS_TAKEN_DOWN " AND NOT " IS_HELD "))"
 
 /* now() is when the transaction began: the claim in front of this has made the session. If
  * something else had, and only the end was lost, or if he hung up while it rang, the number's

@@ -263,6 +263,28 @@ static void who_was_put_through_has_missed_nothing(void)
     }
 }
 
+/* He did not hear that his message is taken, but people have it. */
+static void whose_message_was_taken_down_has_missed_nothing(void)
+{
+    static const struct {
+        const char *behind, *changes, *missed;
+    } cases[] = {{"1 s", "reason = 'message'", "0"},
+                 {"1 s", "reason = 'customer_asks'", "0"},
+                 {"-1 s", "reason = 'message'", "1"},
+                 {"1 s", "reason = 'provider_outage'", "1"},
+                 {"1 s", "reason = 'tool_outage'", "1"},
+                 {"1 s",
+                  "state = 'closed', closed_by = 'desk', closed_at = now(), transfer = 'dropped'",
+                  "1"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        begin_waiting();
+        open_task(cases[i].behind, cases[i].changes);
+        end_after("30 s");
+        CU_ASSERT_STRING_EQUAL(value(MISSED), cases[i].missed);
+        end_test();
+    }
+}
+
 /* Whoever has the conversation sees what was said in it; that somebody called, nobody sees. */
 static void what_a_person_holds_is_no_missed_call(void)
 {
@@ -467,6 +489,7 @@ int main(void)
     CU_add_test(suite, "answered at last", who_was_answered_at_last_has_missed_nothing);
     CU_add_test(suite, "recorded", whose_message_was_recorded_is_no_missed_call);
     CU_add_test(suite, "put through", who_was_put_through_has_missed_nothing);
+    CU_add_test(suite, "taken down", whose_message_was_taken_down_has_missed_nothing);
     CU_add_test(suite, "held", what_a_person_holds_is_no_missed_call);
     CU_add_test(suite, "another session", only_this_call_counts);
     CU_add_test(suite, "a message behind it", a_message_behind_the_end_takes_it_back);
