@@ -14,15 +14,22 @@ static int64_t keys_due(const struct call *call)
     return call->key_count > 0 ? call->keys_ms + CALL_KEYS_MS : -1;
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 /* When an `end` may leave: all before it has sounded, and whoever began to speak has come to his
  * words. Where they are a prompt already, nothing more is waited for: that he ceased may be told
- * late, or not at all. */
+ * late, or not at all. What begins again and again without a word is noise: it is not waited for
+ * longer than one who speaks without a pause. */
 static int64_t may_leave(const struct call *call)
 {
     int64_t at_ms = call->speech.audible_ms;
+    const int64_t most_ms = call_later(call->state_ms, at_ms) + CALL_SPEECH_MS;
     if (call->began_ms > call->words_ms)
         at_ms = call_later(at_ms, spoken_until(call) + (call->speaking ? 0 : CALL_PAUSE_MS));
-    return call_later(at_ms, keys_due(call));
+    return call_later(earlier(at_ms, most_ms), keys_due(call));
 }
 
 /* When the state's own clock strikes, and as what; -1: never. That a caller is not left in silence
@@ -68,11 +75,6 @@ static int64_t strike(const struct call *call, int64_t now_ms, enum call_event *
         break;
     }
     return -1;
-}
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
 static int64_t missing_due(const struct call *call)

@@ -64,7 +64,7 @@ struct call {
     int64_t quiet_ms; /* since when we have the word, or the caller last made himself heard */
     int64_t wait_ms;  /* since when we have the word, or the last frame came in that time */
     int64_t frame_ms; /* of the last frame taken */
-    int64_t state_ms; /* since when WAITING or PARTED */
+    int64_t state_ms; /* since when the state is this one */
     char *handoff;    /* owned; what `end` will carry; NULL */
 
     struct {

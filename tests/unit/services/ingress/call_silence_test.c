@@ -444,6 +444,28 @@ static void an_end_waits_no_longer(void)
     rig_close(&rig);
 }
 
+/* A television: it begins and ceases without end, and no words come of it. */
+static void an_end_does_not_wait_for_noise(void)
+{
+    struct rig rig;
+    open_leaving(&rig);
+    rig_pass(&rig, 2500); /* 0.1 s before the goodbye has sounded */
+    for (int stretch = 0; stretch < 7; stretch++) {
+        tell_voice(&rig, true);
+        rig_pass(&rig, 2000);
+        CU_ASSERT_EQUAL(rig.acts.count, 0);
+        tell_voice(&rig, false);
+        rig_pass(&rig, 2000);
+        CU_ASSERT_EQUAL(rig.acts.count, 0);
+    }
+    tell_voice(&rig, true);
+    rig_pass(&rig, 2099);
+    CU_ASSERT_EQUAL(rig.acts.count, 0);
+    rig_pass(&rig, 1);
+    CU_ASSERT_EQUAL(rig_count(&rig, CALL_ACT_END), 1);
+    rig_close(&rig);
+}
+
 /* What the goodbye answers is no reason to wait, also where nobody says that he ceased. */
 static void an_end_does_not_wait_for_what_it_answers(void)
 {
@@ -540,6 +562,7 @@ static const CU_TestInfo tests[] = {
     {"a second greeting and his words", a_second_greeting_forgets_nothing},
     {"an end and who speaks", an_end_waits_for_who_speaks},
     {"an end and a cough", an_end_waits_no_longer},
+    {"an end and noise", an_end_does_not_wait_for_noise},
     {"an end and what it answers", an_end_does_not_wait_for_what_it_answers},
     {"an end and keys", an_end_waits_for_keys},
     {"a slow rate", a_slow_rate_makes_no_silence},
