@@ -45,8 +45,8 @@ const char *rota_plan_subject(struct arena *arena, const struct rota_due *due, c
  * arena. */
 const char *rota_plan_nobody(struct arena *arena, const struct rota_due *due);
 
-/* A fresh code: digits stand alone between letters, or before or behind them, so that no word, no
- * number, and no day or time is one. */
+/* A fresh code: digits stand alone, between letters or with letters between them, so that no word,
+ * no number, and no day or time is one. */
 void rota_plan_code(char out[ROTA_CODE_SIZE]);
 
 enum rota_said {
