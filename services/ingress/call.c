@@ -201,7 +201,8 @@ static void do_hush(struct call *call, const struct call_input *in)
         speech_cut(&call->speech, in->now_ms, length);
         call_drop_held(call);
         call->turn.interrupted = true;
-        call->owed = call->owed || length == 0; /* the engine begins it anew, unasked */
+        /* The engine begins it anew, unasked; not if another ingress told it that he heard some. */
+        call->owed = call->owed || (length == 0 && !call->turn.elsewhere);
     }
     speech_hush(&call->speech, in->now_ms);
     call->cycle_open = false;

@@ -108,6 +108,7 @@ static void take(struct call *call, const struct voice_frame *frame, const struc
         call->owed = false;
     switch (frame->kind) {
     case VOICE_FRAME_OPEN:
+        call->turn.elsewhere = call->turn.elsewhere || !call->turn.begun;
         call_fire(call, ON_OPEN, &in);
         break;
     case VOICE_FRAME_TEXT:

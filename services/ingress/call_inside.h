@@ -21,6 +21,7 @@ struct call_turn {
     bool finished;            /* all of it was */
     bool interrupted;         /* nothing of it is spoken any more */
     bool shut;                /* nothing of the fence is spoken any more */
+    bool elsewhere;           /* begun by an adopter: another ingress may have spoken of it */
     int64_t missing_ms;       /* since when a frame is missing; -1 */
     struct voice_frame *held; /* wait for it; their texts are owned */
     size_t held_count;

@@ -253,6 +253,40 @@ static void a_turn_that_was_cut_unheard_is_owed(void)
     }
 }
 
+/* An adopter goes on with it. What another ingress had spoken is not known here: if it was a word,
+ * nothing begins anew. He has the word, and what comes all the same is spoken. */
+static void a_turn_of_another_ingress_is_not_owed(void)
+{
+    struct rig rig;
+    rig_open_with(&rig, &rig_words, true);
+    rig_socket(&rig, SESSION);
+    rig_fence(&rig, 1, 2);
+    rig_text(&rig, 1, 2, 1, "We are open until six.");
+    rig_interrupt(&rig, "");
+    CU_ASSERT(rig_heard(&rig, VOICE_INTERRUPT, 1, 2, 1, ""));
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_LISTENING);
+    rig_pass(&rig, 29999);
+    CU_ASSERT_EQUAL(rig.acts.count, 0);
+    rig_pass(&rig, 1);
+    CU_ASSERT(rig_said(&rig, "Are you still there?"));
+    rig_last(&rig, 2, 3, 0, "We are open until six.");
+    CU_ASSERT(rig_said(&rig, "We are open until six."));
+    rig_close(&rig);
+}
+
+/* An adopter of what was begun here changes nothing of that. */
+static void a_turn_that_was_adopted_is_owed(void)
+{
+    struct rig rig;
+    rig_open_asked(&rig);
+    rig_text(&rig, 1, 1, 0, "We are open ");
+    rig_fence(&rig, 1, 2);
+    rig_text(&rig, 1, 2, 1, "until six.");
+    rig_interrupt(&rig, "");
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_ASKED);
+    rig_close(&rig);
+}
+
 /* Nor if the engine is dead. */
 static void a_turn_that_is_not_begun_anew_ends_in_the_fallback(void)
 {
@@ -438,6 +472,8 @@ static const CU_TestInfo tests[] = {
     {"who never stops talking", who_never_stops_talking_is_asked_for_a_message},
     {"who cuts off what sounds", who_cuts_off_what_sounds_waits_since_then},
     {"a turn that was cut unheard", a_turn_that_was_cut_unheard_is_owed},
+    {"a turn of another ingress", a_turn_of_another_ingress_is_not_owed},
+    {"a turn that was adopted", a_turn_that_was_adopted_is_owed},
     {"a turn that is not begun anew", a_turn_that_is_not_begun_anew_ends_in_the_fallback},
     {"a turn that was cut when heard", a_turn_that_was_cut_when_heard_is_over},
     {"the wait for a key", the_wait_for_a_key_is_silence},
