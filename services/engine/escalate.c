@@ -112,7 +112,8 @@ static bool went_well(const struct rounds *rounds, const char *tool)
 }
 
 /* The first call of such a tool that failed, whatever the turn stood at, and of which none went
- * well; NULL: none. What the model called wrongly was refused: that is no fault of the tool's. */
+ * well; NULL: none. What was called wrongly, and what the tool said no to (no such order), was
+ * refused: that is no fault of the tool's. */
 static const struct rounds_call *lost_call(const struct session *session,
                                            const struct assistant *assistant)
 {

@@ -194,6 +194,15 @@ static void write_answer(const char *answer, struct json_writer *w)
     json_close_object(w);
 }
 
+/* Whether the endpoint said no to what was asked (no such order, a slot that is taken), which is no
+ * fault of the tool's; to whoever asks, it is. */
+static bool was_refused(const struct tool_http_call *call)
+{
+    const int status = call->err.provider_status;
+    return strcmp(call->err.code, "tool.refused") == 0 && status != 401 && status != 403 &&
+           status != 407;
+}
+
 /* Ends the call; `answer` NULL: as call->err says. */
 static void end(struct tool_http_call *call, const char *answer)
 {
@@ -205,7 +214,9 @@ static void end(struct tool_http_call *call, const char *answer)
         write_answer(answer, &w);
     else
         write_failure(call, &w);
-    const char *unheard = call->tool->changes && call->may_be_done ? "unknown" : "failed";
+    const char *unheard = was_refused(call) ? "refused" : "failed";
+    if (call->tool->changes && call->may_be_done)
+        unheard = "unknown";
     call->on_done(call->arg,
                   &(struct tool_http_answer){.outcome = answer != NULL ? "ok" : unheard,
                                              .text = text.data,

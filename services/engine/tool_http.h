@@ -33,10 +33,11 @@ struct tool_http *tool_http_new(const struct tool_http_options *options);
 void tool_http_free(struct tool_http **http);
 
 struct tool_http_answer {
-    const char *outcome; /* "ok", "failed" or, of a change that may have happened, "unknown": as the
-                            call's row has it */
-    const char *text;    /* a JSON object for the model: the answer marked as data, or what failed
-                            in our own words, without address or status; at most 18 kB */
+    const char
+        *outcome;     /* "ok", "refused" (the endpoint said no to what was asked), "failed" or, of
+                         a change that may have happened, "unknown": as the call's row has it */
+    const char *text; /* a JSON object for the model: the answer marked as data, or what failed
+                         in our own words, without address or status; at most 18 kB */
     const struct err *err; /* of the last try, for the log; NULL: "ok" */
     int tries;             /* 0: its tenant's others left it no time, or its server keeps failing */
     int64_t took_ms;       /* with what was waited */

@@ -136,7 +136,7 @@ def test_wrong_arguments_are_told(desk):
 test_wrong_arguments_are_told.deadline_s = 120
 
 # (what the tool does, what the model is told, requests, "done" of the tool that changes something; a
-# call of which that is not known has the outcome "unknown"). Five failures in a row would leave the
+# call of which that is not known has the outcome "unknown", one that the tool says no to "refused"). Five failures in a row would leave the
 # server alone: one that is answered stands between.
 FAULTS = [
     ({"type": "status", "status": 500}, "does not work", 3, "not known"),
@@ -159,7 +159,7 @@ def test_each_fault(desk):
             said = ask(desk, customer, "order_cancel", NUMBER)
             answered(customer, said, 1)
             (_, state, outcome, result), = calls(customer)
-            assert (state, outcome) == ("done", "failed" if is_done == "no" else "unknown"), \
+            assert (state, outcome) == ("done", "refused" if is_done == "no" else "unknown"), \
                 (action, outcome, result)
             assert word in result["error"] and result["done"].startswith(is_done), (action, result)
             assert "127.0.0" not in json.dumps(result), result
@@ -211,7 +211,7 @@ def test_silent_tool_leaves_time_for_an_answer(desk):
 def test_tool_that_is_away_is_a_task(desk):
     """What the customer wanted is listed for people, once until that is closed; not where the model took a message, nor where
     a call of the tool went well. Guard: unseen_call of escalate.c."""
-    broken, refuses = ({"action": {"type": "status", "status": status}} for status in (500, 404))
+    broken, locked = ({"action": {"type": "status", "status": status}} for status in (500, 401))
     with shop(desk) as customer:
         desk.faults("tool", broken)
         answered(customer, said := ask(desk, customer, "order_status", NUMBER), 1)
@@ -219,7 +219,7 @@ def test_tool_that_is_away_is_a_task(desk):
         assert (reason, state) == ("tool_outage", "open"), reason
         assert "order_status" in summary and said.nonce in summary and "may have done" not in summary, summary
         assert "tool_outage" in good(desk, "escalation", "list").out
-        desk.faults("tool", refuses)
+        desk.faults("tool", locked)
         answered(customer, ask(desk, customer, "order_cancel", NUMBER), 2)
         assert len(escalations(customer)) == 1
         task = desk.value("SELECT id::text FROM escalations WHERE conversation_id = %s::uuid", customer.conversation())
@@ -229,7 +229,7 @@ def test_tool_that_is_away_is_a_task(desk):
         desk.faults("model", {"action": {"type": "obey"}})
         for wishes, outcomes, listed in (((("order_status", NUMBER), ("take_message", MESSAGE)), ["failed", "ok"], ["message"]),
                                          ((("order_cancel", NUMBER), ("order_cancel", {"number": "A-18"})), ["failed", "ok"], [])):
-            desk.faults("tool", {**refuses, "count": 1})
+            desk.faults("tool", {**locked, "count": 1})
             customer = Customer(desk, GARAGE)
             customer.text(" ".join("INJECT:" + json.dumps({"call": name, "arguments": arguments})
                                    for name, arguments in wishes))
@@ -239,6 +239,21 @@ def test_tool_that_is_away_is_a_task(desk):
 
 
 test_tool_that_is_away_is_a_task.deadline_s = 120
+
+
+def test_no_of_a_tool_is_no_task(desk):
+    """No such order, a slot that is taken: the tool works, and the model tells the customer. Guard: was_refused of tool_http.c."""
+    with shop(desk):
+        for status in (404, 409, 422):
+            desk.faults("tool", {"action": {"type": "status", "status": status}})
+            customer = Customer(desk, GARAGE)
+            for count, tool in enumerate(("order_status", "order_cancel"), 1):
+                answered(customer, ask(desk, customer, tool, NUMBER), count)
+            assert [row[1:3] for row in calls(customer)] == [("done", "refused")] * 2, calls(customer)
+            assert not escalations(customer), escalations(customer)
+
+
+test_no_of_a_tool_is_no_task.deadline_s = 120
 
 
 def test_second_try(desk):

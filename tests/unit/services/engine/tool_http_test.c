@@ -14,7 +14,7 @@ static struct tenant_tool asks, changes;
 static atomic_int flaky; /* failures that are left */
 
 struct call_outcome {
-    bool done, good, unknown;
+    bool done, good, unknown, refused;
     char code[ERR_CODE_MAX], text[1024];
     int tries;
     int64_t took_ms;
@@ -62,6 +62,7 @@ static void on_answer(void *arg, const struct tool_http_answer *told)
     *o = (struct call_outcome){.done = true,
                                .good = strcmp(told->outcome, "ok") == 0,
                                .unknown = strcmp(told->outcome, "unknown") == 0,
+                               .refused = strcmp(told->outcome, "refused") == 0,
                                .tries = told->tries,
                                .took_ms = told->took_ms};
     keep_text(o->text, sizeof o->text, told->text);
@@ -194,6 +195,22 @@ static void failures_in_our_words(void)
     CU_ASSERT_FALSE(o.unknown);
 }
 
+/* No to what was asked is no failure of the tool's. No to whoever asks is one, and nothing is said
+ * of a change that an earlier try may have made. */
+static void a_no_is_no_failure(void)
+{
+    static const struct {
+        const char *path;
+        bool refused;
+    } cases[] = {{"/status/400", true},  {"/status/404", true},  {"/status/409", true},
+                 {"/status/422", true},  {"/status/401", false}, {"/status/403", false},
+                 {"/status/407", false}, {"/status/429", false}, {"/status/302", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        CU_ASSERT_EQUAL(call_path(&asks, cases[i].path).refused, cases[i].refused);
+        CU_ASSERT_EQUAL(call_path(&changes, cases[i].path).refused, cases[i].refused);
+    }
+}
+
 /* Nothing of the call has left, so nothing was done. */
 static void servers_that_are_not_there(void)
 {
@@ -223,6 +240,7 @@ static void what_was_begun_may_be_done(void)
     begin(&request);
     run();
     CU_ASSERT_PTR_NOT_NULL(strstr(o.text, "it may have been done"));
+    CU_ASSERT_TRUE(o.unknown);
 }
 
 static void time_is_bounded(void)
@@ -403,6 +421,7 @@ int main(void)
     CU_add_test(suite, "answers are data", answers_are_data);
     CU_add_test(suite, "what passes is tried again", what_passes_is_tried_again);
     CU_add_test(suite, "failures in our words", failures_in_our_words);
+    CU_add_test(suite, "a no is no failure", a_no_is_no_failure);
     CU_add_test(suite, "servers that are not there", servers_that_are_not_there);
     CU_add_test(suite, "what was begun may be done", what_was_begun_may_be_done);
     CU_add_test(suite, "time is bounded", time_is_bounded);
