@@ -96,9 +96,12 @@ static const char account_sql[] =
     " per_minute = excluded.per_minute, per_day = excluded.per_day,"
     " plus_addresses = excluded.plus_addresses";
 
+/* A mailbox that was left may come back, and who remembers its login of then (mail/oauth.h) takes
+ * only what has a higher version: the clock's is higher than all that was counted from a former. */
 static const char login_sql[] =
-    "INSERT INTO mail_credentials AS c (tenant_id, mailbox_id, way, wrapped)"
-    " VALUES ($1::uuid, $2::uuid, $3::text, decode($4::text, 'hex'))"
+    "INSERT INTO mail_credentials AS c (tenant_id, mailbox_id, way, wrapped, version)"
+    " VALUES ($1::uuid, $2::uuid, $3::text, decode($4::text, 'hex'),"
+    " (extract(epoch FROM clock_timestamp()) * 1000)::bigint)"
     " ON CONFLICT (tenant_id, mailbox_id, way) DO UPDATE SET wrapped = excluded.wrapped,"
     " version = c.version + 1, changed_at = clock_timestamp()";
 
