@@ -19,6 +19,7 @@
 #define HEAD_LINES_MAX (10u * 1000)         /* of the headers of all parts */
 #define HEAD_BYTES_MAX ((size_t)256 * 1024)
 
+#define LINE_BYTES  1000
 #define BOUND_BYTES 70 /* RFC 2046 section 5.1.1; of a longer one the beginning is compared */
 
 struct scan {
@@ -72,37 +73,51 @@ static char *find(char *at, const char *end, const char *word)
     return NULL;
 }
 
-/* Characters that stand for themselves wherever a boundary is written. */
-static bool is_plain(char c, bool quoted)
+/* Characters that stand for themselves in a boundary as GMime reads it: unquoted, it ends at ";".
+ */
+static bool is_plain(char c)
 {
-    return isalnum((unsigned char)c) || (c != '\0' && strchr("'+_-.", c) != NULL) ||
-           (quoted && c != '\0' && strchr("()=?/:,", c) != NULL);
+    return isalnum((unsigned char)c) || (c != '\0' && strchr("'+_-.()=?/:,", c) != NULL);
+}
+
+/* Bytes of a boundary that can be compared. None of one that GMime reads another way than it is
+ * written: encoded, behind a comment, or with its quotation mark as that is not closed. */
+static size_t bound_length(const char *at, const char *end, bool quoted)
+{
+    const char *close = quoted ? memchr(at, '"', (size_t)(end - at)) : NULL;
+    size_t length = 0;
+    if (quoted ? close == NULL || memchr(at, '\\', (size_t)(close - at)) != NULL
+               : at < end && *at == '(')
+        return 0;
+    while (at + length < end && is_plain(at[length]))
+        length++;
+    return memmem(at, length, "=?", 2) == NULL ? length : 0;
 }
 
 /* Takes the boundary of a multipart, from what follows its type. What is written in a way of its
- * own may be any: all lines with two dashes count. */
-static void take_bound(struct scan *s, char *at, const char *end)
+ * own, or more than once, may be any: all lines with two dashes count. The word within the value
+ * is none; what else looks like the boundary, in a text or a comment, has the true one behind it.
+ */
+static void take_bound(struct scan *s, char *at, char *end)
 {
     char *name = find(at, end, "boundary");
-    const bool encoded = find(at, end, "=?") != NULL;
-    size_t length = 0;
-    if (name == NULL && !encoded)
+    if (name == NULL)
         return;
-    if (name != NULL && !encoded && find(name + 1, end, "boundary") == NULL) {
-        at = skip_space(name + strlen("boundary"), end);
-        const bool told = at < end && *at == '=';
-        at = told ? skip_space(at + 1, end) : at;
-        const bool quoted = at < end && *at == '"';
-        at += quoted;
-        while (told && length < BOUND_BYTES && at + length < end && is_plain(at[length], quoted))
-            length++;
-    }
+    at = skip_space(name + strlen("boundary"), end);
+    const bool told = at < end && *at == '=';
+    for (at += told; at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r');)
+        at++; /* GMime takes no other white space for such */
+    const bool quoted = at < end && *at == '"';
+    at += quoted;
+    size_t length = told ? bound_length(at, end, quoted) : 0;
+    if (find(at + length, end, "boundary") != NULL)
+        length = 0;
     s->bounds[s->bound_count].bytes = at;
-    s->bounds[s->bound_count++].length = length;
+    s->bounds[s->bound_count++].length = length < BOUND_BYTES ? length : BOUND_BYTES;
 }
 
 /* Takes the type of a part. */
-static void take_type(struct scan *s, char *value, const char *end)
+static void take_type(struct scan *s, char *value, char *end)
 {
     char *type = skip_comments(value, end);
     if (begins(type, end, "message")) {
@@ -116,11 +131,29 @@ static void take_type(struct scan *s, char *value, const char *end)
     }
 }
 
+/* True for a line of a header of which GMime keeps something: it passes by those that are no field,
+ * but for pieces of such as do not fit into its buffer. */
+static bool is_kept(const char *line, const char *next)
+{
+    bool blank = false;
+    if (*line == ' ' || *line == '\t' || next - line > LINE_BYTES)
+        return true;
+    for (; line < next && *line != ':'; line++) {
+        const bool is_blank = *line == ' ' || *line == '\t';
+        if (!is_blank && (blank || iscntrl((unsigned char)*line)))
+            return false;
+        blank |= is_blank;
+    }
+    return true;
+}
+
 /* Takes a line of a header; false for the one that ends it. */
 static bool take_head(struct scan *s, char *line, char *next, char *end)
 {
-    s->head_lines++;
-    s->head_bytes += (size_t)(next - line);
+    if (is_kept(line, next)) {
+        s->head_lines++;
+        s->head_bytes += (size_t)(next - line);
+    }
     if (mail_is_empty_line(line, end))
         return false;
     if (is_over(s) || !begins(line, next, "Content-Type"))

@@ -272,6 +272,15 @@ static void test_parts_without_end(void)
          "--\n\n", 5000},
         {"parts of a boundary with spaces", "Content-Type: multipart/mixed; boundary=\"b  c \"\n\n",
          "--b\n\n", 5000},
+        {"parts of a boundary behind one in a text",
+         "Content-Type: multipart/mixed; a=\"boundary=\"(c);boundary=b;d=\"\"\n\n", "--b\n\n",
+         5000},
+        {"parts of a boundary behind a comment", "Content-Type: multipart/mixed; boundary=(c)b\n\n",
+         "--b\n\n", 5000},
+        {"parts of a boundary with one quotation mark",
+         "Content-Type: multipart/mixed; boundary=\"b\n\n", "--\"b\n\n", 10 * 1000},
+        {"parts of a boundary whose end is escaped",
+         "Content-Type: multipart/mixed; boundary=\"b\\\"\n\n", "--\"b\"\n\n", 10 * 1000},
         {"parts of a second type", "Content-Type: text/plain\n" MIXED, "--b\n\n", 5000},
         {"parts in comments", "Content-Type: (a)(\\))\n (b) multipart/mixed; boundary=b\n\n",
          "--b\n\n", 5000},
@@ -326,6 +335,44 @@ static void test_whole(void)
         repeat(cases[i].again, 20 * 1000);
         CU_ASSERT_EQUAL(scanned(), bytes.length);
     }
+}
+
+/* Boundaries that programs make, and pages with comments behind them: nothing of the mails is cut.
+ */
+static void test_boundaries_of_programs(void)
+{
+    static const char *const cases[][2] = {
+        {"boundary=--boundary_0_5c1dbd6a-7a4f-4f0e-8d53-1b1f0a0e3c1d",
+         "--boundary_0_5c1dbd6a-7a4f-4f0e-8d53-1b1f0a0e3c1d"}, /* .NET */
+        {"boundary=\"Boundary_(ID_0a1b2c3d4e5f6g7h)\"", "Boundary_(ID_0a1b2c3d4e5f6g7h)"}, /* Sun */
+        {"boundary=----=_x", "----=_x"},
+        {"boundary=\"----=_x\"; name=\"=?utf-8?Q?b?=\"", "----=_x"},
+        {"boundary=b/c ; charset=utf-8", "b/c"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        begin(AUTHOR);
+        strbuf_printf(&bytes,
+                      "Content-Type: multipart/mixed; %s\n\n--%s\n"
+                      "Content-Type: text/html\n\n",
+                      cases[i][0], cases[i][1]);
+        repeat("<!-- a table\n-->\n------ \n<p>word</p>\n", 300 * 1000 / 37);
+        strbuf_printf(&bytes,
+                      "--%s\nContent-Type: application/pdf; name=a.pdf\n\n%%PDF-1.4\n--%s--\n",
+                      cases[i][1], cases[i][1]);
+        struct taken taken = read_it();
+        CU_ASSERT_FALSE(mail.cut);
+        CU_ASSERT_EQUAL(taken.count, 1);
+        CU_ASSERT_STRING_EQUAL(taken.name, "a.pdf");
+    }
+}
+
+/* What follows a line that may be a boundary's is no header for that: GMime passes it by. */
+static void test_lines_that_are_no_fields(void)
+{
+    begin("Content-Type: multipart/mixed; boundary=\"b  c \"\n\n--b  c \n\n");
+    repeat("--b\n", 1);
+    repeat("<p>some words</p>\n", 20 * 1000);
+    CU_ASSERT_EQUAL(scanned(), bytes.length);
 }
 
 /* What stands before the bound is read. */
@@ -419,6 +466,8 @@ int main(void)
     CU_add_test(suite, "parts without end", test_parts_without_end);
     CU_add_test(suite, "dashes without end", test_dashes_without_end);
     CU_add_test(suite, "whole", test_whole);
+    CU_add_test(suite, "boundaries of programs", test_boundaries_of_programs);
+    CU_add_test(suite, "lines that are no fields", test_lines_that_are_no_fields);
     CU_add_test(suite, "what is before the bound", test_cut);
     CU_add_test(suite, "markup without end", test_markup_without_end);
     CU_add_test(suite, "a full text", test_full);
