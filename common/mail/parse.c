@@ -90,7 +90,8 @@ static void read_parts(struct arena *arena, GMimeStream *stream, struct mail_fie
     if (rest == copy->len) /* of no bytes at all GMime makes nothing */
         g_byte_array_append(copy, (const guint8 *)"\n", 1);
     size_t length = copy->len - rest, read = mail_parse_scan((char *)copy->data + rest, length);
-    mail->cut |= read < length;
+    mail->stopped = read < length;
+    mail->cut |= mail->stopped;
     g_mime_stream_set_bounds(stream, (gint64)rest, (gint64)(rest + read));
     GMimeParser *parser = g_mime_parser_new_with_stream(stream);
     GMimeObject *top = g_mime_parser_construct_part(parser, options);

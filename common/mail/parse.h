@@ -60,6 +60,7 @@ struct mail_part {
     const char *content_id; /* without angles; "" */
     size_t size_bytes;      /* decoded */
     bool open_end; /* it ends where the mail's bytes end: of a mail read in part, it is cut */
+    bool cut;      /* its end was not read: the mail has more of parts than is read */
 };
 
 /* A stretch of the mail's text. A section with both forms holds the same text twice. */
@@ -96,6 +97,7 @@ struct mail {
      * headers of the mail that it is about; "" for what is missing. */
     const char *report_type, *report, *original;
 
+    bool stopped; /* parts were left out, and the last one that was read may be cut */
     bool
         cut; /* something was left out: too many or too deep parts, too many headers, a long text */
 };

@@ -230,6 +230,7 @@ static void give(struct reading *r, struct mail_part *part, GMimeObject *object,
                  size_t length)
 {
     part->open_end = object == r->open;
+    part->cut = part->open_end && r->mail->stopped;
     if (r->parts == NULL)
         r->parts = arena_alloc(r->arena, MAIL_PARTS_MAX * sizeof *r->parts);
     part->number = (int)r->part_count;

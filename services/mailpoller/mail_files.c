@@ -103,12 +103,17 @@ static void read_text(struct mail_keeper *keeper, const struct mail_part *part, 
 
 /* ---- what is kept ---- */
 
+static bool is_cut(const struct mail_part *part, bool in_part)
+{
+    return part->cut || (in_part && part->open_end);
+}
+
 void mail_files_keep(void *arg, const struct mail_part *part, const void *bytes, size_t length)
 {
     struct mail_keeper *keeper = arg;
     struct mail_outcome *out = keeper->out;
     if (out->attachment_count == MAIL_EVENT_FILES_MAX || length > MAIL_BYTES_MAX - keeper->bytes ||
-        (keeper->in_part && part->open_end))
+        is_cut(part, keeper->in_part))
         return;
     keeper->bytes += length;
     struct mail_file_text *text = &out->texts[out->attachment_count];
@@ -149,7 +154,7 @@ void mail_files_list(struct arena *arena, const struct mail *mail, bool in_part,
             .kind = kind_name(part->kind),
             .name = event_text_line(arena, part->name, MAIL_EVENT_NAME_MAX),
             .type = type_of(arena, part),
-            .size_bytes = in_part && part->open_end ? 0 : (int64_t)part->size_bytes,
+            .size_bytes = is_cut(part, in_part) ? 0 : (int64_t)part->size_bytes,
             .stored = is_kept(out, part->number),
             .text = ""};
     }

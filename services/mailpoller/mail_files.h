@@ -19,8 +19,8 @@ struct mail_keeper {
  * text. */
 void mail_files_keep(void *arg, const struct mail_part *part, const void *bytes, size_t length);
 
-/* Lists the mail's files in out->event. Of a mail that was read in part, the one that is cut is
- * listed without a size. */
+/* Lists the mail's files in out->event. Of a mail that was read in part, or whose last parts were
+ * not, the one that is cut is listed without a size. */
 void mail_files_list(struct arena *arena, const struct mail *mail, bool in_part,
                      struct mail_outcome *out);
 

@@ -322,6 +322,29 @@ static void test_files_in_part(void)
     in_part = false;
 }
 
+/* The same of a mail with more of parts than are read: the last one ends in the middle. */
+static void test_files_of_a_mail_that_is_too_much(void)
+{
+    struct strbuf bytes;
+    strbuf_init(&bytes, MAIL_BYTES_MAX);
+    strbuf_add_text(&bytes,
+                    "From: a@b.example\r\nContent-Type: multipart/mixed; boundary=\"x y\"\r\n"
+                    "\r\n--x y\r\nContent-Type: image/png; name=a.png\r\n\r\nAA\r\n"
+                    "--x y\r\nContent-Type: application/octet-stream; name=b\r\n\r\n");
+    for (int i = 0; i < 2000; i++)
+        strbuf_add_text(&bytes, "--x a line\r\n\r\n");
+    strbuf_add_text(&bytes, "--x y--\r\n");
+    make_bytes(bytes.data, bytes.length);
+    strbuf_fini(&bytes);
+    struct mail_received event = received();
+    CU_ASSERT_EQUAL_FATAL(event.file_count, 2);
+    CU_ASSERT_TRUE(event.files[0].stored && event.files[0].size_bytes == 2);
+    CU_ASSERT_FALSE(event.files[1].stored);
+    CU_ASSERT_EQUAL(event.files[1].size_bytes, 0);
+    CU_ASSERT_EQUAL(outcome.attachment_count, 1);
+    CU_ASSERT_TRUE(event.cut);
+}
+
 /* ---- tokens and reports ---- */
 
 static struct mail_signer signer_of(const struct secret *const *keys)
@@ -449,6 +472,7 @@ int main(void)
     CU_add_test(suite, "cuts between letters", test_cuts_between_letters);
     CU_add_test(suite, "files", test_files);
     CU_add_test(suite, "files in part", test_files_in_part);
+    CU_add_test(suite, "files of a mail that is too much", test_files_of_a_mail_that_is_too_much);
     CU_add_test(suite, "belongs", test_belongs);
     CU_add_test(suite, "reports", test_reports);
     CU_add_test(suite, "damaged", test_damaged);
