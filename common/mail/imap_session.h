@@ -72,6 +72,7 @@ struct imap_mail {
     const char *bytes; /* the whole mail, or its headers and, behind them, the beginning of its
                           body */
     size_t length;
+    size_t text_length; /* of that beginning; 0 of a whole mail */
 };
 
 struct imap_session_options {

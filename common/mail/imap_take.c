@@ -155,7 +155,8 @@ static bool is_awaited(struct imap_asked *asked, int64_t uid)
 }
 
 /* The headers and, behind them, the beginning of the body, as one; in the response's arena. */
-static const struct imap_node *joined(struct imap_session *session, const struct imap_node *pairs)
+static const struct imap_node *joined(struct imap_session *session, const struct imap_node *pairs,
+                                      size_t *text_length)
 {
     const struct imap_node *header = imap_pair(pairs, "BODY[HEADER]");
     const struct imap_node *text = imap_pair(pairs, "BODY[TEXT]");
@@ -171,6 +172,7 @@ static const struct imap_node *joined(struct imap_session *session, const struct
         memcpy(bytes + header->length, text->text, more);
     *whole =
         (struct imap_node){.kind = IMAP_STRING, .text = bytes, .length = header->length + more};
+    *text_length = more;
     return whole;
 }
 
@@ -178,8 +180,9 @@ static int take_mail(struct imap_session *session, uint32_t uid, const struct im
                      struct err *err)
 {
     struct imap_asked *asked = &session->asked;
+    size_t text_length = 0;
     const struct imap_node *whole =
-        asked->text_max == 0 ? imap_pair(pairs, "BODY[]") : joined(session, pairs);
+        asked->text_max == 0 ? imap_pair(pairs, "BODY[]") : joined(session, pairs, &text_length);
     if (whole == NULL || whole->kind != IMAP_STRING || !is_awaited(asked, uid))
         return 0;
     size_t max = session->options.mail_max + IMAP_LITERALS_SLACK;
@@ -187,7 +190,7 @@ static int take_mail(struct imap_session *session, uint32_t uid, const struct im
         return err_set(err, ERR_RETRY_LATER, "imap.literal",
                        "the server sends mails of more than %zu bytes at once", max);
     asked->mail_bytes += whole->length;
-    const struct imap_mail mail = {uid, whole->text, whole->length};
+    const struct imap_mail mail = {uid, whole->text, whole->length, text_length};
     session->options.on_mail(session->options.arg, &mail);
     return 0;
 }

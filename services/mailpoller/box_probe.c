@@ -83,9 +83,10 @@ void box_probe_next(struct box *box)
         imap_session_fetch(box->session, uid, 1, BYTES);
 }
 
+/* Headers alone may be from a cache, which a server has whose store is away. */
 void box_probe_came(struct box *box, const struct imap_mail *came)
 {
-    box->proven |= came->length > 0;
+    box->proven |= came->text_length > 0;
 }
 
 void box_probe_answered(struct box *box, const struct imap_answer *answer)

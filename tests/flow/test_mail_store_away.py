@@ -2,6 +2,8 @@
 only while the server gives another one (docs/MAIL.md).
 """
 
+import re
+
 from mailing import mail
 from operating import good
 from withholding import QUICK, SILENCE, asks_for, failures, looks, mails, waiting
@@ -9,6 +11,7 @@ from withholding import QUICK, SILENCE, asks_for, failures, looks, mails, waitin
 DEADLINE_S = 120
 TRIES = 3
 TWICE_TOO_OFTEN = 2 * TRIES + 2
+TEXT = re.compile(rb"(BODY\[TEXT\]<0>) .*\)\r\n$", re.DOTALL)
 
 
 def end(mailbox, way):
@@ -55,6 +58,22 @@ def test_a_store_that_is_away_has_no_mail_passed_by(desk):
 
 
 test_a_store_that_is_away_has_no_mail_passed_by.deadline_s = 240
+
+
+def test_headers_alone_prove_no_server(desk):
+    """It has them in a cache, and tells NIL of each text. Guard: box_probe_came of mailpoller/box_probe.c."""
+    away = [True]
+    mailbox, way = waiting(desk, *"abc", instead=lambda command: "NO [SERVERBUG] no" if away and "BODY.PEEK[]" in command else None,
+                           change=lambda command, response: TEXT.sub(rb"\1 NIL)\r\n", response) if away else response)
+    wait_failures(mailbox)
+    wait_said(mailbox, "none of the others either")
+    assert mailbox.skips() == [] and mailbox.row().last_uid == 0 and mailbox.events() == []
+    assert any("BODY.PEEK[HEADER]" in command for command in way.asked)
+    away.clear()
+    mailbox.wait_cursor(3, 30)
+    assert mailbox.skips() == [] and {event.value["subject"] for event in mailbox.events()} == set("abc")
+    mailbox.tell("a store that is away behind a cache of headers", *"abc")
+    end(mailbox, way)
 
 
 def test_a_mail_behind_all_others_is_passed_by(desk):
