@@ -68,6 +68,7 @@ static const char mailbox_sql[] =
 static const char left_sql[] =
     "SELECT id FROM mailboxes WHERE tenant_id = $1::uuid AND address = $2::text"
     " AND host = $3::text AND user_name = $4::text AND folder = $5::text"
+    " AND (port = $6::integer OR (port IN (143, 993) AND $6::integer IN (143, 993)))"
     " AND uid_validity IS NOT NULL AND removed_at > clock_timestamp() - " LEFT_FOR
     " ORDER BY removed_at DESC LIMIT 1";
 
@@ -187,15 +188,26 @@ int mailbox_admin_list(struct pg_session *session, struct arena *arena, const ch
     return 0;
 }
 
+static bool is_standard(int64_t port)
+{
+    return port == 143 || port == 993;
+}
+
+bool mailbox_admin_same_port(int64_t port, int64_t other)
+{
+    return port == other || (is_standard(port) && is_standard(other));
+}
+
 int mailbox_admin_find_left(struct pg_session *session, const struct mailbox_admin_row *row,
                             struct uuid *left, struct err *err)
 {
-    char tenant[UUID_TEXT_SIZE];
+    char tenant[UUID_TEXT_SIZE], port[24];
+    snprintf(port, sizeof port, "%lld", (long long)row->port);
     const struct pg_statement statement = {.sql = left_sql,
                                            .params = {uuid_format(&row->tenant, tenant),
                                                       row->address, row->host, row->user_name,
-                                                      row->folder},
-                                           .param_count = 5};
+                                                      row->folder, port},
+                                           .param_count = 6};
     struct pg_result *result = NULL;
     if (pg_session_query(session, &statement, &result, err) != 0)
         return -1;

@@ -36,9 +36,12 @@ int mailbox_admin_list(struct pg_session *session, struct arena *arena, const ch
                        const char *address, struct mailbox_admin_row **rows, size_t *count,
                        struct err *err);
 
-/* Finds the mailbox of that tenant and address that was read at this host, user and folder and
- * removed not long ago, the last one; a nil id in *left if there is none. Of `row` those are read.
- */
+/* True if these ports of a host lead to the same mailboxes: 993 and 143 do. */
+bool mailbox_admin_same_port(int64_t port, int64_t other);
+
+/* Finds the mailbox of that tenant and address that was read at this host, port, user and folder
+ * and removed not long ago, the last one; a nil id in *left if there is none. Of `row` those are
+ * read. */
 int mailbox_admin_find_left(struct pg_session *session, const struct mailbox_admin_row *row,
                             struct uuid *left, struct err *err);
 

@@ -43,24 +43,40 @@ def paused(box, *words, **changes):
     return done
 
 
-def test_another_port_is_the_same_place(desk):
-    """From TLS to STARTTLS: what was read stays read, and what is older than the newest mail and came meanwhile is read."""
+def test_a_port_of_its_own_is_another_place(desk):
+    """Two tunnels may end at the same host, and both providers count from UIDVALIDITY 1."""
     box = Box(desk)
     here = read(box, 2)
-    box.deskctl(OK, "pause", box.address)
-    desk.wait(lambda: box.column("worker") is None, 20, lambda: f"let go: {box.listed()}")
-    box.dovecot.deliver(box.user, mail("late", "text"), when=time.time() - 3 * DAY_S)
-    done = box.add("--replace", imap=f"imap://{box.user}@localhost:{box.dovecot.port}")
-    box.deskctl(OK, "resume", box.address)
-    assert "another place" not in done.said and box.column("id") == here
-    desk.wait(lambda: box.column("last_uid") == 3, 20, lambda: f"the third to be read: {box.listed()}")
+    done = paused(box, imap=f"imap://{box.user}@localhost:{box.dovecot.port}")
+    assert "another place" in done.said and box.column("id") != here
     assert box.column("port || security") == f"{box.dovecot.port}starttls"
-    assert subjects(box) == ["mail 1", "mail 2", "late"] and rescans(box) == []
-    # Should another mailbox stand behind the port, its UIDVALIDITY tells.
-    fresh = box.dovecot.renumber(box.user)
-    paused(box)
-    desk.wait(lambda: box.column("uid_validity") == fresh and box.column("since_at") is None, 20, "the new numbers")
-    assert len(rescans(box)) == 1 and len({event.value["content_hash"] for event in box.events()}) == 3
+    box.dovecot.deliver(box.user, mail("three", "text"))
+    box.wait_events(3)
+    assert subjects(box) == ["mail 1", "mail 2", "three"] and len(rescans(box)) == 1
+    done = paused(box)
+    assert "was read there before" in done.said and box.column("id") == here
+    desk.wait(lambda: box.column("last_uid") == 3, 20, lambda: f"the third to be read: {box.listed()}")
+    assert len({event.value["content_hash"] for event in box.events()}) == 3
+    box.remove()
+
+
+def test_the_standard_ports_are_the_same_place(desk):
+    """From TLS to STARTTLS. Nobody is there: what counts is which mailbox it is."""
+    box = Box(desk)
+
+    def there(port):
+        scheme = "imap" if port == 143 else "imaps"
+        box.add(*["--replace"] if seen else [], imap=f"{scheme}://{box.user}@localhost:{port}")
+        desk.sql("UPDATE mailboxes SET uid_validity = 1, last_uid = 2 WHERE id = %s", box.column("id"))
+        seen.append(box.column("id"))
+        return seen[-1]
+
+    seen = []
+    here = there(993)
+    assert there(143) == here and box.column("port || security") == "143starttls"
+    tunnel, other = there(1993), there(2993)
+    assert len({here, tunnel, other}) == 3
+    assert (there(993), there(2993), there(143), there(1993)) == (here, other, here, tunnel)
     box.remove()
 
 

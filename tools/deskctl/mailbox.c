@@ -220,7 +220,7 @@ static int run_resume(struct desk *desk, const struct words *words)
 static const struct option add_options[] = {
     {"replace", NULL,
      "the mailbox is there already: change it, and keep what was read of it, if it is not at "
-     "another host, user or folder now"},
+     "another host, port, user or folder now"},
     {"secret-stdin", NULL, "the password, or the refresh token, is the line on standard input"},
     {NULL, NULL, NULL},
 };

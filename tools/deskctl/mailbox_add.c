@@ -60,11 +60,11 @@ static const char *wrap(const struct adding *adding, const struct mailbox_admin_
                                 err);
 }
 
-/* The ports of a host lead to the same mailbox, with TLS or STARTTLS. Should they not, its
- * UIDVALIDITY, which the mailpoller compares, is another one. */
+/* Ports of their own lead to whichever server a tunnel or proxy has there. */
 static bool is_elsewhere(const struct mailbox_admin_row *row, const struct mailbox_file *file)
 {
-    return strcmp(row->host, file->imap.host) != 0 ||
+    return !mailbox_admin_same_port(row->port, file->imap.port) ||
+           strcmp(row->host, file->imap.host) != 0 ||
            strcmp(row->user_name, file->imap.user) != 0 || strcmp(row->folder, file->folder) != 0;
 }
 
