@@ -265,18 +265,26 @@ static bool is_bounce_subject(const struct look *look)
            begins_one(look->mail->subject, bounce_subjects, COUNT(bounce_subjects));
 }
 
-/* A line of a returned mail's headers, as they are quoted in whichever language. */
+/* The next line of a mail's headers that has the name, as they are quoted in whichever language:
+ * what stands behind the name; NULL: there is none. *at is behind it. */
+static const char *next_line(const char **at, const char *name)
+{
+    while (**at != '\0') {
+        const char *line = *at + strspn(*at, "> \t");
+        *at += strcspn(*at, "\n");
+        *at += **at == '\n';
+        if (begins(line, name))
+            return line + strlen(name);
+    }
+    return NULL;
+}
+
 static bool has_own_id_line(const struct look *look, const char *text)
 {
-    for (const char *at = text; *at != '\0'; at += *at == '\n') {
-        const char *line = at + strspn(at, "> \t");
-        if (begins(line, "Message-ID:")) {
-            line += strlen("Message-ID:");
-            if (is_own_id(look, line + strspn(line, " \t\n")))
-                return true;
-        }
-        at += strcspn(at, "\n");
-    }
+    const char *id;
+    while ((id = next_line(&text, "Message-ID:")) != NULL)
+        if (is_own_id(look, id + strspn(id, " \t\n")))
+            return true;
     return false;
 }
 
@@ -295,23 +303,38 @@ static bool is_auto_subject(const struct look *look)
     return false;
 }
 
+/* True for a field whose value says more than "no". */
+static bool says_yes(const struct look *look, const char *name)
+{
+    const char *value = mail_header(look->mail, name);
+    return value != NULL && !(begins(value, "no") && strchr(" ;,(", value[2]) != NULL);
+}
+
 /* As the programs mark what they answer by themselves. */
 static bool is_auto_answer(const struct look *look)
 {
     const char *submitted = mail_header(look->mail, "Auto-Submitted");
     return (submitted != NULL && begins(submitted, "auto-replied")) ||
-           mail_header(look->mail, "X-Autoreply") != NULL ||
-           mail_header(look->mail, "X-Autorespond") != NULL ||
+           says_yes(look, "X-Autoreply") || says_yes(look, "X-Autorespond") ||
            mail_header(look->mail, "X-AutoReply-From") != NULL || is_auto_subject(look);
 }
 
-/* True if what the mail quotes has its author's address: he is whom our mail was for, and has it.
- */
+static bool is_to_author(const struct look *look, const char *text)
+{
+    const char *author = from_address(look), *to;
+    while ((to = next_line(&text, "To:")) != NULL) {
+        const char *found = strcasestr(to, author);
+        if (found != NULL && found < to + strcspn(to, "\n"))
+            return true;
+    }
+    return false;
+}
+
+/* True if the mail that it quotes was for its author: he has it. Its words may name him anyway. */
 static bool quotes_its_author(const struct look *look)
 {
-    const char *author = from_address(look);
-    return author[0] != '\0' && (strcasestr(look->text, author) != NULL ||
-                                 strcasestr(look->mail->original, author) != NULL);
+    return from_address(look)[0] != '\0' &&
+           (is_to_author(look, look->text) || is_to_author(look, look->mail->original));
 }
 
 /* Absence notes have no return path either, and may quote our mail's header. */

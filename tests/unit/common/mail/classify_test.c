@@ -97,6 +97,7 @@ static void test_classes(void)
         {"out-of-office-quotes-our-header", MAIL_CLASS_AUTO_REPLY, "auto_replied"},
         {"out-of-office-unmarked", MAIL_CLASS_AUTO_REPLY, "no_return_path"},
         {"bounce-null-path", MAIL_CLASS_BOUNCE, "returned"},
+        {"bounce-names-itself", MAIL_CLASS_BOUNCE, "returned"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct arena *arena = arena_new();
