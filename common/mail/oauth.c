@@ -83,6 +83,16 @@ static struct secret *text_secret(const struct json *answer, const char *name)
     return secret_new(text, length);
 }
 
+/* Of the refresh token that was given last. */
+static void have_kept(struct entry *entry)
+{
+    const struct oauth_options *options = &entry->oauth->options;
+    const struct oauth_grant grant = {entry->token_url, entry->client_id, entry->scope,
+                                      entry->client_secret, entry->refresh_token};
+    if (options->on_rotated != NULL)
+        options->on_rotated(options->arg, &entry->owner, entry->version, &grant);
+}
+
 static int take_token(struct entry *entry, const struct json *answer, struct err *err)
 {
     int64_t life_s = LIFE_DEFAULT_S;
@@ -106,11 +116,7 @@ static int take_token(struct entry *entry, const struct json *answer, struct err
     secret_free(&entry->former);
     entry->former = entry->refresh_token;
     entry->refresh_token = refresh;
-    const struct oauth_options *options = &entry->oauth->options;
-    const struct oauth_grant grant = {entry->token_url, entry->client_id, entry->scope,
-                                      entry->client_secret, entry->refresh_token};
-    if (options->on_rotated != NULL)
-        options->on_rotated(options->arg, &entry->owner, entry->version, &grant);
+    have_kept(entry);
     return 0;
 }
 
@@ -275,14 +281,18 @@ static bool same_client(const struct entry *entry, const struct oauth_grant *gra
 /* A refresh token that this process or another one was given comes from the database under another
  * version. What was bought with the former one is as good as before: whoever dropped it would buy
  * anew, be given the next refresh token, and so have the others drop theirs. The former one of ours
- * is on its way to be replaced there. */
+ * was to be replaced there, and may have been wrapped anew instead: ours is to be kept once more.
+ */
 static void change_grant(struct entry *entry, int64_t version, const struct oauth_grant *grant)
 {
     bool is_renewed = same_client(entry, grant);
     entry->version = version;
-    if (is_renewed && (same_secret(entry->refresh_token, grant->refresh_token) ||
-                       (entry->former != NULL && same_secret(entry->former, grant->refresh_token))))
+    if (is_renewed && same_secret(entry->refresh_token, grant->refresh_token))
         return;
+    if (is_renewed && entry->former != NULL && same_secret(entry->former, grant->refresh_token)) {
+        have_kept(entry);
+        return;
+    }
     if (entry->transfer != NULL)
         http_cancel(entry->oauth->options.client, entry->transfer);
     entry->transfer = NULL;

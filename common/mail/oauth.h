@@ -32,7 +32,8 @@ struct oauth_options {
     struct http_client *client; /* shared with whoever */
     int64_t total_ms;           /* of a request; 0: 30,000 */
     /* The endpoint gave a new refresh token, and may not take the old one again: to be kept.
-     * `version` is the one of the grant that it replaces, `grant` the new one, borrowed. NULL: they
+     * `version` is the one of the grant that it replaces, `grant` the new one, borrowed. Once more,
+     * from inside oauth_ask, if the old one comes back under a newer version. NULL: they
      * are used as long as the process lives, and then lost. */
     void (*on_rotated)(void *arg, const struct uuid *owner, int64_t version,
                        const struct oauth_grant *grant);

@@ -255,6 +255,22 @@ static void test_a_new_refresh_token_comes_back(void)
     finish();
 }
 
+/* The login was wrapped anew while the new one was to be written, which was refused for that. */
+static void test_the_former_refresh_token_comes_back(void)
+{
+    begin();
+    answer_with("200 OK", "{\"access_token\":\"t#\",\"refresh_token\":\"r-new\"}");
+    CU_ASSERT_STRING_EQUAL(ask(&owner, 4).token, "t1");
+    CU_ASSERT_EQUAL(rotated.calls, 1);
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_STRING_EQUAL(ask(&owner, 5).token, "t1");
+        CU_ASSERT_EQUAL(rotated.calls, 2); /* once for each version */
+        CU_ASSERT_EQUAL(rotated.version, 5);
+        CU_ASSERT_STRING_EQUAL(rotated.token, "r-new");
+    }
+    finish();
+}
+
 /* The second one is there before the first is read back. */
 static void test_two_new_refresh_tokens(void)
 {
@@ -337,6 +353,7 @@ int main(void)
     CU_add_test(suite, "asks anew", test_asks_anew);
     CU_add_test(suite, "a new refresh token", test_a_new_refresh_token);
     CU_add_test(suite, "a new refresh token comes back", test_a_new_refresh_token_comes_back);
+    CU_add_test(suite, "the former one comes back", test_the_former_refresh_token_comes_back);
     CU_add_test(suite, "two new refresh tokens", test_two_new_refresh_tokens);
     CU_add_test(suite, "answers", test_answers);
     CU_add_test(suite, "nobody there", test_nobody_there);
