@@ -89,9 +89,9 @@ class Talk:
         self.desk.wait(self.is_answered, 40, lambda: f"all to be settled: {self.call.rows()}")
         body, heard = self.answers()[-1][0], self.heard()
         struck.count(without_asides(heard), body)
-        struck.over(story)
         again = twice(heard, body)
         assert again is not None, (heard, body, self.call.rows())
+        struck.over(story)  # who did not hear it all is not let go, and is asked whether he is there
         assert len(re.findall(r"[.?!]", again)) <= most, (again, heard, self.call.rows())
         assert given_up or PHONE["fallback"] not in story.heard(), story.heard()
         fates = [event[0] for event in self.call.events()]
