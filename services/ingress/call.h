@@ -46,7 +46,7 @@ struct call_options {
     const char *tenant;     /* uuid text */
     struct voice_call call; /* relay_session is not read */
     bool outbound, resumed; /* resumed: another ingress, or an earlier process, had the call */
-    bool missed;            /* people are to be told, if the caller says nothing */
+    bool missed;            /* people are to be told, if nobody answered the caller */
     const char *forwarded_from, *caller_name; /* "" if not told */
     const struct call_words *words;           /* borrowed for the call's life */
 };

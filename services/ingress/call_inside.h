@@ -36,7 +36,7 @@ struct call {
     bool connected;  /* it is open */
     int stream_partition;
     bool outbound, resumed, draining;
-    bool missed; /* people are to be told, if the caller says nothing */
+    bool missed; /* people are to be told, if nobody answered the caller */
     bool greets; /* Twilio says the greeting at the newest socket */
 
     int64_t epoch;
