@@ -220,14 +220,16 @@ static void settle(struct live *live, enum call_state state)
     if (call_state(live->call) != state)
         reach_state(live);
     do_acts(live);
+    const char *cause = "silence";
     while (live->failed && !live->over) {
+        cause = "kafka";
         live->failed = false;
         call_failed(live->call, clock_mono_ms(), &calls->acts);
         do_acts(live);
     }
     if (state != CALL_OVER && call_state(live->call) == CALL_OVER) {
         metric_add(counters.fallbacks, 1);
-        log_warn("call.fallback", LOG_TEXT("call", live->sid));
+        log_warn("call.fallback", LOG_TEXT("call", live->sid), LOG_TEXT("cause", cause));
     }
     if (live->over)
         forget(live);

@@ -90,7 +90,7 @@ static void register_calls(void)
         metric_histogram("frontdesk_ingress_voice_produce_seconds", "",
                          "Time until Kafka confirmed what a call told the engines.");
     counters.voice_late = metric_counter("frontdesk_ingress_voice_late_total", "",
-                                         "What callers said that Kafka did not confirm in 1.5 s.");
+                                         "What callers said that Kafka did not confirm in 3 s.");
     counters.voice_failed = metric_counter("frontdesk_ingress_voice_failed_total", "",
                                            "Records of calls that Kafka did not take.");
 }

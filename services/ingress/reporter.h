@@ -13,7 +13,7 @@
 #include "news.h"
 #include "settings.h"
 
-#define REPORTER_LATE_MS    1500 /* an urgent record that is not confirmed by then has failed */
+#define REPORTER_LATE_MS    3000 /* an urgent record that is not confirmed by then has failed */
 #define REPORTER_MEMORY_MAX (32 * 1024 * 1024) /* bytes that what waits for Kafka really takes */
 
 struct reporter;

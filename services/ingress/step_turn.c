@@ -149,10 +149,10 @@ static void speak(const struct step *step, const char *lang, const struct voice_
         step_answer_hand_off(&step->answer, &handoff, frame->text);
 }
 
-static void give_up(const struct step *step)
+static void give_up(const struct step *step, const char *cause)
 {
     metric_add(counters.fallbacks, 1);
-    log_warn("call.fallback", LOG_TEXT("call", step->call.call_sid));
+    log_warn("call.fallback", LOG_TEXT("call", step->call.call_sid), LOG_TEXT("cause", cause));
     voice_step_give_up(step);
 }
 
@@ -177,9 +177,10 @@ static void ask(const struct step *step, struct news *news, int64_t until_ms, in
     }
     if (outcome == WAITING_ANSWERED)
         speak(step, told.lang, &frame);
-    else if (!sent || until_ms == 0 || outcome == WAITING_FAILED ||
-             wait - kept.crowded >= WAITS_MAX || wait >= REQUESTS_MAX)
-        give_up(step);
+    else if (!sent || until_ms == 0 || outcome == WAITING_FAILED)
+        give_up(step, "kafka");
+    else if (wait - kept.crowded >= WAITS_MAX || wait >= REQUESTS_MAX)
+        give_up(step, "silence");
     else
         step_answer_wait(&step->answer, step->path.step, wait + 1, &kept);
 }
