@@ -137,12 +137,16 @@ class Many:
     """Calls of several people at once: each has asked something that was answered; then the test asks."""
 
     def __init__(self, desk, count):
-        self.calls = []
-        for _ in range(count):
-            script = [HELLO, say(f"Hello? {desk.new_nonce()}"), HELLO]
-            self.calls.append(Caller(desk, script))
-        desk.wait(lambda: all(call.now()["script"] == "done" for call in self.calls), 40,
-                  "all first answers")
+        nonces = nonces_of(desk, count)
+        self.calls = [Caller(desk, [HELLO, say(f"Hello? {nonce}"), HELLO]) for nonce in nonces]
+        desk.wait(lambda: all(map(self.is_answered, self.calls, nonces)), 40, lambda: [
+            (call.story().events, call.rows()) for call, nonce in zip(self.calls, nonces)
+            if not self.is_answered(call, nonce)])
+
+    @staticmethod
+    def is_answered(call, nonce):
+        """With his own words, that is to say: a fallback is none."""
+        return nonce in answer_to(call.story(), nonce)
 
     def of_one_engine(self, count):
         """An engine that holds at least so many of the calls, and these; the others hang up."""
@@ -166,7 +170,8 @@ def stalled_at(desk, calls, offsets, **ms):
         call.also(say(f"When are you open? {nonce}"))
     wait_stalled(desk, [nonce for nonce, _ in cut], "open" if ms else "stalled")
     whole = [call for call, offset in zip(calls, offsets) if offset == PIECES]
-    desk.wait(lambda: all(call.answering() for call in whole), 20, "the whole answers to sound")
+    desk.wait(lambda: all(call.answering() for call in whole), 20, lambda:
+              f"the whole answers to sound: {[(call.story().events, call.rows()) for call in whole]}")
     return nonces
 
 
