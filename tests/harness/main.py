@@ -25,7 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from harness import CHECKOUT, call_table, clusters, fuzz, mail_table  # noqa: E402
-from harness.room import Room  # noqa: E402
+from harness.room import Room, Spent  # noqa: E402
 from harness.shared import Shared, prepare_state  # noqa: E402
 from harness.suite import files_of, full_name, owns_servers, selected, tests_of  # noqa: E402
 from build import PROGRAMS, build, configure, jobs  # noqa: E402
@@ -109,6 +109,7 @@ class Report:
         self.calls, self.mails = [], []  # rows of the tables
         self.count = {"ok": 0, "FAIL": 0, "skip": 0}
         self.failed = []
+        self.spent = Spent()
 
     def say(self, text):
         with self.lock:
@@ -136,6 +137,7 @@ class Report:
             print("\n".join([f"  {name}", *(f"  {line}" for line in why)]))
         if self.count["skip"]:
             print(f"{self.count['skip']} skipped")
+        print(self.spent)
         print(f"{self.count['ok']} passed, {self.count['FAIL']} failed", flush=True)
         return 1 if self.failed or not self.count["ok"] else 0
 

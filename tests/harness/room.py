@@ -18,6 +18,18 @@ def ticks():
     return spent[3] + spent[4], sum(spent)
 
 
+class Spent:
+    """The time since it was made, and how much of it the processors worked, whoever they worked for."""
+
+    def __init__(self):
+        self.begin, self.ticks = time.monotonic(), ticks()
+
+    def __str__(self):
+        idle, everything = (now - then for now, then in zip(ticks(), self.ticks))
+        busy = 100 * (everything - idle) // max(1, everything)
+        return f"in {time.monotonic() - self.begin:.0f} s, processors {busy} % busy"
+
+
 class Room:
     """take() by any thread."""
 
