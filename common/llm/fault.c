@@ -93,6 +93,7 @@ static const struct {
     {"exceeds the maximum number of tokens", TOO_LONG},
     {"`max_new_tokens` must be", TOO_LONG},
     {"prompt is too long", TOO_LONG},
+    {"while limit is", TOO_LONG},  /* "current length is ... while limit is ..." */
     {"incorrect api key", CONFIG}, /* xAI answers 400 for a wrong key */
     {"unsupported parameter", CONFIG},
     {"unrecognized request argument", CONFIG},  /* OpenAI's endpoints and those that copy them */

@@ -90,6 +90,7 @@ static const struct fault_case messages[] = {
     {422, MESSAGE("`inputs` tokens + `max_new_tokens` must be <= 4097"), "llm.too_long", 0},
     {400, MESSAGE("prompt is too long: 210000 tokens > 200000 maximum"), "llm.too_long", 0},
     {413, MESSAGE("Prompt is too long"), "llm.too_long", 0},
+    {400, MESSAGE("Current length is 8197 while limit is 8192"), "llm.too_long", 0},
     /* of one string, which no shorter past would mend */
     {400, MESSAGE("string_above_max_length: maximum context length"), "llm.bad_request", 0},
     {400, MESSAGE("Invalid 'user': maximum context length"), "llm.bad_request", 0},
