@@ -175,6 +175,17 @@ enum llm_health llm_health(const struct err *err)
     return LLM_TROUBLED;
 }
 
+/* OpenRouter's moderation and guardrails tell beside a 403 what they flagged; beside one of a key
+ * that may not ask there is nothing of the kind. */
+static bool is_flagged(const struct json *metadata)
+{
+    static const char *const told[] = {"reasons", "flagged_input", "patterns"};
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        if (json_member(metadata, told[i]) != NULL)
+            return true;
+    return false;
+}
+
 /* Keeps a provider's word only if it is one: it goes into logs and rows. */
 static void copy_word(char out[LLM_NAME_MAX], const char *word)
 {
@@ -242,12 +253,15 @@ bool llm_fault_read(const struct json *document, struct llm_fault *fault)
     copy_word(fault->type, json_member_text(from, "type"));
     copy_word(fault->type, json_member_text(from, "status"));
     read_details(json_member(from, "details"), fault);
-    const char *kind = json_member_text(json_member(from, "metadata"), "error_type");
+    const struct json *metadata = json_member(from, "metadata");
+    const char *kind = json_member_text(metadata, "error_type");
     if (kind != NULL)
         copy_word(fault->type, kind);
     /* OpenRouter and llama.cpp give the HTTP status as the code */
     if (json_member_int(from, "code", 400, 599, &status) && fault->status < 300)
         fault->status = (int)status;
+    if (fault->status == 403 && is_flagged(metadata))
+        copy_word(fault->code, "content_policy_violation");
     fault->message =
         from == document && !flat ? json_text(error) : json_member_text(from, "message");
     return true;

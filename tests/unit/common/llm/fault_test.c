@@ -20,6 +20,7 @@ struct fault_case {
 #define GEMINI(word)     "{\"error\":{\"code\":400,\"status\":\"" word "\",\"message\":\"m\"}}"
 #define OPENROUTER(word) "{\"error\":{\"code\":400,\"metadata\":{\"error_type\":\"" word "\"}}}"
 #define REASON(word)     "{\"error\":{\"details\":[{\"reason\":\"" word "\"}]}}"
+#define REFUSED(members) "{\"error\":{\"code\":403,\"message\":\"m\",\"metadata\":{" members "}}}"
 #define QUOTA(id, rest)                                                                            \
     "{\"error\":{\"status\":\"RESOURCE_EXHAUSTED\",\"details\":[{\"violations\":[{"                \
     "\"quotaId\":\"" id "\"}]}" rest "]}}"
@@ -48,6 +49,13 @@ static const struct fault_case words[] = {
     {400, CODE("content_filter"), "llm.filtered", 0}, /* Azure */
     {400, CODE("invalid_prompt"), "llm.filtered", 0},
     {403, OPENROUTER("refusal"), "llm.filtered", 0},
+    /* OpenRouter's moderation and guardrails: what was flagged is told instead of a word */
+    {403, REFUSED("\"reasons\":[\"violence\"]"), "llm.filtered", 0},
+    {403, REFUSED("\"flagged_input\":\"x\",\"provider_name\":\"p\""), "llm.filtered", 0},
+    {403, REFUSED("\"error_type\":\"permission_denied\",\"patterns\":[\"x\"]"), "llm.filtered", 0},
+    {200, REFUSED("\"reasons\":[\"violence\"]"), "llm.filtered", 0},
+    {403, REFUSED("\"error_type\":\"permission_denied\",\"reasons\":null"), "llm.config", 0},
+    {402, REFUSED("\"reasons\":[\"credit\"]"), "llm.exhausted", 0},
     /* too fast: the word counts whatever the status */
     {429, CODE("slow_down"), "llm.throttled", 0},
     {503, CODE("slow_down"), "llm.throttled", 0},
