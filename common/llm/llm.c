@@ -194,8 +194,8 @@ static enum body_kind kind_of(const char *bytes, size_t length)
     return BODY_UNSEEN;
 }
 
-/* Gemini can end a stream with an error object that is no event. A chunk that only happens to begin
- * like one is read as part of the stream. */
+/* Gemini can end a stream with an error that is no event: an object, or an array of one. A chunk
+ * that only happens to begin like one is read as part of the stream. */
 static bool find_bare_fault(struct llm_call *call, const char *bytes, size_t length)
 {
     struct llm_fault fault = {.status = 200};
@@ -218,7 +218,7 @@ static int read_on(struct llm_call *call, const char *bytes, size_t length)
                    ? err_set(&call->err, ERR_FALL_BACK, "llm.nonsense", "a huge answer")
                    : 0;
     }
-    if (length > 0 && bytes[0] == '{' && find_bare_fault(call, bytes, length))
+    if (length > 0 && (bytes[0] == '{' || bytes[0] == '[') && find_bare_fault(call, bytes, length))
         return -1;
     if (sse_push(&call->sse, bytes, length) == SSE_TOO_LONG)
         return err_set(&call->err, ERR_FALL_BACK, "llm.nonsense", "a line without end");

@@ -99,25 +99,29 @@ static void send_chunk(int fd, const char *text)
     fake_send(fd, "\r\n");
 }
 
-/* An event, and later an error that is none. */
+/* An event, and later an error that is none; "bare-error-alone" sends it alone in an array. */
 static bool answer_and_fail(int fd, const char *name)
 {
-    (void)name;
+    const bool alone = strncmp(name, "bare-error-alone", 16) == 0;
     fake_send(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
     send_chunk(fd, TEXT("half"));
     poll(NULL, 0, 50);
-    send_chunk(fd, ERROR(429, "RESOURCE_EXHAUSTED", "m", QUOTA));
+    send_chunk(fd, alone ? "[" ERROR(429, "RESOURCE_EXHAUSTED", "m", QUOTA) "]"
+                         : ERROR(429, "RESOURCE_EXHAUSTED", "m", QUOTA));
     fake_send(fd, "0\r\n\r\n");
     return true;
 }
 
 static void test_bare_error(void)
 {
-    struct outcome o = {0};
-    start(&o, "bare-error", (struct llm_request){.dialect = LLM_GEMINI});
-    run();
-    CU_ASSERT_STRING_EQUAL(o.text, "half");
-    CU_ASSERT_STRING_EQUAL(o.code, "llm.exhausted");
+    static const char *const names[] = {"bare-error", "bare-error-alone"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct outcome o = {0};
+        start(&o, names[i], (struct llm_request){.dialect = LLM_GEMINI});
+        run();
+        CU_ASSERT_STRING_EQUAL(o.text, "half");
+        CU_ASSERT_STRING_EQUAL(o.code, "llm.exhausted");
+    }
 }
 
 static void test_scripts(void)
