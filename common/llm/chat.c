@@ -203,6 +203,7 @@ static void take_usage(struct llm_answer *answer, const struct json *usage)
     if (!json_member_int(details, "cached_tokens", 0, INT64_MAX / 2, &answer->tokens_cached))
         json_member_int(usage, "prompt_cache_hit_tokens", 0, INT64_MAX / 2, /* DeepSeek */
                         &answer->tokens_cached);
+    json_member_int(details, "cache_write_tokens", 0, INT64_MAX / 2, &answer->tokens_written);
 }
 
 static int take(struct llm_answer *answer, const struct json *document, struct err *err)

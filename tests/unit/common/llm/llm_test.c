@@ -7,7 +7,7 @@
 #define FINISH(why)  "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"" why "\"}]}\n\n"
 #define USAGE                                                                                      \
     "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":3,"               \
-    "\"prompt_tokens_details\":{\"cached_tokens\":4}}}\n\n"
+    "\"prompt_tokens_details\":{\"cached_tokens\":4,\"cache_write_tokens\":5}}}\n\n"
 #define DONE "data: [DONE]\n\n"
 
 static const struct script scripts[] = {
@@ -180,6 +180,7 @@ static void test_facts(void)
     CU_ASSERT_EQUAL(usual.tokens_in, 12);
     CU_ASSERT_EQUAL(usual.tokens_out, 3);
     CU_ASSERT_EQUAL(usual.tokens_cached, 4);
+    CU_ASSERT_EQUAL(usual.tokens_written, 5);
     CU_ASSERT_STRING_EQUAL(usual.model, "m-1");
     CU_ASSERT(usual.first_token_us > 0);
     CU_ASSERT_EQUAL(usual.status, 200);
@@ -188,6 +189,7 @@ static void test_facts(void)
     CU_ASSERT_EQUAL(throttled.retry_after_ms, 3000);
     CU_ASSERT_EQUAL(throttled.provider_status, 429);
     CU_ASSERT_EQUAL(throttled.tokens_in, -1);
+    CU_ASSERT_EQUAL(throttled.tokens_written, -1);
     CU_ASSERT_EQUAL(throttled.first_token_us, -1);
 }
 

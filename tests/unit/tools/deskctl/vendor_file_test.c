@@ -404,6 +404,8 @@ static void test_shipped(void)
         CU_ASSERT_TRUE(vendor->default_model == NULL ||
                        vendor_file_find_model(vendor, vendor->default_model) != NULL);
     }
+    const struct vendor *openai = vendor_file_find(&vendors, "openai");
+    CU_ASSERT_EQUAL(vendor_file_find_model(openai, "gpt-6-luna")->cache_write, 1250);
     CU_ASSERT_STRING_EQUAL(vendor_file_find(&vendors, "deepseek")->extra,
                            "{\"thinking\":{\"type\":\"disabled\"}}");
     CU_ASSERT_STRING_EQUAL(vendor_file_find(&vendors, "anthropic")->headers[0],
