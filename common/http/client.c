@@ -66,6 +66,7 @@ static void finish(struct http_transfer *t, const struct err *err)
         .status = (int)status,
         .body_sent = t->body_sent,
         .retry_after = t->kept.retry_after,
+        .retry_after_ms = t->kept.retry_after_ms,
         .request_id = t->kept.request_id,
         .content_type = content_type,
         .body = t->answer.data,

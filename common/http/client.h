@@ -40,13 +40,14 @@ void http_client_free(struct http_client **client);
 
 /* How a transfer ended. Borrowed by the callback for its duration. */
 struct http_result {
-    int status;               /* HTTP status; 0 if none was read */
-    bool body_sent;           /* a byte of the request body may have left: without a status the
-                                 outcome at the other side is unknown */
-    const char *retry_after;  /* raw Retry-After header or NULL */
-    const char *request_id;   /* x-request-id, request-id or NULL */
-    const char *content_type; /* or NULL */
-    const char *body;         /* collected body (only without on_data), NUL behind it */
+    int status;                 /* HTTP status; 0 if none was read */
+    bool body_sent;             /* a byte of the request body may have left: without a status the
+                                   outcome at the other side is unknown */
+    const char *retry_after;    /* raw Retry-After header or NULL */
+    const char *retry_after_ms; /* raw retry-after-ms header, which OpenAI sends, or NULL */
+    const char *request_id;     /* x-request-id, request-id or NULL */
+    const char *content_type;   /* or NULL */
+    const char *body;           /* collected body (only without on_data), NUL behind it */
     size_t body_length;
     const struct err *err; /* NULL when a complete answer was read (of any status); else why
                               not: "http.connect", "http.timeout", "http.tls", "http.reset",

@@ -36,7 +36,7 @@ struct http_body {
 
 /* The headers of an answer that callers want; all owned, NULL if absent. */
 struct http_answer_headers {
-    char *retry_after, *request_id;
+    char *retry_after, *retry_after_ms, *request_id;
 };
 
 /* Keeps the line if it is one of the wanted headers; a status line forgets what came before (an

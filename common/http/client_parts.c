@@ -47,6 +47,7 @@ void http_answer_headers_add(struct http_answer_headers *headers, const char *li
         return;
     }
     keep(&headers->retry_after, value_of(line, length, "retry-after"));
+    keep(&headers->retry_after_ms, value_of(line, length, "retry-after-ms"));
     keep(&headers->request_id, value_of(line, length, "x-request-id"));
     keep(&headers->request_id, value_of(line, length, "request-id"));
 }
@@ -54,6 +55,7 @@ void http_answer_headers_add(struct http_answer_headers *headers, const char *li
 void http_answer_headers_fini(struct http_answer_headers *headers)
 {
     free(headers->retry_after);
+    free(headers->retry_after_ms);
     free(headers->request_id);
     *headers = (struct http_answer_headers){0};
 }

@@ -8,7 +8,7 @@
 
 #include "llm/llm_inside.h"
 
-#define RETRY_SECONDS_MAX 86400
+#define RETRY_MS_MAX 86400000
 
 struct verdict {
     enum err_class class;
@@ -153,7 +153,8 @@ int llm_classify(const struct llm_fault *fault, struct err *err)
             fault->status, fault->code, fault->type);
     if (err != NULL) {
         err->provider_status = fault->status;
-        err->retry_after_ms = v->class == ERR_RETRY_LATER ? fault->retry_after_ms : 0;
+        const bool passes = v->class == ERR_RETRY_LATER || verdict == EXHAUSTED;
+        err->retry_after_ms = passes ? fault->retry_after_ms : 0;
     }
     return -1;
 }
@@ -196,19 +197,34 @@ static void copy_word(char out[LLM_NAME_MAX], const char *word)
         memcpy(out, word, length + 1);
 }
 
-static int64_t read_seconds(const char *text)
+/* "34.07s" or "900ms". */
+static int64_t read_duration(const char *text)
 {
     char *end = NULL;
-    double seconds = text != NULL ? strtod(text, &end) : 0;
-    bool good = end != NULL && end != text && strcmp(end, "s") == 0 && seconds > 0 &&
-                seconds < RETRY_SECONDS_MAX;
-    return good ? (int64_t)(seconds * 1000) : 0;
+    double ms = text != NULL ? strtod(text, &end) : 0;
+    if (end == NULL || end == text)
+        return 0;
+    if (strcmp(end, "s") == 0)
+        ms *= 1000;
+    else if (strcmp(end, "ms") != 0)
+        return 0;
+    return ms > 0 && ms < RETRY_MS_MAX ? (int64_t)ms : 0;
 }
 
 static bool is_of_a_day(const struct json *violation)
 {
     const char *quota = json_member_text(violation, "quotaId");
     return quota != NULL && (strstr(quota, "PerDay") != NULL || strstr(quota, "Daily") != NULL);
+}
+
+static bool is_day_quota(const struct json *detail)
+{
+    const struct json *violations = json_member(detail, "violations");
+    if (violations != NULL && json_type(violations) == JSON_ARRAY)
+        for (const struct json *v = json_first(violations); v != NULL; v = json_next(v))
+            if (is_of_a_day(v))
+                return true;
+    return false;
 }
 
 /* Google's details: an array of typed objects. A day's quota stands above the time to wait that
@@ -218,21 +234,19 @@ static void read_details(const struct json *details, struct llm_fault *fault)
     copy_word(fault->code, json_member_text(details, "error_code")); /* Anthropic's is one object */
     if (details == NULL || json_type(details) != JSON_ARRAY)
         return;
+    int64_t wait_ms = 0;
+    bool of_a_day = false;
     for (const struct json *detail = json_first(details); detail != NULL;
          detail = json_next(detail)) {
-        int64_t wait_ms = read_seconds(json_member_text(detail, "retryDelay"));
-        if (wait_ms > 0)
-            fault->retry_after_ms = wait_ms;
+        int64_t detail_ms = read_duration(json_member_text(detail, "retryDelay"));
+        wait_ms = detail_ms > 0 ? detail_ms : wait_ms;
+        of_a_day |= is_day_quota(detail);
         copy_word(fault->code, json_member_text(detail, "reason"));
     }
-    for (const struct json *detail = json_first(details); detail != NULL;
-         detail = json_next(detail)) {
-        const struct json *violations = json_member(detail, "violations");
-        if (violations != NULL && json_type(violations) == JSON_ARRAY)
-            for (const struct json *v = json_first(violations); v != NULL; v = json_next(v))
-                if (is_of_a_day(v))
-                    copy_word(fault->code, LLM_QUOTA_PER_DAY);
-    }
+    if (of_a_day)
+        copy_word(fault->code, LLM_QUOTA_PER_DAY);
+    else if (wait_ms > 0)
+        fault->retry_after_ms = wait_ms;
 }
 
 bool llm_fault_read(const struct json *document, struct llm_fault *fault)

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "http/client.h"
 #include "llm/llm_inside.h"
 #include "llm/sse.h"
@@ -20,6 +21,7 @@
 #define FIRST_TOKEN_DEFAULT_MS 20000
 #define IDLE_DEFAULT_MS        60000
 #define TOTAL_DEFAULT_MS       90000
+#define WAIT_MAX_MS            (24 * 3600 * 1000LL)
 #define AFTER_DONE_MS          250 /* for the transport's end, so that the connection can be kept */
 
 struct llm {
@@ -237,10 +239,18 @@ static bool on_data(void *arg, const char *bytes, size_t length)
 
 /* ---- the end ---- */
 
+/* retry-after-ms says more exactly what Retry-After says. */
+static int64_t asked_ms(const struct http_result *http)
+{
+    int64_t ms;
+    if (http->retry_after_ms != NULL && text_parse_int(http->retry_after_ms, 0, WAIT_MAX_MS, &ms))
+        return ms;
+    return http_retry_after_ms(http->retry_after);
+}
+
 static int classify_status(const struct http_result *http, struct err *err)
 {
-    struct llm_fault fault = {.status = http->status,
-                              .retry_after_ms = http_retry_after_ms(http->retry_after)};
+    struct llm_fault fault = {.status = http->status, .retry_after_ms = asked_ms(http)};
     struct json *document = NULL;
     if (json_parse(http->body, http->body_length, &document, NULL) == 0)
         llm_fault_read(document, &fault);

@@ -106,11 +106,13 @@ static bool tells_how_long(enum llm_health health, const struct err *err)
 /* How long it is left alone that has opened so many times in a row. */
 static int64_t alone_ms(enum llm_health health, const struct err *err, int opened)
 {
-    if (health == LLM_SHUT)
-        return longer(SHUT_MS, SHUT_MAX_MS, opened);
-    if (err->retry_after_ms > 0)
-        return err->retry_after_ms < ASKED_MAX_MS ? err->retry_after_ms : ASKED_MAX_MS;
-    return longer(TROUBLE_MS, TROUBLE_MAX_MS, opened);
+    const int64_t asked_ms =
+        err->retry_after_ms < ASKED_MAX_MS ? err->retry_after_ms : ASKED_MAX_MS;
+    if (health == LLM_SHUT) {
+        const int64_t shut_ms = longer(SHUT_MS, SHUT_MAX_MS, opened);
+        return asked_ms > shut_ms ? asked_ms : shut_ms;
+    }
+    return asked_ms > 0 ? asked_ms : longer(TROUBLE_MS, TROUBLE_MAX_MS, opened);
 }
 
 static int64_t open_up(struct breaker *breaker, enum llm_health health, const struct err *err,

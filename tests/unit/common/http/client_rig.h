@@ -18,7 +18,7 @@ struct outcome {
     enum err_class class;
     char body[4096];
     size_t body_length;
-    char retry_after[64], request_id[64], content_type[64];
+    char retry_after[64], retry_after_ms[64], request_id[64], content_type[64];
     int64_t first_byte_us, total_us, connect_us;
     char streamed[4096];
     size_t streamed_length;
@@ -58,6 +58,7 @@ static inline void on_done(void *arg, const struct http_result *result)
     keep_text(o->body, sizeof o->body, result->body);
     o->body_length = result->body_length;
     keep_text(o->retry_after, sizeof o->retry_after, result->retry_after);
+    keep_text(o->retry_after_ms, sizeof o->retry_after_ms, result->retry_after_ms);
     keep_text(o->request_id, sizeof o->request_id, result->request_id);
     keep_text(o->content_type, sizeof o->content_type, result->content_type);
     o->first_byte_us = result->first_byte_us;
@@ -129,7 +130,8 @@ static inline bool serve_status(int fd, const struct fake_request *r)
 {
     if (fake_path_is(r, "/limited"))
         return fake_answer(fd, "429 Too Many Requests",
-                           "Retry-After: 7\r\nX-Request-Id: req-1\r\nContent-Type: text/plain\r\n",
+                           "Retry-After: 7\r\nRetry-After-Ms: 6500\r\nX-Request-Id: req-1\r\n"
+                           "Content-Type: text/plain\r\n",
                            "slow down");
     if (fake_path_is(r, "/moved"))
         return fake_answer(fd, "302 Found", "Location: /ok\r\n", "moved");

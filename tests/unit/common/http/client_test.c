@@ -74,11 +74,13 @@ static void test_statuses_are_answers(void)
     CU_ASSERT_EQUAL(limited.status, 429);
     CU_ASSERT_STRING_EQUAL(limited.code, "");
     CU_ASSERT_STRING_EQUAL(limited.retry_after, "7");
+    CU_ASSERT_STRING_EQUAL(limited.retry_after_ms, "6500");
     CU_ASSERT_STRING_EQUAL(limited.request_id, "req-1");
     CU_ASSERT_STRING_EQUAL(limited.body, "slow down");
     CU_ASSERT_EQUAL(moved.status, 302);
     CU_ASSERT_STRING_EQUAL(moved.body, "moved");
     CU_ASSERT_EQUAL(interim.status, 200);
+    CU_ASSERT_STRING_EQUAL(moved.retry_after_ms, "");
     CU_ASSERT_STRING_EQUAL(interim.request_id, "");
 }
 

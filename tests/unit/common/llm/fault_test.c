@@ -64,6 +64,10 @@ static const struct fault_case words[] = {
     {400, CODE("capacity_exceeded"), "llm.throttled", 0},
     {498, CODE("capacity_exceeded"), "llm.throttled", 0}, /* Groq's flex tier */
     {429, QUOTA("RequestsPerMinute", ",{\"retryDelay\":\"1.5s\"}"), "llm.throttled", 1500},
+    {429, QUOTA("RequestsPerMinute", ",{\"retryDelay\":\"900ms\"}"), "llm.throttled", 900},
+    {429, QUOTA("RequestsPerMinute", ",{\"retryDelay\":\"86400000ms\"}"), "llm.throttled", 0},
+    {429, QUOTA("RequestsPerMinute", ",{\"retryDelay\":\"15m\"}"), "llm.throttled", 0},
+    {429, QUOTA("RequestsPerMinute", ",{\"retryDelay\":\"-1s\"}"), "llm.throttled", 0},
     /* key, model, parameters */
     {400, CODE("invalid_api_key"), "llm.config", 0},
     {400, TYPE("authentication_error"), "llm.config", 0},

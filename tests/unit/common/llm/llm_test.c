@@ -96,11 +96,16 @@ static const struct script scripts[] = {
      "{\"error\":{\"message\":\"m\",\"type\":"
      "\"requests\",\"param\":null,\"code\":\"rate_limit_exceeded\"}}",
      "", "llm.throttled", ERR_RETRY_LATER, LLM_OTHER},
+    {"throttled-ms", "429 Too Many Requests", "retry-after-ms: 1500\r\nRetry-After: 3\r\n", "", "",
+     "llm.throttled", ERR_RETRY_LATER, LLM_OTHER},
+    {"throttled-no-ms", "429 Too Many Requests", "Retry-After: 3\r\nretry-after-ms: soon\r\n", "",
+     "", "llm.throttled", ERR_RETRY_LATER, LLM_OTHER},
     {"no-money", "429 Too Many Requests", "",
      "{\"error\":{\"type\":\"insufficient_quota\",\"code\":"
      "\"credit_balance_exhausted\"}}",
      "", "llm.exhausted", ERR_FALL_BACK, LLM_OTHER},
-    {"payment", "402 Payment Required", "", "", "", "llm.exhausted", ERR_FALL_BACK, LLM_OTHER},
+    {"payment", "402 Payment Required", "Retry-After: 3600\r\n", "", "", "llm.exhausted",
+     ERR_FALL_BACK, LLM_OTHER},
     {"key", "401 Unauthorized", "", "no json", "", "llm.config", ERR_FALL_BACK, LLM_OTHER},
     {"xai-key", "400 Bad Request", "",
      "{\"code\":\"Client specified an invalid argument\",\"error\":"
@@ -191,6 +196,22 @@ static void test_facts(void)
     CU_ASSERT_EQUAL(throttled.tokens_in, -1);
     CU_ASSERT_EQUAL(throttled.tokens_written, -1);
     CU_ASSERT_EQUAL(throttled.first_token_us, -1);
+}
+
+/* To the millisecond where the vendor says so, and also of an account without credit. */
+static void test_times_to_wait(void)
+{
+    static const struct {
+        const char *name;
+        int64_t ms;
+    } cases[] = {{"throttled", 3000},  {"throttled-ms", 1500}, {"throttled-no-ms", 3000},
+                 {"payment", 3600000}, {"no-money", 0},        {"key", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct outcome o = {0};
+        start(&o, cases[i].name, (struct llm_request){.temperature = -1});
+        run();
+        CU_ASSERT_EQUAL(o.retry_after_ms, cases[i].ms);
+    }
 }
 
 static void check_body(struct json *body, bool newer)
@@ -322,6 +343,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("llm", set_up, tear_down);
     CU_add_test(suite, "every script", test_scripts);
     CU_add_test(suite, "tokens, model, retry-after", test_facts);
+    CU_add_test(suite, "times to wait", test_times_to_wait);
     CU_add_test(suite, "the request", test_request);
     CU_add_test(suite, "slow and broken streams", test_slow);
     CU_add_test(suite, "unreachable", test_unreachable);

@@ -97,6 +97,7 @@ static void test_told_with_others_at_work(void)
     } rows[] = {{"llm.throttled", 20000, 20000},
                 {"llm.unavailable", 30000, 30000},
                 {"llm.exhausted", 0, 60000},
+                {"llm.exhausted", 90000, 90000},
                 {"llm.config", 0, 60000}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *key = rows[i].code;
@@ -163,6 +164,12 @@ static void test_shut_at_once(void)
     CU_ASSERT_EQUAL(wait_ms("a", 0), 60000);
     fail("b", ERR_FALL_BACK, "llm.config", 0, 0);
     CU_ASSERT_EQUAL(wait_ms("b", 0), 60000);
+    fail("c", ERR_FALL_BACK, "llm.exhausted", 0, 3600000); /* when credit comes, it says */
+    CU_ASSERT_EQUAL(wait_ms("c", 0), 3600000);
+    fail("d", ERR_FALL_BACK, "llm.exhausted", 0, 86400000);
+    CU_ASSERT_EQUAL(wait_ms("d", 0), 3600000);
+    fail("e", ERR_FALL_BACK, "llm.exhausted", 0, 7000); /* no account is filled so fast */
+    CU_ASSERT_EQUAL(wait_ms("e", 0), 60000);
 }
 
 static void test_told_how_long(void)
