@@ -174,6 +174,16 @@ static void fill_call(struct arena *arena, const struct assistant_model *model,
     call->cost = cost_of(model, call, calls_believed(result->tokens_written));
 }
 
+/* What an ended call is asked for besides, and one that was cut has, too. */
+static void fill_times(struct arena *arena, const struct llm_result *result,
+                       struct turn_llm_call *call)
+{
+    call->request_id = arena_strdup(arena, result->request_id);
+    call->connect_ms = to_ms(result->connect_us);
+    call->first_token_ms = to_ms(result->first_token_us);
+    call->total_ms = to_ms(result->total_us);
+}
+
 /* And how it ended. */
 static void end_call(struct arena *arena, const struct llm_result *result,
                      struct turn_llm_call *call)
@@ -182,10 +192,7 @@ static void end_call(struct arena *arena, const struct llm_result *result,
     call->outcome = result->err == NULL ? "answered" : "failed";
     call->error_code = arena_strdup(arena, result->err != NULL ? result->err->code : "");
     call->finish = result->err == NULL ? finish_name(result->finish) : "";
-    call->request_id = arena_strdup(arena, result->request_id);
-    call->connect_ms = to_ms(result->connect_us);
-    call->first_token_ms = to_ms(result->first_token_us);
-    call->total_ms = to_ms(result->total_us);
+    fill_times(arena, result, call);
 }
 
 static const struct assistant_model *model_of(const struct session *session,
@@ -217,6 +224,7 @@ void calls_describe_cut(struct arena *arena, const struct assistant_model *model
                         const struct llm_result *so_far, int64_t prompt_tokens,
                         struct turn_llm_call *call)
 {
+    fill_times(arena, so_far, call);
     fill_call(arena, model, so_far, prompt_tokens, call);
 }
 
@@ -227,6 +235,7 @@ void calls_record_cut(struct session *session, const struct assistant *assistant
     open_arena(session);
     if (strcmp(outcome, CALLS_LOST_RACE) == 0)
         metric_add(counters.model_calls_lost_race, 1);
+    fill_times(session->calls_arena, so_far, &call);
     fill_call(session->calls_arena, model_of(session, assistant), so_far,
               session->asked.prompt_tokens, &call);
     keep_call(session, &call);

@@ -159,6 +159,35 @@ static void caches_have_their_prices(void)
     arena_free(&arena);
 }
 
+/* A call that was stopped, or lost a race, was one all the same. */
+static void a_cut_call_has_its_times_and_its_id(void)
+{
+    struct assistant assistant = {.models = {{.model = "m", .provider = "p"}}, .model_count = 1};
+    const struct llm_result so_far = {.model = "",
+                                      .request_id = "req-1",
+                                      .text = "Hel",
+                                      .connect_us = -1,
+                                      .first_token_us = 1500000,
+                                      .total_us = 2750000};
+    struct arena *arena = arena_new();
+    struct session session = {.call_count = 0};
+    struct turn_llm_call summary = calls_empty("stopped");
+    counters_init();
+    calls_record_cut(&session, &assistant, CALLS_STOPPED, &so_far);
+    calls_record_cut(&session, &assistant, CALLS_LOST_RACE, &so_far);
+    calls_describe_cut(arena, &assistant.models[0], &so_far, PROMPT, &summary);
+    const struct turn_llm_call *const calls[] = {&session.calls[0], &session.calls[1], &summary};
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_STRING_EQUAL(calls[i]->outcome, i == 1 ? "lost_race" : "stopped");
+        CU_ASSERT_STRING_EQUAL(calls[i]->request_id, "req-1");
+        CU_ASSERT_EQUAL(calls[i]->first_token_ms, 1500);
+        CU_ASSERT_EQUAL(calls[i]->total_ms, 2750);
+        CU_ASSERT_EQUAL(calls[i]->connect_ms, -1);
+    }
+    calls_forget(&session);
+    arena_free(&arena);
+}
+
 /* What a turn used is told to the last token, however many calls it made. */
 static void calls_beyond_the_rows_are_summed(void)
 {
@@ -264,6 +293,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("calls", NULL, NULL);
     CU_add_test(suite, "counts beyond belief", counts_beyond_belief_are_not_kept);
     CU_add_test(suite, "what nobody told", what_nobody_told_is_estimated);
+    CU_add_test(suite, "calls that were cut", a_cut_call_has_its_times_and_its_id);
     CU_add_test(suite, "prices of caches", caches_have_their_prices);
     CU_add_test(suite, "calls beyond the rows", calls_beyond_the_rows_are_summed);
     CU_add_test(suite, "calls noted meanwhile", what_came_meanwhile_is_not_stored);
