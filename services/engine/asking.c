@@ -87,7 +87,8 @@ static void tell_breaker(struct engine *engine, const struct asking_model *which
         recovery_wake(engine, which->tenant);
     if (alone_ms > 0)
         log_warn("model.left_alone", LOG_TEXT("tenant", which->tenant),
-                 LOG_INT("model", which->index + 1), LOG_INT("ms", alone_ms), LOG_ERR(err));
+                 LOG_INT("model", which->model != NULL ? which->model->number : which->index + 1),
+                 LOG_INT("ms", alone_ms), LOG_ERR(err));
 }
 
 void asking_ended(struct engine *engine, const struct asking_model *which, struct asking_hold *hold,

@@ -157,12 +157,11 @@ static int read_quirks(struct entry *entry, const struct json *from, struct assi
     return 0;
 }
 
-static int read_model(struct entry *entry, const struct json *from, struct err *err)
+static int read_model(struct entry *entry, const struct json *from, int place, struct err *err)
 {
     struct assistant *assistant = &entry->assistant;
-    if (assistant->model_count == ASSISTANT_MODELS_MAX)
-        return 0;
     struct assistant_model model = {
+        .number = place,
         .provider = provider_of(entry, from),
         .base_url = text_or(entry->arena, from, "base_url", ""),
         .model = text_or(entry->arena, from, "model", ""),
@@ -196,6 +195,21 @@ static int read_model(struct entry *entry, const struct json *from, struct err *
         return -1;
     assistant->models[assistant->model_count++] = model;
     return 0;
+}
+
+/* One that cannot be used, for a key or a dialect that cannot be read, is left out, for the
+ * operator to mend: the chain goes on behind it. */
+static void read_models(struct entry *entry, const struct json *list)
+{
+    int place = 1;
+    for (const struct json *m = json_first(list); m != NULL; m = json_next(m), place++) {
+        struct err err;
+        if (entry->assistant.model_count == ASSISTANT_MODELS_MAX)
+            return;
+        if (read_model(entry, m, place, &err) != 0)
+            log_error("assistant.model_not_read", LOG_TEXT("assistant", entry->id),
+                      LOG_INT("model", place), LOG_ERR(&err));
+    }
 }
 
 static void add_tool(struct entry *entry, struct assistant_tools *tools, const struct tool *tool)
@@ -334,12 +348,9 @@ static int read_config(struct entry *entry, const struct assistant_row *row, str
     a->budget = budget_read(json_member(config, "budgets"));
     triggers_read(entry->arena, json_member(config, "escalation"), &a->triggers);
     phone_plan_read(entry->arena, config, &a->phone);
-    int rc = 0;
-    for (const struct json *m = json_first(json_member(config, "models")); m != NULL && rc == 0;
-         m = json_next(m))
-        rc = read_model(entry, m, err);
+    read_models(entry, json_member(config, "models"));
     json_free(&config);
-    return rc;
+    return 0;
 }
 
 /* Not one that has begun anew since, with another version: it has asked for that. */
@@ -352,8 +363,6 @@ static bool waits_for(const struct session *session, const struct entry *entry)
     return strcmp(key, entry->key) == 0;
 }
 
-/* A key that does not open is an operator's mistake: the texts of the version are still used, so
- * customers get the fallback wording and the log says what to mend. */
 static void loaded(void *arg, const struct pg_answer *answer)
 {
     struct entry *entry = arg;

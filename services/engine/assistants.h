@@ -25,6 +25,7 @@
 #define ASSISTANT_TOOLS_MAX   32
 
 struct assistant_model {
+    int number;           /* its entry's in the tenant's chain, from 1 */
     const char *provider; /* the vendor, or the host of its URL */
     enum llm_dialect dialect;
     const char *base_url, *model;

@@ -230,7 +230,7 @@ static void answered(void *arg, const struct llm_result *result)
     calls_describe(job->arena, model_of(job), result, tokens_in(job), &made->call);
     if (result->err != NULL)
         log_warn("summary.failed", LOG_TEXT("tenant", made->tenant),
-                 LOG_INT("model", job->model + 1), LOG_ERR(result->err));
+                 LOG_INT("model", model_of(job)->number), LOG_ERR(result->err));
     else if (result->text[strspn(result->text, " \n\t\r")] != '\0')
         made->body =
             arena_strndup(job->arena, result->text, text_utf8_prefix(result->text, BODY_MAX));

@@ -230,7 +230,7 @@ static inline struct turn_committed commit(const char *worker, const struct turn
 }
 
 /* One value of the database, as text. */
-static const char *value(const char *sql)
+static inline const char *value(const char *sql)
 {
     static struct outcome out;
     rig_sql(&out, sql, NULL, NULL);
