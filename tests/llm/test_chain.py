@@ -12,9 +12,10 @@ from itertools import groupby
 
 import yaml
 
+from call_records import CALLS, Call
 from harness import CHECKOUT, oracle
 from harness.standstill import Standstill
-from harness.vendor import END, OPEN, STREAMS, Vendor, chunk, openai, whole
+from harness.vendor import END, HANG, OPEN, STREAMS, Vendor, chunk, event, openai, whole
 from operating import TENANTS, good
 from procs import free_port
 from scripted import Customer, engines, say
@@ -213,6 +214,32 @@ def test_slow_model_is_not_asked_again_while_another_waits(desk):
         assert outcome == "reply"
         assert calls(customer) == [("openai", "failed", "llm.first_token"),
                                    ("gemini", "answered", "")]
+
+
+def test_slow_model_loses_the_race_on_a_call(desk):
+    """It begins its answer, but thinks: the next one has the first word, and the caller hears it alone."""
+    vendor, nonce = Vendor(free_port()), desk.new_nonce()
+    thinks = event({"id": "c-1", "model": "wire-1", "choices": [{"index": 0, "delta": {"reasoning_content": "Hm."}}]})
+    vendor.play(nonce, [OPEN, chunk(thinks), HANG])
+    slow = entry(desk, "openai", base_url=vendor.url("/v1"), race_after="300ms")
+    with contextlib.closing(vendor), chain(desk, slow, entry(desk, "gemini"), **CALLS) as caller:
+        call = Call(desk, caller)
+        with contextlib.closing(call):
+            call.setup()
+            call.prompt("hello", nonce)
+            assert oracle.new_nonces(call.wait_over()) == [nonce], call.said
+            call.wait_settled(1)
+        assert calls(caller) == [("openai", "lost_race", ""), ("gemini", "answered", "")]
+        (loser, winner), = desk.sql(
+            "SELECT (SELECT row_to_json(l) FROM llm_calls l WHERE l.turn_id = t.id AND l.outcome = 'lost_race'),"
+            " (SELECT row_to_json(l) FROM llm_calls l WHERE l.turn_id = t.id AND l.outcome = 'answered')"
+            " FROM turns t JOIN channel_sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id"
+            " WHERE s.call_sid = %s", call.sid)
+        assert loser["request_id"] == "c-1" and loser["model"] == "wire-1", loser
+        assert loser["tokens_in"] > 0 and loser["tokens_out"] == 0 and loser["first_token_ms"] is None, loser
+        # Asked earlier, and cut as the other had its first word.
+        assert loser["total_ms"] >= winner["first_token_ms"] and loser["queue_ms"] >= 0, (loser, winner)
+        assert loser["started_at"] < winner["started_at"], (loser, winner)
 
 
 def test_wrong_key_is_left_alone_until_a_new_version(desk):
