@@ -9,8 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Characters a second that a voice speaks, where nobody measured it. */
-#define SPEAKING_RATE "15"
+/* Characters a second that the voice of the session's number speaks, by its newest version, as for
+ * its ingress; 15 where nobody measured it. */
+#define SPEAKING_RATE(session)                                                                     \
+    "coalesce((SELECT (v.config->'phone'->>'speaking_rate')::integer FROM channels ch"             \
+    " JOIN assistants a ON a.tenant_id = ch.tenant_id AND a.id = ch.assistant_id"                  \
+    " JOIN assistant_versions v ON v.tenant_id = a.tenant_id AND v.assistant_id = a.id"            \
+    " AND v.version = a.current_version WHERE ch.tenant_id = " session ".tenant_id"                \
+    " AND ch.id = " session ".channel_id), 150) / 10.0"
 
 static const char places_sql[] =
     "UPDATE channel_sessions s SET call_sid = i.call_sid, stream_partition = i.partition::integer,"
@@ -119,7 +125,7 @@ static const char word_sql[] =
     " WHEN x.state = 'running' THEN 'running' ELSE 'settled' END,"
     " x.conversation_id, x.claimed + 1, 3000::bigint, x.words FROM judged x";
 
-/* What was heard of the words by then, at the usual rate, back to the end of a word. */
+/* What was heard of the words by then, at the rate of its voice, back to the end of a word. */
 #define ESTIMATE                                                                                   \
     "CASE WHEN length(m.body) <= n.chars THEN m.body"                                              \
     " ELSE rtrim(regexp_replace(left(m.body, n.chars), '\\S+$', '')) END"
@@ -198,14 +204,17 @@ static const char stop_sql[] =
         " CROSS JOIN LATERAL (SELECT x.body FROM messages x WHERE x.tenant_id = d.tenant_id"       \
         " AND x.id = d.message_id OFFSET 0) AS m"                                                  \
         " CROSS JOIN LATERAL (SELECT least(100000, greatest(0, coalesce(extract(epoch FROM " at    \
-        " - " SOUNDS_SINCE "), 0) * " SPEAKING_RATE "))::integer AS chars) AS n"                   \
-        " WHERE " IS_SILENT "),"                                                                   \
-        " settled AS (UPDATE deliveries d SET state = CASE WHEN u.heard = '' THEN 'suppressed'"    \
-        " ELSE 'delivered' END, reason = CASE WHEN u.heard = '' THEN 'unheard' END,"               \
-        " settled_at = clock_timestamp() FROM silent u"                                            \
-        " WHERE d.tenant_id = u.tenant_id AND d.id = u.id)"                                        \
-        " UPDATE messages m SET heard = u.heard FROM silent u WHERE m.tenant_id = u.tenant_id"     \
-        " AND m.id = u.message_id"
+        " - " SOUNDS_SINCE "), 0) * " SPEAKING_RATE(                                               \
+            "c") "))::integer AS chars) AS n"                                                      \
+                 " WHERE " IS_SILENT "),"                                                          \
+                 " settled AS (UPDATE deliveries d SET state = CASE WHEN u.heard = '' THEN "       \
+                 "'suppressed'"                                                                    \
+                 " ELSE 'delivered' END, reason = CASE WHEN u.heard = '' THEN 'unheard' END,"      \
+                 " settled_at = clock_timestamp() FROM silent u"                                   \
+                 " WHERE d.tenant_id = u.tenant_id AND d.id = u.id)"                               \
+                 " UPDATE messages m SET heard = u.heard FROM silent u WHERE m.tenant_id = "       \
+                 "u.tenant_id"                                                                     \
+                 " AND m.id = u.message_id"
 
 static const char end_sql[] =
     END_SQL("SELECT s.* FROM channel_sessions s WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid"
@@ -239,7 +248,7 @@ static const char silent_sql[] =
     "$4::boolean AND coalesce(t.heard_reason, 'last') IN ('last', 'open', 'stall')"
 #define SINCE_COMMIT                                                                               \
     "least(100000, greatest(0, (extract(epoch FROM $5::timestamptz - d.created_at) - 1)"           \
-    " * " SPEAKING_RATE "))::integer"
+    " * " SPEAKING_RATE("s") "))::integer"
 
 /* Only with the record that says so, and not when that comes again. */
 #define IS_FRESH                                                                                   \

@@ -40,10 +40,12 @@ void phone_plan_read(struct arena *arena, const struct json *config, struct phon
     const struct json *escalation = json_member(config, "escalation");
     const struct json *phone = json_member(config, "phone");
     const char *mode = json_member_text(json_member(escalation, "transfer"), "mode");
-    int64_t ring_ms = RING_MS;
+    int64_t ring_ms = RING_MS, rate = PHONE_RATE;
     *out = (struct phone_plan){.cold = mode != NULL && strcmp(mode, "cold") == 0};
     json_member_int(json_member(escalation, "transfer"), "ring_ms", 5000, 60000, &ring_ms);
     out->ring_s = (int)(ring_ms / 1000);
+    json_member_int(phone, "speaking_rate", 10, 1000, &rate);
+    out->speaking_rate = (int)rate;
     for (const struct json *e = json_first(json_member(escalation, "rota")); e != NULL;
          e = json_next(e))
         read_person(arena, e, out);

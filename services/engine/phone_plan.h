@@ -1,5 +1,6 @@
-/* What a version says of the phone beyond its wording: whom a caller can be put through to, and the
- * languages of its voices (docs/TENANT_FILE.md). Read once; never changes. Pure. */
+/* What a version says of the phone beyond its wording: whom a caller can be put through to, the
+ * languages of its voices, and how fast they speak (docs/TENANT_FILE.md). Read once; never changes.
+ * Pure. */
 #ifndef DESK_ENGINE_PHONE_PLAN_H
 #define DESK_ENGINE_PHONE_PLAN_H
 
@@ -11,6 +12,7 @@
 
 #define PHONE_PEOPLE_MAX    10
 #define PHONE_LANGUAGES_MAX 11
+#define PHONE_RATE          150 /* tenths of a character a second, where nobody measured it */
 
 struct phone_plan {
     struct phone_person {
@@ -22,6 +24,7 @@ struct phone_plan {
     int ring_s;
     const char *languages[PHONE_LANGUAGES_MAX]; /* that calls can be held in; the first is usual */
     size_t language_count;
+    int speaking_rate; /* tenths of a character a second, 10-1,000 */
 };
 
 /* Reads it from a version's config into the arena. */

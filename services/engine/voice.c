@@ -17,6 +17,7 @@
 #include "speak.h"
 #include "store/voice.h"
 #include "voice_end.h"
+#include "voice_pace.h"
 #include "voice_rules.h"
 #include "voice_step.h"
 #include "voice_words.h"
@@ -29,17 +30,22 @@
 #define ASK_UNIT_MS  2000
 #define SILENCE_MS   5000 /* of a model that is speaking: its deadline holds again */
 #define STALL_MS     1500 /* without a frame: the ingress says how far it is */
-#define CHARS_PER_S  15   /* that a voice speaks, about */
 #define GONE_MS      1000 /* from the death of an ingress to the next socket, at least */
 
 /* ---- words ---- */
+
+static int rate_of(struct session *session)
+{
+    const struct assistant *assistant = think_assistant(session);
+    return assistant != NULL ? assistant->phone.speaking_rate : PHONE_RATE;
+}
 
 static void send_words(struct voice *voice, const char *text, bool aside)
 {
     const int64_t now_ms = clock_mono_ms();
     if (voice->sounds_ms < now_ms)
         voice->sounds_ms = now_ms;
-    voice->sounds_ms += (int64_t)strlen(text) * 1000 / CHARS_PER_S;
+    voice->sounds_ms += voice_pace_ms(text, rate_of(voice->session));
     voice_send_frame(voice,
                      (struct voice_frame){.kind = VOICE_FRAME_TEXT, .text = text, .aside = aside});
 }
@@ -525,21 +531,6 @@ static bool is_told(const struct voice *voice)
     return voice->is_over && !voice_waits(voice->session);
 }
 
-/* How much of what was said has sounded at that time, back to the end of a word. */
-static size_t sounded(const struct voice *voice, int64_t at_ms)
-{
-    const char *said = voice->said.data;
-    int64_t left = (voice->sounds_ms - at_ms) * CHARS_PER_S / 1000;
-    if (left <= 0)
-        return voice->said.length;
-    if ((size_t)left >= voice->said.length)
-        return 0;
-    size_t at = voice->said.length - (size_t)left;
-    while (at > 0 && said[at] != ' ')
-        at--;
-    return at;
-}
-
 bool voice_reckon(struct sessions *sessions, const struct uuid *session, struct arena *arena,
                   struct voice_spoken *out)
 {
@@ -548,12 +539,13 @@ bool voice_reckon(struct sessions *sessions, const struct uuid *session, struct 
         (voice->hands_off && is_told(voice)))
         return false;
     const struct turn_started *turn = &voice->session->turn;
-    *out = (struct voice_spoken){
-        .turn = turn->turn,
-        .fence = turn->fence,
-        .epoch = turn->epoch,
-        .seq = voice->seq - 1,
-        .text = arena_strndup(arena, voice->said.data, sounded(voice, clock_mono_ms() - GONE_MS))};
+    const int64_t left_ms = voice->sounds_ms - (clock_mono_ms() - GONE_MS);
+    const size_t sounded = voice_pace_sounded(voice->said.data, rate_of(voice->session), left_ms);
+    *out = (struct voice_spoken){.turn = turn->turn,
+                                 .fence = turn->fence,
+                                 .epoch = turn->epoch,
+                                 .seq = voice->seq - 1,
+                                 .text = arena_strndup(arena, voice->said.data, sounded)};
     return true;
 }
 

@@ -72,17 +72,30 @@ static void on_done(void *arg, const struct pg_answer *answer)
     rig_count_down();
 }
 
-static void end_call(void)
+static void end_call_at(int64_t at_ms)
 {
     const struct voice_place place = {.tenant = TENANT, .session = number_id(9, 1)};
     struct pg_unit unit = {.done = on_done};
     voice_add_locks(&unit, arena, &place, 1);
-    voice_add_end(&unit, arena,
-                  &(struct voice_end_of_call){
-                      .tenant = TENANT, .session = number_id(9, 1), .at_ms = clock_wall_ms()});
+    voice_add_end(
+        &unit, arena,
+        &(struct voice_end_of_call){.tenant = TENANT, .session = number_id(9, 1), .at_ms = at_ms});
     rig_waiting++;
     pg_submit(rig_pg, &unit);
     rig_run();
+}
+
+static void end_call(void)
+{
+    end_call_at(clock_wall_ms());
+}
+
+/* When the newest reply was committed, ms. */
+static int64_t answered_ms(void)
+{
+    return strtoll(
+        value("SELECT (extract(epoch FROM max(created_at)) * 1000)::bigint FROM deliveries"), NULL,
+        10);
 }
 
 #define REPLY                                                                                      \
@@ -273,9 +286,6 @@ static void on_resumed(void *arg, const struct pg_answer *answer)
 static struct resumed resume(int n, bool is_told, int64_t later_ms)
 {
     struct resumed resumed = {.heard = ""};
-    const int64_t answered_ms = strtoll(
-        value("SELECT (extract(epoch FROM max(created_at)) * 1000)::bigint FROM deliveries"), NULL,
-        10);
     struct inbox_event event = text_of(1, n, "");
     event.channel = "voice";
     event.provider_id = arena_printf(arena, "CA1:VX%d:0", n);
@@ -288,7 +298,7 @@ static struct resumed resume(int n, bool is_told, int64_t later_ms)
                      &(struct voice_resume){.tenant = TENANT,
                                             .record = event.provider_id,
                                             .session = event.session,
-                                            .at_ms = answered_ms + later_ms,
+                                            .at_ms = answered_ms() + later_ms,
                                             .is_told = is_told});
     rig_waiting++;
     pg_submit(rig_pg, &unit);
@@ -318,6 +328,31 @@ static void nobody_tells_how_far_it_sounded(void)
     CU_ASSERT_EQUAL(hear(&turn, 4, -1, "open", ""), VOICE_TOLD_SETTLED);
     CU_ASSERT_EQUAL(hear(&turn, 4, 2, "last", "at 3."), VOICE_TOLD_SETTLED);
     CU_ASSERT_STRING_EQUAL(value(REPLY), "stream|delivered|See you at 3.|See you at 3.");
+    end_test();
+}
+
+static const char slow_sql[] =
+    "INSERT INTO assistant_versions (tenant_id, assistant_id, version, config, created_by) VALUES"
+    " ('" TENANT "', '00000000-0000-7000-8000-0000000000a1', 1,"
+    " '{\"phone\":{\"speaking_rate\":80}}', 'test')";
+
+/* A slow voice: what is judged by the time is judged by its rate. */
+static void what_has_sounded_is_judged_by_the_rate_of_the_voice(void)
+{
+    begin_test();
+    run(voice_sql);
+    run(slow_sql);
+    struct inbox_claimed claimed;
+    const struct turn_started turn = speak_one(&claimed);
+    hear(&turn, 1, 3, "last", "See you at 3.");
+    CU_ASSERT_STRING_EQUAL(resume(2, false, 1600).heard, "See"); /* some 5 characters */
+    end_test();
+    begin_test();
+    run(voice_sql);
+    run(slow_sql);
+    speak_one(&claimed);
+    end_call_at(answered_ms() + 1100); /* some 9 */
+    CU_ASSERT_STRING_EQUAL(value(REPLY), "stream|delivered|See you at 3.|See you");
     end_test();
 }
 
@@ -457,6 +492,7 @@ int main(void)
     CU_add_test(suite, "a takeover", a_takeover_keeps_what_was_heard);
     CU_add_test(suite, "the end", a_call_ends_once);
     CU_add_test(suite, "an ingress that is gone", nobody_tells_how_far_it_sounded);
+    CU_add_test(suite, "a slow voice", what_has_sounded_is_judged_by_the_rate_of_the_voice);
     CU_add_test(suite, "a commit, another socket", a_commit_behind_another_socket_is_refused);
     CU_add_test(suite, "and was heard", a_commit_behind_another_socket_may_be_heard);
     CU_add_test(suite, "a stop, a newer epoch", a_stop_ends_no_turn_of_a_newer_epoch);

@@ -43,6 +43,7 @@ static void test_nothing_is_said(void)
     CU_ASSERT_EQUAL(plan.language_count, 0);
     CU_ASSERT_FALSE(plan.cold);
     CU_ASSERT_EQUAL(plan.ring_s, 20);
+    CU_ASSERT_EQUAL(plan.speaking_rate, 150);
     CU_ASSERT_PTR_NULL(phone_plan_language(&plan, "en"));
 }
 
@@ -55,8 +56,9 @@ static void test_languages(void)
                  {"e", NULL},        {"fr", NULL},       {"", NULL}};
     struct phone_plan plan;
     read_text("{\"phone\":{\"language\":\"en-US\",\"languages\":[{\"code\":\"es-US\"},"
-              "{\"code\":\"en-GB\"}]}}",
+              "{\"code\":\"en-GB\"}],\"speaking_rate\":80}}",
               &plan);
+    CU_ASSERT_EQUAL(plan.speaking_rate, 80);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const char *language = phone_plan_language(&plan, cases[i].tag);
         if (cases[i].language == NULL)
