@@ -96,7 +96,10 @@ static void say(struct voice *voice, const char *text)
     const char *said = voice->said.data;
     const size_t length = voice->said.length;
     bool gap = voice->gap && length > 0 && said[length - 1] != ' ' && text[0] != ' ';
-    if (voice->is_withheld || text[0] == '\0' || !has_room(voice, text))
+    if (voice->is_withheld || text[0] == '\0')
+        return;
+    voice->is_full = voice->is_full || !has_room(voice, text);
+    if (voice->is_full)
         return;
     text = arena_printf(session->arena, "%s%s", gap ? " " : "", text);
     if (rules_are_told(session, arena_printf(session->arena, "%s%s", said, text))) {
@@ -182,9 +185,11 @@ const char *voice_answered(struct session *session)
     return said_of(voice);
 }
 
+/* Words of ours are whole where they fit. */
 const char *voice_say(struct session *session, const char *words)
 {
     struct voice *voice = session->voice;
+    voice->is_full = false;
     begin_answer(voice);
     speak_add(voice->speak, words, strlen(words));
     return voice_answered(session);
@@ -445,7 +450,8 @@ void voice_stop(struct session *session)
     voice->skip = NULL;
     voice->seq = voice->in_flight = 0;
     voice->asks = voice->is_asking = voice->is_cut = voice->is_over = voice->hands_off = false;
-    voice->is_moved = voice->is_lost = voice->is_withheld = voice->gap = voice->broke_off = false;
+    voice->is_moved = voice->is_lost = voice->is_withheld = voice->is_full = voice->gap =
+        voice->broke_off = false;
     voice->bridged = 0;
     voice->handoff = NULL;
 }

@@ -33,6 +33,7 @@ struct voice {
     bool is_lost;         /* a frame of this fence is: whatever follows it is not spoken */
     struct uuid repeated; /* the turn that was begun anew for that, at most once */
     bool is_withheld;     /* the answer quotes the rules: no more of it leaves */
+    bool is_full;         /* a piece had no room: a later one would leave a hole */
     bool gap;             /* a new answer begins: a space stands before it */
     bool broke_off;       /* a model did, in the middle of speech, and none goes on yet */
     size_t bridged;       /* so much was said when the caller last heard that it goes on */

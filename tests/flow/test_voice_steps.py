@@ -122,6 +122,24 @@ def test_a_call_of_each_mode_and_texts_are_one_conversation(desk):
     other.close()
 
 
+def test_an_answer_that_is_too_long_for_a_document_ends_early(desk):
+    """Behind the sentence that has no room nothing is said, however short: what was said is a beginning of the answer,
+    and whole sentences."""
+    engines(desk, **CALLS)
+    first = " ".join(f"Of our treatments number {number} is one that takes most of a morning, and it can be booked by phone."
+                     for number in range(100, 122))[:2000].rpartition(". ")[0] + "."
+    answer = f"{first} {'And whoever wants it is welcome ' + 'at any time of the day ' * 6}to the desk. Come at five."
+    assert 1850 < len(first) <= 2000 and len(answer) > 2048, (len(first), len(answer))
+    call = Steps(desk)
+    nonce = desk.new_nonce()
+    desk.faults("model", replies(nonce, answer))
+    call.step("What do you do?", nonce=nonce)
+    said = call.wait_answers(1)["text"]
+    assert said == first, said
+    assert call.replies()[0][0] == said, call.replies()
+    call.close()
+
+
 def test_a_step_that_comes_twice(desk):
     """One turn; who asks again is told again, at the place where he asks."""
     engines(desk, **CALLS)
