@@ -101,12 +101,15 @@ static const char transcript_sql[] =
     " AND m.session_id = s.id AND m.author = 'system' AND m.provider_id LIKE 'RE%')"               \
     " AND NOT " WAS_PUT_THROUGH " AND NOT " WAS_TAKEN_DOWN " AND NOT " IS_HELD "))"
 
-/* now() is when the transaction began: the claim in front of this has made the session. If
- * something else had, and only the end was lost, or if he hung up while it rang, the number's
- * newest version says whether people are to hear of it. Who is blocked was refused. */
+/* now() is when the transaction began: the claim in front of this has made the session. Where
+ * something else had, his words may have died with the end, of an ingress that could tell nobody:
+ * whoever was never answered is found whatever the business wants to hear of. If he was, or hung up
+ * while it rang, the number's newest version says whether people are to hear of it. Who is blocked
+ * was refused. */
 #define IS_FOUND                                                                                   \
-    "((s.created_at >= now() AND $7::boolean)"                                                     \
-    " OR ((v.config->'phone'->>'missed_calls')::boolean AND " IS_MISSED "))"                       \
+    "((s.created_at >= now() AND $7::boolean) OR (" IS_MISSED                                      \
+    " AND ((v.config->'phone'->>'missed_calls')::boolean"                                          \
+    " OR ($7::boolean AND (" IS_SILENT " OR u.is_all)))))"                                         \
     " AND NOT coalesce(v.config->'phone'->'blocked' @> to_jsonb(s.remote_address), false)"
 
 static const char found_sql[] = MADE_SQL(

@@ -8,6 +8,8 @@ from recorded import kept_bytes, rest, tasks, wait_state
 from test_calls_back import clinic, rows, task, wait_rows
 from test_calls_rota import calls, wait_over
 
+FOUND = "Somebody called while the desk could hear nothing, and left no message."
+
 OWN_SERVERS = True
 DEADLINE_S = 150
 
@@ -15,9 +17,12 @@ DEADLINE_S = 150
 def test_a_message_is_found_after_kafka_and_ingress_were_gone(desk):
     desk.start(ingresses=1, engines=1, responders=1, config={"responder": {"gap_audit_every_ms": 1000, "call_audit_after_ms": 0}})
     desk.reset("twilio")
+    greeted = Caller(desk, [HELLO])
+    desk.wait(greeted.session, 30, "the call to be known")
     desk.servers.kafka.kill()
     # what somebody says is what shows that Kafka is away: who calls later is asked for a message at once
-    Caller(desk, [HELLO, say("Is anybody there?"), {"wait_for": "record", "timeout_ms": 60000}, BYE]).over()
+    greeted.also(say("Is anybody there?"), {"wait_for": "record", "timeout_ms": 60000}, BYE)
+    greeted.over()
     desk.wait(lambda: "<Record" in Caller(desk, [{"wait_for": "answered"}, BYE]).over().documents()[0], 30,
               "an answer that knows")
     call = Caller(desk, [{"wait_for": "record"}, {"say": "Please call me about the crown.", "ms": 800}, BYE])
@@ -30,6 +35,10 @@ def test_a_message_is_found_after_kafka_and_ingress_were_gone(desk):
     assert known["call_back"] == call.caller and len(kept_bytes(desk, recording)) == 1
     call.wait_ended()
     assert [has for _, has in tasks(desk, call.caller)] == [True], tasks(desk, call.caller)
+    # his words died with the ingress; nobody has to ask for missed calls to hear that he was not answered
+    greeted.wait_ended()
+    desk.wait(lambda: tasks(desk, greeted.caller), 60, lambda: f"a task of the other caller: {greeted.rows()}")
+    assert tasks(desk, greeted.caller) == [(FOUND, False)], tasks(desk, greeted.caller)
 
 
 def test_what_came_of_a_placed_call_arrives_after_kafka_was_away(desk):

@@ -367,28 +367,44 @@ static void found_and_missed_are_one(void)
     }
 }
 
-/* Only the end was lost: as the business wants it, and only if nothing was said or answered. */
-static void a_silent_call_whose_end_was_lost(void)
+/* Only the end was lost: as the business wants it, and only if nothing was said or answered. Whose
+ * call was taken and who was never answered is found whatever it wants, for what he said may be
+ * lost as well. */
+static void a_call_whose_end_was_lost(void)
 {
     static const struct {
         const char *phone, *words, *tasks;
-        bool late;
-    } cases[] = {{"{}", NULL, "0", false},
-                 {"{\"missed_calls\": true}", NULL, "1", false},
-                 {"{\"missed_calls\": true}", "hello", "0", false},
-                 {"{}", "hello", "0", true},
-                 {"{\"missed_calls\": true}", "hello", "1", true}};
+        bool late, taken, answered_before;
+    } cases[] = {{"{}", NULL, "0", .taken = false},
+                 {"{}", NULL, "1", .taken = true},
+                 {"{\"missed_calls\": true}", NULL, "1", .taken = false},
+                 {"{\"missed_calls\": true}", "hello", "0", .late = false},
+                 {"{}", "hello", "0", .taken = true, .late = false},
+                 {"{}", "hello", "0", .late = true},
+                 {"{}", "hello", "1", .taken = true, .late = true},
+                 {"{}", "hello", "0", .taken = true, .late = true, .answered_before = true},
+                 {"{\"missed_calls\": true}", "hello", "1", .taken = true, .late = true,
+                  .answered_before = true},
+                 {"{\"missed_calls\": true}", "hello", "1", .late = true}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         begin_call();
         run(arena_printf(arena,
                          "UPDATE assistant_versions SET config = config || '{\"phone\": %s}'",
                          cases[i].phone));
+        if (cases[i].answered_before) {
+            tell(3, "", "When are you open?");
+            run("UPDATE inbox_events SET state = 'answered' WHERE provider_id = 'CA1:3'");
+        }
         if (cases[i].words != NULL)
             tell(2, "", cases[i].words);
         if (cases[i].late)
             was_late(2);
+        run("UPDATE channel_sessions SET ended_at = (SELECT max(event_time) FROM inbox_events)"
+            " + interval '30 s'");
+        struct voice_task found = missed;
+        found.was_answered = cases[i].taken;
         struct pg_unit unit = {.done = on_done};
-        voice_task_add_found(&unit, arena, &missed);
+        voice_task_add_found(&unit, arena, &found);
         rig_waiting++;
         pg_submit(rig_pg, &unit);
         rig_run();
@@ -497,7 +513,7 @@ int main(void)
     CU_add_test(suite, "found as well", found_and_missed_are_one);
     CU_add_test(suite, "only found", a_call_that_only_the_provider_knows);
     CU_add_test(suite, "rang before it was wanted", who_rang_before_it_was_wanted_is_not_told_of);
-    CU_add_test(suite, "an end that was lost", a_silent_call_whose_end_was_lost);
+    CU_add_test(suite, "an end that was lost", a_call_whose_end_was_lost);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }
