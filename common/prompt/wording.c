@@ -152,7 +152,7 @@ const char *wording_wrong_mark(const struct wording_key *key, const char *text)
     return NULL;
 }
 
-static const char *fill(struct arena *arena, const char *text, const char *business)
+const char *wording_fill(struct arena *arena, const char *text, const char *business)
 {
     const char *mark = strstr(text, business_mark), *filled = "";
     for (; mark != NULL; mark = strstr(text, business_mark)) {
@@ -169,6 +169,7 @@ void wording_read(struct arena *arena, const struct json *words, const char *lan
     for (size_t i = 0; i < WORDING_KEYS; i++) {
         const char *own = json_member_text(words, wording_keys[i].name);
         if (own != NULL && own[0] != '\0')
-            *(const char **)((char *)out + wording_keys[i].offset) = fill(arena, own, business);
+            *(const char **)((char *)out + wording_keys[i].offset) =
+                wording_fill(arena, own, business);
     }
 }

@@ -29,7 +29,8 @@ struct wording {
     const char *nobody;                    /* and when nobody whom the rota asked has */
 };
 
-/* A member of struct wording, by the name that a tenant file gives it. */
+/* A member of struct wording, or of another struct of words, by the name that a tenant file gives
+ * it. */
 struct wording_key {
     const char *name;
     size_t offset;
@@ -49,6 +50,9 @@ const struct wording *wording_of(const char *language);
 /* The first brace in a tenant's text that does not belong to a {business} that the key takes; NULL:
  * none. */
 const char *wording_wrong_mark(const struct wording_key *key, const char *text);
+
+/* The text with that name for each {business}, in the arena. */
+const char *wording_fill(struct arena *arena, const char *text, const char *business);
 
 /* The words of the language with the tenant's own (an object of texts by key; NULL: none) in their
  * place, and the business's name in these. Texts are in the arena, or static. */

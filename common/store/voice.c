@@ -9,14 +9,18 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Characters a second that the voice of the session's number speaks, by its newest version, as for
- * its ingress; 15 where nobody measured it. */
-#define SPEAKING_RATE(session)                                                                     \
-    "coalesce((SELECT (v.config->'phone'->>'speaking_rate')::integer FROM channels ch"             \
+/* A member of what the newest version of the session's number says of the phone, which its ingress
+ * goes by. */
+#define PHONE(session, member)                                                                     \
+    "(SELECT v.config->'phone'" member " FROM channels ch"                                         \
     " JOIN assistants a ON a.tenant_id = ch.tenant_id AND a.id = ch.assistant_id"                  \
     " JOIN assistant_versions v ON v.tenant_id = a.tenant_id AND v.assistant_id = a.id"            \
     " AND v.version = a.current_version WHERE ch.tenant_id = " session ".tenant_id"                \
-    " AND ch.id = " session ".channel_id), 150) / 10.0"
+    " AND ch.id = " session ".channel_id)"
+
+/* Characters a second that the voice speaks; 15 where nobody measured it. */
+#define SPEAKING_RATE(session)                                                                     \
+    "coalesce(" PHONE(session, "->>'speaking_rate'") "::integer, 150) / 10.0"
 
 static const char places_sql[] =
     "UPDATE channel_sessions s SET call_sid = i.call_sid, stream_partition = i.partition::integer,"
@@ -250,6 +254,8 @@ static const char silent_sql[] =
     "least(100000, greatest(0, (extract(epoch FROM $5::timestamptz - d.created_at) - 1)"           \
     " * " SPEAKING_RATE("s") "))::integer"
 
+#define OWN_BRIDGE "coalesce(" PHONE("s", "->'words'->>'bridge'") ", '') AS bridge"
+
 /* Only with the record that says so, and not when that comes again. */
 #define IS_FRESH                                                                                   \
     "EXISTS (SELECT FROM inbox_events e WHERE e.tenant_id = s.tenant_id"                           \
@@ -268,7 +274,7 @@ static const char resume_sql[] =
     "WITH call AS MATERIALIZED (SELECT s.tenant_id, s.id, s.fence, s.turn_number, s.call_sid,"
     " s.stream_partition, c.epoch, z.language, t.id AS turn_id, h.heard,"
     " coalesce(m.body, '') AS body, coalesce(length(h.heard) < length(m.body), false) AS half,"
-    " coalesce(t.outcome = 'transfer' AND h.heard = '', false) AS is_news"
+    " coalesce(t.outcome = 'transfer' AND h.heard = '', false) AS is_news, " OWN_BRIDGE
     " FROM channel_sessions s JOIN conversations c ON c.tenant_id = s.tenant_id"
     " AND c.id = s.conversation_id JOIN tenants z ON z.id = s.tenant_id"
     " LEFT JOIN turns t ON t.tenant_id = s.tenant_id AND t.session_id = s.id"
@@ -293,7 +299,7 @@ static const char resume_sql[] =
     " SELECT l.call_sid, l.stream_partition, l.epoch, l.fence + 1,"
     " CASE WHEN l.half THEN l.turn_id END, l.turn_number + (NOT l.half)::integer,"
     " coalesce(l.heard, ''), CASE WHEN l.half THEN l.body ELSE '' END, l.language,"
-    " l.is_news FROM call l";
+    " l.is_news, l.bridge FROM call l";
 
 static const char ask_sql[] =
     "SELECT coalesce(t.heard, ''), coalesce(t.heard_reason, '') FROM turns t"
@@ -433,6 +439,7 @@ bool voice_read_resumed(const struct pg_answer *answer, int s, struct voice_resu
         .body = pg_text(r, s, 0, 7),
         .language = pg_text(r, s, 0, 8),
         .is_news = pg_bool(r, s, 0, 9),
+        .bridge = pg_text(r, s, 0, 10),
     };
     return true;
 }

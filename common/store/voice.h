@@ -99,6 +99,7 @@ struct voice_resumed {
     int64_t number;
     const char *heard, *body; /* of that turn */
     const char *language;     /* the tenant's */
+    const char *bridge;       /* its own words before the rest; "": it has none */
     bool is_news;             /* nothing of it was said before: it needs no bridge */
 };
 

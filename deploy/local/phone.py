@@ -19,7 +19,7 @@ SILENCE_MS = 4500  # docs/PROMISES.md, P6
 CALL_DEADLINE_S = 90
 REPLY = {"wait_for": "reply"}
 BYE = {"hangup": True}
-COVERS = ("Sorry, let me go on.", "One moment, I am looking that up.")  # services/engine/voice_words.c
+COVERS = ("Sorry, let me go on.", "One moment, I am looking that up.")  # common/prompt/phone_words.c
 
 
 def utters(words, ms=900):

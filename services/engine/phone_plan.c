@@ -29,10 +29,13 @@ static void read_person(struct arena *arena, const struct json *entry, struct ph
     strbuf_fini(&text);
 }
 
-static void add_language(struct arena *arena, const char *tag, struct phone_plan *out)
+static void add_language(struct arena *arena, const struct json *from, const char *tag,
+                         struct phone_plan *out)
 {
-    if (tag != NULL && tag[0] != '\0' && out->language_count < PHONE_LANGUAGES_MAX)
-        out->languages[out->language_count++] = arena_strdup(arena, tag);
+    if (tag == NULL || tag[0] == '\0' || out->language_count == PHONE_LANGUAGES_MAX)
+        return;
+    phone_words_read(arena, json_member(from, "words"), tag, &out->words[out->language_count]);
+    out->languages[out->language_count++] = arena_strdup(arena, tag);
 }
 
 void phone_plan_read(struct arena *arena, const struct json *config, struct phone_plan *out)
@@ -49,10 +52,10 @@ void phone_plan_read(struct arena *arena, const struct json *config, struct phon
     for (const struct json *e = json_first(json_member(escalation, "rota")); e != NULL;
          e = json_next(e))
         read_person(arena, e, out);
-    add_language(arena, json_member_text(phone, "language"), out);
+    add_language(arena, phone, json_member_text(phone, "language"), out);
     for (const struct json *l = json_first(json_member(phone, "languages")); l != NULL;
          l = json_next(l))
-        add_language(arena, json_member_text(l, "code"), out);
+        add_language(arena, l, json_member_text(l, "code"), out);
 }
 
 const struct phone_person *phone_plan_find(const struct phone_plan *plan, const char *name)
@@ -63,16 +66,29 @@ const struct phone_person *phone_plan_find(const struct phone_plan *plan, const 
     return NULL;
 }
 
-const char *phone_plan_language(const struct phone_plan *plan, const char *tag)
+/* Their number; -1: there is none. */
+static int language_of(const struct phone_plan *plan, const char *tag)
 {
     const size_t primary = strcspn(tag, "-_");
-    const char *like = NULL;
-    for (size_t i = plan->language_count; i > 0; i--) {
-        const char *code = plan->languages[i - 1];
+    int like = -1;
+    for (int i = (int)plan->language_count - 1; i >= 0; i--) {
+        const char *code = plan->languages[i];
         if (strcasecmp(code, tag) == 0)
-            return code;
+            return i;
         if (strncasecmp(code, tag, primary) == 0 && strcspn(code, "-_") == primary)
-            like = code;
+            like = i;
     }
     return like;
+}
+
+const char *phone_plan_language(const struct phone_plan *plan, const char *tag)
+{
+    const int found = language_of(plan, tag);
+    return found >= 0 ? plan->languages[found] : NULL;
+}
+
+const struct phone_words *phone_plan_words(const struct phone_plan *plan, const char *tag)
+{
+    const int found = language_of(plan, tag);
+    return found >= 0 ? &plan->words[found] : phone_words_of(tag);
 }

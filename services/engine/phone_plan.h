@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "prompt/phone_words.h"
 #include "json/json.h"
 
 #define PHONE_PEOPLE_MAX    10
@@ -23,6 +24,7 @@ struct phone_plan {
     bool cold; /* they are put through at once, without a briefing */
     int ring_s;
     const char *languages[PHONE_LANGUAGES_MAX]; /* that calls can be held in; the first is usual */
+    struct phone_words words[PHONE_LANGUAGES_MAX]; /* of each of them */
     size_t language_count;
     int speaking_rate; /* tenths of a character a second, 10-1,000 */
 };
@@ -36,5 +38,9 @@ const struct phone_person *phone_plan_find(const struct phone_plan *plan, const 
 /* The language of a call that is meant by a tag: the same one, or the first whose first letters
  * are; NULL if there is none. */
 const char *phone_plan_language(const struct phone_plan *plan, const char *tag);
+
+/* What the desk says by itself in the language that is meant by a tag, also one that no call is
+ * held in. */
+const struct phone_words *phone_plan_words(const struct phone_plan *plan, const char *tag);
 
 #endif

@@ -3,7 +3,6 @@
 #include "base/strbuf.h"
 #include "store/transfer.h"
 #include "tools.h"
-#include "voice_words.h"
 
 #include <string.h>
 
@@ -27,7 +26,7 @@ static int no_such_person(const struct phone_plan *plan, struct err *err)
 static const char *promise_of(const struct tool_call *call, bool calls)
 {
     const struct assistant *assistant = call->assistant;
-    const struct voice_words *words = voice_words_of(call->language);
+    const struct phone_words *words = phone_plan_words(&assistant->phone, call->language);
     const char *tell = assistant->workflow.tell;
     return arena_printf(call->arena, "%s %s %s", words->nobody,
                         calls && tell[0] != '\0' ? tell : words->noted, words->more);

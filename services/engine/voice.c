@@ -20,7 +20,6 @@
 #include "voice_pace.h"
 #include "voice_rules.h"
 #include "voice_step.h"
-#include "voice_words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,9 +71,12 @@ const char *voice_language(struct session *session)
     return assistant != NULL ? assistant->profile.language : "en";
 }
 
-static const struct voice_words *words_of(struct voice *voice)
+static const struct phone_words *words_of(struct voice *voice)
 {
-    return voice_words_of(voice_language(voice->session));
+    const struct assistant *assistant = think_assistant(voice->session);
+    const char *language = voice_language(voice->session);
+    return assistant != NULL ? phone_plan_words(&assistant->phone, language)
+                             : phone_words_of(language);
 }
 
 static void say_aside(struct voice *voice, const char *text)

@@ -8,7 +8,6 @@
 #include "contract/voice.h"
 #include "tools.h"
 #include "voice.h"
-#include "voice_words.h"
 
 #include <string.h>
 
@@ -57,15 +56,14 @@ static const struct phone_person *person_of(const struct assistant *assistant,
 static const char *briefing_of(struct session *session, const struct assistant *assistant,
                                const struct rounds_call *call)
 {
-    const struct voice_words *words = voice_words_of(assistant->profile.language);
+    const struct phone_words *words =
+        phone_plan_words(&assistant->phone, assistant->profile.language);
     struct json *arguments = NULL;
     struct strbuf text;
     strbuf_init(&text, BRIEFING_MAX);
-    /* our own words, with one place for the name */
-    const char *place = strstr(words->call_for, "%s");
-    strbuf_printf(&text, "%.*s%s%s ", (int)(place - words->call_for), words->call_for,
-                  assistant->profile.business, place + 2);
-    strbuf_add_text(&text, words->press);
+    strbuf_printf(&text, "%s %s",
+                  wording_fill(session->arena, words->call_for, assistant->profile.business),
+                  words->press);
     if (json_parse(call->arguments, strlen(call->arguments), &arguments, NULL) == 0)
         strbuf_printf(&text, " %s", json_member_text(arguments, "summary"));
     json_free(&arguments);
@@ -114,7 +112,8 @@ bool voice_end_says(struct session *session, const struct assistant *assistant)
     const struct rounds_call *call = session->voice != NULL ? transfer_of(session) : NULL;
     if (call == NULL || person_of(assistant, call) == NULL)
         return false;
-    session->commit.body = voice_say(session, voice_words_of(voice_language(session))->reaching);
+    session->commit.body =
+        voice_say(session, phone_plan_words(&assistant->phone, voice_language(session))->reaching);
     session_apply(session, EVENT_ANSWER);
     return true;
 }

@@ -2,9 +2,9 @@
  * socket is committed. */
 #include "voice_resume.h"
 
+#include "prompt/phone_words.h"
 #include "speak.h"
 #include "voice_stream.h"
-#include "voice_words.h"
 
 #include <string.h>
 
@@ -49,6 +49,11 @@ static void say_rest(struct speech *speech)
     arena_free(&arena);
 }
 
+static const char *bridge_of(const struct voice_resumed *resumed)
+{
+    return resumed->bridge[0] != '\0' ? resumed->bridge : phone_words_of(resumed->language)->bridge;
+}
+
 void voice_resume(struct engine *engine, const char *tenant, const struct voice_resumed *resumed)
 {
     const bool half = !uuid_is_nil(&resumed->turn);
@@ -59,9 +64,8 @@ void voice_resume(struct engine *engine, const char *tenant, const struct voice_
     if (half)
         say(&speech, (struct voice_frame){.kind = VOICE_FRAME_OPEN});
     if (!resumed->is_news)
-        say(&speech, (struct voice_frame){.kind = VOICE_FRAME_TEXT,
-                                          .text = voice_words_of(resumed->language)->bridge,
-                                          .aside = true});
+        say(&speech, (struct voice_frame){
+                         .kind = VOICE_FRAME_TEXT, .text = bridge_of(resumed), .aside = true});
     if (half)
         say_rest(&speech);
     say(&speech, (struct voice_frame){.kind = VOICE_FRAME_TEXT, .last = true});

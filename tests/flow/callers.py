@@ -18,7 +18,7 @@ FAST = 20  # where nothing is: the fastest voice that ingress reckons with
 HELLO = {"wait_for": "reply"}
 BYE = {"hangup": True}
 
-# What an engine says to cover a wait (services/engine/voice_words.c), beside the tenant's own fillers.
+# What an engine says to cover a wait (common/prompt/phone_words.c), beside the tenant's own fillers.
 COVERS = ("Sorry, let me go on.", "One moment, I am looking that up.")
 ASIDES = (*PHONE["fillers"], *COVERS)
 

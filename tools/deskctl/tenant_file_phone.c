@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "contract/directory_voice.h"
+#include "prompt/phone_words.h"
 #include "tenant_file.h"
 #include "tenant_section.h"
 
@@ -27,7 +28,7 @@ static const char *const sensitivities[] = {"high", "medium", "low", NULL};
 struct phone {
     const char *mode, *missed_calls, *not_understood;
     const char *language, *voice, *tts_provider, *transcription_provider, *speech_model;
-    const struct yaml_node *languages, *hints, *fillers, *blocked;
+    const struct yaml_node *words, *languages, *hints, *fillers, *blocked;
     const char *interruptible, *interrupt_sensitivity;
     const char *consent_line, *greeting, *fallback, *record_prompt, *still_there, *goodbye;
     const char *transfer_caller_id;
@@ -45,6 +46,7 @@ static const struct field phone_fields[] = {
     {"transcription_provider", FIELD_CHOICE, AT(phone, transcription_provider), 0, 0, false,
      listeners},
     {"speech_model", FIELD_WORD, AT(phone, speech_model), 0, 0, false, NULL},
+    {"words", FIELD_MAPPING, AT(phone, words), 0, 0, false, NULL},
     {"languages", FIELD_LIST, AT(phone, languages), 0, DIRECTORY_LANGUAGES_MAX, false, NULL},
     {"hints", FIELD_LIST, AT(phone, hints), 0, HINTS_MAX, false, NULL},
     {"interruptible", FIELD_CHOICE, AT(phone, interruptible), 0, 0, false, interruptible},
@@ -73,10 +75,32 @@ static void add_text(struct section *section, const char *name, const char *text
         json_add_text(section->writer, name, text);
 }
 
+/* ---- what the desk says by itself ---- */
+
+static void write_words(struct section *section, const struct yaml_node *words)
+{
+    if (words != NULL)
+        section_write_wording(section, words, phone_words_keys, PHONE_WORDS_KEYS);
+}
+
+/* Such as the reception's words, but of each language that calls are held in. */
+static void note_words(struct section *section, int line, const char *language,
+                       const struct yaml_node *words)
+{
+    const char *missing =
+        section_missing_words(section->problems, words, phone_words_keys, PHONE_WORDS_KEYS);
+    if (language != NULL && !phone_words_is_known(language) && *missing != '\0')
+        problems_note(section->problems, line,
+                      "language: in calls in %.40s the desk says these in English; give them as "
+                      "words: of that language (%s)",
+                      language, missing);
+}
+
 /* ---- further languages ---- */
 
 struct language {
     const char *language, *voice, *tts_provider, *transcription_provider, *speech_model;
+    const struct yaml_node *words;
 };
 
 static const struct field language_fields[] = {
@@ -86,6 +110,7 @@ static const struct field language_fields[] = {
     {"transcription_provider", FIELD_CHOICE, AT(language, transcription_provider), 0, 0, false,
      listeners},
     {"speech_model", FIELD_WORD, AT(language, speech_model), 0, 0, false, NULL},
+    {"words", FIELD_MAPPING, AT(language, words), 0, 0, false, NULL},
 };
 
 static void write_languages(struct section *section, const struct yaml_node *list)
@@ -101,6 +126,8 @@ static void write_languages(struct section *section, const struct yaml_node *lis
         json_open_object(section->writer, NULL);
         add_text(section, "code", language.language);
         section_write_fields(section, language_fields + 1, COUNT(language_fields) - 1, &language);
+        write_words(section, language.words);
+        note_words(section, node->line, language.language, language.words);
         json_close_object(section->writer);
     }
     json_close_array(section->writer);
@@ -195,6 +222,8 @@ void section_read_phone(struct section *section, const struct yaml_node *node)
     for (size_t i = WRITTEN_OTHERWISE; i < COUNT(phone_fields); i++)
         if (phone_fields[i].kind <= FIELD_CHOICE)
             section_write_fields(section, &phone_fields[i], 1, &phone);
+    write_words(section, phone.words);
+    note_words(section, node->line, phone.language, phone.words);
     write_languages(section, phone.languages);
     write_hints(section, phone.hints);
     section_write_words(section, "fillers", phone.fillers, &fillers);

@@ -2,6 +2,7 @@
  * says by itself. Which there are says prompt/wording.h. */
 #include "tenant_section.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "prompt/wording.h"
@@ -28,30 +29,47 @@ static void check_marks(struct problems *problems, const struct wording_key *key
                      key->name);
 }
 
-void section_read_reception(struct section *section, const struct yaml_node *node)
+void section_write_wording(struct section *section, const struct yaml_node *words,
+                           const struct wording_key *keys, size_t count)
 {
     struct field fields[WORDING_KEYS];
     const char *texts[WORDING_KEYS] = {NULL};
+    assert(count <= WORDING_KEYS);
+    json_open_object(section->writer, "words");
+    for (size_t i = 0; i < count; i++)
+        fields[i] = (struct field){.key = keys[i].name,
+                                   .kind = FIELD_TEXT,
+                                   .offset = i * sizeof texts[0],
+                                   .min = 1,
+                                   .max = keys[i].max};
+    fields_read(section->problems, words, "words", fields, count, texts);
+    for (size_t i = 0; i < count; i++)
+        if (texts[i] != NULL)
+            check_marks(section->problems, &keys[i], yaml_get(words, keys[i].name), texts[i]);
+    section_write_fields(section, fields, count, texts);
+    json_close_object(section->writer);
+}
+
+void section_read_reception(struct section *section, const struct yaml_node *node)
+{
     struct reception reception = {NULL};
     fields_read(section->problems, node, "reception", &reception_field, 1, &reception);
     json_open_object(section->writer, NULL);
-    json_open_object(section->writer, "words");
-    if (reception.words != NULL) {
-        for (size_t i = 0; i < WORDING_KEYS; i++)
-            fields[i] = (struct field){.key = wording_keys[i].name,
-                                       .kind = FIELD_TEXT,
-                                       .offset = i * sizeof texts[0],
-                                       .min = 1,
-                                       .max = wording_keys[i].max};
-        fields_read(section->problems, reception.words, "words", fields, WORDING_KEYS, texts);
-        for (size_t i = 0; i < WORDING_KEYS; i++)
-            if (texts[i] != NULL)
-                check_marks(section->problems, &wording_keys[i],
-                            yaml_get(reception.words, wording_keys[i].name), texts[i]);
-        section_write_fields(section, fields, WORDING_KEYS, texts);
-    }
+    if (reception.words != NULL)
+        section_write_wording(section, reception.words, wording_keys, WORDING_KEYS);
     json_close_object(section->writer);
-    json_close_object(section->writer);
+}
+
+const char *section_missing_words(struct problems *problems, const struct yaml_node *words,
+                                  const struct wording_key *keys, size_t count)
+{
+    const bool has_some = words != NULL && words->kind == YAML_MAPPING;
+    const char *missing = "";
+    for (size_t i = 0; i < count; i++)
+        if (!has_some || yaml_get(words, keys[i].name) == NULL)
+            missing = arena_printf(problems->arena, "%s%s%s", missing, *missing != '\0' ? ", " : "",
+                                   keys[i].name);
+    return missing;
 }
 
 void section_note_words(struct problems *problems, const struct yaml_node *root,
@@ -61,14 +79,9 @@ void section_note_words(struct problems *problems, const struct yaml_node *root,
     const struct yaml_node *reception = yaml_get(root, "reception");
     const struct yaml_node *words =
         reception != NULL && reception->kind == YAML_MAPPING ? yaml_get(reception, "words") : NULL;
-    const char *missing = "";
     if (node == NULL || wording_is_known(language))
         return;
-    for (size_t i = 0; i < WORDING_KEYS; i++)
-        if (words == NULL || words->kind != YAML_MAPPING ||
-            yaml_get(words, wording_keys[i].name) == NULL)
-            missing = arena_printf(problems->arena, "%s%s%s", missing, *missing != '\0' ? ", " : "",
-                                   wording_keys[i].name);
+    const char *missing = section_missing_words(problems, words, wording_keys, WORDING_KEYS);
     if (*missing != '\0')
         problems_note(problems, node->line,
                       "language: the desk has no words of its own in %s and says these in English; "

@@ -13,6 +13,7 @@
 #define TENANT_SECTIONS 19
 
 struct tenant_file;
+struct wording_key;
 
 /* What a section is read with. */
 struct section {
@@ -63,6 +64,15 @@ struct section_words {
 /* Checks the list (NULL: nothing happens) and writes it under this name (NULL: none). */
 void section_write_words(struct section *section, const char *name, const struct yaml_node *list,
                          const struct section_words *words);
+
+/* Checks a mapping of the business's own words, by these keys (not more than WORDING_KEYS), and
+ * writes it as `words`. */
+void section_write_wording(struct section *section, const struct yaml_node *words,
+                           const struct wording_key *keys, size_t count);
+
+/* The keys that the mapping (anything else: none) lacks, with commas, in the arena. */
+const char *section_missing_words(struct problems *problems, const struct yaml_node *words,
+                                  const struct wording_key *keys, size_t count);
 
 /* What the entries of a section are called, NULL-terminated, in the arena: texts, or the member
  * `key`. What is no name is left out: its own section says so. */

@@ -263,7 +263,7 @@ static void a_call_ends_once(void)
 
 struct resumed {
     bool found, half;
-    char heard[64];
+    char heard[64], bridge[16];
 };
 
 static void on_resumed(void *arg, const struct pg_answer *answer)
@@ -277,6 +277,7 @@ static void on_resumed(void *arg, const struct pg_answer *answer)
         resumed->found = true;
         resumed->half = !uuid_is_nil(&row.turn);
         snprintf(resumed->heard, sizeof resumed->heard, "%s", row.heard);
+        snprintf(resumed->bridge, sizeof resumed->bridge, "%s", row.bridge);
         CU_ASSERT_STRING_EQUAL(row.body, resumed->half ? "See you at 3." : "");
     }
     rig_count_down();
@@ -316,6 +317,7 @@ static void nobody_tells_how_far_it_sounded(void)
     hear(&turn, 1, 3, "last", "See you at 3.");
     const struct resumed told = resume(2, true, 1600);
     CU_ASSERT_TRUE(told.found && !told.half);
+    CU_ASSERT_STRING_EQUAL(told.bridge, "");
     run("UPDATE channel_sessions SET turn_number = 1");
     const struct resumed late = resume(3, false, 60000);
     CU_ASSERT_TRUE(late.found && !late.half);
@@ -331,25 +333,28 @@ static void nobody_tells_how_far_it_sounded(void)
     end_test();
 }
 
-static const char slow_sql[] =
+static const char own_sql[] =
     "INSERT INTO assistant_versions (tenant_id, assistant_id, version, config, created_by) VALUES"
     " ('" TENANT "', '00000000-0000-7000-8000-0000000000a1', 1,"
-    " '{\"phone\":{\"speaking_rate\":80}}', 'test')";
+    " '{\"phone\":{\"speaking_rate\":80,\"words\":{\"bridge\":\"Continuo.\"}}}', 'test')";
 
-/* A slow voice: what is judged by the time is judged by its rate. */
+/* A slow voice: what is judged by the time is judged by its rate. The business has its own words.
+ */
 static void what_has_sounded_is_judged_by_the_rate_of_the_voice(void)
 {
     begin_test();
     run(voice_sql);
-    run(slow_sql);
+    run(own_sql);
     struct inbox_claimed claimed;
     const struct turn_started turn = speak_one(&claimed);
     hear(&turn, 1, 3, "last", "See you at 3.");
-    CU_ASSERT_STRING_EQUAL(resume(2, false, 1600).heard, "See"); /* some 5 characters */
+    const struct resumed soon = resume(2, false, 1600); /* some 5 characters */
+    CU_ASSERT_STRING_EQUAL(soon.heard, "See");
+    CU_ASSERT_STRING_EQUAL(soon.bridge, "Continuo.");
     end_test();
     begin_test();
     run(voice_sql);
-    run(slow_sql);
+    run(own_sql);
     speak_one(&claimed);
     end_call_at(answered_ms() + 1100); /* some 9 */
     CU_ASSERT_STRING_EQUAL(value(REPLY), "stream|delivered|See you at 3.|See you");

@@ -68,6 +68,22 @@ static void test_languages(void)
     }
 }
 
+/* Of each language that calls are held in; of another one there are ours. */
+static void test_words(void)
+{
+    struct phone_plan plan;
+    read_text("{\"phone\":{\"language\":\"it-IT\",\"words\":{\"filler\":\"Un attimo.\","
+              "\"nobody\":\"\"},\"languages\":[{\"code\":\"de-DE\",\"words\":"
+              "{\"bridge\":\"Weiter.\"}},{\"code\":\"fr-FR\"}]}}",
+              &plan);
+    CU_ASSERT_STRING_EQUAL(phone_plan_words(&plan, "it")->filler, "Un attimo.");
+    CU_ASSERT_STRING_EQUAL(phone_plan_words(&plan, "it-IT")->nobody, phone_words_of("en")->nobody);
+    CU_ASSERT_STRING_EQUAL(phone_plan_words(&plan, "de-CH")->bridge, "Weiter.");
+    CU_ASSERT_STRING_EQUAL(phone_plan_words(&plan, "de-CH")->filler, phone_words_of("de")->filler);
+    CU_ASSERT_STRING_EQUAL(phone_plan_words(&plan, "fr")->bridge, phone_words_of("fr")->bridge);
+    CU_ASSERT_STRING_EQUAL(phone_plan_words(&plan, "es")->bridge, phone_words_of("es")->bridge);
+}
+
 int main(void)
 {
     if (CU_initialize_registry() != CUE_SUCCESS)
@@ -77,6 +93,7 @@ int main(void)
     CU_add_test(suite, "people", test_people);
     CU_add_test(suite, "nothing is said", test_nothing_is_said);
     CU_add_test(suite, "languages", test_languages);
+    CU_add_test(suite, "words", test_words);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
     arena_free(&arena);

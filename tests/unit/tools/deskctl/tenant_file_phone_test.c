@@ -62,6 +62,17 @@ static const struct good_section good[] = {
      "\"record_prompt\":\"After the tone.\",\"still_there\":\"Hello?\",\"not_understood\":"
      "\"Pardon?\",\"goodbye\":\"Bye.\",\"fillers\":[\"One moment.\",\"Still looking.\"],"
      "\"silence_ms\":30000,\"speaking_rate\":150}"},
+    {"phone:\n" WORDS "  mode: webhook\n  language: it-IT\n"
+     "  words: {call_for: \"Chiamata per {business}.\", filler: Un attimo.}\n"
+     "  languages: [{language: pt-PT, words: {bridge: Continuo.}}]\n",
+     "phone",
+     "{\"mode\":\"gather\",\"language\":\"it-IT\",\"interruptible\":\"any\","
+     "\"interrupt_sensitivity\":\"high\",\"greeting\":\"Hello.\",\"fallback\":\"Leave a message.\","
+     "\"record_prompt\":\"After the tone.\",\"still_there\":\"Hello?\",\"goodbye\":\"Bye.\","
+     "\"words\":{\"filler\":\"Un attimo.\",\"call_for\":\"Chiamata per {business}.\"},"
+     "\"languages\":[{\"code\":\"pt-PT\",\"words\":{\"bridge\":\"Continuo.\"}}],"
+     "\"fillers\":[\"One moment.\",\"Still looking.\"],\"silence_ms\":30000,"
+     "\"speaking_rate\":150}"},
 };
 
 static const struct bad_section bad[] = {
@@ -86,6 +97,11 @@ static const struct bad_section bad[] = {
     {"phone:\n" WORDS "  blocked: [\"+15551230001\", \"+15551230001\"]\n",
      "8: blocked: \"+15551230001\" is there twice; remove one\n"},
     {"phone:\n" WORDS "  record: true\n", NULL},
+    {"phone:\n" WORDS "  words: {filer: x}\n", "8: words has no \"filer\"; did you mean filler?\n"},
+    {"phone:\n" WORDS "  words: {filler: \"{business}\"}\n",
+     "8: filler: takes no {business}; write it without braces\n"},
+    {"phone:\n" WORDS "  languages: [{language: pt-PT, words: {call_for: \"{name}\"}}]\n",
+     "8: call_for: \"{name}\" is not known; write {business} or no braces\n"},
     {"phone:\n" WORDS "  languages: [{voice: Lupe}]\n", "8: a language needs language:; add it\n"},
     {"phone: []\n", "1: phone: must be a block of indented name: value lines\n"},
 };
@@ -130,8 +146,43 @@ static void test_record(void)
         CU_ASSERT_STRING_EQUAL(voice.greeting, "Hello.");
         CU_ASSERT_EQUAL(voice.filler_count, 2);
         CU_ASSERT_EQUAL(voice.mode, i < 5 ? DIRECTORY_RELAY : DIRECTORY_GATHER);
-        CU_ASSERT_EQUAL(voice.language_count, i == 1);
+        CU_ASSERT_EQUAL(voice.language_count, i == 1 || i == 7);
         CU_ASSERT_EQUAL(voice.transcribe, i == 2);
+    }
+}
+
+#define ALL_BUT_PRESS                                                                              \
+    "{filler: a, bridge: b, reaching: c, nobody: d, noted: e, more: f, call_for: g}"
+
+/* In which languages a caller hears English, and what. */
+static void test_notice(void)
+{
+    static const struct {
+        const char *text, *said; /* all notices but the file's name; NULL: none */
+    } cases[] = {
+        {"phone:\n" WORDS "  language: de-CH\n  languages: [{language: es-US}]\n", NULL},
+        {"phone:\n" WORDS "  language: it-IT\n",
+         "2: notice: language: in calls in it-IT the desk says these in English; give them as "
+         "words: "
+         "of that language (filler, bridge, reaching, nobody, noted, more, call_for, press)\n"},
+        {"phone:\n" WORDS "  languages:\n    - {language: pt-PT, words: " ALL_BUT_PRESS "}\n",
+         "9: notice: language: in calls in pt-PT the desk says these in English; give them as "
+         "words: "
+         "of that language (press)\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct problems problems;
+        struct tenant_file file;
+        rig_read(cases[i].text, &problems, &file);
+        CU_ASSERT_STRING_EQUAL(problems.text.data, "");
+        const char *said = strstr(problems.notices, ": notice: language");
+        if (cases[i].said == NULL) {
+            CU_ASSERT_PTR_NULL(said);
+        } else {
+            CU_ASSERT_PTR_NOT_NULL(strstr(problems.notices, cases[i].said));
+        }
+        tenant_file_fini(&file);
+        strbuf_fini(&problems.text);
     }
 }
 
@@ -142,6 +193,7 @@ int main(void)
     CU_add_test(suite, "good", test_good);
     CU_add_test(suite, "bad", test_bad);
     CU_add_test(suite, "record", test_record);
+    CU_add_test(suite, "notice", test_notice);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     return rig_run();
 }
