@@ -10,6 +10,7 @@
 #include "store/escalation_admin.h"
 #include "store/gather.h"
 #include "store/merge.h"
+#include "store/turn_inside.h"
 
 /* Above the epochs of the person's other conversations, too: what moves from these (gather.h) is
  * refused, and a call's ingress has seen no higher one. */
@@ -170,14 +171,20 @@ static const char restamp_sql[] =
                                                                      "d.tenant_id AND c.id = "
                                                                      "d.conversation_id";
 
-/* What an operator answered is the operator's: it is not answered again. */
+/* What an operator answered is the operator's: it is not answered again. The turn that was at it is
+ * over, too: a later text would take it up, and what it has begun outside would be asked for once
+ * more, behind the person's back. */
 static const char answered_sql[] =
-    "UPDATE inbox_events e SET state = 'human', settled_at = clock_timestamp()"
+    "WITH human AS (UPDATE inbox_events e SET state = 'human', settled_at = clock_timestamp()"
     " FROM messages i WHERE i.tenant_id = $1::uuid AND i.conversation_id = $2::uuid"
     " AND e.tenant_id = i.tenant_id AND e.message_id = i.id AND e.state = 'open'"
     " AND EXISTS (SELECT FROM messages o WHERE o.tenant_id = i.tenant_id"
     " AND o.conversation_id = i.conversation_id AND o.author = 'operator'"
-    " AND o.position > i.position)";
+    " AND o.position > i.position) RETURNING e.session_id),"
+    " call AS MATERIALIZED (SELECT s.* FROM channel_sessions s WHERE s.tenant_id = $1::uuid"
+    " AND s.id IN (SELECT session_id FROM human))," TURN_RUNNING_SQL("") TURN_INTERRUPT_SQL
+    " over AS (" TURN_FREED_SQL
+    ") " TURN_UNHEARD_SQL("(SELECT t.tenant_id, t.id AS turn_id FROM turn t)");
 
 static const char rearm_sql[] =
     "UPDATE channel_sessions s SET due_at = clock_timestamp(), burst_at = clock_timestamp(),"

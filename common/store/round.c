@@ -77,24 +77,10 @@ static const char finish_sql[] = CALL_INPUT_SQL
     " FROM judged j WHERE j.kind = 'ok' AND k.tenant_id = j.tenant_id AND k.id = $10::uuid"
     " AND k.state <> 'done')," GIVEN_BACK_SQL " SELECT 1, kind FROM judged";
 
-/* An effect of ours bears the call's id and was committed with the call's begin: where its row is
- * there, the call did what it was asked for. Of any other nobody knows. Whoever still had the
- * call's answer is refused: its turn does not run any more. */
-static const char unheard_sql[] =
-    "UPDATE tool_calls k SET state = 'done', outcome = CASE WHEN f.is_there THEN 'ok'"
-    " ELSE 'unknown' END, result = CASE WHEN f.is_there THEN $3::text ELSE $4::text END,"
-    " finished_at = clock_timestamp()"
-    " FROM unnest($1::uuid[], $2::uuid[]) AS i (tenant_id, turn_id) JOIN turns t"
-    " ON t.tenant_id = i.tenant_id AND t.id = i.turn_id AND t.state <> 'running'"
-    " JOIN tool_calls b ON b.tenant_id = i.tenant_id AND b.turn_id = i.turn_id"
-    " AND b.state = 'started' CROSS JOIN LATERAL (SELECT"
-    " EXISTS (SELECT FROM escalations e WHERE e.tenant_id = b.tenant_id AND e.id = b.id)"
-    " OR EXISTS (SELECT FROM appointments a WHERE a.tenant_id = b.tenant_id"
-    " AND a.call_id = b.id) OR EXISTS (SELECT FROM appointment_changes h"
-    " WHERE h.tenant_id = b.tenant_id AND h.call_id = b.id)"
-    " OR EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = b.tenant_id AND d.id = b.id)"
-    " AS is_there) AS f"
-    " WHERE k.tenant_id = b.tenant_id AND k.id = b.id AND k.state = 'started'";
+/* Whoever still had the call's answer is refused: its turn does not run any more. */
+static const char unheard_sql[] = TURN_UNHEARD_SQL(
+    "(SELECT o.tenant_id, o.turn_id FROM unnest($1::uuid[], $2::uuid[]) AS o (tenant_id, turn_id)"
+    " JOIN turns t ON t.tenant_id = o.tenant_id AND t.id = o.turn_id AND t.state <> 'running')");
 
 /* ---- store ---- */
 
@@ -242,9 +228,6 @@ void round_add_finish(struct pg_unit *unit, struct arena *arena, const char *wor
 void round_add_unheard(struct pg_unit *unit, struct arena *arena, const struct round_over *turns,
                        size_t count)
 {
-    static const char done[] = "{\"done\":\"the turn was over before its answer was there\"}";
-    static const char told[] =
-        "{\"error\":\"not known: the turn was over before its answer was there\"}";
     static const struct column columns[] = {
         {offsetof(struct round_over, tenant), COLUMN_TEXT},
         {offsetof(struct round_over, turn), COLUMN_UUID},
@@ -252,8 +235,6 @@ void round_add_unheard(struct pg_unit *unit, struct arena *arena, const struct r
     struct pg_statement *statement = pg_add(unit, unheard_sql);
     columns_add(statement, arena, &(struct column_rows){turns, sizeof *turns, count}, columns,
                 COLUMNS(columns));
-    pg_param(statement, done);
-    pg_param(statement, told);
 }
 
 enum round_kind round_read_call(const struct pg_answer *answer)

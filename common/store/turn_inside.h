@@ -78,6 +78,56 @@
 /* Both columns, of a caller's turn. */
 #define TURN_TEXT_NUMBER_SQL TURN_OUR_NUMBER_SQL ", " TURN_LANGUAGE_SQL
 
+/* ---- turns that somebody else ends (voice.c, conversation.c) ---- */
+
+/* The running turns of the sessions in `call`, with what was heard of them, as `turn`; `which` may
+ * narrow them. */
+#define TURN_RUNNING_SQL(which)                                                                    \
+    " turn AS MATERIALIZED (SELECT t.*, coalesce(t.heard, '') AS words, gen_random_uuid() AS "     \
+    "said,"                                                                                        \
+    " c.delivery_seq FROM call c JOIN turns t ON t.tenant_id = c.tenant_id AND t.id = c.turn_id"   \
+    " WHERE t.state = 'running'" which "),"
+
+/* They are over, with that as their reply. */
+#define TURN_INTERRUPT_SQL                                                                         \
+    " ended AS (UPDATE turns t SET state = 'finished', outcome = 'interrupted',"                   \
+    " reserved_day = NULL, finished_at = clock_timestamp() FROM turn x"                            \
+    " WHERE t.tenant_id = x.tenant_id AND t.id = x.id),"                                           \
+    " reply AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction,"      \
+    " author, body, turn_id, event_time, heard) SELECT tenant_id, said, conversation_id,"          \
+    " session_id, 'out', 'ai', words, id, clock_timestamp(), words FROM turn WHERE words <> ''),"  \
+    " gone AS (INSERT INTO deliveries (tenant_id, id, conversation_id, session_id, seq,"           \
+    " message_id, turn_id, author, via, epoch, state, settled_at, answer_by)"                      \
+    " SELECT tenant_id, gen_random_uuid(), conversation_id, session_id, delivery_seq + 1, said,"   \
+    " id, 'ai', 'stream', epoch, 'delivered', clock_timestamp(), clock_timestamp() FROM turn"      \
+    " WHERE words <> ''),"
+
+/* And their sessions free for the next turn. */
+#define TURN_FREED_SQL                                                                             \
+    "UPDATE channel_sessions s SET fence = s.fence + 1, turn_id = NULL,"                           \
+    " delivery_seq = s.delivery_seq + (x.words <> '')::integer FROM turn x"                        \
+    " WHERE s.tenant_id = x.tenant_id AND s.id = x.session_id"
+
+/* The end of what turns that are over have begun and not heard of; `turns` has their tenant_id and
+ * turn_id. An effect of ours bears the call's id and was committed with the call's begin: where its
+ * row is there, the call did what it was asked for. Of any other nobody knows. */
+#define TURN_UNHEARD_SQL(turns)                                                                    \
+    "UPDATE tool_calls k SET state = 'done', outcome = CASE WHEN u.is_there THEN 'ok'"             \
+    " ELSE 'unknown' END, result = CASE WHEN u.is_there"                                           \
+    " THEN '{\"done\":\"the turn was over before its answer was there\"}'"                         \
+    " ELSE '{\"error\":\"not known: the turn was over before its answer was there\"}' END,"        \
+    " finished_at = clock_timestamp()"                                                             \
+    " FROM (SELECT b.tenant_id, b.id, f.is_there FROM " turns " AS i CROSS JOIN LATERAL (SELECT"   \
+    " x.tenant_id, x.id FROM tool_calls x WHERE x.tenant_id = i.tenant_id"                         \
+    " AND x.turn_id = i.turn_id AND x.state = 'started' OFFSET 0) AS b CROSS JOIN LATERAL (SELECT" \
+    " EXISTS (SELECT FROM escalations e WHERE e.tenant_id = b.tenant_id AND e.id = b.id)"          \
+    " OR EXISTS (SELECT FROM appointments a WHERE a.tenant_id = b.tenant_id"                       \
+    " AND a.call_id = b.id) OR EXISTS (SELECT FROM appointment_changes h"                          \
+    " WHERE h.tenant_id = b.tenant_id AND h.call_id = b.id)"                                       \
+    " OR EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = b.tenant_id AND d.id = b.id)"        \
+    " AS is_there OFFSET 0) AS f OFFSET 0) AS u"                                                   \
+    " WHERE k.tenant_id = u.tenant_id AND k.id = u.id AND k.state = 'started'"
+
 extern const char turn_commit_sql[]; /* turn_commit.c */
 
 /* Adds the locks of a turn's unit: conversations FOR SHARE, then sessions, each in id order. The

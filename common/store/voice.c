@@ -4,7 +4,7 @@
 #include "store/voice.h"
 
 #include "base/clock.h"
-#include "store/columns.h"
+#include "store/turn_inside.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -134,36 +134,13 @@ static const char word_sql[] =
     "CASE WHEN length(m.body) <= n.chars THEN m.body"                                              \
     " ELSE rtrim(regexp_replace(left(m.body, n.chars), '\\S+$', '')) END"
 
-/* The running turns of the calls, with what was heard of them; `which` may narrow them. */
-#define TURN_SQL(which)                                                                            \
-    " turn AS MATERIALIZED (SELECT t.*, coalesce(t.heard, '') AS words, gen_random_uuid() AS "     \
-    "said,"                                                                                        \
-    " c.delivery_seq FROM call c JOIN turns t ON t.tenant_id = c.tenant_id AND t.id = c.turn_id"   \
-    " WHERE t.state = 'running'" which "),"
-
-/* They are over, with that as their reply. */
-#define REPLY_SQL                                                                                  \
-    " ended AS (UPDATE turns t SET state = 'finished', outcome = 'interrupted',"                   \
-    " reserved_day = NULL, finished_at = clock_timestamp() FROM turn x"                            \
-    " WHERE t.tenant_id = x.tenant_id AND t.id = x.id),"                                           \
-    " reply AS (INSERT INTO messages (tenant_id, id, conversation_id, session_id, direction,"      \
-    " author, body, turn_id, event_time, heard) SELECT tenant_id, said, conversation_id,"          \
-    " session_id, 'out', 'ai', words, id, clock_timestamp(), words FROM turn WHERE words <> ''),"  \
-    " gone AS (INSERT INTO deliveries (tenant_id, id, conversation_id, session_id, seq,"           \
-    " message_id, turn_id, author, via, epoch, state, settled_at, answer_by)"                      \
-    " SELECT tenant_id, gen_random_uuid(), conversation_id, session_id, delivery_seq + 1, said,"   \
-    " id, 'ai', 'stream', epoch, 'delivered', clock_timestamp(), clock_timestamp() FROM turn"      \
-    " WHERE words <> ''),"
-
 /* Somebody took over while it was spoken: its engine is refused, and what was heard was said. One
  * that goes on under a newer epoch already (a hand-back, two contacts that were joined) does so. */
 static const char stop_sql[] =
     "WITH call AS MATERIALIZED (SELECT s.* FROM channel_sessions s WHERE s.tenant_id = $1::uuid"
-    " AND s.id = $2::uuid AND s.turn_id = $3::uuid)," TURN_SQL(
-        " AND t.heard_reason = 'stop' AND t.epoch <= $4::bigint") REPLY_SQL
-    " over AS (UPDATE channel_sessions s SET fence = s.fence + 1, turn_id = NULL,"
-    " delivery_seq = s.delivery_seq + (x.words <> '')::integer FROM turn x"
-    " WHERE s.tenant_id = x.tenant_id AND s.id = x.session_id)"
+    " AND s.id = $2::uuid AND s.turn_id = $3::uuid)," TURN_RUNNING_SQL(
+        " AND t.heard_reason = 'stop' AND t.epoch <= $4::bigint") TURN_INTERRUPT_SQL
+    " over AS (" TURN_FREED_SQL ")"
     " UPDATE inbox_events e SET state = 'answered', turn_id = k.id, settled_at = clock_timestamp()"
     " FROM (SELECT x.tenant_id, x.id, u.provider_id FROM turn x"
     " CROSS JOIN LATERAL unnest(x.answers) AS u (provider_id) WHERE x.words <> '') AS k"
@@ -183,7 +160,7 @@ static const char stop_sql[] =
 
 /* Of the calls that `which` finds; they ended at `at`. */
 #define END_SQL(which, at)                                                                         \
-    "WITH call AS MATERIALIZED (" which ")," TURN_SQL("") REPLY_SQL                                \
+    "WITH call AS MATERIALIZED (" which ")," TURN_RUNNING_SQL("") TURN_INTERRUPT_SQL               \
         " over AS (UPDATE channel_sessions s SET ended_at = " at ", fence = s.fence + 1,"          \
         " worker = NULL, due_at = NULL, burst_at = NULL, turn_id = NULL,"                          \
         " delivery_seq = s.delivery_seq + (SELECT count(*) FROM turn x WHERE x.session_id = s.id"  \

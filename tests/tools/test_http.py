@@ -394,6 +394,36 @@ def test_takeover_while_the_tool_works(desk):
     desk.scripted = None
 
 
+def test_person_answers_while_the_tool_works(desk):
+    """The request is cut by a takeover, and the person answers, before or behind another text: the begun call
+    is not asked for once more, and is not known. Guards: conversation.c answered_sql (without its end of the turn the
+    next text takes that up); the text that is open at the hand-back is answered by a turn of its own."""
+    desk.scripted = None
+    with shop(desk, config={"turn_deadline_ms": 40000, "worker_lease_ms": 4000}, timeout="30s") as customer:
+        for writes_before in (False, True):
+            desk.reset("tool")
+            customer = Customer(desk, GARAGE)
+            answered(customer, customer.text(), 1)
+            desk.faults("tool", {"count": 1, "action": {"type": "delay", "ms": 60000}})
+            said = ask(desk, customer, "order_cancel", NUMBER)
+            desk.wait(lambda: requests(desk), 15, "the request")
+            take_over(desk, customer)
+            desk.wait(lambda: requests(desk)[0]["outcome"] == "client_gone", 15, "the cut")
+            desk.faults("model")
+            good(desk, "reply", customer.conversation(), "I have cancelled it for you.")
+            thanks = customer.text("thanks") if writes_before else None
+            hand_back(desk, customer)
+            assert [call[1:3] for call in calls(customer)] == [("done", "unknown")], calls(customer)
+            thanks = thanks or customer.text("thanks")
+            customer.wait_event(thanks, "answered", 30)
+            desk.settled(1.5, lambda: (len(customer.replies()), len(requests(desk))), 15)
+            assert len(requests(desk)) == 1, requests(desk)
+            assert customer.event(said)[0] == "human" and customer.replies()[-1][1] == "reply"
+            assert [(turn["state"], turn["outcome"]) for turn in customer.turns()] == [
+                ("finished", "reply"), ("finished", "interrupted"), ("finished", "reply")], customer.turns()
+    desk.scripted = None
+
+
 def test_takeover_behind_a_change(desk):
     """The tool has worked and its reply has not left when somebody takes over, and hands back without a word,
     twice: the reply is sent as it stands, once, and the tool does nothing more. Guard: store/conversation.c

@@ -97,6 +97,57 @@ static void taken_over_answered_and_handed_back(void)
     end();
 }
 
+static const char begun_sql[] =
+    "UPDATE turns SET heard = 'We are op' WHERE state = 'running';"
+    "INSERT INTO turn_rounds (tenant_id, turn_id, number, after_position, claimed, said)"
+    " SELECT tenant_id, id, 1, 1, 1, '' FROM turns WHERE state = 'running';"
+    "INSERT INTO tool_calls (tenant_id, id, turn_id, round, place, provider_id, name, arguments, "
+    "state,"
+    " started_at) SELECT tenant_id, gen_random_uuid(), id, 1, 1, 'p', 'order_cancel', '{}', "
+    "'started',"
+    " clock_timestamp() FROM turns WHERE state = 'running'";
+
+/* The turn of a text that the person answers is over, with what was heard of it, as on a call, and
+ * what it has begun; a text that came behind the answer gets a turn of its own. Guards:
+ * answered_sql, and the grants that it needs. */
+static void a_turn_ends_with_the_persons_answer(void)
+{
+    struct conversation_ref ref = asked();
+    struct conversation_takeover taken;
+    struct conversation_reply reply = {
+        .message = uuid_new(), .delivery = uuid_new(), .body = "I did it"};
+    int64_t due = 0;
+    struct err err;
+    struct claims claimed = claim_one(WORKER_A, 1, 2, "cancel it");
+    struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
+    CU_ASSERT_EQUAL_FATAL(turn.kind, TURN_START_RUN);
+    run(begun_sql);
+    become(TENANT);
+    GOOD(conversation_take_over(console, &ref, &taken, &err));
+    GOOD(conversation_reply(console, &ref, &reply, &err));
+    finish();
+    claim_one(WORKER_A, 1, 3, "thanks");
+    become(TENANT);
+    GOOD(conversation_hand_back(console, &ref, &due, &err));
+    finish();
+    CU_ASSERT_EQUAL(due, 1);
+    CU_ASSERT_STRING_EQUAL(value("SELECT string_agg(state, ' ' ORDER BY provider_id)"
+                                 " FROM inbox_events"),
+                           "answered human open");
+    CU_ASSERT_STRING_EQUAL(value("SELECT concat_ws(' ', state, outcome) FROM tool_calls"),
+                           "done unknown");
+    CU_ASSERT_STRING_EQUAL(value("SELECT concat_ws(':', d.state, d.via, m.body) FROM deliveries d"
+                                 " JOIN messages m ON m.id = d.message_id JOIN turns t"
+                                 " ON t.id = d.turn_id WHERE t.outcome = 'interrupted'"),
+                           "delivered:stream:We are op");
+    run("UPDATE channel_sessions SET worker = '" WORKER_A "'");
+    turn = start(WORKER_A, &claimed.rows[0]);
+    CU_ASSERT_EQUAL(turn.kind, TURN_START_RUN);
+    CU_ASSERT_FALSE(turn.again);
+    CU_ASSERT_STRING_EQUAL(turn.events, "{SM003}");
+    end();
+}
+
 static struct conversation_ref of_customer(void)
 {
     struct conversation_ref ref = {.actor = "staff"};
@@ -200,6 +251,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("conversation", open_server, rig_end_server);
     CU_add_test(suite, "taken over, answered, handed back", taken_over_answered_and_handed_back);
+    CU_add_test(suite, "a turn that a person answers", a_turn_ends_with_the_persons_answer);
     CU_add_test(suite, "taken over while people are asked", taken_over_while_people_are_asked);
     CU_add_test(suite, "accepted by code, handed back", a_hand_back_settles_what_a_code_accepted);
     CU_add_test(suite, "another tenant", another_tenant_reaches_nothing);
