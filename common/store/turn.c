@@ -79,6 +79,19 @@ static const char lock_sessions_sql[] =
     " UNION SELECT n.id, n.lease_until FROM workers n WHERE n.id = t.worker AND n.id <> $1::uuid"  \
     " AND NOT n.dead) AS o JOIN workers w ON w.id = o.id AND w.lease_until = o.lease)"
 
+/* Something that the running turn was to answer is still to be answered. If all of it has become
+ * too old, or was settled by somebody else, that turn is over: the next text has one of its own,
+ * which does not go on with what the old one has begun. (A call's turn ends with the call. A turn
+ * that an older engine started for a text does not say what it answers.) */
+#define TURN_STANDS "(s.kind = 'voice' OR coalesce(t.answers && o.events, o.events IS NOT NULL))"
+
+/* It becomes nobody's: what it has begun is not known (admin.c, HEARD_SQL). */
+#define LEFT_BEHIND_SQL                                                                            \
+    " over AS (UPDATE turns t SET state = 'finished', outcome = 'interrupted', worker = NULL,"     \
+    " reserved_day = NULL, finished_at = clock_timestamp() FROM judged j"                          \
+    " WHERE j.kind IN ('run', 'nothing') AND NOT j.again AND t.tenant_id = j.tenant_id"            \
+    " AND t.id = j.turn_id AND t.state = 'running'),"
+
 /* What a turn has reserved (store/usage.h) stays its own as long as it runs on: not after somebody
  * else had the conversation, nor when its session was not due for a time.
  *
@@ -115,8 +128,8 @@ static const char start_sql[] =
                "i.session_id"
                " AND x.state = 'open' ORDER BY x.claimed_at) AS e) AS o"
                " LEFT JOIN turns t ON t.tenant_id = s.tenant_id AND t.id = s.turn_id"
-               " AND t.state = 'running'"
-               " LEFT JOIN LATERAL " OVERTAKEN_SQL " AS past ON t.id IS NOT NULL),"
+               " AND t.state = 'running' AND " TURN_STANDS " LEFT JOIN LATERAL " OVERTAKEN_SQL
+               " AS past ON t.id IS NOT NULL),"
                " judged AS (SELECT s.*, CASE WHEN owner IS DISTINCT FROM $1::uuid THEN 'lost'"
                " WHEN now_conversation <> conversation_id THEN 'moved'"
                " WHEN held_by IS NOT NULL THEN 'held' WHEN events IS NULL THEN 'nothing'"
@@ -158,15 +171,16 @@ static const char start_sql[] =
                           " ELSE greatest(t.deadline_at, clock_timestamp() + $9::bigint * interval "
                           "'1 ms') END,"
                           " reserved_day = CASE WHEN t.epoch = j.epoch THEN t.reserved_day END,"
-                          " answers = CASE WHEN t.heard_reason = 'interrupt' THEN t.answers"
-                          " WHEN j.channel = 'voice' THEN j.events END,"
+                          " answers = CASE WHEN t.heard_reason = 'interrupt' OR (j.kind = "
+                          "'suspect' AND j.channel <> 'voice') THEN t.answers ELSE j.events END,"
                           " heard_reason = CASE WHEN t.heard_reason <> 'anew' THEN t.heard_reason "
                           "END"
                           " FROM judged j WHERE j.kind IN ('run', 'fail', 'suspect') AND j.again"
                           " AND t.tenant_id = j.tenant_id AND t.id = j.turn_id),"
                           " let_go AS (UPDATE turns t SET reserved_day = NULL FROM judged j WHERE "
                           "j.kind = 'nothing'"
-                          " AND j.again AND t.tenant_id = j.tenant_id AND t.id = j.turn_id),"
+                          " AND j.again AND t.tenant_id = j.tenant_id AND t.id = "
+                          "j.turn_id)," LEFT_BEHIND_SQL
                           " made AS (INSERT INTO turns (tenant_id, id, session_id, "
                           "conversation_id, number, state, "
                           "worker,"
@@ -176,7 +190,7 @@ static const char start_sql[] =
                           "turn_number + 1, 'running',"
                           " $1::uuid, fence + 1, epoch, assistant_id, current_version,"
                           " clock_timestamp() + $8::bigint * interval '1 ms', traceparent,"
-                          " CASE WHEN channel = 'voice' THEN events END FROM g WHERE NOT again),"
+                          " events FROM g WHERE NOT again),"
                           " dropped AS (UPDATE turn_rounds r SET dropped_at = clock_timestamp() "
                           "FROM (SELECT x.*"
                           " FROM judged j CROSS JOIN LATERAL (SELECT r.tenant_id, r.turn_id, "

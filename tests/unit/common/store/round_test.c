@@ -436,6 +436,92 @@ static void an_effect_of_ours_is_known(void)
     }
 }
 
+/* A turn of one text, or of two, with a round of which a call has begun. */
+static struct inbox_claimed begin_and_leave(int texts)
+{
+    begin_test();
+    struct claims claimed = claim_one(WORKER_A, 1, 1, "book me");
+    for (int n = 2; n <= texts; n++)
+        claimed = claim_one(WORKER_A, 1, n, "soon");
+    struct turn_started started = start(WORKER_A, &claimed.rows[0]);
+    struct round_turn turn = turn_of(&claimed.rows[0], &started);
+    store(WORKER_A, &turn, 1);
+    begin(WORKER_A, &turn, number_id(10, 1));
+    return claimed.rows[0];
+}
+
+static void make_late(const char *which)
+{
+    run(arena_printf(arena,
+                     "UPDATE inbox_events SET event_time = event_time - interval '2 days'"
+                     " WHERE provider_id = '%s'",
+                     which));
+}
+
+#define TURNS_SQL                                                                                  \
+    "SELECT string_agg(number || ':' || state || ':' || coalesce(outcome, '-'), ' '"               \
+    " ORDER BY number) FROM turns"
+
+/* A text after all that a turn was to answer has become too old: what that turn has begun is not
+ * asked for again, nor does its text count what the old one had. Guards: TURN_STANDS and
+ * LEFT_BEHIND_SQL in turn.c. */
+static void a_turn_of_old_texts_is_over(void)
+{
+    begin_and_leave(1);
+    run("UPDATE turns SET recomputes = 2, tries = 2");
+    make_late("SM001");
+    struct claims next = claim_one(WORKER_A, 1, 2, "thanks");
+    struct turn_started turn = rerun(WORKER_A, &next.rows[0]);
+    CU_ASSERT_FALSE(turn.again);
+    CU_ASSERT_EQUAL(turn.tries + turn.recomputes, 0);
+    CU_ASSERT_EQUAL(turn.number, 2);
+    CU_ASSERT_STRING_EQUAL(turn.rounds, "");
+    CU_ASSERT_STRING_EQUAL(turn.events, "{SM002}");
+    CU_ASSERT_STRING_EQUAL(value(TURNS_SQL), "1:finished:interrupted 2:running:-");
+    CU_ASSERT_STRING_EQUAL(value("SELECT worker IS NULL FROM turns WHERE number = 1"), "t");
+    end_test();
+}
+
+/* Where one of its texts is still to be answered the turn goes on. */
+static void a_turn_of_an_old_text_and_another_goes_on(void)
+{
+    struct inbox_claimed claimed = begin_and_leave(2);
+    make_late("SM001");
+    struct turn_started turn = rerun(WORKER_A, &claimed);
+    CU_ASSERT_TRUE(turn.again);
+    CU_ASSERT_STRING_EQUAL(turn.events, "{SM002}");
+    CU_ASSERT_STRING_EQUAL(value(TURNS_SQL), "1:running:-");
+    CU_ASSERT_STRING_EQUAL(calls(), "started:- asked:-");
+    end_test();
+}
+
+/* Somebody else has settled all of it (a reconciliation), or it has become too old, and nothing
+ * else is there. */
+static void a_turn_without_a_text_is_over(void)
+{
+    for (int i = 0; i < 2; i++) {
+        struct inbox_claimed claimed = begin_and_leave(1);
+        if (i == 0)
+            run("UPDATE inbox_events SET state = 'ended', reason = 'reconciled'");
+        else
+            make_late("SM001");
+        CU_ASSERT_EQUAL(start(WORKER_A, &claimed).kind, TURN_START_NOTHING);
+        CU_ASSERT_STRING_EQUAL(value(TURNS_SQL), "1:finished:interrupted");
+        end_test();
+    }
+}
+
+/* The turn of an older engine does not say what it answers: it goes on while something is there. */
+static void a_turn_that_says_nothing_goes_on(void)
+{
+    begin_and_leave(1);
+    run("UPDATE turns SET answers = NULL");
+    struct claims next = claim_one(WORKER_A, 1, 2, "thanks");
+    CU_ASSERT_TRUE(rerun(WORKER_A, &next.rows[0]).again);
+    CU_ASSERT_STRING_EQUAL(value("SELECT answers FROM turns"), "{SM001,SM002}");
+    end_test();
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -451,6 +537,10 @@ int main(void)
     CU_add_test(suite, "an accepted message", an_accepted_message_stops_no_wish);
     CU_add_test(suite, "a call unheard", a_turn_ends_with_a_call_unheard);
     CU_add_test(suite, "an effect of ours is known", an_effect_of_ours_is_known);
+    CU_add_test(suite, "all is too old", a_turn_of_old_texts_is_over);
+    CU_add_test(suite, "one is too old", a_turn_of_an_old_text_and_another_goes_on);
+    CU_add_test(suite, "nothing is left", a_turn_without_a_text_is_over);
+    CU_add_test(suite, "an older engine's turn", a_turn_that_says_nothing_goes_on);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
 }
