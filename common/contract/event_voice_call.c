@@ -46,6 +46,8 @@ static const struct event_member setup_members[] = {
                "an address of at most 320 bytes"),
     VOICE_TEXT("caller_name", AT(caller_name), false, 1, VOICE_NAME_MAX, event_is_line,
                "a name of at most 255 bytes"),
+    VOICE_TEXT("attestation", AT(attestation), false, 1, VOICE_ATTESTED_MAX, event_is_line,
+               "a word of at most 16 bytes"),
     VOICE_HEARD_ROWS(struct voice_setup),
     {0},
 };

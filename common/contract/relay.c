@@ -93,6 +93,12 @@ static const struct field {
 
 static int read_setup(const struct reading *reading, struct relay_frame *out)
 {
+    const char *attestation =
+        json_member_text(json_member(reading->frame, "customParameters"), RELAY_ATTESTATION);
+    out->setup.attestation =
+        attestation != NULL && strlen(attestation) <= WORD_MAX && is_address(attestation)
+            ? arena_strdup(reading->arena, attestation)
+            : "";
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         const struct field *field = &fields[i];
         const char *text = json_member_text(reading->frame, field->name);

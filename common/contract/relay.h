@@ -21,7 +21,8 @@
 #define RELAY_LANGUAGE_MAX 35          /* bytes of a language tag (RFC 5646, 4.4.1) */
 #define RELAY_TOKEN_MAX    8192        /* bytes of one token of ours */
 #define RELAY_DIGITS_MAX   64
-#define RELAY_HANDOFF_MAX  4096 /* bytes: it comes back in a form of at most 64 kB */
+#define RELAY_ATTESTATION  "attestation" /* the one of customParameters that is ours */
+#define RELAY_HANDOFF_MAX  4096          /* bytes: it comes back in a form of at most 64 kB */
 
 enum relay_kind {
     RELAY_IGNORED, /* a type, or a name of `info`, that is new to us */
@@ -43,6 +44,7 @@ struct relay_setup {
     const char *to;
     const char *parent_call_sid, *forwarded_from, *caller_name;
     const char *call_type, *direction, *call_status;
+    const char *attestation; /* as twilio_call_attestation says: of our TwiML's Parameter */
 };
 
 struct relay_prompt {
@@ -80,7 +82,7 @@ struct relay_frame {
 
 /* Reads one text frame; its texts live in the arena. What is longer than its bound is cut between
  * code points where it was spoken (the beginning counts), and refused where it identifies.
- * Members that we do not know, customParameters among them, are passed over; null is absent.
+ * Members that we do not know are passed over, also of customParameters; null is absent.
  *
  * PERMANENT, *out untouched: "relay.size" (no byte, or more than RELAY_FRAME_MAX: it is not even
  * parsed), "json.*" for what is no strict JSON of well-formed UTF-8 without NUL and at most

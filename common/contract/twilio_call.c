@@ -167,6 +167,16 @@ static const char *beginning(struct arena *arena, const struct form *form, const
 
 /* ---- the call ---- */
 
+const char *twilio_call_attestation(const char *stir_verstat)
+{
+    static const char passed[] = "TN-Validation-Passed-", failed[] = "TN-Validation-Failed";
+    if (strncmp(stir_verstat, failed, sizeof failed - 1) == 0)
+        return "failed";
+    if (strncmp(stir_verstat, passed, sizeof passed - 1) != 0)
+        return "";
+    return strcmp(stir_verstat + sizeof passed - 1, "A") == 0 ? "full" : "partial";
+}
+
 static const struct field call_fields[] = {
     FIELD(twilio_call, "CallSid", call_sid, NEED_VALUE, 34, is_call_sid, "webhook.call_sid",
           "CA and 32 hexadecimal digits"),

@@ -40,6 +40,13 @@ enum twilio_caller {
  * help on calls from strange numbers). */
 enum twilio_caller twilio_call_caller(const char *from);
 
+/* What a carrier has found of a caller's number (STIR/SHAKEN), by Twilio's StirVerstat: "full"
+ * where the network it comes from knows the caller and that the number is his
+ * ("TN-Validation-Passed-A"), "partial" where it passed as less, "failed" where it did not; ""
+ * where nobody says anything, as of most calls outside the United States. Source: Twilio's "Trusted
+ * Calling with SHAKEN/STIR". */
+const char *twilio_call_attestation(const char *stir_verstat);
+
 /* True for the two letters of `prefix` ("CA") and 32 hexadecimal digits. */
 bool twilio_call_is_sid(const char *text, const char *prefix);
 

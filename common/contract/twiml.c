@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "contract/relay.h"
 
 static const char *const interruptions[] = {"none", "dtmf", "speech", "any", NULL};
 static const char *const inputs[] = {"dtmf", "speech", "dtmf speech", NULL};
@@ -228,6 +229,20 @@ static void add_language(struct twiml *twiml, const struct twiml_language *langu
     add_end_of_empty(twiml);
 }
 
+static void add_parameter(struct twiml *twiml, const char *name, const char *value)
+{
+    const struct parameter {
+        const char *name, *value;
+    } parameter = {name, value};
+    static const struct twiml_attribute attributes[] = {
+        {"name", TWIML_NAME, FIELD(parameter, name), .required = true},
+        {"value", TWIML_NAME, FIELD(parameter, value), .required = true},
+    };
+    strbuf_add_text(&twiml->out, "<Parameter");
+    ADD_ATTRIBUTES(twiml, attributes, &parameter);
+    add_end_of_empty(twiml);
+}
+
 static const struct twiml_attribute relay_attributes[] = {
     {"url", TWIML_SOCKET, FIELD(twiml_relay, url), .required = true},
     {"welcomeGreeting", TWIML_SPOKEN, FIELD(twiml_relay, welcome_greeting)},
@@ -265,12 +280,14 @@ void twiml_connect(struct twiml *twiml, const struct twiml_relay *relay)
         twiml_fail(twiml, "twiml.attribute", "there are more than 20", "Language");
     if (twiml->failed)
         return;
-    if (relay->language_count == 0) {
+    if (relay->language_count == 0 && relay->attestation == NULL) {
         add_end_of_empty(twiml);
     } else {
         push(twiml, "ConversationRelay");
         for (size_t i = 0; i < relay->language_count; i++)
             add_language(twiml, &relay->languages[i]);
+        if (relay->attestation != NULL)
+            add_parameter(twiml, RELAY_ATTESTATION, relay->attestation);
         pop(twiml, "ConversationRelay");
     }
     pop(twiml, "Connect");

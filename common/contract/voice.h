@@ -30,6 +30,7 @@
 #define VOICE_KEYS_MAX       64    /* digits */
 #define VOICE_ADDRESS_MAX    320   /* bytes of a caller's or forwarder's address */
 #define VOICE_NAME_MAX       255   /* bytes of a caller's name */
+#define VOICE_ATTESTED_MAX   16    /* bytes of a word */
 #define VOICE_LANG_MAX       35    /* bytes of a language tag */
 #define VOICE_TRANSCRIPT_MAX 4096  /* bytes of what was understood of a message */
 #define VOICE_URL_MAX        2048  /* bytes of a recording's URL */
@@ -83,6 +84,8 @@ struct voice_setup {
     int64_t step;                             /* webhook mode: what is waited for; 0: nothing */
     int wait;                                 /* for how many times now, from 1; 0: not */
     const char *forwarded_from, *caller_name; /* "" if not told */
+    const char *attestation; /* what the carrier has found of `from`: "full", "partial", "failed";
+                                "": nothing, or nobody has told */
     struct voice_spoken spoken; /* of the current turn, where this ingress knows; else no turn */
 };
 void voice_setup_encode(struct arena *arena, const char *prefix, const struct voice_setup *in,

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "contract/call_token.h"
+#include "contract/relay.h"
 #include "contract/twiml.h"
 #include "counters.h"
 #include "service/log.h"
@@ -152,14 +153,27 @@ static const char *welcome_of(const struct answer *answer, enum answer_greeting 
     return greeting == ANSWER_CONSENTS ? voice->consent_line : NULL;
 }
 
-/* Who asks for what comes behind the session is told that it was to greet, and with what. */
+static void add_query(const char **query, size_t *count, const char *name, const char *value)
+{
+    if (value == NULL)
+        return;
+    query[(*count)++] = name;
+    query[(*count)++] = value;
+}
+
+/* Who asks for what comes behind the session is told that it was to greet, and with what; and what
+ * the carrier had found of the caller, if nobody has heard of that session. */
 static const char *ended_url(const struct answer *answer, enum answer_greeting greeting,
                              int failures)
 {
-    const char *const query[] = {"greets", "1", answer->say != NULL ? "say" : NULL, answer->say,
-                                 NULL};
-    return answer_url(answer->webhook, "relay-ended", answer->channel->tenant, failures,
-                      greeting == ANSWER_GREETED ? NULL : query);
+    const char *query[2 * 3 + 1] = {NULL};
+    size_t count = 0;
+    add_query(query, &count, RELAY_ATTESTATION, or_null(answer->attestation));
+    if (greeting != ANSWER_GREETED) {
+        add_query(query, &count, "greets", "1");
+        add_query(query, &count, "say", answer->say);
+    }
+    return answer_url(answer->webhook, "relay-ended", answer->channel->tenant, failures, query);
 }
 
 void answer_relay(const struct answer *answer, enum answer_greeting greeting, int failures)
@@ -189,6 +203,7 @@ void answer_relay(const struct answer *answer, enum answer_greeting greeting, in
         .hints = answer_hints(arena, voice->hints),
         .languages = languages,
         .language_count = voice->language_count,
+        .attestation = or_null(answer->attestation),
     };
     struct twiml twiml;
     twiml_init(&twiml);

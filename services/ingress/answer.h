@@ -18,9 +18,10 @@ struct answer {
     struct webhook *webhook;
     const struct channel *channel; /* of our number, with a voice part */
     const char *call_sid;
-    const char *person; /* the other end's number, or ""; it goes into the recording's URL */
-    const char *say;    /* of a call that we placed, in place of the greeting; else NULL */
-    int step;           /* of webhook mode, that is answered; 0: a call in streaming mode */
+    const char *person;      /* the other end's number, or ""; it goes into the recording's URL */
+    const char *attestation; /* what the carrier has found of `person` (twilio_call_attestation) */
+    const char *say;         /* of a call that we placed, in place of the greeting; else NULL */
+    int step;                /* of webhook mode, that is answered; 0: a call in streaming mode */
 };
 
 /* What Twilio says when the socket is there. */

@@ -34,6 +34,7 @@ struct call *call_new(const struct call_options *options, int64_t now_ms)
     call->to = copy(options->call.to);
     call->forwarded_from = copy(options->forwarded_from);
     call->caller_name = copy(options->caller_name);
+    call->attestation = copy(options->attestation);
     call->session = copy("");
     call->stream_partition = options->call.stream_partition;
     call->outbound = options->outbound;
@@ -58,9 +59,9 @@ void call_free(struct call **call)
     *call = NULL;
     call_drop_held(freed);
     speech_fini(&freed->speech);
-    char *texts[] = {freed->tenant,      freed->call_sid, freed->account_sid,
-                     freed->from,        freed->to,       freed->forwarded_from,
-                     freed->caller_name, freed->session,  freed->handoff};
+    char *texts[] = {freed->tenant,  freed->call_sid,       freed->account_sid, freed->from,
+                     freed->to,      freed->forwarded_from, freed->caller_name, freed->session,
+                     freed->handoff, freed->attestation};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         free(texts[i]);
     free(freed);
@@ -537,8 +538,9 @@ enum call_state call_state(const struct call *call)
 
 size_t call_memory(const struct call *call)
 {
-    const char *texts[] = {call->tenant, call->call_sid,       call->account_sid, call->from,
-                           call->to,     call->forwarded_from, call->caller_name, call->session};
+    const char *texts[] = {call->tenant,      call->call_sid, call->account_sid,
+                           call->from,        call->to,       call->forwarded_from,
+                           call->caller_name, call->session,  call->attestation};
     size_t bytes = sizeof *call + call->speech.text.capacity;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         bytes += strlen(texts[i]) + 1;

@@ -48,6 +48,7 @@ struct call_options {
     bool outbound, resumed; /* resumed: another ingress, or an earlier process, had the call */
     bool missed;            /* people are to be told, if nobody answered the caller */
     const char *forwarded_from, *caller_name; /* "" if not told */
+    const char *attestation;                  /* of struct voice_setup */
     const struct call_words *words;           /* borrowed for the call's life */
 };
 

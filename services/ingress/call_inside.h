@@ -30,7 +30,7 @@ struct call_turn {
 struct call {
     enum call_state state;
     const struct call_words *words;
-    char *tenant, *call_sid, *account_sid, *from, *to, *forwarded_from, *caller_name;
+    char *tenant, *call_sid, *account_sid, *from, *to, *forwarded_from, *caller_name, *attestation;
     char *session;   /* of the newest relay session; "" before the first */
     uint64_t socket; /* the newest one; 0 before the first */
     bool connected;  /* it is open */

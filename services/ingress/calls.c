@@ -286,6 +286,7 @@ static struct live *begin(struct calls *calls, const struct calls_socket *socket
         .forwarded_from = setup->forwarded_from,
         .caller_name = arena_strndup(calls->arena, setup->caller_name,
                                      text_utf8_prefix(setup->caller_name, VOICE_NAME_MAX)),
+        .attestation = strlen(setup->attestation) <= VOICE_ATTESTED_MAX ? setup->attestation : "",
         .words =
             words_make(live->arena, live->channel->voice, !socket->token->resumed, calls->begun++)};
     live->call = call_new(&options, clock_mono_ms());

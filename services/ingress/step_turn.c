@@ -57,6 +57,7 @@ static struct news *setup_of(const struct webhook *webhook, const char *tenant,
         .forwarded_from = arena_strdup(news->arena, call->forwarded_from),
         .caller_name = arena_strndup(news->arena, call->caller_name,
                                      text_utf8_prefix(call->caller_name, VOICE_NAME_MAX)),
+        .attestation = twilio_call_attestation(call->stir_verstat),
         .spoken = {.seq = -1, .text = ""}};
     return news;
 }

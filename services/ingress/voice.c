@@ -116,6 +116,7 @@ static void take_call(struct webhook *webhook, const struct channel *channel)
     }
     answer.call_sid = call.call_sid;
     answer.person = twilio_call_person(&call);
+    answer.attestation = twilio_call_attestation(call.stir_verstat);
     bool outbound = twilio_call_is_outbound(call.direction);
     const struct voice_owner owner = {channel->tenant, voice};
     if (voice_tell_ended(webhook, &owner, &call, false))

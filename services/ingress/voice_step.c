@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "contract/call_token.h"
+#include "contract/relay.h"
 #include "contract/twilio_call_end.h"
 #include "handoff.h"
 #include "news.h"
@@ -135,6 +136,7 @@ static void on_relay_ended(struct step *step)
     if (!voice_step_open(step))
         return;
     step->answer.say = say[0] != '\0' ? say : NULL;
+    step->answer.attestation = query_text(step, RELAY_ATTESTATION);
     if (twilio_call_read_relayed(arena_of(step), &step->webhook->form, &relayed, &err) != 0) {
         webhook_refuse(step->webhook, 400, err.code);
         voice_step_give_up(step);

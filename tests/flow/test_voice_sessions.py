@@ -7,7 +7,7 @@ import xml.etree.ElementTree as xml
 
 import phoning
 from phoning import GREETING, Call
-from test_voice_ingress import at_work, relay_path
+from test_voice_ingress import assert_well_formed, at_work, relay_path
 from test_voice_webhook import Hand
 from webhook import new_sid
 
@@ -137,3 +137,22 @@ def test_a_socket_that_breaks_at_once(desk):
         setups = told.of(call.sid, "setup")
         assert [setup.value.get("resumed", False) for setup in setups] == [False] * len(setups), setups
         assert story.heard().endswith(WHOLE), story.heard()
+
+
+# What the carrier has found of the caller's number
+
+def test_what_the_carrier_found_is_told(desk):
+    """With each socket of the call, by the TwiML's Parameter; also where the first session never came, whose end
+    tells what was to be told with it. Guards: the Parameter in answer_relay, the query in ended_url."""
+    with at_work(desk) as told:
+        for word, attestation in (("TN-Validation-Passed-A", "full"), ("TN-Validation-Failed-B", "failed"),
+                                  ("No-TN-Validation", None)):
+            call = Call(desk, [HELLO, {"hangup": True}], params={"StirVerstat": word})
+            assert told.wait(call.sid, "setup").value.get("attestation") == attestation, word
+            assert_well_formed(call.over())
+        hand = Hand(desk, phoning.publish_number(desk))
+        document = desk.post("/twilio/voice", hand.params + [("StirVerstat", "TN-Validation-Failed")]).body.decode()
+        for _ in range(2):
+            parameter, = xml.fromstring(document).iter("Parameter")
+            assert parameter.attrib == {"name": "attestation", "value": "failed"}, document
+            document = Session(hand, document).fails(0)

@@ -72,8 +72,10 @@ def metric(desk, name, ingress="ingress-1"):
 
 def test_a_whole_call(desk):
     with at_work(desk) as told, Standstill() as still:
-        call = Call(desk, [HELLO, say("When do you open?", confidence=0.87), HELLO, {"press": "12#"}, HELLO, BYE])
+        call = Call(desk, [HELLO, say("When do you open?", confidence=0.87), HELLO, {"press": "12#"}, HELLO, BYE],
+                    params={"StirVerstat": "TN-Validation-Failed"})
         setup = told.wait(call.sid, "setup")
+        assert setup.value["attestation"] == "failed", setup.value
         assert setup.id == f"{call.sid}:0" and setup.key == f"{setup.tenant}:{call.caller}", setup
         assert "relay_session" not in setup.value and not setup.value.get("resumed"), setup.value
         first = told.wait(call.sid, "prompt")

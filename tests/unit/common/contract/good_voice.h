@@ -42,6 +42,7 @@ static inline struct voice_setup a_setup(void)
         .resumed = true,
         .forwarded_from = "+15550009999",
         .caller_name = "M. Keller",
+        .attestation = "full",
         .spoken = of_turn(),
     };
 }

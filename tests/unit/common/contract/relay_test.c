@@ -55,7 +55,8 @@ static void test_setup(void)
               "\",\"parentCallSid\":\"CAffffffffffffffffffffffffffffffff\",\"callSid\":\"" CA
               "\",\"from\":\"+15550001111\",\"to\":\"+15550002222\",\"forwardedFrom\":\"+1555000"
               "3333\",\"callType\":\"PSTN\",\"callerName\":\"Ann\\u00e9\",\"direction\":\"inbound\""
-              ",\"callStatus\":\"RINGING\",\"customParameters\":{\"a\":\"b\"},\"new\":[1,{}]}",
+              ",\"callStatus\":\"RINGING\",\"customParameters\":{\"a\":\"b\",\"attestation\":"
+              "\"failed\"},\"new\":[1,{}]}",
               &frame);
     CU_ASSERT_EQUAL_FATAL(frame.kind, RELAY_SETUP);
     CU_ASSERT_STRING_EQUAL(frame.setup.session_id, VX);
@@ -66,6 +67,7 @@ static void test_setup(void)
     CU_ASSERT_STRING_EQUAL(frame.setup.parent_call_sid, "CAffffffffffffffffffffffffffffffff");
     CU_ASSERT_STRING_EQUAL(frame.setup.forwarded_from, "+15550003333");
     CU_ASSERT_STRING_EQUAL(frame.setup.caller_name, "Ann\xc3\xa9");
+    CU_ASSERT_STRING_EQUAL(frame.setup.attestation, "failed");
     CU_ASSERT_STRING_EQUAL(frame.setup.call_type, "PSTN");
     CU_ASSERT_STRING_EQUAL(frame.setup.direction, "inbound");
     CU_ASSERT_STRING_EQUAL(frame.setup.call_status, "RINGING");
@@ -92,6 +94,7 @@ static void test_setup_without_extras(void)
         CU_ASSERT_STRING_EQUAL(frame.setup.parent_call_sid, "");
         CU_ASSERT_STRING_EQUAL(frame.setup.forwarded_from, "");
         CU_ASSERT_STRING_EQUAL(frame.setup.caller_name, "");
+        CU_ASSERT_STRING_EQUAL(frame.setup.attestation, "");
         CU_ASSERT_STRING_EQUAL(frame.setup.call_type, "");
         CU_ASSERT_STRING_EQUAL(frame.setup.direction, "");
         CU_ASSERT_STRING_EQUAL(frame.setup.call_status, "");

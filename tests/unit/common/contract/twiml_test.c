@@ -52,6 +52,7 @@ static void write_relay(struct twiml *twiml)
                       .events = "speaker-events tokens-played",
                       .languages = languages,
                       .language_count = 2,
+                      .attestation = "partial",
                   });
 }
 

@@ -118,6 +118,7 @@ static const char *set_up(uint64_t socket, const char *session)
                                       .parent_call_sid = "",
                                       .forwarded_from = "",
                                       .caller_name = "",
+                                      .attestation = "",
                                       .call_type = "PSTN",
                                       .direction = "inbound",
                                       .call_status = "RINGING"};
