@@ -78,6 +78,7 @@ struct lines {
 /* What was said before, and what is to be answered. */
 struct talk {
     struct lines past, open;
+    bool only_here;   /* what was said elsewhere is none of it */
     bool is_answered; /* somebody has said something to the customer */
 };
 
@@ -149,6 +150,8 @@ static bool read_line(struct arena *arena, const struct json *item, struct talk 
     if (author == NULL || text == NULL)
         return false;
     bool is_open = json_member_bool(item, "open", false);
+    if (talk->only_here && !json_member_bool(item, "here", false))
+        return true;
     struct lines *to = is_open ? &talk->open : &talk->past;
     json_member_int(item, "position", 0, INT64_MAX, &line.position);
     if (strcmp(author, "system") == 0) {
@@ -391,7 +394,7 @@ static int64_t room_for_past(const struct prompt_parts *parts, const struct prom
 int prompt_build(struct arena *arena, const struct prompt_parts *parts, struct prompt *prompt,
                  struct err *err)
 {
-    struct talk talk = {.is_answered = false};
+    struct talk talk = {.only_here = parts->only_here};
     const struct lines *past = &talk.past, *open = &talk.open;
     if (read_context(arena, parts->context, &talk, err) != 0)
         return -1;

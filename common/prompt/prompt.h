@@ -57,6 +57,7 @@ struct prompt_parts {
     const struct prompt_fixed *fixed;
     enum prompt_channel channel;  /* that the reply leaves by */
     const char *context;          /* JSON, docs/PROTOCOL.md (context) */
+    bool only_here;               /* of it what was said on the turn's own channel session alone */
     const struct rounds *rounds;  /* all calls done, or passed over */
     const char *summary;          /* of older messages; NULL or "": none */
     const char *earlier;          /* of the contact's last conversation; likewise */

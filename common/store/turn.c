@@ -231,7 +231,9 @@ static const char start_sql[] =
                                      " END, CASE WHEN j.channel = 'voice' THEN " TURN_LANGUAGE_SQL
                                      " END,"
                                      " j.channel, CASE WHEN j.channel = 'mail' AND j.kind IN "
-                                     "('run', 'fail') THEN " VERIFIED_SQL " END"
+                                     "('run', 'fail') THEN " VERIFIED_SQL
+                                     " END, CASE WHEN j.channel = 'voice' "
+                                     "THEN " TURN_ATTESTATION_SQL " END"
                                      " FROM judged j ORDER BY j.n";
 
 /* Locked in their order first: many at once, and others may be at some of them. */
@@ -346,6 +348,7 @@ bool turn_read_started_at(const struct pg_answer *answer, int s, int row, struct
         .language = pg_text(r, s, row, 31),
         .is_mail = strcmp(pg_text(r, s, row, 32), "mail") == 0,
         .verified = pg_bool(r, s, row, 33),
+        .attestation = pg_text(r, s, row, 34),
     };
     return true;
 }

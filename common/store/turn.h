@@ -105,6 +105,7 @@ struct turn_started {
     const char *caller;       /* his number, or what he is known by who withholds it */
     const char *text_number;  /* ours that he could be texted from; "" if there is none */
     const char *language;     /* that the call is held in by now; "": the usual */
+    const char *attestation;  /* of his number (store/voice.h); "": nobody has told */
 
     bool is_mail;  /* the session is a thread of mails; */
     bool verified; /* and all that is to be answered is from whom it says */

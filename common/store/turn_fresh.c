@@ -55,7 +55,8 @@ static const char fresh_sql[] =
                         " j.turn_number + 1, false, NULL::text, NULL::text, NULL::text[],"
                         " EXISTS (SELECT FROM kb_documents d WHERE d.tenant_id = j.tenant_id), "
                         "j.remote_address,"
-                        " " TURN_TEXT_NUMBER_SQL ", j.channel, false FROM j ORDER BY j.n";
+                        " " TURN_TEXT_NUMBER_SQL ", j.channel, false, " TURN_ATTESTATION_SQL
+                        " FROM j ORDER BY j.n";
 
 void turn_add_fresh(struct pg_unit *unit, struct arena *arena, const char *worker,
                     const struct turn_start *starts, size_t count, const struct turn_times *times,

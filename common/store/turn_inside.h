@@ -17,6 +17,11 @@
  * so that all its parts see the same ones as late. `ms`: the parameter. */
 #define TURN_OLDEST_SQL(ms) "(statement_timestamp() - " ms "::bigint * interval '1 ms')"
 
+/* Of a call: what the carrier has found of the caller's number. */
+#define TURN_ATTESTATION_SQL                                                                       \
+    "(SELECT x.attestation FROM channel_sessions x WHERE x.tenant_id = j.tenant_id"                \
+    " AND x.id = j.session_id)"
+
 /* The context: all texts to be answered (50 at most) and the 40 last messages before. A reply that
  * never left is not part of what was said, nor a mail that no person wrote, of a spoken one what
  * was heard. Only what came in has an event, only what goes out a delivery: each is asked for one
@@ -25,13 +30,14 @@
     "(SELECT json_agg(h ORDER BY h.position) FROM ("                                               \
     " SELECT m.position, m.author, m.subject, m.body AS text, m.media, true AS open,"              \
     " (extract(epoch FROM m.event_time) * 1000)::bigint AS at_ms,"                                 \
-    " m.provider_id AS event FROM unnest(j.message_ids) AS o (id) CROSS JOIN LATERAL ("            \
+    " m.provider_id AS event, true AS here FROM unnest(j.message_ids) AS o (id) CROSS JOIN "       \
+    "LATERAL ("                                                                                    \
     "SELECT * FROM messages x WHERE x.tenant_id = j.tenant_id AND x.id = o.id OFFSET 0) AS m"      \
     " UNION ALL SELECT * FROM (SELECT m.position, " TURN_AUTHOR_SQL ", m.subject,"                 \
     " coalesce(m.heard, m.body),"                                                                  \
     " m.media, false,"                                                                             \
     " (extract(epoch FROM m.event_time) * 1000)::bigint,"                                          \
-    " NULL::text FROM messages m WHERE m.tenant_id = j.tenant_id"                                  \
+    " NULL::text, m.session_id = j.session_id FROM messages m WHERE m.tenant_id = j.tenant_id"     \
     " AND m.conversation_id = j.now_conversation"                                                  \
     " AND CASE m.direction WHEN 'in' THEN NOT EXISTS (SELECT FROM inbox_events e"                  \
     " WHERE e.tenant_id = m.tenant_id AND e.channel = ANY ('{sms,voice,mail}')"                    \

@@ -24,10 +24,11 @@
 
 static const char places_sql[] =
     "UPDATE channel_sessions s SET call_sid = i.call_sid, stream_partition = i.partition::integer,"
-    " call_at = clock_timestamp()"
-    " FROM (SELECT DISTINCT ON (t.tenant_id, t.session_id) t.*"
-    " FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[]) WITH ORDINALITY"
-    " AS t (tenant_id, session_id, call_sid, partition, n)"
+    " attestation = coalesce(i.attested, s.attestation), call_at = clock_timestamp()"
+    " FROM (SELECT DISTINCT ON (t.tenant_id, t.session_id) t.*,"
+    " max(nullif(t.attestation, '')) OVER (PARTITION BY t.tenant_id, t.session_id) AS attested"
+    " FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[]) WITH ORDINALITY"
+    " AS t (tenant_id, session_id, call_sid, partition, attestation, n)"
     " ORDER BY t.tenant_id, t.session_id, t.n DESC) AS i"
     " WHERE s.tenant_id = i.tenant_id AND s.id = i.session_id";
 
@@ -287,6 +288,7 @@ static const struct column place_columns[] = {
     {offsetof(struct voice_place, session), COLUMN_UUID},
     {offsetof(struct voice_place, call_sid), COLUMN_TEXT},
     {offsetof(struct voice_place, partition), COLUMN_INT},
+    {offsetof(struct voice_place, attestation), COLUMN_TEXT},
 };
 
 void voice_add_places(struct pg_unit *unit, struct arena *arena, const struct voice_place *places,

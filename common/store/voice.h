@@ -17,7 +17,8 @@ struct voice_place {
     const char *tenant;
     struct uuid session;
     const char *call_sid;
-    int64_t partition; /* of desk.voice.stream */
+    const char *attestation; /* "full", "partial", "failed"; "": this one does not tell */
+    int64_t partition;       /* of desk.voice.stream */
 };
 
 /* Adds what the claim's rows do not know of their sessions, behind the claim; 1 statement. */

@@ -242,11 +242,10 @@ static void read_tools(struct entry *entry, const struct json *names)
 }
 
 /* Behind those of calls alone. */
-static void fill_call_tools(struct assistant *assistant)
+static void fill_call_tools(struct assistant_tools *calls, const struct assistant_tools *others)
 {
-    struct assistant_tools *calls = &assistant->call_tools;
-    for (size_t i = 0; i < assistant->tools.count && calls->count < ASSISTANT_TOOLS_MAX; i++)
-        calls->items[calls->count++] = assistant->tools.items[i];
+    for (size_t i = 0; i < others->count && calls->count < ASSISTANT_TOOLS_MAX; i++)
+        calls->items[calls->count++] = others->items[i];
     calls->tokens = tokens_of_tools(calls->items, calls->count);
 }
 
@@ -341,7 +340,9 @@ static int read_config(struct entry *entry, const struct assistant_row *row, str
     read_tools(entry, json_member(config, "tools"));
     read_http_tools(entry, json_member(config, "http_tools"));
     a->tools.tokens = tokens_of_tools(a->tools.items, a->tools.count);
-    fill_call_tools(a);
+    a->stranger_call_tools = a->call_tools; /* so far those of calls alone */
+    fill_call_tools(&a->stranger_call_tools, &a->stranger_tools);
+    fill_call_tools(&a->call_tools, &a->tools);
     a->message_tools.tokens = tokens_of_tools(a->message_tools.items, a->message_tools.count);
     a->stranger_tools.tokens = tokens_of_tools(a->stranger_tools.items, a->stranger_tools.count);
     prompt_fix(entry->arena, &a->profile, &a->workflow, &a->fixed);

@@ -60,7 +60,8 @@ struct assistant {
     struct assistant_tools tools;          /* what its models may call, */
     struct assistant_tools call_tools;     /* on the phone, */
     struct assistant_tools message_tools;  /* while only messages are taken, */
-    struct assistant_tools stranger_tools; /* and for who may not be who he says (mail_turn.h) */
+    struct assistant_tools stranger_tools; /* and for who may not be who he says (stranger.h), */
+    struct assistant_tools stranger_call_tools;      /* on the phone, too */
     struct tenant_tool http_tools[TENANT_TOOLS_MAX]; /* those of them that are the tenant's */
     size_t http_tool_count;
     struct workflow workflow;

@@ -6,13 +6,13 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "counters.h"
-#include "mail_turn.h"
 #include "question.h"
 #include "reception.h"
 #include "service/log.h"
 #include "store/assistant.h"
 #include "store/booking_look.h"
 #include "store/knowledge.h"
+#include "stranger.h"
 #include "json/json.h"
 
 #include <stdlib.h>
@@ -289,7 +289,7 @@ static void add_turn(struct briefing_unit *reading, const struct session *sessio
             .session = session->id,
             .contact = turn->contact,
             .ticket = session->ticket,
-            .is_known = !mail_turn_is_stranger(session),
+            .is_known = !stranger_is(session, assistant),
             .search = turn->has_knowledge ? question_of(reading->arena, turn->context) : NULL,
             .letter = turn->is_mail ? question_asked(reading->arena, turn->context) : "",
             .assistant = assistant});

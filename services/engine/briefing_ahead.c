@@ -10,6 +10,7 @@
 #include "counters.h"
 #include "question.h"
 #include "service/log.h"
+#include "stranger.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -76,10 +77,15 @@ static void was_read(void *arg, const struct pg_answer *answer)
 
 /* ---- taking it ---- */
 
+/* It was asked as of the person whose number it is. */
 static bool is_as_guessed(const struct briefing_ahead *ahead, const struct session *session)
 {
     const struct turn_started *turn = &session->turn;
-    return strcmp(ahead->assistant, turn->assistant) == 0 &&
+    const struct assistant *assistant =
+        assistants_get(session->engine->assistants, session->tenant, ahead->assistant,
+                       ahead->version, &session->id);
+    return assistant != NULL && !stranger_is(session, assistant) &&
+           strcmp(ahead->assistant, turn->assistant) == 0 &&
            ahead->version == turn->assistant_version &&
            uuid_equal(&ahead->contact, &turn->contact) &&
            ahead->has_knowledge == turn->has_knowledge &&

@@ -12,6 +12,7 @@
 #include "service/log.h"
 #include "session.h"
 #include "store/round.h"
+#include "stranger.h"
 #include "tool_http.h"
 #include "tools.h"
 #include "voice.h"
@@ -406,6 +407,8 @@ static const char *why_not(const struct session *session, const struct assistant
     if (!assistant_may_use(&assistant->call_tools, name))
         return "there is no tool of that name";
     const struct tool *tool = tools_named(name);
+    if (stranger_is(session, assistant) && (tool == NULL || tool->of_account))
+        return "not for somebody of whom nobody has shown who he is";
     return tool != NULL && tool->on_calls && session->voice == NULL
                ? "only on a phone call"
                : "not outside the opening hours: only messages are taken, with take_message";

@@ -44,7 +44,10 @@ void phone_plan_read(struct arena *arena, const struct json *config, struct phon
     const struct json *phone = json_member(config, "phone");
     const char *mode = json_member_text(json_member(escalation, "transfer"), "mode");
     int64_t ring_ms = RING_MS, rate = PHONE_RATE;
-    *out = (struct phone_plan){.cold = mode != NULL && strcmp(mode, "cold") == 0};
+    const char *caller_id = json_member_text(phone, "caller_id");
+    *out = (struct phone_plan){.cold = mode != NULL && strcmp(mode, "cold") == 0,
+                               .attested_only =
+                                   caller_id != NULL && strcmp(caller_id, "attested") == 0};
     json_member_int(json_member(escalation, "transfer"), "ring_ms", 5000, 60000, &ring_ms);
     out->ring_s = (int)(ring_ms / 1000);
     json_member_int(phone, "speaking_rate", 10, 1000, &rate);

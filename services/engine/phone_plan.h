@@ -21,7 +21,8 @@ struct phone_plan {
         const char *hours;        /* JSON; NULL: always on duty */
     } people[PHONE_PEOPLE_MAX];   /* of the rota, in its order: those who have a phone */
     size_t person_count;
-    bool cold; /* they are put through at once, without a briefing */
+    bool attested_only; /* account facts are for callers whose number a carrier vouches for */
+    bool cold;          /* they are put through at once, without a briefing */
     int ring_s;
     const char *languages[PHONE_LANGUAGES_MAX]; /* that calls can be held in; the first is usual */
     struct phone_words words[PHONE_LANGUAGES_MAX]; /* of each of them */

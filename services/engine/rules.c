@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "assistants.h"
-#include "mail_turn.h"
 #include "prompt/prompt.h"
 #include "quotes.h"
 #include "session.h"
+#include "stranger.h"
 #include "tools.h"
 #include "voice_rules.h"
 #include "json/json.h"
@@ -19,14 +19,15 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void prepare(void)
 {
-    const char *texts[PROMPT_RULES + PROMPT_CHANNELS + 2 + ASSISTANT_TOOLS_MAX];
+    const char *texts[PROMPT_RULES + PROMPT_CHANNELS + STRANGER_RULES + 1 + ASSISTANT_TOOLS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < PROMPT_RULES; i++)
         texts[count++] = prompt_rules[i];
     for (size_t i = 0; i < PROMPT_CHANNELS; i++)
         texts[count++] = prompt_channel_rules[i];
     texts[count++] = voice_cut_off_rules;
-    texts[count++] = mail_turn_stranger_rules;
+    for (size_t i = 0; i < STRANGER_RULES; i++)
+        texts[count++] = stranger_rules[i];
     for (size_t i = 0; tools_at(i) != NULL; i++) {
         assert(count < sizeof texts / sizeof texts[0]);
         texts[count++] = tools_at(i)->description;

@@ -174,11 +174,11 @@ static void keep_turn(struct session *session, const struct turn_started *starte
     session->turn.caller = arena_strdup(session->arena, started->caller);
     session->turn.text_number = arena_strdup(session->arena, started->text_number);
     session->turn.language = arena_strdup(session->arena, started->language);
+    session->turn.attestation = arena_strdup(session->arena, started->attestation);
     session->turn.rounds = NULL; /* read below, and borrowed */
     session->started_ms = clock_mono_ms();
     session->briefing = (struct briefing){.ready = false};
-    session->reserved = session->full = false;
-    session->failed = false;
+    session->reserved = session->full = session->failed = false;
     session->most = (struct usage_amounts){0};
     session->rounds = (struct rounds){.last_number = started->last_round};
     if (rounds_read(session->arena, started->rounds, &session->rounds, &err) != 0) {

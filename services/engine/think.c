@@ -15,6 +15,7 @@
 #include "rules.h"
 #include "service/log.h"
 #include "session.h"
+#include "stranger.h"
 #include "think_inside.h"
 #include "tools.h"
 #include "voice.h"
@@ -220,8 +221,9 @@ const struct assistant_tools *think_tools(const struct session *session,
 {
     if (briefing_says(&session->briefing, assistant, WORKFLOW_TAKE_MESSAGE))
         return &assistant->message_tools;
-    if (mail_turn_is_stranger(session))
-        return &assistant->stranger_tools;
+    if (stranger_is(session, assistant))
+        return session->voice != NULL ? &assistant->stranger_call_tools
+                                      : &assistant->stranger_tools;
     return session->voice != NULL ? &assistant->call_tools : &assistant->tools;
 }
 
@@ -245,11 +247,11 @@ static bool is_by_text(const struct session *session)
     return channel_of(session) == PROMPT_SMS;
 }
 
-/* What the prompt says of this moment: what is new in the call, that a mail is a stranger's, the
- * briefing, and what was asked without a model. */
+/* What the prompt says of this moment: what is new in the call, that it is a stranger who is
+ * answered, the briefing, and what was asked without a model. */
 static const char *told_now(struct session *session, const struct assistant *assistant)
 {
-    const char *const parts[] = {voice_brief(session), mail_turn_brief(session),
+    const char *const parts[] = {voice_brief(session), stranger_brief(session, assistant),
                                  session->briefing.text, reception_turn_brief(session, assistant)};
     const char *told = NULL;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
@@ -262,10 +264,11 @@ struct prompt_parts think_parts(struct session *session, const struct assistant 
                                 int64_t tokens_max)
 {
     const struct assistant_tools *tools = think_tools(session, assistant);
-    const bool is_known = !mail_turn_is_stranger(session);
+    const bool is_known = !stranger_is(session, assistant);
     return (struct prompt_parts){.fixed = &assistant->fixed,
                                  .channel = channel_of(session),
                                  .context = session->turn.context,
+                                 .only_here = !is_known && session->voice != NULL,
                                  .rounds = &session->rounds,
                                  .summary = is_known ? session->turn.summary : NULL,
                                  .earlier = is_known ? session->turn.earlier : NULL,

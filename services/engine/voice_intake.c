@@ -106,6 +106,7 @@ static void add_place(struct slice *slice, const struct inbox_event *event,
     const struct voice_place place = {.tenant = event->tenant,
                                       .session = event->session,
                                       .call_sid = item->call_sid,
+                                      .attestation = item->attestation,
                                       .partition = item->partition};
     if (item->step == 0) {
         slice->places[slice->place_count++] = place;

@@ -44,8 +44,22 @@ static struct inbox_event event_of(struct intake *intake, const struct event *ev
 
 static struct voice_record item_from(enum item_kind kind, const struct voice_call *call)
 {
-    return (struct voice_record){
-        .kind = kind, .call_sid = call->call_sid, .partition = call->stream_partition};
+    return (struct voice_record){.kind = kind,
+                                 .call_sid = call->call_sid,
+                                 .attestation = "",
+                                 .partition = call->stream_partition};
+}
+
+/* Whom we have called is reached by his number, whatever a carrier finds. */
+static const char *attestation_of(const struct voice_setup *setup)
+{
+    static const char *const words[] = {"full", "partial", "failed"};
+    if (setup->outbound)
+        return words[0];
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(setup->attestation, words[i]) == 0)
+            return words[i];
+    return "";
 }
 
 static int read_setup(struct intake *intake, const struct bus_record *record,
@@ -58,6 +72,7 @@ static int read_setup(struct intake *intake, const struct bus_record *record,
                       : setup.step == 0 ? ITEM_RESUMED
                                         : ITEM_WAIT,
                       &setup.call);
+    item->attestation = attestation_of(&setup);
     item->reason = "close";
     item->spoken = setup.spoken;
     item->step = setup.step;

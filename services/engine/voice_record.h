@@ -28,6 +28,7 @@ struct voice_record {
     const char *call_sid;
     int partition;
     int64_t step, wait;           /* webhook mode: of the request that told it; else 0 */
+    const char *attestation;      /* of the caller's number: "full", "partial", "failed"; or "" */
     const char *reason;           /* of what was heard; what became of a transfer */
     struct uuid dial;             /* that transfer's id */
     struct voice_spoken spoken;   /* no turn: nothing is told of one */

@@ -20,13 +20,14 @@
 static const char *const modes[] = {"streaming", "webhook", NULL};
 static const char *const record_modes[] = {"relay", "gather"};
 static const char *const missed_calls[] = {"ignore", "task", NULL};
+static const char *const caller_ids[] = {"any", "attested", NULL};
 static const char *const tts_providers[] = {"Amazon", "Google", "ElevenLabs", NULL};
 static const char *const listeners[] = {"Deepgram", "Google", NULL};
 static const char *const interruptible[] = {"any", "speech", "dtmf", "none", NULL};
 static const char *const sensitivities[] = {"high", "medium", "low", NULL};
 
 struct phone {
-    const char *mode, *missed_calls, *not_understood;
+    const char *mode, *missed_calls, *caller_id, *not_understood;
     const char *language, *voice, *tts_provider, *transcription_provider, *speech_model;
     const struct yaml_node *words, *languages, *hints, *fillers, *blocked;
     const char *interruptible, *interrupt_sensitivity;
@@ -40,6 +41,7 @@ static const struct field phone_fields[] = {
     /* The first ones are written otherwise. */
     {"mode", FIELD_CHOICE, AT(phone, mode), 0, 0, false, modes},
     {"missed_calls", FIELD_CHOICE, AT(phone, missed_calls), 0, 0, false, missed_calls},
+    {"caller_id", FIELD_CHOICE, AT(phone, caller_id), 0, 0, false, caller_ids},
     {"language", FIELD_LANGUAGE, AT(phone, language), 0, 0, false, NULL},
     {"voice", FIELD_WORD, AT(phone, voice), 0, 0, false, NULL},
     {"tts_provider", FIELD_CHOICE, AT(phone, tts_provider), 0, 0, false, tts_providers},
@@ -67,7 +69,7 @@ static const struct field phone_fields[] = {
     {"transfer_caller_id", FIELD_E164, AT(phone, transfer_caller_id), 0, 0, false, NULL},
 };
 
-#define WRITTEN_OTHERWISE 2
+#define WRITTEN_OTHERWISE 3
 
 static void add_text(struct section *section, const char *name, const char *text)
 {
@@ -198,6 +200,7 @@ void section_read_phone(struct section *section, const struct yaml_node *node)
     static const struct section_words fillers = {.key = "fillers", .max = FILLER_MAX};
     struct phone phone = {.mode = modes[0],
                           .missed_calls = missed_calls[0],
+                          .caller_id = caller_ids[0],
                           .language = section->file->language,
                           .interruptible = "any",
                           .interrupt_sensitivity = "high",
@@ -234,5 +237,7 @@ void section_read_phone(struct section *section, const struct yaml_node *node)
         json_add_bool(section->writer, "transcribe", true);
     if (strcmp(phone.missed_calls, missed_calls[0]) != 0)
         json_add_bool(section->writer, "missed_calls", true);
+    if (strcmp(phone.caller_id, caller_ids[0]) != 0)
+        json_add_text(section->writer, "caller_id", phone.caller_id);
     json_close_object(section->writer);
 }

@@ -3,11 +3,11 @@
 #include "unit/services/engine/bench.h"
 
 #include "base/text.h"
-#include "mail_turn.h"
 #include "prompt/prompt.h"
 #include "prompt/rounds.h"
 #include "prompt/tokens.h"
 #include "rules.h"
+#include "stranger.h"
 #include "think_inside.h"
 #include "tools.h"
 #include "voice.h"
@@ -23,11 +23,12 @@ static struct session *begin(void)
     return session;
 }
 
+static const struct assistant no_assistant = {.model_count = 0};
+
 /* Whose rules its prompt has. */
 static enum prompt_channel channel_told(struct session *session)
 {
-    static const struct assistant nobody = {.model_count = 0};
-    return think_parts(session, &nobody, 0).channel;
+    return think_parts(session, &no_assistant, 0).channel;
 }
 
 /* Each piece of it of some length, wherever it begins. */
@@ -80,10 +81,12 @@ static void rules_of_calls(void)
     struct session *session = begin();
     session->turn.call_sid = "CA1";
     session->turn.heard = session->turn.heard_reason = session->turn.language = "";
+    session->turn.attestation = "failed";
     voice_started(session);
     CU_ASSERT_EQUAL(channel_told(session), PROMPT_VOICE);
     CU_ASSERT_PTR_NULL(voice_brief(session));
     check_no_piece_leaves(session, voice_cut_off_rules);
+    check_no_piece_leaves(session, stranger_brief(session, &no_assistant));
     voice_free(session);
     bench_end();
 }
@@ -94,9 +97,9 @@ static void rules_of_mails(void)
     session->turn.is_mail = true;
     session->turn.verified = true;
     CU_ASSERT_EQUAL(channel_told(session), PROMPT_MAIL);
-    CU_ASSERT_PTR_NULL(mail_turn_brief(session));
+    CU_ASSERT_PTR_NULL(stranger_brief(session, &no_assistant));
     session->turn.verified = false;
-    check_no_piece_leaves(session, mail_turn_brief(session));
+    check_no_piece_leaves(session, stranger_brief(session, &no_assistant));
     bench_end();
 }
 

@@ -43,7 +43,13 @@ static const struct good_section good[] = {
      "\"record_prompt\":\"After the tone.\",\"still_there\":\"Hello?\",\"goodbye\":\"Bye.\","
      "\"fillers\":[\"One moment.\",\"Still looking.\"],\"silence_ms\":30000,"
      "\"speaking_rate\":150,\"missed_calls\":true}"},
-    {"phone:\n" WORDS "  missed_calls: ignore\n", "phone",
+    {"phone:\n" WORDS "  caller_id: attested\n", "phone",
+     "{\"mode\":\"relay\",\"language\":\"en-US\",\"interruptible\":\"any\","
+     "\"interrupt_sensitivity\":\"high\",\"greeting\":\"Hello.\",\"fallback\":\"Leave a message.\","
+     "\"record_prompt\":\"After the tone.\",\"still_there\":\"Hello?\",\"goodbye\":\"Bye.\","
+     "\"fillers\":[\"One moment.\",\"Still looking.\"],\"silence_ms\":30000,"
+     "\"speaking_rate\":150,\"caller_id\":\"attested\"}"},
+    {"phone:\n" WORDS "  missed_calls: ignore\n  caller_id: any\n", "phone",
      "{\"mode\":\"relay\",\"language\":\"en-US\",\"interruptible\":\"any\","
      "\"interrupt_sensitivity\":\"high\",\"greeting\":\"Hello.\",\"fallback\":\"Leave a message.\","
      "\"record_prompt\":\"After the tone.\",\"still_there\":\"Hello?\",\"goodbye\":\"Bye.\","
@@ -88,6 +94,7 @@ static const struct bad_section bad[] = {
     {"phone:\n" WORDS "  tts_provider: Polly\n", NULL},
     {"phone:\n" WORDS "  mode: relay\n", "8: mode: \"relay\" is not known; write streaming\n"},
     {"phone:\n" WORDS "  missed_calls: yes\n", NULL},
+    {"phone:\n" WORDS "  caller_id: verified\n", NULL},
     {"phone:\n" WORDS "  silence: 30\n", NULL},
     {"phone:\n" WORDS "  silence: 11m\n", NULL},
     {"phone:\n" WORDS "  speaking_rate: 4\n",
@@ -145,8 +152,8 @@ static void test_record(void)
         CU_ASSERT_EQUAL_FATAL(rc, 0);
         CU_ASSERT_STRING_EQUAL(voice.greeting, "Hello.");
         CU_ASSERT_EQUAL(voice.filler_count, 2);
-        CU_ASSERT_EQUAL(voice.mode, i < 5 ? DIRECTORY_RELAY : DIRECTORY_GATHER);
-        CU_ASSERT_EQUAL(voice.language_count, i == 1 || i == 7);
+        CU_ASSERT_EQUAL(voice.mode, i < 6 ? DIRECTORY_RELAY : DIRECTORY_GATHER);
+        CU_ASSERT_EQUAL(voice.language_count, i == 1 || i == 8);
         CU_ASSERT_EQUAL(voice.transcribe, i == 2);
     }
 }
