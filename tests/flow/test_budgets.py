@@ -282,34 +282,55 @@ def test_killed_engine_loses_no_call_of_its_rounds(desk):
         assert row["reserved"] == 0 and row["spent"] == sum(in_ + out for _, in_, out in ended), row
 
 
-def test_two_hundred_texts_at_once(desk):
-    """All of the budget can be spent, and no more than that and one turn. Guard: the judgement in
-    store/usage.c; without it all 200 are answered."""
-    budget = 20000
-    with budgets(desk, 2, {"turn_deadline_ms": 30000}, day={"tokens": budget}):
+def outcomes_of(desk, customers):
+    return dict(desk.sql(
+        "SELECT t.outcome, count(*) FROM turns t JOIN channel_sessions s"
+        " ON s.tenant_id = t.tenant_id AND s.id = t.session_id WHERE t.tenant_id = %s::uuid"
+        " AND s.remote_address = ANY (%s) AND t.outcome IS NOT NULL GROUP BY 1",
+        customers[0].tenant_id, [customer.address for customer in customers]))
+
+
+def two_hundred_texts(desk, column, unit, price=None, **day):
+    """All of it can be spent. Returns (how many a model answered, how many not, what is spent, the most that a turn
+    reserved), the last two in the unit's own."""
+    with budgets(desk, 2, {"turn_deadline_ms": 30000}, price=price, day=day):
         customers = [Customer(desk, GARAGE) for _ in range(200)]
         say(desk, *[customer.make() for customer in customers])
-        tenant = customers[0].tenant_id
-        addresses = [customer.address for customer in customers]
-
-        def outcomes():
-            return dict(desk.sql(
-                "SELECT t.outcome, count(*) FROM turns t JOIN channel_sessions s"
-                " ON s.tenant_id = t.tenant_id AND s.id = t.session_id WHERE t.tenant_id = %s::uuid"
-                " AND s.remote_address = ANY (%s) AND t.outcome IS NOT NULL GROUP BY 1",
-                tenant, addresses))
-        desk.wait(lambda: sum(outcomes().values()) == 200, 60,
-                  lambda: f"200 turns to end, got {outcomes()}")
-        ended = outcomes()
+        desk.wait(lambda: sum(outcomes_of(desk, customers).values()) == 200, 60,
+                  lambda: f"200 turns to end, got {outcomes_of(desk, customers)}")
+        ended = outcomes_of(desk, customers)
         assert set(ended) == {"reply", "budget_spent"}, ended
-        worst = desk.value("SELECT max(reserved_tokens) FROM turns WHERE tenant_id = %s::uuid",
-                           tenant)
-        row = usage(desk, "day", "tokens")
-        assert budget <= row["spent"] < budget + worst and row["reserved"] == 0, (row, worst)
+        worst = desk.value(f"SELECT max(reserved_{column}) FROM turns WHERE tenant_id = %s::uuid",
+                           customers[0].tenant_id)
+        spent = desk.value(f"SELECT {column} FROM usage WHERE tenant_id = %s::uuid AND period = 'day'",
+                           customers[0].tenant_id)
+        row = usage(desk, "day", unit)
+        assert float(row["budget"]) <= float(row["spent"]) and float(row["reserved"]) == 0, row
         asked = sum(len(customer.model_calls()) for customer in customers[:10])
         replied = sum(customer.replies()[0][1] == "reply" for customer in customers[:10])
         assert asked == replied, (asked, replied)
         assert [len(customer.replies()) for customer in customers] == [1] * 200
+        return ended["reply"], ended["budget_spent"], spent, worst
+
+
+def test_two_hundred_texts_at_once(desk):
+    """All of the budget can be spent, and no more than that and one turn. Guard: the judgement in
+    store/usage.c; without it all 200 are answered."""
+    _, _, spent, worst = two_hundred_texts(desk, "tokens", "tokens", tokens=20000)
+    assert spent < 20000 + worst, (spent, worst)
+
+
+def test_two_hundred_texts_cost_no_more(desk):
+    """The same of money, by the prices of the model. Guard: day_cost in the judgement in store/usage.c."""
+    _, _, spent, worst = two_hundred_texts(desk, "cost", "dollars", {"input": 1000, "output": 2000}, dollars=20)
+    assert spent < 20 * 10 ** 9 + worst, (spent, worst)
+
+
+def test_two_hundred_texts_take_no_more_segments(desk):
+    """The same of segments; what is said without a model is sent all the same, and counted. Guard: day_segments
+    there."""
+    replies, others, spent, worst = two_hundred_texts(desk, "segments", "segments", sms_segments=60)
+    assert replies < 60 + worst and spent >= replies + others, (replies, others, spent, worst)
 
 
 def test_full_budget_is_no_outage(desk):
