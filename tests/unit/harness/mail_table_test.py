@@ -4,7 +4,8 @@ import contextlib
 import io
 import unittest
 
-from harness import mail_table
+from harness import CHECKOUT, mail_table
+from harness.main import MAIL, PYTHON_SUITES, files_of_suites
 
 
 def printed(action, *arguments):
@@ -12,6 +13,14 @@ def printed(action, *arguments):
     with contextlib.redirect_stdout(out):
         action(*arguments)
     return out.getvalue().splitlines()
+
+
+class MailSuite(unittest.TestCase):
+    def test_no_file_on_mail_is_left_out(self):
+        folders = [CHECKOUT / "tests" / suite for suite in PYTHON_SUITES]
+        wanted = {path for folder in folders for path in folder.glob("test_*.py") if "mail" in path.stem}
+        self.assertIn("test_escalation_mail", {path.stem for path in wanted})
+        self.assertEqual({path for _, path in files_of_suites([MAIL])}, wanted)
 
 
 class MailTable(unittest.TestCase):
