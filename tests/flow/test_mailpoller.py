@@ -351,6 +351,7 @@ def test_a_refused_login_waits_and_recovers(desk):
     mailbox.secret.write_text(good)
     mailbox.wait_cursor(1)
     assert mailbox.row().failures == 0 and mailbox.row().last_error is None
+    assert len(mailbox.events()) == 1
     mailbox.tell("login refused for a while", "one")
     mailbox.remove()
 

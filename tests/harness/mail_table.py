@@ -13,11 +13,13 @@ READ, ANSWERED, SENT, WHOLE = "read", "answered", "sent", "read to sent"
 
 def line(fault, way, wanted, got, robots=0, told=()):
     """Prints what became of the mails that one fault struck: what was wanted and what came, by whatever tells
-    one from the other; and how many answers went to programs."""
+    one from the other; and how many answers went to programs. Raises if one is lost or doubled."""
     wanted, got = list(wanted), list(got)
     done, told = set(wanted) & set(got), set(told) - set(got)
+    lost, doubled = set(wanted) - done - told, {mail for mail in got if got.count(mail) > 1}
     print(MARK + " | ".join(map(str, (fault, way, len(wanted), len(done), len(told), len(got) - len(set(got)),
-                                      len(set(wanted) - done - told), robots))), flush=True)
+                                      len(lost), robots))), flush=True)
+    assert not lost and not doubled, f"{fault}: lost {sorted(lost)}, doubled {sorted(doubled)}"
 
 
 def take(block):

@@ -15,6 +15,12 @@ def printed(action, *arguments):
     return out.getvalue().splitlines()
 
 
+def fails_at_line(*arguments):
+    """The line, of a test that it fails."""
+    with contextlib.suppress(AssertionError):
+        mail_table.line(*arguments)
+
+
 class MailSuite(unittest.TestCase):
     def test_no_file_on_mail_is_left_out(self):
         folders = [CHECKOUT / "tests" / suite for suite in PYTHON_SUITES]
@@ -25,10 +31,17 @@ class MailSuite(unittest.TestCase):
 
 class MailTable(unittest.TestCase):
     def test_what_was_lost_and_what_came_twice_is_counted(self):
-        lines = ["  before", *printed(mail_table.line, "killed", mail_table.READ, "abcd", "aab", 2, "bc"), "  behind"]
+        lines = ["  before", *printed(fails_at_line, "killed", mail_table.READ, "abcd", "aab", 2, "bc"), "  behind"]
         rows, others = mail_table.take(lines)
         self.assertEqual(rows, [["killed", "read", "4", "2", "1", "1", "1", "2"]])
         self.assertEqual(others, ["  before", "  behind"])
+
+    def test_what_is_lost_or_comes_twice_fails_its_test(self):
+        for got, told, said in (("a", "", "lost ['b'], doubled []"), ("aab", "", "lost [], doubled ['a']")):
+            with self.assertRaises(AssertionError) as raised:
+                printed(mail_table.line, "killed", mail_table.READ, "ab", got, 0, told)
+            self.assertIn(said, str(raised.exception))
+        self.assertEqual(len(printed(mail_table.line, "killed", mail_table.READ, "ab", "a", 0, "b")), 1)
 
     def test_the_table_ends_with_the_sums(self):
         rows = [["socket cut", "sent", "4", "4", "0", "0", "0", "0"], ["killed", "read", "4", "2", "1", "1", "1", "2"]]
