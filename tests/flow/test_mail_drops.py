@@ -9,6 +9,7 @@ from harness import mail_table, smtp
 from mail_sending import Mailbox as Sender
 from mail_sending import mail_responders
 from mailing import Mailbox, mail, pollers, server
+from procs import give_file
 
 LONG = os.environ.get("FRONTDESK_LONG") == "1"
 STEP = 1 if LONG else 211
@@ -16,7 +17,6 @@ END_BYTES, END_STEP = 400, 1 if LONG else 40  # what comes behind the mail itsel
 DEADLINE_S = 2 * 3600 if LONG else 180
 QUICK = {"retry_ms": 20, "retry_max_ms": 20, "adopt_every_ms": 50, "idle_ms": 600000}
 QUIET_S = 1.0
-STAGES = ("greet", "ehlo", "mail", "rcpt", "data", "body", "dot")
 
 
 # ---- IMAP
@@ -125,21 +125,37 @@ def test_imap_drops_at_any_byte(desk):
 
 # ---- SMTP
 
+DROPS = {**{stage: f"{stage}*1=drop" for stage in ("greet", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "body", "dot")},
+         "ehlo2": "ehlo*1=ok;ehlo*1=drop"}
+TRUSTING = [stage for stage in DROPS if stage not in ("starttls", "auth", "ehlo2")]
+WAYS = {  # a way: its server, the account's URL, where the server drops
+    "no TLS": ("plain", "smtp://127.0.0.1:%d?tls=none", TRUSTING),
+    "STARTTLS": ("starttls;user:desk:s3cret", "smtp://desk@localhost:%d", DROPS),
+    "TLS": ("tls;user:desk:s3cret", "smtps://desk@localhost:%d", [*TRUSTING, "auth"]),  # by libcurl
+}
+
 
 def test_smtp_drops_at_every_command(desk):
-    """Once each: the mail comes when its time has come again, and once."""
-    mail_responders(desk)
-    servers = smtp.Faults(desk.folder / "drops", **{stage: f"plain;{stage}*1=drop" for stage in STAGES})
-    for stage in STAGES:
-        box = Sender(desk, f"smtp://127.0.0.1:{servers.ports[stage]}?tls=none")
-        delivery = box.mail()
-        first = box.wait_state(delivery, "deferred", "unknown", "sent")
-        if first["state"] == "deferred":
+    """Once each: the mail comes when its time has come again, and once; by each library, and with a login."""
+    names = {(way, stage): f"{rules.partition(';')[0]}_{stage}" for way, (rules, _, stages) in WAYS.items() for stage in stages}
+    servers = smtp.Faults(desk.folder / "drops", **{
+        name: f"{WAYS[way][0]};{DROPS[stage]}" for (way, stage), name in names.items()})
+    mail_responders(desk, mail_ca_file=str(servers.ca))
+    secret = give_file(desk.folder / "drops.secret", "s3cret\n")
+    sent = {}
+    for (way, stage), name in names.items():
+        box = Sender(desk, WAYS[way][1] % servers.ports[name], secret="" if way == "no TLS" else f"file:{secret}")
+        sent[way, stage] = box, box.mail()
+    for (way, stage), (box, delivery) in sent.items():
+        if box.wait_state(delivery, "deferred", "unknown", "sent", deadline_s=40)["state"] == "deferred":
             box.come_again(delivery)
+    for (way, stage), (box, delivery) in sent.items():
         box.wait_state(delivery, "sent", deadline_s=60)
-        came = servers.mails(stage)
-        mail_table.line(f"SMTP drops at {stage}", mail_table.SENT, [box.address],
-                        [box.address for _ in {mail["Message-ID"] for mail in came}])
-        assert len(came) == (2 if stage == "dot" else 1), (stage, len(came))
-        assert len({mail.raw for mail in came}) == 1, stage
+        came = servers.mails(names[way, stage])
+        mail_table.line(f"SMTP ({way}) drops at {stage}", mail_table.SENT, [box.address],
+                        [mail.about["to"][0] for mail in {mail["Message-ID"]: mail for mail in came}.values()])
+        assert len(came) == (2 if stage == "dot" else 1), (way, stage, len(came))
+        assert len({mail.raw for mail in came}) == 1, (way, stage)
+        assert {"deferred", "unknown"} & set(box.states(delivery)), (way, stage)
+        assert {mail.about["login"] and mail.about["login"][1] for mail in came} == {None if way == "no TLS" else "desk"}
     servers.stop()
