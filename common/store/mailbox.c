@@ -5,13 +5,22 @@
 
 #include "json/json.h"
 
+#define DUE                                                                                        \
+    " WHERE d.removed_at IS NULL AND d.paused_at IS NULL AND d.due_at <= statement_timestamp()"    \
+    " AND (d.worker IS NULL OR (d.worker = $1::uuid AND d.id NOT IN (SELECT unnest($2::uuid[])))"  \
+    " OR NOT EXISTS (SELECT FROM workers w WHERE w.id = d.worker AND NOT w.dead))"
+
+/* Of each server the first few: however many of its mailboxes are due, others have a place. Which
+ * those are is found once, as an array: as a join it might be found again for each row. */
 static const char claim_sql[] =
     "UPDATE mailboxes m SET worker = $1::uuid, fence = m.fence + 1 FROM ("
-    " SELECT d.tenant_id, d.id FROM mailboxes d"
-    " WHERE d.removed_at IS NULL AND d.paused_at IS NULL AND d.due_at <= statement_timestamp()"
-    " AND (d.worker IS NULL OR (d.worker = $1::uuid AND d.id NOT IN (SELECT unnest($2::uuid[])))"
-    " OR NOT EXISTS (SELECT FROM workers w WHERE w.id = d.worker AND NOT w.dead))"
-    " ORDER BY d.due_at LIMIT $3::integer FOR NO KEY UPDATE SKIP LOCKED) AS due"
+    " SELECT d.tenant_id, d.id FROM mailboxes d" DUE " AND d.id = ANY (ARRAY(SELECT next.id FROM"
+    " (SELECT d.id, d.due_at, lower(d.host) || ':' || d.port AS server, row_number() OVER"
+    " (PARTITION BY lower(d.host), d.port ORDER BY d.due_at) AS place FROM mailboxes d" DUE
+    ") AS next LEFT JOIN (SELECT lower(t.server) AS server, count(*) AS count"
+    " FROM unnest($4::text[]) AS t(server) GROUP BY 1) AS taken USING (server)"
+    " WHERE next.place <= $5::integer - coalesce(taken.count, 0)"
+    " ORDER BY next.due_at LIMIT $3::integer)) FOR NO KEY UPDATE SKIP LOCKED) AS due"
     " WHERE m.tenant_id = due.tenant_id AND m.id = due.id"
     " RETURNING m.tenant_id, m.id, lower(m.address), m.host, m.port, m.security, m.auth,"
     " m.user_name, m.secret_from, m.secret_name, m.folder, m.trusted_servers::text,"
@@ -130,12 +139,14 @@ static const char *text_of(struct arena *arena, const struct uuid *id)
 /* ---- claim ---- */
 
 void mailbox_add_claim(struct pg_unit *unit, struct arena *arena, const char *worker,
-                       const char *held, int limit)
+                       const char *held, const struct mailbox_room *room)
 {
     struct pg_statement *statement = pg_add(unit, claim_sql);
     pg_param(statement, worker);
     pg_param(statement, held);
-    pg_param(statement, number(arena, limit));
+    pg_param(statement, number(arena, room->places));
+    pg_param(statement, room->servers);
+    pg_param(statement, number(arena, room->per_server));
 }
 
 /* A JSON array of texts; what is none is left out. */

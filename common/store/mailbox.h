@@ -48,11 +48,18 @@ struct mailbox_hold {
     const char *life;
 };
 
-/* Adds the statement that takes up to `limit` due mailboxes in the worker's name, by due time:
- * those without a live worker, and those that name it but are not in `held` (array literal of ids).
- * One that is paused or removed is not due. */
+/* How many more may be taken. */
+struct mailbox_room {
+    int places;
+    int per_server;      /* of one server, with those of `servers` */
+    const char *servers; /* array literal: HOST:PORT of each that takes one of the places now */
+};
+
+/* Adds the statement that takes due mailboxes in the worker's name while there is room, by due
+ * time: those without a live worker, and those that name it but are not in `held` (array literal of
+ * ids). One that is paused or removed is not due. */
 void mailbox_add_claim(struct pg_unit *unit, struct arena *arena, const char *worker,
-                       const char *held, int limit);
+                       const char *held, const struct mailbox_room *room);
 
 /* Reads row `row` of the claim, which is statement `statement`; texts are copied to the arena.
  * False: no more. */

@@ -143,6 +143,16 @@ bool box_is_gone(const struct box *box)
     return box->state == BOX_GONE;
 }
 
+bool box_keeps(const struct box *box)
+{
+    return box->keeps;
+}
+
+const struct mailbox *box_mailbox(const struct box *box)
+{
+    return &box->mailbox;
+}
+
 const struct uuid *box_id(const struct box *box)
 {
     return &box->mailbox.id;

@@ -33,7 +33,11 @@ void box_drop(struct box *box);
 /* True for one that was dropped, and waits for what it has in flight. */
 bool box_is_gone(const struct box *box);
 
-/* Its mailbox's id and its place in the list. */
+/* True for one of those that keep their connection while nothing comes (idle_max). */
+bool box_keeps(const struct box *box);
+
+/* Its mailbox, that one's id, and its place in the list. */
+const struct mailbox *box_mailbox(const struct box *box);
 const struct uuid *box_id(const struct box *box);
 struct box_link *box_link(struct box *box);
 

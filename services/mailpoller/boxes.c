@@ -99,11 +99,33 @@ static const char *held(struct boxes *boxes, bool with_gone)
     return literal;
 }
 
-static int room(const struct boxes *boxes)
+/* Of those that do not keep their connection while nothing comes. */
+static const char *servers(struct boxes *boxes)
 {
-    int64_t max = boxes->mailpoller->shared->settings.max_mailboxes;
-    int64_t left = max - (int64_t)boxes->count;
-    return (int)(left < 0 ? 0 : left < CLAIMS_MAX ? left : CLAIMS_MAX);
+    struct pg_array names;
+    struct box_link *link;
+    pg_array_init(&names);
+    LIST_FOREACH(link, &boxes->list, entry)
+    if (!box_keeps(link->box)) {
+        const struct mailbox *mailbox = box_mailbox(link->box);
+        pg_array_add(&names, arena_printf(boxes->arena, "%s:%d", mailbox->host, mailbox->port));
+    }
+    const char *literal = pg_array_take(&names, boxes->arena);
+    pg_array_fini(&names);
+    return literal;
+}
+
+/* A server that hangs has its mailboxes in hand until they are given up, and soon again: it gets at
+ * most half of the places that go round. */
+static struct mailbox_room room(struct boxes *boxes)
+{
+    const int64_t max = boxes->mailpoller->shared->settings.max_mailboxes;
+    const int64_t left = max - (int64_t)boxes->count;
+    const int64_t half = (max - (int64_t)boxes->mailpoller->kept) / 2;
+    struct mailbox_room out = {.servers = servers(boxes)};
+    out.places = (int)(left < 0 ? 0 : left < CLAIMS_MAX ? left : CLAIMS_MAX);
+    out.per_server = (int)(half > 1 ? half : 1);
+    return out;
 }
 
 static void look(void *arg)
@@ -118,7 +140,8 @@ static void look(void *arg)
     const char *worker = arena_strdup(boxes->arena, worker_id(mailpoller->worker));
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = done, .arg = boxes};
     worker_add_mark_dead(&unit, boxes->arena, "mailpoller", worker, settings->worker_lease_ms);
-    mailbox_add_claim(&unit, boxes->arena, worker, held(boxes, true), room(boxes));
+    const struct mailbox_room left = room(boxes);
+    mailbox_add_claim(&unit, boxes->arena, worker, held(boxes, true), &left);
     mailbox_add_ended(&unit, worker);
     int64_t now_ms = clock_mono_ms();
     boxes->sweeping = now_ms - boxes->swept_ms >= SWEEP_EVERY_MS;

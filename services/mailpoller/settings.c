@@ -34,7 +34,8 @@ const struct config_spec mailpoller_config[] = {
         "How often due mailboxes without a live owner are looked for."),
     ROW("max_mailboxes", CONFIG_INT, max_mailboxes, "500", 1, 10000, 0,
         "Mailboxes in hand at once per loop, each with a connection; more wait for another "
-        "process, or until one is given back."),
+        "process, or until one is given back. Of those that do not keep their connection "
+        "(idle_max) at most half, or 1, are of one mail server."),
     ROW("idle_max", CONFIG_INT, idle_max, "400", 0, 10000, 0,
         "Mailboxes per loop that keep their connection while nothing comes; the others are looked "
         "into in turn, about every poll_every_ms, on a connection for each look. With less than "

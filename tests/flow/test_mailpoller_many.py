@@ -3,7 +3,7 @@ of the mailboxes only so many keep a connection, and all are read.
 """
 
 from mailing import Mailbox, mail, pollers, server
-from withholding import Withholder
+from withholding import SILENCE, Withholder
 
 
 def test_a_deadly_mail_among_many(desk):
@@ -70,6 +70,27 @@ def test_only_some_keep_their_connection(desk):
     for mailbox in mailboxes:
         assert [event.value["subject"] for event in mailbox.events()] == [f"mail {look}" for look in range(1, 4)]
         mailbox.remove()
+
+
+def test_a_server_that_hangs_holds_up_no_other(desk):
+    """It is silent behind TLS, and three times as many of its mailboxes are due as there are places. Guard: claim_sql of
+    store/mailbox.c."""
+    dovecot = server(desk)
+    desk.prepare()
+    way = Withholder(dovecot, instead=lambda command: SILENCE)
+    hanging = [Mailbox(desk, port=way.port) for _ in range(12)]
+    good = Mailbox(desk)
+    pollers(desk, max_mailboxes=4, idle_max=0, poll_every_ms=200, command_timeout_ms=600000)
+    good.wait_cursor(0)
+    for number in range(1, 4):
+        good.deliver(mail(f"mail {number}", "text"))
+        good.wait_cursor(number)
+    good.tell("another server hangs, with more mailboxes than places", *(f"mail {number}" for number in range(1, 4)))
+    assert len(way.asked) == 2, way.asked  # one command each: half of the places
+    desk.terminate("mailpoller-1")
+    for mailbox in [*hanging, good]:
+        mailbox.remove()
+    way.stop()
 
 
 def test_a_look_at_what_has_not_changed_searches_nothing(desk):

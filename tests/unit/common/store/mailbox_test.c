@@ -237,6 +237,60 @@ static void test_tries_are_of_fewer_never_of_more(void)
     end_test();
 }
 
+/* ---- claims ---- */
+
+/* In order of their due times: four at one server, two at another one, and that of the seed. */
+static const char due_sql[] =
+    "INSERT INTO mailboxes (tenant_id, id, address, host, port, user_name, secret_from,"
+    " secret_name, due_at) SELECT '" TENANT "', gen_random_uuid(), place, host, port, 'desk',"
+    " 'env', 'X', clock_timestamp() - interval '1 hour' + number * interval '1 min'"
+    " FROM (VALUES (1, 'a1', 'A.example', 993), (2, 'a2', 'a.example', 993),"
+    " (3, 'a3', 'a.example', 993), (4, 'a4', 'a.example', 993), (5, 'b1', 'b.example', 993),"
+    " (6, 'b2', 'b.example', 993)) AS v(number, place, host, port)";
+
+/* The addresses of those that are taken. */
+static struct outcome claimed(const struct mailbox_room *room)
+{
+    struct outcome out;
+    struct pg_unit unit = {0};
+    CU_ASSERT_TRUE(test_server_sql(&rig_server, "UPDATE mailboxes SET worker = NULL"));
+    mailbox_add_claim(&unit, arena, WORKER_A, "{}", room);
+    rig_submit(&unit, &out);
+    rig_run();
+    CU_ASSERT_FALSE(out.failed);
+    rig_sql(&out,
+            "SELECT coalesce(string_agg(address, ' ' ORDER BY address), '') FROM mailboxes"
+            " WHERE worker = '" WORKER_A "'",
+            NULL, NULL);
+    rig_run();
+    CU_ASSERT_FALSE(out.failed);
+    return out;
+}
+
+/* Guard: per_server of claim_sql. */
+static void test_no_server_takes_all_places(void)
+{
+    static const struct {
+        struct mailbox_room room;
+        const char *taken;
+    } cases[] = {
+        {{7, 7, "{}"}, "a1 a2 a3 a4 b1 b2 desk@clinic.example"},
+        {{3, 7, "{}"}, "a1 a2 a3"},
+        {{7, 2, "{}"}, "a1 a2 b1 b2 desk@clinic.example"},
+        {{3, 2, "{}"}, "a1 a2 b1"},
+        {{7, 2, "{a.example:993}"}, "a1 b1 b2 desk@clinic.example"},
+        {{7, 2, "{a.example:143}"}, "a1 a2 b1 b2 desk@clinic.example"},
+        {{7, 2, "{A.example:993,a.example:993,b.example:993}"}, "b1 desk@clinic.example"},
+        {{7, 1, "{a.example:993,a.example:993,b.example:993,localhost:993}"}, ""},
+        {{0, 2, "{}"}, ""},
+    };
+    begin_test();
+    CU_ASSERT_TRUE_FATAL(test_server_sql(&rig_server, due_sql));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        CU_ASSERT_STRING_EQUAL(claimed(&cases[i].room).text, cases[i].taken);
+    end_test();
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -245,6 +299,7 @@ int main(void)
     CU_add_test(suite, "only the holder writes", test_only_the_holder_writes);
     CU_add_test(suite, "a cursor never moves back", test_a_cursor_never_moves_back);
     CU_add_test(suite, "tries are of fewer, never of more", test_tries_are_of_fewer_never_of_more);
+    CU_add_test(suite, "no server takes all places", test_no_server_takes_all_places);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
