@@ -47,11 +47,15 @@ class Withholder:
     """On `port`, with Dovecot's own certificate. What it tells of a mail in answer to a command is left out if
     hide(command, uid) says so; `hidden` are those (command, uid) in order, `asked` all commands, without their tags.
     instead(command) is what is answered instead of asking Dovecot ("NO ..." of the command; "* BYE ...", which ends the
-    session; SILENCE), None: nothing; `meddled` are those commands. change(command, response) is what becomes of a response."""
+    session; SILENCE), None: nothing; `meddled` are those commands. change(command, response) is what becomes of a response.
+    Of the first one for which halfway(command, response) is true the half is sent; `held` is set then, and the rest follows
+    when `let_go` is."""
 
     def __init__(self, dovecot, hide=lambda command, uid: False, instead=lambda command: None,
-                 change=lambda command, response: response):
+                 change=lambda command, response: response, halfway=lambda command, response: False):
         self.dovecot, self.hide, self.instead, self.change = dovecot, hide, instead, change
+        self.halfway = halfway
+        self.held, self.let_go = threading.Event(), threading.Event()
         self.hidden, self.asked, self.meddled = [], [], []
         self.near = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls = dovecot.folder / "tls"
@@ -100,8 +104,21 @@ class Withholder:
             if told and self.hide(command[0], int(told[1])):
                 self.hidden.append((command[0], int(told[1])))
                 continue
-            writer.write(self.change(command[0], response))
+            response = self.change(command[0], response)
+            if not self.held.is_set() and self.halfway(command[0], response):
+                response = await self.send_half(response, writer)
+            writer.write(response)
             await writer.drain()
+
+    async def send_half(self, response, writer):
+        """Returns the rest when its time has come."""
+        half = len(response) // 2
+        writer.write(response[:half])
+        await writer.drain()
+        self.held.set()
+        while not self.let_go.is_set():
+            await asyncio.sleep(0.02)
+        return response[half:]
 
     @staticmethod
     async def response(reader):
