@@ -1,11 +1,12 @@
-"""Several mails that are on their way from the server: the mailpoller dies or freezes in the middle of one of them. None is
-lost or comes twice.
+"""Several mails that are on their way from the server: the mailpoller dies or freezes in the middle of one of them, and
+somebody removes some before they have come. None of those that stay is lost or comes twice.
 """
 
 import re
 
+from mailing import server
 from test_mailpoller_frozen import adopt, read_on, thaw
-from withholding import mails, several, waiting
+from withholding import failures, mails, several, waiting
 
 DEADLINE_S = 90
 NAMES = "abcde"
@@ -47,3 +48,23 @@ def test_freezes_in_the_middle_of_a_mail(desk):
 
 
 test_freezes_in_the_middle_of_a_mail.deadline_s = 240
+
+
+def test_mails_are_removed_while_several_are_fetched(desk):
+    """Dovecot has said that they are there, was asked for them with others, and has sent the first."""
+    removed = []
+
+    def between():
+        for uid in (3, 5):
+            server(desk).expunge(mailbox.user, uid)
+            removed.append(uid)
+
+    mailbox, way = waiting(desk, *NAMES, between=between)
+    mailbox.wait_cursor(len(NAMES), 30)
+    assert removed == [3, 5] and "UID FETCH 1:5 (UID BODY.PEEK[])" in way.asked, way.asked
+    mailbox.tell("mails removed while they are fetched", *"abd")
+    assert {event.value["uid"] for event in mailbox.events()} == {1, 2, 4}
+    assert mailbox.skips() == [] and failures(desk, mailbox) == []
+    mailbox.remove()
+    desk.terminate("mailpoller-1")
+    way.stop()

@@ -43,18 +43,27 @@ def asks_for(command, uid):
     return any(int(ends[0]) <= uid <= int(ends[-1]) for ends in ranges)
 
 
+def apart(line):
+    """A command for several mails that follow each other, as one for the first of them and one for the others."""
+    tag, uid, fetch, which, what = line.split(b" ", 4)
+    first, last = which.split(b":")
+    return (b" ".join((tag, uid, fetch, first, what)),
+            b" ".join((tag, uid, fetch, b"%d:%s" % (int(first) + 1, last), what)))
+
+
 class Withholder:
     """On `port`, with Dovecot's own certificate. What it tells of a mail in answer to a command is left out if
     hide(command, uid) says so; `hidden` are those (command, uid) in order, `asked` all commands, without their tags.
     instead(command) is what is answered instead of asking Dovecot ("NO ..." of the command; "* BYE ...", which ends the
     session; SILENCE), None: nothing; `meddled` are those commands. change(command, response) is what becomes of a response.
     Of the first one for which halfway(command, response) is true the half is sent; `held` is set then, and the rest follows
-    when `let_go` is."""
+    when `let_go` is. Of the first command for several mails Dovecot is asked for the first one, then between() is called,
+    and then it is asked for the others, in the same session; who asked sees one command."""
 
     def __init__(self, dovecot, hide=lambda command, uid: False, instead=lambda command: None,
-                 change=lambda command, response: response, halfway=lambda command, response: False):
+                 change=lambda command, response: response, halfway=lambda command, response: False, between=None):
         self.dovecot, self.hide, self.instead, self.change = dovecot, hide, instead, change
-        self.halfway = halfway
+        self.halfway, self.between = halfway, between
         self.held, self.let_go = threading.Event(), threading.Event()
         self.hidden, self.asked, self.meddled = [], [], []
         self.near = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -70,11 +79,11 @@ class Withholder:
 
     async def carry(self, reader, writer):
         """A connection, until one of both ends it."""
-        command = [""]  # the last one; a client that waits for its answer asks nothing else
+        command = ["", None]  # the last one, and what else Dovecot is asked; a client that waits for its answer asks nothing else
         far_reader, far_writer = await asyncio.open_connection(
             "127.0.0.1", self.dovecot.tls_port, ssl=self.far, server_hostname="localhost", limit=LINE_MAX)
         ways = [asyncio.ensure_future(self.ask(reader, writer, far_writer, command)),
-                asyncio.ensure_future(self.answer(far_reader, writer, command))]
+                asyncio.ensure_future(self.answer(far_reader, writer, far_writer, command))]
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         for way in ways:
             way.cancel()
@@ -88,6 +97,8 @@ class Withholder:
             self.asked.append(command[0])
             answer = self.instead(command[0])
             if answer is None:
+                if self.between and mails(command[0]) and several(command[0]):
+                    line, command[1] = apart(line)
                 far_writer.write(line)
                 await far_writer.drain()
                 continue
@@ -98,8 +109,14 @@ class Withholder:
             if answer.startswith("* BYE"):
                 return
 
-    async def answer(self, reader, writer, command):
+    async def answer(self, reader, writer, far_writer, command):
         while response := await self.response(reader):
+            if command[1] and not response.startswith(b"*"):
+                self.between()
+                self.between = None
+                far_writer.write(command[1])
+                command[1] = None
+                continue
             told = TOLD.match(response)
             if told and self.hide(command[0], int(told[1])):
                 self.hidden.append((command[0], int(told[1])))
