@@ -4,6 +4,7 @@ renews tokens, and puts copies into folders of sent mails."""
 from mail_sending import Mailbox, mail_responders
 from mailboxes import Box, TokenBox, pollers
 from operating import OK, run
+from withholding import Withholder
 
 NETWORKS = "127.0.0.0/8,::1/128"
 
@@ -270,3 +271,25 @@ def test_a_copy_that_fails_is_the_mail_s_no_concern(desk):
     assert codes[0] == "sent.folder" and len(codes) == 2, codes
     assert len(box.faults.mails("ok")) == 2 and copies(box) == []
     box.remove()
+
+
+def test_an_account_has_few_connections(desk):
+    """Which providers count: one of the poller that reads it, and two for copies, however many mails leave at once. Guard:
+    AT_ONCE of responder/sent_copies.c."""
+    box = Box(desk, gate="starttls;%s;dot=wait")
+    way = Withholder(box.dovecot)
+    box.add(sent_folder="auto", smtp=box.smtp("gate"), imap=f"imaps://{box.user}@localhost:{way.port}")
+    mail_responders(desk, mail_ca_file=str(box.ca_file), mail_networks=NETWORKS, mail_per_account=8)
+    pollers(desk)
+    desk.wait(lambda: box.listed()["state"] == "reading", 20, lambda: f"reading: {box.listed()}")
+    threads = [Mailbox(desk, box=box) for _ in range(8)]
+    sent = [(thread, thread.mail()) for thread in threads]
+    box.faults.wait("gate", len(threads))
+    box.faults.let("gate", "go")
+    for thread, delivery in sent:
+        thread.wait_state(delivery, "sent")
+    desk.wait(lambda: len(copies(box)) == len(threads), 20, lambda: f"a copy of each: {len(copies(box))}")
+    assert 2 <= way.most <= 3, way.most
+    desk.terminate("mailpoller-1")
+    box.remove()
+    way.stop()

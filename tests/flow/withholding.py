@@ -58,7 +58,8 @@ class Withholder:
     session; SILENCE), None: nothing; `meddled` are those commands. change(command, response) is what becomes of a response.
     Of the first one for which halfway(command, response) is true the half is sent; `held` is set then, and the rest follows
     when `let_go` is. Of the first command for several mails Dovecot is asked for the first one, then between() is called,
-    and then it is asked for the others, in the same session; who asked sees one command."""
+    and then it is asked for the others, in the same session; who asked sees one command. `most` is how many connections there
+    were at once."""
 
     def __init__(self, dovecot, hide=lambda command, uid: False, instead=lambda command: None,
                  change=lambda command, response: response, halfway=lambda command, response: False, between=None):
@@ -66,6 +67,7 @@ class Withholder:
         self.halfway, self.between = halfway, between
         self.held, self.let_go = threading.Event(), threading.Event()
         self.hidden, self.asked, self.meddled = [], [], []
+        self.open = self.most = 0
         self.near = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls = dovecot.folder / "tls"
         self.near.load_cert_chain(tls / "server.crt", tls / "server.key")
@@ -79,6 +81,8 @@ class Withholder:
 
     async def carry(self, reader, writer):
         """A connection, until one of both ends it."""
+        self.open += 1
+        self.most = max(self.most, self.open)
         command = ["", None]  # the last one, and what else Dovecot is asked; a client that waits for its answer asks nothing else
         far_reader, far_writer = await asyncio.open_connection(
             "127.0.0.1", self.dovecot.tls_port, ssl=self.far, server_hostname="localhost", limit=LINE_MAX)
@@ -88,6 +92,7 @@ class Withholder:
         for way in ways:
             way.cancel()
         await asyncio.gather(*ways, return_exceptions=True)
+        self.open -= 1
         for end in (writer, far_writer):
             end.close()
 
