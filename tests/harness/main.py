@@ -74,7 +74,8 @@ SECONDS = {RELEASE: 999, "unit": 998, "fuzz": 997, "e2e/test_transfers": 440, "f
            "flow/test_gap_audit": 30, "flow/test_mailpoller_crash": 30, "flow/test_prompt": 30,
            "flow/test_responder": 30, "flow/test_commit": 30, "flow/test_ingress": 30, "takeover/test_offsets": 25,
            "flow/test_deskctl": 25, "flow/test_deskctl_setup": 25, "flow/test_engine_database": 25,
-           "flow/test_mailpoller_frozen": 25, "flow/test_shares": 25, "flow/test_voice_steps": 25}
+           "flow/test_mail_drops": 25, "flow/test_mailpoller_frozen": 25, "flow/test_mailpoller_halfway": 25,
+           "flow/test_shares": 25, "flow/test_voice_steps": 25}
 SECONDS_OF_OTHERS = 15
 SKIPPED = 77
 CHECK_DEADLINE_S = 300
