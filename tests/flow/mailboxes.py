@@ -11,6 +11,8 @@ from procs import give_file, own_dir
 
 __all__ = ["Box", "Courier", "Dovecot", "Faults", "TokenBox", "mail", "pollers", "published", "server"]
 
+NETWORKS = "127.0.0.0/8,::1/128"
+
 
 class Courier(threading.Thread):
     """Carries what an SMTP stand-in took into the mailbox on Dovecot, as a mail server behind both would."""
@@ -71,8 +73,9 @@ class Box:
                 lines.append(f"{key}: {value}")
         return give_file(self.folder / "mailbox.yaml", "\n".join(lines) + "\n")
 
-    def deskctl(self, code, *words, **options):
-        return expect(code, self.desk, "mailbox", *words, f"--mail_ca_file={self.ca_file}", **options)
+    def deskctl(self, code, *words, networks=NETWORKS, **options):
+        return expect(code, self.desk, "mailbox", *words, f"--mail_ca_file={self.ca_file}",
+                      f"--mail_networks={networks}", **options)
 
     def add(self, *words, **changes):
         return self.deskctl(OK, "add", self.file(**changes), *words)
@@ -81,9 +84,9 @@ class Box:
         rows = good(self.desk, "mailbox", "list", "--json").json()
         return next(row for row in rows if row["address"] == self.address)
 
-    def check(self, code, *words, wait=30):
+    def check(self, code, *words, wait=30, **options):
         """The steps by name."""
-        rows = self.deskctl(code, "check", self.address, "--json", "--wait", wait, *words).json()
+        rows = self.deskctl(code, "check", self.address, "--json", "--wait", wait, *words, **options).json()
         return {row["step"]: row for row in rows}
 
     def audits(self):

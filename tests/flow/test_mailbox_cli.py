@@ -5,6 +5,7 @@ import time
 
 from mailboxes import Box, Courier, mail, pollers
 from operating import FAILED, NOT_FOUND, OK, TENANTS, USAGE, expect, good, run
+from withholding import Withholder
 
 DEADLINE_S = 90
 
@@ -178,6 +179,52 @@ def test_check_explains_each_failure_in_a_sentence(desk):
 
 
 test_check_explains_each_failure_in_a_sentence.deadline_s = 180
+
+
+def check_among(desk, others, untold):
+    """The steps of a check in which so many mails come between its look into the folder and its own mail. `untold`: the
+    server leaves out the responses with this."""
+    box = Box(desk)
+    box.dovecot.fill(box.user, 60)
+    last = "UID SEARCH UID *" if untold else 'EXAMINE "INBOX"'
+
+    def change(command, response):
+        if others and command == last and b" OK " in response and not response.startswith(b"*"):
+            box.dovecot.deliver(box.user, *[mail(f"other {number}", "text") for number in range(others.pop())])
+        return b"" if untold and untold in response else response
+
+    way = Withholder(box.dovecot, change=change)
+    box.add(imap=f"imaps://{box.user}@localhost:{way.port}")
+    with Courier(box.faults, "ok", box.dovecot, box.user):
+        steps = box.check(OK)
+    assert not others, way.asked
+    box.remove()
+    way.stop()
+    return steps
+
+
+def test_check_finds_its_mail_among_many(desk):
+    """A busy mailbox: it looks into the newest ones alone."""
+    steps = check_among(desk, [60], None)
+    assert "has 60 mails, the next one's UID is 61" in steps["folder"]["said"]
+
+
+def test_check_where_no_next_uid_is_told(desk):
+    """It looks for its mail behind the highest one, as the mailpoller begins there."""
+    steps = check_among(desk, [3], b"[UIDNEXT")
+    assert "has 60 mails, the highest UID is 60; it was not read yet" in steps["folder"]["said"]
+
+
+def test_check_goes_no_further_than_the_mailpoller(desk):
+    """What is at no public address and in none of mail_networks is never read, so it may not be called good."""
+    box = Box(desk)
+    box.add()
+    steps = box.check(FAILED, "--no-mail", networks="")
+    assert (steps["imap login"]["result"], steps["imap login"]["code"]) == ("failed", "stream.address")
+    assert "mail_networks" in steps["imap login"]["said"]
+    steps = box.check(FAILED, "--no-mail", networks="everywhere")
+    assert steps["logins"]["code"] == "config.invalid" and "mail_networks" in steps["logins"]["said"]
+    box.remove()
 
 
 def test_a_paused_mailbox_is_not_read_until_resumed(desk):

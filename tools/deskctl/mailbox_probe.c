@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "crypto/crypto.h"
+#include "http/address.h"
 #include "http/client.h"
 #include "loop/loop.h"
 #include "mail/compose.h"
@@ -39,12 +40,14 @@ struct mailbox_probe {
     struct loop *loop;
     struct timer *timer;
     struct http_client *http;
+    struct address_list *networks; /* besides public addresses */
     struct oauth *oauth;
     const char *renewed; /* the login with the new refresh token, wrapped; NULL: there is none */
     struct imap_session *session;
     struct mail_smtp *smtp;
     struct imap_selected selected;
-    const char *to; /* the mail to itself */
+    uint32_t first_uid; /* mails from there on came since the folder was selected */
+    const char *to;     /* the mail to itself */
     const char *message_id;
     int64_t sent_ms;
     bool over;      /* the session */
@@ -236,12 +239,14 @@ static void on_end(void *arg, const struct err *err)
     end_step(probe);
 }
 
+/* The newest of them: among those is the mail to itself. */
 static void take_found(struct mailbox_probe *probe, const struct imap_answer *answer)
 {
-    probe->uid_count = 0;
-    for (size_t i = 0; i < answer->uid_count && probe->uid_count < LATEST_MAX; i++)
-        if (answer->uids[i] >= probe->selected.next_uid)
-            probe->uids[probe->uid_count++] = answer->uids[i];
+    size_t count = imap_cursor_sort(answer->uids, answer->uid_count, probe->first_uid, UINT32_MAX);
+    size_t older = count > LATEST_MAX ? count - LATEST_MAX : 0;
+    probe->uid_count = count - older;
+    for (size_t i = older; i < count; i++)
+        probe->uids[i - older] = answer->uids[i];
 }
 
 static void on_mail(void *arg, const struct imap_mail *mail)
@@ -278,6 +283,8 @@ int mailbox_probe_log_in(struct mailbox_probe *probe, const char **said, struct 
                     : strcmp(row->security, "starttls") == 0 ? STREAM_STARTTLS_IMAP
                                                              : STREAM_PLAIN,
         .ca_file = ca_file[0] != '\0' ? ca_file : NULL,
+        .public_only = true, /* as for the mailpoller */
+        .exceptions = probe->networks,
         .auth = token ? IMAP_AUTH_XOAUTH2 : IMAP_AUTH_PASSWORD,
         .user = row->user_name,
         .secret = probe->in.secret,
@@ -305,6 +312,21 @@ static int is_open(struct mailbox_probe *probe, struct err *err)
                    "the IMAP server ended the session meanwhile; try again");
 }
 
+/* Not every server tells UIDNEXT. */
+static int find_end(struct mailbox_probe *probe, struct err *err)
+{
+    probe->first_uid = probe->selected.next_uid;
+    if (probe->first_uid > 0)
+        return 0;
+    begin_step(probe, true);
+    imap_session_search(probe->session, 1, 0, 0);
+    if (wait_for_step(probe, err) != 0)
+        return -1;
+    uint32_t highest = probe->uid_count > 0 ? probe->uids[probe->uid_count - 1] : 0;
+    probe->first_uid = highest < UINT32_MAX ? highest + 1 : UINT32_MAX;
+    return 0;
+}
+
 int mailbox_probe_folder(struct mailbox_probe *probe, const char **said, struct err *err)
 {
     if (is_open(probe, err) != 0)
@@ -312,9 +334,10 @@ int mailbox_probe_folder(struct mailbox_probe *probe, const char **said, struct 
     if (!imap_session_select(probe->session, probe->row->folder, true))
         return err_set(err, ERR_PERMANENT, "mailbox.folder",
                        "the folder's name can be none; mend it in the file, and --replace");
-    if (wait_for_step(probe, err) != 0)
+    if (wait_for_step(probe, err) != 0 || find_end(probe, err) != 0)
         return -1;
-    *said = mailbox_words_folder(probe->desk->arena, probe->row, &probe->selected);
+    *said = mailbox_words_folder(probe->desk->arena, probe->row, &probe->selected,
+                                 probe->first_uid - 1);
     return 0;
 }
 
@@ -419,7 +442,7 @@ static int look(struct mailbox_probe *probe, struct err *err)
     imap_session_noop(probe->session);
     if (wait_for_step(probe, err) != 0)
         return -1;
-    imap_session_search(probe->session, probe->selected.next_uid, UINT32_MAX, 0);
+    imap_session_search(probe->session, probe->first_uid, UINT32_MAX, 0);
     if (wait_for_step(probe, err) != 0)
         return -1;
     if (probe->uid_count == 0)
@@ -468,6 +491,14 @@ int mailbox_probe_receive(struct mailbox_probe *probe, int64_t wait_s, const cha
 
 /* ---- life ---- */
 
+static int read_networks(struct mailbox_probe *probe, struct err *err)
+{
+    struct err why;
+    if (address_list_parse(probe->desk->settings.mail_networks, &probe->networks, &why) == 0)
+        return 0;
+    return err_set(err, ERR_PERMANENT, "config.invalid", "mail_networks: %s", why.message);
+}
+
 int mailbox_probe_new(struct desk *desk, const struct mailbox_admin_row *row,
                       struct mailbox_probe **out, struct err *err)
 {
@@ -480,7 +511,7 @@ int mailbox_probe_new(struct desk *desk, const struct mailbox_admin_row *row,
     probe->http = http_client_new(&(struct http_client_options){.loop = probe->loop});
     probe->oauth = oauth_new(&(struct oauth_options){
         .loop = probe->loop, .client = probe->http, .on_rotated = on_rotated, .arg = probe});
-    if (open_in(probe, err) != 0 || open_out(probe, err) != 0) {
+    if (read_networks(probe, err) != 0 || open_in(probe, err) != 0 || open_out(probe, err) != 0) {
         mailbox_probe_free(&probe);
         return -1;
     }
@@ -498,6 +529,7 @@ void mailbox_probe_free(struct mailbox_probe **probe)
     mail_smtp_free(&closing->smtp);
     oauth_free(&closing->oauth);
     http_client_free(&closing->http);
+    address_list_free(&closing->networks);
     timer_free(&closing->timer);
     mail_login_free(&closing->in.login);
     mail_login_free(&closing->out.login);

@@ -10,7 +10,8 @@
 struct mailbox_probe;
 
 /* Opens the logins of the row (borrowed). Returns owned. PERMANENT "mail.login",
- * "secret.reference", "desk.config" when a login does not open; "smtp.account". */
+ * "secret.reference", "desk.config" when a login does not open; "smtp.account"; "config.invalid"
+ * when mail_networks are none. */
 int mailbox_probe_new(struct desk *desk, const struct mailbox_admin_row *row,
                       struct mailbox_probe **probe, struct err *err);
 

@@ -12,6 +12,9 @@ static const struct {
 } sentences[] = {
     {"stream.resolve", "no machine has the name of %s: is the host in the URL right?"},
     {"stream.connect", "there is no way to %s: is the port right, and does a firewall let us out?"},
+    {"stream.address",
+     "%s is at no public address, and the mailpoller goes to no other one: list its "
+     "network in mail_networks, of the services and of deskctl"},
     {"stream.timeout", "there is no way to %s: is the port right, and does a firewall let us out?"},
     {"stream.tls", "the certificate of %s is not valid for its name, or of a CA that is not known "
                    "here: use the name in the certificate, or set mail_ca_file"},
@@ -99,11 +102,14 @@ const char *mailbox_words_server(struct arena *arena, const struct mailbox_admin
 }
 
 const char *mailbox_words_folder(struct arena *arena, const struct mailbox_admin_row *row,
-                                 const struct imap_selected *selected)
+                                 const struct imap_selected *selected, uint32_t highest)
 {
     const char *head =
-        arena_printf(arena, "%s has %lu mails, the next one's UID is %lu", row->folder,
-                     (unsigned long)selected->exists, (unsigned long)selected->next_uid);
+        arena_printf(arena,
+                     selected->next_uid > 0 ? "%s has %lu mails, the next one's UID is %lu"
+                                            : "%s has %lu mails, the highest UID is %lu",
+                     row->folder, (unsigned long)selected->exists,
+                     (unsigned long)(selected->next_uid > 0 ? selected->next_uid : highest));
     if (row->uid_validity == 0 && row->read_at != NULL)
         return arena_printf(arena,
                             "%s; it was read elsewhere until %s, and what came since a day before "

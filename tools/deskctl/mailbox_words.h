@@ -28,8 +28,9 @@ void mailbox_words_plus(const struct mailbox_admin_row *row, char form[MAILBOX_P
 const char *mailbox_words_server(struct arena *arena, const struct mailbox_admin_row *row,
                                  const char *capabilities);
 
-/* The folder, and how far it was read; in the arena. */
+/* The folder, and how far it was read; in the arena. `highest` UID of its mails, for a server that
+ * tells no UIDNEXT. */
 const char *mailbox_words_folder(struct arena *arena, const struct mailbox_admin_row *row,
-                                 const struct imap_selected *selected);
+                                 const struct imap_selected *selected, uint32_t highest);
 
 #endif

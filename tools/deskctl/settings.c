@@ -43,6 +43,9 @@ static const struct config_spec specs[] = {
     TEXT_ROW("public_url", public_url, "", "Base of the webhook addresses, as Twilio signs them."),
     TEXT_ROW("mail_ca_file", mail_ca_file, "",
              "CA bundle (PEM) that signed the mail servers' certificates; empty: the system's."),
+    TEXT_ROW("mail_networks", mail_networks, "",
+             "Networks that mailboxes may be in besides public addresses, as the mailpoller's; for "
+             "mailbox check."),
     TEXT_ROW("schema_dir", schema_dir, "",
              "Folder with migrations/ and topics.yaml; empty: schema/ here or beside the program."),
     TEXT_ROW("vendors_dir", vendors_dir, "",

@@ -15,7 +15,7 @@ struct settings {
     struct config_kafka kafka;
     const char *keys_dir;
     const char *edge_public_key_file, *edge_secret_key_file, *credentials_key_file, *id_key_file;
-    const char *twilio_base_url, *public_url, *mail_ca_file;
+    const char *twilio_base_url, *public_url, *mail_ca_file, *mail_networks;
     const char *schema_dir, *vendors_dir;
 };
 
