@@ -11,6 +11,7 @@ struct mail_sent_copy {
     struct imap_session *session;
     char *folder;
     struct err err; /* why it failed; code "": it did not */
+    bool asked;     /* to keep it, and it did not say no */
     bool kept;      /* the server said so */
 };
 
@@ -37,7 +38,9 @@ static void fail(struct mail_sent_copy *copy, const struct imap_answer *answer)
 static bool append(struct mail_sent_copy *copy)
 {
     const char *folder = copy->folder[0] != '\0' ? copy->folder : NULL;
-    if (imap_session_append(copy->session, folder, copy->options.message, copy->options.length))
+    copy->asked =
+        imap_session_append(copy->session, folder, copy->options.message, copy->options.length);
+    if (copy->asked)
         return true;
     err_set(&copy->err, ERR_FALL_BACK, "sent.folder",
             "the folder for sent mails has no possible name, or the mail is none");
@@ -61,6 +64,7 @@ static void on_answer(void *arg, const struct imap_answer *answer)
 {
     struct mail_sent_copy *copy = arg;
     if (!answer->ok) {
+        copy->asked = false;
         fail(copy, answer);
     } else if (answer->ask == IMAP_ASK_APPEND) {
         copy->kept = true;
@@ -80,9 +84,9 @@ static void on_end(void *arg, const struct err *err)
     struct err why = copy->err;
     if (err != NULL && why.code[0] == '\0')
         why = *err;
-    bool kept = copy->kept;
+    bool kept = copy->kept, perhaps = copy->asked;
     destroy(copy);
-    options.on_done(options.arg, kept ? NULL : &why);
+    options.on_done(options.arg, kept ? NULL : &why, perhaps);
 }
 
 struct mail_sent_copy *mail_sent_copy_start(const struct mail_sent_copy_options *options)

@@ -22,8 +22,9 @@ struct mail_sent_copy_options {
     size_t length;
     /* Once, unless cancelled: NULL, the server has it. Else FALL_BACK "sent.folder" (there is no
      * such folder) or "sent.own" (it keeps copies itself), RETRY_LATER "sent.refused" (no room, for
-     * example), or what the session says. A copy may then be there all the same. */
-    void (*on_done)(void *arg, const struct err *err);
+     * example), or what the session says. `perhaps`: it may be there all the same, as the server
+     * was asked to keep it and did not say no. */
+    void (*on_done)(void *arg, const struct err *err, bool perhaps);
     void *arg;
 };
 

@@ -1,5 +1,5 @@
 /* The SQL of mail_copy.h. The note comes before the copy: a process that ends between them leaves
- * no copy, and never two. */
+ * no copy, and never two. Nobody but who noted it takes it back. */
 #include "store/mail_copy.h"
 
 #include "store/delivery_inside.h"
@@ -20,9 +20,20 @@ static const char copy_sql[] =
     " m.host, m.port, m.security, m.auth, m.user_name, m.secret_from, m.secret_name,"
     " m.sent_folder";
 
+static const char put_back_sql[] = "UPDATE delivery_mails SET copied_at = NULL"
+                                   " WHERE tenant_id = $1::uuid AND delivery_id = $2::uuid";
+
 void mail_copy_add(struct pg_unit *unit, struct arena *arena, const struct delivery_ref *ref)
 {
     struct pg_statement *statement = pg_add(unit, copy_sql);
+    pg_param(statement, delivery_uuid(arena, &ref->tenant));
+    pg_param(statement, delivery_uuid(arena, &ref->id));
+}
+
+void mail_copy_add_put_back(struct pg_unit *unit, struct arena *arena,
+                            const struct delivery_ref *ref)
+{
+    struct pg_statement *statement = pg_add(unit, put_back_sql);
     pg_param(statement, delivery_uuid(arena, &ref->tenant));
     pg_param(statement, delivery_uuid(arena, &ref->id));
 }
@@ -49,4 +60,4 @@ bool mail_copy_read(const struct pg_answer *answer, struct mail_copy *out)
     return true;
 }
 
-const char *const mail_copy_statements[] = {copy_sql, NULL};
+const char *const mail_copy_statements[] = {copy_sql, put_back_sql, NULL};

@@ -20,6 +20,11 @@ struct mail_copy {
  * was before, or if its mailbox wants none. */
 void mail_copy_add(struct pg_unit *unit, struct arena *arena, const struct delivery_ref *ref);
 
+/* Adds the statement that takes the note back: that try has not left a copy, and there may be
+ * another one. Only for whom mail_copy_add noted it. */
+void mail_copy_add_put_back(struct pg_unit *unit, struct arena *arena,
+                            const struct delivery_ref *ref);
+
 /* Reads the row of statement 0; false if there is none. */
 bool mail_copy_read(const struct pg_answer *answer, struct mail_copy *out);
 

@@ -318,6 +318,7 @@ static void drain_loop(void *state)
     gap_audits_stop(responder->audits);
     recordings_stop(responder->recordings);
     bring_backs_stop(responder->bring_backs);
+    sent_copies_drain(responder->copies);
     send_give_up_waiting(responder, true);
     responder_step(responder);
 }

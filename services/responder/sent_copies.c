@@ -1,6 +1,8 @@
 /* A line of copies, few at a time: a mailbox may have few sessions at once. Each is noted in the
  * database before it is tried, then its mailbox's login is opened, then common/mail/sent_copy.h
- * does the rest. The mail is composed anew: the same rows give the same bytes. */
+ * does the rest. What failed for now, before the server was asked to keep it, has its note taken
+ * back and waits beside the line, as others' copies have servers of their own. The mail is composed
+ * anew: the same rows give the same bytes. */
 #include "sent_copies.h"
 
 #include <stdlib.h>
@@ -20,6 +22,10 @@
 #define LINE_MAX 256
 #define UNIT_MS  10000
 
+/* A second, four, and so on: over within six minutes, as the mail is kept in memory. */
+#define TRIES_MAX     6
+#define FIRST_WAIT_MS 1000
+
 struct copy {
     TAILQ_ENTRY(copy) entry;
     struct sent_copies *copies;
@@ -31,7 +37,10 @@ struct copy {
     struct secret *secret;
     struct oauth_wait *token_wait;
     struct mail_sent_copy *sending;
+    struct timer *timer;
+    int tries;
     bool running, in_unit, given_up;
+    bool waiting; /* to be tried again */
 };
 
 struct sent_copies {
@@ -48,6 +57,7 @@ static void destroy(struct copy *copy)
     TAILQ_REMOVE(&copies->line, copy, entry);
     copies->count--;
     copies->running -= copy->running;
+    timer_free(&copy->timer);
     oauth_cancel(&copy->token_wait);
     mail_sent_copy_cancel(&copy->sending);
     secret_free(&copy->secret);
@@ -67,9 +77,68 @@ static void end(struct copy *copy, const struct err *err)
     responder_step(copies->responder);
 }
 
+/* ---- another try ---- */
+
+/* Others have its place meanwhile. */
+static void put_back(void *arg, const struct pg_answer *answer)
+{
+    struct copy *copy = arg;
+    struct sent_copies *copies = copy->copies;
+    copy->in_unit = false;
+    if (answer->err != NULL) {
+        end(copy, answer->err);
+        return;
+    }
+    copies->running--;
+    copy->running = false;
+    copy->waiting = !copies->responder->draining;
+    if (copy->given_up)
+        destroy(copy);
+    else if (copy->waiting)
+        timer_start(copy->timer, (int64_t)FIRST_WAIT_MS << (2 * (copy->tries - 1)), 0);
+    go_on(copies);
+    responder_step(copies->responder);
+}
+
+/* The server has certainly no copy. */
+static void fail(struct copy *copy, const struct err *err)
+{
+    struct responder *responder = copy->copies->responder;
+    const bool passing = err->class == ERR_RETRY_NOW || err->class == ERR_RETRY_LATER;
+    if (!passing || copy->tries == TRIES_MAX || responder->draining) {
+        end(copy, err);
+        return;
+    }
+    log_info("sent_copy.later", LOG_TEXT("delivery", copy->id), LOG_INT("tries", copy->tries),
+             LOG_ERR(err));
+    struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = put_back, .arg = copy};
+    copy->in_unit = true;
+    secret_free(&copy->secret);
+    mail_copy_add_put_back(&unit, copy->arena, &copy->ref);
+    pg_submit(responder->pg, &unit);
+}
+
+static void on_timer(void *arg)
+{
+    struct copy *copy = arg;
+    copy->waiting = false;
+    go_on(copy->copies);
+}
+
+void sent_copies_drain(struct sent_copies *copies)
+{
+    struct copy *copy;
+    TAILQ_FOREACH(copy, &copies->line, entry)
+    {
+        copy->waiting = false;
+        timer_stop(copy->timer);
+    }
+    go_on(copies);
+}
+
 /* ---- appending ---- */
 
-static void on_kept(void *arg, const struct err *err)
+static void on_kept(void *arg, const struct err *err, bool perhaps)
 {
     struct copy *copy = arg;
     struct err why;
@@ -78,7 +147,10 @@ static void on_kept(void *arg, const struct err *err)
         why = *err;
     if (err != NULL && strcmp(why.code, "imap.authentication") == 0)
         mailbox_login_refused(copy->copies->responder->logins, &copy->account.login.mailbox);
-    end(copy, err != NULL ? &why : NULL);
+    if (err != NULL && !perhaps)
+        fail(copy, &why);
+    else
+        end(copy, err != NULL ? &why : NULL);
 }
 
 static enum stream_security security_of(const char *name)
@@ -119,7 +191,7 @@ static void on_token(void *arg, const struct secret *token, const struct err *er
     struct copy *copy = arg;
     copy->token_wait = NULL;
     if (token == NULL) {
-        end(copy, err);
+        fail(copy, err);
         return;
     }
     copy->secret = secret_new(secret_reveal(token), secret_length(token));
@@ -146,7 +218,7 @@ static void log_in(struct copy *copy)
 {
     struct err err;
     if (read_secret(copy, &err) != 0) {
-        end(copy, &err);
+        fail(copy, &err);
         return;
     }
     if (copy->token_wait != NULL)
@@ -196,6 +268,7 @@ static void start(struct copy *copy)
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = noted, .arg = copy};
     copy->running = copy->in_unit = true;
     copy->copies->running++;
+    copy->tries++;
     mail_copy_add(&unit, copy->arena, &copy->ref);
     pg_submit(copy->copies->responder->pg, &unit);
 }
@@ -204,18 +277,37 @@ static void go_on(struct sent_copies *copies)
 {
     struct copy *copy;
     TAILQ_FOREACH(copy, &copies->line, entry)
-    if (!copy->running && copies->running < AT_ONCE)
+    if (!copy->running && !copy->waiting && copies->running < AT_ONCE)
         start(copy);
 }
 
 /* ---- the line ---- */
 
+static void drop(const char *id)
+{
+    metric_add(counters.copies_failed, 1);
+    log_warn("sent_copy.dropped", LOG_TEXT("delivery", id));
+}
+
+/* A server that is away for long shall take no place from the mails of the others. */
+static void make_room(struct sent_copies *copies)
+{
+    struct copy *copy;
+    TAILQ_FOREACH(copy, &copies->line, entry)
+    if (copy->waiting) {
+        drop(copy->id);
+        destroy(copy);
+        return;
+    }
+}
+
 void sent_copies_add(struct sent_copies *copies, const struct flight *flight)
 {
     struct err err;
+    if (copies->count >= LINE_MAX)
+        make_room(copies);
     if (copies->count >= LINE_MAX) {
-        metric_add(counters.copies_failed, 1);
-        log_warn("sent_copy.dropped", LOG_TEXT("delivery", flight->id));
+        drop(flight->id);
         return;
     }
     struct copy *copy = xcalloc(1, sizeof *copy);
@@ -223,6 +315,7 @@ void sent_copies_add(struct sent_copies *copies, const struct flight *flight)
     copy->arena = arena_new();
     copy->ref = flight->ref;
     memcpy(copy->id, flight->id, sizeof copy->id);
+    copy->timer = timer_new(copies->responder->loop, on_timer, copy);
     strbuf_init(&copy->message, MAIL_COMPOSE_MAX);
     TAILQ_INSERT_TAIL(&copies->line, copy, entry);
     copies->count++;
@@ -243,8 +336,7 @@ void sent_copies_give_up(struct sent_copies *copies)
     while (copy != NULL) {
         struct copy *next = TAILQ_NEXT(copy, entry);
         copy->given_up = true;
-        metric_add(counters.copies_failed, 1);
-        log_warn("sent_copy.dropped", LOG_TEXT("delivery", copy->id));
+        drop(copy->id);
         if (!copy->in_unit)
             destroy(copy);
         copy = next;

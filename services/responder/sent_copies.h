@@ -1,6 +1,7 @@
 /* Copies of sent mails for the people of the business, in the folder of sent mails of the mailbox
- * (docs/MAIL.md). Tried once, behind the mail and beside everything else: what fails is logged and
- * changes nothing. Loop thread. */
+ * (docs/MAIL.md). Behind the mail and beside everything else, never two of one mail: what certainly
+ * left no copy is tried again for some minutes, what fails is logged and changes nothing. Loop
+ * thread. */
 #ifndef DESK_RESPONDER_SENT_COPIES_H
 #define DESK_RESPONDER_SENT_COPIES_H
 
@@ -18,6 +19,9 @@ void sent_copies_add(struct sent_copies *copies, const struct flight *flight);
 
 /* How many are not over. */
 size_t sent_copies_count(const struct sent_copies *copies);
+
+/* Drain: those that wait to be tried again are tried now, a last time. */
+void sent_copies_drain(struct sent_copies *copies);
 
 /* Drain: those that have not ended by now are given up. */
 void sent_copies_give_up(struct sent_copies *copies);

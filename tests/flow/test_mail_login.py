@@ -255,19 +255,94 @@ def test_a_copy_is_kept_once(desk):
     box.remove()
 
 
+def copied(desk, delivery):
+    return desk.value("SELECT copied_at IS NOT NULL FROM delivery_mails WHERE delivery_id = %s", delivery)
+
+
+def told(desk, delivery):
+    """What the responder told of its copy."""
+    return [line["event"].partition(".")[2] for line in desk.log("responder-1")
+            if line["event"].startswith("sent_copy.") and line["delivery"] == delivery]
+
+
+def behind(box, *endings):
+    """A way to the mailbox's server, on which the session ends, once each, when one of these commands is asked; where it is."""
+    left = list(endings)
+
+    def instead(command):
+        if left and command.startswith(left[0]):
+            del left[0]
+            return "* BYE [UNAVAILABLE] Too many connections"
+        return None
+
+    way = Withholder(box.dovecot, instead=instead)
+    return way, f"imaps://{box.user}@localhost:{way.port}"
+
+
+def appends(way):
+    return sum(command.startswith("APPEND") for command in way.asked)
+
+
+def test_a_copy_that_fails_for_now_is_tried_again(desk):
+    """At the login, at the search for its folder; then no server at all, until the mailbox is mended."""
+    box = Box(desk)
+    way, imap = behind(box, "AUTHENTICATE", "LIST")
+    box.add(sent_folder="auto", imap=imap)
+    thread = start(desk, box)
+    kept, failed = ('frontdesk_sent_copies_total{outcome="%s"}' % outcome for outcome in ("kept", "failed"))
+    before = metric(desk, failed)
+    delivery = thread.mail()
+    thread.wait_state(delivery, "sent")
+    desk.wait(lambda: copies(box), 30, lambda: f"the copy: {way.asked}")
+    assert len(way.meddled) == 2 and appends(way) == 1, way.asked
+    assert copied(desk, delivery)
+    box.deskctl(OK, "add", box.file(sent_folder="auto", imap=f"imaps://{box.user}@localhost:1"), "--replace")
+    delivery = thread.mail()
+    thread.wait_state(delivery, "sent")
+    desk.wait(lambda: not copied(desk, delivery), 20, "the note to be taken back")
+    box.add("--replace", sent_folder="auto")
+    desk.wait(lambda: len(copies(box)) == 2, 30, "the second copy")
+    desk.wait(lambda: metric(desk, kept) >= 2, 20, "the second copy's end")
+    desk.settled(2, lambda: len(copies(box)))
+    assert (len(copies(box)), metric(desk, failed)) == (2, before)
+    box.remove()
+    way.stop()
+
+
+def test_a_copy_that_may_be_there_is_not_tried_again(desk):
+    """The server ends its session when it is asked to keep it."""
+    box = Box(desk)
+    way, imap = behind(box, "APPEND")
+    box.add(sent_folder="auto", imap=imap)
+    thread = start(desk, box)
+    failed = 'frontdesk_sent_copies_total{outcome="failed"}'
+    before = metric(desk, failed)
+    delivery = thread.mail()
+    thread.wait_state(delivery, "sent")
+    desk.wait(lambda: metric(desk, failed) == before + 1, 20, "the failure")
+    desk.settled(3, lambda: len(way.asked))
+    assert appends(way) == 1 and copied(desk, delivery) and copies(box) == []
+    box.remove()
+    way.stop()
+
+
 def test_a_copy_that_fails_is_the_mail_s_no_concern(desk):
-    """No such folder; then no server at all."""
+    """No such folder; then no server at all, when the responder is stopped."""
     box = Box(desk)
     box.add(sent_folder="Nowhere")
     thread = start(desk, box)
     failed = 'frontdesk_sent_copies_total{outcome="failed"}'
     before = metric(desk, failed)
+    known = sum(line["event"] == "sent_copy.failed" for line in desk.log("responder-1"))
     thread.wait_state(thread.mail(), "sent")
     desk.wait(lambda: metric(desk, failed) == before + 1, 20, "the first failure")
     box.deskctl(OK, "add", box.file(sent_folder="auto", imap=f"imaps://{box.user}@localhost:1"), "--replace")
-    thread.wait_state(thread.mail(), "sent")
-    desk.wait(lambda: metric(desk, failed) == before + 2, 20, "the second failure")
-    codes = [line["err"]["code"] for line in desk.log("responder-1") if line["event"] == "sent_copy.failed"]
+    delivery = thread.mail()
+    thread.wait_state(delivery, "sent")
+    desk.wait(lambda: "later" in told(desk, delivery), 20, "the first try")
+    desk.terminate("responder-1")
+    assert told(desk, delivery)[-1] == "failed"
+    codes = [line["err"]["code"] for line in desk.log("responder-1") if line["event"] == "sent_copy.failed"][known:]
     assert codes[0] == "sent.folder" and len(codes) == 2, codes
     assert len(box.faults.mails("ok")) == 2 and copies(box) == []
     box.remove()

@@ -11,6 +11,7 @@ static struct secret *secret;
 static struct {
     int calls;
     char code[ERR_CODE_MAX];
+    bool perhaps;
 } seen;
 
 static int start_peer(void)
@@ -18,10 +19,11 @@ static int start_peer(void)
     return peer_rig_start("tests/unit/common/mail/dovecot_peer.py");
 }
 
-static void on_done(void *arg, const struct err *err)
+static void on_done(void *arg, const struct err *err, bool perhaps)
 {
     (void)arg;
     seen.calls++;
+    seen.perhaps = perhaps;
     snprintf(seen.code, sizeof seen.code, "%s", err != NULL ? err->code : "");
     loop_stop(loop);
 }
@@ -167,6 +169,8 @@ static void test_refusals(void)
                                             {"LIST", "* LIST () \"/\" Sent\r\nTAG OK\r\n", 0},
                                             {"APPEND", "* BYE\r\n", 0},
                                             {NULL, NULL, 0}};
+    static const struct peer_step busy[] = {
+        LOGIN, {"LIST", "* BYE [UNAVAILABLE] too many\r\n", 0}, {NULL, NULL, 0}};
     static const struct peer_step late[] = {LOGIN,
                                             {"LIST", "* LIST () \"/\" Sent\r\nTAG OK\r\n", 0},
                                             APPENDED("\"Sent\"", "TAG OK done\r\n* BYE\r\n"),
@@ -179,8 +183,13 @@ static void test_refusals(void)
         END};
     scripted(own, "sent.own"); /* Gmail */
     scripted(none, "sent.folder");
+    CU_ASSERT_FALSE(seen.perhaps);
     scripted(full, "sent.refused");
+    CU_ASSERT_FALSE(seen.perhaps);
+    scripted(busy, "imap.bye");
+    CU_ASSERT_FALSE(seen.perhaps);
     scripted(gone, "imap.bye");
+    CU_ASSERT_TRUE(seen.perhaps);
     scripted(late, ""); /* the server has it */
 }
 
