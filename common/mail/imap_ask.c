@@ -92,8 +92,8 @@ void imap_session_look(struct imap_session *session, const uint32_t *uids, size_
     commit(session);
 }
 
-void imap_session_fetch(struct imap_session *session, const uint32_t *uids, size_t count,
-                        size_t text_max)
+static void fetch(struct imap_session *session, const uint32_t *uids, size_t count, size_t text_max,
+                  const char *more)
 {
     struct imap_command *command = ask(session, IMAP_ASK_FETCH, "UID FETCH ");
     struct imap_asked *asked = &session->asked;
@@ -106,8 +106,21 @@ void imap_session_fetch(struct imap_session *session, const uint32_t *uids, size
     if (text_max == 0)
         imap_command_words(command, "(UID BODY.PEEK[])");
     else
-        imap_command_words(command, "(UID BODY.PEEK[HEADER] BODY.PEEK[TEXT]<0.%zu>)", text_max);
+        imap_command_words(command, "(UID %sBODY.PEEK[HEADER] BODY.PEEK[TEXT]<0.%zu>)", more,
+                           text_max);
     commit(session);
+}
+
+void imap_session_fetch(struct imap_session *session, const uint32_t *uids, size_t count,
+                        size_t text_max)
+{
+    fetch(session, uids, count, text_max, "");
+}
+
+void imap_session_fetch_outlined(struct imap_session *session, uint32_t uid, size_t text_max)
+{
+    assert(text_max > 0);
+    fetch(session, &uid, 1, text_max, "BODYSTRUCTURE ");
 }
 
 void imap_session_find_sent(struct imap_session *session)

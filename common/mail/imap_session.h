@@ -73,6 +73,10 @@ struct imap_mail {
                           body */
     size_t length;
     size_t text_length; /* of that beginning; 0 of a whole mail */
+    /* All its parts as the server knows them, as a mail without contents (mail/imap_outline.h);
+     * NULL: they were not asked for, or it did not tell them. */
+    const char *outline;
+    size_t outline_length;
 };
 
 struct imap_session_options {
@@ -140,6 +144,10 @@ void imap_session_look(struct imap_session *session, const uint32_t *uids, size_
 #define IMAP_FETCH_MAX 100
 void imap_session_fetch(struct imap_session *session, const uint32_t *uids, size_t count,
                         size_t text_max);
+
+/* The same for one mail in part, and the outline of all its parts. Some servers fail at that of a
+ * mail that is broken. */
+void imap_session_fetch_outlined(struct imap_session *session, uint32_t uid, size_t text_max);
 
 /* Looks for the mailbox that sent mails are kept in: the one that the server calls \Sent (RFC
  * 6154), else one that is named as usual. Its name stays with the session. */

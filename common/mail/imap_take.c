@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "mail/imap_inside.h"
+#include "mail/imap_outline.h"
 
 #define UIDS_MAX IMAP_WINDOW
 
@@ -190,7 +191,11 @@ static int take_mail(struct imap_session *session, uint32_t uid, const struct im
         return err_set(err, ERR_RETRY_LATER, "imap.literal",
                        "the server sends mails of more than %zu bytes at once", max);
     asked->mail_bytes += whole->length;
-    const struct imap_mail mail = {uid, whole->text, whole->length, text_length};
+    struct imap_mail mail = {
+        .uid = uid, .bytes = whole->text, .length = whole->length, .text_length = text_length};
+    if (asked->text_max > 0)
+        mail.outline =
+            imap_outline(session->arena, imap_pair(pairs, "BODYSTRUCTURE"), &mail.outline_length);
     session->options.on_mail(session->options.arg, &mail);
     return 0;
 }

@@ -53,6 +53,7 @@ enum mail_part_kind {
 /* What is not text of the mail itself. */
 struct mail_part {
     int number; /* in the mail's order, from 0 */
+    int leaf;   /* likewise, of all parts that have none in them, text as well */
     enum mail_part_kind kind;
     const char *name;       /* a file's name without path and tricks; "" if it has none */
     const char *type;       /* lower-case: "image/png" */
@@ -92,6 +93,7 @@ struct mail {
     size_t section_count;
     const struct mail_part *parts;
     size_t part_count;
+    int leaf_count; /* of all parts that have none in them */
 
     /* Of a multipart/report: its type ("delivery-status"), the fields that a machine reads, and the
      * headers of the mail that it is about; "" for what is missing. */

@@ -234,6 +234,7 @@ static void give(struct reading *r, struct mail_part *part, GMimeObject *object,
     if (r->parts == NULL)
         r->parts = arena_alloc(r->arena, MAIL_PARTS_MAX * sizeof *r->parts);
     part->number = (int)r->part_count;
+    part->leaf = r->mail->leaf_count - 1;
     part->size_bytes = length;
     if (r->sink != NULL)
         r->sink->take(r->sink->arg, part, bytes, length);
@@ -438,10 +439,12 @@ static void walk(struct reading *r, GMimeObject *object, size_t section, bool re
         return;
     }
     r->seen++;
-    if (GMIME_IS_MULTIPART(object))
+    if (GMIME_IS_MULTIPART(object)) {
         walk_multipart(r, GMIME_MULTIPART(object), section, related, depth);
-    else if (GMIME_IS_PART(object))
+    } else if (GMIME_IS_PART(object)) {
+        r->mail->leaf_count++;
         take_part(r, GMIME_PART(object), section, related);
+    }
 }
 
 /* The last part, if no boundary is behind it. */

@@ -79,6 +79,7 @@ enum box_event box_take_in_hand(struct box *box, int64_t tries, int64_t last)
         box->mails[i] = (struct box_mail){.box = box, .look = box_look(box) + i};
     box->mail_at = box->read_at = 0;
     box->read_until_ms = 0;
+    box->no_outlines = false;
     if (box_in_doubt(box))
         return BOX_ON_DOUBT;
     if (untold)
@@ -119,7 +120,9 @@ void box_take_mail(struct box *box, const struct imap_mail *came)
                                        .now_ms = clock_wall_ms(),
                                        .bytes = came->bytes,
                                        .length = came->length,
-                                       .cut = box->in_part};
+                                       .cut = box->in_part,
+                                       .outline = came->outline,
+                                       .outline_length = came->outline_length};
     mail->found = true;
     mail_event_make(box->mail_arena, &source, &mail->outcome);
     if (mail->outcome.skip == NULL &&
@@ -129,7 +132,8 @@ void box_take_mail(struct box *box, const struct imap_mail *came)
 }
 
 /* A mail that a server left out of several may be there all the same: what stands before it goes
- * on, and when it is the first it is asked for alone. */
+ * on, and when it is the first it is asked for alone. So may one that it does not know the parts
+ * of. */
 enum box_event box_taken(struct box *box, bool refused)
 {
     size_t came = 0;
@@ -137,8 +141,10 @@ enum box_event box_taken(struct box *box, bool refused)
         box->alone = box->mail_count;
     while (came < box->mail_count && box->mails[came].found)
         came++;
-    if (came == 0 && box->mail_count > 1) {
+    if (came == 0 && (box->mail_count > 1 || box->outlined)) {
         box->mail_count = 1;
+        box->no_outlines = box->outlined;
+        box->outlined = false;
         return BOX_ON_MISSING;
     }
     if (came == 0)

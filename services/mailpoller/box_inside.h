@@ -80,6 +80,8 @@ struct box {
     int64_t fetched_us, tries;
     size_t alone; /* so many mails are taken one at a time */
     bool in_part;
+    bool outlined;    /* the server was asked for the outline of its parts as well */
+    bool no_outlines; /* and did not give it with that: it is asked for without */
 
     struct arena *unit_arena;
     int guard;               /* the statement that must have a row; -1: none */

@@ -190,7 +190,11 @@ void box_fetch(struct box *box)
     for (size_t i = 0; i < box->mail_count; i++)
         uids[i] = look[i].uid;
     box->giving = true;
-    imap_session_fetch(box->session, uids, box->mail_count, box->in_part ? BOX_TEXT_BYTES : 0);
+    box->outlined = box->in_part && box->tries == 1 && !box->no_outlines;
+    if (box->outlined)
+        imap_session_fetch_outlined(box->session, uids[0], BOX_TEXT_BYTES);
+    else
+        imap_session_fetch(box->session, uids, box->mail_count, box->in_part ? BOX_TEXT_BYTES : 0);
 }
 
 /* What only mails need: a mailbox in which nothing happens shall cost its connection. */

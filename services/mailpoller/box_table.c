@@ -43,7 +43,8 @@ static const struct box_rule rules[] = {
     {BOX_FETCHING, BOX_ON_TIME, BOX_FETCHING, BOX_DO_FETCH, "another large mail was in hand"},
     {BOX_FETCHING, BOX_ON_FETCHED, BOX_READING, BOX_DO_READ, "what do their files say"},
     {BOX_FETCHING, BOX_ON_MISSING, BOX_FETCHING, BOX_DO_FETCH,
-     "asks for it alone: a server may leave out what is there, or refuse all for one"},
+     "asks for it alone, or for less of it: a server may leave out what is there, or refuse all "
+     "for one"},
     {BOX_FETCHING, BOX_ON_WITHHELD, BOX_SEARCHING, BOX_DO_SEARCH,
      "it does not come alone either: is it still listed"},
     {BOX_FETCHING, BOX_ON_UNWANTED, BOX_MOVING, BOX_DO_MOVE,

@@ -236,6 +236,7 @@ static void make_received(struct arena *arena, const struct mail_source *source,
                           const struct mail *mail, const struct mail_text *whole,
                           const struct mail_signer *signer, struct mail_outcome *out)
 {
+    struct mail outline;
     struct mail_received *event = arena_alloc(arena, sizeof *event);
     event->event = envelope(source, arena);
     event->mailbox = source->mailbox->id;
@@ -265,6 +266,9 @@ static void make_received(struct arena *arena, const struct mail_source *source,
                                        out->class == MAIL_CLASS_PERSON, source->internal_ms);
     out->event = event;
     mail_files_list(arena, mail, source->cut, out);
+    if (source->outline != NULL &&
+        mail_parse(arena, source->outline, source->outline_length, NULL, &outline, NULL) == 0)
+        mail_files_list_rest(arena, mail, &outline, out);
 }
 
 void mail_event_make(struct arena *arena, const struct mail_source *source,

@@ -26,6 +26,9 @@ struct mail_source {
     const char *bytes; /* the whole mail, or its headers and the beginning of its body */
     size_t length;
     bool cut; /* the latter */
+    /* Then all its parts, as of struct imap_mail; NULL: not known. */
+    const char *outline;
+    size_t outline_length;
 };
 
 /* What an attachment says. */

@@ -139,25 +139,40 @@ static bool is_kept(const struct mail_outcome *out, int number)
     return false;
 }
 
+static void list(struct arena *arena, const struct mail_part *part, int number, size_t size_bytes,
+                 struct mail_outcome *out)
+{
+    struct mail_received *event = out->event;
+    if (event->file_count == MAIL_EVENT_FILES_MAX) {
+        event->cut = true;
+        return;
+    }
+    event->files[event->file_count++] =
+        (struct mail_event_file){.number = number,
+                                 .kind = kind_name(part->kind),
+                                 .name = event_text_line(arena, part->name, MAIL_EVENT_NAME_MAX),
+                                 .type = type_of(arena, part),
+                                 .size_bytes = (int64_t)size_bytes,
+                                 .stored = is_kept(out, number),
+                                 .text = ""};
+}
+
 void mail_files_list(struct arena *arena, const struct mail *mail, bool in_part,
                      struct mail_outcome *out)
 {
-    struct mail_received *event = out->event;
     for (size_t i = 0; i < mail->part_count; i++) {
         const struct mail_part *part = &mail->parts[i];
-        if (event->file_count == MAIL_EVENT_FILES_MAX) {
-            event->cut = true;
-            return;
-        }
-        event->files[event->file_count++] = (struct mail_event_file){
-            .number = part->number,
-            .kind = kind_name(part->kind),
-            .name = event_text_line(arena, part->name, MAIL_EVENT_NAME_MAX),
-            .type = type_of(arena, part),
-            .size_bytes = is_cut(part, in_part) ? 0 : (int64_t)part->size_bytes,
-            .stored = is_kept(out, part->number),
-            .text = ""};
+        list(arena, part, part->number, is_cut(part, in_part) ? 0 : part->size_bytes, out);
     }
+}
+
+void mail_files_list_rest(struct arena *arena, const struct mail *mail, const struct mail *outline,
+                          struct mail_outcome *out)
+{
+    int number = (int)mail->part_count;
+    for (size_t i = 0; i < outline->part_count; i++)
+        if (outline->parts[i].leaf >= mail->leaf_count)
+            list(arena, &outline->parts[i], number++, 0, out);
 }
 
 /* ---- what is told ---- */

@@ -24,6 +24,11 @@ void mail_files_keep(void *arg, const struct mail_part *part, const void *bytes,
 void mail_files_list(struct arena *arena, const struct mail *mail, bool in_part,
                      struct mail_outcome *out);
 
+/* Lists those behind them, of which no byte was read, from the outline of the mail's parts: without
+ * a size. */
+void mail_files_list_rest(struct arena *arena, const struct mail *mail, const struct mail *outline,
+                          struct mail_outcome *out);
+
 /* Notes the text that a program made of attachment `index`; too much of it is cut. */
 void mail_files_read(struct arena *arena, struct mail_outcome *out, size_t index, const char *bytes,
                      size_t length, bool cut);

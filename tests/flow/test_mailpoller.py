@@ -11,13 +11,15 @@ import yaml
 from harness import CHECKOUT
 from mailing import Mailbox, mail, pollers, published, reports, server, tenant_id, token
 from operating import good
-from withholding import Withholder
+from withholding import QUICK, Withholder
 
 
 LONG = os.environ.get("FRONTDESK_LONG") == "1"
+FILM_BYTES = 20 * 1024 * 1024  # 27 MB in base64: more than is read of a mail
 
 
-def with_file(name, content):
+def with_file(name, content, *behind):
+    """`behind`: (name, content) of further files."""
     made = EmailMessage()
     made["From"] = "Ann <ann@customer.example>"
     made["To"] = "desk@clinic.example"
@@ -25,6 +27,8 @@ def with_file(name, content):
     made["Message-ID"] = f"<{uuid.uuid4()}@customer.example>"
     made.set_content("see the picture")
     made.add_attachment(content, maintype="image", subtype="png", filename=name)
+    for other, data in behind:
+        made.add_attachment(data, maintype="application", subtype="pdf", filename=other)
     return made.as_bytes().replace(b"\n", b"\r\n")
 
 
@@ -213,17 +217,41 @@ def test_a_large_mail_comes_in_part(desk):
     pollers(desk)
     mailbox = Mailbox(desk)
     mailbox.wait_cursor(0)
-    mailbox.deliver(with_file("film.png", bytes(20 * 1024 * 1024)), mail("after", "it"))
+    mailbox.deliver(with_file("film.png", bytes(FILM_BYTES), ("Rechnung März.pdf", b"%PDF-"), ("b.pdf", b"%PDF-")),
+                    mail("after", "it"))
     large, after = mailbox.wait_events(2, 60)
     assert large.value["cut"] and large.value["text"].strip() == "see the picture"
-    film, = large.value["files"]
-    assert (film["name"], film["size_bytes"], film.get("stored", False)) == ("film.png", 0, False)
+    assert [(file["name"], file["type"], file["size_bytes"], file.get("stored", False)) for file in large.value["files"]] == [
+        ("film.png", "image/png", 0, False), ("Rechnung März.pdf", "application/pdf", 0, False),
+        ("b.pdf", "application/pdf", 0, False)]
+    assert len({file["number"] for file in large.value["files"]}) == 3
     assert desk.sql("SELECT count(*) FROM attachments WHERE event_id = %s", large.id) == [(0,)]
     assert after.value["subject"] == "after"
     mailbox.remove()
 
 
 test_a_large_mail_comes_in_part.deadline_s = 120
+
+
+def test_a_large_mail_whose_parts_are_not_told(desk):
+    """The server fails at them: it refuses the mail with them, or ends the session. The mail is read without."""
+    pollers(desk, **QUICK)
+    for answer in ("NO [SERVERBUG] Internal error", "* BYE out of sorts"):
+        way = Withholder(server(desk), instead=lambda command, said=answer: said if "BODYSTRUCTURE" in command else None)
+        mailbox = Mailbox(desk, port=way.port)
+        mailbox.wait_cursor(0)
+        mailbox.deliver(with_file("film.png", bytes(FILM_BYTES), ("b.pdf", b"%PDF-")))
+        mailbox.wait_cursor(1, 60)
+        large, = mailbox.events()
+        assert large.value["cut"] and [file["name"] for file in large.value["files"]] == ["film.png"]
+        assert len(way.meddled) == 1 and mailbox.skips() == [], (way.meddled, mailbox.skips())
+        mailbox.tell(f"a large mail whose parts are not told: {answer}", "a picture")
+        mailbox.remove()
+        way.stop()
+    desk.terminate("mailpoller-1")
+
+
+test_a_large_mail_whose_parts_are_not_told.deadline_s = 120
 
 
 def test_long_texts_are_cut_with_a_mark(desk):

@@ -64,7 +64,7 @@ static void ask(struct play *play)
     static const uint32_t uids[] = {1, 5, 7};
     if (play->asked >= ASKS)
         return;
-    switch (play->asks[play->asked++] % 10) {
+    switch (play->asks[play->asked++] % 11) {
     case 0:
         MUST(imap_session_select(session, "INBOX", false));
         break;
@@ -92,6 +92,9 @@ static void ask(struct play *play)
     case 8:
         if (!imap_session_append(session, NULL, "a mail", 6))
             imap_session_noop(session);
+        break;
+    case 10:
+        imap_session_fetch_outlined(session, 5, 64);
         break;
     default:
         imap_session_idle(session, 1000);
@@ -121,6 +124,8 @@ static void on_mail(void *arg, const struct imap_mail *mail)
     (void)arg;
     MUST(mail->uid == 1 || mail->uid == 5 || mail->uid == 7);
     touch_bytes(mail->bytes, mail->length);
+    if (mail->outline != NULL)
+        touch_bytes(mail->outline, mail->outline_length);
 }
 
 static void on_alert(void *arg, const char *words)
