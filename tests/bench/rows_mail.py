@@ -1,5 +1,5 @@
-"""Suite mail: what mails cost. R1 is a mail's way in, R2 what a mailbox costs in which nothing happens, R3 how many mails
-leave over one connection.
+"""Suite mail: what mails cost. R1 is a mail's way in, R2 what a mailbox costs in which nothing happens, with a connection
+of its own or looked into in turn (R2_polled), R3 how many mails leave over one connection.
 
 The servers are a real Dovecot and the SMTP stand-in. The rows are explained in docs/BENCHMARKS.md.
 """
@@ -27,6 +27,7 @@ from rows_engine import Trial, run_groups
 KIB = 1024
 MAIL_BYTES = 6000
 LOOK_EVERY_MS = 5000  # R2
+POLL_EVERY_MS = 30000  # R2_polled: 50 a second are begun at most
 POLLER = {"log_level": "warn", "worker_lease_ms": 4000, "adopt_every_ms": 1000, "poll_every_ms": 60000,
           "idle_ms": 300000, "mail_networks": "127.0.0.0/8,::1/128"}
 
@@ -167,6 +168,35 @@ def idle(trial):
         box.remove()
 
 
+def looks(trial, boxes):
+    """How many there were of all: each claims its mailbox."""
+    return trial.desk.value("SELECT sum(fence)::bigint FROM mailboxes WHERE id = ANY(%s::uuid[])", [box.id for box in boxes])
+
+
+def polled(trial):
+    """R2_polled: nobody keeps a connection. What a look costs (a connection, a login, a SELECT), and memory in between."""
+    count = trial.size(1000)
+    rounds, every_ms = 3, LOOK_EVERY_MS if trial.small else POLL_EVERY_MS
+    pid = trial.start_poller(max_mailboxes=100, idle_max=0, poll_every_ms=every_ms)
+    boxes, points, held = [], [], []
+    for size in (count // 10, count):
+        boxes += [Mailbox(trial.desk) for _ in range(size - len(boxes))]
+        known(trial, boxes)
+        before, used = looks(trial, boxes), exact_cpu_seconds([pid])
+        time.sleep(rounds * every_ms / 1000)
+        looked, used = looks(trial, boxes) - before, exact_cpu_seconds([pid]) - used
+        if looked < rounds * size / 2:
+            raise Failure(f"{size} mailboxes were looked into {looked} times in {rounds * every_ms / 1000:.0f} s")
+        trial.report.note(f"R2_polled: {looked} looks into {size} mailboxes")
+        points.append((size, used * 1e6 / looked))
+        held.append(rss_bytes(pid))
+    trial.report.row("R2_polled", (held[1] - held[0]) / KIB / (points[1][0] - points[0][0]), f"KiB/polled_mailbox@{count}", 2,
+                     goal=2)
+    trial.report.row("R2_polled_look", points[1][1], f"us_cpu/look@{count}", points=points)
+    for box in boxes:
+        box.remove()
+
+
 # ---- R3
 
 
@@ -204,7 +234,7 @@ def sending(trial):
     trial.report.row("R3_starttls", count / fresh, "mails/connection_starttls", connections=fresh)
 
 
-GROUPS = ((("R1",), reading), (("R2",), idle), (("R3",), sending))
+GROUPS = ((("R1",), reading), (("R2",), idle), (("R2_polled",), polled), (("R3",), sending))
 ROWS = tuple(row for rows, _ in GROUPS for row in rows)
 
 
