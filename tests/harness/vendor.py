@@ -1,8 +1,8 @@
 """A vendor of chat models that writes any bytes at all: for what no well-formed stand-in would send.
 
 Each request is told apart by a mark in its body. What is played to it is a list of steps: bytes are
-sent, a number is a pause in seconds, an event is waited for, and CUT, RESET, HANG or FOREVER end it. The three dialects'
-events are made here too, as a vendor sends them when all is well.
+sent, a number is a pause in seconds, an event is waited for, a function is called, and CUT, RESET, HANG or FOREVER end
+it. The three dialects' events are made here too, as a vendor sends them when all is well.
 """
 
 import json
@@ -110,6 +110,8 @@ class Vendor:
                 return
             elif isinstance(step, threading.Event):
                 step.wait(60)
+            elif callable(step):
+                step()
             else:
                 threading.Event().wait(step)
 
