@@ -412,6 +412,7 @@ static bool take_socket(struct call *call, const struct call_relay *event,
     }
     call->before.number = call->number;
     call->before.turn_number = call->turn.number;
+    call->before.elsewhere = !first || call->resumed;
     if (first)
         call->owed = call->resumed || call->words->greeting[0] == '\0';
     call->greets = first ? !call->resumed : event->greets;

@@ -96,6 +96,14 @@ static bool answers_all(const struct call *call, const struct voice_frame *frame
            (words || frame->prompt > 0 || call->number == call->before.number);
 }
 
+/* The turn may have begun before the newest socket, where another ingress may have spoken of it.
+ * Numbers of prompts begin anew with a relay session: one that was not counted in this is older. */
+static bool may_be_older(const struct call *call, const struct voice_frame *frame)
+{
+    bool of_here = frame->prompt > call->before.number && frame->prompt <= call->number;
+    return call->before.elsewhere && !of_here;
+}
+
 #define KEY_MS 250 /* that a digit of sendDigits sounds, about */
 
 static void take(struct call *call, const struct voice_frame *frame, const struct call_input *from)
@@ -108,7 +116,8 @@ static void take(struct call *call, const struct voice_frame *frame, const struc
         call->owed = false;
     switch (frame->kind) {
     case VOICE_FRAME_OPEN:
-        call->turn.elsewhere = call->turn.elsewhere || !call->turn.begun;
+        call->turn.elsewhere =
+            call->turn.elsewhere || (!call->turn.begun && may_be_older(call, frame));
         call_fire(call, ON_OPEN, &in);
         break;
     case VOICE_FRAME_TEXT:

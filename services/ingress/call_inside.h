@@ -21,7 +21,7 @@ struct call_turn {
     bool finished;            /* all of it was */
     bool interrupted;         /* nothing of it is spoken any more */
     bool shut;                /* nothing of the fence is spoken any more */
-    bool elsewhere;           /* begun by an adopter: another ingress may have spoken of it */
+    bool elsewhere;           /* an adopter's: another ingress may have spoken of it */
     int64_t missing_ms;       /* since when a frame is missing; -1 */
     struct voice_frame *held; /* wait for it; their texts are owned */
     size_t held_count;
@@ -49,6 +49,7 @@ struct call {
     int64_t number; /* of the session's last prompt */
     struct {
         int64_t number, turn_number; /* of the call when its newest socket came */
+        bool elsewhere;              /* another ingress may have had it before that socket */
     } before;
     char keys[VOICE_KEYS_MAX + 1];
     size_t key_count;

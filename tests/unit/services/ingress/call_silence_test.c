@@ -287,6 +287,54 @@ static void a_turn_that_was_adopted_is_owed(void)
     rig_close(&rig);
 }
 
+static void open_for(struct rig *rig, int turn, int64_t fence, int64_t prompt)
+{
+    struct voice_frame open = rig_frame(rig, turn, fence, 0);
+    open.kind = VOICE_FRAME_OPEN;
+    open.prompt = prompt;
+    CU_ASSERT_EQUAL(rig_take(rig, &open), VERDICT_TAKEN);
+}
+
+/* The first engine dies before it has said a word, and he coughs into the bridge of its adopter. It
+ * answers what he said to this ingress, on the call's first socket or on a later one: nobody else
+ * can have spoken of it. */
+static void a_turn_that_began_here_is_owed(void)
+{
+    for (int resumed = 0; resumed < 2; resumed++) {
+        struct rig rig;
+        rig_open_with(&rig, &rig_words, resumed);
+        rig_socket(&rig, SESSION);
+        rig_pass(&rig, 3000);
+        rig_prompt(&rig, "Are you open today?");
+        open_for(&rig, 1, 2, 1);
+        aside(&rig, 1, 2, 1, "Sorry.");
+        rig_interrupt(&rig, "");
+        CU_ASSERT_EQUAL(call_state(rig.call), CALL_ASKED);
+        rig_pass(&rig, 3999);
+        CU_ASSERT(rig_said(&rig, ""));
+        rig_pass(&rig, 1);
+        CU_ASSERT(rig_said(&rig, "One moment."));
+        rig_pass(&rig, 7999);
+        CU_ASSERT_EQUAL(call_state(rig.call), CALL_ASKED);
+        rig_pass(&rig, 1);
+        CU_ASSERT_EQUAL(call_state(rig.call), CALL_OVER);
+        rig_close(&rig);
+    }
+}
+
+/* Numbers begin anew with a session: this one is not of his words here. */
+static void a_turn_of_an_older_session_is_not_owed(void)
+{
+    struct rig rig;
+    rig_open_with(&rig, &rig_words, true);
+    rig_socket(&rig, SESSION);
+    open_for(&rig, 1, 2, 2);
+    rig_text(&rig, 1, 2, 1, "We are open until six.");
+    rig_interrupt(&rig, "");
+    CU_ASSERT_EQUAL(call_state(rig.call), CALL_LISTENING);
+    rig_close(&rig);
+}
+
 /* Nor if the engine is dead. */
 static void a_turn_that_is_not_begun_anew_ends_in_the_fallback(void)
 {
@@ -474,6 +522,8 @@ static const CU_TestInfo tests[] = {
     {"a turn that was cut unheard", a_turn_that_was_cut_unheard_is_owed},
     {"a turn of another ingress", a_turn_of_another_ingress_is_not_owed},
     {"a turn that was adopted", a_turn_that_was_adopted_is_owed},
+    {"a turn that began here", a_turn_that_began_here_is_owed},
+    {"a turn of an older session", a_turn_of_an_older_session_is_not_owed},
     {"a turn that is not begun anew", a_turn_that_is_not_begun_anew_ends_in_the_fallback},
     {"a turn that was cut when heard", a_turn_that_was_cut_when_heard_is_over},
     {"the wait for a key", the_wait_for_a_key_is_silence},
