@@ -253,6 +253,13 @@ void answer_message(const struct answer *answer, enum voice_record_why why, cons
     answer_finish(webhook, &twiml);
 }
 
+void answer_unheard(const struct answer *answer)
+{
+    const struct directory_voice *voice = answer->channel->voice;
+    answer_message(answer, VOICE_RECORD_FALLBACK,
+                   words_greeting(answer->webhook->request->arena, voice, voice->fallback));
+}
+
 /* ---- a transfer ---- */
 
 /* The beginning of the briefing that fits into a URL, back to a character. */

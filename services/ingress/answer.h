@@ -38,6 +38,10 @@ void answer_relay(const struct answer *answer, enum answer_greeting greeting, in
 /* Records a message, after the words (NULL: after none). */
 void answer_message(const struct answer *answer, enum voice_record_why why, const char *words);
 
+/* Records one of a caller who has heard nothing yet: after the consent line, if there is one, and
+ * the fallback. */
+void answer_unheard(const struct answer *answer);
+
 /* Rings up a person, who hears the briefing before he is put through; says the words before (NULL:
  * none). */
 void answer_dial(const struct answer *answer, const struct handoff *handoff, const char *words);

@@ -111,28 +111,29 @@ static void take_call(struct webhook *webhook, const struct channel *channel)
     struct err err;
     if (twilio_call_read(&webhook->form, &call, &err) != 0) {
         webhook_refuse(webhook, 400, err.code);
-        answer_message(&answer, VOICE_RECORD_FALLBACK, voice->fallback);
+        answer_unheard(&answer);
         return;
     }
     answer.call_sid = call.call_sid;
     answer.person = twilio_call_person(&call);
     answer.attestation = twilio_call_attestation(call.stir_verstat);
     bool outbound = twilio_call_is_outbound(call.direction);
+    const bool greeted = outbound || goes_on(&webhook->form, &call);
     const struct voice_owner owner = {channel->tenant, voice};
     if (voice_tell_ended(webhook, &owner, &call, false))
         answer_nothing(webhook);
     else if (!outbound && twilio_call_is_blocked(voice, answer.person))
         answer_reject(webhook);
     else if (voice->mode == DIRECTORY_RELAY && voice_is_open(webhook->ingress))
-        answer_relay(&answer,
-                     outbound || goes_on(&webhook->form, &call) ? ANSWER_GREETED : ANSWER_GREETS,
-                     0);
+        answer_relay(&answer, greeted ? ANSWER_GREETED : ANSWER_GREETS, 0);
     else if (voice_pass_on(webhook, call.call_sid))
         return;
     else if (voice->mode == DIRECTORY_GATHER && step_turn_is_open(webhook->ingress))
         step_turn_begin(&answer, &call, outbound);
-    else
+    else if (greeted)
         answer_message(&answer, VOICE_RECORD_FALLBACK, voice->fallback);
+    else
+        answer_unheard(&answer);
 }
 
 static void take_status(struct webhook *webhook, const struct channel *channel)

@@ -65,7 +65,7 @@ static void greet(struct step *step)
     else if (voice->mode == DIRECTORY_GATHER && step_turn_is_open(step->webhook->ingress))
         step_turn_begin(&step->answer, &step->call, true);
     else
-        voice_step_give_up(step);
+        answer_unheard(&step->answer);
 }
 
 void voice_placed_back(struct step *step)

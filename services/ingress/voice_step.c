@@ -78,8 +78,12 @@ static void relay_again(const struct step *step, enum answer_greeting greeting, 
 {
     if (failures < FAILURES_MAX && voice_is_open(step->webhook->ingress))
         answer_relay(&step->answer, greeting, failures);
-    else if (!voice_pass_on(step->webhook, step->call.call_sid))
+    else if (voice_pass_on(step->webhook, step->call.call_sid))
+        return;
+    else if (greeting == ANSWER_GREETED)
         voice_step_give_up(step);
+    else
+        answer_unheard(&step->answer);
 }
 
 /* ---- Connect is over ---- */

@@ -2,6 +2,7 @@
 said is told when Kafka is back."""
 
 import json
+import uuid
 from urllib.parse import quote
 
 import phoning
@@ -15,12 +16,14 @@ from struck import Struck
 OWN_SERVERS = True
 DEADLINE_S = 150
 HELLO = {"wait_for": "reply"}
+CONSENT = "This call is recorded."
+AT_ONCE = f"{CONSENT} {FALLBACK}"  # to who has heard nothing yet and is recorded now
 
 
 def begin(desk):
     desk.start(engines=0, responders=0)
     desk.reset("twilio")
-    phoning.publish_number(desk)
+    phoning.publish_number(desk, consent_line=CONSENT)
 
 
 def told_after(desk, calls, kinds, deadline_s=60):
@@ -46,6 +49,7 @@ def out(desk, what, take_away, bring_back):
         try:
             story = during.over()
             assert GREETING in story.heard() and FALLBACK in story.heard(), story.heard()
+            assert story.heard().count(CONSENT) == 1, story.heard()
             struck.over(story)
             edge = desk.services["ingress-1"]
             assert edge.metrics()["frontdesk_ingress_call_fallbacks_total"] == 1
@@ -54,7 +58,7 @@ def out(desk, what, take_away, bring_back):
             after = Call(desk, message)
             story = after.over()
             struck.over(story)
-            assert story.heard().startswith(FALLBACK) and len(story.of("recording")) >= 1, story.heard()
+            assert story.heard().startswith(AT_ONCE) and len(story.of("recording")) >= 1, story.heard()
             assert story.errors() == [], story.errors()
         finally:
             bring_back()
@@ -156,12 +160,20 @@ def test_texts_do_not_wait_for_the_topics_of_calls(desk):
 
 
 def test_without_sockets_callers_leave_a_message(desk):
-    """relay_listen is empty: texts come in, callers are asked for a message."""
+    """relay_listen is empty: texts come in, callers are asked for a message, also whom we call, and all hear that
+    they are recorded."""
     desk.start(engines=0, responders=0, config={"ingress": {"relay_listen": ""}})
     desk.reset("twilio")
-    phoning.publish_number(desk)
+    tenant = phoning.publish_number(desk, consent_line=CONSENT)
     assert desk.webhook(desk.new_address(), "hello").status == 200
     call = Call(desk, [{"wait_for": "record"}, {"say": "Call me.", "ms": 800}, {"press": "#"}])
-    assert call.over().heard().startswith(FALLBACK)
+    heard = call.over().heard()
+    assert heard.startswith(AT_ONCE), heard
     told_after(desk, [call], ["recorded", "ended"])
+    number, person = desk.tenant(0).numbers["sms"], desk.new_address()
+    placed = [("CallSid", webhook.new_sid("CA")), ("AccountSid", desk.tenant(0).account_sid), ("ApiVersion", "2010-04-01"),
+              ("From", number), ("To", person), ("CallStatus", "in-progress"), ("Direction", "outbound-api"),
+              ("AnsweredBy", "human")]
+    document = desk.post(f"/twilio/voice/back/{tenant}/0?delivery={uuid.uuid4()}&say=Hello", placed).body.decode()
+    assert AT_ONCE in document and "<Record" in document, document
     assert desk.terminate("ingress-1") == 0

@@ -6,7 +6,7 @@ import uuid
 import xml.etree.ElementTree as xml
 
 import phoning
-from phoning import GREETING, Call
+from phoning import FALLBACK, GREETING, Call
 from test_voice_ingress import assert_well_formed, at_work, relay_path
 from test_voice_webhook import Hand
 from webhook import new_sid
@@ -79,7 +79,10 @@ def test_who_was_greeted_is_not_greeted_again(desk):
         second = Session(first.hand, first.fails(None, "64102"))
         third = Session(first.hand, second.fails(None, "64102"))
         assert second.says == third.says == WHOLE, third.document
-        assert "<Record" in third.fails(None, "64102")
+        document = third.fails(None, "64102")  # who has heard nothing of it hears now that he is recorded
+        assert "<Record" in document and f"{CONSENT} {FALLBACK}" in document, document
+        last = Session(first.hand, later.fails(9)).fails(9)
+        assert "<Record" in last and FALLBACK in last and CONSENT not in last, last
 
 
 def test_a_call_that_we_placed_begins_with_its_own_words_again(desk):
