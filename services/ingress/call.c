@@ -178,13 +178,12 @@ static void hear_caller(struct call *call, const struct call_input *in)
     call->quiet_ms = in->now_ms;
 }
 
-/* The last key was pressed a while ago: since then he hears nothing. */
+/* He has ceased to speak, or pressed the last key, a while ago: since then he hears nothing. */
 static void do_ask(struct call *call, const struct call_input *in)
 {
     do_pass_on(call, in);
     hear_caller(call, in);
-    if (in->keys != NULL)
-        call->quiet_ms = call->keys_ms;
+    call->quiet_ms = in->keys != NULL ? call->keys_ms : call_ceased(call, in->now_ms);
 }
 
 /* What brought us here has broken the silence, or has not. */
@@ -427,7 +426,7 @@ static bool take_prompt(struct call *call, const struct call_relay *event, struc
     const char *text = event->text != NULL ? event->text : "";
     if (text[strspn(text, " \t\r\n")] == '\0' || !text_is_utf8(text, strlen(text)))
         return false;
-    call->quiet_ms = in->now_ms;
+    call->quiet_ms = event->partial ? in->now_ms : call_ceased(call, in->now_ms);
     call->asked_again = false;
     if (event->partial)
         return true;

@@ -9,6 +9,12 @@ static int64_t spoken_until(const struct call *call)
     return call->voice_ms + (call->speaking ? CALL_SPEECH_MS : 0);
 }
 
+int64_t call_ceased(const struct call *call, int64_t now_ms)
+{
+    bool told = !call->speaking && call->voice_ms > 0 && now_ms - call->voice_ms <= CALL_PAUSE_MS;
+    return told ? call->voice_ms : now_ms;
+}
+
 static int64_t keys_due(const struct call *call)
 {
     return call->key_count > 0 ? call->keys_ms + CALL_KEYS_MS : -1;

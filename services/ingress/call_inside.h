@@ -107,6 +107,10 @@ void call_end_keys(struct call *call, const struct call_input *in);
 /* The later of two times. */
 int64_t call_later(int64_t a_ms, int64_t b_ms);
 
+/* Since when the caller is silent whose words come now: a line takes a while until it knows that he
+ * has come to their end. Where it has not told when he ceased, since now. */
+int64_t call_ceased(const struct call *call, int64_t now_ms);
+
 /* What is said from now on is in this language; "" as before. */
 void call_speak_in(struct call *call, const char *lang);
 

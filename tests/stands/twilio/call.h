@@ -48,7 +48,7 @@ struct call_settings {
     double speed; /* Twilio's own waits are divided by this */
     double tts_ms, endpoint_ms, play_ms, ring_ms, max_ms;
     double callbacks_ms, recording_bytes, recording_delay_ms, transcription_delay_ms;
-    bool end_after_speech, no_setup;
+    bool end_after_speech, no_setup, tells_speaker;
     const char *callbacks;        /* mode of status callbacks; static or NULL */
     const char *recording_status; /* static or NULL: completed */
     const char *transcription;    /* likewise */

@@ -33,11 +33,12 @@ static const struct choice {
 } choices[] = {
     {"end", {"at_once", "after_speech"}},
     {"setup", {"once", "none"}},
+    {"speaker", {"untold", "told"}},
     {"recording_status", {"completed", "absent", "failed"}},
     {"transcription", {"completed", "failed", "none"}},
 };
 
-enum { CHOICE_END, CHOICE_SETUP, CHOICE_RECORDING, CHOICE_TRANSCRIPTION, CHOICES };
+enum { CHOICE_END, CHOICE_SETUP, CHOICE_SPEAKER, CHOICE_RECORDING, CHOICE_TRANSCRIPTION, CHOICES };
 
 static double *place_of(struct call_settings *settings, const struct number *number)
 {
@@ -114,6 +115,8 @@ void call_settings_read(struct call *call, cJSON *json)
         settings->end_after_speech = strcmp(chosen[CHOICE_END], "after_speech") == 0;
     if (chosen[CHOICE_SETUP])
         settings->no_setup = strcmp(chosen[CHOICE_SETUP], "none") == 0;
+    if (chosen[CHOICE_SPEAKER])
+        settings->tells_speaker = strcmp(chosen[CHOICE_SPEAKER], "told") == 0;
     if (chosen[CHOICE_RECORDING])
         settings->recording_status = chosen[CHOICE_RECORDING];
     if (chosen[CHOICE_TRANSCRIPTION])

@@ -11,6 +11,7 @@
  *   max_ms 14400000      of a call
  *   end "at_once"        an `end` frame cuts what is spoken; "after_speech": it waits for it
  *   setup "once"         or "none": the relay's first frame is left out
+ *   speaker "untold"     or "told": a relay that asks for it hears when the person speaks
  *   fillers []           texts that do not end our turn, by themselves or at the end of others
  *   callbacks "normal"   mode of status callbacks (progress.h), with callbacks_ms
  *   recording_bytes      size of a recording; by default 44 and 8000 a second

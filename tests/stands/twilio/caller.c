@@ -17,6 +17,7 @@
 #include "stands/twilio/record.h"
 #include "stands/twilio/relay.h"
 #include "stands/twilio/script.h"
+#include "stands/twilio/speaker.h"
 
 enum { TIMEOUT_MS = 30000, GAP_MS = 100, BLANK_MS = 500, LOOK_MS = 10, BATCH_MAX = 2000 };
 
@@ -158,6 +159,7 @@ static enum progress do_say(struct caller *caller, const cJSON *value)
         if (!call_listens(call) && !script_flag(step, "blind", false))
             return STEP_WAITS;
         enter(caller, TO_SPEAK);
+        speaker_tell(call, true);
         call_speech_began(call);
     }
     if (caller->phase == TO_SPEAK) {
@@ -171,6 +173,7 @@ static enum progress do_say(struct caller *caller, const cJSON *value)
                                        .confidence = script_number(step, "confidence", 0.9),
                                        .last = script_flag(step, "last", true)};
         enter(caller, TO_BE_UNDERSTOOD);
+        speaker_tell(call, false);
         call_speech_ended(call, &caller->said);
     }
     double understood_ms = caller->since_ms + call->settings.endpoint_ms;

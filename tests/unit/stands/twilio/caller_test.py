@@ -357,6 +357,17 @@ class CallerTest(unittest.TestCase):
         sent = self.of(call, "sent")[-1]["time"] - self.of(call, "prompt")[-1]["time"]
         self.assertGreater(sent, 290)
 
+    def test_who_speaks_is_told_to_a_relay_that_asks(self):
+        asks = RELAY.replace(' language="de-DE"', ' events="speaker-events tokens-played"')
+        for document, speaker, kinds in ((asks, "told", ["info", "info", "prompt"]), (asks, "untold", ["prompt"]),
+                                         (RELAY, "told", ["prompt"])):
+            self.desk.documents = {"/voice": document, "/ended": ""}
+            self.serve(*[lambda s, kind=kind: s.expect(kind) for kind in kinds], lambda s: s.end())
+            at = len(self.desk.sockets)
+            self.play([{"wait_for": "relay"}, {"say": "Well?", "ms": 5}], speaker=speaker)
+            told = [frame["value"] for frame in self.got(at) if frame["type"] == "info"]
+            self.assertEqual(told, ["on", "off"][:len(kinds) - 1])
+
     def test_a_script_that_waits_in_vain_hangs_up(self):
         self.desk.documents = {"/voice": RELAY, "/ended": ""}
         self.serve()
