@@ -211,6 +211,16 @@ static void do_hush(struct call *call, const struct call_input *in)
         call->wait_ms = in->now_ms; /* what it waited for does not sound any more */
 }
 
+static void do_yield(struct call *call, const struct call_input *in)
+{
+    call_add(in->acts, CALL_ACT_DROP);
+    speech_hush(&call->speech, in->now_ms);
+    call->cycle_open = false;
+    call->quiet_ms = in->now_ms;
+    if (call->speaking)
+        call->voice_ms = in->now_ms; /* so he does */
+}
+
 static void do_show(struct call *call, const struct call_input *in)
 {
     call_tell(call, VOICE_OPEN, call->speech.text.length, in->acts);
@@ -241,6 +251,7 @@ static void do_leave(struct call *call, const struct call_input *in)
         call->turn.finished = true;
         call_tell(call, VOICE_LAST, call->speech.text.length, in->acts);
     }
+    call->filled = false;
     set_handoff(call, in->frame->handoff);
 }
 
@@ -293,6 +304,7 @@ static void do_still_there(struct call *call, const struct call_input *in)
 static void do_goodbye(struct call *call, const struct call_input *in)
 {
     say_own(call, phrases(call)->goodbye, in);
+    start_clock(call, in);
     set_handoff(call, HANGUP);
 }
 
@@ -362,6 +374,7 @@ static void (*const does[CALL_ACTIONS])(struct call *, const struct call_input *
     [DO_HAND_OFF] = do_hand_off, [DO_OWE] = do_owe,           [DO_STILL_THERE] = do_still_there,
     [DO_GOODBYE] = do_goodbye,   [DO_MOVE] = do_move,         [DO_LOSE] = do_lose,
     [DO_SHUT] = do_shut,         [DO_CONCLUDE] = do_conclude, [DO_FORGET] = do_forget,
+    [DO_YIELD] = do_yield,
 };
 
 void call_fire(struct call *call, enum call_event event, const struct call_input *in)
@@ -452,6 +465,13 @@ static bool take_digit(struct call *call, char digit, const struct call_input *i
     return true;
 }
 
+/* Fillers before an `end` are said while he is waited for: noise that stops one is no reason to
+ * drop what was to be done. */
+static bool cuts_filler(const struct call *call, const struct call_input *in)
+{
+    return call->state == CALL_LEAVING && call->filled && !call_unsettled(call, in->now_ms);
+}
+
 static bool take_relay(struct call *call, const struct call_relay *event, struct call_input *in)
 {
     if (event->kind == CALL_RELAY_SETUP)
@@ -468,7 +488,7 @@ static bool take_relay(struct call *call, const struct call_relay *event, struct
                        ? event->text
                        : "";
         call->asked_again = false;
-        call_fire(call, ON_INTERRUPT, in);
+        call_fire(call, cuts_filler(call, in) ? ON_FILLER_CUT : ON_INTERRUPT, in);
         return true;
     case CALL_RELAY_DIGIT:
         return take_digit(call, event->digit, in);

@@ -23,6 +23,7 @@
 #define CALL_LINGER_MS   120000 /* for another socket of the call */
 #define CALL_MOVED_MS    5000   /* in a drain, until somebody has the call that left */
 #define CALL_PAUSE_MS    2500   /* of a caller whose words may still come as a prompt */
+#define CALL_BREATH_MS   1500   /* the same, where no words have come of it for 12 s */
 #define CALL_SPEECH_MS   30000  /* without a pause: longer he does not speak, we were not told */
 
 /* What a business says by itself in one language: UTF-8, none of them empty. */

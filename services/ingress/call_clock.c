@@ -25,17 +25,35 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
+/* Until when words of one who began to speak may come before an `end`. After 12 s it is noise for
+ * all we know, or nobody tells that he ceased: then a shorter pause is the end of it. */
+static int64_t heard_out(const struct call *call)
+{
+    const int64_t patience_ms = call->wait_ms + CALL_FALLBACK_MS;
+    if (call->speaking)
+        return call->voice_ms + CALL_FALLBACK_MS;
+    return call_later(call->voice_ms + CALL_BREATH_MS,
+                      earlier(call->voice_ms + CALL_PAUSE_MS, patience_ms));
+}
+
 /* When an `end` may leave: all before it has sounded, and whoever began to speak has come to his
  * words. Where they are a prompt already, nothing more is waited for: that he ceased may be told
- * late, or not at all. What begins again and again without a word is noise: it is not waited for
- * longer than one who speaks without a pause. */
+ * late, or not at all. */
 static int64_t may_leave(const struct call *call)
 {
     int64_t at_ms = call->speech.audible_ms;
-    const int64_t most_ms = call_later(call->state_ms, at_ms) + CALL_SPEECH_MS;
+    const int64_t most_ms = call_later(call->wait_ms + CALL_SPEECH_MS, at_ms);
     if (call->began_ms > call->words_ms)
-        at_ms = call_later(at_ms, spoken_until(call) + (call->speaking ? 0 : CALL_PAUSE_MS));
+        at_ms = call_later(at_ms, heard_out(call));
     return call_later(earlier(at_ms, most_ms), keys_due(call));
+}
+
+/* When he who is waited for before an `end` hears a filler: he may have ceased when he was heard
+ * last. Not before all has sounded with the usual voice: most calls leave then. */
+static int64_t fill_leaving(const struct call *call, int64_t silent_ms)
+{
+    const int64_t heard_ms = call_later(silent_ms, call->voice_ms);
+    return call_later(heard_ms + CALL_FILLER_MS, call->speech.audible_ms);
 }
 
 /* When the state's own clock strikes, and as what; -1: never. That a caller is not left in silence
@@ -46,6 +64,7 @@ static int64_t strike(const struct call *call, int64_t now_ms, enum call_event *
     int64_t quiet_ms = call_later(call->quiet_ms, call->speech.audible_ms);
     int64_t silent_ms = call_later(call->quiet_ms, call->speech.fast_ms);
     int64_t give_up_ms = call->wait_ms + CALL_FALLBACK_MS;
+    int64_t leave_ms = may_leave(call), fill_ms = fill_leaving(call, silent_ms);
     switch (call->state) {
     case CALL_WAITING:
         *event = call->draining ? ON_DRAINED : ON_LINGER;
@@ -69,7 +88,10 @@ static int64_t strike(const struct call *call, int64_t now_ms, enum call_event *
         return call->frame_ms + CALL_STALL_MS;
     case CALL_LEAVING:
         *event = ON_SPOKEN;
-        return may_leave(call);
+        if (leave_ms <= now_ms || leave_ms <= fill_ms)
+            return leave_ms;
+        *event = ON_QUIET;
+        return fill_ms;
     case CALL_OVER:
         *event = ON_SPOKEN;
         return call->speech.audible_ms;

@@ -110,6 +110,10 @@ static const struct call_rule rules[] = {
      "what the caller said during the turn is still to be answered: we stay"},
     {CALL_LEAVING, ON_INTERRUPT, CALL_LISTENING, DO_HUSH,
      "the caller cut in before the end: we stay, the turn is dropped"},
+    {CALL_LEAVING, ON_FILLER_CUT, CALL_LEAVING, DO_YIELD,
+     "the caller cut into a filler before the end: his words are waited for"},
+    {CALL_LEAVING, ON_QUIET, CALL_LEAVING, DO_FILL,
+     "4 s of silence while the caller is said to speak: a filler"},
     {CALL_LEAVING, ON_OPEN, CALL_LEAVING, DO_SHOW, "an adopter asks what was spoken: it is told"},
     {CALL_LEAVING, ON_TEXT, CALL_SPEAKING, DO_SAY, "a newer turn speaks: we stay"},
     {CALL_LEAVING, ON_LAST, CALL_LISTENING, DO_FINISH, "a newer turn spoke: we stay"},
@@ -155,9 +159,9 @@ const char *call_state_name(enum call_state state)
 const char *call_event_name(enum call_event event)
 {
     static const char *const names[CALL_EVENTS] = {
-        "socket", "socket_owed", "prompt",       "interrupt", "open",    "text",   "last",
-        "end",    "stop",        "stall",        "quiet",     "give_up", "failed", "spoken",
-        "owed",   "silent",      "silent_again", "drained",   "closed",  "linger", "ended"};
+        "socket", "socket_owed",  "prompt",  "interrupt", "filler_cut", "open",   "text",   "last",
+        "end",    "stop",         "stall",   "quiet",     "give_up",    "failed", "spoken", "owed",
+        "silent", "silent_again", "drained", "closed",    "linger",     "ended"};
     return names[event];
 }
 

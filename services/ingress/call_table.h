@@ -24,6 +24,7 @@ enum call_event {
     ON_SOCKET_OWED,  /* a relay socket is there, and we have the word */
     ON_PROMPT,       /* the caller said something, or pressed keys */
     ON_INTERRUPT,    /* he cut in */
+    ON_FILLER_CUT,   /* into nothing but a filler that was said before an `end` */
     ON_OPEN,         /* a fence that asks what was spoken */
     ON_TEXT,         /* words of a turn, more follow */
     ON_LAST,         /* a turn's last words */
@@ -49,6 +50,7 @@ enum call_action {
     DO_ASK,         /* publish the prompt, start the clock unless it runs */
     DO_PASS_ON,     /* publish the prompt, nothing more */
     DO_HUSH,        /* drop the turn, publish what of it was heard */
+    DO_YIELD,       /* drop what is queued: the silence begins anew */
     DO_SHOW,        /* publish what was spoken: the answer to `open` */
     DO_SAY,         /* say it */
     DO_FINISH,      /* say it, publish `heard` (`last`) */
