@@ -30,6 +30,7 @@ static bool is_spelled_word(const char *number)
         "+7378742833",  /* restricted */
         "+8656696",     /* unknown */
         "+86282452253", /* unavailable */
+        "+7748283",     /* private */
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcmp(words[i], number) == 0)

@@ -40,7 +40,7 @@ struct relay_setup {
     const char *session_id;  /* VX and 32 hex, or a compatible carrier's uuid */
     const char *account_sid; /* AC and 32 hex, or a uuid */
     const char *call_sid;    /* CA and 32 hex */
-    const char *from;        /* as twilio_call_caller judges it; "" if not told */
+    const char *from;        /* as a webhook tells it; "" if not told */
     const char *to;
     const char *parent_call_sid, *forwarded_from, *caller_name;
     const char *call_type, *direction, *call_status;

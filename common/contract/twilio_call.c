@@ -5,7 +5,6 @@
 
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -16,24 +15,6 @@
 #define SECONDS_MAX    (7 * 24 * 3600)
 #define SEQUENCE_MAX   1000000
 #define CONFIDENCE_MAX 32 /* characters */
-
-/* ---- the caller ---- */
-
-enum twilio_caller twilio_call_caller(const char *from)
-{
-    static const char *const withheld[] = {
-        "",         "anonymous",  "restricted",  "unavailable",  "unknown",  "blocked",  "private",
-        "withheld", "+266696687", "+7378742833", "+86282452253", "+8656696", "+2562533", "+7748283",
-    };
-    for (size_t i = 0; i < sizeof withheld / sizeof withheld[0]; i++)
-        if (strcasecmp(from, withheld[i]) == 0)
-            return TWILIO_CALLER_WITHHELD;
-    if (strncasecmp(from, "client:", 7) == 0)
-        return TWILIO_CALLER_CLIENT;
-    if (strncasecmp(from, "sip:", 4) == 0 || strncasecmp(from, "sips:", 5) == 0)
-        return TWILIO_CALLER_SIP;
-    return text_is_e164(from) ? TWILIO_CALLER_NUMBER : TWILIO_CALLER_OTHER;
-}
 
 bool twilio_call_is_sid(const char *text, const char *prefix)
 {

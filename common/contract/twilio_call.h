@@ -25,21 +25,6 @@
 #define TWILIO_CALL_URL_MAX        2048
 #define TWILIO_CALL_TRANSCRIPT_MAX 4096
 
-/* Whose number a call comes from. All but a NUMBER are a contact of their own per call. */
-enum twilio_caller {
-    TWILIO_CALLER_NUMBER,   /* E.164, and somebody's */
-    TWILIO_CALLER_WITHHELD, /* empty, a word such as "anonymous", or that word on a keypad's digits
-                             */
-    TWILIO_CALLER_CLIENT,   /* "client:name": a softphone of the account */
-    TWILIO_CALLER_SIP,      /* "sip:..." or "sips:..." */
-    TWILIO_CALLER_OTHER,    /* whatever else: a short code, a name, digits without a country */
-};
-
-/* Judges From (not NULL). Words in any case; keypad's digits: ANONYMOUS +266696687, RESTRICTED
- * +7378742833, UNAVAILABLE +86282452253, UNKNOWN +8656696, BLOCKED +2562533 (Twilio's
- * help on calls from strange numbers). */
-enum twilio_caller twilio_call_caller(const char *from);
-
 /* What a carrier has found of a caller's number (STIR/SHAKEN), by Twilio's StirVerstat: "full"
  * where the network it comes from knows the caller and that the number is his
  * ("TN-Validation-Passed-A"), "partial" where it passed as less, "failed" where it did not; ""
@@ -54,7 +39,7 @@ bool twilio_call_is_sid(const char *text, const char *prefix);
 struct twilio_call {
     const char *call_sid;    /* CA and 32 hex */
     const char *account_sid; /* AC and 32 hex, or a uuid */
-    const char *from;        /* as twilio_call_caller judges it; "" if not told */
+    const char *from;        /* as told; voice_contact judges it; "" if not told */
     const char *to;          /* our number, E.164, or what we dialled */
     const char *status;      /* "ringing", "in-progress", "completed", ... */
     const char *direction;   /* "inbound", "outbound-api", "outbound-dial" */
