@@ -1,5 +1,5 @@
-/* desk.sms.received: a customer's text. Written by ingress and by deskctl's release and reconcile,
- * read by the engine. */
+/* desk.sms.received: a customer's text. Written by ingress, by deskctl's release and reconcile
+ * and by the responder's gap audit; read by the engine. */
 #include "contract/event_codec.h"
 
 #include "base/text.h"

@@ -1,5 +1,5 @@
-/* desk.voice.setup and .ended: a call is there, a call is over. Written by ingress, read by the
- * engine. */
+/* desk.voice.setup and .ended: a call is there, a call is over. Written by ingress; what ended
+ * also by deskctl's release and reconcile and by the responder's gap audit. Read by the engine. */
 #include "contract/event_voice.h"
 
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-/* desk.voice.frame: what is spoken into a call. Written by the engine, and by the console when a
+/* desk.voice.frame: what is spoken into a call. Written by the engine, and by deskctl when a
  * person takes over; read by the ingress that holds the call. */
 #include "contract/event_voice.h"
 

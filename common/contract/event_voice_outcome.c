@@ -1,6 +1,7 @@
 /* desk.voice.dialled, .answered, .recorded and .transcribed: what became of a transfer, who took a
  * call that we placed, a message that the caller left, and what was understood of it. Written by
- * ingress, read by the engine. */
+ * ingress, what was recorded also by deskctl's reconcile and the responder's gap audit; read by the
+ * engine. */
 #include "contract/event_voice.h"
 
 /* ---- dialled ---- */

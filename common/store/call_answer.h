@@ -19,7 +19,7 @@ struct call_answer {
 
 /* Adds it, once or again; 2 statements. Who accepts has the escalation unless somebody else was
  * faster, or its time was over when they pressed the key; exactly one has it, whether by a call, a
- * text, a mail or the console. Who does not, or is a machine, lets the rota go on at once. */
+ * text, a mail or deskctl. Who does not, or is a machine, lets the rota go on at once. */
 void call_answer_add(struct pg_unit *unit, struct arena *arena, const struct call_answer *answer);
 
 enum call_answer_kind {

@@ -1,4 +1,4 @@
-/* SQL of takeover, reply and hand-back. deskctl calls it; the console will. */
+/* SQL of takeover, reply and hand-back. deskctl calls it. */
 #include "store/conversation.h"
 
 #include <stdio.h>

@@ -12,9 +12,10 @@ Without any of these variables stand-ins answer:
   OPENAI_API_KEY, GEMINI_API_KEY, DEEPSEEK_API_KEY, GROQ_API_KEY, MISTRAL_API_KEY, XAI_API_KEY,
   ANTHROPIC_API_KEY      that vendor's model answers; several are a chain in this order. OPENAI_MODEL
                          names another of OpenAI's
-  DESK_MODEL_URL         (or FRONTDESK_MODEL_BASE_URL) any server that speaks Chat Completions answers, alone:
-                         vendors whose keys are set beside it are not asked. OPENAI_MODEL names its
-                         model, OPENAI_API_KEY is its key, if it wants one
+  DESK_MODEL_URL         (FRONTDESK_MODEL_BASE_URL stands above it, OPENAI_BASE_URL below it) any
+                         server that speaks Chat Completions answers, alone: vendors whose keys are
+                         set beside it are not asked. OPENAI_MODEL names its model, OPENAI_API_KEY
+                         is its key, if it wants one
   TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_NUMBER and FRONTDESK_PUBLIC_URL
                          real texts are received and sent
 

@@ -1,5 +1,5 @@
-/* Producing single records and waiting for each: directory, quarantine release, reconcile. One
- * thread. */
+/* Producing single records and waiting for each: directory, quarantine release, reconcile,
+ * takeover, reply. One thread. */
 #ifndef DESKCTL_PUBLISH_H
 #define DESKCTL_PUBLISH_H
 
