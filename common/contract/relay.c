@@ -183,14 +183,11 @@ static int read_info(const struct reading *reading, struct relay_frame *out)
 {
     const char *name = json_member_text(reading->frame, "name");
     const char *value = json_member_text(reading->frame, "value");
-    bool cut, caller = name != NULL && strcmp(name, "clientSpeaking") == 0;
+    bool caller = name != NULL && strcmp(name, "clientSpeaking") == 0;
     out->kind = RELAY_IGNORED;
     if (name == NULL || value == NULL)
         return 0;
-    if (strcmp(name, "tokensPlayed") == 0) {
-        out->kind = RELAY_PLAYED;
-        out->played = spoken(reading, value, RELAY_HEARD_MAX, &cut);
-    } else if (caller || strcmp(name, "agentSpeaking") == 0) {
+    if (caller || strcmp(name, "agentSpeaking") == 0) {
         bool on = strcmp(value, "on") == 0;
         if (!on && strcmp(value, "off") != 0)
             return 0;

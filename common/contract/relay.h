@@ -32,7 +32,6 @@ enum relay_kind {
     RELAY_INTERRUPT,
     RELAY_ERROR,
     RELAY_SPEAKING, /* `info`: somebody began or ceased to speak */
-    RELAY_PLAYED,   /* `info`: a piece of our text was played */
 };
 
 /* First and once on a socket. What only informs is "" when it is absent or not as expected. */
@@ -76,7 +75,6 @@ struct relay_frame {
         struct relay_interrupt interrupt;
         const char *problem; /* RELAY_ERROR: the description, cut; "" if there is none */
         struct relay_speaking speaking;
-        const char *played; /* RELAY_PLAYED, cut to RELAY_HEARD_MAX */
     };
 };
 

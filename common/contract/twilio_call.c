@@ -6,14 +6,12 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/text.h"
 #include "base/uuid.h"
 #include "contract/event_codec.h"
 
 #define WORD_MAX       48
 #define SECONDS_MAX    (7 * 24 * 3600)
-#define SEQUENCE_MAX   1000000
 #define CONFIDENCE_MAX 32 /* characters */
 
 bool twilio_call_is_sid(const char *text, const char *prefix)
@@ -361,14 +359,7 @@ int twilio_call_read_transcript(struct arena *arena, const struct form *form,
 
 /* ---- status callbacks ---- */
 
-void twilio_call_read_progress(const struct form *form, struct twilio_call_progress *out)
+int64_t twilio_call_read_duration(const struct form *form)
 {
-    struct twilio_call_progress progress = {.at_ms = 0};
-    struct err err;
-    progress.sequence = number_of(form, "SequenceNumber", SEQUENCE_MAX, -1);
-    progress.duration_s = number_of(form, "CallDuration", SECONDS_MAX, -1);
-    if (form_count(form, "Timestamp") == 1 &&
-        clock_parse_rfc2822(form_get(form, "Timestamp"), &progress.at_ms, &err) != 0)
-        progress.at_ms = 0;
-    *out = progress;
+    return number_of(form, "CallDuration", SECONDS_MAX, -1);
 }

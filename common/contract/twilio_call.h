@@ -132,14 +132,7 @@ struct twilio_call_transcript {
 int twilio_call_read_transcript(struct arena *arena, const struct form *form,
                                 struct twilio_call_transcript *out, struct err *err);
 
-/* What a status callback of a call adds. */
-struct twilio_call_progress {
-    int64_t sequence;   /* from 0, in the order of firing; -1: not told */
-    int64_t at_ms;      /* provider's time; 0: not told */
-    int64_t duration_s; /* of the whole call, at its end; -1: not told */
-};
-
-/* Reads SequenceNumber, Timestamp and CallDuration, all of which only inform. */
-void twilio_call_read_progress(const struct form *form, struct twilio_call_progress *out);
+/* Reads CallDuration, what a status callback tells of the whole call at its end; -1: not told. */
+int64_t twilio_call_read_duration(const struct form *form);
 
 #endif

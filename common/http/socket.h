@@ -181,9 +181,8 @@ struct socket_counts {
     size_t open;             /* now; closing ones included */
     size_t queue_high_bytes; /* the most that one socket's queue held */
     uint64_t opened, refused[SOCKET_REFUSALS], closed[SOCKET_CAUSES];
-    uint64_t frames_in, bytes_in;   /* frames of any kind; bytes with their headers */
-    uint64_t frames_out, bytes_out; /* frames given to be sent; bytes that have left, any kind */
-    uint64_t dropped;               /* frames, of frames_out, by socket_drop_queued */
+    uint64_t frames_in, frames_out; /* of any kind; those given to be sent */
+    uint64_t dropped;               /* of frames_out, by socket_drop_queued */
 };
 
 /* Present numbers; borrowed, lives as long as the server. Loop thread. */

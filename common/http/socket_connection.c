@@ -137,7 +137,6 @@ static void put(struct connection *connection, bool may_drop, const uint8_t *hea
         lose(connection);
         return;
     }
-    counts->bytes_out += (uint64_t)sent;
     if ((size_t)sent == head_length + length)
         return;
     send_queue_add(&connection->queue, may_drop, head, head_length, payload, length, (size_t)sent);
@@ -361,10 +360,8 @@ static void read_some(struct connection *connection)
     connection->unanswered = 0;
     if (connection->state == STATE_HEAD)
         take_head(connection, server->buffer, (size_t)got);
-    else if (connection->state != STATE_LINGER) {
-        server->counts.bytes_in += (uint64_t)got;
+    else if (connection->state != STATE_LINGER)
         take_frames(connection, server->buffer, (size_t)got);
-    }
 }
 
 static void on_ready(void *arg, int events)
@@ -373,7 +370,7 @@ static void on_ready(void *arg, int events)
     struct socket_server *server = connection->server;
     server->inside = true;
     if (events & WATCH_WRITE) {
-        if (send_queue_flush(&connection->queue, connection->fd, &server->counts.bytes_out) != 0)
+        if (send_queue_flush(&connection->queue, connection->fd) != 0)
             lose(connection);
         else
             proceed(connection);

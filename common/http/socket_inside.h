@@ -31,7 +31,6 @@ enum frame_opcode {
 
 enum close_code {
     CLOSE_NORMAL = 1000,
-    CLOSE_GOING_AWAY = 1001,
     CLOSE_PROTOCOL = 1002,
     CLOSE_UNSUPPORTED = 1003,
     CLOSE_NO_CODE = 1005,  /* never on the wire */
@@ -132,7 +131,7 @@ void send_queue_add(struct send_queue *queue, bool may_drop, const uint8_t *head
 size_t send_queue_drop(struct send_queue *queue, bool all);
 
 /* Writes what the kernel takes. 0, or -1 if the connection is dead. */
-int send_queue_flush(struct send_queue *queue, int fd, uint64_t *bytes_out);
+int send_queue_flush(struct send_queue *queue, int fd);
 
 /* Frees what is left. */
 void send_queue_fini(struct send_queue *queue);

@@ -73,7 +73,7 @@ static void note_sent(struct send_queue *queue, size_t sent)
     }
 }
 
-int send_queue_flush(struct send_queue *queue, int fd, uint64_t *bytes_out)
+int send_queue_flush(struct send_queue *queue, int fd)
 {
     while (queue->first != NULL) {
         struct iovec parts[FRAMES_AT_ONCE];
@@ -90,7 +90,6 @@ int send_queue_flush(struct send_queue *queue, int fd, uint64_t *bytes_out)
         if (sent < 0)
             return errno == EAGAIN || errno == EINTR ? 0 : -1;
         note_sent(queue, (size_t)sent);
-        *bytes_out += (uint64_t)sent;
         if ((size_t)sent < wanted)
             return 0;
     }

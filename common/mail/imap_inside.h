@@ -113,7 +113,7 @@ struct imap_session {
     char code[IMAP_CODE_MAX], words[IMAP_WORDS_MAX + 1];
     int64_t total_end_ms; /* of the command in flight */
     int challenges;       /* of the login */
-    bool news, wake, leaving, told_ready;
+    bool news, wake, leaving;
     struct err broken; /* why the stream ended */
     int depth;         /* steps of it that are on the stack */
     bool closed;       /* by its owner, in one of them */

@@ -254,7 +254,6 @@ static void fail_protocol(struct imap_session *session, enum imap_event event)
 
 static void tell_ready(struct imap_session *session)
 {
-    session->told_ready = true;
     timer_stop(session->timer);
     session->options.secret = NULL;
     imap_command_fini(&session->command);

@@ -80,8 +80,6 @@ static void line_sent(struct smtp_dialogue *d)
     if (in_auth)
         stage = SMTP_AUTH;
     d->auth_goes_on = false;
-    if (stage == SMTP_HELLO)
-        d->offers_starttls = false;
     memset(d->verb, 0, sizeof d->verb);
     d->verb_length = 0;
     if (stage != SMTP_OTHER)
@@ -142,13 +140,11 @@ bool smtp_reply_parse(const char *line, size_t length, struct smtp_reply *reply,
     return true;
 }
 
-/* "250-SIZE 1000", "250-STARTTLS". */
+/* "250-SIZE 1000". */
 static void read_extension(struct smtp_dialogue *d, const char *line, size_t length)
 {
     const char *text = line + 4;
     size_t left = length > 4 ? length - 4 : 0;
-    if (left >= 8 && strncasecmp(text, "STARTTLS", 8) == 0)
-        d->offers_starttls = true;
     if (left < 6 || strncasecmp(text, "SIZE ", 5) != 0)
         return;
     int64_t limit = 0;

@@ -45,7 +45,6 @@ struct smtp_dialogue {
     size_t pending_first, pending_count;
     enum smtp_stage last; /* of the last command, or of what the server said unasked */
     int64_t size_limit;   /* bytes that the server says it takes; 0: not told */
-    bool offers_starttls; /* in the last EHLO's answer */
     bool tls_expected;    /* 220 to STARTTLS: what comes in the clear behind it is an attack */
     bool injected;        /* and such came */
     bool auth_goes_on;    /* 334: what is sent next is no command */

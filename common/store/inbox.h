@@ -77,8 +77,6 @@ struct inbox_claimed {
  * answer. */
 bool inbox_read_claim(const struct pg_answer *answer, int row, struct inbox_claimed *out);
 
-#define INBOX_CLAIM_STATEMENTS 6 /* without codes of a rota */
-
 /* Reads row `row` of the answers to codes that this claim wrote and that are to leave, or false. */
 bool inbox_read_answer(const struct pg_answer *answer, int row, struct rota_answer *out);
 

@@ -51,7 +51,6 @@ struct rota_code {
  * contact, conversation and session. */
 void rota_add_replies(struct pg_unit *unit, struct arena *arena, const char *claim,
                       const struct rota_code *codes, size_t count);
-#define ROTA_REPLY_STATEMENTS 2
 
 /* An answer that is to leave. */
 struct rota_answer {

@@ -189,7 +189,6 @@ static bool take_frame(struct line *line, const struct relay_frame *frame)
         break;
     case RELAY_SETUP:
     case RELAY_IGNORED:
-    case RELAY_PLAYED:
         return false;
     }
     return calls_relay(line->lines->calls, line->token.call_sid, &event);

@@ -54,16 +54,15 @@ bool voice_call_of(struct arena *arena, const struct ingress *ingress,
 static struct news *end_of(const struct webhook *webhook, const struct voice_owner *owner,
                            const struct twilio_call *call, enum voice_end reason)
 {
-    struct twilio_call_progress progress;
     struct news *news = news_new(webhook->ingress, NEWS_ENDED);
     struct voice_ended *ended = &news->ended;
-    twilio_call_read_progress(&webhook->form, &progress);
     ended->event = news_head(news, arena_printf(news->arena, "%s:ended", call->call_sid),
                              call->account_sid, owner->tenant);
     ended->outbound = twilio_call_is_outbound(call->direction);
     ended->missed = twilio_call_may_be_missed(owner->voice, call);
     ended->reason = reason;
-    ended->duration_s = progress.duration_s > VOICE_SECONDS_MAX ? -1 : progress.duration_s;
+    const int64_t duration_s = twilio_call_read_duration(&webhook->form);
+    ended->duration_s = duration_s > VOICE_SECONDS_MAX ? -1 : duration_s;
     ended->spoken = (struct voice_spoken){.seq = -1, .text = ""};
     if (!voice_call_of(news->arena, webhook->ingress, call, &ended->call))
         news_free(&news);

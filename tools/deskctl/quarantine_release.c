@@ -181,8 +181,7 @@ static void add_end(struct letting *letting, const struct twilio_call *call, enu
                     bool missed)
 {
     struct desk *desk = letting->release->desk;
-    struct twilio_call_progress progress;
-    twilio_call_read_progress(&letting->form, &progress);
+    const int64_t duration_s = twilio_call_read_duration(&letting->form);
     const struct voice_ended ended = {
         .event = {.id = arena_printf(desk->arena, "%s:ended", call->call_sid),
                   .source = arena_printf(desk->arena, "twilio/%s", call->account_sid),
@@ -196,7 +195,7 @@ static void add_end(struct letting *letting, const struct twilio_call *call, enu
                  .to = twilio_call_ours(call),
                  .relay_session = ""},
         .reason = reason,
-        .duration_s = progress.duration_s > VOICE_SECONDS_MAX ? -1 : progress.duration_s,
+        .duration_s = duration_s > VOICE_SECONDS_MAX ? -1 : duration_s,
         .outbound = twilio_call_is_outbound(call->direction),
         .missed = missed};
     voice_ended_encode(desk->arena, desk->settings.kafka.topic_prefix, &ended,

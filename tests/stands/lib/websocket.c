@@ -123,12 +123,6 @@ static void write_bytes(struct stand_websocket *ws, const void *data, size_t len
         free(job);
 }
 
-void stand_websocket_raw(struct stand_websocket *ws, const void *data, size_t len)
-{
-    if (ws->state == OPEN)
-        write_bytes(ws, data, len);
-}
-
 static void send_frame(struct stand_websocket *ws, int opcode, bool fin, const void *data,
                        size_t len)
 {

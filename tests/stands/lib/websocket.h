@@ -41,9 +41,6 @@ struct stand_websocket *stand_websocket_open(uv_loop_t *loop,
 void stand_websocket_send(struct stand_websocket *ws, int opcode, bool fin, const void *data,
                           size_t len);
 
-/* Sends bytes as they are, framing and all. */
-void stand_websocket_raw(struct stand_websocket *ws, const void *data, size_t len);
-
 /* Bytes that the peer has not taken yet. */
 size_t stand_websocket_unsent(const struct stand_websocket *ws);
 

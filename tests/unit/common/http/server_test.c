@@ -15,7 +15,6 @@ struct gate_case {
         bytes, sizeof(bytes) - 1, expected                                                         \
     }
 #define HOST "Host: a.example\r\n"
-#define X64  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define H8(n)                                                                                      \
     "A" n "0: 1\r\nA" n "1: 1\r\nA" n "2: 1\r\nA" n "3: 1\r\nA" n "4: 1\r\nA" n "5: 1\r\nA" n      \
     "6: 1\r\nA" n "7: 1\r\n"

@@ -9,8 +9,7 @@
 #include "store/rota.h"
 #include "store/schema.h"
 
-#define CHANNEL "00000000-0000-7000-8000-0000000000c1"
-#define STAFF   5 /* of the rota: numbers of customers from here on */
+#define STAFF 5 /* of the rota: numbers of customers from here on */
 
 static const char rota_seed_sql[] =
     "INSERT INTO assistant_versions (tenant_id, assistant_id, version, config, created_by) VALUES"
