@@ -66,6 +66,10 @@ static void register_sockets(void)
                      "Connections that did not become a relay socket.");
     counters.sockets =
         metric_gauge("frontdesk_ingress_relay_sockets", "", "Relay sockets open now.");
+    counters.relay_sent = metric_counter("frontdesk_ingress_relay_frames_sent_total", "",
+                                         "Frames given to relay sockets to be sent.");
+    counters.relay_dropped = metric_counter("frontdesk_ingress_relay_frames_dropped_total", "",
+                                            "Of these, words thrown away before they left.");
 }
 
 static void register_calls(void)

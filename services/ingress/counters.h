@@ -25,7 +25,7 @@ struct counters {
     struct metric *in_flight, *produce, *produce_failed;
     struct metric *parked, *park_refused;
     struct metric *calls, *sockets, *fallbacks, *messages_asked, *steps_crowded;
-    struct metric *relay_taken, *relay_ignored, *relay_bad;
+    struct metric *relay_taken, *relay_ignored, *relay_bad, *relay_sent, *relay_dropped;
     struct metric *voice_produce, *voice_late, *voice_failed;
     struct metric *directory_channels, *directory_version, *directory_bad, *directory_unopened;
 };

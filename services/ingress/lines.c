@@ -307,6 +307,8 @@ void lines_count(struct lines *lines)
     struct socket_counts *told = &lines->told;
     atomic_store(&lines->ingress->sockets, (int64_t)now->open);
     metric_set(counters.sockets, (int64_t)now->open);
+    metric_add(counters.relay_sent, (int64_t)(now->frames_out - told->frames_out));
+    metric_add(counters.relay_dropped, (int64_t)(now->dropped - told->dropped));
     for (int cause = 0; cause < SOCKET_CAUSES; cause++)
         counters_closed(cause, (int64_t)(now->closed[cause] - told->closed[cause]));
     for (int refusal = 0; refusal < SOCKET_REFUSALS; refusal++)

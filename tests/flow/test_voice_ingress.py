@@ -585,6 +585,7 @@ def test_metrics_are_there_from_the_start(desk):
     names = desk.services["ingress-1"].metrics()
     for name in ("calls", "relay_sockets", "call_fallbacks_total", "call_messages_total", "voice_late_total",
                  "voice_failed_total", 'stream_frames_total{verdict="taken"}', 'relay_frames_total{outcome="bad"}',
-                 'relay_closed_total{cause="peer"}', 'relay_refused_total{reason="full"}'):
+                 'relay_closed_total{cause="peer"}', 'relay_refused_total{reason="full"}',
+                 "relay_frames_sent_total", "relay_frames_dropped_total"):
         assert "frontdesk_ingress_" + name in names, name
     assert json.dumps(names)
