@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SEGMENTS_CHARACTERS_MAX 1600 /* Twilio refuses longer bodies (21617) */
+#define SEGMENTS_CHARACTERS_MAX 1600 /* code points; Twilio refuses longer bodies (21617) */
 
 struct segments {
     int count;      /* at least 1 */

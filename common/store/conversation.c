@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "contract/segments.h"
 #include "store/delivery_mail.h"
 #include "store/delivery_state.h"
 #include "store/escalation.h"
@@ -487,9 +488,9 @@ static int find_way(struct pg_session *session, const struct texts *texts,
         return err_set(err, ERR_PERMANENT, "conversation.no_channel",
                        "the number or mailbox that the customer wrote to is not this business's "
                        "any more");
-    if (!reply->by_mail && reply->characters > CONVERSATION_TEXT_MAX)
+    if (!reply->by_mail && reply->characters > SEGMENTS_CHARACTERS_MAX)
         return err_set(err, ERR_PERMANENT, "conversation.too_long",
-                       "a text message has at most %d characters", CONVERSATION_TEXT_MAX);
+                       "a text message has at most %d characters", SEGMENTS_CHARACTERS_MAX);
     return out_of_bounds ? err_set(err, ERR_PERMANENT, "conversation.opted_out",
                                    "the customer has opted out: nothing may be sent")
                          : 0;

@@ -51,8 +51,6 @@ int conversation_silence(struct pg_session *session, const struct conversation_r
 int conversation_is_yours(struct pg_session *session, const struct conversation_ref *ref,
                           bool *yours, int64_t *begun, struct err *err);
 
-#define CONVERSATION_TEXT_MAX 1600 /* characters of one message at Twilio */
-
 struct conversation_reply {
     const char *body;              /* UTF-8, not empty */
     size_t characters;             /* of it */

@@ -13,7 +13,7 @@
 #include "mail/imap_cursor.h"
 #include "pg/pg.h"
 
-#define MAILBOX_ERROR_MAX   200
+#define MAILBOX_ERROR_MAX   200 /* bytes */
 #define MAILBOX_TRUSTED_MAX 8
 #define MAILBOX_HOUSE_MAX   100 /* addresses of one tenant */
 

@@ -6,8 +6,9 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "contract/segments.h"
 
-#define REPLY_UNITS_MAX      1600 /* Twilio refuses more (21617) */
+#define REPLY_UNITS_MAX      SEGMENTS_CHARACTERS_MAX /* a unit is a code point, or half of one */
 #define REPLY_MAIL_UNITS_MAX 16000
 
 /* Returns the text cleaned of control characters (line feeds stay) and outer white space, cut at

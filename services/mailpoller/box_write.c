@@ -318,7 +318,8 @@ static void tell_failure(const struct box *box, int64_t next_in_ms)
 /* For the row: no more than it takes, and text whatever a message was cut from. */
 static const char *error_text(struct box *box)
 {
-    char *text = arena_printf(box->unit_arena, "%.40s: %.155s", box->err.code, box->err.message);
+    char *text = arena_printf(box->unit_arena, "%.40s: %.*s", box->err.code, MAILBOX_ERROR_MAX - 42,
+                              box->err.message);
     if (!text_is_utf8(text, strlen(text)))
         for (char *c = text; *c != '\0'; c++)
             *c = (unsigned char)*c < 0x80 ? *c : '?';
@@ -373,7 +374,7 @@ void box_alert(struct box *box, const char *words)
     *note = (struct note){box, arena};
     struct pg_unit unit = {.deadline_ms = UNIT_MS, .done = noted, .arg = note};
     log_warn("mailbox.alert", LOG_TEXT("mailbox", box->id));
-    mailbox_add_alert(&unit, arena, &hold, arena_printf(arena, "%.200s", words));
+    mailbox_add_alert(&unit, arena, &hold, arena_printf(arena, "%.*s", MAILBOX_ERROR_MAX, words));
     box->pending++;
     pg_submit(box->mailpoller->pg, &unit);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "contract/segments.h"
 
 static const char *const channel_kinds[] = {"sms", "voice", NULL};
 
@@ -21,9 +22,6 @@ static const struct field channel_fields[] = {
      false, NULL},
 };
 
-/* One text message is at most 1,600 characters; these two are sent as they stand. */
-#define SMS_CHARACTERS_MAX 1600
-
 struct assistant_block {
     const char *persona, *facts, *tone, *fallback, *degraded;
     const struct yaml_node *models;
@@ -34,8 +32,11 @@ static const struct field assistant_fields[] = {
     {"persona", FIELD_TEXT, AT(assistant_block, persona), 20, 8000, true, NULL},
     {"facts", FIELD_TEXT, AT(assistant_block, facts), 1, 16000, true, NULL},
     {"tone", FIELD_TEXT, AT(assistant_block, tone), 1, 500, false, NULL},
-    {"fallback", FIELD_TEXT, AT(assistant_block, fallback), 10, SMS_CHARACTERS_MAX, true, NULL},
-    {"degraded", FIELD_TEXT, AT(assistant_block, degraded), 10, SMS_CHARACTERS_MAX, true, NULL},
+    /* These two are sent as they stand. */
+    {"fallback", FIELD_TEXT, AT(assistant_block, fallback), 10, SEGMENTS_CHARACTERS_MAX, true,
+     NULL},
+    {"degraded", FIELD_TEXT, AT(assistant_block, degraded), 10, SEGMENTS_CHARACTERS_MAX, true,
+     NULL},
 };
 
 static const struct field policy_fields[] = {
