@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -19,6 +20,34 @@
 static void on_timer(void *arg);
 static void on_connecting(void *arg, int events);
 static void on_ready(void *arg, int events);
+
+/* ---- states ---- */
+
+enum event {
+    EVENT_LOOKUP,  /* a try begins with the look-up of names */
+    EVENT_CONNECT, /* addresses are there */
+    EVENT_UP,
+    EVENT_GONE, /* a try failed, a connection is lost or closed */
+    EVENTS
+};
+
+#define NEVER PG_CONN_STATES
+
+static const enum pg_conn_state next_state[PG_CONN_STATES][EVENTS] = {
+    /* lookup, connect, up, gone */
+    [PG_CONN_WAITING] = {PG_CONN_LOOKUP, PG_CONN_CONNECTING, NEVER, PG_CONN_WAITING},
+    [PG_CONN_LOOKUP] = {NEVER, PG_CONN_CONNECTING, NEVER, PG_CONN_WAITING},
+    [PG_CONN_CONNECTING] = {NEVER, NEVER, PG_CONN_UP, PG_CONN_WAITING},
+    [PG_CONN_UP] = {NEVER, NEVER, NEVER, PG_CONN_WAITING},
+};
+
+/* The one place where a state changes. */
+static void change(struct pg_conn *conn, enum event event)
+{
+    enum pg_conn_state next = next_state[conn->state][event];
+    assert(next != NEVER);
+    conn->state = next;
+}
 
 /* ---- connecting ---- */
 
@@ -38,7 +67,7 @@ static void wait_for_retry(struct pg_conn *conn)
     watch_free(&conn->watch);
     PQfinish(conn->db); /* accepts NULL */
     conn->db = NULL;
-    conn->state = PG_CONN_WAITING;
+    change(conn, EVENT_GONE);
     conn->broken = conn->read_only = false;
     timer_start(conn->timer, jitter(conn->backoff_ms), 0);
     conn->backoff_ms *= 2;
@@ -62,7 +91,7 @@ static void come_up(struct pg_conn *conn)
         return;
     }
     timer_stop(conn->timer);
-    conn->state = PG_CONN_UP;
+    change(conn, EVENT_UP);
     conn->failures = 0;
     conn->up_since_ms = clock_mono_ms();
     conn->watch = watch_new(pg_loop(conn->pg), PQsocket(conn->db), on_ready, conn);
@@ -99,7 +128,7 @@ static void on_connecting(void *arg, int events)
 static void start_connect(struct pg_conn *conn)
 {
     char why[PG_TEXT_MAX];
-    conn->state = PG_CONN_CONNECTING;
+    change(conn, EVENT_CONNECT);
     conn->db = pg_target_connect(pg_target_of(conn->pg), conn->lookup, conn->failures, why);
     pg_lookup_free(&conn->lookup);
     if (conn->db == NULL) {
@@ -127,7 +156,7 @@ static void try_once(struct pg_conn *conn)
         start_connect(conn);
         return;
     }
-    conn->state = PG_CONN_LOOKUP;
+    change(conn, EVENT_LOOKUP);
     conn->lookup = pg_lookup_start(target, pg_loop(conn->pg), on_lookup, conn);
     if (conn->lookup == NULL)
         fail(conn, "no descriptor left");
@@ -160,7 +189,7 @@ void pg_conn_fini(struct pg_conn *conn)
     timer_free(&conn->timer);
     PQfinish(conn->db);
     conn->db = NULL;
-    conn->state = PG_CONN_WAITING;
+    change(conn, EVENT_GONE);
 }
 
 /* ---- sending ---- */

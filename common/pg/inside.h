@@ -134,7 +134,13 @@ int pg_target_hosts(const struct pg_target *target);
 const char *pg_target_name(const struct pg_target *target, int host);
 
 /* ---- one connection ---- */
-enum pg_conn_state { PG_CONN_WAITING, PG_CONN_LOOKUP, PG_CONN_CONNECTING, PG_CONN_UP };
+enum pg_conn_state {
+    PG_CONN_WAITING, /* for the next try */
+    PG_CONN_LOOKUP,
+    PG_CONN_CONNECTING,
+    PG_CONN_UP,
+    PG_CONN_STATES
+};
 
 struct pg_conn {
     struct pg *pg; /* borrowed */
