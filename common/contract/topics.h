@@ -1,4 +1,6 @@
-/* Topic names and record keys: the one place that makes them (docs/INTERFACES.md). */
+/* Topic names and record keys: the one place that makes them (docs/INTERFACES.md). Texts are
+ * taken as they are: ids are 36 bytes of a uuid, and how long a prefix or an address may be is said
+ * by the configuration and by the event that has it. Nothing fails. Any thread, no state. */
 #ifndef DESK_CONTRACT_TOPICS_H
 #define DESK_CONTRACT_TOPICS_H
 

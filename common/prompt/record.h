@@ -1,7 +1,7 @@
 /* What a turn keeps of its last prompt (turns.prompt), so that it can be built again from rows and
  * compared with what was sent. The texts of messages, rounds and the version are rows already;
  * kept are which of them it held, the channel, what it told of the moment, and a digest of all its
- * messages. */
+ * messages. Any thread, no state. */
 #ifndef DESK_PROMPT_RECORD_H
 #define DESK_PROMPT_RECORD_H
 

@@ -1,4 +1,5 @@
-/* Reading one version of an assistant: what the engine's prompt and model chain are made of. */
+/* Reading one version of an assistant: what the engine's prompt and model chain are made of.
+ * Loop thread. */
 #ifndef DESK_STORE_ASSISTANT_H
 #define DESK_STORE_ASSISTANT_H
 
@@ -7,11 +8,11 @@
 #include "pg/pg.h"
 
 /* Adds the statement that reads the version. Texts are borrowed until the unit is done; ids are
- * uuids as text. */
+ * uuids as text, the version a decimal from 1 on. */
 void assistant_add_read(struct pg_unit *unit, const char *tenant, const char *assistant,
                         const char *version);
 
-/* Borrowed from the answer. */
+/* Borrowed from the answer; as long as a tenant file may make them (docs/TENANT_FILE.md). */
 struct assistant_row {
     const char *business; /* the tenant's display name */
     const char *timezone, *language;
@@ -22,7 +23,7 @@ struct assistant_row {
 bool assistant_read(const struct pg_answer *answer, struct assistant_row *out);
 
 /* Adds the statement that reads a zone's clock. Its row: "2026-12-01T09:00", "tue". A zone that the
- * database does not know fails the unit. */
+ * database does not know fails the unit. `timezone` is borrowed until the unit is done. */
 void assistant_add_clock(struct pg_unit *unit, const char *timezone);
 
 #endif

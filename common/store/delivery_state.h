@@ -1,7 +1,7 @@
 /* The states of a delivery, what may happen in each and what comes of it: one table, which prints
  * itself (docs/DELIVERY.md). What a provider or a receipt says goes through it row by row; a
  * statement that moves many rows takes the event's set of states from here. Status never moves
- * backwards. */
+ * backwards. Any thread, no state. */
 #ifndef DESK_STORE_DELIVERY_STATE_H
 #define DESK_STORE_DELIVERY_STATE_H
 

@@ -1,5 +1,5 @@
 /* The directory's rows: channels as the edge must know them. Used by the engine's relay and by
- * deskctl's full publication. */
+ * deskctl's full publication. Loop thread, but for what is deskctl's. */
 #ifndef DESK_STORE_DIRECTORY_H
 #define DESK_STORE_DIRECTORY_H
 

@@ -1,6 +1,6 @@
 /* Periodic work: rows in `jobs`, adopted like everything else that is due, none with an owner
  * process (docs/PROTOCOL.md, jobs). A job runs again when its worker died in the middle of it, so
- * what it does must be harmless to do twice. */
+ * what it does must be harmless to do twice. Loop thread, but for job_put. */
 #ifndef DESK_STORE_JOB_H
 #define DESK_STORE_JOB_H
 

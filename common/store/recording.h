@@ -1,7 +1,7 @@
 /* Messages that callers left as recordings: the responder fetches each once into attachments (job
  * of kind JOB_RECORDING, docs/VOICE.md). What becomes of one is written only while the job is the
  * worker's and the recording still waits, behind its task's lock, which erasure takes as well.
- * Texts live until the unit is done. */
+ * Texts live until the unit is done. Loop thread, but for what is deskctl's. */
 #ifndef DESK_STORE_RECORDING_H
 #define DESK_STORE_RECORDING_H
 

@@ -203,11 +203,11 @@ void statements_started(struct session *session, const struct turn_started *star
 /* The times of turns of that kind. */
 struct turn_times statements_times(const struct engine_settings *settings, enum share_kind kind);
 
-/* Units on their way that would write. */
 /* Their paces, made and freed with all sessions. */
 void statements_open(struct sessions *sessions);
 void statements_close(struct sessions *sessions);
 
+/* Whether units are on their way that would write. */
 bool statements_in_flight(const struct sessions *sessions);
 
 /* The turn as statements about its rounds name it. */

@@ -165,6 +165,7 @@ void call_tick(struct call *call, int64_t now_ms, struct call_acts *acts);
 
 /* ---- for metrics and tests ---- */
 
+/* Where its table stands (docs/CALL.md). */
 enum call_state call_state(const struct call *call);
 
 /* When call_tick is wanted; -1: not at all. */

@@ -167,8 +167,14 @@ void box_probe_answered(struct box *box, const struct imap_answer *answer);
 
 /* ---- box_session.c: each asks, and an event follows ---- */
 
-void box_open_session(struct box *box, enum imap_auth auth); /* with box->secret */
+/* Connects and logs in, with box->secret. */
+void box_open_session(struct box *box, enum imap_auth auth);
+
+/* Closes the session, if there is one; no event follows. */
 void box_hang_up(struct box *box);
+
+/* The commands of a session: the folder, its highest UID, the UIDs behind the cursor, what of their
+ * looks is asked first, the mails in hand, and a change of the folder. */
 void box_select(struct box *box);
 void box_find_end(struct box *box);
 void box_search(struct box *box);
@@ -178,12 +184,16 @@ void box_wait(struct box *box);
 
 /* ---- box_files.c: BOX_ON_NEXT or BOX_ON_READ follows ---- */
 
+/* Has the next file of a mail in hand read by a child, which stopping ends without an event. */
 void box_read(struct box *box);
 void box_stop_reading(struct box *box);
 
 /* ---- box_write.c: each writes, and BOX_ON_KEPT, BOX_ON_DATABASE or BOX_ON_NOT_HELD follows ----
  */
 
+/* The cursor of a folder that was opened; the note of the mails that are begun; a mail's
+ * attachments; its records, to Kafka; the cursor behind the mails in hand; and the end of this
+ * worker's hold, with what failed. */
 void box_keep(struct box *box);
 void box_begin(struct box *box);
 void box_store(struct box *box);

@@ -13,6 +13,7 @@ struct channel {
     struct flight *first, **behind; /* waiting for a place, in order */
 };
 
+/* None known yet. Returns owned; borrows the responder. */
 struct channels *channels_new(struct responder *responder);
 
 /* Wipes the credentials and frees; sets to NULL; accepts NULL. */

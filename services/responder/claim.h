@@ -6,6 +6,7 @@
 #include "responder.h"
 #include "store/delivery.h"
 
+/* An empty line, of mails or of all else. Returns owned; borrows the responder. */
 struct claims *claims_new(struct responder *responder, bool of_mails);
 
 /* The line of that kind. */

@@ -46,6 +46,7 @@ struct flight {
     int64_t age_ms;       /* of that call */
 };
 
+/* None in hand yet. Returns owned; borrows the responder. */
 struct flights *flights_new(struct responder *responder);
 
 /* Frees all, cancelling their requests; sets to NULL; accepts NULL. */

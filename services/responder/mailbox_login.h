@@ -11,6 +11,7 @@
 
 struct mailbox_logins;
 
+/* Without tokens yet. Returns owned; borrows the responder. */
 struct mailbox_logins *mailbox_logins_new(struct responder *responder);
 
 /* Ends what is in flight, wipes and frees; sets to NULL; accepts NULL. Who waits has ended before.

@@ -4,6 +4,7 @@
 
 #include "flight.h"
 
+/* None waits yet. Returns owned; borrows the responder. */
 struct outcomes *outcomes_new(struct responder *responder);
 
 /* Frees; the flights are their owner's. Sets to NULL; accepts NULL. */

@@ -4,6 +4,7 @@
 
 #include "responder.h"
 
+/* Starts the polls, each adopt_every_ms apart. Returns owned; borrows the responder. */
 struct poll *poll_new(struct responder *responder);
 
 /* Stops and frees; sets to NULL; accepts NULL. */

@@ -8,6 +8,7 @@
 #include "pg/pg.h"
 #include "responder.h"
 
+/* None in hand yet. Returns owned; borrows the responder. */
 struct recordings *recordings_new(struct responder *responder);
 
 /* Cancels what is under way; sets to NULL; accepts NULL. After the database connections are closed,

@@ -9,6 +9,7 @@
 
 struct sent_copies;
 
+/* None on its way yet. Returns owned; borrows the responder. */
 struct sent_copies *sent_copies_new(struct responder *responder);
 
 /* Gives all up and frees; sets to NULL; accepts NULL. The database's units must have ended. */
