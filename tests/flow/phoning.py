@@ -45,6 +45,10 @@ def headers_of(type_, id_, source, tenant):
             "content-type": "application/json", "tenant": tenant}
 
 
+def metric(desk, name, ingress="ingress-1"):
+    return desk.services[ingress].metrics().get("frontdesk_ingress_" + name, 0)
+
+
 def publish_number(desk, tenant=0, **changes):
     """The tenant's number takes calls from now on; waits until every ingress knows. Changes replace
     members of its record. Returns the tenant's id."""

@@ -4,7 +4,7 @@ leaves a message. The test plays the engine."""
 import threading
 
 import phoning
-from phoning import FALLBACK, GREETING, Call, Engine, Told
+from phoning import FALLBACK, GREETING, Call, Engine, Told, metric
 
 SHARE = True
 HELLO = {"wait_for": "reply"}
@@ -13,10 +13,6 @@ HELLO = {"wait_for": "reply"}
 def voice(value):
     """What Twilio says when the caller begins and ceases to speak."""
     return {"frame": {"type": "info", "name": "clientSpeaking", "value": value, "ts": 1}}
-
-
-def metric(desk, name, ingress):
-    return desk.services[ingress].metrics().get("frontdesk_ingress_" + name, 0)
 
 
 def test_a_call_moves_when_its_ingress_drains(desk):

@@ -13,7 +13,7 @@ import uuid
 
 import phoning
 import webhook
-from phoning import FALLBACK, FILLERS, GOODBYE, GREETING, Call, Engine, Told
+from phoning import FALLBACK, FILLERS, GOODBYE, GREETING, Call, Engine, Told, metric
 from harness import twiml
 from struck import Struck
 
@@ -33,10 +33,6 @@ def at_work(desk, **changes):
         yield told
     finally:
         told.close()
-
-
-def metric(desk, name, ingress="ingress-1"):
-    return desk.services[ingress].metrics().get("frontdesk_ingress_" + name, 0)
 
 
 def assert_well_formed(story):

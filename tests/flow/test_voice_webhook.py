@@ -4,13 +4,13 @@ that the caller says is a step of the call, told under the number in ingress's o
 import contextlib
 import re
 import threading
-import time
 import uuid
 import xml.etree.ElementTree as xml
 
 import phoning
 import webhook
-from phoning import FALLBACK, FILLERS, GOODBYE, GREETING, SILENCE_MS, STILL_THERE, Call, Engine, Told
+from callers import never_silent
+from phoning import FALLBACK, FILLERS, GOODBYE, GREETING, STILL_THERE, Call, Engine, Told, metric
 from harness import twiml
 from harness.standstill import Standstill
 
@@ -57,15 +57,6 @@ def well(story, script="done"):
     for document in story.documents():
         assert not document or not twiml.problems_of(document.encode()), document
         assert "ConversationRelay" not in document, document
-
-
-def never_silent(story, still):
-    longest_ms = story.longest_silence_ms(still, time.time() - time.monotonic())
-    assert longest_ms <= SILENCE_MS, (longest_ms, story.of("silence"), story.of("gap"))
-
-
-def metric(desk, name, ingress="ingress-1"):
-    return desk.services[ingress].metrics().get("frontdesk_ingress_" + name, 0)
 
 
 # A call that goes well

@@ -55,7 +55,6 @@ SECONDS = {RELEASE: 999, "unit": 998, "fuzz": 997, "e2e/test_transfers": 440, "f
            "e2e/test_twilio": 140,
            "e2e/test_calls_rota": 140, "flow/test_responder_crash": 130, "flow/test_calls_placed": 130,
            "flow/test_mailpoller": 130, "flow/test_responder_provider": 130, "flow/test_mail_out": 130,
-           "flow/test_mail_refused": 130,
            "flow/test_stories": 120, "flow/test_voice_webhook": 120, "flow/test_reception": 120,
            "flow/test_voice_outage": 100, "tools/test_http": 100, "e2e/test_calls_back": 95, "llm/test_rates": 90,
            "crash/test_states": 90, "flow/test_mail_engine": 90, "crash/test_calls_unsent": 85,
