@@ -6,14 +6,6 @@
 
 #include <string.h>
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Decodes into `out` (room for `length` + 1); returns the new length or -1. */
 static int decode(const char *in, size_t length, char *out, size_t *out_length, struct err *err)
 {
@@ -21,8 +13,8 @@ static int decode(const char *in, size_t length, char *out, size_t *out_length, 
     for (size_t i = 0; i < length; i++) {
         char c = in[i];
         if (c == '%') {
-            int high = length - i > 2 ? hex_digit(in[i + 1]) : -1;
-            int low = length - i > 2 ? hex_digit(in[i + 2]) : -1;
+            int high = length - i > 2 ? text_hex_digit(in[i + 1]) : -1;
+            int low = length - i > 2 ? text_hex_digit(in[i + 2]) : -1;
             if (high < 0 || low < 0)
                 return err_set(err, ERR_PERMANENT, "form.escape", "bad percent escape in the form");
             c = (char)(high << 4 | low);

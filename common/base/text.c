@@ -100,6 +100,22 @@ uint32_t text_next_code_point(const char **p)
     return point;
 }
 
+size_t text_count_code_points(const char *text)
+{
+    size_t count = 0;
+    for (; *text != '\0'; count++)
+        text_next_code_point(&text);
+    return count;
+}
+
+bool text_is_within(uint32_t point, const struct text_range *ranges, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (point >= ranges[i].first && point <= ranges[i].last)
+            return true;
+    return false;
+}
+
 size_t text_utf8_prefix(const char *text, size_t max_bytes)
 {
     size_t length = strnlen(text, max_bytes + 1);
@@ -165,7 +181,7 @@ void text_add_hex(struct strbuf *out, const void *bytes, size_t length)
         strbuf_add(out, (const char[]){hex[s[i] >> 4], hex[s[i] & 15]}, 2);
 }
 
-static int hex_value(char c)
+int text_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -177,11 +193,11 @@ bool text_parse_hex(const char *text, void *out, size_t length)
 {
     unsigned char *bytes = out;
     for (size_t i = 0; i < 2 * length; i++)
-        if (hex_value(text[i]) < 0)
+        if (text_hex_digit(text[i]) < 0)
             return false;
     for (size_t i = 0; i < length; i++)
-        bytes[i] = (unsigned char)((unsigned)hex_value(text[2 * i]) << 4 |
-                                   (unsigned)hex_value(text[2 * i + 1]));
+        bytes[i] = (unsigned char)((unsigned)text_hex_digit(text[2 * i]) << 4 |
+                                   (unsigned)text_hex_digit(text[2 * i + 1]));
     return text[2 * length] == '\0';
 }
 

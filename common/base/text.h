@@ -20,6 +20,15 @@ bool text_is_utf8(const char *bytes, size_t length);
 /* The code point at *p (well-formed UTF-8, not at its end); moves *p behind it. */
 uint32_t text_next_code_point(const char **p);
 
+/* How many code points a text has, which is well-formed UTF-8. */
+size_t text_count_code_points(const char *text);
+
+/* Whether the code point is in one of `count` ranges, whose ends are in them. */
+struct text_range {
+    uint32_t first, last;
+};
+bool text_is_within(uint32_t point, const struct text_range *ranges, size_t count);
+
 /* Length of the longest prefix of at most `max_bytes` that ends between code points. */
 size_t text_utf8_prefix(const char *text, size_t max_bytes);
 
@@ -35,6 +44,9 @@ bool text_parse_int(const char *text, int64_t min, int64_t max, int64_t *value);
 
 /* Appends lower-case hexadecimal. */
 void text_add_hex(struct strbuf *out, const void *bytes, size_t length);
+
+/* The value of a hexadecimal digit, small or capital; -1 if it is none. */
+int text_hex_digit(char c);
 
 /* Decodes exactly 2*length hexadecimal digits; false otherwise. */
 bool text_parse_hex(const char *text, void *out, size_t length);

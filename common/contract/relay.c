@@ -4,7 +4,6 @@
 #include "contract/relay.h"
 
 #include "base/text.h"
-#include "base/uuid.h"
 #include "contract/event_codec.h"
 #include "contract/twilio_call.h"
 #include "json/json.h"
@@ -17,12 +16,6 @@
 #define CALL_SID_CHARS  34
 
 /* ---- rules ---- */
-
-static bool is_session_id(const char *text)
-{
-    struct uuid id;
-    return twilio_call_is_sid(text, "VX") || uuid_parse(text, &id);
-}
 
 /* Strictly Twilio's form: it is compared with the one in the socket's path. */
 static bool is_call_sid(const char *text)
@@ -72,7 +65,7 @@ static const struct field {
     bool (*check)(const char *text);
     const char *what;
 } fields[] = {
-    {"sessionId", offsetof(struct relay_setup, session_id), 36, true, is_session_id,
+    {"sessionId", offsetof(struct relay_setup, session_id), 36, true, twilio_call_is_session_id,
      "VX and 32 hexadecimal digits, or a uuid"},
     {"accountSid", offsetof(struct relay_setup, account_sid), 36, true, event_is_account_sid,
      "AC and 32 hexadecimal digits, or a uuid"},

@@ -20,6 +20,12 @@ bool twilio_call_is_sid(const char *text, const char *prefix)
     return strncmp(text, prefix, 2) == 0 && text_parse_hex(text + 2, bytes, sizeof bytes);
 }
 
+bool twilio_call_is_session_id(const char *text)
+{
+    struct uuid id;
+    return twilio_call_is_sid(text, "VX") || uuid_parse(text, &id);
+}
+
 /* ---- rules; all are asked about well-formed UTF-8 that is not "" ---- */
 
 static bool is_call_sid(const char *text)
@@ -30,12 +36,6 @@ static bool is_call_sid(const char *text)
 static bool is_recording_sid(const char *text)
 {
     return twilio_call_is_sid(text, "RE");
-}
-
-static bool is_session_id(const char *text)
-{
-    struct uuid id;
-    return twilio_call_is_sid(text, "VX") || uuid_parse(text, &id);
 }
 
 static bool is_word(const char *text)
@@ -236,7 +236,8 @@ int twilio_call_read_relayed(struct arena *arena, const struct form *form,
               "webhook.session_status", "a lower-case word"),
         FIELD(twilio_call_relayed, "HandoffData", handoff, NEED_SHAPE, TWILIO_CALL_HANDOFF_MAX,
               NULL, "webhook.handoff_data", "UTF-8 of at most 4096 bytes"),
-        FIELD(twilio_call_relayed, "SessionId", session_id, INFORMS, 36, is_session_id, NULL, NULL),
+        FIELD(twilio_call_relayed, "SessionId", session_id, INFORMS, 36, twilio_call_is_session_id,
+              NULL, NULL),
         FIELD(twilio_call_relayed, "ErrorCode", error_code, INFORMS, 10, event_is_digits, NULL,
               NULL),
         FIELD(twilio_call_relayed, "ErrorMessage", error_message, INFORMS, SIZE_MAX, event_is_line,

@@ -35,6 +35,10 @@ const char *twilio_call_attestation(const char *stir_verstat);
 /* True for the two letters of `prefix` ("CA") and 32 hexadecimal digits. */
 bool twilio_call_is_sid(const char *text, const char *prefix);
 
+/* True for a ConversationRelay session's id: VX and 32 hexadecimal digits, or the uuid of a carrier
+ * that speaks the same. */
+bool twilio_call_is_session_id(const char *text);
+
 /* The call: of every request for TwiML and every status callback. */
 struct twilio_call {
     const char *call_sid;    /* CA and 32 hex */

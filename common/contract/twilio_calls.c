@@ -163,6 +163,17 @@ int twilio_calls_read(struct arena *arena, const char *bytes, size_t length,
     return result;
 }
 
+struct twilio_listed *twilio_calls_turned(struct twilio_listed *list)
+{
+    struct twilio_listed *oldest = NULL, *next;
+    for (; list != NULL; list = next) {
+        next = list->next;
+        list->next = oldest;
+        oldest = list;
+    }
+    return oldest;
+}
+
 void twilio_calls_encode(struct arena *arena, const char *prefix, const char *tenant,
                          const char *account_sid, const struct twilio_listed *call,
                          const struct twilio_listed *recording, struct bus_record *record)

@@ -54,6 +54,10 @@ int twilio_calls_read(struct arena *arena, const char *bytes, size_t length,
                       const struct twilio_calls_query *query, struct twilio_calls_page *page,
                       struct err *err);
 
+/* The same entries the other way round, relinked; returns the one that was the last. Accepts NULL.
+ */
+struct twilio_listed *twilio_calls_turned(struct twilio_listed *list);
+
 /* What is published of it: `desk.voice.ended` (found; outbound, if it was placed) of a call;
  * `desk.voice.recorded` of a recording of that call. Under the id that the webhook's event had. */
 void twilio_calls_encode(struct arena *arena, const char *prefix, const char *tenant,

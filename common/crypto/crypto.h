@@ -26,6 +26,9 @@ void crypto_sha256(const void *bytes, size_t length, uint8_t out[CRYPTO_SHA256_B
 /* Constant-time equality of `length` bytes. */
 bool crypto_equal(const void *a, const void *b, size_t length);
 
+/* The same of two secrets; only whether they are as long as each other shows in the time. */
+bool crypto_equal_secrets(const struct secret *a, const struct secret *b);
+
 /* Fills with random bytes. */
 void crypto_random(void *out, size_t length);
 

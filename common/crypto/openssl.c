@@ -93,6 +93,12 @@ bool crypto_equal(const void *a, const void *b, size_t length)
     return CRYPTO_memcmp(a, b, length) == 0;
 }
 
+bool crypto_equal_secrets(const struct secret *a, const struct secret *b)
+{
+    return secret_length(a) == secret_length(b) &&
+           crypto_equal(secret_reveal(a), secret_reveal(b), secret_length(a));
+}
+
 void crypto_random(void *out, size_t length)
 {
     for (uint8_t *p = out, *end = p + length; p < end;) {
@@ -127,18 +133,12 @@ static void make_ident_slot(void)
     must(pthread_key_create(&ident_slot, ident_mac_free) == 0);
 }
 
-static bool is_same(const struct secret *a, const struct secret *b)
-{
-    return secret_length(a) == secret_length(b) &&
-           crypto_equal(secret_reveal(a), secret_reveal(b), secret_length(a));
-}
-
 /* Borrowed from the thread. */
 static EVP_MAC_CTX *ident_start(const struct secret *key)
 {
     pthread_once(&ident_once, make_ident_slot);
     struct ident_mac *kept = pthread_getspecific(ident_slot);
-    if (kept != NULL && is_same(kept->key, key)) {
+    if (kept != NULL && crypto_equal_secrets(kept->key, key)) {
         must(EVP_MAC_init(kept->mac, NULL, 0, NULL) == 1); /* with the key of before */
         return kept->mac;
     }

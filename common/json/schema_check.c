@@ -274,14 +274,6 @@ static int judge_count(const struct judge *j, const struct schema_place *at,
     return mismatch_words(j, at, message);
 }
 
-static size_t code_points(const char *text)
-{
-    size_t count = 0;
-    for (; *text != '\0'; count++)
-        text_next_code_point(&text);
-    return count;
-}
-
 static int judge_value(const struct judge *j, const struct schema_place *at,
                        const struct schema_node *node, const struct json *value);
 
@@ -351,7 +343,7 @@ static int judge_value(const struct judge *j, const struct schema_place *at,
     case JSON_NUMBER:
         return judge_number(j, at, node, json_number(value));
     case JSON_STRING:
-        return judge_count(j, at, node, code_points(json_text(value)), "characters");
+        return judge_count(j, at, node, text_count_code_points(json_text(value)), "characters");
     case JSON_ARRAY:
         return judge_array(j, at, node, value);
     case JSON_OBJECT:

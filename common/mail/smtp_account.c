@@ -55,15 +55,6 @@ static bool take_until(const char **at, const char *end, char stop, const char *
     return true;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Printable ASCII only: the user's name is sent in a command. */
 static int decode_user(const struct scheme *scheme, const char *text, size_t length,
                        char out[MAIL_SMTP_USER_MAX + 1], struct err *err)
@@ -75,8 +66,8 @@ static int decode_user(const struct scheme *scheme, const char *text, size_t len
             return refuse(scheme, err,
                           "has a password in its URL; give it as file:PATH or env:NAME");
         if (c == '%') {
-            int high = i + 2 < length ? hex_digit(text[i + 1]) : -1;
-            int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+            int high = i + 2 < length ? text_hex_digit(text[i + 1]) : -1;
+            int low = high >= 0 ? text_hex_digit(text[i + 2]) : -1;
             if (low < 0)
                 return refuse(scheme, err, "has a broken %-escape in its user");
             c = high * 16 + low;

@@ -12,25 +12,13 @@
 #define NAME_MAX_BYTES 200
 #define ANGLE          "\xe2\x80\xb9" /* U+2039, looks like "<" and begins no tag */
 
-struct range {
-    uint32_t first, last;
-};
-
-static bool is_in(uint32_t point, const struct range *ranges, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (point >= ranges[i].first && point <= ranges[i].last)
-            return true;
-    return false;
-}
-
 /* Nobody sees them and no language needs them for its words: they can only hide text from people
  * that a model reads, or turn it around. What scripts and emoji need stays: the joiners U+200C and
  * U+200D, U+FE0F, fillers and selectors of Hangul, Khmer and Mongolian. (Flags made of tags, as
  * Scotland's, become black ones.) */
 static bool is_dropped(uint32_t point)
 {
-    static const struct range hidden[] = {
+    static const struct text_range hidden[] = {
         {0x00, 0x08},       {0x0b, 0x1f},       {0x7f, 0x9f},       /* controls */
         {0xad, 0xad},                                               /* soft hyphen */
         {0x61c, 0x61c},     {0x200e, 0x200f},   {0x202a, 0x202e},   /* direction of text */
@@ -40,7 +28,7 @@ static bool is_dropped(uint32_t point)
         {0xfff0, 0xfffb},   {0xe0000, 0xe00ff}, {0xe01f0, 0xe0fff}, /* annotations, tags */
         {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a},                     /* shorthand, music */
     };
-    return is_in(point, hidden, sizeof hidden / sizeof *hidden);
+    return text_is_within(point, hidden, sizeof hidden / sizeof *hidden);
 }
 
 /* Half of a pair that stands for a character beyond U+FFFF: only escapes are read as such. */
@@ -52,7 +40,7 @@ static bool is_half(uint32_t point)
 /* What a reader does not see: whoever forges a tag may strew it in. */
 static bool is_unseen(uint32_t point)
 {
-    static const struct range blank[] = {
+    static const struct text_range blank[] = {
         {'\t', '\n'},     {' ', ' '},       {0xa0, 0xa0},     {0x1680, 0x1680},
         {0x2000, 0x200d}, {0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f},
         {0x2800, 0x2800}, {0x3000, 0x3000},                   /* spaces and line ends */
@@ -60,7 +48,8 @@ static bool is_unseen(uint32_t point)
         {0x115f, 0x1160}, {0x3164, 0x3164}, {0xffa0, 0xffa0}, /* Hangul fillers */
         {0xfe0f, 0xfe0f},
     };
-    return is_dropped(point) || is_half(point) || is_in(point, blank, sizeof blank / sizeof *blank);
+    return is_dropped(point) || is_half(point) ||
+           text_is_within(point, blank, sizeof blank / sizeof *blank);
 }
 
 /* The character of "\u003c" or "\/" at a backslash, and how long that is; else the backslash. A

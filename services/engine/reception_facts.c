@@ -16,15 +16,6 @@ struct fact {
     const char *id, *state, *service, *start;
 };
 
-static bool is_about_appointments(const struct rounds_call *call)
-{
-    const char *const names[] = {tool_book.name, tool_reschedule.name, tool_cancel.name};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i], call->name) == 0)
-            return call->done && strcmp(call->outcome, "ok") == 0;
-    return false;
-}
-
 static bool read_fact(struct arena *arena, const char *result, struct fact *out)
 {
     struct json *document = NULL;
@@ -71,7 +62,7 @@ const char *reception_facts(struct arena *arena, const struct rounds *rounds,
     for (size_t i = 0; i < rounds->count; i++)
         for (size_t k = 0; k < rounds->items[i]->call_count; k++) {
             const struct rounds_call *call = &rounds->items[i]->calls[k];
-            if (is_about_appointments(call) && read_fact(arena, call->result, &fact))
+            if (tools_changed_appointment(call) && read_fact(arena, call->result, &fact))
                 keep(facts, &count, &fact);
         }
     for (size_t i = 0; i < count; i++)

@@ -238,20 +238,11 @@ struct said {
     const char *id, *state, *start;
 };
 
-static bool is_about_appointments(const struct rounds_call *call)
-{
-    const char *const names[] = {tool_book.name, tool_reschedule.name, tool_cancel.name};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i], call->name) == 0)
-            return call->done && strcmp(call->outcome, "ok") == 0;
-    return false;
-}
-
 /* False: it changed none. `out` is to be freed in any case. */
 static bool read_said(const struct rounds_call *call, struct said *out)
 {
     *out = (struct said){.document = NULL};
-    if (!is_about_appointments(call) ||
+    if (!tools_changed_appointment(call) ||
         json_parse(call->result, strlen(call->result), &out->document, NULL) != 0)
         return false;
     const struct json *appointment = json_member(out->document, "appointment");

@@ -105,3 +105,12 @@ const char *tools_text(struct arena *arena, const char *name, const char *text)
     strbuf_fini(&out);
     return kept;
 }
+
+bool tools_changed_appointment(const struct rounds_call *call)
+{
+    const char *const names[] = {tool_book.name, tool_reschedule.name, tool_cancel.name};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], call->name) == 0)
+            return call->done && strcmp(call->outcome, "ok") == 0;
+    return false;
+}

@@ -89,6 +89,9 @@ int tools_check_arguments(const struct json_schema *schema, const char *text,
 int tools_read_arguments(const struct tools *tools, const struct tool *tool, const char *text,
                          struct json **arguments, struct err *err);
 
+/* Whether it is a done call that booked, moved or cancelled an appointment, as it was answered. */
+bool tools_changed_appointment(const struct rounds_call *call);
+
 /* A result of one text: {"error":"..."} or the like. */
 const char *tools_text(struct arena *arena, const char *name, const char *text);
 

@@ -6,18 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct range {
-    uint32_t from, to;
-};
-
-static bool is_in(const struct range *ranges, size_t count, uint32_t point)
-{
-    for (size_t i = 0; i < count; i++)
-        if (point >= ranges[i].from && point <= ranges[i].to)
-            return true;
-    return false;
-}
-#define IS_IN(ranges, point) is_in(ranges, sizeof(ranges) / sizeof((ranges)[0]), point)
+#define IS_IN(ranges, point) text_is_within(point, ranges, sizeof(ranges) / sizeof((ranges)[0]))
 
 /* ---- case ---- */
 
@@ -26,23 +15,23 @@ static bool is_in(const struct range *ranges, size_t count, uint32_t point)
 static uint32_t fold(uint32_t point)
 {
     static const struct {
-        struct range capitals;
+        struct text_range capitals;
         uint32_t by;
     } blocks[] = {
         {{'A', 'Z'}, 32},     {{0xc0, 0xd6}, 32},   {{0xd8, 0xde}, 32},
         {{0x388, 0x38a}, 37}, {{0x391, 0x3a1}, 32}, {{0x3a3, 0x3ab}, 32},
         {{0x400, 0x40f}, 80}, {{0x410, 0x42f}, 32}, {{0x531, 0x556}, 48},
     };
-    static const struct range even_first[] = {{0x100, 0x12f},   {0x132, 0x137},  {0x14a, 0x177},
-                                              {0x460, 0x481},   {0x48a, 0x4bf},  {0x4d0, 0x52f},
-                                              {0x1e00, 0x1e95}, {0x1ea0, 0x1eff}};
-    static const struct range odd_first[] = {{0x139, 0x148}, {0x179, 0x17e}, {0x4c1, 0x4ce}};
+    static const struct text_range even_first[] = {
+        {0x100, 0x12f}, {0x132, 0x137}, {0x14a, 0x177},   {0x460, 0x481},
+        {0x48a, 0x4bf}, {0x4d0, 0x52f}, {0x1e00, 0x1e95}, {0x1ea0, 0x1eff}};
+    static const struct text_range odd_first[] = {{0x139, 0x148}, {0x179, 0x17e}, {0x4c1, 0x4ce}};
     static const struct {
         uint32_t capital, small;
     } others[] = {{0x130, 'i'},   {0x178, 0xff},  {0x386, 0x3ac}, {0x38c, 0x3cc},
                   {0x38e, 0x3cd}, {0x38f, 0x3ce}, {0x3c2, 0x3c3}, {0x1e9e, 0xdf}};
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
-        if (point >= blocks[i].capitals.from && point <= blocks[i].capitals.to)
+        if (point >= blocks[i].capitals.first && point <= blocks[i].capitals.last)
             return point + blocks[i].by;
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (point == others[i].capital)
@@ -59,8 +48,8 @@ static uint32_t fold(uint32_t point)
 /* Punctuation, symbols and spaces beyond ASCII. */
 static bool joins(uint32_t point)
 {
-    static const struct range ascii[] = {{'0', '9'}, {'A', 'Z'}, {'a', 'z'}};
-    static const struct range apart[] = {
+    static const struct text_range ascii[] = {{'0', '9'}, {'A', 'Z'}, {'a', 'z'}};
+    static const struct text_range apart[] = {
         {0x80, 0xa9},     {0xab, 0xb4},     {0xb6, 0xb9},     {0xbb, 0xbf},     {0xd7, 0xd7},
         {0xf7, 0xf7},     {0x37e, 0x37e},   {0x387, 0x387},   {0x589, 0x58a},   {0x5be, 0x5be},
         {0x60c, 0x61f},   {0x66a, 0x66d},   {0x6d4, 0x6d4},   {0x964, 0x965},   {0x2000, 0x206f},
@@ -75,9 +64,9 @@ static bool joins(uint32_t point)
 /* Writing in which nothing but the reader's knowledge ends a word. */
 static bool is_unspaced(uint32_t point)
 {
-    static const struct range ranges[] = {{0xe00, 0xeff},    {0x1000, 0x109f}, {0x1780, 0x17ff},
-                                          {0x3040, 0x30ff},  {0x3400, 0x9fff}, {0xf900, 0xfaff},
-                                          {0x20000, 0x3ffff}};
+    static const struct text_range ranges[] = {
+        {0xe00, 0xeff},   {0x1000, 0x109f}, {0x1780, 0x17ff},  {0x3040, 0x30ff},
+        {0x3400, 0x9fff}, {0xf900, 0xfaff}, {0x20000, 0x3ffff}};
     return IS_IN(ranges, point);
 }
 

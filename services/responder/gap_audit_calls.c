@@ -23,17 +23,6 @@ static struct twilio_calls_query query_of(const struct gap_audit *audit)
 
 /* ---- publishing ---- */
 
-static struct twilio_listed *turned(struct twilio_listed *list)
-{
-    struct twilio_listed *oldest = NULL, *next;
-    for (; list != NULL; list = next) {
-        next = list->next;
-        list->next = oldest;
-        oldest = list;
-    }
-    return oldest;
-}
-
 static void inject(struct gap_audit *audit, const struct twilio_listed *call,
                    const struct twilio_listed *recording)
 {
@@ -80,9 +69,9 @@ static void inject_ends(struct gap_audit *audit)
 /* An end must not be there when its call's recording got lost on the way. */
 static void inject_all(struct gap_audit *audit)
 {
-    audit->calls = turned(audit->calls);
-    audit->placed = turned(audit->placed);
-    audit->recordings = turned(audit->recordings);
+    audit->calls = twilio_calls_turned(audit->calls);
+    audit->placed = twilio_calls_turned(audit->placed);
+    audit->recordings = twilio_calls_turned(audit->recordings);
     audit->reports = 1;
     audit->then = inject_ends;
     inject_recordings(audit);

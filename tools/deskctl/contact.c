@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "command.h"
 #include "crypto/crypto.h"
+#include "mail/address.h"
 #include "store/contact_zone.h"
 #include "store/merge.h"
 #include "yours.h"
@@ -60,15 +61,6 @@ struct pair {
     size_t count;
 };
 
-/* As mails' addresses stand in the rows. */
-static const char *who(const struct desk *desk, const char *word)
-{
-    char *text = arena_strdup(desk->arena, word);
-    for (char *at = text; *at != '\0'; at++)
-        *at = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
-    return text;
-}
-
 static int not_found(const char *word, struct err *err)
 {
     return err_set(err, ERR_PERMANENT, "contact.not_found",
@@ -82,7 +74,8 @@ static int find_pair(struct desk *desk, struct pg_session *session, const struct
     pair->tenant_name = words_option(words, "tenant");
     for (int i = 0; i < 2; i++) {
         bool found = false;
-        if (merge_find(session, pair->tenant_name, who(desk, words->operands[i]), &tenants[i],
+        if (merge_find(session, pair->tenant_name,
+                       mail_address_lower(desk->arena, words->operands[i]), &tenants[i],
                        &contacts[i], &found, err) != 0)
             return -1;
         if (!found)
@@ -251,7 +244,7 @@ static int split_once(struct desk *desk, const struct words *words, struct merge
     struct pair before = {.tenant_name = words_option(words, "tenant")}, now;
     struct merge_split again;
     bool found = false;
-    const char *word = who(desk, words->operands[0]);
+    const char *word = mail_address_lower(desk->arena, words->operands[0]);
     if (desk_begin(desk, &session, err) != 0 ||
         merge_split_find(session, before.tenant_name, word, split, &found, err) != 0)
         return -1;

@@ -7,6 +7,7 @@
 #include "command.h"
 #include "contract/event.h"
 #include "crypto/crypto.h"
+#include "mail/address.h"
 #include "publish.h"
 #include "store/admin.h"
 #include "store/conversation.h"
@@ -18,17 +19,6 @@
 #include "json/json.h"
 
 #define LIST_DEFAULT 50
-
-static int find_tenant(struct desk *desk, struct pg_session *session, const char *name,
-                       struct tenant_row **row, struct err *err)
-{
-    if (tenant_find(session, desk->arena, name, row, err) != 0)
-        return -1;
-    if (*row != NULL)
-        return 0;
-    return err_set(err, ERR_PERMANENT, "tenant.not_found",
-                   "there is no tenant \"%.60s\"; `deskctl tenant list` shows all", name);
-}
 
 /* ---- list ---- */
 
@@ -46,7 +36,7 @@ static int list(struct desk *desk, const struct words *words, int64_t limit, str
     size_t count = 0;
     const char *tenant = words_option(words, "tenant");
     if (desk_begin(desk, &session, err) != 0 ||
-        (tenant != NULL && find_tenant(desk, session, tenant, &row, err) != 0) ||
+        (tenant != NULL && desk_find_tenant(desk, session, tenant, &row, err) != 0) ||
         admin_list_conversations(session, desk->arena, tenant, limit, &rows, &count, err) != 0)
         return -1;
     desk_rollback(desk);
@@ -315,7 +305,7 @@ static int erase(struct desk *desk, const char *tenant, const struct erasure_add
     struct erasure_address *list = NULL;
     size_t count = 0;
     if (desk_begin(desk, &session, err) != 0 ||
-        find_tenant(desk, session, tenant, &row, err) != 0 ||
+        desk_find_tenant(desk, session, tenant, &row, err) != 0 ||
         erasure_list(session, desk->arena, &row->id, asked->address, &list, &count, err) != 0 ||
         erase_one(desk, session, &row->id, asked, messages, err) != 0)
         return -1;
@@ -324,15 +314,6 @@ static int erase(struct desk *desk, const char *tenant, const struct erasure_add
             erase_one(desk, session, &row->id, &list[i], messages, err) != 0)
             return -1;
     return desk_commit(desk, err);
-}
-
-/* As mails' addresses stand in the rows. */
-static const char *lower_case(const struct desk *desk, const char *address)
-{
-    char *text = arena_strdup(desk->arena, address);
-    for (char *at = text; *at != '\0'; at++)
-        *at = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
-    return text;
 }
 
 static int run_erase(struct desk *desk, const struct words *words)
@@ -344,7 +325,7 @@ static int run_erase(struct desk *desk, const struct words *words)
         return desk_usage("erase needs --tenant NAME and --address +NUMBER or MAIL");
     struct erasure_address asked = {"phone", address};
     if (strchr(address, '@') != NULL)
-        asked = (struct erasure_address){"mail", lower_case(desk, address)};
+        asked = (struct erasure_address){"mail", mail_address_lower(desk->arena, address)};
     else if (!text_is_e164(address))
         return desk_usage("--address must be a number with + and country code, or a mail address");
     if (words_option(words, "yes") == NULL &&

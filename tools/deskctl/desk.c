@@ -12,6 +12,7 @@
 #include "crypto/crypto.h"
 #include "service/service.h"
 #include "store/schema.h"
+#include "store/tenant.h"
 #include "json/json.h"
 
 void desk_fini(struct desk *desk)
@@ -185,6 +186,17 @@ void desk_rollback(struct desk *desk)
 }
 
 /* ---- Kafka ---- */
+
+int desk_find_tenant(struct desk *desk, struct pg_session *session, const char *name,
+                     struct tenant_row **row, struct err *err)
+{
+    if (tenant_find(session, desk->arena, name, row, err) != 0)
+        return -1;
+    if (*row != NULL)
+        return 0;
+    return err_set(err, ERR_PERMANENT, "tenant.not_found",
+                   "there is no tenant \"%.60s\"; `deskctl tenant list` shows all", name);
+}
 
 int desk_bus(const struct desk *desk, struct bus_options *options, struct err *err)
 {

@@ -16,6 +16,8 @@
 #include "settings.h"
 #include "table.h"
 
+struct tenant_row;
+
 enum desk_exit {
     DESK_OK = 0,
     DESK_FAILED = 1,
@@ -84,6 +86,10 @@ int desk_begin(struct desk *desk, struct pg_session **session, struct err *err);
 int desk_commit(struct desk *desk, struct err *err);
 /* Ends the transaction, if one is open, without effect; its own failure does not matter. */
 void desk_rollback(struct desk *desk);
+
+/* The tenant of that name, in the arena; inside a transaction. PERMANENT "tenant.not_found". */
+int desk_find_tenant(struct desk *desk, struct pg_session *session, const char *name,
+                     struct tenant_row **row, struct err *err);
 
 /* Kafka client options from the settings; texts are borrowed from them. PERMANENT "desk.config"
  * without brokers. */

@@ -186,16 +186,6 @@ struct secret *fields_read_secret(struct problems *problems, const struct yaml_n
 
 /* ---- one field ---- */
 
-static size_t code_points(const char *text)
-{
-    size_t count = 0;
-    while (*text != '\0') {
-        text_next_code_point(&text);
-        count++;
-    }
-    return count;
-}
-
 static const char *trimmed(struct arena *arena, const char *text)
 {
     size_t length = strlen(text);
@@ -208,7 +198,7 @@ static void read_text(struct problems *problems, const struct yaml_node *node,
                       const struct field *field, void *target)
 {
     const char *text = trimmed(problems->arena, node->text);
-    size_t length = code_points(text);
+    size_t length = text_count_code_points(text);
     if (length == 0 && field->min > 0)
         problems_add(problems, node->line, "%s: is empty; write something or remove the line",
                      field->key);

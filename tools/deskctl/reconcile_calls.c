@@ -201,23 +201,12 @@ static int settle_placed(struct reconcile_calls *calls, const struct twilio_list
     return 0;
 }
 
-static struct twilio_listed *turned(struct twilio_listed *list)
-{
-    struct twilio_listed *oldest = NULL, *next;
-    for (; list != NULL; list = next) {
-        next = list->next;
-        list->next = oldest;
-        oldest = list;
-    }
-    return oldest;
-}
-
 int reconcile_placed(struct reconcile_calls *calls, struct err *err)
 {
     struct twilio_listed *first = NULL;
     if (read_list(calls, TWILIO_PLACED, &first, err) != 0)
         return -1;
-    for (struct twilio_listed *call = turned(first); call != NULL; call = call->next)
+    for (struct twilio_listed *call = twilio_calls_turned(first); call != NULL; call = call->next)
         if (settle_placed(calls, call, err) != 0)
             return -1;
     return 0;

@@ -71,16 +71,6 @@ void table_add_safe(struct strbuf *out, const char *text, bool lines, int indent
 
 /* ---- for people ---- */
 
-static size_t width_of(const char *text)
-{
-    size_t width = 0;
-    while (*text != '\0') {
-        text_next_code_point(&text);
-        width++;
-    }
-    return width;
-}
-
 static const char *shown(const struct table *table, const char *cell)
 {
     if (cell == NULL || *cell == '\0')
@@ -97,7 +87,7 @@ static void add_line(const struct table *table, const char *const *cells, const 
                      struct strbuf *out)
 {
     for (size_t i = 0; i < table->column_count; i++) {
-        size_t pad = widths[i] - width_of(cells[i]);
+        size_t pad = widths[i] - text_count_code_points(cells[i]);
         bool last = i + 1 == table->column_count;
         if (table->columns[i].kind == TABLE_INT)
             strbuf_printf(out, "%*s%s", (int)pad, "", cells[i]);
@@ -121,12 +111,12 @@ static void print_text(const struct table *table, struct strbuf *out)
     size_t widths[TABLE_COLUMNS_MAX];
     for (size_t i = 0; i < table->column_count; i++) {
         cells[i] = heading(table, i);
-        widths[i] = width_of(cells[i]);
+        widths[i] = text_count_code_points(cells[i]);
     }
     for (struct row *row = table->first; row != NULL; row = row->next)
         for (size_t i = 0; i < table->column_count; i++) {
             row->cells[i] = shown(table, row->cells[i]);
-            size_t width = width_of(row->cells[i]);
+            size_t width = text_count_code_points(row->cells[i]);
             widths[i] = width > widths[i] ? width : widths[i];
         }
     add_line(table, cells, widths, out);

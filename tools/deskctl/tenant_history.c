@@ -18,17 +18,6 @@
 #define LINE_BYTES_MAX  160
 #define AUDIT_BYTES_MAX (2 * 1024 * 1024)
 
-static int find_tenant(struct desk *desk, struct pg_session *session, const char *name,
-                       struct tenant_row **row, struct err *err)
-{
-    if (tenant_find(session, desk->arena, name, row, err) != 0)
-        return -1;
-    if (*row != NULL)
-        return 0;
-    return err_set(err, ERR_PERMANENT, "tenant.not_found",
-                   "there is no tenant \"%.60s\"; `deskctl tenant list` shows all", name);
-}
-
 /* ---- history ---- */
 
 static const struct table_column list_columns[] = {
@@ -68,7 +57,7 @@ static int list(struct desk *desk, const struct words *words, int64_t limit, str
     struct tenant_versions versions = {NULL, 0};
     /* One more: the oldest that is shown is compared with it. */
     if (desk_begin(desk, &session, err) != 0 ||
-        find_tenant(desk, session, words->operands[0], &row, err) != 0 ||
+        desk_find_tenant(desk, session, words->operands[0], &row, err) != 0 ||
         tenant_version_list(session, desk->arena, row, limit + 1, &versions, err) != 0)
         return -1;
     desk_rollback(desk);
@@ -122,7 +111,7 @@ static int plan_back(struct back *back, const char *name, int64_t number, struct
 {
     if (desk_begin(back->desk, &back->session, err) != 0 ||
         tenant_lock_all(back->session, err) != 0 ||
-        find_tenant(back->desk, back->session, name, &back->row, err) != 0 ||
+        desk_find_tenant(back->desk, back->session, name, &back->row, err) != 0 ||
         find_version(back, number > 0 ? number : back->row->version - 1, err) != 0)
         return -1;
     tenant_plan_rollback(back->desk->arena, back->row, back->version->config, &back->plan);

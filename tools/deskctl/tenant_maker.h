@@ -24,9 +24,6 @@ void maker_note(struct maker *m, enum tenant_action action, const char *what, co
 bool maker_differs(struct maker *m, const char *what, const char *field, const char *before,
                    const char *after);
 
-/* Constant-time equality. */
-bool maker_same_secret(const struct secret *a, const struct secret *b);
-
 /* The bytes as base64 or hexadecimal, in the arena. */
 const char *maker_encode(struct arena *arena, const struct strbuf *bytes, bool base64);
 

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "crypto/crypto.h"
 
 void maker_note(struct maker *m, enum tenant_action action, const char *what, const char *field,
                 const char *const pair[2])
@@ -22,12 +21,6 @@ bool maker_differs(struct maker *m, const char *what, const char *field, const c
 }
 
 /* ---- secrets ---- */
-
-bool maker_same_secret(const struct secret *a, const struct secret *b)
-{
-    return secret_length(a) == secret_length(b) &&
-           crypto_equal(secret_reveal(a), secret_reveal(b), secret_length(a));
-}
 
 const char *maker_encode(struct arena *arena, const struct strbuf *bytes, bool base64)
 {

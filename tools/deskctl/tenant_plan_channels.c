@@ -101,7 +101,7 @@ static bool token_is_stored(struct maker *m, const struct tenant_channel *old,
     struct err err;
     if (tenant_plan_open_token(old, m->keys->credentials, &opened, &err) != 0)
         return false;
-    bool same = maker_same_secret(opened, token);
+    bool same = crypto_equal_secrets(opened, token);
     secret_free(&opened);
     return same;
 }

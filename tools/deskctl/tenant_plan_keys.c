@@ -41,7 +41,7 @@ const char *maker_wrap_key(struct maker *m, const char *stored, const struct sec
     if (secret == NULL)
         return NULL;
     struct secret *opened = stored != NULL ? open_key(m->keys->credentials, context, stored) : NULL;
-    bool same = opened != NULL && maker_same_secret(opened, secret);
+    bool same = opened != NULL && crypto_equal_secrets(opened, secret);
     secret_free(&opened);
     return same ? arena_strdup(m->arena, stored) : wrap(m, context, secret);
 }

@@ -109,6 +109,18 @@ static void test_utf8_prefix(void)
     CU_ASSERT_EQUAL(text_utf8_prefix("", 5), 0);
 }
 
+static void test_code_points(void)
+{
+    static const struct text_range ranges[] = {{'a', 'c'}, {0x20ac, 0x20ac}};
+    static const char inside[] = "abc\xe2\x82\xac", outside[] = "`dA\xe2\x82\xab\xe2\x82\xad";
+    CU_ASSERT_EQUAL(text_count_code_points(""), 0);
+    CU_ASSERT_EQUAL(text_count_code_points("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z"), 5);
+    for (const char *at = inside; *at != '\0';)
+        CU_ASSERT_TRUE(text_is_within(text_next_code_point(&at), ranges, 2));
+    for (const char *at = outside; *at != '\0';)
+        CU_ASSERT_FALSE(text_is_within(text_next_code_point(&at), ranges, 2));
+}
+
 static void test_date(void)
 {
     static const char *const good[] = {"2026-09-23", "2028-02-29", "2000-02-29", "0001-01-01",
@@ -177,6 +189,19 @@ static void test_parse_int(void)
         CU_ASSERT_EQUAL(text_parse_int(cases[i].text, cases[i].min, cases[i].max, &value),
                         cases[i].good);
         CU_ASSERT_EQUAL(value, cases[i].good ? cases[i].value : 77);
+    }
+}
+
+static void test_hex_digit(void)
+{
+    static const char digits[] = "0123456789abcdef", capitals[] = "0123456789ABCDEF";
+    for (int c = 0; c < 256; c++) {
+        const char *small = c != 0 ? strchr(digits, c) : NULL;
+        const char *capital = c != 0 ? strchr(capitals, c) : NULL;
+        int expected = small != NULL     ? (int)(small - digits)
+                       : capital != NULL ? (int)(capital - capitals)
+                                         : -1;
+        CU_ASSERT_EQUAL(text_hex_digit((char)c), expected);
     }
 }
 
@@ -270,9 +295,11 @@ int main(void)
     CU_add_test(suite, "every code point", test_every_code_point_decodes);
     CU_add_test(suite, "runs of ASCII", test_runs);
     CU_add_test(suite, "UTF-8 prefix", test_utf8_prefix);
+    CU_add_test(suite, "code points", test_code_points);
     CU_add_test(suite, "E.164", test_e164);
     CU_add_test(suite, "dates", test_date);
     CU_add_test(suite, "whole numbers", test_parse_int);
+    CU_add_test(suite, "hexadecimal digits", test_hex_digit);
     CU_add_test(suite, "hexadecimal", test_hex);
     CU_add_test(suite, "base64", test_base64);
     CU_add_test(suite, "base64 refuses", test_base64_refuses);
