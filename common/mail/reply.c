@@ -3,9 +3,11 @@
  * of headers. Then the order of these says what shape the answer has. mailpoller calls it; the
  * words are in reply_words.c.
  *
- * What is unsure stays text: an attribution without quotes behind it counts only with an address or
- * a time of day in it; headers only as a block with an address or a subject; nothing is ever
- * stripped to emptiness, and of a forward nothing is stripped. */
+ * What is unsure stays text: an attribution without quotes behind it counts only with an address,
+ * or a time of day and a year in it, and none that tells of "me" or "you"; headers only as a block
+ * with an address or a subject; nothing is ever stripped to emptiness, and nothing of a forward,
+ * nor below an answer that says that it goes on there: within a quote without marks no rule tells
+ * whose line is whose. */
 #include "mail/reply.h"
 
 #include <ctype.h>
@@ -342,6 +344,24 @@ static void write_lines(const struct reply_lines *lines, bool quotes, size_t las
         strbuf_truncate(out, out->length - 1);
 }
 
+/* True if what stands above the quote, all that was found of an answer, is not all of it: it tells
+ * of answers below, or is no more than a greeting. */
+static bool goes_on_below(const struct reply_lines *lines)
+{
+    char words[REPLY_LINE_MAX + 1];
+    size_t count = 0;
+    bool open = false;
+    for (size_t i = 0; i < lines->count; i++) {
+        if (lines->items[i].kind != LINE_TEXT)
+            continue;
+        if (reply_words_tell_below(line_words(&lines->items[i], words)))
+            return true;
+        open = reply_words_go_on(words);
+        count++;
+    }
+    return count == 1 && open;
+}
+
 /* All lines as they are. */
 static void keep_all(struct reply_lines *lines)
 {
@@ -370,8 +390,9 @@ void mail_reply_read(struct arena *arena, const struct mail_text *whole, const c
     const size_t length = strlen(whole->text);
     strbuf_init(&text, 2 * length + 16);
     strbuf_expect(&text, length);
-    write_lines(&lines, shape == MAIL_REPLY_INTERLEAVED, last, &text);
-    if (text.length == 0) { /* nothing new was found: then all of it is what there is */
+    if (shape != MAIL_REPLY_TOP || !goes_on_below(&lines))
+        write_lines(&lines, shape == MAIL_REPLY_INTERLEAVED, last, &text);
+    if (text.length == 0) { /* nothing new was found, or not all: then all of it is what there is */
         is_signed = false;
         keep_all(&lines);
         write_lines(&lines, false, lines.count, &text);

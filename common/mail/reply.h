@@ -11,7 +11,8 @@
 #include "mail/html.h"
 
 enum mail_reply_shape {
-    MAIL_REPLY_WHOLE,  /* nothing was quoted, or all that there is was (a forward, no answer) */
+    MAIL_REPLY_WHOLE,  /* nothing was quoted, or all is kept (a forward, no answer, answers within)
+                        */
     MAIL_REPLY_TOP,    /* the answer stands above what it quotes */
     MAIL_REPLY_BOTTOM, /* ... below it */
     MAIL_REPLY_INTERLEAVED, /* ... between it: the quotes in front of answers are kept, with ">" */

@@ -10,8 +10,8 @@
 
 /* "On <date>, <name> wrote:". Returns the rule's name, or NULL. *anchored: its first words are the
  * rule's. `line` is trimmed, at most
- * REPLY_LINE_MAX bytes. *strong: it holds an address or a time of day, so that no person wrote it.
- */
+ * REPLY_LINE_MAX bytes. *strong: it holds an address, or a time of day and a year, and no pronoun,
+ * so that no person wrote it: what is behind is a quote without marks, too. */
 const char *reply_words_attribution(const char *line, bool *strong, bool *anchored);
 
 /* True if a line can be an attribution's last one: only these are worth joining with the ones
@@ -37,5 +37,11 @@ enum reply_header {
 
 /* "Sent from my iPhone". */
 bool reply_words_footer(const char *line);
+
+/* "See my answers below": the answers stand in what is quoted. */
+bool reply_words_tell_below(const char *line);
+
+/* "Hello,": whoever wrote this line wrote another one. */
+bool reply_words_go_on(const char *line);
 
 #endif

@@ -10,9 +10,9 @@
 
 /* ---- attributions ---- */
 
-/* A line that begins with `begin` (none: anything, and the line must be strong), holds `verb`
- * behind it, and ends in a colon. `last`: the verb is the last word. `loose`: never strong by
- * itself. */
+/* A line that begins with `begin` (none: anything, and the line must hold a time of day or an
+ * address), holds `verb` behind it, and ends in a colon. `last`: the verb is the last word.
+ * `loose`: never strong by itself. */
 static const struct {
     const char *begin, *verb;
     bool last;
@@ -93,15 +93,68 @@ bool reply_words_can_end_attribution(const char *line, size_t length)
            (length > 3 && memcmp(line + length - 3, "：", 3) == 0);
 }
 
-/* "10:30", or an address. */
-static bool is_strong(const char *line)
+/* "10:30" */
+static bool tells_time(const char *line)
 {
-    if (strchr(line, '@') != NULL)
-        return true;
     for (const char *c = line; (c = strpbrk(c, ":h.")) != NULL; c++)
         if (c > line && isdigit((unsigned char)c[-1]) && isdigit((unsigned char)c[1]) &&
             isdigit((unsigned char)c[2]) && !isdigit((unsigned char)c[3]) &&
             (*c != '.' || strstr(line, "kl") != NULL))
+            return true;
+    return false;
+}
+
+/* "2026" */
+static bool tells_year(const char *line)
+{
+    for (size_t digits; *line != '\0'; line += digits + (line[digits] != '\0')) {
+        digits = strspn(line, "0123456789");
+        if (digits == 4 && (strncmp(line, "19", 2) == 0 || strncmp(line, "20", 2) == 0))
+            return true;
+    }
+    return false;
+}
+
+/* Programs tell an author by his name, people by a pronoun. */
+static const char *const pronouns[] = {
+    "I wrote",       "you wrote",     "we wrote",    "he wrote",       "she wrote",
+    "they wrote",    "schrieb ich",   "schrieb er",  "schrieb sie",    "schrieb man",
+    "schrieben",     "m'a écrit",     "m’a écrit",   "il a écrit",     "elle a écrit",
+    "on a écrit",    "me escribió",   "él escribió", "usted escribió", "ella escribió",
+    "mi ha scritto", "ci ha scritto", "me escreveu", "você escreveu",  "schreef ik",
+    "schreef u",     "schreef je",    "schreef jij", "schreef hij",    "schreven",
+    "napisałem",     "napisałam",     "napisaliśmy", "skrev jag",      "skrev du",
+    "skrev ni",      "skrev vi",      "skrev jeg",   "skrev De",       "napsal jsem",
+    "napsala jsem",  "napsali",       "я написал",   "я написала",     "вы написали",
+    "мы написали",
+};
+
+/* The first byte of a letter or a digit: not of the punctuation behind ASCII. */
+static bool is_letter(unsigned char byte)
+{
+    return isalnum(byte) || (byte >= 0xc3 && byte < 0xe2);
+}
+
+/* ASCII letters in either case. Of scripts that put no space between words it may be anywhere;
+ * else it stands alone. */
+static bool holds_word(const char *line, const char *word)
+{
+    for (const char *at = line; (at = strcasestr(at, word)) != NULL; at++) {
+        const char *before = at;
+        while (before > line && ((unsigned char)*--before & 0xc0) == 0x80)
+            ;
+        if ((unsigned char)word[0] >= 0xe3 ||
+            ((before == at || !is_letter((unsigned char)*before)) &&
+             !is_letter((unsigned char)at[strlen(word)])))
+            return true;
+    }
+    return false;
+}
+
+static bool holds_one(const char *line, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (holds_word(line, words[i]))
             return true;
     return false;
 }
@@ -111,20 +164,61 @@ const char *reply_words_attribution(const char *line, bool *strong, bool *anchor
     size_t end = without_colon(line, strlen(line));
     if (end == strlen(line) || strpbrk(line, "0123456789@") == NULL)
         return NULL;
-    bool told = is_strong(line);
+    const bool address = strchr(line, '@') != NULL, timed = tells_time(line);
     for (size_t i = 0; i < sizeof attributions / sizeof attributions[0]; i++) {
         const char *begin = attributions[i].begin, *verb = attributions[i].verb;
         size_t length = strlen(verb);
-        if (strncmp(line, begin, strlen(begin)) != 0 || (begin[0] == '\0' && !told))
+        if (strncmp(line, begin, strlen(begin)) != 0 || (begin[0] == '\0' && !address && !timed))
             continue;
         if (attributions[i].last ? end <= length || memcmp(line + end - length, verb, length) != 0
                                  : strstr(line, verb) == NULL)
             continue;
-        *strong = told && !attributions[i].loose;
+        *strong = (address || (timed && tells_year(line))) && !attributions[i].loose &&
+                  !holds_one(line, pronouns, sizeof pronouns / sizeof pronouns[0]);
         *anchored = begin[0] != '\0';
         return attributions[i].rule;
     }
     return NULL;
+}
+
+/* ---- answers below ---- */
+
+static const char *const belows[] = {
+    /* en */
+    "below", "inline", "in-line", "in line", "in between", "between the lines", "in the text",
+    "in red", "in blue", "in green", "in bold", "in capitals",
+    /* de */
+    "unten", "im Text", "dazwischen", "untenstehend", "nachstehend", "nachfolgend", "in Rot",
+    "in Blau", "in Grün",
+    /* fr, es, it, pt */
+    "ci-dessous", "plus bas", "dans le texte", "en rouge", "en bleu", "abajo", "a continuación",
+    "en rojo", "en azul", "qui sotto", "di seguito", "in rosso", "in blu", "abaixo", "a seguir",
+    "em vermelho", "em azul",
+    /* nl, pl, cs, hu, ro, tr */
+    "hieronder", "onderstaand", "in het rood", "in de tekst", "poniżej", "na czerwono", "níže",
+    "červeně", "alább", "lentebb", "mai jos", "aşağıda",
+    /* sv, da, no, fi */
+    "nedan", "nedanför", "nedenfor", "herunder", "nedenunder", "alempana", "alapuolella",
+    /* el, ru, uk */
+    "παρακάτω", "Παρακάτω", "ниже", "Ниже", "нижче", "Нижче",
+    /* zh, ja, ko */
+    "以下", "下面", "见下", "見下", "如下", "下方", "下記", "下に", "아래"};
+
+bool reply_words_tell_below(const char *line)
+{
+    return holds_one(line, belows, sizeof belows / sizeof belows[0]);
+}
+
+bool reply_words_go_on(const char *line)
+{
+    static const char *const marks[] = {",", ":", "，", "：", "、"};
+    const size_t length = strlen(line);
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        const size_t mark = strlen(marks[i]);
+        if (length > mark && strcmp(line + length - mark, marks[i]) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* ---- separators ---- */

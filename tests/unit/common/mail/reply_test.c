@@ -79,6 +79,17 @@ static void test_shapes(void)
         {"Sent from my iPhone\n", MAIL_REPLY_WHOLE, false, "Sent from my iPhone"},
         {"Sent from my iPhone\nyes\n", MAIL_REPLY_WHOLE, false, "Sent from my iPhone\nyes"},
         {"5 > 4\n", MAIL_REPLY_WHOLE, false, "5 > 4"},
+        {"see below\n> a\n> 1\n", MAIL_REPLY_WHOLE, false, "see below\n> a\n> 1"},
+        {"(see “below”)\n> a\n", MAIL_REPLY_WHOLE, false, "(see “below”)\n> a"},
+        {"belows\n> a\n", MAIL_REPLY_TOP, false, "belows"},
+        {"请见下面。\n> a\n", MAIL_REPLY_WHOLE, false, "请见下面。\n> a"},
+        {"Dear Ann,\n\n> a\n", MAIL_REPLY_WHOLE, false, "Dear Ann,\n\n> a"},
+        {"It is so.\nThanks,\n> a\n", MAIL_REPLY_TOP, false, "It is so.\nThanks,"},
+        {"yes\nOn May 3 at 10:30 Ann wrote:\nno\n", MAIL_REPLY_WHOLE, false,
+         "yes\nOn May 3 at 10:30 Ann wrote:\nno"},
+        {"yes\nOn May 3, 2026 at 10:30 Ann wrote:\nno\n", MAIL_REPLY_TOP, false, "yes"},
+        {"yes\nOn May 3, 2026 at 10:30 you wrote:\nno\n", MAIL_REPLY_WHOLE, false,
+         "yes\nOn May 3, 2026 at 10:30 you wrote:\nno"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct arena *arena = arena_new();
