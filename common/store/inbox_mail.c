@@ -29,11 +29,28 @@
     " JOIN channels o ON o.tenant_id = s.tenant_id AND o.id = s.channel_id"                        \
     " AND o.removed_at IS NULL ORDER BY t.rank, t.position DESC LIMIT 1"
 
+/* Behind "regexp_replace(" and an address: without a "+" and what follows it in the local part. All
+ * those are one correspondent's, as a desk of tickets has one for each. An index is made of it. */
+#define WITHOUT_PLUS ", '^([^+@]+)[+].*@', '\\1@')"
+
+/* How many threads of other addresses led to a mail `i`: 0 unless it answers what was sent to
+ * another one. A program with an address for each mail is one further with each answer; people who
+ * answer a forwarded mail are all one further, however many. A thread that began more than seven
+ * windows (`span`, ms) ago leads nowhere. */
+#define HOPS_SQL                                                                                   \
+    "(SELECT coalesce(1 + max(x.hops), 0) FROM (SELECT coalesce(nullif(i.talk_id, " NIL "),"       \
+    " (SELECT d.conversation_id FROM deliveries d WHERE d.tenant_id = i.tenant_id"                 \
+    " AND d.id = nullif(i.delivery_id, " NIL "))) AS id OFFSET 0) AS t"                            \
+    " JOIN channel_sessions x ON x.tenant_id = i.tenant_id AND x.conversation_id = t.id"           \
+    " AND x.kind = 'mail' AND x.remote_address <> i.address"                                       \
+    " AND x.created_at > clock_timestamp() - 7 * i.span * interval '1 ms')"
+
 /* Whether answering a mail `f` would go round in a circle: so many answers, given or on their way,
- * to its sender of late, over all threads, with no person between. A robot that begins a thread
- * with each mail is none the less one: most of his threads have no answer, and are not read. */
+ * to its sender of late, over all threads, with no person between; or so many threads that led to
+ * it. A robot that begins a thread with each mail is none the less one: most of his threads have no
+ * answer, and are not read. */
 #define LOOP_SQL                                                                                   \
-    "(SELECT n.day + w.waiting + f.before >= $16::bigint"                                          \
+    "(SELECT f.hops >= $16::bigint OR n.day + w.waiting + f.before >= $16::bigint"                 \
     " OR n.week + w.waiting + f.before >= 3 * $16::bigint"                                         \
     " FROM (SELECT coalesce(sum(a.day), 0) AS day, coalesce(sum(a.week), 0) AS week"               \
     " FROM channel_sessions s"                                                                     \
@@ -43,8 +60,9 @@
     " AND d.created_at > clock_timestamp() - 7 * $17::bigint * interval '1 ms'"                    \
     " AND NOT EXISTS (SELECT FROM deliveries p WHERE p.tenant_id = d.tenant_id"                    \
     " AND p.session_id = d.session_id AND p.seq > d.seq AND p.author = 'operator')) AS a"          \
-    " WHERE s.tenant_id = f.tenant_id AND s.kind = 'mail' AND s.remote_address = f.address"        \
-    " AND s.delivery_seq > 0) AS n,"                                                               \
+    " WHERE s.tenant_id = f.tenant_id AND s.kind = 'mail' AND s.delivery_seq > 0"                  \
+    " AND regexp_replace(s.remote_address" WITHOUT_PLUS " = regexp_replace(f.address" WITHOUT_PLUS \
+    ") AS n,"                                                                                      \
     " (SELECT count(DISTINCT o.session_id) AS waiting FROM inbox_events o"                         \
     " WHERE o.tenant_id = f.tenant_id AND o.address_hash = f.address_hash"                         \
     " AND o.state = 'open') AS w)"
@@ -53,7 +71,8 @@
  * race for either ends at the unique index. `before`: mails of the same sender in this batch, which
  * may all be answered. */
 static const char insert_sql[] =
-    "WITH input AS (SELECT t.*, ARRAY(SELECT jsonb_array_elements_text(t.ids::jsonb)) AS known_ids"
+    "WITH input AS (SELECT t.*, $17::bigint AS span,"
+    " ARRAY(SELECT jsonb_array_elements_text(t.ids::jsonb)) AS known_ids"
     " FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::uuid[],"
     " $8::uuid[], $9::uuid[], $10::bytea[], $11::timestamptz[], $12::text[], $13::text[],"
     " $15::bigint[], $18::uuid[], $19::uuid[], $20::text[]) AS t (tenant_id, provider_id,"
@@ -61,7 +80,8 @@ static const char insert_sql[] =
     " event_time, traceparent, reason, place, talk_id, delivery_id, ids)),"
     " found AS MATERIALIZED (SELECT i.*, c.state AS consent, e.erased_at IS NOT NULL AS erased,"
     " coalesce((" THREAD_SQL "), i.session_id) AS thread_id,"
-    " count(*) FILTER (WHERE i.reason = '') OVER (PARTITION BY i.tenant_id, i.address"
+    " " HOPS_SQL " AS hops, count(*) FILTER (WHERE i.reason = '') OVER (PARTITION BY i.tenant_id,"
+    " regexp_replace(i.address" WITHOUT_PLUS
     " ORDER BY i.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before"
     " FROM input i JOIN mailboxes b ON b.tenant_id = i.tenant_id AND b.id = i.mailbox_id::uuid"
     " JOIN channels ch ON ch.tenant_id = i.tenant_id AND ch.kind = 'mail'"
@@ -124,20 +144,32 @@ static const char report_sql[] =
     " LEFT JOIN channel_sessions s ON s.tenant_id = e.tenant_id AND s.id = e.session_id"
     " ORDER BY i.n";
 
-/* Whose conversation it is that the token names is asked of the rows that were written before. */
+/* Whose conversation it is that the token names is asked of the rows that were written before. A
+ * thread that this claim began is told what led to it. */
 static const char mails_sql[] =
-    "INSERT INTO message_mails (tenant_id, message_id, mail_id, reference_ids, from_name, class,"
-    " rule, verified, suggested_id, whole) SELECT m.tenant_id, m.id, i.mail_id,"
-    " ARRAY(SELECT jsonb_array_elements_text(i.chain::jsonb)), i.from_name, i.class, i.rule,"
-    " i.verified, t.id, nullif(i.whole, '')"
-    " FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[],"
-    " $8::text[], $9::text[], $10::boolean[], $11::text[]) AS i (tenant_id, provider_id, talk_id,"
-    " mail_id, chain, from_name, class, rule, verified, whole)"
+    "WITH made AS MATERIALIZED (SELECT m.tenant_id, m.id AS message_id, m.conversation_id,"
+    " m.session_id, i.talk_id, i.delivery_id, i.mail_id, i.chain, i.from_name, i.class, i.rule,"
+    " i.verified, i.whole FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[],"
+    " $7::text[], $8::text[], $9::text[], $10::boolean[], $11::text[], $12::uuid[])"
+    " AS i (tenant_id, provider_id, talk_id, mail_id, chain, from_name, class, rule, verified,"
+    " whole, delivery_id)"
     " CROSS JOIN LATERAL (SELECT x.tenant_id, x.message_id FROM inbox_events x"
     " WHERE x.tenant_id = i.tenant_id AND x.channel = 'mail' AND x.provider_id = i.provider_id"
     " AND x.claim_id = $1::uuid OFFSET 0) AS e"
-    " JOIN messages m ON m.tenant_id = e.tenant_id AND m.id = e.message_id"
-    " JOIN conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id"
+    " JOIN messages m ON m.tenant_id = e.tenant_id AND m.id = e.message_id),"
+    " led AS (SELECT i.tenant_id, i.session_id, max(" HOPS_SQL ") AS hops FROM (SELECT n.*,"
+    " $13::bigint AS span, y.remote_address AS address FROM made n"
+    " CROSS JOIN LATERAL (SELECT z.remote_address FROM channel_sessions z"
+    " WHERE z.tenant_id = n.tenant_id AND z.id = n.session_id"
+    " AND z.created_at >= transaction_timestamp() OFFSET 0) AS y) AS i"
+    " GROUP BY i.tenant_id, i.session_id),"
+    " told AS (UPDATE channel_sessions s SET hops = l.hops FROM led l"
+    " WHERE s.tenant_id = l.tenant_id AND s.id = l.session_id AND l.hops > 0)"
+    " INSERT INTO message_mails (tenant_id, message_id, mail_id, reference_ids, from_name, class,"
+    " rule, verified, suggested_id, whole) SELECT i.tenant_id, i.message_id, i.mail_id,"
+    " ARRAY(SELECT jsonb_array_elements_text(i.chain::jsonb)), i.from_name, i.class, i.rule,"
+    " i.verified, t.id, nullif(i.whole, '') FROM made i"
+    " JOIN conversations c ON c.tenant_id = i.tenant_id AND c.id = i.conversation_id"
     " LEFT JOIN conversations t ON t.tenant_id = i.tenant_id AND t.id = nullif(i.talk_id, " NIL ")"
     " AND t.contact_id <> c.contact_id ON CONFLICT DO NOTHING";
 
@@ -167,15 +199,19 @@ static void add_insert(struct pg_unit *unit, struct arena *arena, const char *cl
 }
 
 static void add_mails(struct pg_unit *unit, struct arena *arena, const char *claim,
-                      const struct inbox_columns *c, const struct column_rows *mails)
+                      const struct inbox_columns *c, const struct column_rows *mails,
+                      const struct inbox_timing *timing)
 {
     static const struct column members[] = {
-        MEMBER(talk, COLUMN_UUID),      MEMBER(mail_id, COLUMN_TEXT), MEMBER(chain, COLUMN_TEXT),
-        MEMBER(from_name, COLUMN_TEXT), MEMBER(class, COLUMN_TEXT),   MEMBER(rule, COLUMN_TEXT),
-        MEMBER(verified, COLUMN_BOOL),  MEMBER(whole, COLUMN_TEXT)};
+        MEMBER(talk, COLUMN_UUID),     MEMBER(mail_id, COLUMN_TEXT),
+        MEMBER(chain, COLUMN_TEXT),    MEMBER(from_name, COLUMN_TEXT),
+        MEMBER(class, COLUMN_TEXT),    MEMBER(rule, COLUMN_TEXT),
+        MEMBER(verified, COLUMN_BOOL), MEMBER(whole, COLUMN_TEXT),
+        MEMBER(delivery, COLUMN_UUID)};
     struct pg_statement *statement =
         inbox_add(unit, mails_sql, (const char *[]){claim, c->tenant, c->provider_id, NULL});
     columns_add(statement, arena, mails, members, COLUMNS(members));
+    pg_param(statement, inbox_number(arena, timing->loop_window_ms));
 }
 
 /* Each answer is a mail in the thread of the one that it answers. */
@@ -216,7 +252,7 @@ void inbox_mail_add_claim(struct pg_unit *unit, struct arena *arena, const char 
     columns_add(arm, arena, &rows, subjects, COLUMNS(subjects));
     inbox_add(unit, report_sql,
               (const char *[]){claim, c.tenant, c.provider_id, worker, c.content_hash, NULL});
-    add_mails(unit, arena, claim, &c, &rows);
+    add_mails(unit, arena, claim, &c, &rows, timing);
     add_answers(unit, arena, claim, events, count);
 }
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import secrets
 
 import yaml
 
@@ -230,6 +231,43 @@ def test_two_robots_stop_at_the_limit(desk):
     assert desk.value("SELECT flagged FROM conversations WHERE id = %s::uuid", robot.conversation()) == "loop"
     ann = Correspondent(desk, robot.mailbox)
     ann.wait_event(ann.mail(), "answered")
+
+
+def test_a_robot_with_an_address_for_each_mail_stops_at_the_limit(desk):
+    """A desk of tickets that hides what it is and writes from support+N, and one that answers each of our mails from
+    an address that has nothing of the one before. Who has such an address is not taken for somebody else."""
+    mail_engines(desk, mail_loop_replies=4)
+    box, name = Mailbox(desk), secrets.token_hex(4)
+    plus = [Correspondent(desk, box, address=f"support+{number}@{name}.example") for number in range(6)]
+    for number, robot in enumerate(plus):
+        robot.wait_event(robot.mail("your ticket", subject=f"Ticket {number}"), "answered" if number < 4 else "ended")
+    assert desk.value("SELECT flagged FROM conversations WHERE id = %s::uuid", plus[-1].conversation()) == "loop"
+    for how in ("conversation", "delivery"):  # our signed address; our Message-ID alone
+        robots = [Correspondent(desk, box) for _ in range(6)]
+        mail = robots[0].mail("your ticket")
+        for number, robot in enumerate(robots):
+            robot.wait_event(mail, "answered" if number < 4 else "ended")
+            if number < 4:
+                reply = robot.sent(robot.wait_replies(1)[0])
+                mail = robots[number + 1].mail("your ticket", **{how: getattr(reply, how)})
+            else:
+                assert robot.event(mail) == ("ended", "loop"), how
+                break
+        first = robots[0].replies()[0]
+        robots[0].wait_event(robots[0].answer(first, "a person after all", conversation=first.conversation), "answered")
+    ann = Correspondent(desk, box, address=f"support@other-{name}.example")
+    ann.wait_event(ann.mail(), "answered")
+
+
+def test_a_mail_that_many_answer_is_no_loop(desk):
+    """Ann forwards ours to her colleagues: each of them is answered, though all answer the same mail."""
+    mail_engines(desk, mail_loop_replies=2)
+    ann = Correspondent(desk)
+    ann.mail()
+    reply = ann.sent(ann.wait_replies(1)[0])
+    for _ in range(4):
+        colleague = Correspondent(desk, ann.mailbox)
+        colleague.wait_event(colleague.mail("I am one of them", conversation=reply.conversation), "answered")
 
 
 def test_a_flood_stops_at_the_limit(desk):

@@ -362,6 +362,7 @@ FIRST = {"inbox_events_pkey"}  # likewise while a tenant has one row
 
 def reads_whole(bound):
     asked = set(re.findall(r"\(\(*(\w+)\)? (?:=|>|<|IS|&&|@@)", bound))
+    asked |= set(re.findall(r"\(\w+\((\w+),[^=]*\) =", bound))  # what an index makes of a column
     return asked <= COMMON
 
 
