@@ -17,6 +17,7 @@
 struct look {
     const struct mail *mail;
     const char *text;
+    const struct mail_auth *auth;
     const struct mail_house *house;
 };
 
@@ -371,6 +372,11 @@ static bool has_no_author(const struct look *look)
     return look->mail->from.count == 0;
 }
 
+static bool is_of_another_sender(const struct look *look)
+{
+    return look->auth->dmarc == MAIL_AUTH_FAIL;
+}
+
 /* ---- the table ---- */
 
 #define FIELD(name_, class_, field_, how_, why_, ...)                                              \
@@ -452,6 +458,8 @@ static const struct rule rules[] = {
           "The mailbox's server takes it for spam.", "yes"),
     FIELD("x_spam_status", MAIL_CLASS_SPAM, "X-Spam-Status", IS,
           "The mailbox's server takes it for spam.", "yes"),
+    TEST("dmarc", MAIL_CLASS_SPAM, is_of_another_sender,
+         "The mailbox's server says that it does not come from whom it names (DMARC)."),
 };
 
 /* ---- judging ---- */
@@ -495,10 +503,10 @@ static bool fits_field(const struct rule *rule, const struct mail *mail)
     return false;
 }
 
-void mail_classify(const struct mail *mail, const char *text, const struct mail_house *house,
-                   struct mail_verdict *out)
+void mail_classify(const struct mail *mail, const char *text, const struct mail_auth *auth,
+                   const struct mail_house *house, struct mail_verdict *out)
 {
-    const struct look look = {mail, text, house};
+    const struct look look = {mail, text, auth, house};
     *out = (struct mail_verdict){MAIL_CLASS_PERSON, "", ""};
     for (size_t i = 0; i < COUNT(rules); i++) {
         const struct rule *rule = &rules[i];

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "mail/authres.h"
 #include "mail/parse.h"
 #include "mail/token.h"
 
@@ -20,7 +21,7 @@ enum mail_class {
     MAIL_CLASS_AUTO_REPLY, /* out of office, vacation, acknowledgement */
     MAIL_CLASS_LIST,       /* a mailing list, a newsletter */
     MAIL_CLASS_ROBOT,      /* a notification, a shop's confirmation, a monitor */
-    MAIL_CLASS_SPAM,       /* the mailbox's own server says so */
+    MAIL_CLASS_SPAM,       /* the mailbox's own server says so, or that its sender is another one */
 };
 
 /* What is known of the mailbox. */
@@ -36,10 +37,10 @@ struct mail_verdict {
     const char *why;  /* a sentence for the console; "" for a person */
 };
 
-/* Judges a mail by its headers, its report type, its subject and, for qmail's bounces, the
- * beginning of its text. */
-void mail_classify(const struct mail *mail, const char *text, const struct mail_house *house,
-                   struct mail_verdict *out);
+/* Judges a mail by its headers, its report type, its subject, what a trusted server found out about
+ * its sender and, for qmail's bounces, the beginning of its text. */
+void mail_classify(const struct mail *mail, const char *text, const struct mail_auth *auth,
+                   const struct mail_house *house, struct mail_verdict *out);
 
 /* "person", "own", "bounce", ... */
 const char *mail_class_name(enum mail_class class);

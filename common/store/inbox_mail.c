@@ -48,7 +48,9 @@
 /* Whether answering a mail `f` would go round in a circle: so many answers, given or on their way,
  * to its sender of late, over all threads, with no person between; or so many threads that led to
  * it. A robot that begins a thread with each mail is none the less one: most of his threads have no
- * answer, and are not read. */
+ * answer, and are not read. Of what was answered, only the mails of a sender who was verified count
+ * for one who is, and for one who is not the others: who writes in somebody's name does not use up
+ * his answers. What was answered to the former is quoted, and nothing else of the AI's is. */
 #define LOOP_SQL                                                                                   \
     "(SELECT f.hops >= $16::bigint OR n.day + w.waiting + f.before >= $16::bigint"                 \
     " OR n.week + w.waiting + f.before >= 3 * $16::bigint"                                         \
@@ -56,7 +58,9 @@
     " FROM channel_sessions s"                                                                     \
     " CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE d.created_at > clock_timestamp()"          \
     " - $17::bigint * interval '1 ms') AS day, count(*) AS week FROM deliveries d"                 \
+    " LEFT JOIN delivery_mails q ON q.tenant_id = d.tenant_id AND q.delivery_id = d.id"            \
     " WHERE d.tenant_id = s.tenant_id AND d.session_id = s.id AND d.author = 'ai'"                 \
+    " AND (q.quoted_id IS NOT NULL) = f.verified"                                                  \
     " AND d.created_at > clock_timestamp() - 7 * $17::bigint * interval '1 ms'"                    \
     " AND NOT EXISTS (SELECT FROM deliveries p WHERE p.tenant_id = d.tenant_id"                    \
     " AND p.session_id = d.session_id AND p.seq > d.seq AND p.author = 'operator')) AS a"          \
@@ -64,6 +68,8 @@
     " AND regexp_replace(s.remote_address" WITHOUT_PLUS " = regexp_replace(f.address" WITHOUT_PLUS \
     ") AS n,"                                                                                      \
     " (SELECT count(DISTINCT o.session_id) AS waiting FROM inbox_events o"                         \
+    " JOIN message_mails q ON q.tenant_id = o.tenant_id AND q.message_id = o.message_id"           \
+    " AND q.verified = f.verified"                                                                 \
     " WHERE o.tenant_id = f.tenant_id AND o.address_hash = f.address_hash"                         \
     " AND o.state = 'open') AS w)"
 
@@ -75,13 +81,13 @@ static const char insert_sql[] =
     " ARRAY(SELECT jsonb_array_elements_text(t.ids::jsonb)) AS known_ids"
     " FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::uuid[],"
     " $8::uuid[], $9::uuid[], $10::bytea[], $11::timestamptz[], $12::text[], $13::text[],"
-    " $15::bigint[], $18::uuid[], $19::uuid[], $20::text[]) AS t (tenant_id, provider_id,"
-    " mailbox_id, address, session_id, contact_id, message_id, address_hash, content_hash,"
-    " event_time, traceparent, reason, place, talk_id, delivery_id, ids)),"
+    " $15::bigint[], $18::uuid[], $19::uuid[], $20::text[], $21::boolean[]) AS t (tenant_id,"
+    " provider_id, mailbox_id, address, session_id, contact_id, message_id, address_hash,"
+    " content_hash, event_time, traceparent, reason, place, talk_id, delivery_id, ids, verified)),"
     " found AS MATERIALIZED (SELECT i.*, c.state AS consent, e.erased_at IS NOT NULL AS erased,"
     " coalesce((" THREAD_SQL "), i.session_id) AS thread_id,"
     " " HOPS_SQL " AS hops, count(*) FILTER (WHERE i.reason = '') OVER (PARTITION BY i.tenant_id,"
-    " regexp_replace(i.address" WITHOUT_PLUS
+    " i.verified, regexp_replace(i.address" WITHOUT_PLUS
     " ORDER BY i.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before"
     " FROM input i JOIN mailboxes b ON b.tenant_id = i.tenant_id AND b.id = i.mailbox_id::uuid"
     " JOIN channels ch ON ch.tenant_id = i.tenant_id AND ch.kind = 'mail'"
@@ -145,7 +151,8 @@ static const char report_sql[] =
     " ORDER BY i.n";
 
 /* Whose conversation it is that the token names is asked of the rows that were written before. A
- * thread that this claim began is told what led to it. */
+ * thread that this claim began is told what led to it. A mail that only its DMARC keeps from being
+ * answered may be a person's all the same: people are to look. */
 static const char mails_sql[] =
     "WITH made AS MATERIALIZED (SELECT m.tenant_id, m.id AS message_id, m.conversation_id,"
     " m.session_id, i.talk_id, i.delivery_id, i.mail_id, i.chain, i.from_name, i.class, i.rule,"
@@ -164,7 +171,10 @@ static const char mails_sql[] =
     " AND z.created_at >= transaction_timestamp() OFFSET 0) AS y) AS i"
     " GROUP BY i.tenant_id, i.session_id),"
     " told AS (UPDATE channel_sessions s SET hops = l.hops FROM led l"
-    " WHERE s.tenant_id = l.tenant_id AND s.id = l.session_id AND l.hops > 0)"
+    " WHERE s.tenant_id = l.tenant_id AND s.id = l.session_id AND l.hops > 0),"
+    " flag AS (UPDATE conversations c SET flagged = 'dmarc' FROM (SELECT DISTINCT x.tenant_id,"
+    " x.conversation_id FROM made x WHERE x.class = 'spam' AND x.rule = 'dmarc' OFFSET 0) AS x"
+    " WHERE c.tenant_id = x.tenant_id AND c.id = x.conversation_id AND c.flagged IS NULL)"
     " INSERT INTO message_mails (tenant_id, message_id, mail_id, reference_ids, from_name, class,"
     " rule, verified, suggested_id, whole) SELECT i.tenant_id, i.message_id, i.mail_id,"
     " ARRAY(SELECT jsonb_array_elements_text(i.chain::jsonb)), i.from_name, i.class, i.rule,"
@@ -183,8 +193,9 @@ static void add_insert(struct pg_unit *unit, struct arena *arena, const char *cl
                        const struct inbox_timing *timing)
 {
     static const struct column reasons[] = {MEMBER(reason, COLUMN_TEXT)};
-    static const struct column threads[] = {
-        MEMBER(talk, COLUMN_UUID), MEMBER(delivery, COLUMN_UUID), MEMBER(ids, COLUMN_TEXT)};
+    static const struct column threads[] = {MEMBER(talk, COLUMN_UUID),
+                                            MEMBER(delivery, COLUMN_UUID), MEMBER(ids, COLUMN_TEXT),
+                                            MEMBER(verified, COLUMN_BOOL)};
     struct pg_statement *statement =
         inbox_add(unit, insert_sql,
                   (const char *[]){claim, c->tenant, c->provider_id, c->sender, c->address,

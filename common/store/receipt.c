@@ -123,7 +123,8 @@ static const char flag_sql[] =
     " JOIN deliveries d ON d.tenant_id = i.tenant_id AND d.id = i.id"
     " WHERE i.complaint OR d.state = 'bounced'"
     " ORDER BY d.tenant_id, d.conversation_id, i.complaint DESC) AS b"
-    " WHERE c.tenant_id = b.tenant_id AND c.id = b.conversation_id AND c.flagged IS NULL";
+    " WHERE c.tenant_id = b.tenant_id AND c.id = b.conversation_id"
+    " AND coalesce(c.flagged, 'dmarc') = 'dmarc'";
 
 void receipt_add_reports(struct pg_unit *unit, struct arena *arena, const struct receipt *receipts,
                          size_t count)

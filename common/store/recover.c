@@ -32,9 +32,11 @@
 
 /* What the desk does without being asked. Where a turn was lost with three engines, the texts were
  * a loop, a person was at it, the database was held since (a restored one does not know what was
- * answered), or models decline, `deskctl recover` lists the conversation, and a person decides. */
+ * answered), or models decline, `deskctl recover` lists the conversation, and a person decides. A
+ * mail in the customer's name (dmarc) is no reason: anybody can send one. */
 #define BY_ITSELF                                                                                  \
-    ALLOWED " AND v.config #>> '{recover,by_itself}' = 'true' AND c.flagged IS NULL"               \
+    ALLOWED " AND v.config #>> '{recover,by_itself}' = 'true'"                                     \
+            " AND coalesce(c.flagged, 'dmarc') = 'dmarc'"                                          \
             " AND u.finished_at > (SELECT changed_at FROM installation)"                           \
             " AND NOT EXISTS (SELECT FROM escalations p WHERE p.tenant_id = u.tenant_id"           \
             " AND p.conversation_id = u.conversation_id AND (p.state = 'accepted'"                 \

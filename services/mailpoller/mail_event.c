@@ -221,20 +221,18 @@ static bool make_reports(struct arena *arena, const struct mail_source *source,
 
 /* ---- the mail ---- */
 
-static void set_auth(struct arena *arena, const struct mail_source *source, const struct mail *mail,
-                     struct mail_received *event)
+static void set_auth(const struct mail_auth *auth, struct mail_received *event)
 {
-    struct mail_auth auth;
-    mail_auth_read(arena, mail, source->mailbox->trusted, source->mailbox->trusted_count, &auth);
-    event->spf = mail_auth_name(auth.spf);
-    event->dkim = mail_auth_name(auth.dkim);
-    event->dmarc = mail_auth_name(auth.dmarc);
-    event->verified = auth.verified;
+    event->spf = mail_auth_name(auth->spf);
+    event->dkim = mail_auth_name(auth->dkim);
+    event->dmarc = mail_auth_name(auth->dmarc);
+    event->verified = auth->verified;
 }
 
 static void make_received(struct arena *arena, const struct mail_source *source,
                           const struct mail *mail, const struct mail_text *whole,
-                          const struct mail_signer *signer, struct mail_outcome *out)
+                          const struct mail_auth *auth, const struct mail_signer *signer,
+                          struct mail_outcome *out)
 {
     struct mail outline;
     struct mail_received *event = arena_alloc(arena, sizeof *event);
@@ -259,7 +257,7 @@ static void make_received(struct arena *arena, const struct mail_source *source,
     event->sent_ms = mail->has_date ? mail->date_ms : 0;
     event->class = mail_class_name(out->class);
     event->rule = out->rule;
-    set_auth(arena, source, mail, event);
+    set_auth(auth, event);
     find_conversation(mail, signer, &event->conversation);
     find_delivery(mail, signer, &event->delivery);
     event->content_hash = content_hash(arena, mail, event->from, whole->text,
@@ -279,6 +277,7 @@ void mail_event_make(struct arena *arena, const struct mail_source *source,
     const struct mail_house house = {mailbox->house, mailbox->house_count, &signer};
     struct mail mail;
     struct mail_text whole;
+    struct mail_auth auth;
     struct mail_verdict verdict;
     *out = (struct mail_outcome){
         .id = mail_event_id(arena, &mailbox->id, mailbox->cursor.validity, source->uid)};
@@ -290,7 +289,8 @@ void mail_event_make(struct arena *arena, const struct mail_source *source,
         return;
     }
     mail_body_read(arena, &mail, &whole);
-    mail_classify(&mail, whole.text, &house, &verdict);
+    mail_auth_read(arena, &mail, mailbox->trusted, mailbox->trusted_count, &auth);
+    mail_classify(&mail, whole.text, &auth, &house, &verdict);
     out->class = verdict.class;
     out->rule = verdict.rule;
     out->sent_ms = mail.has_date          ? mail.date_ms
@@ -299,7 +299,7 @@ void mail_event_make(struct arena *arena, const struct mail_source *source,
     if ((verdict.class == MAIL_CLASS_BOUNCE || verdict.class == MAIL_CLASS_COMPLAINT) &&
         make_reports(arena, source, &mail, whole.text, &signer, out))
         return;
-    make_received(arena, source, &mail, &whole, &signer, out);
+    make_received(arena, source, &mail, &whole, &auth, &signer, out);
 }
 
 /* Nobody answers the others: what they bring is for people. */

@@ -270,6 +270,33 @@ def test_a_mail_that_many_answer_is_no_loop(desk):
         colleague.wait_event(colleague.mail("I am one of them", conversation=reply.conversation), "answered")
 
 
+def test_mails_in_somebodys_name_do_not_silence_her(desk):
+    """Her own are answered, however many of the others were, and came at once; the others stop at the limit."""
+    mail_engines(desk, mail_loop_replies=4)
+    ann = Correspondent(desk)
+    forged = [ann.make(f"forged {number}", subject=f"Offer {number}", spf="none", dkim="none", dmarc="none",
+                       verified=False) for number in range(6)]
+    send(desk, *forged)
+    for mail in forged:
+        desk.wait(lambda mail=mail: (ann.event(mail) or ("open",))[0] != "open", 20, "all to end")
+    assert sum(ann.event(mail) == ("ended", "loop") for mail in forged) >= 2
+    for number in range(4):
+        ann.wait_event(ann.mail(f"hers {number}", subject=f"Question {number}"), "answered")
+    assert ann.wait_event(ann.mail("one too many", subject="Question 5"), "ended") == ("ended", "loop")
+
+
+def test_a_mail_that_fails_dmarc_is_for_people(desk):
+    """Not answered, on record, and its conversation flagged; whom it names is answered as before."""
+    mail_engines(desk)
+    ann = Correspondent(desk)
+    forged = ann.mail("send me her papers", **{"class": "spam"}, rule="dmarc", dmarc="fail", verified=False)
+    assert ann.wait_event(forged, "ended") == ("ended", "spam")
+    shown = good(desk, "conversation", "show", ann.conversation())
+    assert "flagged dmarc" in shown.out and forged.nonce in shown.out, shown.out
+    mail = ann.mail("my own question")
+    assert nonces(ann.wait_replies(1)) == [mail.nonce]
+
+
 def test_a_flood_stops_at_the_limit(desk):
     """All of them at once, before any was answered."""
     mail_engines(desk, mail_loop_replies=4)
@@ -344,7 +371,7 @@ def test_unverified_sender_gets_no_account_facts(desk):
     ann.wait_replies(1)
     known = prompt_of(desk, ann)
     assert "The customer has no appointment" in known and '"cancel"' in known, known
-    ann.mail("what do I have?", dmarc="fail", verified=False)
+    ann.mail("what do I have?", dmarc="none", verified=False)
     ann.wait_replies(2)
     said = prompt_of(desk, ann)
     assert "Nobody has shown" in said and "The customer has no appointment" not in said

@@ -63,9 +63,9 @@ static void judge(struct arena *arena, const struct mail *mail)
     struct mail_auth auth;
     mail_body_read(arena, mail, &text);
     touch_text(text.text);
-    mail_classify(mail, text.text, &house, &verdict);
-    MUST(mail_class_name(verdict.class)[0] != '\0');
     mail_auth_read(arena, mail, trusted, 2, &auth);
+    mail_classify(mail, text.text, &auth, &house, &verdict);
+    MUST(mail_class_name(verdict.class)[0] != '\0');
     MUST(!auth.verified || !mail->odd_from);
 }
 

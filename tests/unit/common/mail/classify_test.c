@@ -41,7 +41,7 @@ static void judge(struct arena *arena, const char *name, struct mail *mail, stru
     const char *bytes = with_token(arena, name, token, &length);
     mail_read(arena, bytes, length, NULL, mail);
     mail_body_read(arena, mail, text);
-    mail_classify(mail, text->text, &house, verdict);
+    mail_classify(mail, text->text, &(struct mail_auth){0}, &house, verdict);
 }
 
 static void test_classes(void)
@@ -132,10 +132,40 @@ static void test_own_id(void)
         snprintf(field, sizeof field, "%.*s%s>", (int)(strlen(fields[i]) - 3), fields[i], id);
         const char *bytes = arena_printf(arena, "From: a@example.com\n%s\n\nx\n", field);
         mail_read(arena, bytes, strlen(bytes), NULL, &mail);
-        mail_classify(&mail, "x", &house, &verdict);
+        mail_classify(&mail, "x", &(struct mail_auth){0}, &house, &verdict);
         CU_ASSERT_EQUAL(verdict.class, i < 2 ? MAIL_CLASS_OWN : MAIL_CLASS_PERSON);
     }
     arena_free(&arena);
+}
+
+/* A server's failure counts for persons' mails, and nothing less than one. */
+static void test_dmarc(void)
+{
+    static const struct {
+        const char *fields;
+        enum mail_auth_result dmarc;
+        enum mail_class class;
+        const char *rule;
+    } cases[] = {
+        {"", MAIL_AUTH_FAIL, MAIL_CLASS_SPAM, "dmarc"},
+        {"", MAIL_AUTH_UNSURE, MAIL_CLASS_PERSON, ""},
+        {"", MAIL_AUTH_NONE, MAIL_CLASS_PERSON, ""},
+        {"", MAIL_AUTH_PASS, MAIL_CLASS_PERSON, ""},
+        {"List-Id: <all.example>\n", MAIL_AUTH_FAIL, MAIL_CLASS_LIST, "list_id"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct arena *arena = arena_new();
+        struct mail mail;
+        struct mail_verdict verdict;
+        const char *bytes = arena_printf(arena, "From: a@example.com\n%s\nx\n", cases[i].fields);
+        mail_read(arena, bytes, strlen(bytes), NULL, &mail);
+        mail_classify(&mail, "x",
+                      &(struct mail_auth){.spf = MAIL_AUTH_FAIL, .dmarc = cases[i].dmarc},
+                      &(struct mail_house){0}, &verdict);
+        CU_ASSERT_EQUAL(verdict.class, cases[i].class);
+        CU_ASSERT_STRING_EQUAL(verdict.rule, cases[i].rule);
+        arena_free(&arena);
+    }
 }
 
 static void test_reports(void)
@@ -258,6 +288,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("classify", NULL, NULL);
     CU_add_test(suite, "classes", test_classes);
     CU_add_test(suite, "own Message-IDs", test_own_id);
+    CU_add_test(suite, "DMARC", test_dmarc);
     CU_add_test(suite, "reports", test_reports);
     CU_add_test(suite, "details of reports", test_report_details);
     CU_add_test(suite, "faults", test_faults);

@@ -399,6 +399,19 @@ static void what_forbids_it_by_itself(void)
     }
 }
 
+/* Anybody can write a mail in the customer's name. */
+static void a_forged_mail_forbids_nothing(void)
+{
+    begin_recovery(BY_ITSELF);
+    fallback();
+    run("UPDATE conversations SET flagged = 'dmarc'");
+    look();
+    struct looked seen = look();
+    CU_ASSERT_FALSE_FATAL(uuid_is_nil(&seen.rows[0].turn));
+    CU_ASSERT_EQUAL(step(&seen.rows[0], WORKER_A, 0, 1), 1);
+    end_recovery();
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -409,6 +422,7 @@ int main(void)
     CU_add_test(suite, "a person comes between", a_person_comes_between);
     CU_add_test(suite, "no job", no_job);
     CU_add_test(suite, "what forbids it", what_forbids_it_by_itself);
+    CU_add_test(suite, "a forged mail forbids nothing", a_forged_mail_forbids_nothing);
     CU_add_test(suite, "what is declined", what_is_declined_is_given_up);
     CU_add_test(suite, "a backlog", a_backlog_is_looked_at_quickly);
     CU_basic_run_tests();

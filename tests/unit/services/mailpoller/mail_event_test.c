@@ -228,6 +228,23 @@ static void test_a_stranger_names_no_other(void)
     mailbox.trusted_count--;
 }
 
+/* What a trusted server says of DMARC decides, and what anybody else says does not. */
+static void test_dmarc_of_a_trusted_server(void)
+{
+    static const char *const servers[] = {"mx.clinic.example", "mx.elsewhere.example"};
+    mailbox.trusted[mailbox.trusted_count++] = servers[0];
+    for (int i = 0; i < 2; i++) {
+        make(arena_printf(arena,
+                          "Authentication-Results: %s; spf=fail smtp.mailfrom=a@b.example;"
+                          " dmarc=fail header.from=b.example\r\nFrom: a@b.example\r\n\r\nx\r\n",
+                          servers[i]));
+        CU_ASSERT_STRING_EQUAL(received().class, i == 0 ? "spam" : "person");
+        CU_ASSERT_STRING_EQUAL(received().rule, i == 0 ? "dmarc" : "");
+        CU_ASSERT_STRING_EQUAL(received().dmarc, i == 0 ? "fail" : "none");
+    }
+    mailbox.trusted_count--;
+}
+
 /* Texts that grow in JSON, and lists without an end, stay within an event. */
 static void test_bounds(void)
 {
@@ -468,6 +485,7 @@ int main(void)
     CU_add_test(suite, "when it was sent", test_when_it_was_sent);
     CU_add_test(suite, "who can be answered", test_who_can_be_answered);
     CU_add_test(suite, "a stranger names no other", test_a_stranger_names_no_other);
+    CU_add_test(suite, "DMARC of a trusted server", test_dmarc_of_a_trusted_server);
     CU_add_test(suite, "bounds", test_bounds);
     CU_add_test(suite, "cuts between letters", test_cuts_between_letters);
     CU_add_test(suite, "files", test_files);
