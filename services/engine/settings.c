@@ -90,7 +90,7 @@ const struct config_spec engine_config[] = {
     ROW("voice_deadline_ms", CONFIG_MS, voice_deadline_ms, "10s", 100, 60000, 0,
         "Before the first word of a spoken turn; after it the reception speaks without a model. An "
         "ingress that hears nothing for 12 s speaks itself."),
-    ROW("voice_heard_wait_ms", CONFIG_MS, voice_heard_wait_ms, "4s", 0, 30000, 0,
+    ROW("voice_heard_wait_ms", CONFIG_MS, voice_heard_wait_ms, "6s", 0, 30000, 0,
         "Who goes on with a turn that another engine began to speak waits at most so long for what "
         "the caller heard of it: until the group has given the dead engine's records away. With "
         "three quarters of worker_lease_ms at least voice_session_timeout_ms and "

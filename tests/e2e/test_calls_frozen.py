@@ -14,7 +14,7 @@ BUILD = "stops" if LONG else "debug"  # 200 calls are too many for sanitizers
 CALLS = 200 if LONG else 20
 
 # Production's times, where the harness is quicker: what stood still comes back to many calls.
-CONFIG = {"engine": {"worker_lease_ms": 4000, "adopt_every_ms": 500, "voice_heard_wait_ms": 4000},
+CONFIG = {"engine": {"worker_lease_ms": 4000, "adopt_every_ms": 500, "voice_heard_wait_ms": 6000},
           "ingress": {"max_calls": 1000}}
 
 

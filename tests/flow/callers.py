@@ -26,7 +26,7 @@ ANSWER = ("Good morning, this is the desk. We are open from nine to five on week
           " close at noon. Would you like to come in for a visit?")
 
 # What production runs with, where the harness is quicker: a busy machine stands still for longer.
-CONFIG = {"engine": {"worker_lease_ms": 4000, "adopt_every_ms": 500, "voice_heard_wait_ms": 4000}}
+CONFIG = {"engine": {"worker_lease_ms": 4000, "adopt_every_ms": 500, "voice_heard_wait_ms": 6000}}
 
 
 def up(desk, ingresses=2):

@@ -13,11 +13,11 @@ struct row {
 static void test_heard_is_waited_for_long_enough(void)
 {
     static const struct row rows[] = {
-        {4000, 4000, 6000, 500, true}, /* as they are by default */
+        {4000, 6000, 6000, 500, true}, /* as they are by default */
         {4000, 3500, 6000, 500, true}, /* just enough */
         {4000, 3499, 6000, 500, false},   {2000, 4000, 6000, 500, false},
         {2000, 4000, 3000, 300, true},    {4000, 0, 6000, 500, false},
-        {60000, 0, 6000, 500, true},      {4000, 4000, 6000, 60000, false},
+        {60000, 0, 6000, 500, true},      {4000, 6000, 6000, 60000, false},
         {200, 30000, 300000, 100, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
