@@ -401,13 +401,20 @@ static const char *encode_news(struct calls *calls, struct news *news, struct bu
     }
 }
 
+/* A request waits for an engine's answer to it: a step's own, and the ones that wait on for it. The
+ * first may have ceased to wait when its words are late. */
+static bool is_waited_for(const struct news *news)
+{
+    return news->kind == NEWS_PROMPT || (news->kind == NEWS_SETUP && news->setup.step > 0);
+}
+
 /* Whoever waits for an engine's answer to it hears when Kafka does not take it. */
 static void publish_news(struct calls *calls, struct news *news)
 {
     struct bus_record record;
     const char *call_sid = encode_news(calls, news, &record);
     const struct reporter_note note = {
-        .call_sid = call_sid, .urgent = news->kind == NEWS_PROMPT, .wait = news->wait};
+        .call_sid = call_sid, .urgent = is_waited_for(news), .wait = news->wait};
     news->wait = NULL;
     if (!reporter_send(calls->reporter, &record, &note))
         waiting_fail(calls->ingress->waiting, call_sid);
