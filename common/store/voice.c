@@ -83,12 +83,14 @@ static const char lock_sessions_sql[] =
 
 /* `anew`: nothing was heard of a turn that runs; `again`: of a reply that is committed. Where tools
  * have changed something, the committed turn itself runs anew, with its rounds: a new one would do
- * it all once more. If that is not possible, because the session is at another turn already, the
- * events stay answered. A turn that the caller cut off stays cut off, whatever fence asks later. */
+ * it all once more. If that is not possible, because the session is at another turn already or a
+ * person has ended it, what is answered stays so. A turn that the caller cut off stays cut off,
+ * whatever fence asks later. */
 static const char word_sql[] =
     "WITH turn AS MATERIALIZED (SELECT t.tenant_id, t.id, t.state, t.session_id, s.conversation_id,"
     " s.turn_number, s.claimed, c.held_by IS NULL AND s.ended_at IS NULL AND (t.state = 'running'"
-    " OR NOT k.changed OR (t.state = 'finished' AND s.turn_id IS NULL)) AS goes_on, k.changed,"
+    " OR NOT k.changed OR (t.state = 'finished' AND t.outcome IS DISTINCT FROM 'interrupted'"
+    " AND s.turn_id IS NULL)) AS goes_on, k.changed,"
     " " WORDS " AS words, CASE WHEN " IS_NEW " THEN t.heard ELSE t.heard_before END AS before,"
     " $8::text = 'interrupt' AND " WORDS " = '' AS unheard"
     " FROM turns t JOIN channel_sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id"

@@ -97,16 +97,6 @@ static void taken_over_answered_and_handed_back(void)
     end();
 }
 
-static const char begun_sql[] =
-    "UPDATE turns SET heard = 'We are op' WHERE state = 'running';"
-    "INSERT INTO turn_rounds (tenant_id, turn_id, number, after_position, claimed, said)"
-    " SELECT tenant_id, id, 1, 1, 1, '' FROM turns WHERE state = 'running';"
-    "INSERT INTO tool_calls (tenant_id, id, turn_id, round, place, provider_id, name, arguments, "
-    "state,"
-    " started_at) SELECT tenant_id, gen_random_uuid(), id, 1, 1, 'p', 'order_cancel', '{}', "
-    "'started',"
-    " clock_timestamp() FROM turns WHERE state = 'running'";
-
 /* The turn of a text that the person answers is over, with what was heard of it, as on a call, and
  * what it has begun; a text that came behind the answer gets a turn of its own. Guards:
  * answered_sql, and the grants that it needs. */
@@ -121,7 +111,8 @@ static void a_turn_ends_with_the_persons_answer(void)
     struct claims claimed = claim_one(WORKER_A, 1, 2, "cancel it");
     struct turn_started turn = start(WORKER_A, &claimed.rows[0]);
     CU_ASSERT_EQUAL_FATAL(turn.kind, TURN_START_RUN);
-    run(begun_sql);
+    run("UPDATE turns SET heard = 'We are op' WHERE state = 'running'");
+    begin_tool_call();
     become(TENANT);
     GOOD(conversation_take_over(console, &ref, &taken, &err));
     GOOD(conversation_reply(console, &ref, &reply, &err));

@@ -244,6 +244,16 @@ static inline void run(const char *sql)
     CU_ASSERT_TRUE_FATAL(test_server_sql(&rig_server, sql));
 }
 
+/* A tenant's tool was asked for something by the turn that runs, and nothing was heard of it. */
+static inline void begin_tool_call(void)
+{
+    run("INSERT INTO turn_rounds (tenant_id, turn_id, number, after_position, claimed, said)"
+        " SELECT tenant_id, id, 1, 1, 1, '' FROM turns WHERE state = 'running';"
+        "INSERT INTO tool_calls (tenant_id, id, turn_id, round, place, provider_id, name,"
+        " arguments, state, started_at) SELECT tenant_id, gen_random_uuid(), id, 1, 1, 'p',"
+        " 'order_cancel', '{}', 'started', clock_timestamp() FROM turns WHERE state = 'running'");
+}
+
 static inline void begin_test(void)
 {
     run(seed_sql);

@@ -2,6 +2,7 @@
  * of its reply, and the call's end. */
 #include "unit/common/store/turn_rig.h"
 
+#include "store/conversation.h"
 #include "store/voice.h"
 
 static const char voice_sql[] =
@@ -222,6 +223,50 @@ static void a_takeover_keeps_what_was_heard(void)
     CU_ASSERT_STRING_EQUAL(value("SELECT count(*) FROM deliveries"), "1");
     const struct turn_commit late = commit_of(&claimed, &turn);
     CU_ASSERT_EQUAL(commit(WORKER_A, &late).kind, TURN_REFUSED_LOST);
+    end_test();
+}
+
+/* Somebody of the business takes the conversation, answers by text and hands it back. */
+static void answer_as_a_person(const struct uuid *conversation)
+{
+    struct conversation_ref ref = {.conversation = *conversation, .actor = "staff"};
+    struct conversation_reply reply = {
+        .message = uuid_new(), .delivery = uuid_new(), .body = "I did it"};
+    struct conversation_takeover taken;
+    struct pg_session *person;
+    int64_t due = 0;
+    struct err err;
+    CU_ASSERT_TRUE(uuid_parse(TENANT, &ref.tenant));
+    CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "console", &person, &err), 0);
+    CU_ASSERT_EQUAL(pg_session_script(person, "BEGIN", &err), 0);
+    CU_ASSERT_EQUAL(conversation_take_over(person, &ref, &taken, &err), 0);
+    CU_ASSERT_EQUAL(conversation_reply(person, &ref, &reply, &err), 0);
+    CU_ASSERT_EQUAL(conversation_hand_back(person, &ref, &due, &err), 0);
+    CU_ASSERT_EQUAL(pg_session_script(person, "COMMIT", &err), 0);
+    pg_session_close(&person);
+}
+
+/* The caller cut in before anything sounded, which is told only when a person has answered him:
+ * what the turn has begun is the person's. Guard: the outcome in word_sql. */
+static void a_turn_that_a_person_ended_stays_over(void)
+{
+    begin_test();
+    run(voice_sql);
+    claim_one(WORKER_A, 1, 100, "hello");
+    struct inbox_claimed claimed = say(1);
+    const struct turn_started turn = start(WORKER_A, &claimed);
+    begin_tool_call();
+    answer_as_a_person(&turn.conversation);
+    CU_ASSERT_STRING_EQUAL(value(EVENTS), "human human");
+    CU_ASSERT_EQUAL(hear(&turn, turn.fence, 0, "interrupt", ""), VOICE_TOLD_SETTLED);
+    CU_ASSERT_STRING_EQUAL(value("SELECT concat_ws(' ', t.state, t.outcome, s.turn_id)"
+                                 " FROM turns t JOIN channel_sessions s ON s.id = t.session_id"),
+                           "finished interrupted");
+    CU_ASSERT_STRING_EQUAL(value(EVENTS), "human human");
+    claimed = say(2);
+    const struct turn_started next = start(WORKER_A, &claimed);
+    CU_ASSERT_FALSE(next.again);
+    CU_ASSERT_STRING_EQUAL(next.events, "{CA1:VX1:2}");
     end_test();
 }
 
@@ -495,6 +540,7 @@ int main(void)
     CU_add_test(suite, "before the commit", a_word_before_the_commit_settles_it);
     CU_add_test(suite, "a stall", a_stall_takes_nothing_from_an_answer);
     CU_add_test(suite, "a takeover", a_takeover_keeps_what_was_heard);
+    CU_add_test(suite, "a person's answer", a_turn_that_a_person_ended_stays_over);
     CU_add_test(suite, "the end", a_call_ends_once);
     CU_add_test(suite, "an ingress that is gone", nobody_tells_how_far_it_sounded);
     CU_add_test(suite, "a slow voice", what_has_sounded_is_judged_by_the_rate_of_the_voice);
