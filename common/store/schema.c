@@ -2,8 +2,11 @@
  * and its transactions begin here. */
 #include "store/schema.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/clock.h"
 
 static int query(struct pg_session *session, const struct pg_statement *statement,
                  struct pg_result **result, struct err *err)
@@ -86,12 +89,25 @@ int schema_prepare(struct pg_session *session, struct err *err)
 
 /* "FRONTDSK" in ASCII: one lock per database, whoever migrates. */
 #define MIGRATION_LOCK "5067212905452884811"
+#define LOCK_PAUSE_MS  100
+
+/* Asked for again and again: a statement that waits for it would have a snapshot, and CREATE INDEX
+ * CONCURRENTLY of the session that holds it waits for the end of every older one. */
+static int try_lock(struct pg_session *session, bool *taken, struct err *err)
+{
+    static const struct pg_statement lock = {.sql =
+                                                 "SELECT pg_try_advisory_lock(" MIGRATION_LOCK ")"};
+    struct pg_result *result = NULL;
+    if (query(session, &lock, &result, err) != 0)
+        return -1;
+    *taken = pg_bool(result, 0, 0, 0);
+    pg_result_free(&result);
+    return 0;
+}
 
 int schema_lock(struct pg_session *session, int64_t wait_ms, struct err *err)
 {
-    static const struct pg_statement lock = {.sql = "SELECT pg_advisory_lock(" MIGRATION_LOCK ")"};
     char wait[32];
-    struct err why;
     snprintf(wait, sizeof wait, "%lld", (long long)wait_ms);
     struct pg_statement limit = {.sql = "SELECT set_config('lock_timeout', $1, false), "
                                         "set_config('statement_timeout', '0', false)",
@@ -99,12 +115,16 @@ int schema_lock(struct pg_session *session, int64_t wait_ms, struct err *err)
                                  .param_count = 1};
     if (run(session, &limit, err) != 0)
         return -1;
-    if (run(session, &lock, &why) == 0)
-        return 0;
-    if (strcmp(why.code, "pg.55P03") == 0)
-        return err_set(err, ERR_RETRY_LATER, "schema.busy",
-                       "another migration is running on this database; wait for it");
-    return err_set(err, why.class, why.code, "%s", why.message);
+    bool taken = false;
+    for (int64_t end_ms = clock_mono_ms() + wait_ms;; poll(NULL, 0, LOCK_PAUSE_MS)) {
+        if (try_lock(session, &taken, err) != 0)
+            return -1;
+        if (taken)
+            return 0;
+        if (clock_mono_ms() >= end_ms)
+            return err_set(err, ERR_RETRY_LATER, "schema.busy",
+                           "another migration is running on this database; wait for it");
+    }
 }
 
 int schema_list_applied(struct pg_session *session, struct arena *arena,

@@ -4,6 +4,7 @@ import re
 import shutil
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
@@ -123,6 +124,77 @@ def test_failed_migration_leaves_nothing(desk):
     next(folder.glob("*_good.sql")).write_text("CREATE TABLE one (a bigint);")
     done = expect(FAILED, desk, "db", "migrate", "--migrations", folder, environment=environment)
     assert "migrations.changed" in done.said and "_good.sql" in done.said
+
+
+# The first migration that is held to reading no whole table under its lock; those before are released as they are.
+FIRST_QUICK = 52
+STEPWISE = "-- no transaction\n"
+READ_SQL = "SELECT relname::text, seq_scan FROM pg_stat_xact_user_tables"
+
+
+def test_no_migration_reads_a_table_under_its_lock(desk):
+    """It would be read as long as it is, and no turn would run meanwhile."""
+    desk.prepare()
+    name, _ = fresh_database(desk, "quick")
+    with closing(desk.servers.postgres.connect(name)) as connection, connection.cursor() as cursor:
+        for path in sorted((CHECKOUT / "schema" / "migrations").iterdir()):
+            text = path.read_text()
+            if text.startswith(STEPWISE):
+                for statement in text.split(";\n")[:-1]:
+                    cursor.execute(statement)
+                continue
+            cursor.execute("BEGIN")
+            cursor.execute(READ_SQL)  # counts of statements before this transaction may be among them
+            before = dict(cursor.fetchall())
+            cursor.execute(text)
+            cursor.execute(READ_SQL)
+            read = [name for name, count in cursor.fetchall() if count > before.get(name, count)]
+            cursor.execute("COMMIT")
+            assert int(path.name[:4]) < FIRST_QUICK or read == [], (path.name, read)
+
+
+def test_an_index_is_built_beside_a_claim(desk):
+    """Other claims go on while it waits for an open one. What a run that died left of it is in nobody's way."""
+    desk.prepare()
+    name, environment = fresh_database(desk, "beside")
+    good(desk, "db", "migrate", environment=environment)
+    text = (CHECKOUT / "schema" / "migrations" / "0054_mail_correspondents.sql").read_text()
+    folder = own_migrations(desk, "beside-sql", again=text)
+    sql = desk.servers.postgres.sql
+    sql("DROP INDEX channel_sessions_correspondent;"
+        " CREATE INDEX channel_sessions_mail ON channel_sessions (tenant_id, remote_address)", None, name)
+    sql("SET session_replication_role = replica; INSERT INTO channel_sessions (tenant_id, id, conversation_id,"
+        " channel_id, kind, remote_address, delivery_seq) SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(),"
+        " gen_random_uuid(), 'mail', 'ann+' || n || '@a.example', 1 FROM generate_series(1, 1000) n;"
+        " RESET session_replication_role", None, name)
+
+    def waiting():
+        found = sql("SELECT pid FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+                    " AND query LIKE '%%INDEX%%'", (name,), name)
+        return found and found[0][0]
+
+    def valid(index):
+        return sql("SELECT i.indisvalid FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid WHERE c.relname = %s",
+                   (index,), name)
+
+    update = "UPDATE channel_sessions SET claimed = claimed + 1 WHERE remote_address "
+    for dies in (True, False):
+        with ThreadPoolExecutor(1) as pool, closing(desk.servers.postgres.connect(name)) as claim:
+            claim.autocommit = False
+            claim.cursor().execute(update + "= 'ann+1@a.example'")
+            done = pool.submit(run, desk, "db", "migrate", "--migrations", folder, environment=environment)
+            pid = desk.wait(waiting, what="the migration to wait for the claim")
+            assert sql("SELECT DISTINCT mode FROM pg_locks WHERE pid = %s AND relation = 'channel_sessions'::regclass",
+                       (pid,), name) == [("ShareUpdateExclusiveLock",)]
+            sql(update + "<> 'ann+1@a.example'", None, name)
+            if dies:
+                sql("SELECT pg_terminate_backend(%s)", (pid,), name)
+                assert done.result().code == FAILED
+                assert valid("channel_sessions_correspondent") == [(False,)]
+                assert valid("channel_sessions_mail") == [(True,)]
+            claim.commit()
+            assert dies or done.result().code == OK, done.result()
+    assert valid("channel_sessions_correspondent") == [(True,)] and valid("channel_sessions_mail") == []
 
 
 def test_topics_drift_is_found_and_mended(desk):

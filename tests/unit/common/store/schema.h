@@ -3,6 +3,7 @@
 #define DESK_TESTS_SCHEMA_H
 
 #include <glob.h>
+#include <string.h>
 
 #include "unit/common/pg/rig.h"
 
@@ -23,6 +24,19 @@ static const char schema_empty_sql[] =
     "ALTER DATABASE postgres SET join_collapse_limit = 1;"
     "ALTER DATABASE postgres SET from_collapse_limit = 1";
 
+/* As `deskctl db migrate` does: what cannot run in a transaction goes statement by statement. */
+static inline bool migrate_sql(char *sql)
+{
+    if (strncmp(sql, "-- no transaction\n", 18) != 0)
+        return test_server_sql(&rig_server, sql);
+    bool good = true;
+    for (char *end; good && (end = strstr(sql, ";\n")) != NULL; sql = end + 2) {
+        *end = '\0';
+        good = test_server_sql(&rig_server, sql);
+    }
+    return good;
+}
+
 static inline bool migrate(const char *path)
 {
     char *sql = NULL;
@@ -32,7 +46,7 @@ static inline bool migrate(const char *path)
         return false;
     ssize_t length = getdelim(&sql, &size, '\0', file);
     fclose(file);
-    bool good = length > 0 && test_server_sql(&rig_server, sql);
+    bool good = length > 0 && migrate_sql(sql);
     free(sql);
     return good;
 }
