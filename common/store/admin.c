@@ -122,6 +122,14 @@ int admin_list_conversations(struct pg_session *session, struct arena *arena, co
     "ON r.tenant_id = k.tenant_id AND r.turn_id = k.turn_id AND r.number = k.round "               \
     "WHERE k.tenant_id = u.tenant_id AND k.turn_id = u.id), '[]'))"
 
+/* What has begun something and stands behind no reply: given back, or ended since others settled
+ * its texts. */
+#define CUT_SQL                                                                                    \
+    "((u.state = 'running' AND u.worker IS NULL) OR (u.state = 'finished' AND u.outcome = "        \
+    "'interrupted' AND NOT EXISTS (SELECT FROM messages m WHERE m.tenant_id = u.tenant_id AND "    \
+    "m.turn_id = u.id))) AND EXISTS (SELECT FROM tool_calls k WHERE k.tenant_id = u.tenant_id "    \
+    "AND k.turn_id = u.id AND k.started_at IS NOT NULL)"
+
 static const char show_sql[] =
     "SELECT jsonb_build_object('id', c.id, 'tenant', t.name, 'epoch', c.epoch, 'held_by', "
     "c.held_by, 'flagged', c.flagged, 'opened_at', to_char(c.opened_at, " ISO "), "
@@ -149,9 +157,7 @@ static const char show_sql[] =
     " ORDER BY u.started_at) FROM turns u WHERE u.tenant_id = c.tenant_id AND "
     "u.conversation_id = c.id AND u.state = 'failed'), '[]'), 'cut_turns', coalesce((SELECT "
     "jsonb_agg(" TURN_JSON " ORDER BY u.started_at) FROM turns u WHERE u.tenant_id = c.tenant_id "
-    "AND u.conversation_id = c.id AND u.state = 'running' AND u.worker IS NULL AND EXISTS (SELECT "
-    "FROM tool_calls k WHERE k.tenant_id = u.tenant_id AND k.turn_id = u.id AND k.started_at IS "
-    "NOT NULL)), '[]'), 'escalations', coalesce((SELECT "
+    "AND u.conversation_id = c.id AND " CUT_SQL "), '[]'), 'escalations', coalesce((SELECT "
     "jsonb_agg(jsonb_build_object('id', e.id, 'reason', e.reason, 'summary', e.summary, 'caller', "
     "e.caller, 'call_back', e.call_back, 'promised', e.promised, 'state', e.state, 'accepted_by', "
     "e.accepted_by, 'created_at', to_char(e.created_at, " ISO "), 'accepted_at', "

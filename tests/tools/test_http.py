@@ -397,7 +397,8 @@ def test_takeover_while_the_tool_works(desk):
 def test_person_answers_while_the_tool_works(desk):
     """The request is cut by a takeover, and the person answers, before or behind another text: the begun call
     is not asked for once more, and is not known. Guards: conversation.c answered_sql (without its end of the turn the
-    next text takes that up); the text that is open at the hand-back is answered by a turn of its own."""
+    next text takes that up); the text that is open at the hand-back is answered by a turn of its own; CUT_SQL of
+    admin.c, since the turn stands behind no reply."""
     desk.scripted = None
     with shop(desk, config={"turn_deadline_ms": 40000, "worker_lease_ms": 4000}, timeout="30s") as customer:
         for writes_before in (False, True):
@@ -414,6 +415,9 @@ def test_person_answers_while_the_tool_works(desk):
             thanks = customer.text("thanks") if writes_before else None
             hand_back(desk, customer)
             assert [call[1:3] for call in calls(customer)] == [("done", "unknown")], calls(customer)
+            shown = good(desk, "conversation", "show", customer.conversation(), "--json").json()
+            assert [(tool["name"], tool["outcome"]) for turn in shown["cut_turns"] for tool in turn["tools"]] == [
+                ("order_cancel", "unknown")], shown["cut_turns"]
             thanks = thanks or customer.text("thanks")
             customer.wait_event(thanks, "answered", 30)
             desk.settled(1.5, lambda: (len(customer.replies()), len(requests(desk))), 15)

@@ -2,8 +2,11 @@
  * effect, what a rerun finds, and who is refused (docs/PROTOCOL.md, rounds and tools). */
 #include "unit/common/store/turn_rig.h"
 
+#include "store/admin.h"
 #include "store/escalation.h"
 #include "store/round.h"
+#include "store/schema.h"
+#include "json/json.h"
 
 struct kinds {
     enum round_kind kind;
@@ -462,9 +465,29 @@ static void make_late(const char *which)
     "SELECT string_agg(number || ':' || state || ':' || coalesce(outcome, '-'), ' '"               \
     " ORDER BY number) FROM turns"
 
+/* Of the turns that stand behind no reply, what somebody who looks is told of their first call. */
+static const char *told_of_cut(const struct uuid *conversation)
+{
+    struct pg_session *session = NULL;
+    struct err err;
+    struct json *shown = NULL;
+    const char *json = NULL;
+    CU_ASSERT_EQUAL_FATAL(pg_session_open(rig_server.url, "test", &session, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(schema_begin_as_ops(session, &err), 0);
+    CU_ASSERT_EQUAL(admin_show_conversation(session, arena, conversation, &json, &err), 0);
+    pg_session_close(&session);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(json);
+    CU_ASSERT_EQUAL_FATAL(json_parse(json, strlen(json), &shown, &err), 0);
+    const struct json *turn = json_first(json_member(shown, "cut_turns"));
+    const char *outcome = json_member_text(json_first(json_member(turn, "tools")), "outcome");
+    const char *told = outcome != NULL ? arena_strdup(arena, outcome) : "-";
+    json_free(&shown);
+    return told;
+}
+
 /* A text after all that a turn was to answer has become too old: what that turn has begun is not
- * asked for again, nor does its text count what the old one had. Guards: TURN_STANDS and
- * LEFT_BEHIND_SQL in turn.c. */
+ * asked for again, nor does its text count what the old one had; who looks is told of it. Guards:
+ * TURN_STANDS and LEFT_BEHIND_SQL in turn.c, CUT_SQL in admin.c. */
 static void a_turn_of_old_texts_is_over(void)
 {
     begin_and_leave(1);
@@ -479,6 +502,7 @@ static void a_turn_of_old_texts_is_over(void)
     CU_ASSERT_STRING_EQUAL(turn.events, "{SM002}");
     CU_ASSERT_STRING_EQUAL(value(TURNS_SQL), "1:finished:interrupted 2:running:-");
     CU_ASSERT_STRING_EQUAL(value("SELECT worker IS NULL FROM turns WHERE number = 1"), "t");
+    CU_ASSERT_STRING_EQUAL(told_of_cut(&turn.conversation), "unknown");
     end_test();
 }
 
