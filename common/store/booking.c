@@ -22,7 +22,7 @@
 /* $1 tenant, $2 zone, $3 call, $4 contact, $5 appointment; of all but cancelling: $6 service, $7
  * names of resources, $8 the start or $9 the start by the local clock, $10 duration, $11 and $12
  * buffers; of what judges: $13 hours, $14 holidays, $15 step, $16 lead, $17 horizon. */
-enum { SUBJECT_PARAMS = 5, BUSY_PARAMS = 12, RULES_PARAMS = 17, PARAMS_MAX = 23 };
+enum { SUBJECT_PARAMS = 5, BUSY_PARAMS = 12, RULES_PARAMS = 17, PARAMS_MAX = 24 };
 
 /* By this very transaction (round.h): that an earlier one started the call does not do, since this
  * one's begin may have been refused. */
@@ -90,10 +90,10 @@ static const char lock_one_sql[] =
     " again AS (SELECT " ROW_SQL " FROM before b JOIN appointments a ON a.tenant_id = $1::uuid"    \
     " AND a.id = b.id),"
 
-#define OWN_HOLD_SQL                                                                               \
+#define OWN_HOLD_SQL(more)                                                                         \
     " own AS (SELECT a.id, a.resource_id, a.starts_at, a.busy FROM appointments a"                 \
     " WHERE a.tenant_id = $1::uuid AND a.contact_id = $4::uuid AND a.service = $6::text"           \
-    " AND a.state = 'held' AND a.id IS DISTINCT FROM $5::uuid),"
+    " AND a.state = 'held' AND a.id IS DISTINCT FROM $5::uuid" more "),"
 
 /* A local time that the clock jumps over reads back as another one. */
 #define JUDGED_SQL                                                                                 \
@@ -139,7 +139,7 @@ static const char lock_one_sql[] =
 /* ---- book ---- */
 
 /* $18 confirm, $19 how long a hold lasts, $20 fresh id, $21 conversation, $22 details, $23 how many
- * the contact may have; NULL: any */
+ * the contact may have; NULL: any, $24 whether his own hold is taken up */
 #define STATE_SQL "CASE WHEN $18::boolean THEN 'booked' ELSE 'held' END"
 #define HOLD_SQL  "CASE WHEN NOT $18::boolean THEN now() + make_interval(mins => $19::integer) END"
 
@@ -150,8 +150,8 @@ static const char lock_one_sql[] =
     " AND (a.state = 'booked' OR (a.state = 'held' AND a.hold_until > now()))"                     \
     " AND a.id <> ALL (ARRAY(SELECT id FROM own)))),"
 
-static const char book_sql[] =
-    "WITH" CALL_SQL OWN_HOLD_SQL JUDGED_SQL " mine AS (SELECT id FROM own)," ENOUGH_SQL ROOM_SQL
+static const char book_sql[] = "WITH" CALL_SQL OWN_HOLD_SQL(" AND $24::boolean") JUDGED_SQL
+    " mine AS (SELECT id FROM own)," ENOUGH_SQL ROOM_SQL
     " pick AS (SELECT m.id, m.at FROM room m LEFT JOIN own o ON true"
     " WHERE NOT EXISTS (SELECT FROM enough) ORDER BY (o.resource_id = m.id AND o.starts_at = m.at) "
     "DESC NULLS LAST, m.place LIMIT 1),"
@@ -177,8 +177,8 @@ static const char book_sql[] =
 
 /* $18 how long before the start a change is allowed. `freed` is read before `moved` writes: the old
  * hold is gone when its time is taken. */
-static const char move_sql[] =
-    "WITH" CALL_SQL OWN_HOLD_SQL JUDGED_SQL " found AS (SELECT " ROW_SQL ", a.state = 'booked'"
+static const char move_sql[] = "WITH" CALL_SQL OWN_HOLD_SQL("") JUDGED_SQL
+    " found AS (SELECT " ROW_SQL ", a.state = 'booked'"
     " AND a.starts_at < now() + make_interval(mins => $18::integer) AS late FROM appointments a"
     " WHERE a.tenant_id = $1::uuid AND a.id = $5::uuid AND a.contact_id = $4::uuid"
     " AND a.service = $6::text AND a.state IN ('held', 'booked') AND a.starts_at > now()),"
@@ -337,6 +337,7 @@ int booking_add_book(struct pg_unit *unit, struct arena *arena, const struct boo
     give(&params, details);
     give(&params,
          rules->most_per_customer > 0 ? booking_number(arena, rules->most_per_customer) : NULL);
+    give(&params, request->is_stranger ? "f" : "t");
     booking_add(unit, book_sql, params.texts, params.count);
     return 0;
 }

@@ -40,12 +40,14 @@ struct booking_request {
     const char *start;       /* book, move: see booking_parse_start */
     bool confirm;            /* book: booked at once; otherwise held */
     const char *details;     /* book: a JSON object, the intake's answers; NULL: none, or as held */
+    bool is_stranger;        /* book: nobody has shown that it is the contact; only with confirm */
     struct uuid appointment; /* move, cancel */
 };
 
 /* Adds booking the service. A live hold of this contact and service becomes the booking (or the
- * hold at the new start). What is booked or held of the contact and still to come counts against
- * rules->most_per_customer. BUG "booking.rules", PERMANENT "booking.start", "booking.details". */
+ * hold at the new start), but a stranger leaves it as it is. What is booked or held of the contact
+ * and still to come counts against rules->most_per_customer. BUG "booking.rules", PERMANENT
+ * "booking.start", "booking.details". */
 int booking_add_book(struct pg_unit *unit, struct arena *arena, const struct booking_rules *rules,
                      const struct booking_request *request, struct err *err);
 

@@ -64,6 +64,7 @@ static void add_caller(struct session *session, struct tool_call *call)
 
 static struct effect *effect_new(struct session *session, const struct rounds_call *call)
 {
+    const struct assistant *assistant = think_assistant(session);
     struct effect *effect = xcalloc(1, sizeof *effect);
     effect->sessions = session->engine->sessions;
     effect->name = "unknown";
@@ -71,11 +72,12 @@ static struct effect *effect_new(struct session *session, const struct rounds_ca
     effect->session_id = session->id;
     effect->was_begun = call->begun;
     effect->call = (struct tool_call){.arena = effect->arena,
-                                      .assistant = think_assistant(session),
+                                      .assistant = assistant,
                                       .tenant = arena_strdup(effect->arena, session->tenant),
                                       .id = call->id,
                                       .contact = session->turn.contact,
                                       .conversation = session->turn.conversation,
+                                      .is_stranger = stranger_is(session, assistant),
                                       .caller = "",
                                       .text_number = "",
                                       .language = ""};

@@ -70,17 +70,19 @@ static const char *take(const struct tool_call *call, struct strbuf *out)
 static int add_availability(const struct tool_call *call, struct pg_unit *unit, struct err *err)
 {
     const struct workflow_service *service;
+    const struct uuid nobody = {{0}}; /* a stranger is not told where the contact has a hold */
     const char *from = json_member_text(call->arguments, "from_day");
     const char *to = json_member_text(call->arguments, "to_day");
     if (find_service(call, &service, err) != 0)
         return -1;
-    return booking_look_add_slots(unit, call->arena, &service->rules,
-                                  &(struct booking_search){.tenant = call->tenant,
-                                                           .contact = call->contact,
-                                                           .from_day = from,
-                                                           .to_day = to != NULL ? to : from,
-                                                           .limit = SLOTS},
-                                  err);
+    return booking_look_add_slots(
+        unit, call->arena, &service->rules,
+        &(struct booking_search){.tenant = call->tenant,
+                                 .contact = call->is_stranger ? nobody : call->contact,
+                                 .from_day = from,
+                                 .to_day = to != NULL ? to : from,
+                                 .limit = SLOTS},
+        err);
 }
 
 static void read_availability(const struct tool_call *call, const struct pg_answer *answer,
@@ -138,13 +140,34 @@ static bool misses_fields(const struct workflow_service *service, const struct j
     return false;
 }
 
+/* -1 where a stranger's answers miss something: what is held is the contact's, who has one hold on
+ * a service, so a stranger's would be in the way of his. */
+static int check_stranger(const struct tool_call *call, const struct workflow_service *service,
+                          const struct json *details, struct err *err)
+{
+    struct strbuf names;
+    if (!call->is_stranger || !misses_fields(service, details))
+        return 0;
+    strbuf_init(&names, 300);
+    for (size_t i = 0; i < service->field_count; i++)
+        if (details_miss(details, service->fields[i]))
+            strbuf_printf(&names, "%s%s", names.length > 0 ? ", " : "", service->fields[i]->name);
+    err_set(err, ERR_PERMANENT, "tool.details",
+            "nothing is booked or held yet: ask for what is missing, then call book again with all "
+            "answers; missing: %.*s",
+            (int)text_utf8_prefix(names.data, NAMES_SHOWN), names.data);
+    strbuf_fini(&names);
+    return -1;
+}
+
 /* What is asked for has to be known before anything is booked: until then the time is held. A wrong
  * answer holds nothing: the model is told of it and calls again. */
 static int add_book(const struct tool_call *call, struct pg_unit *unit, struct err *err)
 {
     const struct workflow_service *service;
     const struct json *details = json_member(call->arguments, "details");
-    if (find_service(call, &service, err) != 0 || details_check(service, details, err) != 0)
+    if (find_service(call, &service, err) != 0 || details_check(service, details, err) != 0 ||
+        check_stranger(call, service, details, err) != 0)
         return -1;
     bool misses = misses_fields(service, details);
     return booking_add_book(
@@ -155,6 +178,7 @@ static int add_book(const struct tool_call *call, struct pg_unit *unit, struct e
                                   .conversation = call->conversation,
                                   .start = json_member_text(call->arguments, "start"),
                                   .confirm = !misses,
+                                  .is_stranger = call->is_stranger,
                                   .details = details_keep(call->arena, service, details)},
         err);
 }
@@ -193,6 +217,13 @@ static const struct {
     [BOOKING_NOT_STARTED] = {false, "nothing was done"},
 };
 
+/* How many appointments the contact has is told to nobody else. */
+static const char *said_of(const struct tool_call *call, enum booking_kind kind)
+{
+    return kind == BOOKING_ENOUGH && call->is_stranger ? "not booked: take a message instead"
+                                                       : kinds[kind].said;
+}
+
 static void add_missing(const struct tool_call *call, struct json_writer *w)
 {
     const char *name = json_member_text(call->arguments, "service");
@@ -217,7 +248,7 @@ static void read_booking(const struct tool_call *call, const struct pg_answer *a
     strbuf_init(&text, RESULT_MAX);
     json_writer_init(&w, &text);
     json_open_object(&w, NULL);
-    json_add_text(&w, "result", kinds[result.kind].said);
+    json_add_text(&w, "result", said_of(call, result.kind));
     if (result.kind == BOOKING_OUTSIDE)
         json_add_text(&w, "why", limit_text(result.limit));
     if (result.limit == BOOKING_LIMIT_HOLIDAY)

@@ -21,6 +21,7 @@ struct tool_call {
     const struct assistant *assistant;
     const char *tenant;
     struct uuid id, contact, conversation;
+    bool is_stranger;             /* nobody has shown that it is the contact (stranger.h) */
     const struct json *arguments; /* checked against the tool's parameters */
 
     /* On a call; "" and nil else. */

@@ -3,11 +3,13 @@ model is told of the number's person, and what it may do to his account (docs/ad
 
 import contextlib
 import json
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from call_records import CALLS, Call
 from operating import good
-from scripted import Customer, engines
-from test_voice_tools import ask_for, clinic, results
+from scripted import Customer, engines, say
+from test_voice_tools import ask_for, calls_tool, clinic, results
 
 SHARE = True
 NOBODY = "Nobody has shown that the caller"
@@ -86,6 +88,48 @@ def test_tool_of_the_account_is_refused_to_a_stranger(desk):
         call.wait_over()
         (name, outcome, result), = results(call)
         assert outcome == "refused" and "nobody has shown" in result["error"], (name, outcome, result)
+
+
+def filling(hour, **details):
+    day = datetime.now(ZoneInfo("America/Los_Angeles")) + timedelta(days=20)
+    return {"service": "Filling", "start": f"{day:%Y-%m-%d}T{hour:02}:00", "details": details}
+
+
+def appointments(customer):
+    """[(state, hour)] of the person, in the order in which they were made."""
+    return customer.desk.sql(
+        "SELECT a.state, extract(hour FROM a.starts_at AT TIME ZONE 'America/Los_Angeles')::int FROM appointments a"
+        " JOIN contact_addresses c ON c.tenant_id = a.tenant_id AND c.contact_id = a.contact_id"
+        " WHERE c.tenant_id = %s::uuid AND c.address = %s ORDER BY a.created_at", customer.tenant_id, customer.address)
+
+
+def test_stranger_books_beside_the_account(desk):
+    """What he books is new: the person's hold stays where it is, nothing is held in its place, it is not among the
+    free times, and how many appointments the person has is not told. Guards: check_stranger, said_of and `nobody` in
+    tool_booking.c; $24 of booking.c."""
+    known, _ = known_customer(desk)
+    name = {"full_name": "Mallory Doe", "date_of_birth": "1990-01-02"}
+    with clinic(desk, hours={"mon-sun": "08:00-17:00"}, holidays=[], intents=[], resources=["Chair 1"], services=[{
+            "name": "Filling", "duration": "60m", "step": "60m", "resources": ["Chair 1"],
+            "intake": ["full_name", "date_of_birth"]}]):
+        said = known.make("a filling, please")
+        desk.faults("model", calls_tool(said.nonce, "book", filling(9)))
+        say(desk, said)
+        known.wait_replies(2)
+        assert appointments(known) == [("held", 9)]
+        day = filling(9)["start"][:10]
+        asked = [("check_availability", {"service": "Filling", "from_day": day}),
+                 ("book", filling(11)), ("book", filling(11, **name)), ("book", filling(13, **name))]
+        with called(known, attestation="failed") as call:
+            for tool, arguments in asked:
+                ask_for(call, tool, arguments)
+                call.wait_over()
+                call.wait_settled(len(call.turns()))
+            (_, _, free), (_, missing, told), (_, booked, _), (_, enough, why) = results(call)
+        assert f"{day} 10:00" in str(free) and f"{day} 09:00" not in str(free), free
+        assert missing == "refused" and "full_name, date_of_birth" in told["error"], told
+        assert booked == "ok" and appointments(known) == [("held", 9), ("booked", 11)], appointments(known)
+        assert enough == "refused" and why["result"] == "not booked: take a message instead", why
 
 
 def test_another_socket_tells_nothing_new(desk):

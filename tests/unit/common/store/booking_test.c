@@ -165,6 +165,27 @@ static void a_hold_keeps_its_chair(void)
     end_test();
 }
 
+/* Somebody who calls from his number books beside his hold, which stays as it is and where it is.
+ */
+static void a_stranger_leaves_the_hold(void)
+{
+    begin_bookings();
+    const struct booking_rules rules = check_up();
+    const char *on = day(30);
+    struct booking_request request = request_of(1, 2, at(on, "11:00"));
+    request.is_stranger = true;
+    request.details = "{\"full_name\": \"Mallory\"}";
+    const struct uuid held = hold(&rules, 1, 1, at(on, "09:00")).appointment.id;
+    const char *before = arena_strdup(arena, value("SELECT a::text FROM appointments a"));
+    struct booking_result made = carry_out(BOOK, &rules, &request);
+    CU_ASSERT_EQUAL(made.kind, BOOKING_BOOKED);
+    CU_ASSERT_FALSE(uuid_equal(&made.appointment.id, &held));
+    CU_ASSERT_STRING_EQUAL(value("SELECT a::text FROM appointments a WHERE state = 'held'"),
+                           before);
+    CU_ASSERT_STRING_EQUAL(value("SELECT count(*)::text FROM appointments"), "2");
+    end_test();
+}
+
 static void an_expired_hold_is_free_again(void)
 {
     begin_bookings();
@@ -381,6 +402,7 @@ int main(void)
     CU_add_test(suite, "not started", a_call_that_is_not_started_does_nothing);
     CU_add_test(suite, "a hold becomes the booking", a_hold_becomes_the_booking);
     CU_add_test(suite, "a hold keeps its chair", a_hold_keeps_its_chair);
+    CU_add_test(suite, "a stranger leaves the hold", a_stranger_leaves_the_hold);
     CU_add_test(suite, "an expired hold", an_expired_hold_is_free_again);
     CU_add_test(suite, "moves", moves);
     CU_add_test(suite, "a move to one's own hold", a_move_to_ones_own_hold);
