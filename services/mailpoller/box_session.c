@@ -190,7 +190,9 @@ void box_fetch(struct box *box)
     for (size_t i = 0; i < box->mail_count; i++)
         uids[i] = look[i].uid;
     box->giving = true;
-    box->outlined = box->in_part && box->tries == 1 && !box->no_outlines;
+    /* A server may fail at the outline with what tells nothing against the mail, and counts no try:
+     * after a session that failed it is not asked for. */
+    box->outlined = box->in_part && box->tries == 1 && !box->unwell && !box->no_outlines;
     if (box->outlined)
         imap_session_fetch_outlined(box->session, uids[0], BOX_TEXT_BYTES);
     else

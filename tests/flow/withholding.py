@@ -18,6 +18,7 @@ __all__ = ["QUICK", "SILENCE", "Withholder", "asks_for", "failures", "looks", "m
 QUICK = {"retry_ms": 20, "retry_max_ms": 20, "adopt_every_ms": 50}
 
 SILENCE = ""  # nothing is answered
+CLOSED = "closed"  # the connection ends without a word
 
 
 def looks(command):
@@ -55,7 +56,7 @@ class Withholder:
     """On `port`, with Dovecot's own certificate. What it tells of a mail in answer to a command is left out if
     hide(command, uid) says so; `hidden` are those (command, uid) in order, `asked` all commands, without their tags.
     instead(command) is what is answered instead of asking Dovecot ("NO ..." of the command; "* BYE ...", which ends the
-    session; SILENCE), None: nothing; `meddled` are those commands. change(command, response) is what becomes of a response.
+    session; SILENCE; CLOSED), None: nothing; `meddled` are those commands. change(command, response) is what becomes of a response.
     Of the first one for which halfway(command, response) is true the half is sent; `held` is set then, and the rest follows
     when `let_go` is. Of the first command for several mails Dovecot is asked for the first one, then between() is called,
     and then it is asked for the others, in the same session; who asked sees one command. `most` is how many connections there
@@ -108,6 +109,8 @@ class Withholder:
                 await far_writer.drain()
                 continue
             self.meddled.append(command[0])
+            if answer == CLOSED:
+                return
             if answer != SILENCE:
                 writer.write((answer if answer[0] == "*" else f"{tag} {answer}").encode() + b"\r\n")
                 await writer.drain()
