@@ -191,9 +191,11 @@ static const struct merge_step raises[] = {
     {"UPDATE conversations c SET epoch = " RAISED_SQL " WHERE " TOUCHED_SQL, "tkgbeh"},
 };
 
+/* `dmarc`, which keeps nothing from being recovered, hides no other flag. */
 static const struct merge_step join[] = {
     {"UPDATE conversations a SET held_by = coalesce(a.held_by, b.held_by),"
-     " held_at = coalesce(a.held_at, b.held_at), flagged = coalesce(a.flagged, b.flagged),"
+     " held_at = coalesce(a.held_at, b.held_at),"
+     " flagged = coalesce(nullif(a.flagged, 'dmarc'), b.flagged, a.flagged),"
      " last_activity_at = greatest(a.last_activity_at, b.last_activity_at)"
      " FROM conversations b WHERE a.tenant_id = $1::uuid AND a.id = $3::uuid"
      " AND b.tenant_id = $1::uuid AND b.id = $2::uuid",

@@ -138,6 +138,18 @@ def test_v5e_two_people_hold_one_each(desk):
     assert "two people hold" in done.said and not is_one(ann, bob)
 
 
+def test_a_merge_keeps_the_flag_that_counts(desk):
+    """`dmarc` is anybody's doing: it does not hide a lost turn or a loop of the other thread."""
+    for kept, gone, joined in (("dmarc", "loop", "loop"), ("turn_failed", "dmarc", "turn_failed"),
+                               ("dmarc", None, "dmarc"), (None, "dmarc", "dmarc")):
+        ann, bob = two(desk)
+        for customer, flag in ((ann, kept), (bob, gone)):
+            desk.sql("UPDATE conversations SET flagged = %s WHERE id = %s::uuid", flag, customer.conversation())
+        merge(ann, bob)
+        assert desk.value("SELECT flagged FROM conversations WHERE id = %s::uuid",
+                          ann.conversation()) == joined, (kept, gone)
+
+
 def test_v5e_takeover_that_waits_for_the_merge(desk):
     """Who takes over the conversation that goes must not be told "yours" of what is empty.
     Guard: store/conversation.c merged_sql, behind the raise."""
