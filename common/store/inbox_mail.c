@@ -29,8 +29,9 @@
     " JOIN channels o ON o.tenant_id = s.tenant_id AND o.id = s.channel_id"                        \
     " AND o.removed_at IS NULL ORDER BY t.rank, t.position DESC LIMIT 1"
 
-/* Behind "regexp_replace(" and an address: without a "+" and what follows it in the local part. All
- * those are one correspondent's, as a desk of tickets has one for each. An index is made of it. */
+/* Behind "regexp_replace(" and an address: without a "+" and what follows it in the local part.
+ * They are one correspondent's, as a desk of tickets has one for each, or those of all customers
+ * behind one relay: as a family they have a bound of their own. An index is made of it. */
 #define WITHOUT_PLUS ", '^([^+@]+)[+].*@', '\\1@')"
 
 /* How many threads of other addresses led to a mail `i`: 0 unless it answers what was sent to
@@ -46,15 +47,19 @@
     " AND x.created_at > clock_timestamp() - 7 * i.span * interval '1 ms')"
 
 /* Whether answering a mail `f` would go round in a circle: so many answers, given or on their way,
- * to its sender of late, over all threads, with no person between; or so many threads that led to
- * it. A robot that begins a thread with each mail is none the less one: most of his threads have no
- * answer, and are not read. Of what was answered, only the mails of a sender who was verified count
- * for one who is, and for one who is not the others: who writes in somebody's name does not use up
- * his answers. What was answered to the former is quoted, and nothing else of the AI's is. */
+ * to its sender of late, over all threads, with no person between, or three times as many to his
+ * family; or so many threads that led to it. A robot that begins a thread with each mail is none
+ * the less one: most of his threads have no answer, and are not read. Of what was answered, only
+ * the mails of a sender who was verified count for one who is, and for one who is not the others:
+ * who writes in somebody's name does not use up his answers. What was answered to the former is
+ * quoted, and nothing else of the AI's is. */
 #define LOOP_SQL                                                                                   \
     "(SELECT f.hops >= $16::bigint OR n.day + w.waiting + f.before >= $16::bigint"                 \
     " OR n.week + w.waiting + f.before >= 3 * $16::bigint"                                         \
-    " FROM (SELECT coalesce(sum(a.day), 0) AS day, coalesce(sum(a.week), 0) AS week"               \
+    " OR n.family + w.waiting + f.family_before >= 3 * $16::bigint"                                \
+    " FROM (SELECT coalesce(sum(a.day) FILTER (WHERE s.remote_address = f.address), 0) AS day,"    \
+    " coalesce(sum(a.week) FILTER (WHERE s.remote_address = f.address), 0) AS week,"               \
+    " coalesce(sum(a.day), 0) AS family"                                                           \
     " FROM channel_sessions s"                                                                     \
     " CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE d.created_at > clock_timestamp()"          \
     " - $17::bigint * interval '1 ms') AS day, count(*) AS week FROM deliveries d"                 \
@@ -73,9 +78,12 @@
     " WHERE o.tenant_id = f.tenant_id AND o.address_hash = f.address_hash"                         \
     " AND o.state = 'open') AS w)"
 
+#define EARLIER " ORDER BY i.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+
 /* What is known, by its place in a mailbox or by its content, needs no second look; who loses a
- * race for either ends at the unique index. `before`: mails of the same sender in this batch, which
- * may all be answered. */
+ * race for either ends at the unique index. `before`, `family_before`: mails of the same sender and
+ * of his family in this batch, which may all be answered. Senders are looked for among our own
+ * addresses one by one: of those there may be very many. */
 static const char insert_sql[] =
     "WITH input AS (SELECT t.*, $17::bigint AS span,"
     " ARRAY(SELECT jsonb_array_elements_text(t.ids::jsonb)) AS known_ids"
@@ -87,8 +95,9 @@ static const char insert_sql[] =
     " found AS MATERIALIZED (SELECT i.*, c.state AS consent, e.erased_at IS NOT NULL AS erased,"
     " coalesce((" THREAD_SQL "), i.session_id) AS thread_id,"
     " " HOPS_SQL " AS hops, count(*) FILTER (WHERE i.reason = '') OVER (PARTITION BY i.tenant_id,"
-    " i.verified, regexp_replace(i.address" WITHOUT_PLUS
-    " ORDER BY i.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before"
+    " i.verified, i.address" EARLIER ") AS before, count(*) FILTER (WHERE i.reason = '')"
+    " OVER (PARTITION BY i.tenant_id, i.verified, regexp_replace(i.address" WITHOUT_PLUS EARLIER
+    ") AS family_before"
     " FROM input i JOIN mailboxes b ON b.tenant_id = i.tenant_id AND b.id = i.mailbox_id::uuid"
     " JOIN channels ch ON ch.tenant_id = i.tenant_id AND ch.kind = 'mail'"
     " AND ch.address = b.address AND ch.removed_at IS NULL"
@@ -105,7 +114,7 @@ static const char insert_sql[] =
     " WHEN consent = 'opted_out' THEN 'no_consent'"
     " WHEN event_time < clock_timestamp() - $14::bigint * interval '1 ms' THEN 'late'"
     " WHEN EXISTS (SELECT FROM channels o WHERE o.kind = 'mail' AND o.address = f.address"
-    " AND o.removed_at IS NULL) THEN 'loop'"
+    " AND o.removed_at IS NULL OFFSET 0) THEN 'loop'"
     " WHEN " ROTA_THREAD_SQL " THEN 'rota'"
     " WHEN $16::bigint > 0 AND " LOOP_SQL " THEN 'loop' END AS ends FROM found f),"
     " made AS (INSERT INTO inbox_events (tenant_id, channel, provider_id, session_id, message_id,"

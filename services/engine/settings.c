@@ -56,11 +56,11 @@ const struct config_spec engine_config[] = {
     ROW("mail_answer_within_ms", CONFIG_MS, mail_answer_within_ms, "120h", 1000, 2592000000, 0,
         "As answer_within_ms, of mails."),
     ROW("mail_loop_replies", CONFIG_INT, mail_loop_replies, "10", 0, 1000, 0,
-        "So many mails of the AI to one address, whatever stands behind a + in it, within "
-        "mail_loop_window_ms, or three times as many within seven of these, over all threads and "
-        "with no person between, are a loop, and so is a mail that so many addresses, each in "
-        "answer to the one before, led to: further mails are not answered and the conversation is "
-        "flagged; 0: no bound."),
+        "So many mails of the AI to one address within mail_loop_window_ms, or three times as "
+        "many within seven of these, over all threads and with no person between, are a loop, and "
+        "so are three times as many within one to all addresses that differ only behind a +, and "
+        "a mail that so many addresses, each in answer to the one before, led to: further mails "
+        "are not answered and the conversation is flagged; 0: no bound."),
     ROW("mail_loop_window_ms", CONFIG_MS, mail_loop_window_ms, "24h", 1000, 604800000, 0,
         "See mail_loop_replies."),
     ROW("tool_networks", CONFIG_TEXT, tool_networks, "", 0, 0, 0,

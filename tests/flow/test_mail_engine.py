@@ -234,20 +234,21 @@ def test_two_robots_stop_at_the_limit(desk):
 
 
 def test_a_robot_with_an_address_for_each_mail_stops_at_the_limit(desk):
-    """A desk of tickets that hides what it is and writes from support+N, and one that answers each of our mails from
-    an address that has nothing of the one before. Who has such an address is not taken for somebody else."""
-    mail_engines(desk, mail_loop_replies=4)
+    """A desk of tickets that hides what it is and writes from support+N, which ends at three times the limit, and one
+    that answers each of our mails from an address that has nothing of the one before. Who has such an address is not
+    taken for somebody else."""
+    mail_engines(desk, mail_loop_replies=2)
     box, name = Mailbox(desk), secrets.token_hex(4)
-    plus = [Correspondent(desk, box, address=f"support+{number}@{name}.example") for number in range(6)]
+    plus = [Correspondent(desk, box, address=f"support+{number}@{name}.example") for number in range(8)]
     for number, robot in enumerate(plus):
-        robot.wait_event(robot.mail("your ticket", subject=f"Ticket {number}"), "answered" if number < 4 else "ended")
+        robot.wait_event(robot.mail("your ticket", subject=f"Ticket {number}"), "answered" if number < 6 else "ended")
     assert desk.value("SELECT flagged FROM conversations WHERE id = %s::uuid", plus[-1].conversation()) == "loop"
     for how in ("conversation", "delivery"):  # our signed address; our Message-ID alone
-        robots = [Correspondent(desk, box) for _ in range(6)]
+        robots = [Correspondent(desk, box) for _ in range(4)]
         mail = robots[0].mail("your ticket")
         for number, robot in enumerate(robots):
-            robot.wait_event(mail, "answered" if number < 4 else "ended")
-            if number < 4:
+            robot.wait_event(mail, "answered" if number < 2 else "ended")
+            if number < 2:
                 reply = robot.sent(robot.wait_replies(1)[0])
                 mail = robots[number + 1].mail("your ticket", **{how: getattr(reply, how)})
             else:
@@ -257,6 +258,20 @@ def test_a_robot_with_an_address_for_each_mail_stops_at_the_limit(desk):
         robots[0].wait_event(robots[0].answer(first, "a person after all", conversation=first.conversation), "answered")
     ann = Correspondent(desk, box, address=f"support@other-{name}.example")
     ann.wait_event(ann.mail(), "answered")
+
+
+def test_customers_behind_one_relay_are_all_answered(desk):
+    """A marketplace has an address for each of its customers, reply+N: they are as many people. One of them alone ends
+    at the limit."""
+    mail_engines(desk, mail_loop_replies=4)
+    box, name = Mailbox(desk), secrets.token_hex(4)
+    buyers = [Correspondent(desk, box, address=f"reply+{number}@{name}.example") for number in range(6)]
+    for number, buyer in enumerate(buyers):
+        buyer.wait_event(buyer.mail("is it there still", subject=f"Order {number}"), "answered")
+    for number in range(4):
+        buyers[0].wait_event(buyers[0].mail(f"thank you {number}", subject=f"Thanks {number}"),
+                             "answered" if number < 3 else "ended")
+    buyers[1].wait_event(buyers[1].mail("and another thing"), "answered")
 
 
 def test_a_mail_that_many_answer_is_no_loop(desk):
