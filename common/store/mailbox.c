@@ -113,7 +113,8 @@ static const char attachment_sql[] =
  * customer sent is nobody's after that, too. */
 #define UNCLAIMED "interval '30 days'"
 
-/* Classes of mails that no person wrote (mail/classify.h): such a mail ends under its own. */
+/* Classes of mails that no person wrote (mail/classify.h): such a mail ends under its own. Spam by
+ * its DMARC alone may be a person's, whom people are to answer: its files are kept. */
 #define NO_PERSONS                                                                                 \
     "('auto_reply', 'list', 'robot', 'spam', 'own', 'bounce', 'complaint', 'receipt')"
 
@@ -122,7 +123,9 @@ static const char sweep_sql[] =
     " SELECT a.tenant_id, a.channel, a.event_id, a.number FROM attachments a"
     " LEFT JOIN inbox_events e ON e.tenant_id = a.tenant_id AND e.channel = a.channel"
     " AND e.provider_id = a.event_id WHERE a.created_at < clock_timestamp() - interval '1 day'"
-    " AND (e.reason = 'erased' OR (e.tenant_id IS NULL OR e.reason IN " NO_PERSONS ")"
+    " AND (e.reason = 'erased' OR (e.tenant_id IS NULL OR e.reason IN " NO_PERSONS
+    " AND NOT EXISTS (SELECT FROM message_mails w WHERE w.tenant_id = e.tenant_id"
+    " AND w.message_id = e.message_id AND w.rule = 'dmarc'))"
     " AND a.created_at < clock_timestamp() - " UNCLAIMED ")"
     " ORDER BY a.created_at LIMIT 100) RETURNING 1";
 
