@@ -240,8 +240,8 @@ static void fill_resume(struct intake *intake, struct pg_unit *unit, const char 
     const struct inbox_event *event = &intake->events[intake->first];
     struct voice_record *item = record_of(intake, event);
     const bool is_told = !uuid_is_nil(&item->spoken.turn);
-    if (is_told ||
-        voice_reckon(intake->engine->sessions, &event->session, intake->claim_arena, &item->spoken))
+    if (is_told || voice_reckon(intake->engine->sessions, &event->session, event->event_time_ms,
+                                intake->claim_arena, &item->spoken))
         fill_word(intake, unit, worker, !is_told);
     fill_return(intake, unit);
     voice_add_resume(unit, intake->claim_arena,

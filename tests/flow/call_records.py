@@ -79,8 +79,8 @@ class Call:
         address = self.customer.address
         return address if address.startswith("+") else self.sid
 
-    def setup(self, **more):
-        self.tell("setup", f"{self.sid}:{self.relay}:0", **more)
+    def setup(self, later_s=0, **more):
+        self.tell("setup", f"{self.sid}:{self.relay}:0", later_s=later_s, **more)
 
     def prompt(self, words="hello", nonce=None):
         """The caller says something; returns its nonce, which stands first."""

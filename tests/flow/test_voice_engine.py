@@ -1,5 +1,8 @@
 """The engine answers calls: records of inbound.voice in, frames of voice.stream out, the test is the ingress."""
 
+import secrets
+import time
+
 from call_records import CALLS, Call
 from harness import CHECKOUT, oracle
 from operating import good
@@ -347,6 +350,25 @@ def test_another_socket_in_the_middle_of_a_turn(desk):
     assert call.wait_over() == ANSWER, call.frames
     (body, heard, outcome, state, _), = call.wait_settled(1)
     assert (body, heard, outcome, state) == (ANSWER, ANSWER, "reply", "delivered")
+    desk.faults("model")
+    call.close()
+
+
+def test_another_socket_that_is_told_of_late(desk):
+    """An ingress dies as the turn begins to speak, and the record of the next socket is read seconds later: what
+    was to sound in between was heard by nobody, and is said."""
+    engines(desk, **CALLS)
+    call = Call(desk)
+    nonce = prompt(call, lambda nonce: stops(nonce, 12, 9000))
+    call.pump(lambda: "weekdays." in call.said, 10, "two sentences")
+    begin = time.monotonic()
+    desk.faults("model", says(desk, nonce))
+    time.sleep(4)  # so long Kafka keeps the record; the first sentence takes 2 s
+    call.turn, call.turn_number, call.fence, call.seq, call.said, call.over = None, 0, 0, -1, "", False
+    call.relay = "VX" + secrets.token_hex(16)
+    call.setup(resumed=True, later_s=begin - time.monotonic())
+    said = call.wait_over()
+    assert said.strip() == ANSWER, said
     desk.faults("model")
     call.close()
 
