@@ -3,8 +3,6 @@
 #include "prompt/phone_words.h"
 
 #include <stddef.h>
-#include <string.h>
-#include <strings.h>
 
 #define AT(member) offsetof(struct phone_words, member)
 
@@ -61,19 +59,13 @@ static const struct phone_words all[] = {
 
 bool phone_words_is_known(const char *language)
 {
-    const bool has_two = strcspn(language, "-_") == 2;
-    for (size_t i = 0; has_two && i < COUNT; i++)
-        if (strncasecmp(all[i].language, language, 2) == 0)
-            return true;
-    return false;
+    return wording_row(all, COUNT, sizeof *all, language) != NULL;
 }
 
 const struct phone_words *phone_words_of(const char *language)
 {
-    for (size_t i = 0; i < COUNT && phone_words_is_known(language); i++)
-        if (strncasecmp(all[i].language, language, 2) == 0)
-            return &all[i];
-    return &all[0];
+    const struct phone_words *known = wording_row(all, COUNT, sizeof *all, language);
+    return known != NULL ? known : &all[0];
 }
 
 void phone_words_read(struct arena *arena, const struct json *words, const char *language,

@@ -122,21 +122,25 @@ static const struct wording all[] = {
 };
 #define COUNT (sizeof all / sizeof *all)
 
+const void *wording_row(const void *rows, size_t count, size_t size, const char *language)
+{
+    const bool has_two = strcspn(language, "-_") == 2;
+    const char *row = rows;
+    for (size_t i = 0; has_two && i < count; i++, row += size)
+        if (strncasecmp(*(const char *const *)row, language, 2) == 0)
+            return row;
+    return NULL;
+}
+
 bool wording_is_known(const char *language)
 {
-    bool has_two = strcspn(language, "-_") == 2;
-    for (size_t i = 0; has_two && i < COUNT; i++)
-        if (strncasecmp(all[i].language, language, 2) == 0)
-            return true;
-    return false;
+    return wording_row(all, COUNT, sizeof *all, language) != NULL;
 }
 
 const struct wording *wording_of(const char *language)
 {
-    for (size_t i = 0; i < COUNT && wording_is_known(language); i++)
-        if (strncasecmp(all[i].language, language, 2) == 0)
-            return &all[i];
-    return &all[0];
+    const struct wording *known = wording_row(all, COUNT, sizeof *all, language);
+    return known != NULL ? known : &all[0];
 }
 
 /* ---- a tenant's own ---- */

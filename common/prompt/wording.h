@@ -51,6 +51,10 @@ const struct wording *wording_of(const char *language);
  * none. */
 const char *wording_wrong_mark(const struct wording_key *key, const char *text);
 
+/* Of a table of words by language, rows of `size` bytes that begin with it (two letters): the row
+ * of a tag like "de" or "de-CH"; NULL: there is none. */
+const void *wording_row(const void *rows, size_t count, size_t size, const char *language);
+
 /* The text with that name for each {business}, in the arena. */
 const char *wording_fill(struct arena *arena, const char *text, const char *business);
 

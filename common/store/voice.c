@@ -21,6 +21,7 @@
 /* Characters a second that the voice speaks; 15 where nobody measured it. */
 #define SPEAKING_RATE(session)                                                                     \
     "coalesce(" PHONE(session, "->>'speaking_rate'") "::integer, 150) / 10.0"
+#define RATE_OF_CALL SPEAKING_RATE("c")
 
 static const char places_sql[] =
     "UPDATE channel_sessions s SET call_sid = i.call_sid, stream_partition = i.partition::integer,"
@@ -188,17 +189,14 @@ static const char stop_sql[] =
         " CROSS JOIN LATERAL (SELECT x.body FROM messages x WHERE x.tenant_id = d.tenant_id"       \
         " AND x.id = d.message_id OFFSET 0) AS m"                                                  \
         " CROSS JOIN LATERAL (SELECT least(100000, greatest(0, coalesce(extract(epoch FROM " at    \
-        " - " SOUNDS_SINCE "), 0) * " SPEAKING_RATE(                                               \
-            "c") "))::integer AS chars) AS n"                                                      \
-                 " WHERE " IS_SILENT "),"                                                          \
-                 " settled AS (UPDATE deliveries d SET state = CASE WHEN u.heard = '' THEN "       \
-                 "'suppressed'"                                                                    \
-                 " ELSE 'delivered' END, reason = CASE WHEN u.heard = '' THEN 'unheard' END,"      \
-                 " settled_at = clock_timestamp() FROM silent u"                                   \
-                 " WHERE d.tenant_id = u.tenant_id AND d.id = u.id)"                               \
-                 " UPDATE messages m SET heard = u.heard FROM silent u WHERE m.tenant_id = "       \
-                 "u.tenant_id"                                                                     \
-                 " AND m.id = u.message_id"
+        " - " SOUNDS_SINCE "), 0) * " RATE_OF_CALL "))::integer AS chars) AS n"                    \
+        " WHERE " IS_SILENT "),"                                                                   \
+        " settled AS (UPDATE deliveries d SET state = CASE WHEN u.heard = '' THEN 'suppressed'"    \
+        " ELSE 'delivered' END, reason = CASE WHEN u.heard = '' THEN 'unheard' END,"               \
+        " settled_at = clock_timestamp() FROM silent u"                                            \
+        " WHERE d.tenant_id = u.tenant_id AND d.id = u.id)"                                        \
+        " UPDATE messages m SET heard = u.heard FROM silent u WHERE m.tenant_id = u.tenant_id"     \
+        " AND m.id = u.message_id"
 
 static const char end_sql[] =
     END_SQL("SELECT s.* FROM channel_sessions s WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid"
