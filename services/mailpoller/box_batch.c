@@ -100,6 +100,14 @@ static struct box_mail *find(const struct box *box, uint32_t uid)
     return NULL;
 }
 
+/* A mail that was asked for in part may have come whole all the same. */
+static bool is_cut(const struct box *box, const struct imap_look *look,
+                   const struct imap_mail *came)
+{
+    return box->in_part &&
+           (came->text_length >= BOX_TEXT_BYTES || (int64_t)came->length < look->size_bytes);
+}
+
 void box_take_mail(struct box *box, const struct imap_mail *came)
 {
     const struct mailpoller_shared *shared = box->mailpoller->shared;
@@ -120,7 +128,7 @@ void box_take_mail(struct box *box, const struct imap_mail *came)
                                        .now_ms = clock_wall_ms(),
                                        .bytes = came->bytes,
                                        .length = came->length,
-                                       .cut = box->in_part,
+                                       .cut = is_cut(box, mail->look, came),
                                        .outline = came->outline,
                                        .outline_length = came->outline_length};
     mail->found = true;
