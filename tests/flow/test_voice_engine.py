@@ -262,6 +262,21 @@ def test_end_of_the_call_settles_what_has_no_heard(desk):
     call.close()
 
 
+def test_what_was_heard_is_told_behind_the_end(desk):
+    """The status callback came to another ingress, whose record is before that of the one that spoke."""
+    engines(desk, **CALLS)
+    call = Call(desk)
+    prompt(call, lambda nonce: says(desk, nonce))
+    call.wait_over()
+    assert call.wait_settled(1)[0][:2] == (ANSWER, ANSWER)
+    call.ended()
+    call.pump(lambda: call.session()["ended_at"], 10, "the end")
+    call.heard("close", "Good morning, this is")
+    call.pump(lambda: call.replies()[0][1] != ANSWER, 10, "what was heard")
+    assert call.replies()[0][:4] == (ANSWER, "Good morning, this is", "reply", "delivered")
+    call.close()
+
+
 def test_an_end_that_overtakes_its_call_is_kept(desk):
     """Another ingress told it, whose Kafka was back first: nobody speaks into a call that is over."""
     engines(desk, **CALLS)
