@@ -48,6 +48,8 @@ static const struct event_member setup_members[] = {
                "a name of at most 255 bytes"),
     VOICE_TEXT("attestation", AT(attestation), false, 1, VOICE_ATTESTED_MAX, event_is_line,
                "a word of at most 16 bytes"),
+    VOICE_NUMBER("gone_ms", EVENT_INT64, AT(gone_ms), false, 0, VOICE_GONE_MAX_MS,
+                 "milliseconds, at most 60000"),
     VOICE_HEARD_ROWS(struct voice_setup),
     {0},
 };

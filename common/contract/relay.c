@@ -86,8 +86,12 @@ static const struct field {
 
 static int read_setup(const struct reading *reading, struct relay_frame *out)
 {
-    const char *attestation =
-        json_member_text(json_member(reading->frame, "customParameters"), RELAY_ATTESTATION);
+    const struct json *ours = json_member(reading->frame, "customParameters");
+    const char *attestation = json_member_text(ours, RELAY_ATTESTATION);
+    const char *parted = json_member_text(ours, RELAY_PARTED);
+    out->setup.parted_ms = 0;
+    if (parted != NULL)
+        text_parse_int(parted, 1, INT64_MAX, &out->setup.parted_ms);
     out->setup.attestation =
         attestation != NULL && strlen(attestation) <= WORD_MAX && is_address(attestation)
             ? arena_strdup(reading->arena, attestation)

@@ -21,8 +21,9 @@
 #define RELAY_LANGUAGE_MAX 35          /* bytes of a language tag (RFC 5646, 4.4.1) */
 #define RELAY_TOKEN_MAX    8192        /* bytes of one token of ours */
 #define RELAY_DIGITS_MAX   64
-#define RELAY_ATTESTATION  "attestation" /* the one of customParameters that is ours */
-#define RELAY_HANDOFF_MAX  4096          /* bytes: it comes back in a form of at most 64 kB */
+#define RELAY_ATTESTATION  "attestation" /* of customParameters, as RELAY_PARTED */
+#define RELAY_PARTED       "parted"
+#define RELAY_HANDOFF_MAX  4096 /* bytes: it comes back in a form of at most 64 kB */
 
 enum relay_kind {
     RELAY_IGNORED, /* a type, or a name of `info`, that is new to us */
@@ -44,6 +45,8 @@ struct relay_setup {
     const char *parent_call_sid, *forwarded_from, *caller_name;
     const char *call_type, *direction, *call_status;
     const char *attestation; /* as twilio_call_attestation says: of our TwiML's Parameter */
+    int64_t parted_ms;       /* when we heard that the session before had ended, epoch ms: of
+                              * another one; 0: not told */
 };
 
 struct relay_prompt {

@@ -280,7 +280,7 @@ void twiml_connect(struct twiml *twiml, const struct twiml_relay *relay)
         twiml_fail(twiml, "twiml.attribute", "there are more than 20", "Language");
     if (twiml->failed)
         return;
-    if (relay->language_count == 0 && relay->attestation == NULL) {
+    if (relay->language_count == 0 && relay->attestation == NULL && relay->parted == NULL) {
         add_end_of_empty(twiml);
     } else {
         push(twiml, "ConversationRelay");
@@ -288,6 +288,8 @@ void twiml_connect(struct twiml *twiml, const struct twiml_relay *relay)
             add_language(twiml, &relay->languages[i]);
         if (relay->attestation != NULL)
             add_parameter(twiml, RELAY_ATTESTATION, relay->attestation);
+        if (relay->parted != NULL)
+            add_parameter(twiml, RELAY_PARTED, relay->parted);
         pop(twiml, "ConversationRelay");
     }
     pop(twiml, "Connect");

@@ -135,8 +135,8 @@ struct twiml_relay {
     enum twiml_flag ignore_backchannel;
     const char *events; /* "speaker-events", "tokens-played", both with a space between */
     const struct twiml_language *languages;
-    size_t language_count;   /* at most TWIML_LANGUAGES_MAX */
-    const char *attestation; /* a Parameter, which comes back in the socket's `setup` */
+    size_t language_count;            /* at most TWIML_LANGUAGES_MAX */
+    const char *attestation, *parted; /* Parameters, which come back in the socket's `setup` */
 };
 
 /* Hands the call to a ConversationRelay session. Nothing may follow: its action goes on. */

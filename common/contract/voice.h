@@ -31,9 +31,10 @@
 #define VOICE_ADDRESS_MAX    320   /* bytes of a caller's or forwarder's address */
 #define VOICE_NAME_MAX       255   /* bytes of a caller's name */
 #define VOICE_ATTESTED_MAX   16    /* bytes of a word */
-#define VOICE_LANG_MAX       35    /* bytes of a language tag */
-#define VOICE_TRANSCRIPT_MAX 4096  /* bytes of what was understood of a message */
-#define VOICE_URL_MAX        2048  /* bytes of a recording's URL */
+#define VOICE_GONE_MAX_MS    60000
+#define VOICE_LANG_MAX       35   /* bytes of a language tag */
+#define VOICE_TRANSCRIPT_MAX 4096 /* bytes of what was understood of a message */
+#define VOICE_URL_MAX        2048 /* bytes of a recording's URL */
 #define VOICE_STEP_MAX       1000000
 #define VOICE_FRAME_LATE_MS  5000 /* a frame that no broker has by then never leaves */
 #define VOICE_WAIT_MAX       100  /* times that one step is waited for */
@@ -86,6 +87,7 @@ struct voice_setup {
     const char *forwarded_from, *caller_name; /* "" if not told */
     const char *attestation; /* what the carrier has found of `from`: "full", "partial", "failed";
                                 "": nothing, or nobody has told */
+    int64_t gone_ms;         /* for so long the socket before was known to be gone; 0: not told */
     struct voice_spoken spoken; /* of the current turn, where this ingress knows; else no turn */
 };
 void voice_setup_encode(struct arena *arena, const char *prefix, const struct voice_setup *in,

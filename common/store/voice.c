@@ -225,11 +225,11 @@ static const char silent_sql[] =
             "clock_timestamp()");
 
 /* What an ingress that did not hold the call before cannot tell is judged by the time: since the
- * commit, for a stream may pause, and as if the former had been gone for a second already. */
+ * commit, for a stream may pause. */
 #define TOLD_BY_NOBODY                                                                             \
     "$4::boolean AND coalesce(t.heard_reason, 'last') IN ('last', 'open', 'stall')"
 #define SINCE_COMMIT                                                                               \
-    "least(100000, greatest(0, (extract(epoch FROM $5::timestamptz - d.created_at) - 1)"           \
+    "least(100000, greatest(0, extract(epoch FROM $5::timestamptz - d.created_at)"                 \
     " * " SPEAKING_RATE("s") "))::integer"
 
 #define OWN_BRIDGE "coalesce(" PHONE("s", "->'words'->>'bridge'") ", '') AS bridge"
@@ -390,7 +390,7 @@ void voice_add_resume(struct pg_unit *unit, struct arena *arena, const struct vo
 {
     struct pg_statement *statement = pg_add(unit, usual_sql);
     char *at = arena_alloc(arena, CLOCK_RFC3339_SIZE);
-    clock_format_rfc3339(resume->at_ms, at);
+    clock_format_rfc3339(resume->until_ms, at);
     pg_param(statement, resume->tenant);
     pg_param(statement, text_of(arena, &resume->session));
     pg_param(statement, resume->record);

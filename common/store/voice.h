@@ -108,9 +108,9 @@ struct voice_resumed {
 struct voice_resume {
     const char *tenant, *record; /* the setup's ce_id */
     struct uuid session;
-    int64_t at_ms; /* when it was there, epoch ms */
-    bool is_told;  /* its ingress held the call before, and says what was heard; else
-                    * what has sounded of the last reply is judged by the time */
+    bool is_told;     /* its ingress held the call before, and says what was heard; else what has
+                       * sounded of the last reply is judged by the time: */
+    int64_t until_ms; /* what was said by then, epoch ms */
 };
 
 /* Adds it, behind the claim of the setup; 2 statements, of which the last has the row. The call is

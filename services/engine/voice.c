@@ -27,10 +27,10 @@
 
 #define ASK_EVERY_MS 100
 #define ASK_UNIT_MS  2000
-#define SILENCE_MS   5000  /* of a model that is speaking: its deadline holds again */
-#define STALL_MS     1500  /* without a frame: the ingress says how far it is */
-#define GONE_MS      1000  /* from the death of an ingress to the next socket, at least */
-#define TOLD_MAX_MS  60000 /* from that to the engine: more is a clock that is wrong */
+#define SILENCE_MS   5000 /* of a model that is speaking: its deadline holds again */
+#define STALL_MS     1500 /* without a frame: the ingress says how far it is */
+#define TOLD_MAX_MS                                                                                \
+    120000 /* from the end of a socket to the engine: more is a clock that is wrong */
 
 /* ---- words ---- */
 
@@ -540,9 +540,9 @@ static bool is_told(const struct voice *voice)
     return voice->is_over && !voice_waits(voice->session);
 }
 
-/* On a busy machine the record that tells of the next socket is read long after that was there:
- * what sounded in between nobody heard. */
-bool voice_reckon(struct sessions *sessions, const struct uuid *session, int64_t at_ms,
+/* The record that tells of the next socket is read long after the former one's end: what sounded in
+ * between nobody heard. */
+bool voice_reckon(struct sessions *sessions, const struct uuid *session, int64_t until_ms,
                   struct arena *arena, struct voice_spoken *out)
 {
     struct voice *voice = voice_of(sessions, session);
@@ -550,9 +550,9 @@ bool voice_reckon(struct sessions *sessions, const struct uuid *session, int64_t
         (voice->hands_off && is_told(voice)))
         return false;
     const struct turn_started *turn = &voice->session->turn;
-    const int64_t age_ms = clock_wall_ms() - at_ms;
+    const int64_t age_ms = clock_wall_ms() - until_ms;
     const int64_t back_ms = age_ms < 0 ? 0 : age_ms < TOLD_MAX_MS ? age_ms : TOLD_MAX_MS;
-    const int64_t left_ms = voice->sounds_ms - (clock_mono_ms() - back_ms - GONE_MS);
+    const int64_t left_ms = voice->sounds_ms - (clock_mono_ms() - back_ms);
     const size_t sounded = voice_pace_sounded(voice->said.data, rate_of(voice->session), left_ms);
     *out = (struct voice_spoken){.turn = turn->turn,
                                  .fence = turn->fence,

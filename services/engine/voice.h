@@ -98,10 +98,10 @@ void voice_heard(struct sessions *sessions, const struct uuid *session,
 bool voice_is_stopped(struct sessions *sessions, const struct uuid *session, int64_t epoch);
 
 /* What has sounded of the turn that is being spoken here, judged by the time, for an ingress that
- * is gone: *out as it would have told it at the end of its socket, texts in the arena. at_ms: when
- * the next one had the call, by its wall clock. False when nothing of a turn has left as frames, or
- * all of one that ends the relay session. */
-bool voice_reckon(struct sessions *sessions, const struct uuid *session, int64_t at_ms,
+ * is gone: *out as it would have told it at the end of its socket, texts in the arena. until_ms:
+ * what was written by then has sounded, epoch ms. False when nothing of a turn has left as frames,
+ * or all of one that ends the relay session. */
+bool voice_reckon(struct sessions *sessions, const struct uuid *session, int64_t until_ms,
                   struct arena *arena, struct voice_spoken *out);
 
 /* How many sockets came since the turn's start that it goes on over without a new one. */

@@ -233,6 +233,16 @@ static void fill_return(struct intake *intake, struct pg_unit *unit)
                                                   .prompt = prompt});
 }
 
+#define LINE_MS                                                                                    \
+    600 /* from a frame to its sound, and from the end of a socket to who answers that */
+#define GONE_MS 1000 /* the same, and to the next socket, where nobody tells when the end was */
+
+/* What was written to the socket before by then has sounded. */
+static int64_t heard_until(const struct voice_record *item, const struct inbox_event *event)
+{
+    return event->event_time_ms - (item->gone_ms > 0 ? item->gone_ms + LINE_MS : GONE_MS);
+}
+
 /* Who did not hold the call before tells nothing: what was heard of a turn that is at work here is
  * then judged by the time. The question what to say is the unit's last statement. */
 static void fill_resume(struct intake *intake, struct pg_unit *unit, const char *worker)
@@ -240,7 +250,8 @@ static void fill_resume(struct intake *intake, struct pg_unit *unit, const char 
     const struct inbox_event *event = &intake->events[intake->first];
     struct voice_record *item = record_of(intake, event);
     const bool is_told = !uuid_is_nil(&item->spoken.turn);
-    if (is_told || voice_reckon(intake->engine->sessions, &event->session, event->event_time_ms,
+    const int64_t until_ms = heard_until(item, event);
+    if (is_told || voice_reckon(intake->engine->sessions, &event->session, until_ms,
                                 intake->claim_arena, &item->spoken))
         fill_word(intake, unit, worker, !is_told);
     fill_return(intake, unit);
@@ -248,7 +259,7 @@ static void fill_resume(struct intake *intake, struct pg_unit *unit, const char 
                      &(struct voice_resume){.tenant = event->tenant,
                                             .record = event->provider_id,
                                             .session = event->session,
-                                            .at_ms = event->event_time_ms,
+                                            .until_ms = until_ms,
                                             .is_told = is_told});
 }
 

@@ -73,6 +73,7 @@ static int read_setup(struct intake *intake, const struct bus_record *record,
                                         : ITEM_WAIT,
                       &setup.call);
     item->attestation = attestation_of(&setup);
+    item->gone_ms = setup.gone_ms;
     item->reason = "close";
     item->spoken = setup.spoken;
     item->step = setup.step;

@@ -28,6 +28,7 @@ struct voice_record {
     const char *call_sid;
     int partition;
     int64_t step, wait;           /* webhook mode: of the request that told it; else 0 */
+    int64_t gone_ms;              /* of struct voice_setup */
     const char *attestation;      /* of the caller's number: "full", "partial", "failed"; or "" */
     const char *reason;           /* of what was heard; what became of a transfer */
     struct uuid dial;             /* that transfer's id */

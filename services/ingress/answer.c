@@ -11,6 +11,7 @@
 #include "service/log.h"
 #include "words.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -161,14 +162,22 @@ static void add_query(const char **query, size_t *count, const char *name, const
     query[(*count)++] = value;
 }
 
-/* Who asks for what comes behind the session is told that it was to greet, and with what; and what
- * the carrier had found of the caller, if nobody has heard of that session. */
+static const char *parted_of(const struct answer *answer)
+{
+    struct arena *arena = answer->webhook->request->arena;
+    return answer->parted_ms > 0 ? arena_printf(arena, "%" PRId64, answer->parted_ms) : NULL;
+}
+
+/* Who asks for what comes behind the session is told that it was to greet, and with what; and, if
+ * nobody has heard of that session, what the carrier had found of the caller, and when the one
+ * before had ended. */
 static const char *ended_url(const struct answer *answer, enum answer_greeting greeting,
                              int failures)
 {
-    const char *query[2 * 3 + 1] = {NULL};
+    const char *query[2 * 4 + 1] = {NULL};
     size_t count = 0;
     add_query(query, &count, RELAY_ATTESTATION, or_null(answer->attestation));
+    add_query(query, &count, RELAY_PARTED, parted_of(answer));
     if (greeting != ANSWER_GREETED) {
         add_query(query, &count, "greets", "1");
         add_query(query, &count, "say", answer->say);
@@ -204,6 +213,7 @@ void answer_relay(const struct answer *answer, enum answer_greeting greeting, in
         .languages = languages,
         .language_count = voice->language_count,
         .attestation = or_null(answer->attestation),
+        .parted = parted_of(answer),
     };
     struct twiml twiml;
     twiml_init(&twiml);

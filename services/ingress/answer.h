@@ -20,8 +20,9 @@ struct answer {
     const char *call_sid;
     const char *person;      /* the other end's number, or ""; it goes into the recording's URL */
     const char *attestation; /* what the carrier has found of `person` (twilio_call_attestation) */
-    const char *say;         /* of a call that we placed, in place of the greeting; else NULL */
-    int step;                /* of webhook mode, that is answered; 0: a call in streaming mode */
+    int64_t parted_ms; /* when a relay session before this one had ended, epoch ms; 0: none had */
+    const char *say;   /* of a call that we placed, in place of the greeting; else NULL */
+    int step;          /* of webhook mode, that is answered; 0: a call in streaming mode */
 };
 
 /* What Twilio says when the socket is there. */

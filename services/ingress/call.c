@@ -417,6 +417,7 @@ static bool take_socket(struct call *call, const struct call_relay *event,
     call->socket = event->socket;
     call->connected = true;
     call->speaking = false;
+    call->gone_ms = event->gone_ms;
     if (strcmp(event->session, call->session) != 0) {
         free(call->session);
         call->session = xstrdup(event->session);

@@ -118,7 +118,8 @@ struct call_relay {
     const char *session; /* VX... */
     const char *text, *lang;
     bool partial, on;
-    bool greets; /* SETUP: not the call's first here, but Twilio greets again */
+    bool greets;     /* SETUP: not the call's first here, but Twilio greets again */
+    int64_t gone_ms; /* SETUP: of struct voice_setup */
     char digit;
 };
 

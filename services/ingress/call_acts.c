@@ -86,6 +86,7 @@ void call_publish_setup(struct call *call, struct call_acts *acts)
     setup->forwarded_from = call->forwarded_from;
     setup->caller_name = call->caller_name;
     setup->attestation = call->attestation;
+    setup->gone_ms = call->gone_ms;
     setup->spoken = spoken(call, call->speech.text.length, acts);
     call_add(acts, CALL_ACT_SETUP)->setup = setup;
 }

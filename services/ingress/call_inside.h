@@ -34,6 +34,7 @@ struct call {
     char *session;   /* of the newest relay session; "" before the first */
     uint64_t socket; /* the newest one; 0 before the first */
     bool connected;  /* it is open */
+    int64_t gone_ms; /* of its setup */
     int stream_partition;
     bool outbound, resumed, draining;
     bool missed; /* people are to be told, if nobody answered the caller */

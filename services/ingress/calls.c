@@ -318,6 +318,15 @@ static const char *find_or_begin(struct calls *calls, const struct calls_socket 
     return why;
 }
 
+/* The clock of whoever answered that request may be ahead. */
+static int64_t gone_ms(const struct relay_setup *setup)
+{
+    int64_t ms = clock_wall_ms() - setup->parted_ms;
+    if (setup->parted_ms == 0)
+        return 0;
+    return ms < 1 ? 1 : ms < VOICE_GONE_MAX_MS ? ms : VOICE_GONE_MAX_MS;
+}
+
 const char *calls_setup(struct calls *calls, const struct calls_socket *socket,
                         const struct relay_setup *setup)
 {
@@ -334,6 +343,7 @@ const char *calls_setup(struct calls *calls, const struct calls_socket *socket,
     struct call_relay event = {.kind = CALL_RELAY_SETUP,
                                .socket = socket->serial,
                                .session = setup->session_id,
+                               .gone_ms = gone_ms(setup),
                                .greets = !socket->token->resumed};
     call_relay(live->call, clock_mono_ms(), &event, &calls->acts);
     if (atomic_load(&calls->ingress->draining))

@@ -4,6 +4,7 @@
  */
 #include "voice_step_inside.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "contract/call_token.h"
 #include "contract/relay.h"
@@ -131,6 +132,16 @@ static int failures_of(const struct step *step, const struct twilio_call_relayed
     return relayed->duration_s >= WELL_S ? 1 : step->path.step + 1;
 }
 
+/* When the caller ceased to hear what was said: a session that was over at once said nothing. */
+static int64_t parted_ms(const struct step *step, const struct twilio_call_relayed *relayed)
+{
+    int64_t before_ms;
+    const bool spoke = relayed->duration_s > 0 && strcmp(relayed->error_code, NO_SOCKET) != 0;
+    if (!spoke && text_parse_int(query_text(step, RELAY_PARTED), 1, INT64_MAX, &before_ms))
+        return before_ms;
+    return clock_wall_ms();
+}
+
 static void on_relay_ended(struct step *step)
 {
     struct twilio_call_relayed relayed;
@@ -146,6 +157,7 @@ static void on_relay_ended(struct step *step)
         voice_step_give_up(step);
         return;
     }
+    step->answer.parted_ms = parted_ms(step, &relayed);
     if (relayed.handoff[0] == '\0') {
         log_warn("relay.failed", LOG_TEXT("call", step->call.call_sid),
                  LOG_TEXT("status", relayed.status), LOG_TEXT("code", relayed.error_code),

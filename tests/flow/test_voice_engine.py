@@ -388,6 +388,26 @@ def test_another_socket_that_is_told_of_late(desk):
     call.close()
 
 
+def test_another_socket_long_after_the_former(desk):
+    """A provider that takes its time from the end of a socket to the next: what was to sound in between was heard by nobody,
+    and is said. Guard: heard_until of engine/voice_intake.c."""
+    engines(desk, **CALLS)
+    call = Call(desk)
+    call.answers = False
+    nonce = prompt(call, lambda nonce: stops(nonce, 12, 9000))
+    call.pump(lambda: "weekdays." in call.said, 10, "two sentences")
+    began = time.monotonic()
+    desk.faults("model", says(desk, nonce))
+    time.sleep(5)  # the first two sentences take 4.9 s
+    call.turn, call.turn_number, call.fence, call.seq, call.said, call.over = None, 0, 0, -1, "", False
+    call.relay = "VX" + secrets.token_hex(16)
+    call.setup(resumed=True, gone_ms=int(1000 * (time.monotonic() - began)))
+    said = call.wait_over()
+    assert said.strip() == ANSWER, said
+    desk.faults("model")
+    call.close()
+
+
 def test_another_socket_before_the_first_word(desk):
     """The model still thinks when the socket changes: the caller, who has waited since before, hears somebody
     at once, and the turn goes on."""

@@ -1,6 +1,7 @@
 """What comes behind a relay session: the test is Twilio, and tells how sessions ended as a real one does only now and then."""
 
 import json
+import time
 import urllib.parse
 import uuid
 import xml.etree.ElementTree as xml
@@ -156,6 +157,29 @@ def test_what_the_carrier_found_is_told(desk):
         hand = Hand(desk, phoning.publish_number(desk))
         document = desk.post("/twilio/voice", hand.params + [("StirVerstat", "TN-Validation-Failed")]).body.decode()
         for _ in range(2):
-            parameter, = xml.fromstring(document).iter("Parameter")
-            assert parameter.attrib == {"name": "attestation", "value": "failed"}, document
+            assert parameters(document)["attestation"] == "failed", document
             document = Session(hand, document).fails(0)
+
+
+def parameters(document):
+    return {parameter.get("name"): parameter.get("value") for parameter in xml.fromstring(document).iter("Parameter")}
+
+
+def test_when_the_session_before_had_ended_is_told(desk):
+    """Of the last one that can have spoken: not of one that was over at once. Guards: parted_ms of voice_step.c, the query
+    in ended_url, gone_ms of calls.c."""
+    with at_work(desk) as told:
+        call = Call(desk, [HELLO, {"cut": "reset"}, {"silence": 300}, {"wait_for": "relay"}, {"silence": 500}, {"hangup": True}])
+        told.wait(call.sid, "ended")
+        call.over()
+        first, second = told.of(call.sid, "setup")
+        assert "gone_ms" not in first.value and 0 < second.value["gone_ms"] < 5000, (first.value, second.value)
+        hand = Hand(desk, phoning.publish_number(desk))
+        document = desk.post("/twilio/voice", hand.params).body.decode()
+        assert "parted" not in parameters(document), document
+        times = []
+        for duration_s in (60, 0, 60):
+            begin_ms = time.time() * 1000
+            document = Session(hand, document).fails(duration_s)
+            times.append(int(parameters(document)["parted"]))
+        assert times[0] == times[1] and begin_ms - 1 <= times[2] <= time.time() * 1000, times

@@ -378,6 +378,7 @@ static void test_members_of_a_call(void)
     CU_ASSERT_STRING_EQUAL(setup.forwarded_from, "+15550009999");
     CU_ASSERT_STRING_EQUAL(setup.caller_name, "M. Keller");
     CU_ASSERT_STRING_EQUAL(setup.attestation, "full");
+    CU_ASSERT_EQUAL(setup.gone_ms, 1234);
     check_member(&record, "relay_session", "\"" VX "\"");
     check_member(&record, "heard_turn", "\"" TURN "\"");
     check_member(&record, "heard_fence", "3");

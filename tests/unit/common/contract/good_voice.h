@@ -43,6 +43,7 @@ static inline struct voice_setup a_setup(void)
         .forwarded_from = "+15550009999",
         .caller_name = "M. Keller",
         .attestation = "full",
+        .gone_ms = 1234,
         .spoken = of_turn(),
     };
 }

@@ -56,7 +56,7 @@ static void test_setup(void)
               "\",\"from\":\"+15550001111\",\"to\":\"+15550002222\",\"forwardedFrom\":\"+1555000"
               "3333\",\"callType\":\"PSTN\",\"callerName\":\"Ann\\u00e9\",\"direction\":\"inbound\""
               ",\"callStatus\":\"RINGING\",\"customParameters\":{\"a\":\"b\",\"attestation\":"
-              "\"failed\"},\"new\":[1,{}]}",
+              "\"failed\",\"parted\":\"1790000060123\"},\"new\":[1,{}]}",
               &frame);
     CU_ASSERT_EQUAL_FATAL(frame.kind, RELAY_SETUP);
     CU_ASSERT_STRING_EQUAL(frame.setup.session_id, VX);
@@ -68,6 +68,7 @@ static void test_setup(void)
     CU_ASSERT_STRING_EQUAL(frame.setup.forwarded_from, "+15550003333");
     CU_ASSERT_STRING_EQUAL(frame.setup.caller_name, "Ann\xc3\xa9");
     CU_ASSERT_STRING_EQUAL(frame.setup.attestation, "failed");
+    CU_ASSERT_EQUAL(frame.setup.parted_ms, 1790000060123);
     CU_ASSERT_STRING_EQUAL(frame.setup.call_type, "PSTN");
     CU_ASSERT_STRING_EQUAL(frame.setup.direction, "inbound");
     CU_ASSERT_STRING_EQUAL(frame.setup.call_status, "RINGING");
@@ -81,6 +82,9 @@ static void test_setup_without_extras(void)
         ",\"from\":null,\"parentCallSid\":null,\"forwardedFrom\":null,\"callerName\":null",
         ",\"from\":7,\"parentCallSid\":\"CA1\",\"forwardedFrom\":[],\"callerName\":\"a\\nb\"",
         ",\"from\":\"\",\"parentCallSid\":\"\",\"forwardedFrom\":\"\\u007f\",\"callerName\":true",
+        ",\"customParameters\":{\"parted\":\"-1\",\"attestation\":1}",
+        ",\"customParameters\":{\"parted\":\"99999999999999999999\"}",
+        ",\"customParameters\":{\"parted\":1790000060123}",
     };
     for (size_t i = 0; i < sizeof extras / sizeof extras[0]; i++) {
         struct relay_frame frame;
@@ -95,6 +99,7 @@ static void test_setup_without_extras(void)
         CU_ASSERT_STRING_EQUAL(frame.setup.forwarded_from, "");
         CU_ASSERT_STRING_EQUAL(frame.setup.caller_name, "");
         CU_ASSERT_STRING_EQUAL(frame.setup.attestation, "");
+        CU_ASSERT_EQUAL(frame.setup.parted_ms, 0);
         CU_ASSERT_STRING_EQUAL(frame.setup.call_type, "");
         CU_ASSERT_STRING_EQUAL(frame.setup.direction, "");
         CU_ASSERT_STRING_EQUAL(frame.setup.call_status, "");

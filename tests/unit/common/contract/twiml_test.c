@@ -53,6 +53,7 @@ static void write_relay(struct twiml *twiml)
                       .languages = languages,
                       .language_count = 2,
                       .attestation = "partial",
+                      .parted = "1790000000123",
                   });
 }
 

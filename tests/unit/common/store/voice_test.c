@@ -328,7 +328,8 @@ static void on_resumed(void *arg, const struct pg_answer *answer)
     rig_count_down();
 }
 
-/* The setup number `n` of the call, so long after its turn was answered. */
+/* The setup number `n` of the call, whose former socket sounded for so long after its turn was
+ * answered. */
 static struct resumed resume(int n, bool is_told, int64_t later_ms)
 {
     struct resumed resumed = {.heard = ""};
@@ -344,7 +345,7 @@ static struct resumed resume(int n, bool is_told, int64_t later_ms)
                      &(struct voice_resume){.tenant = TENANT,
                                             .record = event.provider_id,
                                             .session = event.session,
-                                            .at_ms = answered_ms() + later_ms,
+                                            .until_ms = answered_ms() + later_ms,
                                             .is_told = is_told});
     rig_waiting++;
     pg_submit(rig_pg, &unit);
@@ -360,14 +361,14 @@ static void nobody_tells_how_far_it_sounded(void)
     struct inbox_claimed claimed;
     const struct turn_started turn = speak_one(&claimed);
     hear(&turn, 1, 3, "last", "See you at 3.");
-    const struct resumed told = resume(2, true, 1600);
+    const struct resumed told = resume(2, true, 600);
     CU_ASSERT_TRUE(told.found && !told.half);
     CU_ASSERT_STRING_EQUAL(told.bridge, "");
     run("UPDATE channel_sessions SET turn_number = 1");
     const struct resumed late = resume(3, false, 60000);
     CU_ASSERT_TRUE(late.found && !late.half);
     run("UPDATE channel_sessions SET turn_number = 1");
-    const struct resumed soon = resume(4, false, 1600); /* a second, and some 9 characters */
+    const struct resumed soon = resume(4, false, 600); /* some 9 characters */
     CU_ASSERT_TRUE(soon.found && soon.half);
     CU_ASSERT_STRING_EQUAL(soon.heard, "See you");
     CU_ASSERT_STRING_EQUAL(value("SELECT heard || ' ' || heard_reason FROM turns"),
@@ -393,7 +394,7 @@ static void what_has_sounded_is_judged_by_the_rate_of_the_voice(void)
     struct inbox_claimed claimed;
     const struct turn_started turn = speak_one(&claimed);
     hear(&turn, 1, 3, "last", "See you at 3.");
-    const struct resumed soon = resume(2, false, 1600); /* some 5 characters */
+    const struct resumed soon = resume(2, false, 600); /* some 5 characters */
     CU_ASSERT_STRING_EQUAL(soon.heard, "See");
     CU_ASSERT_STRING_EQUAL(soon.bridge, "Continuo.");
     end_test();
@@ -515,7 +516,7 @@ static void a_call_keeps_its_language_until_another_socket(void)
     CU_ASSERT_STRING_EQUAL(value(LANGUAGE), "es-US");
     const struct inbox_claimed claimed = say(4);
     CU_ASSERT_STRING_EQUAL(start(WORKER_A, &claimed).language, "es-US");
-    resume(5, true, 1600);
+    resume(5, true, 600);
     CU_ASSERT_STRING_EQUAL(value(LANGUAGE), "usual");
     end_test();
 }
