@@ -4,8 +4,9 @@ Bodies are read in full before ingress sees a request. The body limit lies above
 that ingress itself answers 413. Ingress closes idle connections after 500 ms, so the pool here ends
 earlier; a request that died with its connection goes out once more, which is harmless: webhooks are
 de-duplicated by MessageSid. A call's request, or socket, that one ingress answers with 503 (it
-drains, or is full) goes to the next: a caller has nobody who would ask again. One process: a worker
-would outlive a killed master.
+drains, or is full) goes to the next: a caller has nobody who would ask again. So does one that an
+ingress died with; X-Request-Start tells the next how long the caller has waited. One process: a
+worker would outlive a killed master.
 """
 
 import signal
@@ -47,6 +48,7 @@ http {{
         proxy_set_header Connection "";
         proxy_set_header Host $http_host;
         proxy_set_header X-Forwarded-For $remote_addr;
+        proxy_set_header X-Request-Start "t=$msec";
         proxy_request_buffering on;
         proxy_connect_timeout 1s;
         proxy_next_upstream_tries 3;

@@ -4,7 +4,6 @@
  * voice_step.c. */
 #include "step_turn.h"
 
-#include "base/clock.h"
 #include "base/text.h"
 #include "contract/call_token.h"
 #include "counters.h"
@@ -235,10 +234,9 @@ static bool is_number(const struct step *step)
 
 void step_turn_said(struct step *step)
 {
-    struct ingress *ingress = step->webhook->ingress;
     struct twilio_call_input input;
     struct err err;
-    const int64_t now_ms = clock_mono_ms();
+    const int64_t until_ms = voice_step_until_ms(step);
     const struct step_told told = step_answer_read(&step->query);
     if (!open_step(step))
         return;
@@ -258,7 +256,7 @@ void step_turn_said(struct step *step)
         ask_to_repeat(step, &told);
     else
         ask(step, prompt_of(step, &input),
-            step_turn_is_open(ingress) ? now_ms + ingress->settings.step_wait_ms - delay_ms : 0, 0);
+            step_turn_is_open(step->webhook->ingress) ? until_ms - delay_ms : 0, 0);
 }
 
 /* ---- a filler is over ---- */
@@ -271,8 +269,7 @@ static bool is_waited(int64_t wait, int crowded)
 
 void step_turn_wait(struct step *step)
 {
-    const struct ingress *ingress = step->webhook->ingress;
-    const int64_t now_ms = clock_mono_ms();
+    const int64_t until_ms = voice_step_until_ms(step);
     int64_t wait = 0;
     const char *text = form_get(&step->query, "wait");
     if (!open_step(step))
@@ -284,7 +281,7 @@ void step_turn_wait(struct step *step)
         return;
     }
     if (!voice_pass_on(step->webhook, step->call.call_sid))
-        ask(step, waits_of(step, (int)wait), now_ms + ingress->settings.step_wait_ms, (int)wait);
+        ask(step, waits_of(step, (int)wait), until_ms, (int)wait);
 }
 
 /* It is the answer to a step in which nobody says anything. */

@@ -5,7 +5,6 @@
 #include "voice_placed.h"
 
 #include "answer_inside.h"
-#include "base/clock.h"
 #include "base/text.h"
 #include "counters.h"
 #include "step_turn.h"
@@ -108,7 +107,7 @@ static void accept(struct step *step, int64_t waits)
     struct arena *arena = step->webhook->request->arena;
     const struct ingress *ingress = step->webhook->ingress;
     const struct directory_voice *voice = step->channel->voice;
-    const int64_t until_ms = clock_mono_ms() + ingress->settings.step_wait_ms;
+    const int64_t until_ms = voice_step_until_ms(step);
     struct waiter *waiter = waiting_begin(
         ingress->waiting, &(struct waiting_for){step->tenant, step->call.call_sid, KEY_STEP});
     enum waiting_outcome outcome = WAITING_LATE;

@@ -11,6 +11,7 @@
 #include "contract/twilio_call_end.h"
 #include "handoff.h"
 #include "news.h"
+#include "request_start.h"
 #include "service/log.h"
 #include "step_turn.h"
 #include "voice_placed.h"
@@ -72,6 +73,12 @@ bool voice_step_open(struct step *step)
 void voice_step_give_up(const struct step *step)
 {
     answer_message(&step->answer, VOICE_RECORD_FALLBACK, step->channel->voice->fallback);
+}
+
+int64_t voice_step_until_ms(const struct step *step)
+{
+    return clock_mono_ms() - request_start_held_ms(step->webhook->request) +
+           step->webhook->ingress->settings.step_wait_ms;
 }
 
 /* Another relay session, unless too many failed or nobody would be there. */

@@ -24,4 +24,8 @@ bool voice_step_open(struct step *step);
 /* Nobody can answer: the fallback, and a message. */
 void voice_step_give_up(const struct step *step);
 
+/* Until when the request may wait for an engine, in which the caller hears nothing, on
+ * clock_mono_ms: counted from when the proxy got it. To be asked first of all. */
+int64_t voice_step_until_ms(const struct step *step);
+
 #endif

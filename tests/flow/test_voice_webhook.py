@@ -4,6 +4,7 @@ that the caller says is a step of the call, told under the number in ingress's o
 import contextlib
 import re
 import threading
+import time
 import uuid
 import xml.etree.ElementTree as xml
 
@@ -230,6 +231,34 @@ def test_another_ingress_waits_on(desk):
         assert prompt.value["stream_partition"] != setup.value["stream_partition"], "told by two"
         Engine.of(desk, setup).answer(setup, "We open at nine.")
         assert b"We open at nine." in waits().body, waits().body
+
+
+def reader_of(desk, partition):
+    """The ingress that is told of by this partition."""
+    name, = [name for name in ("ingress-1", "ingress-2") if partition == [
+        line for line in desk.log(name) if line.get("event") == "stream.reading"][-1]["partition"]]
+    return name
+
+
+def test_the_ingress_that_waits_is_killed(desk):
+    """The proxy asks the other one, which knows for how long the caller has been silent."""
+    with at_work(desk, ingresses=2) as told, Standstill() as still:
+        call = Call(desk, [HELLO, say("When do you open?"), HELLO, BYE])
+        first = told.wait(call.sid, "prompt")
+        silent_ms = call.story().of("said")[-1]["until"]
+        desk.wait(lambda: time.time() * 1000 >= silent_ms + 2500, 10, "most of his patience to be gone")
+        desk.kill(reader_of(desk, first.value["stream_partition"]))
+        try:
+            second = told.wait(call.sid, "prompt", 2)
+            assert second.id == first.id and second.value["stream_partition"] != first.value["stream_partition"]
+            waits = told.wait(call.sid, "setup", 2)
+            Engine.of(desk, waits).answer(waits, "We open at nine.")
+            story = call.over()
+        finally:
+            desk.revive()
+        well(story)
+        never_silent(story, still)
+        assert re.fullmatch(f"{GREETING} ({'|'.join(FILLERS)}) We open at nine.", spoken(story)), spoken(story)
 
 
 def test_who_is_not_answered(desk):
