@@ -25,9 +25,10 @@ struct key {
     }
 
 static const struct key keys[] = {
-    NUMBER(ms), NUMBER(chunks), NUMBER(bytes),    NUMBER(status),   NUMBER(reset),
-    TEXT(code), TEXT(message),  TEXT(error_type), TEXT(error_code), TEXT(retry_after),
-    TEXT(mode), TEXT(name),     TEXT(arguments),  TEXT(text),       TEXT(finish_reason),
+    NUMBER(ms),       NUMBER(chunks),    NUMBER(bytes),       NUMBER(status),
+    NUMBER(reset),    TEXT(code),        TEXT(message),       TEXT(error_type),
+    TEXT(error_code), TEXT(retry_after), TEXT(mode),          TEXT(name),
+    TEXT(arguments),  TEXT(text),        TEXT(finish_reason), NUMBER(every_ms),
 };
 
 static const char *const type_names[STAND_ACTION_TYPES] = {
@@ -61,7 +62,8 @@ struct stand_action *stand_action_new(void)
     struct stand_action *action = stand_alloc(sizeof *action);
     action->references = 1;
     action->type = STAND_ACTION_TYPES;
-    action->ms = action->chunks = action->bytes = action->status = action->reset = -1;
+    action->ms = action->chunks = action->bytes = action->status = action->reset =
+        action->every_ms = -1;
     return action;
 }
 

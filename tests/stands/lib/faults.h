@@ -13,9 +13,11 @@
  *
  * Types and keys:
  *   delay (ms)                       answer later; the work itself (a message created) is done at
- * once stall (ms; chunks | bytes; text) stop in the middle, for ms or, without ms, for ever cut
- * (chunks | bytes; reset; text)      close the connection: before the answer, or after so much of
- * it; the text of these, and of truncate, is what the model says
+ * once
+ *   stall (ms; chunks | bytes; text; every_ms) stop in the middle, for ms or, without ms, for ever;
+ *     model: what comes behind it a piece every so often
+ *   cut (chunks | bytes; reset; text) close the connection: before the answer, or after so much of
+ *     it; the text of these, and of truncate, is what the model says
  *   status (status; code, message, error_type, retry_after)   an error answer; nothing was done
  *     (tool: with 3xx a redirect to `message`)
  *   wrong_json, empty, huge (bytes; default 1 MiB), nonsense  a spoilt answer
@@ -62,7 +64,7 @@ enum stand_action_type {
 struct stand_action {
     int references;
     enum stand_action_type type;
-    int64_t ms, chunks, bytes, status, reset;
+    int64_t ms, chunks, bytes, status, reset, every_ms;
     char *code, *message, *error_type, *retry_after, *mode, *error_code;
     char *name, *arguments, *text, *finish_reason;
 };

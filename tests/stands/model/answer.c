@@ -231,6 +231,8 @@ static void stop_stream(struct telling *telling, struct stand_buf *out)
         stand_exchange_end(call->x);
     } else {
         telling->stalled = true;
+        if (action->every_ms >= 0)
+            telling->pause_ms = (uint64_t)action->every_ms;
         if (action->ms >= 0)
             stand_exchange_after(call->x, (uint64_t)action->ms, next_events, telling);
         else

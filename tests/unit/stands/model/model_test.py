@@ -865,6 +865,14 @@ class FaultTest(StandCase):
         self.assertGreaterEqual(time.monotonic() - begin, 0.09)  # its clock has whole milliseconds
 
     @each_format
+    def test_stall_and_then_slowly(self, wire):
+        self.client.faults(type="stall", chunks=2, ms=0, every_ms=20)
+        begin = time.monotonic()
+        said = self.streamed(wire)
+        self.assertEqual((said.text, said.ended), (REPLY, True))
+        self.assertGreaterEqual(time.monotonic() - begin, 0.02 * (said.pieces - 4))
+
+    @each_format
     def test_stall_for_ever(self, wire):
         self.client.faults(type="stall", chunks=2)
         path, body = wire.ask([("user", HELLO)], True)
