@@ -6,7 +6,7 @@ import re
 
 from mailing import mail, pollers
 from test_mailpoller import with_file
-from withholding import QUICK, failures, looks, mails, waiting
+from withholding import PATIENCE, QUICK, failures, looks, mails, waiting
 
 DEADLINE_S = 120
 FILM_BYTES = 20 * 1024 * 1024  # 27 MB in base64: more than is taken of a mail
@@ -67,7 +67,7 @@ def test_a_small_mail_that_is_told_as_large(desk):
 def test_a_literal_that_ends_too_early(desk):
     """The server says no more, as it has said all."""
     came = read(desk, "a literal that is cut", whole(2, lambda length, data, rest: b"{%d}\r\n" % (length + 9000) + data + rest), False,
-                command_timeout_ms=300)
+                **PATIENCE)
     assert came == ["imap.timeout"] * 2
 
 

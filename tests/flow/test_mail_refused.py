@@ -7,7 +7,7 @@ import re
 
 from mailing import server
 from operating import good
-from withholding import QUICK, SILENCE, asks_for, failures, looks, mails, several, waiting
+from withholding import PATIENCE, QUICK, SILENCE, asks_for, failures, looks, mails, several, waiting
 
 DEADLINE_S = 120
 TRIES = 3
@@ -94,7 +94,7 @@ def test_the_owner_sees_with_what_a_mail_is_refused(desk):
 def test_a_mail_for_which_the_server_ends_the_session_is_passed_by(desk):
     """It says BYE, also that it has a bug, or nothing any more."""
     for words in ("* BYE Internal error", "* BYE [SERVERBUG] Internal error occurred.", SILENCE):
-        mailbox, way = waiting(desk, *"abcde", config={**QUICK, "command_timeout_ms": 300}, instead=refuse(mails, words))
+        mailbox, way = waiting(desk, *"abcde", config={**QUICK, **PATIENCE}, instead=refuse(mails, words))
         passed_by(mailbox, way, "too_often", f"a mail that ends its session: {words or 'silence'}")
         code = "imap.timeout" if words == SILENCE else "imap.bye"
         assert failures(desk, mailbox) == [code] * (TRIES + 1)  # once with others, at which none is to blame yet
@@ -105,7 +105,7 @@ def test_tries_are_far_apart(desk):
     """A server whose store is away refuses one mail after the other: the first try waits for the longest pause at once, for
     a refusal as for silence. Guard: is_refused of mailpoller/box_write.c."""
     for words, fault in (("NO [SERVERBUG] Internal error.", "mailbox.withheld"), (SILENCE, "imap.timeout")):
-        mailbox, way = waiting(desk, *"abcde", config={**QUICK, "retry_max_ms": 600000, "command_timeout_ms": 300},
+        mailbox, way = waiting(desk, *"abcde", config={**QUICK, "retry_max_ms": 600000, **PATIENCE},
                                instead=lambda command: words if mails(command) else None)
         desk.wait(lambda: failures(desk, mailbox) == [fault], 20, lambda: f"{fault}: {failures(desk, mailbox)}")
         desk.wait(lambda: desk.value("SELECT due_at > clock_timestamp() + interval '5 min' FROM mailboxes WHERE id = %s",

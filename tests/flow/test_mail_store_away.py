@@ -6,7 +6,7 @@ import re
 
 from mailing import mail
 from operating import good
-from withholding import QUICK, SILENCE, asks_for, failures, looks, mails, waiting
+from withholding import PATIENCE, QUICK, SILENCE, asks_for, failures, looks, mails, waiting
 
 DEADLINE_S = 120
 TRIES = 3
@@ -43,7 +43,7 @@ def test_a_store_that_is_away_has_no_mail_passed_by(desk):
                                ("* BYE Internal error", mails, "asked for another mail than UID 1"),
                                (SILENCE, mails, "asked for another mail than UID 1")):
         away = [True]
-        mailbox, way = waiting(desk, *"abcde", config={**QUICK, "command_timeout_ms": 300},
+        mailbox, way = waiting(desk, *"abcde", config={**QUICK, **PATIENCE},
                                instead=lambda command: words if away and stays(command) else None)
         wait_failures(mailbox)
         wait_said(mailbox, says)

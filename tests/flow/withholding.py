@@ -13,9 +13,10 @@ LITERAL = re.compile(rb"\{(\d+)\}\r\n$")
 TOLD = re.compile(rb"\* \d+ FETCH \(.*?\bUID (\d+)", re.DOTALL)
 LINE_MAX = 1 << 20
 
-__all__ = ["QUICK", "SILENCE", "Withholder", "asks_for", "failures", "looks", "mails", "several", "waiting"]
+__all__ = ["PATIENCE", "QUICK", "SILENCE", "Withholder", "asks_for", "failures", "looks", "mails", "several", "waiting"]
 
 QUICK = {"retry_ms": 20, "retry_max_ms": 20, "adopt_every_ms": 50}
+PATIENCE = {"command_timeout_ms": 1500}  # where silence is waited for: a busy machine's Dovecot takes some 100 ms
 
 SILENCE = ""  # nothing is answered
 CLOSED = "closed"  # the connection ends without a word
