@@ -27,10 +27,9 @@
 
 #define ASK_EVERY_MS 100
 #define ASK_UNIT_MS  2000
-#define SILENCE_MS   5000 /* of a model that is speaking: its deadline holds again */
-#define STALL_MS     1500 /* without a frame: the ingress says how far it is */
-#define TOLD_MAX_MS                                                                                \
-    120000 /* from the end of a socket to the engine: more is a clock that is wrong */
+#define SILENCE_MS   5000   /* of a model that is speaking: its deadline holds again */
+#define STALL_MS     1500   /* without a frame: the ingress says how far it is */
+#define TOLD_MAX_MS  120000 /* from a socket's end to the engine: more is a wrong clock */
 
 /* ---- words ---- */
 

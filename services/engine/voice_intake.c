@@ -233,8 +233,7 @@ static void fill_return(struct intake *intake, struct pg_unit *unit)
                                                   .prompt = prompt});
 }
 
-#define LINE_MS                                                                                    \
-    600 /* from a frame to its sound, and from the end of a socket to who answers that */
+#define LINE_MS 600  /* from a frame to its sound, and from a socket's end to who answers that */
 #define GONE_MS 1000 /* the same, and to the next socket, where nobody tells when the end was */
 
 /* What was written to the socket before by then has sounded. */
