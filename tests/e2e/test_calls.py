@@ -162,6 +162,11 @@ class Many:
         return name, calls
 
 
+def heard_behind(call, nonce):
+    """What a caller who waits for an answer hears instead, and what is known of it."""
+    return answer_to(call.story(), nonce), call.events(), call.rows()
+
+
 def stalled_at(desk, calls, offsets, **times):
     """Each of the calls is in the middle of its answer, of which so many pieces were given out, or all are.
     Returns {call: its nonce}."""
@@ -173,7 +178,7 @@ def stalled_at(desk, calls, offsets, **times):
     wait_stalled(desk, [nonce for nonce, _ in cut], "open" if times else "stalled")
     whole = [call for call, offset in zip(calls, offsets) if offset == PIECES]
     desk.wait(lambda: all(call.answering() for call in whole), 20, lambda:
-              f"the whole answers to sound: {[(call.story().events, call.rows()) for call in whole]}")
+              f"the whole answers to sound: {[heard_behind(call, nonces[call]) for call in whole]}")
     return nonces
 
 

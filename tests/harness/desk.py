@@ -1,5 +1,6 @@
 """What a test gets: one installation of Frontdesk and hands to drive, watch and break it."""
 
+import contextlib
 import json
 import secrets
 import time
@@ -171,7 +172,13 @@ class Desk:
         return self.services[name].restart(wait)
 
     def revive(self, kinds=("ingress", "engine", "responder"), wait=True):
-        """Starts again what has died; returns the names."""
+        """Starts again what has died, or is dying of a stop point; returns the names."""
+        struck = self.stops.struck()
+
+        def dying():
+            return [name for name, service in self.services.items() if service.alive() and service.pid in struck]
+        with contextlib.suppress(Deadline):  # who lives on has got the process id of somebody dead
+            wait_for(lambda: not dying(), 10, "")
         dead = [name for name, service in self.services.items()
                 if name.rpartition("-")[0] in kinds and not service.alive()]
         for name in dead:

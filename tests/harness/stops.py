@@ -29,6 +29,10 @@ class Stop:
         return self._stops.text(self._slot, NAME_AT)
 
     @property
+    def action(self):
+        return self._get(ACTION_AT)
+
+    @property
     def armed(self):
         return self._get(ARMED_AT)
 
@@ -102,6 +106,11 @@ class Stops:
         for slot in range(self._used):
             self.memory[slot * SLOT_BYTES:slot * SLOT_BYTES + 64] = bytes(64)
         self._used = self._next = 0
+
+    def struck(self):
+        """The pids that a point has killed, or is about to: a hit is counted before the process is gone."""
+        slots = [Stop(self, slot) for slot in range(self._used)]
+        return {stop.pid for stop in slots if stop.hits and stop.action in (KILL, ABORT)}
 
     def hits(self):
         """[(name, hits, pid, subject)] of every slot that acted."""
