@@ -1,6 +1,8 @@
 /* The calls' producer. A record that nobody confirms within REPORTER_LATE_MS is late: its call goes
  * on without Kafka. Whether Kafka is away for all of them is not told by that, which may be the
  * trouble of one partition: the producer knows it, from later records and from asking the brokers.
+ * A process that stood still itself (a machine that was moved, a container out of its quota) finds
+ * the time over before it has read who confirmed meanwhile: it reads that first.
  * librdkafka would say so only after delivery_timeout_ms, and until then the record may still be
  * written: it is kept, and sent again under its id if its fate is unknown, so that an outage loses
  * nothing that was said. Called by calls.c. */
@@ -22,6 +24,8 @@
 #define DELIVERY_MS    (5 * 60 * 1000)
 #define CALL_SID_SIZE  37   /* CA and 32 hex, or a uuid */
 #define PRODUCER_BYTES 1536 /* that the producer keeps of a record beside a copy of its bytes */
+#define STOOD_STILL_MS 300  /* a timer that is so late: what came meanwhile is unread */
+#define CATCH_UP_MS    300  /* for reading it */
 
 /* One record in flight, kept to be sent again; in the list while it is urgent and not late. */
 struct flight {
@@ -42,6 +46,7 @@ struct reporter {
     struct bus_producer *producer;
     struct flight_list waiting; /* oldest first */
     struct timer *timer;
+    int64_t timer_due_ms;
     size_t memory; /* of all in flight */
     bool closing;
 };
@@ -62,13 +67,17 @@ static void list(struct flight *flight)
     flight->listed = true;
 }
 
+static void look_at(struct reporter *reporter, int64_t due_ms, int64_t now_ms)
+{
+    reporter->timer_due_ms = due_ms > now_ms ? due_ms : now_ms;
+    timer_start(reporter->timer, reporter->timer_due_ms - now_ms, 0);
+}
+
 static void watch_oldest(struct reporter *reporter, int64_t now_ms)
 {
     const struct flight *oldest = TAILQ_FIRST(&reporter->waiting);
-    if (oldest == NULL)
-        return;
-    int64_t left_ms = oldest->since_ms + REPORTER_LATE_MS - now_ms;
-    timer_start(reporter->timer, left_ms > 0 ? left_ms : 0, 0);
+    if (oldest != NULL)
+        look_at(reporter, oldest->since_ms + REPORTER_LATE_MS, now_ms);
 }
 
 static void on_timer(void *arg)
@@ -76,6 +85,10 @@ static void on_timer(void *arg)
     struct reporter *reporter = arg;
     int64_t now_ms = clock_mono_ms();
     struct flight *oldest;
+    if (now_ms - reporter->timer_due_ms > STOOD_STILL_MS) {
+        look_at(reporter, now_ms + CATCH_UP_MS, now_ms);
+        return;
+    }
     while ((oldest = TAILQ_FIRST(&reporter->waiting)) != NULL &&
            oldest->since_ms + REPORTER_LATE_MS <= now_ms) {
         unlist(oldest);

@@ -3,6 +3,10 @@
 #include "unit/common/bus/mock.h"
 
 #include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "contract/topics.h"
 #include "counters.h"
@@ -112,6 +116,36 @@ static void nobody_answers(void)
     close_reporter();
 }
 
+static void stand_still(int ms)
+{
+    pid_t parent = getpid(), helper = fork();
+    CU_ASSERT_FATAL(helper >= 0);
+    if (helper == 0) {
+        poll(NULL, 0, ms);
+        kill(parent, SIGCONT);
+        _exit(0);
+    }
+    raise(SIGSTOP);
+    waitpid(helper, NULL, 0);
+}
+
+/* The process stood still for longer than Kafka may take: what Kafka does confirm is not late, what
+ * it does not is. Guard: STOOD_STILL_MS in on_timer. */
+static void a_process_that_stood_still(void)
+{
+    open_reporter();
+    CU_ASSERT_TRUE(produce(WELL, "CA1", true));
+    stand_still(REPORTER_LATE_MS + 1000);
+    CU_ASSERT_FALSE(mock_run(&mock, has_failed, NULL, 1500));
+    CU_ASSERT_FALSE(reporter_is_away(reporter));
+    rd_kafka_mock_partition_set_leader(mock.cluster, "test.inbound.voice", STUCK, -1);
+    CU_ASSERT_TRUE(produce(STUCK, "CA2", true));
+    stand_still(REPORTER_LATE_MS + 1000);
+    CU_ASSERT_TRUE(mock_run(&mock, has_failed, NULL, 20000));
+    CU_ASSERT_STRING_EQUAL(failed_sid, "CA2");
+    close_reporter();
+}
+
 /* Heap in use; the sanitizer has an allocator of its own. */
 size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
 
@@ -146,6 +180,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("reporter", NULL, NULL);
     CU_add_test(suite, "one partition is late", one_partition_is_late);
     CU_add_test(suite, "nobody answers", nobody_answers);
+    CU_add_test(suite, "a process that stood still", a_process_that_stood_still);
     CU_add_test(suite, "a bound of memory", what_waits_is_bounded_by_what_it_takes);
     CU_basic_run_tests();
     return CU_get_number_of_failures() != 0;
