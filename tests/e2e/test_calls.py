@@ -1,16 +1,18 @@
 """A call's whole way: webhook, nginx, ingress, relay socket, Kafka, engine, model, PostgreSQL and back to the
 caller's ear; and who dies meanwhile. The stand-in of Twilio calls, and keeps what was heard and when."""
 
+import contextlib
 import os
 
 from callers import (ANSWER, BYE, CONFIG, FAST, HELLO, PHONE, Caller, answer_to, calm,
                      calls_held, holder_of_the_only_call, judged, say, twice, up, wait_no_call)
 from harness import Skip, oracle
+from procs import Deadline, Failure
 from struck import Struck, squeezed
 
 SHARE = True
 LONG = os.environ.get("FRONTDESK_LONG") == "1"
-DEADLINE_S = 900 if LONG else 120
+DEADLINE_S = 900 if LONG else 240
 
 
 def says(nonce, **more):
@@ -182,6 +184,29 @@ def stalled_at(desk, calls, offsets, **times):
     return nonces
 
 
+def records_late(desk):
+    """How many records of calls Kafka has not confirmed in time."""
+    return sum(desk.services[name].metrics().get("frontdesk_ingress_voice_late_total", 0) for name in calls_held(desk))
+
+
+def in_mid_answers(desk, offsets):
+    """Calls that one engine holds, in the middle of their answers: its name, the calls and their nonces. On a
+    machine so busy that Kafka takes 3 s for a record its caller is sent away (VOICE.md): then others call."""
+    for left in (2, 1, 0):
+        before = records_late(desk)
+        name, calls = Many(desk, 2 * len(offsets) + 2).of_one_engine(len(offsets))
+        try:
+            return name, calls, stalled_at(desk, calls, offsets)
+        except Deadline:
+            if left == 0 or records_late(desk) == before:
+                raise
+        for call in calls:
+            with contextlib.suppress(Failure):  # who was sent away has hung up
+                call.also(BYE)
+        wait_no_call(desk)
+    return None
+
+
 def table_of(calls, offsets, nonces, struck, most):
     table = [(offset, judged(call, nonces[call], struck, most)) for call, offset in zip(calls, offsets)]
     print("offset: said again", table)
@@ -194,8 +219,7 @@ def test_engine_killed_while_it_speaks(desk):
     up(desk)
     with Struck(f"engine killed at {len(OFFSETS)} places of an answer") as struck:
         for offsets in batches(OFFSETS):
-            name, calls = Many(desk, 2 * len(offsets) + 2).of_one_engine(len(offsets))
-            nonces = stalled_at(desk, calls, offsets)
+            name, calls, nonces = in_mid_answers(desk, offsets)
             desk.kill(name)
             table = table_of(calls, offsets, nonces, struck, 1)
             assert not [again for _, again in table if again.endswith((".", "?"))], table
