@@ -15,7 +15,7 @@ WITHOUT_TENANT = {"installation", "workers", "schema_migrations"}
 # What a frequent statement may read from its first row to its last, for the reason that is given.
 WHOLE = {
     "workers": "a row per process", "workers_pkey": "a row per process",
-    "workers_alive": "a row per process",
+    "workers_of_kind": "a row per process",
     "installation": "one row",
     "channels_pkey": "the numbers of a tenant, when it is called: few",
     "channels_unpublished": "only what is to be published",
@@ -87,6 +87,18 @@ def test_a_tenant_looks_like_a_tenth_of_every_table(desk):
     assert len(found) > 20, found
     other = {name for name, told in found.items() if told != (1, "n_distinct=10")}
     assert not other, f"ALTER tenant_id SET (n_distinct = 10), SET STATISTICS 1 is missing: {other}"
+
+
+def test_a_renewal_writes_no_index(desk):
+    """Every worker renews its lease each second, and each look reads what the last vacuum left."""
+    renewal = "UPDATE workers SET lease_until = clock_timestamp() WHERE process = 'of a test';"
+    (updated, in_place), = desk.sql(
+        "INSERT INTO workers (id, kind, process, lease_until)"
+        " VALUES (gen_random_uuid(), 'engine', 'of a test', clock_timestamp());" + 5 * renewal +
+        "SELECT pg_stat_get_xact_tuples_updated('workers'::regclass),"
+        " pg_stat_get_xact_tuples_hot_updated('workers'::regclass)")
+    desk.sql("DELETE FROM workers WHERE process = 'of a test' RETURNING 1")
+    assert (updated, in_place) == (5, 5)
 
 
 def test_nobody_serves_as_owner(desk):
