@@ -25,10 +25,10 @@ DEGRADED_MAX = 0.01
 
 # Short leases, so that what a dead process held is taken up soon; deadlines of the model long, so that a busy machine does not make fallback replies.
 CONFIG = {
-    "engine": {"worker_lease_ms": 1500, "adopt_every_ms": 300, "burst_ms": 150,
+    "engine": {"worker_lease_ms": 1500, "adopt_every_ms": 600, "burst_ms": 150,
                "burst_max_ms": 500, "turn_deadline_ms": 20000, "adopter_deadline_ms": 10000,
                "session_timeout_ms": 6000, "heartbeat_ms": 500},
-    "responder": {"worker_lease_ms": 1500, "adopt_every_ms": 300, "lookup_after_ms": 2000,
+    "responder": {"worker_lease_ms": 1500, "adopt_every_ms": 600, "lookup_after_ms": 2000,
                   "request_timeout_ms": 5000, "session_timeout_ms": 6000, "heartbeat_ms": 500},
     "ingress": {},
 }

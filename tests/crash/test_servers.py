@@ -6,9 +6,9 @@ OWN_SERVERS = True
 DEADLINE_S = 420
 
 CONFIG = {
-    "engine": {"worker_lease_ms": 2000, "adopt_every_ms": 300, "burst_ms": 200,
+    "engine": {"worker_lease_ms": 2000, "adopt_every_ms": 600, "burst_ms": 200,
                "burst_max_ms": 600, "turn_deadline_ms": 30000, "adopter_deadline_ms": 15000},
-    "responder": {"worker_lease_ms": 2000, "adopt_every_ms": 300, "lookup_after_ms": 2500,
+    "responder": {"worker_lease_ms": 2000, "adopt_every_ms": 600, "lookup_after_ms": 2500,
                   "request_timeout_ms": 5000},
 }
 

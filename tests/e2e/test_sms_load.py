@@ -6,8 +6,8 @@ DEADLINE_S = 120
 
 # The time of a turn is long, so that a busy machine does not make fallback replies.
 CONFIG = {"engine": {"turn_deadline_ms": 30000, "adopter_deadline_ms": 15000},
-          "responder": {"worker_lease_ms": 2000, "adopt_every_ms": 300, "lookup_after_ms": 2500,
-                        "session_timeout_ms": 3000, "heartbeat_ms": 300}}
+          "responder": {"worker_lease_ms": 2000, "adopt_every_ms": 600, "lookup_after_ms": 2500,
+                        "session_timeout_ms": 3000, "heartbeat_ms": 600}}
 
 
 def all_answered(desk, result, deadline_s=60):

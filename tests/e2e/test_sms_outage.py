@@ -10,7 +10,7 @@ OWN_SERVERS = True
 DEADLINE_S = 150
 
 CONFIG = {"ingress": {"produce_deadline_ms": 2000},
-          "responder": {"worker_lease_ms": 2000, "adopt_every_ms": 300, "lookup_after_ms": 2500}}
+          "responder": {"worker_lease_ms": 2000, "adopt_every_ms": 600, "lookup_after_ms": 2500}}
 
 
 def answered(desk, texts, deadline_s=60):

@@ -2,8 +2,8 @@
 
 CONFIG = {
     "engine": {"burst_ms": 400, "burst_max_ms": 1500},
-    "responder": {"worker_lease_ms": 2000, "adopt_every_ms": 300, "lookup_after_ms": 2500,
-                  "request_timeout_ms": 3000, "session_timeout_ms": 3000, "heartbeat_ms": 300},
+    "responder": {"worker_lease_ms": 2000, "adopt_every_ms": 600, "lookup_after_ms": 2500,
+                  "request_timeout_ms": 3000, "session_timeout_ms": 3000, "heartbeat_ms": 600},
 }
 
 

@@ -11,8 +11,8 @@ from itertools import groupby
 
 # A request has more time than a busy machine stands still: one that times out is looked up, whatever its
 # answer would have been.
-QUICK = {"worker_lease_ms": 1500, "adopt_every_ms": 300, "lookup_after_ms": 2500,
-         "request_timeout_ms": 4000, "session_timeout_ms": 6000, "heartbeat_ms": 300,
+QUICK = {"worker_lease_ms": 1500, "adopt_every_ms": 600, "lookup_after_ms": 2500,
+         "request_timeout_ms": 4000, "session_timeout_ms": 6000, "heartbeat_ms": 600,
          "gap_audit_every_ms": 0}
 REFUSED_MOST = 2  # by the gate, of one delivery
 SETTLED = ("parked", "suppressed", "sent", "delivered", "failed", "bounced")

@@ -13,7 +13,7 @@ from procs import give_file, own_dir
 
 CONFIG = {
     "engine": {"mail_burst_ms": 400, "mail_burst_max_ms": 1500, "mail_deadline_ms": 10000, "mail_loop_replies": 5},
-    "responder": {"worker_lease_ms": 2000, "adopt_every_ms": 300, "session_timeout_ms": 3000, "heartbeat_ms": 300,
+    "responder": {"worker_lease_ms": 2000, "adopt_every_ms": 600, "session_timeout_ms": 3000, "heartbeat_ms": 600,
                   "mail_begin_ms": 6000, "mail_data_ms": 1500, "mail_command_ms": 5000, "mail_dot_ms": 5000,
                   "mail_again_after_ms": 1000},
 }

@@ -9,7 +9,7 @@ CONFIG = {
     "engine": {"burst_ms": 200, "burst_max_ms": 800, "turn_deadline_ms": 15000,
                "adopter_deadline_ms": 10000, "worker_lease_ms": 2000, "adopt_every_ms": 100},
     "responder": {"worker_lease_ms": 1500, "adopt_every_ms": 100, "lookup_after_ms": 2000,
-                  "request_timeout_ms": 12000, "session_timeout_ms": 3000, "heartbeat_ms": 300},
+                  "request_timeout_ms": 12000, "session_timeout_ms": 3000, "heartbeat_ms": 600},
 }
 
 

@@ -24,7 +24,7 @@ from service import clean_environment
 # machine stands still, else the wording without a model is right; too little to wait for a breaker that
 # its own failures have opened.
 ENGINE = {"burst_ms": 300, "burst_max_ms": 1200, "turn_deadline_ms": 5000,
-          "adopter_deadline_ms": 5000, "worker_lease_ms": 2000, "adopt_every_ms": 300}
+          "adopter_deadline_ms": 5000, "worker_lease_ms": 2000, "adopt_every_ms": 600}
 
 
 def engines(desk, count=1, **config):

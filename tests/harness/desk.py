@@ -26,11 +26,11 @@ QUICK = {
     "ingress": {},
     "engine": {"worker_lease_ms": 2000, "burst_ms": 300, "burst_max_ms": 1200,
                "turn_deadline_ms": 10000, "adopter_deadline_ms": 5000,
-               "session_timeout_ms": 3000, "heartbeat_ms": 300,
+               "session_timeout_ms": 3000, "heartbeat_ms": 600,
                "voice_heard_wait_ms": 6000,  # these leases are over long before the group misses an engine
                "loop_replies": 0},  # a load texts faster than people
     "responder": {"worker_lease_ms": 2000, "lookup_after_ms": 3000,
-                  "request_timeout_ms": 5000, "session_timeout_ms": 3000, "heartbeat_ms": 300,
+                  "request_timeout_ms": 5000, "session_timeout_ms": 3000, "heartbeat_ms": 600,
                   "gap_audit_every_ms": 0},  # it would find what a test keeps from the inbox
     "mailpoller": {"worker_lease_ms": 2000, "adopt_every_ms": 200, "poll_every_ms": 300,
                    "idle_ms": 2000, "retry_ms": 200, "retry_max_ms": 1000, "login_retry_ms": 1000,
