@@ -219,6 +219,8 @@ static int handle(struct exchange *exchange)
     fill_request(exchange);
     http_worker_enter(exchange->worker, HTTP_PHASE_BODY);
     int status = read_body(exchange);
+    if (status != 0 && status != 413 && http_server_draining(server))
+        return refuse_busy(exchange, true); /* it may be us who read no further */
     if (status != 0) {
         int result = refuse(exchange, status, reason_of(status));
         if (status == 413)
@@ -273,6 +275,9 @@ static int on_error(struct mg_connection *connection, int status, const char *me
     };
     if (late)
         response = (struct http_response){.status = 408, .close = true};
+    if (http_server_draining(worker->server)) /* a head that we read no further */
+        response = (struct http_response){
+            .status = 503, .retry_after_s = DRAIN_RETRY_AFTER_S, .close = true};
     write_answer(worker, connection, &response, false);
     return 0;
 }

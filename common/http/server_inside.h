@@ -130,6 +130,9 @@ void http_server_destroy(struct http_server *server);
 bool http_server_enter(struct http_server *server, bool *draining);
 void http_server_leave(struct http_server *server);
 
+/* True from http_server_drain on. */
+bool http_server_draining(struct http_server *server);
+
 /* Counts connections that hold a thread, +1 or -1; the first wakes the watchdog. */
 void http_server_count(struct http_server *server, int change);
 

@@ -58,6 +58,14 @@ bool http_server_enter(struct http_server *server, bool *draining)
     return allowed;
 }
 
+bool http_server_draining(struct http_server *server)
+{
+    pthread_mutex_lock(&server->mutex);
+    bool draining = server->draining;
+    pthread_mutex_unlock(&server->mutex);
+    return draining;
+}
+
 void http_server_leave(struct http_server *server)
 {
     pthread_mutex_lock(&server->mutex);

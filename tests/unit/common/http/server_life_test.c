@@ -1,5 +1,6 @@
 /* The life of connections and of the HTTP server itself, over real sockets: keep-alive, pipelining,
  * limits of time and number, start and drain. */
+#include "http/server_inside.h"
 #include "unit/common/http/server_probe.h"
 
 #define HOST   "Host: a.example\r\n"
@@ -294,6 +295,42 @@ static void test_address_in_use(void)
     CU_ASSERT_PTR_NULL(none);
 }
 
+/* What has not come whole when the server stops, which ends all reading first, is no mistake of the
+ * client's: he is told to come again. Guard: http_server_draining in handle and on_error. */
+static void test_stop_before_all_has_come(void)
+{
+    static const char *const parts[] = {
+        "POST /x HTTP/1.1\r\n" HOST "Content-Length: 9\r\n\r\nabc",
+        "POST /x HTTP/1.1\r\n" HOST,
+    };
+    struct http_server_options options = {.listen = "127.0.0.1:0",
+                                          .threads = 2,
+                                          .concurrency = 2,
+                                          .body_max_bytes = 100,
+                                          .request_deadline_ms = 10000,
+                                          .handle = handle};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        struct http_server *others = server;
+        struct err err;
+        char statuses[64];
+        CU_ASSERT_EQUAL_FATAL(http_server_start(&options, &server, &err), 0);
+        int fd = open_connection();
+        put(fd, parts[i], strlen(parts[i]));
+        poll(NULL, 0, 300);
+        http_server_drain(server, 50);
+        http_watch_end_waiting(server);
+        struct strbuf answer;
+        strbuf_init(&answer, 1 << 16);
+        take(fd, &answer, 5000);
+        statuses_of(&answer, statuses, sizeof statuses);
+        CU_ASSERT_STRING_EQUAL(statuses, "503");
+        strbuf_fini(&answer);
+        close(fd);
+        http_server_free(&server);
+        server = others;
+    }
+}
+
 static void let_go(void *arg)
 {
     (void)arg;
@@ -338,6 +375,7 @@ int main(void)
     CU_add_test(suite, "many at once", test_many_at_once);
     CU_add_test(suite, "listen addresses", test_listen_addresses);
     CU_add_test(suite, "address in use", test_address_in_use);
+    CU_add_test(suite, "stop before all has come", test_stop_before_all_has_come);
     CU_add_test(suite, "drain", test_drain);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
