@@ -63,9 +63,12 @@ def out(desk, what, take_away, bring_back):
         finally:
             bring_back()
         records = told_after(desk, [during, after], ["recorded", "ended"])
-        said = [record.value["text"] for record in records[during.sid] if record.type == "prompt"]
+        # One that Kafka took without saying so is sent again under its id (docs/KAFKA.md): the engine knows it by that.
+        prompts = [record for record in records[during.sid] if record.type == "prompt"]
+        said = list({record.id: record.value["text"] for record in prompts}.values())
         struck.count("".join(said), "Is anybody there?")
     assert said == ["Is anybody there?"], said
+    assert len({record.value["text"] for record in prompts}) == 1, prompts
     assert records[during.sid][-1].type in ("ended", "recorded")
     desk.wait(lambda: "ConversationRelay" in Call(desk, [{"wait_for": "relay"}, {"hangup": True}])
               .over().documents()[0], 30, "calls to be answered again")
