@@ -43,7 +43,8 @@ def frozen(desk, spoken, prompt):
         assert {name: value.get(name) for name in prompt} == prompt, value
         for kind in ("setup", "recorded", "ended"):
             told.wait(during.sid, kind, deadline_s=60)
-        assert [record.id for record in told.of(during.sid, "prompt")] == [f"{during.sid}:1"]
+        # One of unknown fate is sent again under its id (docs/KAFKA.md).
+        assert {record.id for record in told.of(during.sid, "prompt")} == {f"{during.sid}:1"}
     finally:
         told.close()
     desk.wait(lambda: "<Gather" in Call(desk, [{"wait_for": "answered"}, {"hangup": True}]).over().documents()[0], 30,
