@@ -66,7 +66,8 @@ int http_server_start(const struct http_server_options *options, struct http_ser
 int http_server_port(const struct http_server *server);
 
 /* Drain: new requests get 503 with Connection: close (unless handles_drain), those inside are
- * finished; returns when none is inside or after deadline_ms. True if all were finished. */
+ * finished; returns when none is inside or after deadline_ms. True if all were finished. From then
+ * on what does not come whole gets 503 as well: the end of the server ends all reading. */
 bool http_server_drain(struct http_server *server, int64_t deadline_ms);
 
 /* Stops and frees (takes up to 2 s in CivetWeb); sets *server to NULL; accepts NULL. */

@@ -1,11 +1,11 @@
 /* The calls' producer. A record that nobody confirms within REPORTER_LATE_MS is late: its call goes
  * on without Kafka. Whether Kafka is away for all of them is not told by that, which may be the
  * trouble of one partition: the producer knows it, from later records and from asking the brokers.
- * A process that stood still itself (a machine that was moved, a container out of its quota) finds
- * the time over before it has read who confirmed meanwhile: it reads that first.
  * librdkafka would say so only after delivery_timeout_ms, and until then the record may still be
  * written: it is kept, and sent again under its id if its fate is unknown, so that an outage loses
- * nothing that was said. Called by calls.c. */
+ * nothing that was said. A process that stood still itself (a machine that was moved, a container
+ * out of its quota) finds the time over before it has read who confirmed meanwhile: it reads first.
+ * Called by calls.c. */
 #include "reporter.h"
 
 #include "base/arena.h"

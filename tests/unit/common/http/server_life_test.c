@@ -295,6 +295,21 @@ static void test_address_in_use(void)
     CU_ASSERT_PTR_NULL(none);
 }
 
+static bool has_connection(void)
+{
+    pthread_mutex_lock(&server->mutex);
+    bool has = server->connections > 0;
+    pthread_mutex_unlock(&server->mutex);
+    return has;
+}
+
+static void wait_for_connection(void)
+{
+    for (int i = 0; i < 1000 && !has_connection(); i++)
+        poll(NULL, 0, 10);
+    CU_ASSERT_TRUE(has_connection());
+}
+
 /* What has not come whole when the server stops, which ends all reading first, is no mistake of the
  * client's: he is told to come again. Guard: http_server_draining in handle and on_error. */
 static void test_stop_before_all_has_come(void)
@@ -308,6 +323,7 @@ static void test_stop_before_all_has_come(void)
                                           .concurrency = 2,
                                           .body_max_bytes = 100,
                                           .request_deadline_ms = 10000,
+                                          .handles_drain = true,
                                           .handle = handle};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         struct http_server *others = server;
@@ -316,7 +332,7 @@ static void test_stop_before_all_has_come(void)
         CU_ASSERT_EQUAL_FATAL(http_server_start(&options, &server, &err), 0);
         int fd = open_connection();
         put(fd, parts[i], strlen(parts[i]));
-        poll(NULL, 0, 300);
+        wait_for_connection();
         http_server_drain(server, 50);
         http_watch_end_waiting(server);
         struct strbuf answer;
